@@ -1,0 +1,28 @@
+# The ways in. Each target does its own set-up; a second run finds it done and needs no network.
+.DEFAULT_GOAL := help
+.PHONY: help setup up check test bench
+
+PYTHON := .venv/bin/python
+ARGS ?=
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: ## what is missing is fetched or installed; leaves .venv/bin/tallymill
+	@bash ops/bootstrap.sh
+
+up: setup ## the whole system in the foreground (ARGS="--workers 4 ...")
+	@exec .venv/bin/tallymill up $(ARGS)
+
+check: setup ## format, lint, types, import contracts, fast tests
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/ruff check --quiet .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -q -m "not real" $(ARGS)
+
+test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and consumer/core must be whole
+	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+bench: setup ## throughput, as ratios on real servers
+	$(PYTHON) -m bench.drain $(ARGS)

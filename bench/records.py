@@ -1,0 +1,95 @@
+"""The records of a benchmark: batches of 2 periods x 2 updates, sealed as an ingress seals them, and their sums."""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+
+from ops.config import Settings
+from schemas.envelope import Envelope, seal
+from schemas.judging import Judgement
+from schemas.signing import SigningKeys, signing_keys
+
+APP = "bench"
+EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")
+MINUTE_MILLIS = 60_000
+
+# How many sends wait for their acks at once while a topic is filled.
+WINDOW = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One record to be produced, and what it counts."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    player: str
+    counts: tuple[tuple[str, int], ...]
+
+
+def make_records(count: int, players: int, keys: SigningKeys, seed: int = 1) -> Iterator[Made]:
+    """`count` records of about 830 bytes, each with an id of its own."""
+    chance = random.Random(seed)  # noqa: S311 a benchmark, no secret
+    now = time.time_ns() // 1_000_000
+    for request_id in range(1, count + 1):
+        yield _make(request_id, f"player-{chance.randrange(players)}", now, keys, chance)
+
+
+def _make(request_id: int, player: str, now: int, keys: SigningKeys, chance: random.Random) -> Made:
+    periods, counts = [], []
+    for _ in range(2):
+        start = (now // MINUTE_MILLIS - chance.randrange(1, 60)) * MINUTE_MILLIS
+        updates = [(event, chance.randint(1, 5)) for event in chance.sample(EVENTS, 2)]
+        counts += updates
+        periods.append(_period(start, updates))
+    body = json.dumps(
+        {
+            "kind": "games#eventRecordRequest",
+            "requestId": str(request_id),
+            "currentTimeMillis": str(now),
+            "timePeriods": periods,
+        }
+    ).encode()
+    key, headers = seal(Envelope(APP, player, now, Judgement()), request_id, body, keys)
+    return Made(key, body, headers, player, tuple(counts))
+
+
+def _period(start: int, updates: list[tuple[str, int]]) -> dict[str, object]:
+    return {
+        "kind": "games#eventPeriodUpdate",
+        "timePeriod": {
+            "kind": "games#eventPeriodRange",
+            "periodStartMillis": str(start),
+            "periodEndMillis": str(start + MINUTE_MILLIS),
+        },
+        "updates": [
+            {"kind": "games#eventUpdateRequest", "definitionId": event, "updateCount": str(n)} for event, n in updates
+        ],
+    }
+
+
+async def fill(settings: Settings, count: int, players: int) -> Counter[tuple[str, str]]:
+    """Fill the topic. Returns what it counts, by (app/player, event)."""
+    expected: Counter[tuple[str, str]] = Counter()
+    pending: list[asyncio.Future[object]] = []
+    options = settings.kafka.client_options()
+    async with AIOKafkaProducer(
+        **options, acks="all", compression_type="lz4", linger_ms=5, max_batch_size=1 << 18
+    ) as producer:
+        for made in make_records(count, players, signing_keys(settings.signing)):
+            topic = settings.kafka.records_topic
+            pending.append(await producer.send(topic, made.value, key=made.key, headers=made.headers))
+            for event, n in made.counts:
+                expected[f"{APP}/{made.player}", event] += n
+            if len(pending) == WINDOW:
+                await asyncio.gather(*pending)
+                pending.clear()
+        await asyncio.gather(*pending)
+    return expected

@@ -1,0 +1,1 @@
+"""The worker: Kafka -> one MongoDB transaction a flush. `core/` decides, the modules here act."""

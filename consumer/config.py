@@ -1,0 +1,40 @@
+"""The settings of the worker: one section, and the object one worker process is given."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.settings import MIB, KafkaSettings, Limits, MongoSettings, Section, SigningSettings
+
+
+class WorkerSettings(Section):
+    metrics_host: str = "127.0.0.1"
+    """Address of /metrics, /livez and /readyz."""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9400
+    """Port of /metrics, /livez and /readyz; 0 takes a free one."""
+    linger_seconds: Annotated[float, Field(ge=0, le=5)] = 0.01
+    """How long an idle partition waits for company after its first record before it flushes."""
+    max_flush_records: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    """Most records of one flush."""
+    max_flush_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 8 * MIB
+    """Most bytes of one flush, as read from Kafka: what one MongoDB transaction has to hold in its cache."""
+    max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
+    """Bytes read from Kafka and not yet applied at which the worker stops fetching: bounds its memory."""
+    max_partition_fetch_bytes: Annotated[int, Field(ge=MIB, le=64 * MIB)] = 4 * MIB
+    """Bytes of one partition in one fetch. Must hold the largest record."""
+    session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10
+    """How long Kafka waits for a worker's heartbeat before its partitions move on."""
+    max_backoff_seconds: Annotated[float, Field(gt=0)] = 5
+    """Longest pause between two tries of a flush that failed."""
+    stop_timeout_seconds: Annotated[float, Field(gt=0)] = 20
+    """How long a stop waits for the flushes in flight."""
+
+
+class WorkerConfig(Section):
+    """All that one worker process needs."""
+
+    kafka: KafkaSettings
+    mongodb: MongoSettings
+    limits: Limits
+    signing: SigningSettings
+    worker: WorkerSettings

@@ -1,0 +1,85 @@
+"""Records of one partition between the log and a flush: waiting (raw), then ready (decoded).
+
+Raw records are small, decoded ones are not: so only as many are decoded ahead as one flush may hold.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from consumer.core.decode import Decoded, decode
+from consumer.core.plan import Flush
+from consumer.core.records import Record
+from schemas.coordinates import PartitionId
+from schemas.signing import SigningKeys
+
+
+class Backlog:
+    """A queue that knows its bytes. `take` gives all that is ready."""
+
+    def __init__(self, max_records: int, max_bytes: int, keys: SigningKeys) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._keys = keys
+        self._waiting: deque[Record] = deque()
+        self._waiting_bytes = 0
+        self._ready: list[Decoded] = []
+        self._ready_bytes = 0
+        self._ready_oldest_millis = 0
+        self._ready_last: Record | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self._waiting_bytes + self._ready_bytes
+
+    @property
+    def has_ready(self) -> bool:
+        return bool(self._ready)
+
+    @property
+    def oldest_millis(self) -> int | None:
+        """Time of the oldest record here."""
+        if self._ready:
+            return self._ready_oldest_millis
+        return self._waiting[0].timestamp_millis if self._waiting else None
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Add records, in the order of the log."""
+        self._waiting.extend(records)
+        self._waiting_bytes += sum(record.size_bytes for record in records)
+
+    def decode_some(self, most: int) -> int:
+        """Decode up to `most` waiting records, as far as the next flush has room. Returns how many."""
+        done = 0
+        while done < most and self._waiting and self._has_room(self._waiting[0]):
+            record = self._waiting.popleft()
+            self._waiting_bytes -= record.size_bytes
+            self._add_ready(record)
+            done += 1
+        return done
+
+    def _has_room(self, record: Record) -> bool:
+        """A record larger than a whole flush still gets one of its own, or its partition would stand still."""
+        if not self._ready:
+            return True
+        return len(self._ready) < self._max_records and self._ready_bytes + record.size_bytes <= self._max_bytes
+
+    def _add_ready(self, record: Record) -> None:
+        if not self._ready:
+            self._ready_oldest_millis = record.timestamp_millis
+        self._ready.append(decode(record, self._keys))
+        self._ready_bytes += record.size_bytes
+        self._ready_last = record
+
+    def take(self, partition: PartitionId, start: int) -> Flush | None:
+        """All that is ready, as the flush from `start` on; None when nothing is."""
+        if self._ready_last is None:
+            return None
+        flush = Flush(partition, start, self._ready, self._ready_last, self._ready_bytes, self._ready_oldest_millis)
+        self._ready, self._ready_bytes, self._ready_last = [], 0, None
+        return flush
+
+    def clear(self) -> None:
+        """Forget everything: the log will be read again from the checkpoint."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._ready, self._ready_bytes, self._ready_last = [], 0, None

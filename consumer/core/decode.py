@@ -1,0 +1,86 @@
+"""From a record to a batch: whose it is, what it says, what of it counts; or why nobody can read it.
+
+A record that an ingress has judged is decided here and now. One without a valid `judged` waits for the definitions
+in force at its time (core/judge.py), which only the store can tell.
+"""
+
+from dataclasses import dataclass
+
+from consumer.core.records import Record
+from schemas.envelope import Envelope, MalformedEnvelope, unseal
+from schemas.games import EventRecordRequest, MalformedBody, parse_request
+from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
+from schemas.signing import SigningKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A readable record, judged: `accepted` counts. Empty: refused, for `cause`."""
+
+    offset: int
+    time_millis: int
+    received_millis: int
+    app: str
+    player: str
+    request_id: int
+    accepted: tuple[AcceptedUpdate, ...]
+    crc: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A readable record that no ingress has judged."""
+
+    record: Record
+    envelope: Envelope
+    request: EventRecordRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record without owner or without a batch in it: dead, for `reason`."""
+
+    record: Record
+    reason: str
+
+
+Decoded = Batch | Unjudged | Unreadable
+
+
+def decode(record: Record, keys: SigningKeys) -> Decoded:
+    """Read one record. Never raises: a record nobody can read is an answer too."""
+    try:
+        envelope = unseal(record.key, record.headers, record.value, record.timestamp_millis, keys)
+        request = parse_request(record.value)
+    except MalformedEnvelope as error:
+        return Unreadable(record, f"no app and player: {error}")
+    except MalformedBody as error:
+        return Unreadable(record, f"not a batch: {error}")
+    if envelope.judged is None:
+        return Unjudged(record, envelope, request)
+    return judged_batch(record, envelope, request, envelope.judged)
+
+
+def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:
+    """The batch that `judgement` makes of a request."""
+    accepted = accepted_updates(request, judgement)
+    return Batch(
+        offset=record.offset,
+        time_millis=record.timestamp_millis,
+        received_millis=envelope.received_millis,
+        app=envelope.app,
+        player=envelope.player,
+        request_id=request.request_id,
+        accepted=accepted,
+        crc=payload_crc(accepted),
+        cause="" if accepted else refusal_cause(judgement),
+    )
+
+
+def refusal_cause(judgement: Judgement) -> str:
+    """Why nothing is left of a batch: its first failure, in the order of the answer's arrays."""
+    if judgement.too_large:
+        return "TOO_LARGE"
+    causes = (*(cause for _, cause in judgement.periods), *(cause for _, _, cause in judgement.updates))
+    return str(causes[0]) if causes else "EMPTY"

@@ -1,0 +1,186 @@
+"""From decoded records to a WritePlan: everything one flush writes, as plain data. The store only obeys it.
+
+    flush --questions()--> what the store must read --make_plan()--> what it must write
+
+The same records in any split of flushes, from any restart point, add up to the same documents.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
+from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable
+from consumer.core.dedupe import SeenRequest, Verdict, dedupe
+from consumer.core.judge import Definitions, judge_unjudged
+from consumer.core.records import Record
+from schemas.coordinates import Coordinates, PartitionId
+from schemas.documents import (
+    DeadLetterDocument,
+    ExceptionDocument,
+    Fate,
+    Fingerprint,
+    RequestDocument,
+    request_key,
+    utc,
+)
+from schemas.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The records of one partition read since `start`, decoded, in order. Never empty."""
+
+    partition: PartitionId
+    start: int
+    decoded: Sequence[Decoded]
+    last: Record
+    size_bytes: int
+    oldest_millis: int
+
+    @property
+    def end(self) -> int:
+        """The next offset to apply once this flush is."""
+        return self.last.offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a plan must know: which of these requests are remembered, and the definitions of these apps."""
+
+    requests: Sequence[str]
+    apps: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The answers, read in the flush's own transaction. `requests` is keyed by request_key."""
+
+    requests: Mapping[str, SeenRequest] = field(default_factory=dict)
+    definitions: Definitions = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """One flush as data: the checkpoint's move from `start` to `end`, and every document that changes with it.
+
+    Fates and gaps add up to end - start. Mappings are keyed by `_id`, so no document is written twice.
+    """
+
+    partition: PartitionId
+    start: int
+    end: int
+    last: Fingerprint
+    fates: Mapping[Fate, int]
+    gaps: int
+    players: Mapping[str, PlayerIncrement]
+    periods: Mapping[str, PeriodIncrement]
+    requests: Mapping[str, RequestDocument]
+    forgotten: frozenset[str]
+    """Ids in `requests` whose remembered document is older than the dedupe window, and is replaced."""
+    exceptions: Sequence[ExceptionDocument]
+    dead_letters: Sequence[DeadLetterDocument]
+
+
+def questions(flush: Flush) -> Questions:
+    """What the store must read before this flush can be planned."""
+    ids: dict[str, None] = {}
+    apps: dict[str, None] = {}
+    for decoded in flush.decoded:
+        if isinstance(decoded, Batch):
+            ids[request_key(decoded.app, decoded.player, decoded.request_id)] = None
+        elif isinstance(decoded, Unjudged):
+            owner = decoded.envelope
+            ids[request_key(owner.app, owner.player, decoded.request.request_id)] = None
+            apps[owner.app] = None
+    return Questions(tuple(ids), tuple(apps))
+
+
+def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
+    """Every fate, sum and document of a flush. Pure: planned again after a lost race, it gives the same."""
+    unreadable = [d for d in flush.decoded if isinstance(d, Unreadable)]
+    batches = [
+        judge_unjudged(d, known.definitions, limits) if isinstance(d, Unjudged) else d
+        for d in flush.decoded
+        if not isinstance(d, Unreadable)
+    ]
+    verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
+    applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
+    requests = {request_key(b.app, b.player, b.request_id): _request(b, flush.partition) for b in applied}
+    return WritePlan(
+        partition=flush.partition,
+        start=flush.start,
+        end=flush.end,
+        last=fingerprint(flush.last),
+        fates=_fates(verdicts, len(unreadable)),
+        gaps=flush.end - flush.start - len(flush.decoded),
+        players=sum_players(applied),
+        periods=sum_periods(applied, flush.partition),
+        requests=requests,
+        forgotten=frozenset(requests.keys() & known.requests.keys()),
+        exceptions=[_exception(v, flush.partition) for v in verdicts if v.fate != "applied"]
+        + [_dead_exception(d, flush.partition) for d in unreadable],
+        dead_letters=[_dead_letter(d, flush.partition) for d in unreadable],
+    )
+
+
+def fingerprint(record: Record) -> Fingerprint:
+    """What shows, on the next start, whether the log still is the one that was read."""
+    return Fingerprint(offset=record.offset, timestamp=record.timestamp_millis, crc=zlib.crc32(record.value))
+
+
+def _fates(verdicts: Sequence[Verdict], dead: int) -> dict[Fate, int]:
+    counts: Counter[Fate] = Counter(verdict.fate for verdict in verdicts)
+    return {
+        "applied": counts["applied"],
+        "duplicate": counts["duplicate"],
+        "refused": counts["refused"],
+        "dead": dead,
+    }
+
+
+def _request(batch: Batch, partition: PartitionId) -> RequestDocument:
+    return {
+        "_id": request_key(batch.app, batch.player, batch.request_id),
+        "crc": batch.crc,
+        "from": str(Coordinates(*partition, batch.offset)),
+        "at": utc(batch.time_millis),
+    }
+
+
+def _exception(verdict: Verdict, partition: PartitionId) -> ExceptionDocument:
+    batch = verdict.batch
+    return {
+        "_id": str(Coordinates(*partition, batch.offset)),
+        "fate": verdict.fate,
+        "cause": verdict.cause,
+        "app": batch.app,
+        "player": batch.player,
+        "requestId": batch.request_id,
+        "at": utc(batch.time_millis),
+    }
+
+
+def _dead_exception(dead: Unreadable, partition: PartitionId) -> ExceptionDocument:
+    return {
+        "_id": str(Coordinates(*partition, dead.record.offset)),
+        "fate": "dead",
+        "cause": dead.reason,
+        "app": None,
+        "player": None,
+        "requestId": None,
+        "at": utc(dead.record.timestamp_millis),
+    }
+
+
+def _dead_letter(dead: Unreadable, partition: PartitionId) -> DeadLetterDocument:
+    record = dead.record
+    return {
+        "_id": str(Coordinates(*partition, record.offset)),
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+        "key": record.key,
+        "reason": dead.reason,
+        "at": utc(record.timestamp_millis),
+    }

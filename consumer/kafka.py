@@ -1,0 +1,116 @@
+"""Kafka as the worker's log. The one place of the worker that knows aiokafka and its errors.
+
+Positions come from the store's checkpoints alone: auto-commit off, no offset reset, read_committed. The group's
+offsets are written for lag tools and never read.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError
+from aiokafka.helpers import create_ssl_context
+
+from consumer.config import WorkerSettings
+from consumer.core.records import Record
+from consumer.ports import Listener, TopicIdentity, Unavailable
+from consumer.topic_id import topic_identity
+from schemas.settings import KafkaSettings
+
+# An outage of MongoDB, however long, must not cost the worker its partitions: only heartbeats say it is alive.
+_NEVER_MILLIS = 2**31 - 1
+
+# Between being assigned and being held a partition has no position; ask again soon.
+_NO_POSITION_PAUSE_SECONDS = 0.05
+
+
+class KafkaLog:
+    """A Log over one topic of Kafka."""
+
+    def __init__(self, kafka: KafkaSettings, worker: WorkerSettings) -> None:
+        self._topic = kafka.records_topic
+        self._consumer = AIOKafkaConsumer(
+            **kafka.client_options(),
+            ssl_context=create_ssl_context(
+                cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
+            ),
+            group_id=kafka.group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=worker.max_partition_fetch_bytes,
+            session_timeout_ms=int(worker.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(worker.session_timeout_seconds * 1000 / 4),
+            max_poll_interval_ms=_NEVER_MILLIS,
+        )
+
+    async def start(self, listener: Listener) -> None:
+        self._consumer.subscribe([self._topic], listener=_Relay(listener, self._hold))
+        try:
+            await self._consumer.start()
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+
+    async def identity(self) -> TopicIdentity:
+        return await topic_identity(self._consumer._client, self._topic)  # noqa: SLF001 its connection has no public name
+
+    async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        # No max_records: with it, what is left over holds up the other partitions of that broker.
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000))
+        except NoOffsetForPartitionError:
+            await asyncio.sleep(_NO_POSITION_PAUSE_SECONDS)
+            return {}
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+        return {partition.partition: [_record(r) for r in records] for partition, records in fetched.items()}
+
+    def seek(self, partition: int, offset: int) -> None:
+        if (ours := self._of(partition)) in self._consumer.assignment():
+            self._consumer.seek(ours, offset)
+            self._consumer.resume(ours)
+
+    def _hold(self, partitions: Iterable[TopicPartition]) -> None:
+        """Read nothing of these until they are sought.
+
+        A partition merely without a position would do that too, and with it starve all others of its broker: aiokafka
+        sends a broker no fetch while it looks for one position there. So each gets one, and is paused.
+        """
+        for partition in partitions:
+            self._consumer.seek(partition, 0)
+            self._consumer.pause(partition)
+
+    def end_offset(self, partition: int) -> int | None:
+        if (ours := self._of(partition)) not in self._consumer.assignment():
+            return None
+        end: int | None = self._consumer.highwater(ours)
+        return end
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        try:
+            await self._consumer.commit({self._of(partition): offset for partition, offset in positions.items()})
+        except (KafkaError, IllegalStateError) as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+
+    def _of(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic, partition)
+
+
+class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, listener: Listener, hold: Callable[[Iterable[TopicPartition]], None]) -> None:
+        self._listener = listener
+        self._hold = hold
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._listener.revoked([partition.partition for partition in revoked])
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._hold(assigned)
+        await self._listener.assigned([partition.partition for partition in assigned])
+
+
+def _record(fetched: ConsumerRecord) -> Record:
+    return Record(fetched.offset, fetched.timestamp, fetched.key, fetched.value or b"", fetched.headers)

@@ -1,0 +1,153 @@
+"""A log and a store in memory: for tests, and for trying the worker without servers. They ship with the worker.
+
+They keep the contracts of ports.py, which tests hold them to together with Kafka and MongoDB.
+"""
+
+import asyncio
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from consumer.core.aggregate import SOURCE
+from consumer.core.dedupe import SeenRequest
+from consumer.core.plan import Flush, Known, WritePlan, questions
+from consumer.core.records import Record
+from consumer.ports import Listener, Moved, Plan, TopicIdentity
+from schemas.coordinates import PartitionId
+from schemas.documents import (
+    CHECKPOINTS,
+    DEAD_LETTERS,
+    EXCEPTIONS,
+    FATES,
+    PERIOD_COUNTS,
+    PLAYERS,
+    REQUESTS,
+    Definition,
+    millis_of,
+)
+
+Documents = dict[str, dict[str, Any]]
+
+
+class MemoryLog:
+    """One topic with a single member. `append` is the producer's side."""
+
+    def __init__(self, partitions: int, topic: TopicIdentity) -> None:
+        self.records: list[list[Record]] = [[] for _ in range(partitions)]
+        self.told: dict[int, int] = {}
+        self._topic = topic
+        self._positions: dict[int, int] = {}
+        self._appended = asyncio.Event()
+        self._listener: Listener | None = None
+
+    def append(self, partition: int, record: Record) -> None:
+        """Add a record; its offset may leave a gap, and must not go back."""
+        self.records[partition].append(record)
+        self._appended.set()
+
+    async def start(self, listener: Listener) -> None:
+        self._listener = listener
+        await listener.assigned(range(len(self.records)))
+
+    async def rebalance(self, kept: Iterable[int]) -> None:
+        """Take all partitions away and give `kept` back, as an eager rebalance does."""
+        if self._listener:
+            await self._listener.revoked(range(len(self.records)))
+            self._positions.clear()
+            await self._listener.assigned(kept)
+
+    async def identity(self) -> TopicIdentity:
+        return self._topic
+
+    async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        if not (fetched := self._drain()):
+            self._appended.clear()
+            try:
+                await asyncio.wait_for(self._appended.wait(), timeout_seconds)
+            except TimeoutError:
+                return {}
+            fetched = self._drain()
+        return fetched
+
+    def _drain(self) -> dict[int, Sequence[Record]]:
+        fetched: dict[int, Sequence[Record]] = {}
+        for partition, position in self._positions.items():
+            if found := [r for r in self.records[partition] if r.offset >= position]:
+                fetched[partition] = found
+                self._positions[partition] = found[-1].offset + 1
+        return fetched
+
+    def seek(self, partition: int, offset: int) -> None:
+        self._positions[partition] = offset
+        self._appended.set()
+
+    def end_offset(self, partition: int) -> int | None:
+        records = self.records[partition]
+        return records[-1].offset + 1 if records else 0
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        self.told.update(positions)
+
+    async def stop(self) -> None:
+        self._positions.clear()
+
+
+class MemoryStore:
+    """All documents by collection and `_id`. A flush is applied between two turns of the event loop: whole."""
+
+    def __init__(self, definitions: Sequence[Definition] = ()) -> None:
+        self.collections: dict[str, Documents] = {
+            name: {} for name in (PLAYERS, REQUESTS, PERIOD_COUNTS, CHECKPOINTS, EXCEPTIONS, DEAD_LETTERS)
+        }
+        self._definitions = definitions
+
+    async def lineage(self, topic: TopicIdentity) -> str:  # noqa: ARG002 one lineage is all there is in memory
+        return "r1"
+
+    async def claim(self, partition: PartitionId, owner: str) -> int:
+        fresh = {"start": 0, "next": 0, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
+        checkpoint = self.collections[CHECKPOINTS].setdefault(str(partition), {"_id": str(partition), **fresh})
+        checkpoint["owner"] = owner
+        return int(checkpoint["next"])
+
+    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        planned = plan(self._known(flush))
+        checkpoint = self.collections[CHECKPOINTS][str(flush.partition)]
+        if checkpoint["next"] != planned.start:
+            raise Moved(checkpoint["next"])
+        checkpoint.update(next=planned.end, last=dict(planned.last), gaps=checkpoint["gaps"] + planned.gaps)
+        for fate, count in planned.fates.items():
+            checkpoint["fates"][fate] += count
+        self._write(planned)
+        return planned
+
+    def _known(self, flush: Flush) -> Known:
+        asked = questions(flush)
+        remembered = self.collections[REQUESTS]
+        seen = {
+            key: SeenRequest(millis_of(remembered[key]["at"]), remembered[key]["crc"])
+            for key in asked.requests
+            if key in remembered
+        }
+        return Known(seen, {app: [d for d in self._definitions if d.app == app] for app in asked.apps})
+
+    def _write(self, plan: WritePlan) -> None:
+        for actor, player in plan.players.items():
+            document = self.collections[PLAYERS].setdefault(actor, {"_id": actor, "totals": {}})
+            _increment(document["totals"], player.totals)
+            document["updatedAt"] = max(document.get("updatedAt", player.updated_at), player.updated_at)
+        for key, period in plan.periods.items():
+            fresh = {"hour": period.hour, "app": period.app, "source": SOURCE, "event": period.event}
+            document = self.collections[PERIOD_COUNTS].setdefault(key, {"_id": key, **fresh, "count": 0, "minutes": {}})
+            _increment(document["minutes"], period.minutes)
+            document["count"] += period.count
+        self.collections[REQUESTS].update(copy.deepcopy(dict(plan.requests)))  # type: ignore[arg-type]  # typed dicts
+        for exception in plan.exceptions:
+            self.collections[EXCEPTIONS][exception["_id"]] = dict(exception)
+        for letter in plan.dead_letters:
+            self.collections[DEAD_LETTERS][letter["_id"]] = dict(letter)
+
+
+def _increment(totals: dict[str, int], added: Mapping[str, int]) -> None:
+    for name, count in added.items():
+        totals[name] = totals.get(name, 0) + count

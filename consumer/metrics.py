@@ -1,0 +1,126 @@
+"""Every metric of a worker: meaning, unit, labels from closed sets. docs/metrics.md is made of this file.
+
+One registry and one port a process. What belongs to a partition goes when the partition goes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from consumer.core.plan import WritePlan
+from schemas.documents import FATES
+
+STEPS = ("read", "plan", "checkpoint", "write", "commit")
+
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+VISIBLE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600)
+RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
+
+
+class WorkerMetrics:
+    """The metrics of one worker process, on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._declare_flushes(self.registry)
+        self._declare_reading(self.registry)
+        for fate in FATES:
+            self.records.labels(fate)
+        for step in STEPS:
+            self.step_seconds.labels(step)
+        self.flushes_failed.labels("moved")
+
+    def _declare_flushes(self, registry: CollectorRegistry) -> None:
+        self.records = Counter(
+            "tallymill_worker_records",
+            "Records applied to MongoDB by this worker, by fate: applied, duplicate, refused, dead.",
+            ("fate",),
+            registry=registry,
+        )
+        self.gaps = Counter(
+            "tallymill_worker_gap_offsets",
+            "Offsets passed that hold no record of a client: Kafka's control records.",
+            registry=registry,
+        )
+        self.flush_records = Histogram(
+            "tallymill_worker_flush_records",
+            "Records of one flush.",
+            buckets=RECORDS_BUCKETS,
+            registry=registry,
+        )
+        self.step_seconds = Histogram(
+            "tallymill_worker_flush_step_seconds",
+            "Seconds of one step of a flush: read, plan, checkpoint, write, commit. Tries that failed included.",
+            ("step",),
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.flushes_failed = Counter(
+            "tallymill_worker_flushes_failed",
+            "Flushes that wrote nothing, by cause. moved: its records had been applied, by another owner or try.",
+            ("cause",),
+            registry=registry,
+        )
+        self.visible_seconds = Histogram(
+            "tallymill_worker_accepted_to_visible_seconds",
+            "Seconds from a batch's receipt at the ingress until its counts stand in MongoDB.",
+            buckets=VISIBLE_BUCKETS,
+            registry=registry,
+        )
+        self.last_progress = Gauge(
+            "tallymill_worker_last_progress_timestamp_seconds",
+            "Unix time of the last flush applied by this worker; 0 before the first.",
+            registry=registry,
+        )
+
+    def _declare_reading(self, registry: CollectorRegistry) -> None:
+        self.lag_records = Gauge(
+            "tallymill_worker_lag_records",
+            "Records of a partition of this worker that are not applied yet.",
+            ("partition",),
+            registry=registry,
+        )
+        self.lag_seconds = Gauge(
+            "tallymill_worker_lag_seconds",
+            "Age of a partition's oldest record that is not applied yet; 0 when nothing waits.",
+            ("partition",),
+            registry=registry,
+        )
+        self.buffered_bytes = Gauge(
+            "tallymill_worker_buffered_bytes",
+            "Bytes read from Kafka and not applied yet.",
+            registry=registry,
+        )
+        self.rebalances = Counter(
+            "tallymill_worker_rebalances",
+            "Times this worker was given its partitions.",
+            registry=registry,
+        )
+        self.fetch_errors = Counter(
+            "tallymill_worker_fetch_errors",
+            "Times Kafka could not be read or told something.",
+            registry=registry,
+        )
+
+    def step(self, name: str, seconds: float) -> None:
+        self.step_seconds.labels(name).observe(seconds)
+
+    def lag(self, partition: int, records: int, seconds: float) -> None:
+        self.lag_records.labels(str(partition)).set(records)
+        self.lag_seconds.labels(str(partition)).set(seconds)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
+        for partition in partitions:
+            for gauge in (self.lag_records, self.lag_seconds):
+                gauge.remove_by_labels({"partition": str(partition)})
+
+    def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
+        """Count one flush that stands."""
+        for fate, count in written.fates.items():
+            self.records.labels(fate).inc(count)
+        self.gaps.inc(written.gaps)
+        self.flush_records.observe(sum(written.fates.values()))
+        self.last_progress.set(now_millis / 1000)
+        for received in received_millis:
+            self.visible_seconds.observe(max(0, now_millis - received) / 1000)

@@ -1,0 +1,171 @@
+"""MongoDB as the worker's store. The one place of the worker that knows pymongo and its errors.
+
+A flush is one transaction, in five steps; what a crash leaves behind it:
+
+    1. read         which request ids are remembered; opens the snapshot       nothing
+    2. plan         pure                                                       nothing
+    3. checkpoint   compare-and-set from flush.start to flush.end              an open transaction: the server drops it
+    4. write        players, period_counts, requests, exceptions, dead_letters the same
+    5. commit       all of it, or nothing                                      either; the next owner's step 3 tells
+
+Nothing decides here but the checkpoint: whoever moves it on has applied those records, and no one else has.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from consumer.core.dedupe import SeenRequest
+from consumer.core.judge import Definitions
+from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
+from consumer.mongo_writes import Writes, checkpoint_move, writes_of
+from consumer.ports import Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
+from consumer.transactions import DURABLE, Document, in_transaction
+from schemas.coordinates import PartitionId
+from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, definition_of, millis_of
+
+OnStep = Callable[[str, float], None]
+"""Told the name of each step and the seconds it took."""
+
+
+class MongoStore:
+    """A Store over one database."""
+
+    def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:
+        self._client = client
+        self._database = client.get_database(database, write_concern=DURABLE)
+        self._on_step = on_step
+
+    async def lineage(self, topic: TopicIdentity) -> str:
+        collection = self._database.get_collection(LINEAGES, read_concern=ReadConcern("majority"))
+        try:
+            newest = await collection.find_one({"topic": topic.topic}, sort=[("generation", -1)])
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
+        return known_lineage(topic, newest)
+
+    async def claim(self, partition: PartitionId, owner: str) -> int:
+        update: Document = {
+            "$set": {"owner": owner},
+            "$currentDate": {"updatedAt": True},
+            "$setOnInsert": {
+                "start": 0,
+                "next": 0,
+                "last": None,
+                "fates": {"applied": 0, "duplicate": 0, "refused": 0, "dead": 0},
+                "gaps": 0,
+            },
+        }
+        checkpoints = self._database[CHECKPOINTS]
+        try:
+            found = await checkpoints.find_one_and_update(
+                {"_id": str(partition)}, update, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
+        return int(found["next"]) if found else 0
+
+    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        commit_from = time.perf_counter()
+
+        async def body(session: AsyncClientSession) -> WritePlan:
+            nonlocal commit_from
+            transaction = _Transaction(self._database.get_collection, session, self._on_step)
+            written = await transaction.run(flush, plan)
+            commit_from = time.perf_counter()
+            return written
+
+        try:
+            written = await in_transaction(self._client, body)
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
+        self._on_step("commit", time.perf_counter() - commit_from)
+        return written
+
+
+class _Transaction:
+    """Steps 1 to 4 of one try of a flush."""
+
+    def __init__(
+        self,
+        collection: Callable[[str], AsyncCollection[Document]],
+        session: AsyncClientSession,
+        on_step: OnStep,
+    ) -> None:
+        self._collection = collection
+        self._session = session
+        self._on_step = on_step
+        self._since = time.perf_counter()
+
+    async def run(self, flush: Flush, plan: Plan) -> WritePlan:
+        known = await self._read(questions(flush))
+        self._step_done("read")
+        planned = plan(known)
+        writes = writes_of(planned)
+        self._step_done("plan")
+        await self._move_checkpoint(planned)
+        self._step_done("checkpoint")
+        await self._write(writes)
+        self._step_done("write")
+        return planned
+
+    async def _read(self, asked: Questions) -> Known:
+        """Step 1. Not remembered is the rule, so this reads the `_id` index and little else."""
+        found = self._collection(REQUESTS).find(
+            {"_id": {"$in": list(asked.requests)}},
+            session=self._session,
+            batch_size=len(asked.requests) + 1,
+        )
+        seen = {document["_id"]: _seen(document) async for document in found}
+        return Known(seen, await self._definitions(asked.apps) if asked.apps else {})
+
+    async def _definitions(self, apps: Sequence[str]) -> Definitions:
+        by_app: dict[str, list[Any]] = {app: [] for app in apps}
+        async for document in self._collection(DEFINITIONS).find({"app": {"$in": list(apps)}}, session=self._session):
+            by_app[document["app"]].append(definition_of(document))
+        return by_app
+
+    async def _move_checkpoint(self, plan: WritePlan) -> None:
+        """Step 3, and the only thing that keeps two owners from counting a record twice."""
+        checkpoints = self._collection(CHECKPOINTS)
+        key = str(plan.partition)
+        moved = await checkpoints.update_one(
+            {"_id": key, "next": plan.start}, checkpoint_move(plan), session=self._session
+        )
+        if moved.matched_count == 0:
+            found = await checkpoints.find_one({"_id": key}, session=self._session)
+            raise Moved(found["next"] if found else 0)
+
+    async def _write(self, writes: Mapping[str, Writes]) -> None:
+        """Step 4. Each bulk names each document once, so its order doesn't matter."""
+        for collection, operations in writes.items():
+            if operations:
+                await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+
+    def _step_done(self, step: str) -> None:
+        now = time.perf_counter()
+        self._on_step(step, now - self._since)
+        self._since = now
+
+
+def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
+    """The lineage's id, if the newest one of this topic's name is of this very topic. Raises UnknownLineage."""
+    if newest is None:
+        raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
+    if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
+        raise UnknownLineage(
+            f"topic {topic.topic} is another one than lineage {newest['_id']} was started with: it was made anew, or "
+            f"Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster {topic.cluster}, "
+            f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
+        )
+    return str(newest["_id"])
+
+
+def _seen(document: Document) -> SeenRequest:
+    return SeenRequest(time_millis=millis_of(document["at"]), crc=document["crc"])

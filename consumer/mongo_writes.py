@@ -1,0 +1,71 @@
+"""A WritePlan in MongoDB's words. Pure: one operation a document, filtered on `_id` alone (the server's fast path)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson import Int64
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+
+from consumer.core.aggregate import SOURCE
+from consumer.core.plan import WritePlan
+from schemas.documents import DEAD_LETTERS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS
+
+Document = dict[str, Any]
+Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
+
+
+def checkpoint_move(plan: WritePlan) -> Document:
+    """The update of a checkpoint that stands at plan.start."""
+    increments: Document = {f"fates.{fate}": Int64(count) for fate, count in plan.fates.items()}
+    return {
+        "$set": {"next": Int64(plan.end), "last": dict(plan.last)},
+        "$inc": increments | {"gaps": Int64(plan.gaps)},
+        "$currentDate": {"updatedAt": True},
+    }
+
+
+def writes_of(plan: WritePlan) -> Mapping[str, Writes]:
+    """Operations by collection, in the order they are sent."""
+    return {
+        PLAYERS: _players(plan),
+        PERIOD_COUNTS: _period_counts(plan),
+        REQUESTS: _requests(plan),
+        EXCEPTIONS: [InsertOne(dict(document)) for document in plan.exceptions],
+        DEAD_LETTERS: [InsertOne(dict(document)) for document in plan.dead_letters],
+    }
+
+
+def _players(plan: WritePlan) -> Writes:
+    return [
+        UpdateOne(
+            {"_id": actor},
+            {
+                "$inc": {f"totals.{event}": Int64(count) for event, count in increment.totals.items()},
+                "$max": {"updatedAt": increment.updated_at},
+            },
+            upsert=True,
+        )
+        for actor, increment in plan.players.items()
+    ]
+
+
+def _period_counts(plan: WritePlan) -> Writes:
+    return [
+        UpdateOne(
+            {"_id": key},
+            {
+                "$inc": {f"minutes.{minute}": Int64(count) for minute, count in period.minutes.items()}
+                | {"count": Int64(period.count)},
+                "$setOnInsert": {"hour": period.hour, "app": period.app, "source": SOURCE, "event": period.event},
+            },
+            upsert=True,
+        )
+        for key, period in plan.periods.items()
+    ]
+
+
+def _requests(plan: WritePlan) -> Writes:
+    return [
+        ReplaceOne({"_id": key}, dict(document)) if key in plan.forgotten else InsertOne(dict(document))
+        for key, document in plan.requests.items()
+    ]

@@ -1,0 +1,90 @@
+"""The life of a worker process: put the parts together, run, stop on SIGTERM, out at once on the second."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+
+import structlog
+import uvloop
+from pymongo import AsyncMongoClient
+
+from consumer.config import WorkerConfig
+from consumer.flusher import Parts
+from consumer.http import serve
+from consumer.kafka import KafkaLog
+from consumer.metrics import WorkerMetrics
+from consumer.mongo import MongoStore
+from consumer.ports import UnknownLineage
+from consumer.transactions import Document
+from consumer.worker import Worker
+from schemas.signing import signing_keys
+
+log = structlog.get_logger()
+
+# A server that is away answers within this, so that a flush can be tried again and a stop is noticed.
+SERVER_SELECTION_MILLIS = 5_000
+
+EXIT_OK = 0
+EXIT_REFUSED = 1
+EXIT_SECOND_SIGNAL = 130
+
+
+class SystemClock:
+    """The real Clock."""
+
+    def now_millis(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def run(config: WorkerConfig) -> int:
+    """Run one worker until it is told to stop. Returns the exit code."""
+    return uvloop.run(_run(config))
+
+
+async def _run(config: WorkerConfig) -> int:
+    metrics = WorkerMetrics()
+    uri = config.mongodb.uri.get_secret_value() if config.mongodb.uri else None
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        uri, tz_aware=True, serverSelectionTimeoutMS=SERVER_SELECTION_MILLIS, appname="tallymill-worker"
+    )
+    parts = Parts(
+        store=MongoStore(client, config.mongodb.database, metrics.step),
+        clock=SystemClock(),
+        metrics=metrics,
+        settings=config.worker,
+        limits=config.limits,
+        keys=signing_keys(config.signing),
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+    )
+    worker = Worker(KafkaLog(config.kafka, config.worker), parts)
+    _on_signals(worker)
+    http = await serve(config.worker.metrics_host, config.worker.metrics_port, metrics.registry, lambda: worker.joined)
+    try:
+        await worker.run()
+    except UnknownLineage as error:
+        log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
+        return EXIT_REFUSED
+    finally:
+        await http.cleanup()
+        await client.close()
+    log.info("stopped")
+    return EXIT_OK
+
+
+def _on_signals(worker: Worker) -> None:
+    """First SIGTERM or SIGINT: stop in order. Second: out at once; what that leaves, a crash leaves too."""
+
+    def stop() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, os._exit, EXIT_SECOND_SIGNAL)
+        log.info("stopping")
+        worker.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

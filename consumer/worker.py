@@ -1,0 +1,156 @@
+"""A worker: fetches, hands the records to the flushers of its partitions, and stops in order.
+
+Told its partitions by the group; each gets a Flusher that starts where the checkpoint stands. Everything that could
+be lost by a crash here is read again from Kafka, and counted by the checkpoint's word alone.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+
+from consumer.core.policy import lag_records, lag_seconds, may_fetch
+from consumer.core.records import Record
+from consumer.flusher import Flusher, Parts
+from consumer.ports import Log, Unavailable
+from consumer.retry import Retry
+from schemas.coordinates import PartitionId
+
+log = structlog.get_logger()
+
+# How long one fetch waits for records: also how soon a stop is noticed.
+FETCH_SECONDS = 0.2
+# How long a full worker waits before it looks for room again: a flush takes longer.
+FULL_PAUSE_SECONDS = 0.01
+# Group offsets are for people to look at; more often would only cost.
+TELL_SECONDS = 1.0
+
+
+class Worker:
+    """Reads one topic as a member of the group. Also the Listener of its log."""
+
+    def __init__(self, source: Log, parts: Parts) -> None:
+        self.joined = False
+        self._log = source
+        self._parts = parts
+        self._stop = asyncio.Event()
+        self._retry = Retry(parts.settings.max_backoff_seconds, self._stop)
+        self._flushers: dict[int, Flusher] = {}
+        self._told: dict[int, int] = {}
+        self._told_at = 0.0
+        self._taking_over: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Ask `run` to end: finish the flushes in flight, leave the group."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises UnknownLineage, and whatever bug ended a flusher."""
+        await self._retry.until_done("Kafka", lambda: self._log.start(self))
+        try:
+            while not self._stop.is_set():
+                await self._step()
+        finally:
+            await self._leave()
+
+    async def _step(self) -> None:
+        self._raise_failure()
+        await self._report()
+        if not may_fetch(self._buffered_bytes(), self._parts.settings.max_buffer_bytes):
+            await self._parts.clock.sleep(FULL_PAUSE_SECONDS)
+            return
+        for partition, records in (await self._fetch()).items():
+            if flusher := self._flushers.get(partition):
+                flusher.offer(records)
+
+    async def _fetch(self) -> Mapping[int, Sequence[Record]]:
+        try:
+            return await self._log.fetch(FETCH_SECONDS)
+        except Unavailable as error:
+            self._parts.metrics.fetch_errors.inc()
+            log.warning("fetch failed", error=str(error))
+            await self._parts.clock.sleep(FETCH_SECONDS)
+            return {}
+
+    async def _leave(self) -> None:
+        """Stop in order. A kill at any point leaves what a kill at work does: the checkpoints."""
+        # 1. No new owner's work: whatever is being taken over is dropped.
+        if self._taking_over:
+            self._taking_over.cancel()
+        # 2. Flushes in flight are finished, in bounded time; records that wait are read again by the next owner.
+        await self._close(list(self._flushers), self._parts.settings.stop_timeout_seconds)
+        # 3. Tell the group at once, so that the others need not wait for a session to run out.
+        await self._log.stop()
+
+    # The group's side: the log calls these two, and swallows what they raise.
+
+    async def assigned(self, partitions: Iterable[int]) -> None:
+        """Take partitions over. Returns in time for the next heartbeat, taken over or not."""
+        self.joined = True
+        self._parts.metrics.rebalances.inc()
+        wanted = list(partitions)
+        log.info("partitions assigned", partitions=wanted)
+        self._taking_over = asyncio.create_task(self._take_over(wanted), name="take over")
+        await asyncio.wait((self._taking_over,), timeout=self._parts.settings.session_timeout_seconds / 4)
+
+    async def revoked(self, partitions: Iterable[int]) -> None:
+        """Give partitions up, with what is in flight finished if that is soon."""
+        if self._taking_over:
+            self._taking_over.cancel()
+        lost = [partition for partition in partitions if partition in self._flushers]
+        await self._close(lost, self._parts.settings.session_timeout_seconds / 2)
+
+    async def _take_over(self, partitions: Sequence[int]) -> None:
+        lineage = await self._retry.until_done("lineage", self._lineage)
+        if lineage is None:
+            return
+        flushers = {p: Flusher(PartitionId(lineage, p), self._parts, self._log.seek) for p in partitions}
+        self._flushers.update(flushers)
+        for flusher in flushers.values():
+            await flusher.positioned.wait()
+
+    async def _lineage(self) -> str:
+        return await self._parts.store.lineage(await self._log.identity())
+
+    async def _close(self, partitions: Sequence[int], timeout_seconds: float) -> None:
+        await asyncio.gather(*(self._flushers[p].close(timeout_seconds) for p in partitions))
+        await self._tell_group()
+        for partition in partitions:
+            del self._flushers[partition]
+            self._told.pop(partition, None)
+        self._parts.metrics.forget(partitions)
+
+    # What is known from outside.
+
+    def _raise_failure(self) -> None:
+        """A flusher's or a take-over's error ends the worker: going on without a partition would hide it."""
+        if self._taking_over and self._taking_over.done() and not self._taking_over.cancelled():
+            self._taking_over.result()
+        for flusher in self._flushers.values():
+            if failure := flusher.failure():
+                raise failure
+
+    def _buffered_bytes(self) -> int:
+        return sum(flusher.buffered_bytes for flusher in self._flushers.values())
+
+    async def _report(self) -> None:
+        now = self._parts.clock.now_millis()
+        self._parts.metrics.buffered_bytes.set(self._buffered_bytes())
+        for partition, flusher in self._flushers.items():
+            if flusher.next_offset is not None:
+                lag = lag_records(self._log.end_offset(partition), flusher.next_offset)
+                self._parts.metrics.lag(partition, lag, lag_seconds(lag, flusher.oldest_waiting_millis, now))
+        if now / 1000 - self._told_at >= TELL_SECONDS:
+            self._told_at = now / 1000
+            await self._tell_group()
+
+    async def _tell_group(self) -> None:
+        """Write the group's offsets where they changed. Nobody counts on them, so a failure is only counted."""
+        positions = {p: f.next_offset for p, f in self._flushers.items() if f.next_offset is not None}
+        if positions == self._told or not positions:
+            return
+        try:
+            await asyncio.wait_for(self._log.commit(positions), TELL_SECONDS)
+            self._told = positions
+        except (Unavailable, TimeoutError):
+            self._parts.metrics.fetch_errors.inc()

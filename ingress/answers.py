@@ -1,0 +1,168 @@
+"""What is answered (the table "Answers" of docs/api.md, games column). Pure: values in, a Reply out."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from schemas.games import (
+    EventBatchRecordFailure,
+    EventFailureCause,
+    EventRecordRequest,
+    EventUpdateResponse,
+    PlayerEvent,
+    Violation,
+)
+from schemas.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+
+RawHeader = tuple[bytes, bytes]
+
+JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
+CLOSE: Final[RawHeader] = (b"connection", b"close")
+
+# Kafka and MongoDB come back in seconds or in minutes; a second keeps a fleet's retries from piling up on either.
+RETRY_UNAVAILABLE_SECONDS = 1
+# Workers an hour behind are not caught up within seconds.
+RETRY_LAG_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP reply; content-length is added by who sends it."""
+
+    status: int
+    body: bytes
+    headers: tuple[RawHeader, ...] = (JSON,)
+
+    def having(self, *headers: RawHeader) -> "Reply":
+        return Reply(self.status, self.body, self.headers + headers)
+
+
+class _Row(NamedTuple):
+    code: int
+    status: str
+    reason: str
+    message: str
+
+
+class Refusal(Enum):
+    """Why a whole request is refused: HTTP code, Google's status and reason, and what the client is told."""
+
+    MALFORMED = _Row(400, "INVALID_ARGUMENT", "badRequest", "The request body is not valid.")
+    UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "A valid bearer token is required.")
+    FORBIDDEN = _Row(
+        403,
+        "PERMISSION_DENIED",
+        "insufficientPermissions",
+        "The token lacks the scope https://www.googleapis.com/auth/games or games_lite.",
+    )
+    NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
+    METHOD = _Row(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
+    BODY_LATE = _Row(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
+    BODY_LARGE = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
+    MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8, not encoded.")
+    INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
+    SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
+    UNAVAILABLE = _Row(
+        503, "UNAVAILABLE", "backendError", "Not sure to be recorded. Send it again with the same requestId."
+    )
+
+
+# Headers that belong to a refusal, whatever the request was.
+_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
+    Refusal.UNAUTHENTICATED: ((b"www-authenticate", b'Bearer realm="tallymill", error="invalid_token"'),),
+    Refusal.BODY_LATE: (CLOSE,),
+    # The rest of the body is still on its way; who keeps the connection would have to read it all.
+    Refusal.BODY_LARGE: (CLOSE,),
+    Refusal.MEDIA_TYPE: ((b"accept-encoding", b"identity"),),
+    Refusal.UNAVAILABLE: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
+}
+
+
+class Refused(Exception):
+    """Carries the refusal of a whole request to where the reply is sent."""
+
+    def __init__(self, refusal: Refusal, violations: tuple[Violation, ...] = ()) -> None:
+        self.refusal = refusal
+        self.violations = violations
+        super().__init__(refusal.name)
+
+
+def refusal_reply(refusal: Refusal, violations: tuple[Violation, ...] = ()) -> Reply:
+    """Google's error body; `details` only where there are violations, for clients show it first (G21)."""
+    row = refusal.value
+    message = str(violations[0].description) if len(violations) == 1 and not violations[0].field else row.message
+    error: dict[str, object] = {
+        "code": row.code,
+        "message": message,
+        "status": row.status,
+        "errors": [{"reason": row.reason, "message": message, "domain": "global"}],
+    }
+    if violations:
+        fields = [violation.model_dump() for violation in violations]
+        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
+    return Reply(row.code, json.dumps({"error": error}).encode(), (JSON, *_HEADERS.get(refusal, ())))
+
+
+def json_reply(status: int, value: Mapping[str, object]) -> Reply:
+    return Reply(status, json.dumps(value).encode())
+
+
+def judged_reply(
+    request: EventRecordRequest, judgement: Judgement, player_events: tuple[PlayerEvent, ...] = ()
+) -> Reply:
+    """What was refused of the batch, and the totals of the rest."""
+    return _ok(
+        EventUpdateResponse(
+            batch_failures=batch_failures(request, judgement),
+            event_failures=event_failures(request, judgement),
+            player_events=player_events,
+        )
+    )
+
+
+def whole_failure_reply(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
+    """A failure of the whole request: that one alone, with an empty range (G14, G16)."""
+    return _ok(
+        EventUpdateResponse(batch_failures=(EventBatchRecordFailure(failure_cause=cause),), player_events=player_events)
+    )
+
+
+def rate_high_reply(retry_seconds: float) -> Reply:
+    retry = b"%d" % max(1, math.ceil(retry_seconds))
+    return whole_failure_reply(EventFailureCause.RECORD_RATE_HIGH).having((b"retry-after", retry))
+
+
+def _ok(response: EventUpdateResponse) -> Reply:
+    return Reply(200, response.model_dump_json().encode())
+
+
+def events_accepted(accepted: Iterable[AcceptedUpdate]) -> tuple[str, ...]:
+    """The events that count something, by first appearance (G14)."""
+    return tuple(dict.fromkeys(update.definition_id for update in accepted))
+
+
+def events_named(request: EventRecordRequest) -> tuple[str, ...]:
+    """Every event the batch names, by first appearance: what a duplicate is told the totals of (G14)."""
+    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
+
+
+def player_events(player: str, events: Iterable[str], totals: Mapping[str, int]) -> tuple[PlayerEvent, ...]:
+    """The totals known of `events`; an event nothing is known of is left out (G15)."""
+    return tuple(
+        PlayerEvent(
+            player_id=player, definition_id=event, num_events=totals[event], formatted_num_events=f"{totals[event]:,}"
+        )
+        for event in events
+        if event in totals
+    )
+
+
+def server_timing(accepted_seconds: float, visible_seconds: float | None) -> RawHeader:
+    """`Server-Timing` (W3C): ms from the request's arrival to Kafka's ack, and to being counted when that is known."""
+    text = b"accepted;dur=%.1f" % (accepted_seconds * 1000)
+    if visible_seconds is not None:
+        text += b", visible;dur=%.1f" % (visible_seconds * 1000)
+    return (b"server-timing", text)

@@ -1,0 +1,82 @@
+"""The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
+
+from collections.abc import Callable, Mapping
+
+from starlette.routing import Route, Router
+
+from ingress.answers import Reply, json_reply
+from ingress.body import Receive
+from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
+from ingress.metrics import Metrics
+from ingress.record import RecordEvents, RecordParts
+from schemas.settings import Limits
+
+
+def create_app(parts: RecordParts, stopping: Stopping) -> Asgi:
+    """The ASGI app."""
+    edge = Edge(parts.metrics, stopping)
+    missing = missing_parts(parts, stopping)
+    parts.metrics.watch(
+        ready=lambda: not missing(),
+        buffer_bytes=lambda: parts.publisher.waiting_bytes,
+        waiting=lambda: parts.applied.waiting,
+        lag_seconds=parts.applied.lag_seconds,
+    )
+    endpoints: dict[str, dict[str, Endpoint]] = {
+        # The hot path first: starlette tries the routes in turn.
+        "/games/v1/events": {"POST": RecordEvents(parts)},
+        "/v1/limits": {"GET": _Constant(limits_reply(parts.limits))},
+        "/livez": {"GET": _Constant(json_reply(200, {"live": True}))},
+        "/readyz": {"GET": _Ready(missing)},
+        "/metrics": {"GET": _Metrics(parts.metrics)},
+    }
+    routes = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
+    # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
+    return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
+
+
+def missing_parts(parts: RecordParts, stopping: Stopping) -> Callable[[], list[str]]:
+    """What keeps the ingress from being ready, by name; empty when it is."""
+
+    def missing() -> list[str]:
+        there: Mapping[str, bool] = {
+            "keys": parts.authenticator.ready,
+            "kafka": parts.publisher.ready,
+            "definitions": parts.definitions.ready,
+            "draining": not stopping.draining,
+        }
+        return [name for name, ready in there.items() if not ready]
+
+    return missing
+
+
+def limits_reply(limits: Limits) -> Reply:
+    """`GET /v1/limits`: public, so that a client can cut its batches to size."""
+    return json_reply(200, limits.model_dump(mode="json"))
+
+
+class _Constant:
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+        return self._reply
+
+
+class _Ready:
+    """`GET /readyz`: whether requests should be sent here."""
+
+    def __init__(self, missing: Callable[[], list[str]]) -> None:
+        self._missing = missing
+
+    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+        missing = self._missing()
+        return json_reply(503 if missing else 200, {"ready": not missing, "missing": missing})
+
+
+class _Metrics:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+        return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

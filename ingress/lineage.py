@@ -1,0 +1,42 @@
+"""The lineage that the topic's offsets belong to: receipts and the wait for the workers are spelt with it.
+
+Read from MongoDB, again every half minute (an operator may start a new one). Unknown (MongoDB away since the start, or
+no worker has started yet): the ingress accepts all the same, without receipt and without waiting.
+"""
+
+import asyncio
+
+import structlog
+
+from ingress.ports import LineageStore, Unavailable
+
+log = structlog.get_logger()
+
+REREAD_SECONDS = 30
+UNKNOWN_RETRY_SECONDS = 1
+
+
+class Lineage:
+    """The newest lineage of one topic; None while unknown."""
+
+    def __init__(self, store: LineageStore, topic: str) -> None:
+        self._store = store
+        self._topic = topic
+        self.current: str | None = None
+
+    async def read(self) -> None:
+        """Read it once; what MongoDB can't say now stays as it was."""
+        try:
+            newest = await self._store.newest_lineage(self._topic)
+        except Unavailable as error:
+            log.debug("lineage_not_read", error=str(error))
+            return
+        if newest is not None and newest != self.current:
+            log.info("lineage", lineage=newest, topic=self._topic)
+            self.current = newest
+
+    async def keep(self) -> None:
+        """Keep it read; runs until cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(UNKNOWN_RETRY_SECONDS if self.current is None else REREAD_SECONDS)

@@ -1,0 +1,113 @@
+"""Kafka and MongoDB in memory, behind the same ports: for tests of the ingress, and for trying it out.
+
+A MemoryTopic acks at once, tells `heard`, and can be told to be away or never to answer; a MemoryStore holds what
+workers would have written, and `count` plays the worker.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ingress.ports import DefinitionTerm, Misfortune, Position, Totals, Unavailable, Unknown
+from schemas.coordinates import Coordinates, PartitionId
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRecord:
+    partition: int
+    offset: int
+    key: bytes
+    headers: Sequence[tuple[str, bytes]]
+    body: bytes
+
+
+class MemoryTopic:
+    """Implements Publisher."""
+
+    def __init__(self, partitions: int = 4, heard: Callable[[MemoryRecord], None] = lambda _record: None) -> None:
+        self.records: list[MemoryRecord] = []
+        self._heard = heard
+        self.away = False
+        self.silent = False
+        self._ends = [0] * partitions
+
+    @property
+    def ready(self) -> bool:
+        return not self.away
+
+    @property
+    def waiting_bytes(self) -> int:
+        return 0
+
+    async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
+        if self.away:
+            raise Unavailable("away, as it was told")
+        partition = zlib.crc32(key) % len(self._ends)
+        offset = self._ends[partition]
+        self._ends[partition] += 1
+        self.records.append(MemoryRecord(partition, offset, key, headers, body))
+        self._heard(self.records[-1])
+        if self.silent:
+            # The worst of both: the record is there, and nobody says so.
+            raise Unknown("silent, as it was told")
+        return Position(partition, offset)
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """Implements AppliedStore, DefinitionStore and LineageStore. `reads` counts the queries by kind."""
+
+    lineage: str | None = "r1"
+    away: bool = False
+    next_offsets: dict[PartitionId, int] = field(default_factory=dict)
+    players: dict[str, dict[str, int]] = field(default_factory=dict)
+    exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
+    declared: dict[str, list[DefinitionTerm]] = field(default_factory=dict)
+    reads: dict[str, int] = field(default_factory=dict)
+
+    def declare(self, app: str, *ids: str, from_millis: int = 0, to_millis: int | None = None) -> None:
+        terms = self.declared.setdefault(app, [])
+        terms.extend(DefinitionTerm(one, from_millis, to_millis) for one in ids)
+
+    def count(self, coordinates: Coordinates, actor: str, counts: Mapping[str, int]) -> None:
+        """Apply a record as a worker would: totals and checkpoint at once."""
+        totals = self.players.setdefault(actor, {})
+        for event, number in counts.items():
+            totals[event] = totals.get(event, 0) + number
+        self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
+
+    def pass_over(self, coordinates: Coordinates, misfortune: Misfortune) -> None:
+        """Don't apply a record, and say why."""
+        self.exceptions[coordinates] = misfortune
+        self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
+
+    async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
+        await self._read("checkpoints")
+        return {at: end for at, end in self.next_offsets.items() if at.lineage in lineages}
+
+    async def totals(self, actors: Collection[str]) -> Mapping[str, Totals]:
+        await self._read("totals")
+        return {actor: dict(self.players[actor]) for actor in actors if actor in self.players}
+
+    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
+        await self._read("misfortunes")
+        return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
+
+    async def definitions(self, app: str) -> Sequence[DefinitionTerm]:
+        await self._read("definitions")
+        return list(self.declared.get(app, ()))
+
+    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[DefinitionTerm]]:
+        await self._read("all_definitions")
+        return {app: list(terms) for app, terms in list(self.declared.items())[:limit]}
+
+    async def newest_lineage(self, topic: str) -> str | None:
+        await self._read(f"lineage of {topic}")
+        return self.lineage
+
+    async def _read(self, kind: str) -> None:
+        await asyncio.sleep(0)  # a query gives way to others, here as there
+        self.reads[kind] = self.reads.get(kind, 0) + 1
+        if self.away:
+            raise Unavailable("away, as it was told")

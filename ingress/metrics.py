@@ -1,0 +1,100 @@
+"""Every metric of the ingress: meaning, unit, labels from closed sets. One registry, one port, one process."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from ingress.answers import Refusal
+from schemas.games import EventFailureCause, EventUpdateFailureCause
+
+# An ack takes milliseconds, a visible count tens of them; the deadlines are seconds.
+SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+ROUTES: Final = ("/games/v1/events", "/v1/limits", "/livez", "/readyz", "/metrics", "other")
+# What `cause` can be: a refusal of the whole request, or why a batch, a period or an update was not recorded.
+CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause)
+
+
+class Metrics:
+    """The metrics of one ingress process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "tallymill_ingress_requests",
+            "Requests answered, by route and HTTP status code (499: the client left first).",
+            ("route", "code"),
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "tallymill_ingress_refused",
+            "Requests, periods and updates that were refused, by cause.",
+            ("cause",),
+            registry=self.registry,
+        )
+        self._publish_seconds = Histogram(
+            "tallymill_ingress_publish_seconds",
+            "Seconds from handing a record to the producer to Kafka's ack.",
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._visible_seconds = Histogram(
+            "tallymill_ingress_accepted_to_visible_seconds",
+            "Seconds from Kafka's ack until the record is counted in MongoDB, of requests that waited for it.",
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._unseen = Counter(
+            "tallymill_ingress_answered_unseen",
+            "Batches answered before they were known to be counted (time-out, respond-async, MongoDB away).",
+            registry=self.registry,
+        )
+        self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
+        self._request_children: dict[tuple[str, int], Counter] = {}
+
+    def answered(self, route: str, code: int) -> None:
+        child = self._request_children.get((route, code))
+        if child is None:
+            child = self._request_children[route, code] = self._requests.labels(route, str(code))
+        child.inc()
+
+    def refused(self, cause: str) -> None:
+        self._refused_children[cause].inc()
+
+    def published(self, seconds: float) -> None:
+        self._publish_seconds.observe(seconds)
+
+    def visible(self, seconds: float) -> None:
+        self._visible_seconds.observe(seconds)
+
+    def unseen(self) -> None:
+        self._unseen.inc()
+
+    def watch(
+        self,
+        ready: Callable[[], bool],
+        buffer_bytes: Callable[[], int],
+        waiting: Callable[[], int],
+        lag_seconds: Callable[[], float | None],
+    ) -> None:
+        """Gauges that are read when they are asked for."""
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
+            "ready": ("1 while /readyz answers 200.", ready),
+            "buffer_bytes": ("Bytes of bodies that Kafka has not yet taken, timed-out ones included.", buffer_bytes),
+            "waiting_requests": ("Requests that wait until they are counted.", waiting),
+            "lag_seconds": (
+                "Age of the oldest record of this ingress that is not counted yet; NaN when not known.",
+                lambda: _or_nan(lag_seconds()),
+            ),
+        }
+        for name, (meaning, read) in gauges.items():
+            Gauge(f"tallymill_ingress_{name}", meaning, registry=self.registry).set_function(read)
+
+    def text(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,93 @@
+"""What the ingress needs of the world: a topic to publish to, a store to read. Adapters: publish, mongo, memory."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from schemas.coordinates import Coordinates, PartitionId
+from schemas.documents import Fate
+
+Totals = Mapping[str, int]
+
+
+class Unavailable(Exception):
+    """Kafka or MongoDB can't be had now. The client may send the same again (503)."""
+
+
+class Unknown(Unavailable):
+    """Kafka has not answered in time: the record may be in the topic or not, and may still come to be."""
+
+
+class Position(NamedTuple):
+    """Where Kafka put a record."""
+
+    partition: int
+    offset: int
+
+
+class Publisher(Protocol):
+    async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
+        """Publish one record; returns only after Kafka's ack.
+
+        None: Kafka has it, but no longer knows where (a late repeat of our own send). Raises Unavailable, Unknown.
+        """
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Connected, and nothing waits past its deadline."""
+        ...
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of bodies that Kafka has neither taken nor refused yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Misfortune:
+    """A record that was not applied (`exceptions`), and why."""
+
+    fate: Fate
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionTerm:
+    """When a definition is in force: ms since 1970 UTC, end exclusive; no end = not retired."""
+
+    definition_id: str
+    from_millis: int
+    to_millis: int | None
+
+
+class AppliedStore(Protocol):
+    """What the workers have written. Each read sees at least what the one before it saw. All raise Unavailable."""
+
+    async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
+        """The next offset to apply, of every partition of these lineages."""
+        ...
+
+    async def totals(self, actors: Collection[str]) -> Mapping[str, Totals]:
+        """Totals of these players (`app/player`); unknown ones are absent."""
+        ...
+
+    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
+        """What is said of these records; of applied ones nothing is."""
+        ...
+
+
+class DefinitionStore(Protocol):
+    """What apps have declared. All raise Unavailable."""
+
+    async def definitions(self, app: str) -> Sequence[DefinitionTerm]: ...
+
+    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[DefinitionTerm]]:
+        """Definitions by app, of as many whole apps as fit into `limit` definitions."""
+        ...
+
+
+class LineageStore(Protocol):
+    async def newest_lineage(self, topic: str) -> str | None:
+        """The lineage that the topic's offsets belong to; None before there is one. Raises Unavailable."""
+        ...

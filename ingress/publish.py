@@ -1,0 +1,194 @@
+"""Kafka as the ingress writes it: acks from all in-sync replicas, idempotent, batched. aiokafka is named only here.
+
+- A 200 needs an ack; a send that isn't answered in time is Unknown, and goes on in the background: aiokafka never
+  gives up an idempotent batch. So its bytes count as waiting until Kafka has answered it, and the sum is bounded.
+- aiokafka takes a failed batch's sequence numbers for used, Kafka does not: after any failed batch every later one of
+  that partition would be out of order. So whatever failed, a new producer is made (a retry with the same requestId
+  is deduplicated by the workers, whichever producer sent it).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+
+from ingress.ports import Position, Unavailable, Unknown
+from ingress.producer import CONNECT_TIMEOUT_SECONDS, connect, end_producer, new_producer
+from schemas.settings import KafkaSettings, Limits
+
+log = structlog.get_logger()
+
+# Key and fixed headers of a record; and what `judged` needs at most for one refused update.
+ENVELOPE_BYTES = 16 * 1024
+JUDGED_BYTES_PER_UPDATE = 64
+RECONNECT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimits:
+    """How long one record may take, how many bytes may wait, how large one record can get."""
+
+    deadline_seconds: float
+    max_buffer_bytes: int
+    max_record_bytes: int
+
+
+def max_record_bytes(limits: Limits) -> int:
+    """The largest record that the limits allow: body and envelope."""
+    return limits.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * limits.max_updates_per_request
+
+
+class KafkaPublisher:
+    """Publishes to one topic. Connected by `run`, which makes a new producer whenever one has failed."""
+
+    def __init__(self, kafka: KafkaSettings, limits: PublishLimits) -> None:
+        self._kafka = kafka
+        self._topic = kafka.records_topic
+        self._limits = limits
+        self._producer: Any = None
+        self._lost = asyncio.Event()
+        self._waiting_bytes = 0
+        self._overdue = 0
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        return self._producer is not None and self._overdue == 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._waiting_bytes
+
+    async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
+        if self._producer is None:
+            raise Unavailable("not connected to Kafka")
+        if self._waiting_bytes + len(body) > self._limits.max_buffer_bytes:
+            raise Unavailable("as many bytes wait for Kafka as may")
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
+        sent = await self._send(key, headers, body, deadline)
+        await _settled_or_late(sent, deadline)
+        if not sent.done():
+            self._overdue += 1
+            sent.add_done_callback(self._no_longer_overdue)
+            raise Unknown("no ack in time")
+        return _position(sent)
+
+    async def _send(
+        self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
+    ) -> asyncio.Future[Any]:
+        """Hand the record to the producer. Its bytes wait from here until its future is done."""
+        producer = self._producer
+        self._waiting_bytes += len(body)
+        try:
+            async with asyncio.timeout_at(deadline):
+                sent: asyncio.Future[Any] = await producer.send(self._topic, value=body, key=key, headers=headers)
+        except BaseException as error:
+            self._waiting_bytes -= len(body)
+            self._refused_by_producer(producer, error)
+            raise
+        sent.add_done_callback(partial(self._settled, producer, len(body)))
+        return sent
+
+    def _refused_by_producer(self, producer: object, error: BaseException) -> None:
+        """Nothing was handed over. Translates what is Kafka's; ours (a record too large) goes on as it is."""
+        if isinstance(error, TimeoutError | KafkaTimeoutError | UnknownTopicOrPartitionError):
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        if isinstance(error, KafkaError) and not isinstance(error, MessageSizeTooLargeError):
+            self._discard(producer, error)
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+    def _settled(self, producer: object, size_bytes: int, sent: asyncio.Future[Any]) -> None:
+        self._waiting_bytes -= size_bytes
+        if not sent.cancelled() and (error := sent.exception()):
+            self._discard(producer, error)
+
+    def _no_longer_overdue(self, _sent: asyncio.Future[Any]) -> None:
+        self._overdue -= 1
+
+    def _discard(self, producer: Any, error: BaseException) -> None:  # noqa: ANN401 aiokafka has no types
+        if producer is not self._producer:
+            return
+        log.warning("producer_failed", error=f"{type(error).__name__}: {error}")
+        self._producer = None
+        self._lost.set()
+        stop = asyncio.create_task(end_producer(producer, self._limits.deadline_seconds))
+        self._stopping.add(stop)
+        stop.add_done_callback(self._stopping.discard)
+
+    async def run(self) -> None:
+        """Keep a producer connected; runs until cancelled."""
+        while True:
+            self._producer = await self._connected()
+            log.info("kafka_connected", topic=self._topic)
+            await self._lost.wait()
+            self._lost.clear()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _connected(self) -> Any:  # noqa: ANN401 aiokafka has no types
+        last_reason = ""
+        while True:
+            producer = new_producer(self._kafka, self._limits.max_record_bytes, self._limits.deadline_seconds)
+            try:
+                await connect(producer, self._topic)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await end_producer(producer, CONNECT_TIMEOUT_SECONDS)
+                last_reason = self._log_once(str(error) or f"no topic {self._topic} there", last_reason)
+            except BaseException:
+                await end_producer(producer, CONNECT_TIMEOUT_SECONDS)
+                raise
+            else:
+                return producer
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _log_once(self, reason: str, last_reason: str) -> str:
+        """An outage is told once, not at every try."""
+        if reason != last_reason:
+            log.warning("kafka_not_connected", error=reason)
+        return reason
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Let Kafka take what waits, within `timeout_seconds`; what it hasn't by then was answered 503."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await end_producer(producer, timeout_seconds)
+        if self._stopping:
+            await asyncio.wait(self._stopping, timeout=timeout_seconds)
+
+
+async def _settled_or_late(sent: asyncio.Future[Any], deadline: float) -> None:
+    """Until `sent` is done or the loop's clock says `deadline`; asyncio.wait for one future, at half its cost.
+
+    Not wait_for: that would cancel the future, and a cancelled one says nothing about the record.
+    """
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def release(_sent: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = loop.call_at(deadline, release)
+    sent.add_done_callback(release)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        sent.remove_done_callback(release)
+
+
+def _position(sent: asyncio.Future[Any]) -> Position | None:
+    """Where the acked record lies. Raises Unknown: whatever failed, an earlier try of it may be in the topic."""
+    if sent.cancelled():
+        raise Unknown("the producer was stopped")
+    if error := sent.exception():
+        raise Unknown(f"{type(error).__name__}: {error}") from error
+    metadata = sent.result()
+    # DuplicateSequenceNumber is success without a position: Kafka answers offset -1, to which aiokafka adds the
+    # record's place in its batch. The log's start, -1 as well then, tells it from a real one.
+    if metadata.offset < 0 or (metadata.log_start_offset is not None and metadata.log_start_offset < 0):
+        return None
+    return Position(metadata.partition, metadata.offset)

@@ -1,0 +1,198 @@
+"""The life of an ingress process.
+
+Start: the port is taken first (a second process says so at once), then requests are answered - 503 until Kafka, keys
+and definitions are there; nothing that is away at the start ends the process.
+
+Stop, on SIGTERM or SIGINT, in this order:
+1. /readyz says 503 and replies carry `Connection: close`; requests are still taken, for load balancers need a moment;
+2. the port is closed, and requests that are under way are answered, within stop_timeout_seconds;
+3. the background tasks end;
+4. the producer lets Kafka take what waits (all of it was answered 503 already, as unknown), MongoDB's connections end.
+A second signal skips the waiting. A crash anywhere loses nothing that was answered OK: Kafka has it.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from ingress.app import create_app
+from ingress.applied import AppliedWatch
+from ingress.auth import Authenticator
+from ingress.clock import SystemClock
+from ingress.config import IngressConfig, IngressSettings
+from ingress.definitions import Definitions
+from ingress.edge import Asgi
+from ingress.keys import keep_keys
+from ingress.lineage import Lineage
+from ingress.logs import configure_logs
+from ingress.metrics import Metrics
+from ingress.mongo import MongoStore
+from ingress.publish import KafkaPublisher, PublishLimits, max_record_bytes
+from ingress.rates import PlayerRates
+from ingress.record import RecordParts
+from schemas.signing import signing_keys
+
+log = structlog.get_logger()
+
+BACKLOG_CONNECTIONS = 2_048
+# How long the producer may take to hand over what waits. Nobody waits for it any more, only the supervisor.
+FLUSH_SECONDS = 5
+
+Keeper = Callable[[], Coroutine[Any, Any, None]]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+
+def run(config: IngressConfig) -> int:
+    """Serve until stopped by a signal; the process's exit code."""
+    configure_logs()
+    host, port = config.ingress.host, config.ingress.port
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
+    except OSError as error:
+        log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
+        return EXIT_FAILED
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(config, listener))
+
+
+class Stop:
+    """A stop in its stages: not asked for, draining, exiting, at once."""
+
+    def __init__(self, drain_seconds: float) -> None:
+        self._drain_seconds = drain_seconds
+        self.draining = False
+
+    def asked(self, server: uvicorn.Server, signal_name: str) -> None:
+        """A signal came. The second one is not patient."""
+        if self.draining:
+            server.force_exit = server.should_exit = True
+            return
+        log.info("stopping", signal=signal_name)
+        self.draining = True
+        asyncio.get_running_loop().call_later(self._drain_seconds, _exit, server)
+
+
+def _exit(server: uvicorn.Server) -> None:
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with our signals: its own would close the port before anyone can see /readyz turn."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """What is started and stopped."""
+
+    parts: RecordParts
+    publisher: KafkaPublisher
+    store: MongoStore
+    keepers: tuple[Keeper, ...]
+
+
+def _build(config: IngressConfig) -> _Process:
+    """Put the real parts together. Nothing is connected yet."""
+    clock = SystemClock()
+    limits, settings, tokens = config.limits, config.ingress, config.tokens
+    store = MongoStore(config.mongodb)
+    publisher = KafkaPublisher(
+        config.kafka,
+        PublishLimits(settings.publish_deadline_seconds, settings.max_buffer_bytes, max_record_bytes(limits)),
+    )
+    parts = RecordParts(
+        limits=limits,
+        signing=signing_keys(config.signing),
+        clock=clock,
+        authenticator=Authenticator(tokens.issuer or "", tokens.audience or ""),
+        rates=PlayerRates(limits.max_requests_per_player, limits.player_window_seconds),
+        definitions=Definitions(store, clock),
+        publisher=publisher,
+        lineage=Lineage(store, config.kafka.records_topic),
+        applied=AppliedWatch(store, clock),
+        metrics=Metrics(),
+        body_timeout_seconds=settings.body_timeout_seconds,
+        apply_timeout_seconds=settings.apply_timeout_seconds,
+    )
+    keepers = (
+        publisher.run,
+        parts.applied.run,
+        parts.definitions.preload,
+        parts.lineage.keep,
+        lambda: keep_keys(tokens.jwks or "", tokens.jwks_refresh_seconds, parts.authenticator.use_keys),
+    )
+    return _Process(parts, publisher, store, keepers)
+
+
+async def _serve(config: IngressConfig, listener: socket.socket) -> int:
+    process = _build(config)
+    stop = Stop(config.ingress.drain_seconds)
+    server = _Server(_server_config(config.ingress, create_app(process.parts, stop)))
+    host, port = listener.getsockname()[:2]
+    log.info("listening", host=host, port=port)
+    failed = False
+    try:
+        async with _background(process.keepers):
+            with _signals(stop, server):
+                await server.serve(sockets=[listener])
+    except* Exception:
+        # A background task that ends is a bug: better a new process than one that answers 503 for ever.
+        log.exception("bug")
+        failed = True
+    await process.publisher.stop(FLUSH_SECONDS)
+    await process.store.close()
+    log.info("stopped", failed=failed)
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+@contextlib.asynccontextmanager
+async def _background(keepers: tuple[Keeper, ...]) -> AsyncIterator[None]:
+    """The keepers run as long as the body does; if one of them fails, the body is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(keeper()) for keeper in keepers]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def _server_config(settings: IngressSettings, app: Asgi) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.stop_timeout_seconds,
+    )
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop, server: uvicorn.Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    asked = (signal.SIGTERM, signal.SIGINT)
+    for one in asked:
+        loop.add_signal_handler(one, stop.asked, server, one.name)
+    try:
+        yield
+    finally:
+        for one in asked:
+            loop.remove_signal_handler(one)

@@ -1,0 +1,143 @@
+"""Who waits for the workers, and how far behind they are: book-keeping without I/O.
+
+A checkpoint passes all offsets of its partition below it at once; times are monotonic seconds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingress.ports import Misfortune, Totals
+from schemas.coordinates import Coordinates, PartitionId
+
+# One acked record in this time is remembered, to tell the workers' lag by: it is right to within a second.
+SAMPLE_SECONDS = 1.0
+# Samples of a partition: two hours of them. The oldest are those that matter, so later ones are left out.
+MAX_SAMPLES = 7_200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What MongoDB says about a published record. Not passed: not counted yet, the totals are without it."""
+
+    passed: bool = False
+    totals: Totals = field(default_factory=dict)
+    misfortune: Misfortune | None = None
+
+
+NOTHING_KNOWN = Seen()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiter:
+    """One request that waits until its record is counted, or until its deadline."""
+
+    coordinates: Coordinates
+    actor: str
+    deadline: float
+    answer: asyncio.Future[Seen]
+
+    def tell(self, seen: Seen) -> None:
+        if not self.answer.done():
+            self.answer.set_result(seen)
+
+
+class Due(NamedTuple):
+    """Waiters to be answered now: those whose record the checkpoint has passed, and those out of time."""
+
+    passed: list[Waiter]
+    late: list[Waiter]
+
+
+class Waiting:
+    """All who wait."""
+
+    def __init__(self) -> None:
+        self._waiters: list[Waiter] = []
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def add(self, waiter: Waiter) -> None:
+        self._waiters.append(waiter)
+
+    def lineages(self) -> set[str]:
+        return {waiter.coordinates.lineage for waiter in self._waiters}
+
+    def take_due(self, checkpoints: Mapping[PartitionId, int], now: float) -> Due:
+        """Take out who need not, or may not, wait any longer."""
+        due = Due([], [])
+        still: list[Waiter] = []
+        for waiter in self._waiters:
+            c = waiter.coordinates
+            if checkpoints.get(c.partition_id, 0) > c.offset:
+                due.passed.append(waiter)
+            else:
+                (due.late if waiter.deadline <= now else still).append(waiter)
+        self._waiters = still
+        return due
+
+    def take_all(self) -> list[Waiter]:
+        taken, self._waiters = self._waiters, []
+        return taken
+
+
+class _Acked(NamedTuple):
+    offset: int
+    at: float
+
+
+@dataclass(slots=True)
+class _Track:
+    """Acked records of one partition that its checkpoint hasn't passed: samples, and always the newest."""
+
+    newest: _Acked
+    samples: deque[_Acked]
+
+
+class Lag:
+    """How old the oldest record is that this ingress has had acked and no checkpoint has passed."""
+
+    def __init__(self) -> None:
+        self._lineage: str | None = None
+        self._tracks: dict[int, _Track] = {}
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    @property
+    def lineage(self) -> str | None:
+        """The lineage whose records are tracked. A new one ends the old: nobody will ever apply that further."""
+        return self._lineage
+
+    def acked(self, coordinates: Coordinates, now: float) -> None:
+        if coordinates.lineage != self._lineage:
+            self._lineage = coordinates.lineage
+            self._tracks.clear()
+        acked = _Acked(coordinates.offset, now)
+        track = self._tracks.get(coordinates.partition)
+        if track is None:
+            self._tracks[coordinates.partition] = _Track(acked, deque((acked,)))
+            return
+        if acked.offset > track.newest.offset:
+            track.newest = acked
+        samples = track.samples
+        if not samples or (now - samples[-1].at >= SAMPLE_SECONDS and len(samples) < MAX_SAMPLES):
+            samples.append(acked)
+
+    def passed(self, checkpoints: Mapping[PartitionId, int]) -> None:
+        """Forget what these checkpoints have passed."""
+        for partition, track in tuple(self._tracks.items()):
+            next_offset = checkpoints.get(PartitionId(self._lineage or "", partition), 0)
+            if track.newest.offset < next_offset:
+                del self._tracks[partition]
+                continue
+            while track.samples and track.samples[0].offset < next_offset:
+                track.samples.popleft()
+
+    def seconds(self, now: float) -> float:
+        """0 when all is passed."""
+        oldest = (track.samples[0] if track.samples else track.newest for track in self._tracks.values())
+        return max((now - acked.at for acked in oldest), default=0.0)

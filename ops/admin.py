@@ -1,0 +1,160 @@
+"""init, token, definitions, config, doctor: what the command line does, without the command line's parsing.
+
+Each returns an exit status: 0 done and fine, 1 something is wrong or away, 2 bad input.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from ops.config import Settings, SettingsError, load_settings
+from ops.connect import NotReachable, database
+from ops.definitions import BadDefinitions, Change, apply_changes, changes, existing_definitions, read_file
+from ops.doctor import Check, examine
+from ops.init import initialise, wrong
+from ops.local.commands import complain, say
+from ops.token import make_token
+
+Config = TypeVar("Config")
+
+EXIT_OK = 0
+EXIT_WRONG = 1
+EXIT_BAD_INPUT = 2
+
+
+def guarded(work: Coroutine[Any, Any, int]) -> int:
+    """Run a command; what users can mend is told in plain words, with the exit status that fits."""
+    try:
+        return asyncio.run(work)
+    except (SettingsError, BadDefinitions) as error:
+        complain("\n".join(error.problems))
+        return EXIT_BAD_INPUT
+    except NotReachable as error:
+        complain(str(error))
+        return EXIT_WRONG
+
+
+async def init(*, as_json: bool) -> int:
+    findings = await initialise(load_settings())
+    if as_json:
+        say(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        _print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+    return EXIT_WRONG if wrong(findings) else EXIT_OK
+
+
+async def doctor(*, as_json: bool) -> int:
+    checks: list[Check] = await examine(load_settings())
+    if as_json:
+        say(json.dumps([asdict(check) for check in checks]))
+    else:
+        _print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
+    return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWanted:
+    """What a token is to say."""
+
+    app: str
+    player: str
+    scopes: Sequence[str]
+    seconds: int
+    anonymous: bool
+
+
+async def token(wanted: TokenWanted, *, as_json: bool) -> int:
+    """The token alone on the last line."""
+    settings = load_settings()
+    try:
+        made = make_token(
+            settings, wanted.app, wanted.player, wanted.scopes, anonymous=wanted.anonymous, seconds=wanted.seconds
+        )
+    except ValueError as error:
+        complain(str(error))
+        return EXIT_BAD_INPUT
+    say(json.dumps({"token": made, "app": wanted.app, "player": wanted.player}) if as_json else made)
+    return EXIT_OK
+
+
+async def config(*, as_json: bool) -> int:
+    """The settings in force, secrets masked."""
+    shown = load_settings().model_dump(mode="json")
+    if as_json:
+        say(json.dumps(shown))
+    else:
+        rows = [
+            (f"{section}.{name}", _shown(value)) for section, values in shown.items() for name, value in values.items()
+        ]
+        _print_table(("setting", "value"), rows)
+    return EXIT_OK
+
+
+async def definitions_apply(path: Path, *, as_json: bool) -> int:
+    file = read_file(path)
+    async with database(load_settings()) as db:
+        found = changes(file, await existing_definitions(db, file.app), _now())
+        await apply_changes(db, found)
+    _print_changes(found, as_json=as_json)
+    return EXIT_OK
+
+
+async def definitions_list(app: str, *, as_json: bool) -> int:
+    async with database(load_settings()) as db:
+        found = await existing_definitions(db, app)
+    if as_json:
+        say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
+    else:
+        rows = [
+            (d.definition_id, d.names[d.default_language], d.visibility, _retired(d.retired_at)) for d in found.values()
+        ]
+        _print_table(("id", "name", "visibility", "retired"), rows)
+    return EXIT_OK
+
+
+def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config], int]) -> int:
+    """Run one process with its part of the settings; with bad ones, tell every problem and start nothing."""
+    try:
+        config = config_of(load_settings())
+    except SettingsError as error:
+        complain("\n".join(error.problems))
+        return EXIT_BAD_INPUT
+    return run(config)
+
+
+def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:
+    rows = [(change.definition.definition_id, change.kind) for change in found]
+    if as_json:
+        say(json.dumps([{"id": name, "change": kind} for name, kind in rows]))
+    else:
+        _print_table(("id", "change"), rows)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _now() -> datetime:
+    """To the millisecond, as MongoDB keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _retired(at: datetime | None) -> str:
+    return at.isoformat() if at else ""
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)

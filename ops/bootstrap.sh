@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# From a fresh clone to a working .venv/bin/tallymill and the servers' files, on a bare Debian 12 with Python 3.11.
+# Only what must be there before Python packages are is done here; the servers' files are ops/local/fetch.py's.
+# A second run compares one checksum, does nothing and uses no network.
+set -euo pipefail
+shopt -s inherit_errexit
+cd "$(dirname "$0")/.."
+
+cache=${TALLYMILL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tallymill}
+stamp=.venv/tallymill.stamp
+export UV_PYTHON_DOWNLOADS=never # the interpreter is the machine's; nothing but packages is fetched
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# apt PACKAGE...: install them when we may, otherwise say which right is lacking and what to type.
+apt() {
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing $* with apt-get"
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+  else
+    say "$* is missing, and installing it needs root. Type:"
+    say "    sudo apt-get update && sudo apt-get install -y $*"
+    exit 1
+  fi
+}
+
+find_python() {
+  local name
+  for name in python3.11 python3 python3.12 python3.13; do
+    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      "$name" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+  return 1
+}
+
+# Looked for only when something has to be made with it.
+the_python() {
+  find_python || { apt python3 python3-venv && find_python; } || {
+    say "Python 3.11 or later is needed"
+    exit 1
+  }
+}
+
+# The uv on PATH, or a private one in the cache: pinned by hash, complete or absent.
+find_uv() {
+  if uv --version >/dev/null 2>&1; then
+    echo uv
+    return
+  fi
+  local home new python
+  home=$cache/uv-$(sha256sum <deploy/local/uv.txt | cut -c1-12)
+  if [ ! -x "$home/bin/uv" ]; then
+    python=$(the_python)
+    "$python" -c 'import ensurepip' 2>/dev/null || apt python3-venv
+    say "fetching uv"
+    mkdir -p "$cache"
+    new=$(mktemp -d "$cache/new-uv-XXXXXX")
+    "$python" -m venv "$new" >&2
+    "$new/bin/pip" install --quiet --require-hashes --only-binary :all: -r deploy/local/uv.txt >&2
+    mv -T "$new" "$home" 2>/dev/null || rm -rf "$new" # another run was quicker
+  fi
+  echo "$home/bin/uv"
+}
+
+# From uv's own cache when all is there, so that a fresh clone needs no network either.
+install() {
+  "$uv" "$@" --offline --quiet 2>/dev/null || "$uv" "$@"
+}
+
+python_environment() {
+  .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    "$uv" venv --quiet --clear --python "$(the_python)" .venv
+  say "installing the Python packages"
+  install pip sync --python .venv/bin/python --require-hashes requirements/dev.txt
+  install pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  echo "$wanted" >"$stamp"
+}
+
+# uv is wanted with a finished .venv too: the servers' wheels come through it when the cache is new.
+uv=$(find_uv)
+
+# The folder is part of the stamp: the command in .venv points into it.
+wanted=$(cat requirements/dev.txt pyproject.toml <(pwd) | sha256sum)
+[ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/tallymill ] || python_environment
+
+exec .venv/bin/python -m ops.local.fetch

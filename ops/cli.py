@@ -1,0 +1,172 @@
+"""The command line: options and exit statuses. What a command does is imported when it runs, so that help is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tallymill",
+    help="Counts events exactly once: HTTP -> Kafka -> workers -> MongoDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+definitions = typer.Typer(name="definitions", help="Declare an app's events, or list them.", no_args_is_help=True)
+app.add_typer(definitions)
+
+Data = Annotated[Path, typer.Option("--data", envvar="TALLYMILL_DATA", help="Folder of the local system's data.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+DATA_FOLDER = Path(".tallymill")
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Worker processes.")] = 2,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the system is ready.")] = False,
+    data: Data = DATA_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Run the local system: Kafka, MongoDB, the ingress and workers. Exit status 0 if it runs already."""
+    from ops.local import commands  # noqa: PLC0415
+
+    run = commands.up_detached if detach else commands.up
+    raise typer.Exit(run(data, workers, as_json=as_json))
+
+
+@app.command()
+def down(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
+    """Stop the local system, in order and in bounded time."""
+    from ops.local import commands  # noqa: PLC0415
+
+    raise typer.Exit(commands.down(data, as_json=as_json))
+
+
+@app.command()
+def status(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
+    """Say what runs. Exit status 0 when it is ready, 3 when it is not running."""
+    from ops.local import commands  # noqa: PLC0415
+
+    raise typer.Exit(commands.status(data, as_json=as_json))
+
+
+@app.command()
+def logs(
+    name: Annotated[str | None, typer.Argument(help="kafka, mongodb, ingress, worker-1, ...; all without it.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end of each log.")] = 20,
+    data: Data = DATA_FOLDER,
+) -> None:
+    """Show the logs of the local system's processes."""
+    from ops.local import commands  # noqa: PLC0415
+
+    raise typer.Exit(commands.logs(data, name, lines=lines, follow=follow))
+
+
+@app.command()
+def ingress() -> None:
+    """Run one ingress process, configured by the environment or a TOML file; what production runs."""
+    from ingress import server  # noqa: PLC0415
+    from ops import admin  # noqa: PLC0415
+    from ops.config import ingress_config  # noqa: PLC0415
+
+    raise typer.Exit(admin.run_process(ingress_config, server.run))
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process, configured by the environment or a TOML file; what production runs."""
+    from consumer import server  # noqa: PLC0415
+    from ops import admin  # noqa: PLC0415
+    from ops.config import worker_config  # noqa: PLC0415
+
+    raise typer.Exit(admin.run_process(worker_config, server.run))
+
+
+@app.command()
+def init(*, as_json: Json = False) -> None:
+    """Make what is missing: topic, collections, indexes; check the rest. Safe to repeat. Exit status 1 if wrong."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.init(as_json=as_json)))
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Look at everything the promise rests on. Exit status 1 if something is wrong."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.doctor(as_json=as_json)))
+
+
+@app.command()
+def config(*, as_json: Json = False) -> None:
+    """Print the settings in force, secrets masked."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.config(as_json=as_json)))
+
+
+@app.command()
+def token(
+    app_id: Annotated[str, typer.Option("--app", help="The app the token is for.")],
+    player: Annotated[str, typer.Option("--player", help="The player it names.")],
+    *,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="An anonymous session instead of a player.")] = False,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="A scope; the games scope if none.")] = None,
+    seconds: Annotated[int, typer.Option("--seconds", min=1, help="How long it is valid.")] = 86_400,
+    as_json: Json = False,
+) -> None:
+    """Sign a token with the local issuer's key; it is printed alone on the last line."""
+    from ops import admin  # noqa: PLC0415
+    from ops.token import GAMES_SCOPE  # noqa: PLC0415
+
+    wanted = admin.TokenWanted(app_id, player, tuple(scope or (GAMES_SCOPE,)), seconds, anonymous=anonymous)
+    raise typer.Exit(admin.guarded(admin.token(wanted, as_json=as_json)))
+
+
+@definitions.command("apply")
+def definitions_apply(file: Annotated[Path, typer.Argument(help="YAML or JSON.")], *, as_json: Json = False) -> None:
+    """Declare an app's events as the file has them; one that is not in it any more is retired."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.definitions_apply(file, as_json=as_json)))
+
+
+@definitions.command("list")
+def definitions_list(
+    app_id: Annotated[str, typer.Option("--app", help="The app whose events to list.")], *, as_json: Json = False
+) -> None:
+    """List an app's events, retired ones too."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.definitions_list(app_id, as_json=as_json)))
+
+
+@app.command()
+def load(
+    rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Requests a second.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="How long.")] = 10,
+    players: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many players send them.")] = 1_000,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of batches sent again.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same load.")] = 1,
+    *,
+    url: Annotated[str | None, typer.Option(help="The ingress; the one of the settings if none.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send open-loop load to an app of its own, report, and check every sum against MongoDB to the unit."""
+    from ops import admin  # noqa: PLC0415
+    from ops.load.command import load as run  # noqa: PLC0415
+    from ops.load.plan import LoadOptions  # noqa: PLC0415
+
+    options = LoadOptions(rate, seconds, players, duplicates, seed)
+    raise typer.Exit(admin.guarded(run(options, url, as_json=as_json)))
+
+
+def main() -> None:
+    """The `tallymill` command."""
+    app()

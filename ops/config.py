@@ -1,0 +1,190 @@
+"""Where settings come from: the environment (`TALLYMILL_KAFKA__GROUP=...`) before a TOML file, read here alone.
+
+The file is the one named by TALLYMILL_SETTINGS_FILE; without that, the running local system's, if there is one.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import SettingsError as NotParsed
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from consumer.config import WorkerConfig, WorkerSettings
+from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from schemas.settings import KafkaSettings, Limits, MongoSettings, SigningSettings
+
+PREFIX = "TALLYMILL_"
+FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
+DATA_VARIABLE = "TALLYMILL_DATA"
+LOCAL_FILE_NAME = "settings.toml"
+SRV_SCHEME = "mongodb+srv://"
+
+# Variables under our prefix that are no settings of a process: where the file is, where the local stack lives.
+NOT_SETTINGS = {FILE_VARIABLE, DATA_VARIABLE, "TALLYMILL_CACHE", "TALLYMILL_TEST_KAFKA", "TALLYMILL_TEST_MONGODB"}
+
+
+class SettingsError(Exception):
+    """The settings are not usable; `problems` holds one sentence each, naming the setting."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; a process takes its part of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+    file: ClassVar[Path | None] = None
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    mongodb: MongoSettings = Field(default_factory=MongoSettings)
+    limits: Limits = Field(default_factory=Limits)
+    signing: SigningSettings = Field(default_factory=SigningSettings)
+    tokens: TokenSettings = Field(default_factory=TokenSettings)
+    ingress: IngressSettings = Field(default_factory=IngressSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, cls.file) if cls.file else init_settings
+        return (init_settings, env_settings, file)
+
+
+# Each process refuses to start without these (what `tallymill up` fills in by itself).
+INGRESS_NEEDS = (
+    "kafka.bootstrap_servers",
+    "mongodb.uri",
+    "signing.keys",
+    "tokens.issuer",
+    "tokens.audience",
+    "tokens.jwks",
+)
+WORKER_NEEDS = ("kafka.bootstrap_servers", "mongodb.uri", "signing.keys")
+
+
+def settings_file(environ: Mapping[str, str]) -> Path | None:
+    """The TOML file in force, or None."""
+    if named := environ.get(FILE_VARIABLE):
+        return Path(named)
+    local = Path(environ.get(DATA_VARIABLE, ".tallymill")) / LOCAL_FILE_NAME
+    return local if local.exists() else None
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings in force.
+
+    Raises SettingsError with every problem at once: unknown keys, wrong values, an unreadable file.
+    """
+    environ = os.environ if environ is None else environ
+    file = settings_file(environ)
+    if file and not file.is_file():
+        in_force, problems = None, [f"{FILE_VARIABLE}: no file {file}"]
+    else:
+        in_force, problems = _read(file)
+    problems += _unknown_variables(environ)
+    if in_force is None or problems:
+        raise SettingsError(problems)
+    return in_force
+
+
+def _read(file: Path | None) -> tuple[Settings | None, list[str]]:
+    """The settings, or every problem that keeps them from being settings."""
+    try:
+        in_force: Settings = type("SettingsInForce", (Settings,), {"file": file})()
+    except ValidationError as error:
+        return None, [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    except NotParsed as error:  # a section given whole, as JSON
+        return None, [f"environment: {error}"]
+    except ValueError as error:  # TOML's and Unicode's errors are ValueErrors
+        return None, [f"{file}: {error}"]
+    return in_force, _wrong_uri(in_force.mongodb) + _missing_files(in_force.kafka)
+
+
+def _wrong_uri(mongodb: MongoSettings) -> list[str]:
+    """What a client would refuse without asking any server; an SRV name takes a server to resolve."""
+    uri = mongodb.uri.get_secret_value() if mongodb.uri else SRV_SCHEME
+    if uri.startswith(SRV_SCHEME):
+        return []
+    try:
+        parse_uri(uri)
+    except (PyMongoError, ValueError) as error:
+        return [f"mongodb.uri: {error}"]
+    return []
+
+
+def _missing_files(kafka: KafkaSettings) -> list[str]:
+    names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    given = {name: getattr(kafka, name) for name in names}
+    return [f"kafka.{name}: no file {path}" for name, path in given.items() if path and not Path(path).is_file()]
+
+
+def ingress_config(settings: Settings) -> IngressConfig:
+    """What an ingress process gets. Raises SettingsError naming every required setting that is missing."""
+    _require(settings, INGRESS_NEEDS)
+    return IngressConfig(
+        kafka=settings.kafka,
+        mongodb=settings.mongodb,
+        limits=settings.limits,
+        signing=settings.signing,
+        tokens=settings.tokens,
+        ingress=settings.ingress,
+    )
+
+
+def worker_config(settings: Settings) -> WorkerConfig:
+    """What a worker process gets. Raises SettingsError naming every required setting that is missing."""
+    _require(settings, WORKER_NEEDS)
+    return WorkerConfig(
+        kafka=settings.kafka,
+        mongodb=settings.mongodb,
+        limits=settings.limits,
+        signing=settings.signing,
+        worker=settings.worker,
+    )
+
+
+def _require(settings: Settings, names: Iterable[str]) -> None:
+    missing = [name for name in names if getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) is None]
+    if missing:
+        raise SettingsError([f"{name}: required ({variable_of(name)})" for name in missing])
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: `kafka.group` -> TALLYMILL_KAFKA__GROUP."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """pydantic-settings skips variables it doesn't know; a misspelt one must not be silent."""
+    sections = tuple(variable_of(name) for name in Settings.model_fields)
+    nested = tuple(f"{section}__" for section in sections)
+    ours = {name: name.upper() for name in environ if name.upper().startswith(PREFIX)}  # it reads them in any case
+    return [
+        f"{name}: no such setting"
+        for name, upper in ours.items()
+        if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
+    ]

@@ -1,0 +1,116 @@
+"""`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from ops import wanted
+from ops.config import Settings, SettingsError
+from ops.connect import NotReachable, database, kafka_admin
+from ops.init import topic_config
+from schemas.documents import LINEAGES, REQUESTS
+
+# What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
+REQUEST_BYTES = 180
+
+DAY_SECONDS = 86_400
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "warning", "wrong"]
+    detail: str
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """All checks; a server that is away is a check too."""
+    return [*await _kafka(settings), *await _mongodb(settings)]
+
+
+async def _kafka(settings: Settings) -> list[Check]:
+    try:
+        async with kafka_admin(settings) as admin:
+            return await _topic(admin, settings)
+    except (NotReachable, SettingsError) as error:
+        return [Check("kafka", "wrong", str(error))]
+
+
+async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> list[Check]:
+    name = settings.kafka.records_topic
+    reached = Check("kafka", "ok", f"{settings.kafka.bootstrap_servers} answers")
+    if name not in await admin.list_topics():
+        return [reached, Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
+    (topic,) = await admin.describe_topics([name])
+    replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
+    problems = wanted.wrong_topic_config(
+        await topic_config(admin, name), wanted.topic_config(settings.kafka, settings.limits)
+    )
+    return [reached, *topic_checks(name, len(topic["partitions"]), replicas, problems)]
+
+
+def topic_checks(name: str, partitions: int, replicas: int, problems: Sequence[str]) -> list[Check]:
+    """What a topic's shape means."""
+    checks = [Check(f"topic {name}", "wrong", problem) for problem in problems]
+    if not checks:
+        checks = [Check(f"topic {name}", "ok", f"{partitions} partitions: at most {partitions} workers share it")]
+    if replicas == 1:
+        checks.append(Check("replicas", "warning", "1: what Kafka acknowledged is lost with that broker's disk"))
+    return checks
+
+
+async def _mongodb(settings: Settings) -> list[Check]:
+    try:
+        async with database(settings) as db:
+            hello = await db.client.admin.command("hello")
+            reached = [set_check(hello)]
+            reached += [await _index(db, index) for index in wanted.indexes(settings.kafka, settings.limits)]
+            newest = await db[LINEAGES].find_one({"topic": settings.kafka.records_topic}, sort=[("generation", -1)])
+            reached.append(lineage_check(settings.kafka.records_topic, newest))
+            reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
+            return reached
+    except (NotReachable, SettingsError) as error:
+        return [Check("mongodb", "wrong", str(error))]
+
+
+def set_check(hello: dict[str, Any]) -> Check:
+    """Transactions need a replica set or a sharded cluster; majority is only worth what no arbiter dilutes."""
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        return Check("mongodb", "wrong", "a standalone server has no transactions: start it with --replSet")
+    if hello.get("arbiters"):
+        return Check("mongodb", "warning", f"arbiters {hello['arbiters']} make majority weak")
+    members = len(hello.get("hosts", ())) or 1
+    return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
+
+
+async def _index(db: AsyncDatabase[dict[str, Any]], index: wanted.Index) -> Check:
+    what = f"index {index.collection}.{index.name}"
+    found = (await db[index.collection].index_information()).get(index.name)
+    if found is None:
+        return Check(what, "wrong", "missing: run `tallymill init`")
+    problem = wanted.wrong_index(found, index)
+    return Check(what, "wrong" if problem else "ok", problem or "there")
+
+
+def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
+    if newest is None:
+        return Check("lineage", "wrong", f"topic {topic} has none: run `tallymill init`")
+    return Check("lineage", "ok", f"{newest['_id']} of {topic}, generation {newest['generation']}")
+
+
+def cost_check(settings: Settings, remembered: int) -> Check:
+    """What the dedupe window costs: ids a day x bytes."""
+    days = wanted.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
+    per_million = REQUEST_BYTES * 1_000_000 * days / MIB
+    return Check(
+        "dedupe",
+        "ok",
+        f"window {settings.limits.dedupe_window_seconds} s; {remembered} ids remembered, each for {days:g} days: "
+        f"about {per_million:,.0f} MiB for every million batches a day",
+    )

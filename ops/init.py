@@ -1,0 +1,148 @@
+"""`tallymill init`: make what is missing, check the rest. Safe to repeat, run before the first start."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid
+
+from consumer.mongo import known_lineage
+from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
+from consumer.topic_id import topic_identity
+from ops import wanted
+from ops.config import Settings
+from ops.connect import Document, NotReachable, database, kafka_admin
+from schemas.documents import LINEAGES
+
+# A fresh topic is known to all brokers within a second or so.
+TOPIC_APPEARS_TRIES = 50
+TOPIC_APPEARS_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must be there. `wrong` says what has to be changed by hand."""
+
+    what: str
+    state: Literal["made", "there", "wrong"]
+    detail: str = ""
+
+
+async def initialise(settings: Settings) -> list[Finding]:
+    """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
+    async with kafka_admin(settings) as admin, database(settings) as db:
+        findings = [await _topic(admin, settings)]
+        findings += await _collections(db)
+        findings += [await _index(db, index) for index in wanted.indexes(settings.kafka, settings.limits)]
+        findings.append(await _view(db))
+        findings.append(await _lineage(db, await _identity(admin, settings.kafka.records_topic)))
+    return findings
+
+
+async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> Finding:
+    name, config = settings.kafka.records_topic, wanted.topic_config(settings.kafka, settings.limits)
+    topic = NewTopic(
+        name=name,
+        num_partitions=settings.kafka.partitions,
+        replication_factor=settings.kafka.replication_factor,
+        topic_configs=config,
+    )
+    answer = await admin.create_topics([topic])
+    _, code, *message = answer.topic_errors[0]
+    if not code:
+        return Finding(f"topic {name}", "made", f"{settings.kafka.partitions} partitions")
+    if for_code(code) is not TopicAlreadyExistsError:
+        return Finding(f"topic {name}", "wrong", f"{for_code(code).__name__}: {message[0] if message else ''}")
+    problems = wanted.wrong_topic_config(await topic_config(admin, name), config)
+    return Finding(f"topic {name}", "wrong" if problems else "there", "; ".join(problems))
+
+
+async def topic_config(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
+    """The settings in force of a topic."""
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    return {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
+
+
+async def _collections(db: AsyncDatabase[Document]) -> list[Finding]:
+    existing = set(await db.list_collection_names())
+    return [await _collection(db, name, existing) for name in wanted.COLLECTIONS]
+
+
+async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]) -> Finding:
+    if name in existing:
+        return Finding(f"collection {name}", "there")
+    try:
+        await db.create_collection(name)
+    except CollectionInvalid:  # another init was quicker
+        return Finding(f"collection {name}", "there")
+    return Finding(f"collection {name}", "made")
+
+
+async def _index(db: AsyncDatabase[Document], index: wanted.Index) -> Finding:
+    what = f"index {index.collection}.{index.name}"
+    found: Mapping[str, Any] | None = (await db[index.collection].index_information()).get(index.name)
+    if found is None:
+        ttl: dict[str, Any] = {} if index.expire_seconds is None else {"expireAfterSeconds": index.expire_seconds}
+        await db[index.collection].create_index(index.key, name=index.name, **ttl)
+        return Finding(what, "made")
+    problem = wanted.wrong_index(found, index)
+    return Finding(what, "wrong" if problem else "there", problem or "")
+
+
+async def _view(db: AsyncDatabase[Document]) -> Finding:
+    what = f"view {wanted.PERIOD_TOTALS}"
+    if wanted.PERIOD_TOTALS in await db.list_collection_names():
+        return Finding(what, "there")
+    pipeline = wanted.period_totals_pipeline()
+    await db.create_collection(wanted.PERIOD_TOTALS, viewOn="period_counts", pipeline=pipeline)
+    return Finding(what, "made")
+
+
+async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:
+    problem: Unavailable | None = None
+    for _ in range(TOPIC_APPEARS_TRIES):
+        try:
+            return await topic_identity(admin._client, topic)  # noqa: SLF001 its connection has no public name
+        except Unavailable as error:
+            problem = error
+            await asyncio.sleep(TOPIC_APPEARS_PAUSE_SECONDS)
+    raise NotReachable(str(problem))
+
+
+async def _lineage(db: AsyncDatabase[Document], topic: TopicIdentity) -> Finding:
+    """The first lineage of a topic; a topic made anew under a known name is for a person to decide on."""
+    newest = await db[LINEAGES].find_one({"topic": topic.topic}, sort=[("generation", -1)])
+    if newest is None:
+        return await _first_lineage(db, topic)
+    try:
+        return Finding(f"lineage {known_lineage(topic, newest)}", "there", topic.topic)
+    except UnknownLineage as error:
+        return Finding(f"lineage of {topic.topic}", "wrong", str(error))
+
+
+async def _first_lineage(db: AsyncDatabase[Document], topic: TopicIdentity) -> Finding:
+    lineage = f"r{await db[LINEAGES].count_documents({}) + 1}"
+    await db[LINEAGES].insert_one(
+        {
+            "_id": lineage,
+            "cluster": topic.cluster,
+            "topic": topic.topic,
+            "topicId": topic.topic_id,
+            "generation": 1,
+            "from": 0,
+            "reason": "init",
+            "startedAt": datetime.now(UTC),
+        }
+    )
+    return Finding(f"lineage {lineage}", "made", topic.topic)
+
+
+def wrong(findings: Sequence[Finding]) -> list[Finding]:
+    """What has to be changed by hand."""
+    return [finding for finding in findings if finding.state == "wrong"]

@@ -1,0 +1,33 @@
+"""The local issuer: a P-256 key pair of its own, so that a token can be had without an identity provider.
+
+Made once a data folder and kept: tokens outlive a run. A production ingress is given the public keys alone.
+"""
+
+import json
+from pathlib import Path
+
+from joserfc.jwk import ECKey
+
+from ops.local.settings import write_private
+
+ISSUER = "tallymill-local"
+AUDIENCE = "tallymill"
+ALGORITHM = "ES256"
+PRIVATE_KEY_FILE = "issuer.jwk"
+PUBLIC_KEYS_FILE = "jwks.json"
+
+
+def ensure_issuer(data: Path) -> dict[str, str]:
+    """The `tokens` settings of the local issuer under `data`, its keys made if they are missing."""
+    private, public = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE
+    if not private.exists():
+        key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
+        write_private(private, json.dumps(key.as_dict(private=True)))
+    key = ECKey.import_key(json.loads(private.read_text()))
+    public.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    return {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks": str(public.resolve()),
+        "private_key": str(private.resolve()),
+    }

@@ -1,0 +1,63 @@
+"""What stands in MongoDB after a load: read when everything accepted is visible, compared to the unit."""
+
+import asyncio
+import time
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+
+from ops.load.plan import Batch, Sums
+from ops.load.send import Outcomes
+from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, millis_of, request_key
+
+Database = AsyncDatabase[dict[str, Any]]
+
+POLL_SECONDS = 0.2
+MINUTE_MILLIS = 60_000
+MINUTES_PER_HOUR = 60
+
+
+def owned_by(app: str) -> dict[str, Any]:
+    """Filter on `_id`: everything that belongs to an app ('0' follows '/')."""
+    return {"_id": {"$gte": f"{app}/", "$lt": f"{app}0"}}
+
+
+async def wait_visible(db: Database, app: str, batches: int, timeout_seconds: float) -> float:
+    """Wait until so many batches of the app are remembered. Returns the seconds it took; gives up in silence."""
+    start = time.monotonic()
+    while time.monotonic() - start < timeout_seconds:
+        if await db[REQUESTS].count_documents(owned_by(app)) >= batches:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    return time.monotonic() - start
+
+
+async def expected_sums(db: Database, app: str, outcomes: Outcomes) -> Sums:
+    """What must be there: every answered batch, and of the unanswered ones those that did get through."""
+    sums = Sums()
+    for batch in outcomes.answered.values():
+        sums.add(batch)
+    for batch in outcomes.unknown.values():
+        if batch.request_id not in outcomes.answered and await _is_remembered(db, app, batch):
+            sums.add(batch)
+    return sums
+
+
+async def _is_remembered(db: Database, app: str, batch: Batch) -> bool:
+    return await db[REQUESTS].find_one({"_id": request_key(app, batch.player, batch.request_id)}) is not None
+
+
+async def found_sums(db: Database, app: str) -> Sums:
+    """What is there, by majority read."""
+    sums = Sums()
+    majority = ReadConcern("majority")
+    sums.batches = await db.get_collection(REQUESTS, read_concern=majority).count_documents(owned_by(app))
+    async for player in db.get_collection(PLAYERS, read_concern=majority).find(owned_by(app)):
+        for event, count in player["totals"].items():
+            sums.players[player["_id"].partition("/")[2], event] += count
+    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find({"app": app}):
+        first = millis_of(hour["hour"]) // MINUTE_MILLIS
+        for minute, count in hour["minutes"].items():
+            sums.minutes[first + int(minute), hour["event"]] += count
+    return sums

@@ -1,0 +1,53 @@
+"""The report of a load."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ops.load.plan import LoadOptions
+from ops.load.send import Outcomes
+
+PERCENTILES = (50, 95, 99, 99.9)
+
+
+def percentiles_millis(seconds: Sequence[float]) -> dict[str, float]:
+    """p50, p95, p99, p99.9 and the maximum, in ms (nearest rank); empty without values."""
+    if not seconds:
+        return {}
+    ordered = sorted(seconds)
+    ranks = {f"p{p:g}": ordered[math.ceil(len(ordered) * p / 100) - 1] for p in PERCENTILES}
+    return {name: round(value * 1000, 1) for name, value in (ranks | {"max": ordered[-1]}).items()}
+
+
+def report(
+    options: LoadOptions, app: str, outcomes: Outcomes, waited: float, problems: Sequence[str]
+) -> dict[str, Any]:
+    """Everything a load found, as plain data."""
+    return {
+        "app": app,
+        "rate": options.rate,
+        "seconds": options.seconds,
+        "requests": outcomes.requests,
+        "accepted": len(outcomes.answered),
+        "duplicates_sent": outcomes.repeats,
+        "already_updated": outcomes.already_updated,
+        "refused": outcomes.refused,
+        "unknown": len(outcomes.unknown),
+        "retries": outcomes.retries,
+        "latency_ms": percentiles_millis(outcomes.latencies_seconds),
+        "accepted_to_visible_ms": percentiles_millis(outcomes.visible_seconds),
+        "answered_before_visible": outcomes.not_yet_visible,
+        "seconds_until_all_visible": round(waited, 1),
+        "sums": "right to the unit" if not problems else "WRONG",
+        "differences": list(problems[:20]),
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """One line a figure."""
+    lines = []
+    for name, value in found.items():
+        shown = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        if shown not in ("", []):
+            lines.append(f"{name.replace('_', ' '):<26}{shown}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The local system: real Kafka and MongoDB, the ingress and workers, started, watched and stopped by `tallymill up`."""

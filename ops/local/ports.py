@@ -1,0 +1,40 @@
+"""Ports on loopback: the usual one if it is free, or any other."""
+
+import socket
+from collections.abc import Callable, Collection, Iterable
+
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now. Addresses of closed connections do not count as taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def any_free(avoid: Collection[int] = ()) -> int:
+    """A free port of the system's choice, other than those promised to somebody already."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in avoid:
+            return port
+
+
+def choose_ports(
+    usual: Iterable[int],
+    free: Callable[[int], bool] = is_free,
+    other: Callable[[Collection[int]], int] = any_free,
+) -> tuple[int, ...]:
+    """One port for each usual one, no two alike; 0 stands for any."""
+    chosen: list[int] = []
+    for port in usual:
+        taken = port == 0 or port in chosen or not free(port)
+        chosen.append(other(chosen) if taken else port)
+    return tuple(chosen)

@@ -1,0 +1,77 @@
+"""The settings of the local system, written down for its processes and for every command run in the same folder."""
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME
+
+Table = dict[str, Any]
+
+
+# What `up` starts is where it is, whatever the user's file says; in all else the user's word counts.
+ADDRESSES = ("kafka", "mongodb", "ingress")
+
+
+def local_settings(kafka: str, mongodb: str, ingress_port: int, tokens: Table) -> dict[str, Table]:
+    """What `up` adds to the user's settings."""
+    return {
+        "kafka": {"bootstrap_servers": kafka},
+        "mongodb": {"uri": mongodb},
+        "ingress": {"port": ingress_port},
+        "tokens": tokens,
+    }
+
+
+def write_local_settings(data: Path, added: Mapping[str, Table]) -> Path:
+    """Write DATA/settings.toml: the user's own file, if there is one, and what `up` adds.
+
+    Made once and kept: the signing key, since `judged` headers in Kafka and receipts outlive a run.
+    """
+    path = data / LOCAL_FILE_NAME
+    kept = _read(path)
+    keys = kept.get("signing", {}).get("keys") or [secrets.token_urlsafe(32)]
+    user = os.environ.get(FILE_VARIABLE)
+    document = merged({**added, "signing": {"keys": keys}}, _read(Path(user)) if user else {}, ADDRESSES)
+    write_private(path, to_toml(document))
+    return path
+
+
+def merged(added: Table, user: Table, added_wins: tuple[str, ...]) -> Table:
+    """Section by section; what both name is the user's, but for the addresses of what was started."""
+    document: Table = {}
+    for section in sorted({*added, *user}):
+        first, last = added.get(section, {}), user.get(section, {})
+        document[section] = {**last, **first} if section in added_wins else {**first, **last}
+    return document
+
+
+def to_toml(document: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of plain values and lists; a JSON value of these kinds is a TOML value."""
+    sections = (
+        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+        for section, table in document.items()
+        if table
+    )
+    return "\n".join(sections)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Secrets: for the owner's eyes from the first byte on, and whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def _read(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,126 @@
+"""What runs, written down for other commands: a lock that lives as long as the supervisor, and a state file.
+
+The lock decides whether anything runs (the system drops it with its holder, however that died); the file says what.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+LOCK_NAME = "lock"
+STATE_NAME = "state.json"
+
+# A `status` holds the lock for a moment to see whether it is free; a start must not give up because of it.
+LOCK_TRIES = 20
+LOCK_PAUSE_SECONDS = 0.02
+
+Phase = Literal["starting", "ready", "stopping"]
+
+
+class RunningError(Exception):
+    """Another supervisor has this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One running worker process."""
+
+    pid: int
+    metrics: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The running system, as `tallymill status --json` prints it."""
+
+    phase: Phase
+    supervisor: int
+    data: str
+    database: str
+    kafka: str | None = None
+    mongodb: str | None = None
+    ingress: str | None = None
+    workers: tuple[Worker, ...] = ()
+    kafka_pid: int | None = None
+    mongodb_pid: int | None = None
+    ingress_pid: int | None = None
+
+    def in_phase(self, phase: Phase) -> "State":
+        return replace(self, phase=phase)
+
+
+def to_json(state: State) -> str:
+    return json.dumps(asdict(state), indent=2)
+
+
+def from_json(text: str) -> State:
+    fields: dict[str, Any] = json.loads(text)
+    workers = tuple(Worker(**worker) for worker in fields.pop("workers"))
+    return State(**fields, workers=workers)
+
+
+def write_state(data: Path, state: State) -> None:
+    """Replace the file whole: a reader sees the old or the new, never half of one."""
+    new = data / f"{STATE_NAME}.new"
+    new.write_text(to_json(state) + "\n")
+    new.chmod(0o600)
+    new.replace(data / STATE_NAME)
+
+
+def read_state(data: Path) -> State | None:
+    """The state of the running system, or None if none runs (or it has not said anything yet)."""
+    if holder(data) is None:
+        return None
+    try:
+        return from_json((data / STATE_NAME).read_text())
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+@contextmanager
+def hold(data: Path) -> Iterator[None]:
+    """Be the one supervisor of this data folder. Raises RunningError if there is one."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / LOCK_NAME).open("a+") as lock:
+        if not _locked(lock.fileno(), tries=LOCK_TRIES):
+            raise RunningError(str(data))
+        (data / STATE_NAME).unlink(missing_ok=True)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def holder(data: Path) -> int | None:
+    """The process id of the running supervisor, or None."""
+    try:
+        lock = (data / LOCK_NAME).open("r+")
+    except FileNotFoundError:
+        return None
+    with lock:
+        if _locked(lock.fileno(), tries=1):
+            return None
+        for _ in range(LOCK_TRIES):
+            lock.seek(0)
+            if (text := lock.read()).isdigit():
+                return int(text)
+            time.sleep(LOCK_PAUSE_SECONDS)  # it has the lock and is about to write its id
+    return None
+
+
+def _locked(descriptor: int, tries: int) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return True
+    return False

@@ -1,0 +1,214 @@
+"""`tallymill up` in the foreground: start everything in order, keep it running, stop it in order.
+
+Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress and workers.
+Stop, on the first SIGINT or SIGTERM: 1. the ingress, which finishes what it accepted. 2. the workers, which finish
+their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
+process, the watchdog (watchdog.py) kills what it leaves.
+"""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from urllib.parse import urlsplit
+
+from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
+from ops.issuer import ensure_issuer
+from ops.local.narrate import Narrator
+from ops.local.paths import DEMO_DEFINITIONS
+from ops.local.ports import LOOPBACK, choose_ports
+from ops.local.processes import Child, Children, NotReadyError, Program, StoppedError, last_lines, wait_until
+from ops.local.settings import local_settings, write_local_settings
+from ops.local.source import Sources
+from ops.local.stack import OwnServers, start_servers
+from ops.local.state import State, Worker, hold, write_state
+from ops.local.watch import Watch
+
+READY_SECONDS = 60
+ONCE_SECONDS = 60
+STEP_SECONDS = 0.2
+ANSWER_SECONDS = 2
+
+# On top of what the process itself may take for a stop, before it is killed.
+STOP_MARGIN_SECONDS = 3
+
+EXIT_KILLED = 130
+
+Command = Callable[[str], tuple[str, ...]]
+
+
+def own_command(name: str) -> tuple[str, ...]:
+    """One of our commands, run by this very interpreter."""
+    return (sys.executable, "-m", "ops", *name.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to run."""
+
+    data: Path
+    workers: int
+    settings: Settings
+    sources: Sources
+    command: Command = own_command
+
+
+class Supervisor:
+    """One run of the local system."""
+
+    def __init__(self, wanted: Wanted, narrator: Narrator) -> None:
+        self._wanted = wanted
+        self._narrator = narrator
+        self._stop = Event()
+        self._children: Children | None = None
+
+    def run(self, ready: Callable[[State], None]) -> None:
+        """Run until told to stop; `ready` is called once when everything answers.
+
+        Raises RunningError, FetchError, NotReadyError.
+        """
+        data = self._wanted.data
+        with hold(data), Children(data / "logs") as self._children:
+            self._listen_to_signals()
+            watch = Watch(self._children, self._narrator.say)
+            state = State("starting", os.getpid(), str(data.resolve()), self._wanted.settings.mongodb.database)
+            write_state(data, state)
+            try:
+                state = self._start(self._children, watch, state)
+                ready(state)
+                self._keep_running(watch, state)
+            except StoppedError:
+                pass  # asked to while starting
+            finally:
+                write_state(data, state.in_phase("stopping"))
+                self._stop_in_order(watch)
+
+    def _start(self, children: Children, watch: Watch, state: State) -> State:
+        servers = self._start_servers(children, watch)
+        settings = self._wanted.settings
+        kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
+        mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
+        usual = (settings.ingress.port, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + 1]
+        ingress_port, *worker_ports = choose_ports(usual)
+        tokens = {} if settings.tokens.jwks else ensure_issuer(self._wanted.data)
+        added = local_settings(kafka, mongodb, ingress_port, tokens)
+        file = write_local_settings(self._wanted.data, added)
+        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}
+        self._run_once(children, environ)
+        programs = [ingress_program(self._wanted, environ, ingress_port)]
+        programs += [worker_program(self._wanted, environ, n, port) for n, port in enumerate(worker_ports, 1)]
+        self._start_own(children, watch, programs, (ingress_port, *worker_ports))
+        workers = tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports)
+        ingress = f"http://{LOOPBACK}:{ingress_port}"
+        ready = replace(state, phase="ready", kafka=kafka, mongodb=masked(mongodb), ingress=ingress, workers=workers)
+        return with_pids(ready, watch)
+
+    def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
+        with self._narrator.phase(servers_text(self._wanted.sources)):
+            servers = start_servers(children, self._wanted.data, self._wanted.sources, stop=self._stop)
+        for child in (servers.kafka, servers.mongodb):
+            if child:
+                watch.add(child)
+        return servers
+
+    def _run_once(self, children: Children, environ: dict[str, str]) -> None:
+        """What has to be done once before the rest starts; each of these is safe to repeat."""
+        with self._narrator.phase("topics, collections and the demo app"):
+            for name, words in (("init", "init"), ("definitions", f"definitions apply {DEMO_DEFINITIONS}")):
+                child = children.start(Program(name, self._wanted.command(words), environ))
+                give_up = time.monotonic() + ONCE_SECONDS
+                while (status := child.exit_status()) is None and time.monotonic() < give_up:
+                    if self._stop.wait(STEP_SECONDS / 4):
+                        raise StoppedError(name)
+                children.forget(child)
+                if status != 0:
+                    raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
+
+    def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
+        with self._narrator.phase(f"ingress and workers ({len(programs) - 1})"):
+            started = [children.start(program) for program in programs]
+            for child, port in zip(started, ports, strict=True):
+                watch.add(child)
+                wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
+
+    def _keep_running(self, watch: Watch, state: State) -> None:
+        write_state(self._wanted.data, state)
+        while not self._stop.wait(STEP_SECONDS):
+            if watch.step(time.monotonic()):
+                write_state(self._wanted.data, with_pids(state, watch))
+
+    def _stop_in_order(self, watch: Watch) -> None:
+        self._narrator.say("stopping: ingress, workers, servers (again to kill)")
+        watch.stop(lambda name: name == "ingress")
+        watch.stop(lambda name: name.startswith("worker"))
+        watch.stop(lambda _: True)
+
+    def _listen_to_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        if not self._stop.is_set():
+            self._stop.set()
+            return
+        if self._children:
+            self._children.kill_all()
+        os._exit(EXIT_KILLED)
+
+
+def ingress_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
+    seconds = wanted.settings.ingress.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("ingress", wanted.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
+
+
+def worker_program(wanted: Wanted, environ: dict[str, str], number: int, port: int) -> Program:
+    seconds = wanted.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    ports = {variable_of("worker.metrics_port"): str(port)}
+    return Program(f"worker-{number}", wanted.command("worker"), environ | ports, seconds)
+
+
+def with_pids(state: State, watch: Watch) -> State:
+    """The state with the process ids of now; a worker that is down has 0."""
+    workers = tuple(Worker(watch.pid(f"worker-{n}") or 0, worker.metrics) for n, worker in enumerate(state.workers, 1))
+    return replace(
+        state,
+        workers=workers,
+        kafka_pid=watch.pid("kafka"),
+        mongodb_pid=watch.pid("mongodb"),
+        ingress_pid=watch.pid("ingress"),
+    )
+
+
+def servers_text(sources: Sources) -> str:
+    where = {"settings": "at the addresses of the settings", "docker": "in Docker", "local": "from the local stack"}
+    if sources.kafka == sources.mongodb:
+        return f"Kafka and MongoDB {where[sources.kafka]}"
+    return f"Kafka {where[sources.kafka]}, MongoDB {where[sources.mongodb]}"
+
+
+def masked(uri: str) -> str:
+    """A connection string without its user and password."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def wait_for_http(child: Child, url: str, stop: Event) -> None:
+    wait_until(lambda: http_answers(url), child, child.program.name, seconds=READY_SECONDS, stop=stop)
+
+
+def http_answers(url: str) -> bool:
+    """Whether a GET is answered 200; no proxy is asked."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

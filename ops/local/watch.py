@@ -1,0 +1,73 @@
+"""Keep the children running: one that dies is started again, with a line that says so."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ops.local.processes import Child, Children, Program
+from ops.local.restart import FORGIVEN_SECONDS, restart_delay_seconds
+
+
+@dataclass(slots=True)
+class Watched:
+    """A program that has to run: its child while it does, and when it died lately."""
+
+    program: Program
+    child: Child | None
+    deaths: list[float] = field(default_factory=list)
+    due: float = 0  # while there is no child: when the next one is started
+
+
+class Watch:
+    """The children of one system, in the order they were started."""
+
+    def __init__(self, children: Children, say: Callable[[str], None]) -> None:
+        self._children = children
+        self._say = say
+        self._watched: dict[str, Watched] = {}
+
+    def add(self, child: Child) -> None:
+        self._watched[child.program.name] = Watched(child.program, child)
+
+    def pid(self, name: str) -> int | None:
+        """The process id of a child, None while it is down or if it is not ours."""
+        watched = self._watched.get(name)
+        return watched.child.pid if watched and watched.child else None
+
+    def step(self, now: float) -> bool:
+        """Look after every child once. True if one was started or lost."""
+        changed = [self._look_after(watched, now) for watched in self._watched.values()]  # all, not up to the first
+        return any(changed)
+
+    def stop(self, names: Callable[[str], bool]) -> None:
+        """Stop the children whose name is chosen, side by side, and start none of them again."""
+        chosen = [self._watched.pop(name) for name in tuple(self._watched) if names(name)]
+        self._children.stop(watched.child for watched in chosen if watched.child)
+
+    def _look_after(self, watched: Watched, now: float) -> bool:
+        if watched.child is None:
+            return self._start_again(watched) if now >= watched.due else False
+        status = watched.child.exit_status()
+        if status is None:
+            return False
+        self._children.forget(watched.child)
+        watched.child = None
+        watched.deaths = [at for at in (*watched.deaths, now) if now - at < FORGIVEN_SECONDS]
+        delay = restart_delay_seconds(watched.deaths, now)
+        watched.due = now + delay
+        self._say(f"{clock()} {watched.program.name} ended ({ending(status)}); starting it again in {delay:g} s")
+        return True
+
+    def _start_again(self, watched: Watched) -> bool:
+        watched.child = self._children.start(watched.program)
+        self._say(f"{clock()} {watched.program.name} started again (pid {watched.child.pid})")
+        return True
+
+
+def ending(status: int) -> str:
+    """How a process ended, in words: negative is the signal that killed it."""
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def clock() -> str:
+    return time.strftime("%H:%M:%S")

@@ -1,0 +1,47 @@
+"""What `tallymill up` says when the system is ready: where things are, and a line to paste."""
+
+import json
+import secrets
+import time
+
+from ops.local.state import State
+
+DEMO_APP = "demo"
+DEMO_PLAYER = "player-1"
+DEMO_EVENT = "LEVEL_UP"
+MINUTE_MS = 60_000
+
+
+def demo_body(request_id: int, now_ms: int) -> dict[str, object]:
+    """One LEVEL_UP in the minute before the last full one."""
+    end = now_ms - now_ms % MINUTE_MS
+    period = {"periodStartMillis": str(end - MINUTE_MS), "periodEndMillis": str(end)}
+    updates = [{"definitionId": DEMO_EVENT, "updateCount": "1"}]
+    return {
+        "requestId": str(request_id),
+        "currentTimeMillis": str(now_ms),
+        "timePeriods": [{"timePeriod": period, "updates": updates}],
+    }
+
+
+def curl_line(ingress: str, token: str, body: dict[str, object]) -> str:
+    """Whole on one line, so that it can be pasted into any shell; nothing in it needs escaping within quotes."""
+    headers = f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'"
+    return f"curl -sS {ingress}/games/v1/events {headers} -d '{json.dumps(body)}'"
+
+
+def addresses_text(state: State) -> str:
+    """One line for each address that is known: while it starts, that is none."""
+    mongodb = state.mongodb and f"{state.mongodb} (database {state.database})"
+    lines = [("ingress", state.ingress), ("kafka", state.kafka), ("mongodb", mongodb)]
+    lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
+    return "\n".join(f"  {name:<10}{where}" for name, where in lines if where)
+
+
+def welcome_text(state: State, token: str) -> str:
+    """Addresses and a ready-to-paste curl. Pasted twice, it counts once: the second answer says ALREADY_UPDATED."""
+    body = demo_body(secrets.randbelow(1 << 53), time.time_ns() // 1_000_000)
+    return (
+        f"{addresses_text(state)}\n\n"
+        f"Record an event (paste it twice: it counts once):\n\n{curl_line(state.ingress or '', token, body)}\n"
+    )

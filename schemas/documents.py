@@ -1,0 +1,173 @@
+"""The MongoDB documents (design.md section 6): names of collections, shapes, and how each `_id` is spelt.
+
+Owner or time first in every `_id`, so that each reads back one way and sorts by what it is looked up by.
+Times are UTC datetimes with millisecond precision; counts are int64.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from typing_extensions import TypedDict
+
+from schemas.coordinates import PartitionId
+
+PLAYERS = "players"
+REQUESTS = "requests"
+PERIOD_COUNTS = "period_counts"
+CHECKPOINTS = "checkpoints"
+LINEAGES = "lineages"
+EXCEPTIONS = "exceptions"
+DEAD_LETTERS = "dead_letters"
+DEFINITIONS = "definitions"
+
+Fate = Literal["applied", "duplicate", "refused", "dead"]
+FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
+
+# What app and definition ids look like (the same as judging.matches_id, as JSON Schema spells it).
+ID_SCHEMA_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc(millis: int) -> datetime:
+    """The datetime of `millis` since 1970 UTC, exact. Raises OverflowError outside the years 1 to 9999."""
+    return _EPOCH + timedelta(milliseconds=millis)
+
+
+def millis_of(time: datetime) -> int:
+    """The inverse of utc(); `time` must be timezone-aware."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+class PlayerDocument(TypedDict):
+    """`players`, `_id` = app/player: a player's totals by definitionId."""
+
+    _id: str
+    totals: dict[str, int]
+    updatedAt: datetime
+
+
+# `from` is a Python keyword, hence the functional form.
+RequestDocument = TypedDict("RequestDocument", {"_id": str, "crc": int, "from": str, "at": datetime})
+"""`requests`, `_id` = app/player/requestId: an id that has counted. `at` = the record's time; TTL on it."""
+
+
+class PeriodCountDocument(TypedDict):
+    """`period_counts`, `_id` = hour/app/source/event/lineage/partition: one hour's count of one event, by minute."""
+
+    _id: str
+    hour: datetime
+    app: str
+    source: str
+    event: str
+    count: int
+    minutes: dict[str, int]
+
+
+class Fingerprint(TypedDict):
+    """What the last applied record looked like: a log that shows another at its offset is another log."""
+
+    offset: int
+    timestamp: int
+    crc: int
+
+
+class CheckpointDocument(TypedDict):
+    """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start."""
+
+    _id: str
+    start: int
+    next: int
+    last: Fingerprint | None
+    fates: dict[Fate, int]
+    gaps: int
+    owner: str | None
+    updatedAt: datetime
+
+
+# `from` is the offset the lineage starts at.
+LineageDocument = TypedDict(
+    "LineageDocument",
+    {
+        "_id": str,
+        "cluster": str,
+        "topic": str,
+        "topicId": str,
+        "generation": int,
+        "from": int,
+        "reason": str,
+        "startedAt": datetime,
+    },
+)
+"""`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to."""
+
+
+class ExceptionDocument(TypedDict):
+    """`exceptions`, `_id` = lineage/partition/offset: a record that was not applied, and why. TTL on `at`."""
+
+    _id: str
+    fate: Fate
+    cause: str
+    app: str | None
+    player: str | None
+    requestId: int | None
+    at: datetime
+
+
+class DeadLetterDocument(TypedDict):
+    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, kept whole."""
+
+    _id: str
+    value: bytes
+    headers: list[list[str | bytes]]
+    key: bytes | None
+    reason: str
+    at: datetime
+
+
+class Definition(BaseModel):
+    """`definitions`, `_id` = app/definitionId: a declared event. Never removed, only retired (G12)."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+    app: Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
+    definition_id: Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
+    default_language: str
+    names: Mapping[str, str]
+    descriptions: Mapping[str, str] = {}
+    image_url: str | None = None
+    visibility: Literal["REVEALED", "HIDDEN"] = "REVEALED"
+    children: tuple[str, ...] = ()
+    declared_at: datetime
+    retired_at: datetime | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether a record received at `at` may count for it."""
+        return self.declared_at <= at and (self.retired_at is None or at < self.retired_at)
+
+    def document(self) -> dict[str, object]:
+        """What MongoDB holds: the fields in camelCase, and the `_id`."""
+        return {"_id": definition_key(self.app, self.definition_id), **self.model_dump()}
+
+
+def definition_of(document: Mapping[str, object]) -> Definition:
+    """The inverse of Definition.document(). Dates must be timezone-aware (a client with tz_aware=True)."""
+    return Definition.model_validate({name: value for name, value in document.items() if name != "_id"})
+
+
+def request_key(app: str, player: str, request_id: int) -> str:
+    return f"{app}/{player}/{request_id}"
+
+
+def definition_key(app: str, definition_id: str) -> str:
+    return f"{app}/{definition_id}"
+
+
+def period_count_key(hour: datetime, app: str, source: str, event: str, partition: PartitionId) -> str:
+    """`2026-11-23T13/app/source/event/r1/03`."""
+    return f"{hour:%Y-%m-%dT%H}/{app}/{source}/{event}/{partition}"

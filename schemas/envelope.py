@@ -1,0 +1,143 @@
+"""The envelope of a record: Kafka key and headers (CloudEvents 1.0, Kafka protocol binding, binary mode).
+
+Key `app/player`; headers ce_specversion, ce_id (requestId), ce_source (/apps/A/players/P), ce_type, ce_time (when the
+ingress received it), content-type, `judged` (what the ingress refused of the batch, signed). Value: the request body.
+
+`judged` is signed over the envelope and the value: only an ingress can write it, and it can't be moved to another
+record. A record without a valid one is judged by the worker.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from schemas.documents import millis_of, utc
+from schemas.games import EventFailureCause, EventUpdateFailureCause
+from schemas.judging import Judgement, matches_id
+from schemas.signing import SigningKeys
+
+Headers = Sequence[tuple[str, bytes]]
+
+CE_TYPE = "tallymill.games.events.record"
+CONTENT_TYPE = "application/json"
+
+# A player is named in document ids between slashes; anonymous ones start with '~', which only we write.
+PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
+matches_player = re.compile(PLAYER_PATTERN).match
+
+_SOURCE = re.compile(r"/apps/([^/]+)/players/([^/]+)\Z")
+
+
+class MalformedEnvelope(ValueError):
+    """Neither the headers nor the key say whose record this is."""
+
+
+# What nearly every record says.
+NOTHING_REFUSED = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Whose batch it is and when it came. `judged` is None where no ingress has judged it."""
+
+    app: str
+    player: str
+    received_millis: int
+    judged: Judgement | None
+
+    @property
+    def actor(self) -> str:
+        """`app/player`: the record's key, and the `_id` of the player's document."""
+        return f"{self.app}/{self.player}"
+
+
+def seal(envelope: Envelope, request_id: int, body: bytes, keys: SigningKeys) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Key and headers of the record that carries `body`. The envelope must be judged."""
+    if envelope.judged is None:
+        raise ValueError("an envelope is sealed by who judged it")
+    ce_id = str(request_id).encode()
+    ce_source = f"/apps/{envelope.app}/players/{quote(envelope.player, safe='')}".encode()
+    ce_time = _rfc3339(envelope.received_millis)
+    judged = _judgement_json(envelope.judged)
+    mac = keys.sign((judged, ce_id, ce_source, ce_time, body))
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", ce_id),
+        ("ce_source", ce_source),
+        ("ce_type", CE_TYPE.encode()),
+        ("ce_time", ce_time),
+        ("content-type", CONTENT_TYPE.encode()),
+        ("judged", judged + b"." + mac.encode()),
+    ]
+    return envelope.actor.encode(), headers
+
+
+def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
+    """The envelope of a record; `timestamp_millis` is Kafka's, for a record that has no ce_time.
+
+    Raises MalformedEnvelope where neither ce_source nor the key names app and player.
+    """
+    by_name = dict(headers)
+    app, player = _owner(by_name.get("ce_source"), key)
+    received = _millis(by_name.get("ce_time"))
+    judged = _verified_judgement(by_name, body, keys)
+    if judged is None or received is None:
+        # Nobody vouches for this ce_time; at least it can't lie after the broker's own clock.
+        return Envelope(app, player, timestamp_millis if received is None else min(received, timestamp_millis), None)
+    return Envelope(app, player, received, judged)
+
+
+def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
+    try:
+        if source is not None:
+            found = _SOURCE.match(source.decode())
+            app, player = (found[1], unquote(found[2], errors="strict")) if found else ("", "")
+        else:
+            app, _, player = (key or b"").decode().partition("/")
+    except UnicodeDecodeError:
+        app = player = ""
+    if not (matches_id(app) and matches_player(player)):
+        raise MalformedEnvelope("ce_source" if source is not None else "key")
+    return app, player
+
+
+def _verified_judgement(headers: dict[str, bytes], body: bytes, keys: SigningKeys) -> Judgement | None:
+    judged, _, mac = headers.get("judged", b"").rpartition(b".")
+    signed = (judged, headers.get("ce_id", b""), headers.get("ce_source", b""), headers.get("ce_time", b""), body)
+    if not judged or not keys.verifies(signed, mac.decode(errors="replace")):
+        return None
+    return NOTHING_REFUSED if judged == b"{}" else _judgement_of(json.loads(judged))
+
+
+def _judgement_json(judgement: Judgement) -> bytes:
+    parts = {"shift": judgement.shift_millis, "periods": judgement.periods, "updates": judgement.updates}
+    refused = {name: part for name, part in parts.items() if part}
+    # Nearly always nothing is refused, and a dumps with separators of its own makes an encoder each time.
+    return json.dumps(refused, separators=(",", ":")).encode() if refused else b"{}"
+
+
+def _judgement_of(parts: dict[str, Any]) -> Judgement:
+    return Judgement(
+        shift_millis=parts.get("shift", 0),
+        periods=tuple((i, EventFailureCause(cause)) for i, cause in parts.get("periods", ())),
+        updates=tuple((i, j, EventUpdateFailureCause(cause)) for i, j, cause in parts.get("updates", ())),
+    )
+
+
+def _rfc3339(millis: int) -> bytes:
+    return utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+
+
+def _millis(time: bytes | None) -> int | None:
+    """RFC 3339 to ms since 1970 UTC, or None for anything else (no zone, before 1970)."""
+    if time is None:
+        return None
+    try:
+        millis = millis_of(datetime.fromisoformat(time.decode()))
+    except (ValueError, TypeError):
+        return None
+    return millis if millis >= 0 else None

@@ -1,0 +1,44 @@
+"""int64 as the wire writes it (api.md G3): a JSON string of digits, or a JSON integer.
+
+pydantic's own lax int takes "1_000", " 7 ", "+7", "007", 7.0 and true; each would be another spelling of a
+requestId, and two spellings of one id would be two ids. So it is a type of its own, put together of
+pydantic-core's parts so that it costs no Python call a number.
+"""
+
+from typing import Annotated
+
+from pydantic import GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+INT64_PATTERN = "^-?(0|[1-9][0-9]{0,18})$"
+
+
+class _WireInt64:
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        in_range = core_schema.int_schema(ge=INT64_MIN, le=INT64_MAX)
+        digits = core_schema.str_schema(strict=True, pattern=INT64_PATTERN)
+        return core_schema.union_schema(
+            [
+                core_schema.int_schema(strict=True, ge=INT64_MIN, le=INT64_MAX),
+                core_schema.chain_schema([digits, in_range]),
+            ],
+            mode="left_to_right",
+            custom_error_type="int64",
+            custom_error_message="Must be an int64: a string of digits without padding, or an integer",
+        )
+
+
+_STRING = {"type": "string", "format": "int64", "pattern": INT64_PATTERN}
+_INTEGER = {"type": "integer", "format": "int64", "minimum": INT64_MIN, "maximum": INT64_MAX}
+
+Int64 = Annotated[
+    int,
+    _WireInt64,
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(_STRING, mode="serialization"),
+    WithJsonSchema({"anyOf": [_STRING, _INTEGER]}, mode="validation"),
+]

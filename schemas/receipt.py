@@ -1,0 +1,35 @@
+"""The receipt a client gets for a batch: where its record lies and when it was issued, signed.
+
+Only who holds it can ask what became of the record: coordinates alone can be guessed, a signature can't.
+"""
+
+from dataclasses import dataclass
+
+from schemas.coordinates import Coordinates, parse_coordinates
+from schemas.signing import SigningKeys
+
+
+class BadReceipt(ValueError):
+    """Not a receipt that we have issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    coordinates: Coordinates
+    issued_millis: int
+
+
+def issue_receipt(receipt: Receipt, keys: SigningKeys) -> str:
+    """URL-safe text: `r1.3.1234.1790000000000.<mac>`."""
+    c = receipt.coordinates
+    text = f"{c.lineage}.{c.partition}.{c.offset}.{receipt.issued_millis}"
+    return f"{text}.{keys.sign((b'receipt', text.encode()))}"
+
+
+def read_receipt(text: str, keys: SigningKeys) -> Receipt:
+    """The inverse of issue_receipt. Raises BadReceipt."""
+    signed, _, mac = text.rpartition(".")
+    if not keys.verifies((b"receipt", signed.encode(errors="replace")), mac.encode(errors="replace").decode()):
+        raise BadReceipt("not a receipt of ours")
+    lineage, partition, offset, issued = signed.split(".")
+    return Receipt(parse_coordinates(f"{lineage}/{partition}/{offset}"), int(issued))

@@ -1,0 +1,116 @@
+"""Settings that the ingress and the worker share: where the servers are, what is promised, what is allowed.
+
+Pure models: they say names, units, ranges and reasons. Reading the environment or a file is `ops/config.py`.
+Every field's description is a row of the settings table in README.md (compared in a test).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+DAY_SECONDS = 86_400
+MIB = 1 << 20
+
+# An HMAC-SHA256 key shorter than the hash's half is guessable before it is breakable (RFC 2104, section 3).
+MIN_KEY_BYTES = 16
+
+
+class Section(BaseModel):
+    """One table of the settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class KafkaSettings(Section):
+    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:[0-9]{1,5}(, *[^\s,]+:[0-9]{1,5})*$")] | None = None
+    """Kafka's addresses, `host:port[,host:port]`. Required by ingress, worker and init; `tallymill up` fills it in."""
+    records_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.records"
+    """Topic of the events.record batches."""
+    group: Annotated[str, Field(min_length=1)] = "tallymill"
+    """Consumer group of the workers."""
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
+    """Partitions `init` creates a topic with: the most workers that can share it."""
+    replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+    """Replicas `init` creates a topic with. 3 in production, or Kafka's ack is worth one disk."""
+    retention_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
+    """How long Kafka keeps a record: how long workers may be away, and how far `verify` can recount."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to Kafka."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """SASL mechanism, with a SASL_ protocol."""
+    sasl_username: str | None = None
+    """SASL user."""
+    sasl_password: SecretStr | None = None
+    """SASL password."""
+    ssl_cafile: str | None = None
+    """File of the authorities trusted for Kafka's certificate; the system's when unset."""
+    ssl_certfile: str | None = None
+    """Client certificate file."""
+    ssl_keyfile: str | None = None
+    """Client key file."""
+
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> Self:
+        if self.security_protocol.startswith("SASL_") and not (self.sasl_username and self.sasl_password):
+            msg = "sasl_username and sasl_password are needed with security_protocol " + self.security_protocol
+            raise ValueError(msg)
+        return self
+
+    def client_options(self) -> dict[str, str | None]:
+        """How a client connects, in aiokafka's names; certificates are the caller's to read."""
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "security_protocol": self.security_protocol,
+            "sasl_mechanism": self.sasl_mechanism if self.security_protocol.startswith("SASL_") else "PLAIN",
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+        }
+
+
+class MongoSettings(Section):
+    uri: SecretStr | None = None
+    """MongoDB's connection string; a replica set or sharded cluster. Required; `tallymill up` fills it in."""
+    database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "tallymill"
+    """Database name."""
+
+
+class Limits(Section):
+    """What a request may hold (api.md G3-G18). Published at `GET /v1/limits`; arguments of the judging rules."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = MIB
+    """Largest body of events.record, decoded (B8). Kafka's message size must allow it."""
+    max_updates_per_request: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """More updates (and periods without updates) than this is TOO_LARGE (G6)."""
+    min_period_seconds: Annotated[float, Field(ge=0)] = 1
+    """A shorter period is TIME_PERIOD_SHORT (G8)."""
+    max_period_seconds: Annotated[float, Field(gt=0)] = DAY_SECONDS
+    """A longer period is TIME_PERIOD_LONG (G8)."""
+    max_period_age_seconds: Annotated[float, Field(gt=0)] = 30 * DAY_SECONDS
+    """A period that ended longer ago is TIME_PERIOD_EXPIRED (G8)."""
+    clock_skew_tolerance_seconds: Annotated[float, Field(ge=0)] = 300
+    """A client's clock ahead by more is certainly wrong, and its periods are shifted (G7)."""
+    max_update_count: Annotated[int, Field(ge=1, le=10**9)] = 1_000_000
+    """A larger updateCount is INVALID_UPDATE_VALUE (G13)."""
+    max_requests_per_player: Annotated[int, Field(ge=1)] = 600
+    """Requests one player may send in `player_window_seconds`; more is RECORD_RATE_HIGH (G17)."""
+    player_window_seconds: Annotated[int, Field(ge=1)] = 60
+    """The moving window of `max_requests_per_player`."""
+    max_lag_seconds: Annotated[float, Field(gt=0)] = 3_600
+    """Workers further behind than this make every request RECORD_RATE_HIGH (G17)."""
+    dedupe_window_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
+    """How long a requestId is remembered, by the records' own times: the span of the exactly-once promise."""
+
+    @model_validator(mode="after")
+    def _period_range_is_a_range(self) -> Self:
+        if self.min_period_seconds > self.max_period_seconds:
+            msg = "min_period_seconds is larger than max_period_seconds"
+            raise ValueError(msg)
+        return self
+
+
+class SigningSettings(Section):
+    keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=MIN_KEY_BYTES)], ...], Field(min_length=1)] | None = (
+        None
+    )
+    """Secrets shared by all ingresses and workers, 16 characters or more each: the first signs the `judged` header
+    and receipts, any verifies (so that keys can be changed without a stop). Required; `tallymill up` makes one."""

@@ -1,0 +1,85 @@
+"""A backlog's bounds, and the numbers of the policy."""
+
+import pytest
+
+from consumer.core.backlog import Backlog
+from consumer.core.policy import FIRST_BACKOFF_SECONDS, backoff_seconds, lag_records, lag_seconds, may_fetch
+from consumer.core.records import Record
+from schemas.coordinates import PartitionId
+from tests.samples import KEYS
+
+PARTITION = PartitionId("r1", 0)
+
+
+def record(offset: int, size: int = 10) -> Record:
+    return Record(offset, 1000 + offset, b"demo/ann", b"x" * size, [])
+
+
+def backlog(max_records: int = 3, max_bytes: int = 100) -> Backlog:
+    return Backlog(max_records, max_bytes, KEYS)
+
+
+def test_an_empty_backlog_has_nothing_to_take() -> None:
+    """And says so."""
+    empty = backlog()
+    assert (empty.take(PARTITION, 0), empty.oldest_millis, empty.size_bytes) == (None, None, 0)
+    assert empty.decode_some(5) == 0
+
+
+def test_no_more_is_decoded_than_one_flush_may_hold() -> None:
+    """By number; the rest waits raw, and comes with the next."""
+    queue = backlog()
+    queue.offer([record(offset) for offset in range(5)])
+    assert queue.oldest_millis == 1000
+    assert (queue.decode_some(2), queue.decode_some(2), queue.decode_some(2)) == (2, 1, 0)
+    first = queue.take(PARTITION, 0)
+    assert first
+    assert (len(first.decoded), first.end, first.size_bytes, first.oldest_millis) == (3, 3, 30, 1000)
+    assert (queue.size_bytes, queue.oldest_millis, queue.has_ready) == (20, 1003, False)
+    assert queue.decode_some(9) == 2
+    assert queue.oldest_millis == 1003
+
+
+def test_a_flush_is_bounded_in_bytes_but_for_one_large_record() -> None:
+    """A record larger than a flush gets one of its own: a partition never stands still."""
+    queue = backlog(max_bytes=25)
+    queue.offer([record(0, 30), record(1), record(2), record(3)])
+    taken = []
+    while queue.decode_some(9):
+        flush = queue.take(PARTITION, 0)
+        taken.append(len(flush.decoded) if flush else 0)
+    assert taken == [1, 2, 1]
+
+
+def test_a_cleared_backlog_is_empty() -> None:
+    """After a lost race everything is read again."""
+    queue = backlog()
+    queue.offer([record(offset) for offset in range(5)])
+    queue.decode_some(2)
+    queue.clear()
+    assert (queue.size_bytes, queue.has_ready, queue.take(PARTITION, 0), queue.oldest_millis) == (0, False, None, None)
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 0.05), (2, 0.1), (3, 0.2), (8, 5.0), (10_000, 5.0)])
+def test_pauses_double_up_to_a_limit(failures: int, seconds: float) -> None:
+    """However long an outage lasts."""
+    assert backoff_seconds(failures, 5.0) == pytest.approx(seconds)
+    assert backoff_seconds(1, 5.0) == FIRST_BACKOFF_SECONDS
+
+
+def test_a_full_worker_does_not_fetch() -> None:
+    """The bound on its memory."""
+    assert may_fetch(9, 10)
+    assert not may_fetch(10, 10)
+
+
+@pytest.mark.parametrize(("end", "next_offset", "lag"), [(None, 5, 0), (5, 5, 0), (9, 5, 4), (3, 5, 0)])
+def test_lag_is_never_negative(end: int | None, next_offset: int, lag: int) -> None:
+    """The end may have been read before the checkpoint moved."""
+    assert lag_records(end, next_offset) == lag
+
+
+@pytest.mark.parametrize(("lag", "oldest", "seconds"), [(0, 1000, 0.0), (3, None, 0.0), (3, 1000, 4.0), (3, 9000, 0.0)])
+def test_lag_seconds_is_the_age_of_the_oldest_waiting(lag: int, oldest: int | None, seconds: float) -> None:
+    """0 when nothing waits, and never negative either."""
+    assert lag_seconds(lag, oldest, 5000) == seconds

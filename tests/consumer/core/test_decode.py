@@ -1,0 +1,101 @@
+"""From a record to a batch, or to why nobody can read it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.core.decode import Batch, Unjudged, Unreadable, decode
+from consumer.core.judge import judge_unjudged
+from consumer.core.records import Record
+from schemas.documents import Definition, utc
+from schemas.games import EventFailureCause, EventUpdateFailureCause
+from schemas.judging import Judgement
+from schemas.settings import Limits
+from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
+
+
+def raw(body: bytes, key: bytes | None = b"demo/ann") -> Record:
+    return Record(7, NOW, key, body, [])
+
+
+def definition(event: str, declared: int = 0, retired: int | None = None) -> Definition:
+    return Definition(
+        app="demo",
+        definition_id=event,
+        default_language="en",
+        names={"en": event},
+        declared_at=utc(declared),
+        retired_at=None if retired is None else utc(retired),
+    )
+
+
+def judged(body: bytes, *definitions: Definition) -> Batch:
+    decoded = decode(raw(body), KEYS)
+    assert isinstance(decoded, Unjudged)
+    return judge_unjudged(decoded, {"demo": definitions}, Limits())
+
+
+def test_what_the_ingress_judged_is_not_judged_again() -> None:
+    """Its client was told so: what the header refuses doesn't count, whatever the limits are now."""
+    body = batch(period(update(), update("NOPE")), period(update(count="-5"), start=0, end=-1), request_id="9")
+    judgement = Judgement(
+        periods=((1, EventFailureCause.TIME_PERIOD_SHORT),), updates=((0, 1, EventUpdateFailureCause.NOT_FOUND),)
+    )
+    decoded = decode(sealed(3, body, request_id=9, judgement=judgement), KEYS)
+    assert isinstance(decoded, Batch)
+    assert (decoded.offset, decoded.app, decoded.player, decoded.request_id) == (3, "demo", "ann", 9)
+    assert [(a.definition_id, a.count) for a in decoded.accepted] == [("LEVEL_UP", 1)]
+    assert decoded.cause == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "reason"),
+    [
+        (b"\x00\xff", b"demo/ann", "not a batch: body"),
+        (b"{}", b"demo/ann", "not a batch: requestId"),
+        (b"", b"demo/ann", "not a batch: body"),
+        (batch(), None, "no app and player: key"),
+    ],
+)
+def test_a_record_nobody_can_read_says_why(body: bytes, key: bytes | None, reason: str) -> None:
+    """It is dead, and stops nothing."""
+    decoded = decode(raw(body, key), KEYS)
+    assert isinstance(decoded, Unreadable)
+    assert decoded.reason.startswith(reason)
+
+
+@given(st.binary(max_size=300), st.none() | st.binary(max_size=20))
+def test_no_bytes_stop_the_worker(body: bytes, key: bytes | None) -> None:
+    """Whatever lies on the topic."""
+    assert decode(raw(body, key), KEYS)
+
+
+def test_g12_a_raw_record_is_judged_by_its_own_time() -> None:
+    """G12: a definition declared later, or retired earlier, does not count for it."""
+    body = batch(period(update("NEW"), update("OLD"), update("NOW")))
+    found = judged(body, definition("NEW", NOW + 1), definition("OLD", 0, NOW), definition("NOW", NOW, NOW + 1))
+    assert [a.definition_id for a in found.accepted] == ["NOW"]
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (batch(), "EMPTY"),
+        (batch(period(update("NOPE"))), "NOT_FOUND"),
+        (batch(period(update(count="0"))), "INVALID_UPDATE_VALUE"),
+        (batch(period(update(), start=NOW - 40 * DAY)), "TIME_PERIOD_EXPIRED"),
+        (batch(period(update(), end=NOW + DAY)), "TIME_PERIOD_LONG"),
+        (batch(*[period(start=NOW - MINUTE)] * 1001), "TOO_LARGE"),
+    ],
+)
+def test_a_raw_record_of_which_nothing_is_left_has_a_cause(body: bytes, cause: str) -> None:
+    """The first failure of the answer it would have got."""
+    found = judged(body, definition("LEVEL_UP"))
+    assert (found.accepted, found.cause) == ((), cause)
+
+
+def test_an_app_without_definitions_has_none() -> None:
+    """Everything is NOT_FOUND, nothing breaks."""
+    decoded = decode(raw(batch(period(update()))), KEYS)
+    assert isinstance(decoded, Unjudged)
+    assert judge_unjudged(decoded, {}, Limits()).cause == "NOT_FOUND"

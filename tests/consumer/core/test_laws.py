@@ -1,0 +1,135 @@
+"""Laws: any split of the same records, any redelivery and any restart point leave the same documents."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.core.backlog import Backlog
+from consumer.core.plan import make_plan
+from consumer.core.records import Record
+from consumer.memory import MemoryStore
+from consumer.ports import Moved
+from schemas.coordinates import PartitionId
+from schemas.documents import CHECKPOINTS, PERIOD_COUNTS, PLAYERS
+from schemas.settings import Limits
+from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
+
+PARTITION = PartitionId("r1", 0)
+LIMITS = Limits()
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Record]:
+    """A partition's records: few ids and players, so that they repeat; times over two windows; gaps; rubbish."""
+    records, offset = [], 0
+    for _ in range(draw(st.integers(1, 12))):
+        offset += draw(st.integers(0, 2))
+        records.append(draw(one_record(offset)))
+        offset += 1
+    return records
+
+
+@st.composite
+def one_record(draw: st.DrawFn, offset: int) -> Record:
+    time = NOW + draw(st.integers(0, 16)) * DAY
+    if draw(st.integers(0, 9)) == 0:
+        return Record(offset, time, draw(st.sampled_from([None, b"demo/ann"])), b"rubbish", [])
+    request_id = draw(st.integers(1, 3))
+    event, count = draw(st.sampled_from(["A", "B"])), draw(st.integers(1, 3))
+    start = NOW - draw(st.integers(1, 90)) * MINUTE
+    body = batch(period(update(event, str(count)), start=start, end=start + MINUTE), request_id=str(request_id))
+    player = draw(st.sampled_from(["ann", "bob"]))
+    return sealed(offset, body, request_id=request_id, player=player, time_millis=time)
+
+
+async def apply(store: MemoryStore, records: Sequence[Record], start: int) -> int:
+    """One flush of these records from `start` on, as a flusher does it. Returns where the checkpoint stands."""
+    backlog = Backlog(10_000, 10**9, KEYS)
+    backlog.offer([record for record in records if record.offset >= start])
+    backlog.decode_some(10_000)
+    flush = backlog.take(PARTITION, start)
+    if flush is None:
+        return start
+    try:
+        return (await store.apply(flush, partial(make_plan, flush, limits=LIMITS))).end
+    except Moved as moved:
+        return moved.next_offset
+
+
+async def run_whole(records: Sequence[Record]) -> dict[str, Any]:
+    store = MemoryStore()
+    await apply(store, records, await store.claim(PARTITION, "whole"))
+    return store.collections
+
+
+async def run_split(records: Sequence[Record], cuts: Sequence[int]) -> dict[str, Any]:
+    """Flushes cut where it pleases, each worker starting anew from the checkpoint, or from a stale idea of it."""
+    store = MemoryStore()
+    for cut in [*cuts, len(records)]:
+        position = await store.claim(PARTITION, "split")
+        await apply(store, records[:cut], position)
+        await apply(store, records[: cut + 1], position)
+    await apply(store, records, await store.claim(PARTITION, "split"))
+    return store.collections
+
+
+def comparable(collections: dict[str, Any]) -> dict[str, Any]:
+    """Everything but who owned the partition last."""
+    checkpoints = {key: {**found, "owner": None} for key, found in collections[CHECKPOINTS].items()}
+    return {**collections, CHECKPOINTS: checkpoints}
+
+
+@given(logs(), st.lists(st.integers(0, 12), max_size=6))
+def test_any_split_and_any_restart_leave_the_same_documents(records: list[Record], cuts: list[int]) -> None:
+    """Also when each flush is tried again from where it started: only the checkpoint decides."""
+    whole = asyncio.run(run_whole(records))
+    split = asyncio.run(run_split(records, cuts))
+    assert comparable(whole) == comparable(split)
+
+
+@given(logs())
+def test_the_five_numbers_add_up_and_sums_agree(records: list[Record]) -> None:
+    """Fates and gaps make the offset; players and buckets hold the same counts."""
+    collections = asyncio.run(run_whole(records))
+    (checkpoint,) = collections[CHECKPOINTS].values()
+    assert checkpoint["next"] == sum(checkpoint["fates"].values()) + checkpoint["gaps"]
+    by_player = sum(sum(player["totals"].values()) for player in collections[PLAYERS].values())
+    by_bucket = sum(hour["count"] for hour in collections[PERIOD_COUNTS].values())
+    by_minute = sum(sum(hour["minutes"].values()) for hour in collections[PERIOD_COUNTS].values())
+    assert by_player == by_bucket == by_minute
+
+
+def naive_totals(records: Sequence[Record]) -> dict[tuple[str, str], int]:
+    """The counts by the definition alone, with no code of the worker: the first of each id within the window."""
+    last_counted: dict[tuple[str, str], int] = {}
+    totals: dict[tuple[str, str], int] = {}
+    for record in records:
+        if record.value == b"rubbish":
+            continue
+        body, owner = json.loads(record.value), (record.key or b"").decode()
+        key = (owner, body["requestId"])
+        if key in last_counted and record.timestamp_millis - last_counted[key] <= LIMITS.dedupe_window_seconds * 1000:
+            continue
+        last_counted[key] = record.timestamp_millis
+        for sent in body["timePeriods"]:
+            for entry in sent["updates"]:
+                event = (owner, entry["definitionId"])
+                totals[event] = totals.get(event, 0) + int(entry["updateCount"])
+    return totals
+
+
+@given(logs())
+def test_totals_are_those_of_the_definition(records: list[Record]) -> None:
+    """Recounted without the worker's code."""
+    collections = asyncio.run(run_whole(records))
+    found = {
+        (owner, event): count
+        for owner, player in collections[PLAYERS].items()
+        for event, count in player["totals"].items()
+    }
+    assert naive_totals(records) == found

@@ -1,0 +1,52 @@
+"""A worker put together for a test."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from consumer.config import WorkerSettings
+from consumer.flusher import Parts
+from consumer.metrics import WorkerMetrics
+from consumer.ports import Log, Store, TopicIdentity
+from consumer.server import SystemClock
+from consumer.worker import Worker
+from schemas.settings import Limits
+from tests.samples import KEYS
+
+TOPIC = TopicIdentity("cluster", "tallymill.records", "0123")
+
+# A test waits for what must come; longer means it never will.
+PATIENCE_SECONDS = 20.0
+
+
+def parts(store: Store, **settings: object) -> Parts:
+    return Parts(
+        store=store,
+        clock=SystemClock(),
+        metrics=WorkerMetrics(),
+        settings=WorkerSettings.model_validate({"linger_seconds": 0, "max_backoff_seconds": 0.05, **settings}),
+        limits=Limits(),
+        keys=KEYS,
+        owner="test",
+    )
+
+
+@asynccontextmanager
+async def running(log: Log, made: Parts) -> AsyncIterator[Worker]:
+    """A worker at work; stopped in order at the end."""
+    worker = Worker(log, made)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`, by turns of the event loop. Fails after PATIENCE_SECONDS."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up, "it never came"
+        await asyncio.sleep(0.002)

@@ -1,0 +1,223 @@
+"""One contract, two stores: the one in memory and MongoDB keep the same promises."""
+
+import asyncio
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from consumer.core.backlog import Backlog
+from consumer.core.plan import Flush, make_plan
+from consumer.core.records import Record
+from consumer.memory import MemoryStore
+from consumer.mongo import MongoStore
+from consumer.ports import Moved, Store
+from schemas.coordinates import PartitionId
+from schemas.documents import (
+    CHECKPOINTS,
+    DEAD_LETTERS,
+    DEFINITIONS,
+    EXCEPTIONS,
+    PERIOD_COUNTS,
+    PLAYERS,
+    REQUESTS,
+    Definition,
+    utc,
+)
+from schemas.settings import Limits
+from tests.samples import DAY, KEYS, NOW, batch, period, sealed, update
+from tests.servers import Servers
+
+LIMITS = Limits()
+DEFINITION = Definition(
+    app="demo", definition_id="LEVEL_UP", default_language="en", names={"en": "x"}, declared_at=utc(NOW - DAY)
+)
+
+
+def flush_of(records: Sequence[Record], start: int = 0, partition: int = 0) -> Flush:
+    backlog = Backlog(10_000, 10**9, KEYS)
+    backlog.offer(records)
+    backlog.decode_some(10_000)
+    flush = backlog.take(PartitionId("r1", partition), start)
+    assert flush
+    return flush
+
+
+def one(offset: int, request_id: int | None = None, player: str = "ann", time: int = NOW) -> Record:
+    wanted = offset + 1 if request_id is None else request_id
+    body = batch(period(update(count="2")), request_id=str(wanted))
+    return sealed(offset, body, request_id=wanted, player=player, time_millis=time)
+
+
+async def apply(store: Store, *records: Record, start: int = 0, partition: int = 0) -> None:
+    flush = flush_of(records, start, partition)
+    await store.apply(flush, partial(make_plan, flush, limits=LIMITS))
+
+
+class StoreContract(ABC):
+    """Each subclass gives a store with DEFINITION declared, and a way to look into it."""
+
+    store: Store
+
+    @abstractmethod
+    async def documents(self, collection: str) -> dict[str, Any]:
+        """All documents of a collection by `_id`."""
+
+    async def checkpoint(self, partition: int = 0) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.documents(CHECKPOINTS))[f"r1/{partition:02}"]
+        return found
+
+    async def test_a_partition_never_seen_starts_at_its_beginning(self) -> None:
+        """And claiming it again changes nothing but the owner."""
+        assert await self.store.claim(PartitionId("r1", 0), "one") == 0
+        await apply(self.store, one(0), one(1))
+        assert await self.store.claim(PartitionId("r1", 0), "two") == 2
+        found = await self.checkpoint()
+        assert (found["owner"], found["start"], found["next"], found["gaps"]) == ("two", 0, 2, 0)
+        assert found["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
+
+    async def test_everything_of_a_flush_stands_after_it(self) -> None:
+        """Totals, buckets, ids, exceptions, dead letters, checkpoint."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        raw = Record(4, NOW, b"demo/cid", batch(period(update("NOPE")), request_id="1"), [])
+        dead = Record(6, NOW, None, b"\xff\x00", [("h", b"v")])
+        await apply(self.store, one(0), one(1, player="bob"), one(2, request_id=1), raw, dead)
+        players = await self.documents(PLAYERS)
+        assert {key: player["totals"] for key, player in players.items()} == {
+            "demo/ann": {"LEVEL_UP": 2},
+            "demo/bob": {"LEVEL_UP": 2},
+        }
+        assert players["demo/ann"]["updatedAt"] == utc(NOW)
+        (hour,) = (await self.documents(PERIOD_COUNTS)).values()
+        assert (hour["count"], sum(hour["minutes"].values()), hour["event"], hour["source"]) == (
+            4,
+            4,
+            "LEVEL_UP",
+            "games",
+        )
+        assert {key: request["from"] for key, request in (await self.documents(REQUESTS)).items()} == {
+            "demo/ann/1": "r1/00/0",
+            "demo/bob/2": "r1/00/1",
+        }
+        exceptions = {key: (e["fate"], e["cause"]) for key, e in (await self.documents(EXCEPTIONS)).items()}
+        assert exceptions == {
+            "r1/00/2": ("duplicate", "ALREADY_UPDATED"),
+            "r1/00/4": ("refused", "NOT_FOUND"),
+            "r1/00/6": ("dead", "no app and player: key"),
+        }
+        (letter,) = (await self.documents(DEAD_LETTERS)).values()
+        assert (letter["value"], letter["headers"]) == (b"\xff\x00", [["h", b"v"]])
+        found = await self.checkpoint()
+        assert (found["next"], found["gaps"], found["last"]["offset"]) == (7, 2, 6)
+        assert found["fates"] == {"applied": 2, "duplicate": 1, "refused": 1, "dead": 1}
+
+    async def test_a_second_flush_adds_to_the_first(self) -> None:
+        """And an id counted in the first is a duplicate in the second, from another partition too."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        await apply(self.store, one(0))
+        await apply(self.store, one(1), one(2, request_id=1), start=1)
+        await apply(self.store, one(0), partition=1)
+        assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
+        assert (await self.checkpoint())["fates"]["duplicate"] == 1
+        assert (await self.checkpoint(1))["fates"] == {"applied": 0, "duplicate": 1, "refused": 0, "dead": 0}
+
+    async def test_a_flush_from_elsewhere_than_the_checkpoint_writes_nothing(self) -> None:
+        """It is told where the checkpoint stands."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        await apply(self.store, one(0), one(1))
+        before = {name: await self.documents(name) for name in (PLAYERS, REQUESTS, PERIOD_COUNTS, EXCEPTIONS)}
+        for start in (0, 1, 5):
+            with pytest.raises(Moved) as caught:
+                await apply(self.store, one(8), one(9), start=start)
+            assert caught.value.next_offset == 2
+        assert before == {name: await self.documents(name) for name in before}
+        assert (await self.checkpoint())["next"] == 2
+
+    async def test_of_two_owners_of_one_partition_one_wins(self) -> None:
+        """Each record counts once; the loser is told."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        both = await asyncio.gather(*(apply(self.store, one(0), one(1)) for _ in range(2)), return_exceptions=True)
+        assert [type(result) for result in both if result is not None] == [Moved]
+        assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
+
+    async def test_one_id_in_two_partitions_at_once_counts_once(self) -> None:
+        """A client that retries through another key, or a pipeline that keys otherwise."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        await asyncio.gather(*(apply(self.store, one(0), one(1), partition=partition) for partition in (0, 1)))
+        assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
+        fates = [(await self.checkpoint(partition))["fates"] for partition in (0, 1)]
+        assert sorted(f["applied"] for f in fates) == [0, 2]
+        assert sorted(f["duplicate"] for f in fates) == [0, 2]
+
+    async def test_an_id_older_than_the_window_is_replaced(self) -> None:
+        """It counts again, and is remembered anew."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        later = NOW + LIMITS.dedupe_window_seconds * 1000 + 1
+        await apply(self.store, one(0))
+        await apply(self.store, one(1, request_id=1, time=later), start=1)
+        assert (await self.documents(REQUESTS))["demo/ann/1"]["at"] == utc(later)
+        assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
+
+    async def test_a_raw_record_is_judged_by_the_declared_definitions(self) -> None:
+        """Read in the same transaction."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        await apply(self.store, Record(0, NOW, b"demo/ann", batch(period(update(), update("NOPE"))), []))
+        assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 1}
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _store(self) -> None:
+        self.memory = MemoryStore([DEFINITION])
+        self.store = self.memory
+
+    async def documents(self, collection: str) -> dict[str, Any]:
+        return self.memory.collections[collection]
+
+
+@dataclass
+class Database:
+    client: AsyncMongoClient[dict[str, Any]]
+    name: str
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[Database]:
+    """A database of its own, gone afterwards."""
+    name = f"test-{secrets.token_hex(6)}"
+    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
+        yield Database(client, name)
+        await client.drop_database(name)
+
+
+class TestMongoStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    async def _store(self, database: Database) -> None:
+        self.steps: list[str] = []
+        self.database = database.client[database.name]
+        await self.database[DEFINITIONS].insert_one(DEFINITION.document())
+        self.store = MongoStore(database.client, database.name, lambda step, _: self.steps.append(step))
+
+    async def documents(self, collection: str) -> dict[str, Any]:
+        return {document["_id"]: document async for document in self.database[collection].find()}
+
+    async def test_the_steps_of_a_flush_come_in_their_order(self) -> None:
+        """As docs/delivery.md and consumer/mongo.py number them."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        await apply(self.store, one(0))
+        assert self.steps == ["read", "plan", "checkpoint", "write", "commit"]
+
+    async def test_counts_are_int64(self) -> None:
+        """An int32 would turn into a double, or overflow, in other clients."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        await apply(self.store, one(0))
+        typed = self.database[PLAYERS].find({"totals.LEVEL_UP": {"$type": "long"}})
+        assert [player["_id"] async for player in typed] == ["demo/ann"]
+        assert await self.database[PERIOD_COUNTS].count_documents({"count": {"$type": "long"}}) == 1

@@ -1,0 +1,230 @@
+"""The ingress on in-memory Kafka and MongoDB, called as an ASGI app without a socket; and what tests say to it."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+
+from ingress.app import create_app
+from ingress.applied import AppliedWatch
+from ingress.auth import Authenticator
+from ingress.definitions import Definitions
+from ingress.edge import Asgi
+from ingress.lineage import Lineage
+from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
+from ingress.metrics import Metrics
+from ingress.ports import Misfortune
+from ingress.rates import PlayerRates
+from ingress.record import RecordParts
+from schemas.coordinates import Coordinates
+from schemas.envelope import unseal
+from schemas.games import parse_request
+from schemas.judging import accepted_updates
+from schemas.settings import Limits
+from schemas.signing import SigningKeys
+
+NOW = 1_790_000_000_000
+ISSUER, AUDIENCE = "https://issuer.test", "tallymill"
+GAMES = "https://www.googleapis.com/auth/games"
+SIGNING = SigningKeys((b"sixteen bytes or more",))
+RECORD = "/games/v1/events"
+
+
+@cache
+def issuer_key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": "k1"})
+
+
+def public_keys() -> KeySet:
+    return KeySet.import_key_set({"keys": [issuer_key().as_dict(private=False)]})
+
+
+def claims(**changed: object) -> dict[str, object]:
+    """Claims of a good token; None takes one out."""
+    good: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "exp": NOW // 1000 + 3600,
+        "sub": "ann",
+        "app": "demo",
+        "scope": GAMES,
+    }
+    return {name: value for name, value in (good | changed).items() if value is not None}
+
+
+def token(**changed: object) -> str:
+    return jwt.encode({"alg": "Ed25519", "kid": "k1"}, claims(**changed), issuer_key(), algorithms=["Ed25519"])
+
+
+def update(event: str = "LEVEL_UP", count: object = "1") -> dict[str, object]:
+    return {"definitionId": event, "updateCount": count}
+
+
+def period(*updates: dict[str, object], start: int = NOW - 60_000, end: int = NOW - 1_000) -> dict[str, object]:
+    return {
+        "timePeriod": {"periodStartMillis": str(start), "periodEndMillis": str(end)},
+        "updates": list(updates),
+    }
+
+
+def batch(*periods: dict[str, object], request_id: object = "7", sent_millis: int = NOW) -> bytes:
+    return json.dumps(
+        {"requestId": request_id, "currentTimeMillis": str(sent_millis), "timePeriods": list(periods)}
+    ).encode()
+
+
+class TestClock:
+    """The wall stands at NOW until it is moved; the monotonic clock runs, and can be moved on."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.now_millis = NOW
+        self.skipped_seconds = 0.0
+
+    def millis(self) -> int:
+        return self.now_millis
+
+    def seconds(self) -> float:
+        return time.monotonic() + self.skipped_seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 JSON is any
+        return json.loads(self.body)
+
+
+@dataclass
+class Worker:
+    """Counts what is published at once, unless it rests."""
+
+    store: MemoryStore
+    rests: bool = False
+    seen: set[tuple[bytes, int]] = field(default_factory=set)
+
+    def heard(self, record: MemoryRecord) -> None:
+        if self.rests:
+            return
+        at = Coordinates("r1", record.partition, record.offset)
+        request = parse_request(record.body)
+        envelope = unseal(record.key, record.headers, record.body, NOW, SIGNING)
+        assert envelope.judged is not None
+        if (record.key, request.request_id) in self.seen:
+            self.store.pass_over(at, Misfortune("duplicate", "SAME_PAYLOAD"))
+            return
+        self.seen.add((record.key, request.request_id))
+        for one in accepted_updates(request, envelope.judged):
+            self.store.count(at, envelope.actor, {one.definition_id: one.count})
+
+
+@dataclass
+class Draining:
+    draining: bool = False
+
+
+class Rig:
+    """One ingress. `limits` and the time-outs may be given; everything else is in reach."""
+
+    def __init__(self, limits: Limits | None = None, apply_seconds: float = 1, body_seconds: float = 1) -> None:
+        self.clock = TestClock()
+        self.store = MemoryStore()
+        self.store.declare("demo", "LEVEL_UP", "ENEMY_DEFEATED")
+        self.worker = Worker(self.store)
+        self.topic = MemoryTopic(heard=self.worker.heard)
+        self.stopping = Draining()
+        limits = limits or Limits()
+        authenticator = Authenticator(ISSUER, AUDIENCE)
+        authenticator.use_keys(public_keys())
+        self.parts = RecordParts(
+            limits=limits,
+            signing=SIGNING,
+            clock=self.clock,
+            authenticator=authenticator,
+            rates=PlayerRates(limits.max_requests_per_player, limits.player_window_seconds),
+            definitions=Definitions(self.store, self.clock),
+            publisher=self.topic,
+            lineage=Lineage(self.store, "tallymill.records"),
+            applied=AppliedWatch(self.store, self.clock),
+            metrics=Metrics(),
+            body_timeout_seconds=body_seconds,
+            apply_timeout_seconds=apply_seconds,
+        )
+        self.app: Asgi = create_app(self.parts, self.stopping)
+
+    async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
+        """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
+        return await self.post(batch(*periods, request_id=request_id), **headers)
+
+    async def post(self, body: bytes, **headers: str) -> Answer:
+        sent = {"authorization": f"Bearer {_good_token()}", "content-type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call("POST", RECORD, sent, [body])
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: Iterable[bytes] = (),
+        *,
+        ends: bool = True,
+        leaves: bool = False,
+    ) -> Answer:
+        """One request; the body comes in the parts given, may never end, or its sender may leave after them."""
+        client = _Client(list(body) or [b""], ends=ends and not leaves, leaves=leaves)
+        await self.app(_scope(method, path, headers or {}), client.receive, client.send)
+        return client.answer()
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.parts.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
+
+
+@cache
+def _good_token() -> str:
+    return token()
+
+
+def _scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, object]:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw}
+
+
+class _Client:
+    """The other end of one ASGI request."""
+
+    def __init__(self, parts: list[bytes], *, ends: bool, leaves: bool) -> None:
+        self._parts = parts
+        self._ends = ends
+        self._leaves = leaves
+        self._sent: list[dict[str, Any]] = []
+
+    async def receive(self) -> dict[str, object]:
+        if not self._parts:
+            if self._leaves or self._sent:  # who has read a reply that closes the connection leaves
+                return {"type": "http.disconnect"}
+            await asyncio.Event().wait()
+        part = self._parts.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(self._parts) or not self._ends}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self._sent.append(message)
+
+    def answer(self) -> Answer:
+        """What was sent; status 0 if nothing was."""
+        if not self._sent:
+            return Answer(0, {}, b"")
+        start, *rest = self._sent
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], headers, b"".join(message["body"] for message in rest))

@@ -1,0 +1,10 @@
+"""One ingress process: `python serve.py CONFIG.json`. What `tallymill ingress` does, without its settings file."""
+
+import sys
+from pathlib import Path
+
+from ingress.config import IngressConfig
+from ingress.server import run
+
+if __name__ == "__main__":
+    sys.exit(run(IngressConfig.model_validate_json(Path(sys.argv[1]).read_bytes())))

@@ -1,0 +1,89 @@
+"""What holds for every route: errors in Google's shape, ids, no-store, readiness, metrics."""
+
+import json
+
+import pytest
+
+from schemas.settings import Limits
+from tests.ingress.rig import RECORD, Rig, batch, period, update
+
+
+@pytest.mark.parametrize("path", [f"{RECORD}/", "/games/v1/eventz", "/", "/V1/limits"])
+async def test_b2_an_unknown_path_is_404_and_never_a_redirect(rig: Rig, path: str) -> None:
+    answer = await rig.call("POST", path)
+    assert (answer.status, answer.json["error"]["errors"][0]["reason"]) == (404, "notFound")
+
+
+async def test_b1_a_wrong_method_is_405_and_says_what_is_allowed(rig: Rig) -> None:
+    answer = await rig.call("PUT", RECORD)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert answer.json["error"]["errors"][0]["reason"] == "httpMethodNotAllowed"
+    assert (await rig.call("POST", "/v1/limits")).headers["allow"] == "GET, HEAD"
+
+
+async def test_g1_a_post_that_overrides_its_method_is_that_method(rig: Rig) -> None:
+    answer = await rig.post(batch(period(update())), x_http_method_override="GET")
+    assert answer.status == 405
+    assert rig.topic.records == []
+
+
+async def test_b5_every_reply_has_a_request_id_and_is_not_stored(rig: Rig) -> None:
+    answers = [await rig.call("GET", path) for path in ("/livez", "/nowhere", RECORD, "/metrics")]
+    answers.append(await rig.record(period(update())))
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+async def test_b5_a_clients_own_request_id_is_echoed_if_it_is_harmless(rig: Rig) -> None:
+    good = await rig.call("GET", "/livez", {"x-request-id": "abc-1.2_3"})
+    bad = await rig.call("GET", "/livez", {"x-request-id": 'x"y'})
+    assert good.headers["x-request-id"] == "abc-1.2_3"
+    assert bad.headers["x-request-id"] != 'x"y'
+
+
+async def test_b4_while_draining_replies_close_their_connection_and_requests_still_count(rig: Rig) -> None:
+    rig.stopping.draining = True
+    answer = await rig.record(period(update()))
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
+async def test_a_bug_is_500_without_a_trace_of_it(rig: Rig) -> None:
+    rig.store.players["demo/ann"] = "not totals"  # type: ignore[assignment]  # what a bug looks like
+    rig.worker.rests = True
+    rig.parts.definitions._apps["demo"] = "not definitions"  # type: ignore[assignment]  # the same
+    answer = await rig.record(period(update()))
+    assert (answer.status, answer.json["error"]["errors"][0]["reason"]) == (500, "backendError")
+    assert b"Traceback" not in answer.body
+    assert b"not definitions" not in answer.body
+
+
+async def test_the_limits_are_public() -> None:
+    rig = Rig(Limits(max_updates_per_request=12))
+    answer = await rig.call("GET", "/v1/limits")
+    assert answer.json == json.loads(Limits(max_updates_per_request=12).model_dump_json())
+
+
+async def test_readyz_names_what_is_missing(rig: Rig) -> None:
+    assert (await rig.call("GET", "/readyz")).status == 200
+    rig.topic.away, rig.stopping.draining = True, True
+    answer = await rig.call("GET", "/readyz")
+    assert (answer.status, answer.json["missing"]) == (503, ["kafka", "draining"])
+    assert (await rig.call("GET", "/livez")).status == 200
+
+
+async def test_an_ingress_that_has_not_read_the_definitions_is_not_ready() -> None:
+    assert (await Rig().call("GET", "/readyz")).json["missing"] == ["definitions"]
+
+
+async def test_requests_and_refusals_are_counted(rig: Rig) -> None:
+    await rig.record(period(update(), update("NOBODY_KNOWS")))
+    await rig.post(b"{")
+    assert rig.metric("requests_total", route=RECORD, code="200") == 1
+    assert rig.metric("requests_total", route=RECORD, code="400") == 1
+    assert rig.metric("refused_total", cause="NOT_FOUND") == 1
+    assert rig.metric("refused_total", cause="MALFORMED") == 1
+    assert rig.metric("publish_seconds_count") == 1
+    assert rig.metric("accepted_to_visible_seconds_count") == 1
+    text = (await rig.call("GET", "/metrics")).body.decode()
+    assert "tallymill_ingress_ready 1.0" in text
+    assert "tallymill_ingress_buffer_bytes 0.0" in text

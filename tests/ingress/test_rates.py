@@ -1,0 +1,47 @@
+"""How often one player may send (G17)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress.rates import PlayerRates
+
+
+def test_g17_the_window_moves() -> None:
+    rates = PlayerRates(2, 10)
+    assert [rates.wait_seconds("a", now) for now in (0, 4, 5, 9.5)] == [0, 0, 5, 0.5]
+    assert rates.wait_seconds("a", 10) == 0
+    assert rates.wait_seconds("a", 13) == 1
+
+
+def test_g17_one_players_rate_is_not_anothers() -> None:
+    rates = PlayerRates(1, 10)
+    assert [rates.wait_seconds(actor, 0) for actor in ("a", "b", "a")] == [0, 0, 10]
+
+
+def test_what_has_left_the_window_costs_nothing() -> None:
+    rates = PlayerRates(5, 10)
+    for number in range(100):
+        rates.wait_seconds(f"player {number}", number)
+    assert len(rates) == 10
+    assert len(rates._by_player) == 10
+
+
+def test_past_what_can_be_held_the_oldest_are_forgotten() -> None:
+    rates = PlayerRates(1, 1_000, max_held=3)
+    for number in range(10):
+        assert rates.wait_seconds(f"player {number}", number) == 0
+    assert len(rates) == 3
+    assert rates.wait_seconds("player 0", 10) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.sampled_from("ab")), max_size=60), st.integers(1, 4))
+def test_g17_no_window_ever_holds_more_than_allowed(gaps: list[tuple[float, str]], allowed: int) -> None:
+    rates, now = PlayerRates(allowed, 10), 0.0
+    passed: list[tuple[float, str]] = []
+    for gap, actor in gaps:
+        now += gap
+        wait = rates.wait_seconds(actor, now)
+        recent = [at for at, who in passed if who == actor and at > now - 10]
+        assert (wait == 0) == (len(recent) < allowed)
+        if wait == 0:
+            passed.append((now, actor))

@@ -1,0 +1,182 @@
+"""Settings: where they come from, and what is said when they are wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.admin import config, guarded
+from ops.config import (
+    DATA_VARIABLE,
+    FILE_VARIABLE,
+    INGRESS_NEEDS,
+    PREFIX,
+    WORKER_NEEDS,
+    SettingsError,
+    ingress_config,
+    load_settings,
+    variable_of,
+    worker_config,
+)
+
+SECRETS = {
+    "TALLYMILL_MONGODB__URI": "mongodb://user:hidden-word@127.0.0.1/",
+    "TALLYMILL_SIGNING__KEYS": '["hidden-word-of-sixteen"]',
+    "TALLYMILL_KAFKA__SASL_PASSWORD": "hidden-word",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the caller of the tests has set is not what they are about."""
+    for name in tuple(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(DATA_VARIABLE, os.devnull)
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def use_file(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    monkeypatch.setenv(FILE_VARIABLE, str(path))
+
+
+def problems() -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return caught.value.problems
+
+
+def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Setting by setting: a section that both name is not taken whole from one of them."""
+    use_file(monkeypatch, tmp_path, '[kafka]\ngroup = "file"\npartitions = 3\n')
+    monkeypatch.setenv("TALLYMILL_KAFKA__GROUP", "environment")
+    kafka = load_settings().kafka
+    assert ("environment", 3) == (kafka.group, kafka.partitions)
+
+
+def test_the_running_local_system_is_the_file_when_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So every command finds the system that `up` started."""
+    (tmp_path / "settings.toml").write_text('[kafka]\ngroup = "local"\n')
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    assert "local" == load_settings().kafka.group
+
+
+def test_all_that_is_wrong_is_told_at_once_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An unknown section, an unknown key, a wrong value and an unknown variable, in the file and beside it."""
+    use_file(monkeypatch, tmp_path, "[limits]\nmax_body_bytes = 1\nmax_boddy = 2\n[limts]\na = 1\n")
+    set_all(monkeypatch, TALLYMILL_KAFKA__PARTITIONS="many", TALLYMILL_KAFKA__GRUOP="x", TALLYMILL_WROKER__X="1")
+    names = [problem.partition(":")[0] for problem in problems()]
+    expected = {
+        "kafka.partitions",
+        "kafka.gruop",
+        "limits.max_body_bytes",
+        "limits.max_boddy",
+        "limts",
+        "TALLYMILL_WROKER__X",
+    }
+    assert expected == set(names)
+    assert len(expected) == len(names)
+
+
+@pytest.mark.parametrize("name", ["TALLYMILL_KAFKA_GROUP", "TALLYMILL_KAFKAGROUP", "tallymill_grup"])
+def test_a_misspelt_variable_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One underscore instead of two is the easiest mistake to make."""
+    monkeypatch.setenv(name, "x")
+    assert (f"{name}: no such setting",) == problems()
+
+
+def test_a_broken_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what else is wrong: nobody should need a second try to hear of it."""
+    use_file(monkeypatch, tmp_path, "[kafka]\ngroup = ")
+    monkeypatch.setenv("TALLYMILL_GRUP", "x")
+    broken, unknown = problems()
+    assert broken.startswith(f"{tmp_path / 'settings.toml'}: ")
+    assert "TALLYMILL_GRUP: no such setting" == unknown
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A misspelt path must not mean the defaults."""
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "none.toml"))
+    assert (f"{FILE_VARIABLE}: no file {tmp_path / 'none.toml'}",) == problems()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kafka.bootstrap_servers", "127.0.0.1:port"),
+        ("kafka.bootstrap_servers", "no-port"),
+        ("mongodb.uri", "127.0.0.1"),
+        ("mongodb.uri", "mongodb://"),
+        ("mongodb.uri", "mongodb://user:pass word:x@host"),
+        ("kafka.ssl_cafile", "/no/such/file"),
+    ],
+)
+def test_an_address_no_client_would_take_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Told by its name before anything starts, instead of by a client's exception."""
+    monkeypatch.setenv(variable_of(name), value)
+    (problem,) = problems()
+    assert name == problem.partition(":")[0]
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1:9092", "a.example:9092,b.example:9093", "a:1, b:2", "[::1]:9092"])
+def test_kafka_addresses_in_the_usual_forms_are_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """One or several, with or without a space, IPv6 too."""
+    monkeypatch.setenv("TALLYMILL_KAFKA__BOOTSTRAP_SERVERS", value)
+    assert value == load_settings().kafka.bootstrap_servers
+
+
+def test_each_process_names_all_that_it_lacks() -> None:
+    """With the variable to set; a worker needs no tokens."""
+    settings = load_settings()
+    for part, needs in ((ingress_config, INGRESS_NEEDS), (worker_config, WORKER_NEEDS)):
+        with pytest.raises(SettingsError) as caught:
+            part(settings)
+        assert tuple(f"{name}: required ({variable_of(name)})" for name in needs) == caught.value.problems
+    assert set(INGRESS_NEEDS) - set(WORKER_NEEDS) == {"tokens.issuer", "tokens.audience", "tokens.jwks"}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_config_shows_what_is_in_force_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    """Connection strings hold passwords, so they are secrets too."""
+    set_all(monkeypatch, TALLYMILL_KAFKA__GROUP="shown", **SECRETS)
+    assert 0 == guarded(config(as_json=as_json))
+    told = capsys.readouterr().out
+    assert "shown" in told
+    assert "hidden-word" not in told
+    if as_json:
+        shown = json.loads(told)
+        assert shown["mongodb"]["uri"] == shown["kafka"]["sasl_password"] == "**********"
+
+
+def test_a_problem_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Problems end in logs."""
+    set_all(monkeypatch, **{**SECRETS, "TALLYMILL_SIGNING__KEYS": '["hidden-word", 7]'})
+    monkeypatch.setenv("TALLYMILL_MONGODB__URI", "mongodb://user:hidden-word@127.0.0.1:port/")
+    assert "hidden-word" not in "".join(problems())
+
+
+@pytest.mark.parametrize("name", ["ingress", "worker"])
+def test_a_process_with_bad_settings_starts_nothing(name: str) -> None:
+    """Every problem on standard error, nothing on standard output, exit status 2."""
+    environ = {**os.environ, "TALLYMILL_KAFKA__PARTITIONS": "0", "TALLYMILL_KAFKA__GRUOP": "x"}
+    process = subprocess.run(
+        [sys.executable, "-m", "ops", name], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert 2 == process.returncode
+    assert ["kafka.gruop", "kafka.partitions"] == sorted(line.partition(":")[0] for line in process.stderr.splitlines())
+    assert not process.stdout

@@ -1,0 +1,172 @@
+"""A definitions file: what is wrong in it, and what applying it changes."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ops.definitions import BadDefinitions, Change, DeclaredEvent, DefinitionsFile, changes, read_file
+from ops.local.paths import DEMO_DEFINITIONS
+from schemas.documents import Definition, utc
+from tests.samples import NOW
+
+THEN = utc(NOW)
+LATER = THEN + timedelta(hours=1)
+
+AS_YAML = """
+app: demo
+default_language: en
+definitions:
+  - id: LEVEL_UP
+    names: {en: Level up, pt-BR: Subiu de nível 🏆}
+    visibility: HIDDEN
+    children: [BOSS]
+  - {id: BOSS, names: {en: Boss}}
+"""
+AS_DATA = {
+    "app": "demo",
+    "default_language": "en",
+    "definitions": [
+        {
+            "id": "LEVEL_UP",
+            "names": {"en": "Level up", "pt-BR": "Subiu de nível 🏆"},
+            "visibility": "HIDDEN",
+            "children": ["BOSS"],
+        },
+        {"id": "BOSS", "names": {"en": "Boss"}},
+    ],
+}
+
+
+def file_of(*ids: str, name: str = "x") -> DefinitionsFile:
+    return DefinitionsFile(app="demo", definitions=tuple(DeclaredEvent(id=i, names={"en": name}) for i in ids))
+
+
+def stand(found: list[Change]) -> dict[str, Definition]:
+    """What stands in MongoDB after the changes."""
+    return {change.definition.definition_id: change.definition for change in found}
+
+
+def kinds(found: list[Change]) -> dict[str, str]:
+    return {change.definition.definition_id: change.kind for change in found}
+
+
+def problems(folder: Path, document: object) -> tuple[str, ...]:
+    path = folder / "definitions.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(BadDefinitions) as caught:
+        read_file(path)
+    return caught.value.problems
+
+
+def declared(**changed: object) -> dict[str, object]:
+    return {"app": "demo", "definitions": [{"id": "A", "names": {"en": "x"}, **changed}]}
+
+
+def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
+    """Tabs and surrogate pairs are JSON; YAML knows neither."""
+    (tmp_path / "a.yaml").write_text(AS_YAML)
+    (tmp_path / "a.json").write_text(json.dumps(AS_DATA, indent="\t"))
+    assert read_file(tmp_path / "a.json") == read_file(tmp_path / "a.yaml")
+    assert "Subiu de nível 🏆" == read_file(tmp_path / "a.yaml").definitions[0].names["pt-BR"]
+
+
+def test_the_demo_app_declares_what_the_welcome_records() -> None:
+    """The curl line that `up` prints counts something."""
+    assert "LEVEL_UP" in [event.id for event in read_file(DEMO_DEFINITIONS).definitions]
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"definitions": []}, "app"),
+        ({**declared(), "app": "de/mo"}, "app"),
+        ({**declared(), "default_language": "not a language"}, "default_language"),
+        ({**declared(), "nmaes": 1}, "nmaes"),
+        (declared(id="LEVEL UP"), "definitions[0].id"),
+        (declared(names={}), "definitions[0].names"),
+        (declared(names={"en": ""}), "definitions[0].names.en"),
+        (declared(visibility="SECRET"), "definitions[0].visibility"),
+        (declared(children=["a/b"]), "definitions[0].children[0]"),
+        (declared(colour="red"), "definitions[0].colour"),
+        (["no", "mapping"], "file"),
+        (None, "file"),
+    ],
+)
+def test_a_problem_names_its_field(tmp_path: Path, document: object, field: str) -> None:
+    """As a path that can be found in the file."""
+    (problem,) = problems(tmp_path, document)
+    assert field == problem.partition(":")[0]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    """Two wrong events are two sentences."""
+    wrong = {"app": "demo", "definitions": [{"id": "a b", "names": {"en": "x"}}, {"id": "B", "names": {}}]}
+    names = [problem.partition(":")[0] for problem in problems(tmp_path, wrong)]
+    assert ["definitions[0].id", "definitions[1].names"] == names
+
+
+def test_a_file_must_agree_with_itself(tmp_path: Path) -> None:
+    """An id twice, a child that is nowhere, no name in the default language: all three in one sentence."""
+    event = {"id": "A", "names": {"pt": "x"}, "children": ["NOBODY"]}
+    (problem,) = problems(tmp_path, {"app": "demo", "definitions": [event, event]})
+    for words in ("A is declared twice", "no name in the default language en", "child NOBODY is not declared"):
+        assert words in problem
+
+
+@pytest.mark.parametrize("content", [b"{unclosed: [", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None:
+    """Neither broken YAML nor bytes that are no text end in a traceback."""
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(BadDefinitions, match=r"broken\.yaml"):
+        read_file(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder is no file either."""
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(BadDefinitions, match=str(path)):
+            read_file(path)
+
+
+def test_a_new_event_is_declared_from_now_on() -> None:
+    """Records received before count as NOT_FOUND for it (G12)."""
+    (change,) = changes(file_of("A"), {}, THEN)
+    assert "declared" == change.kind
+    assert (False, True) == tuple(change.definition.in_force(THEN + timedelta(seconds=s)) for s in (-1, 0))
+
+
+def test_the_same_file_again_changes_nothing() -> None:
+    """So `apply` may run at every deployment."""
+    first = changes(file_of("A", "B"), {}, THEN)
+    assert [Change(change.definition, "kept") for change in first] == changes(file_of("A", "B"), stand(first), LATER)
+
+
+def test_a_changed_text_leaves_the_time_of_declaration() -> None:
+    """What was recorded under the old name stays in force."""
+    existing = stand(changes(file_of("A"), {}, THEN))
+    (change,) = changes(file_of("A", name="y"), existing, LATER)
+    assert ("changed", THEN, "y") == (change.kind, change.definition.declared_at, change.definition.names["en"])
+
+
+def test_an_event_that_is_gone_is_retired_once() -> None:
+    """Never removed: a record of before is judged by its own time."""
+    existing: Mapping[str, Definition] = stand(changes(file_of("A", "B"), {}, THEN))
+    found = changes(file_of("B"), existing, LATER)
+    assert {"A": "retired", "B": "kept"} == kinds(found)
+    assert LATER == stand(found)["A"].retired_at
+    again = changes(file_of("B"), stand(found), LATER + timedelta(hours=1))
+    assert {"A": "kept", "B": "kept"} == kinds(again)
+    assert LATER == stand(again)["A"].retired_at
+
+
+def test_a_retired_event_can_be_declared_again() -> None:
+    """In force since then, and not for the time in between."""
+    existing = stand(changes(file_of("A"), {}, THEN))
+    retired = stand(changes(file_of(), existing, LATER))
+    much_later = LATER + timedelta(hours=1)
+    (change,) = changes(file_of("A"), retired, much_later)
+    assert ("declared", much_later, None) == (change.kind, change.definition.declared_at, change.definition.retired_at)

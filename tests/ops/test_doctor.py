@@ -1,0 +1,55 @@
+"""The doctor's judgement of what it sees."""
+
+from typing import Any
+
+import pytest
+
+from ops.config import Settings
+from ops.doctor import cost_check, lineage_check, set_check, topic_checks
+
+
+@pytest.mark.parametrize(
+    ("hello", "state", "words"),
+    [
+        ({"isWritablePrimary": True}, "wrong", "standalone"),
+        ({"setName": "rs0", "hosts": ["a:1", "b:1", "c:1"]}, "ok", "rs0, 3 member(s)"),
+        ({"msg": "isdbgrid"}, "ok", "sharded cluster, 1 member(s)"),
+        ({"setName": "rs0", "hosts": ["a:1", "b:1"], "arbiters": ["c:1"]}, "warning", "arbiters ['c:1']"),
+    ],
+)
+def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, Any], state: str, words: str) -> None:
+    """A replica set or a sharded cluster has the first; an arbiter takes from the second."""
+    check = set_check(hello)
+    assert state == check.state
+    assert words in check.detail
+
+
+def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
+    """More workers than partitions would idle."""
+    (check,) = topic_checks("records", 6, 3, [])
+    assert ("topic records", "ok", "6 partitions: at most 6 workers share it") == (
+        check.what,
+        check.state,
+        check.detail,
+    )
+
+
+def test_each_problem_of_a_topic_is_wrong_and_one_replica_a_warning() -> None:
+    """One replica is what a laptop has: no reason to fail, and nothing to be silent about."""
+    states = [(check.what, check.state) for check in topic_checks("records", 6, 1, ["this", "that"])]
+    assert [("topic records", "wrong"), ("topic records", "wrong"), ("replicas", "warning")] == states
+
+
+def test_a_topic_without_a_lineage_is_wrong() -> None:
+    """Workers would refuse to start; what to type is said."""
+    missing = lineage_check("records", None)
+    assert "wrong" == missing.state
+    assert "tallymill init" in missing.detail
+    assert "ok" == lineage_check("records", {"_id": "r1", "generation": 1}).state
+
+
+def test_the_cost_of_the_promise_is_told() -> None:
+    """7 days of window and 7 of retention at 180 bytes an id: 2,403 MiB for a million a day."""
+    detail = cost_check(Settings.model_validate({}), remembered=12).detail
+    for words in ("window 604800 s", "12 ids remembered", "14 days", "2,403 MiB"):
+        assert words in detail

@@ -1,0 +1,215 @@
+"""init, doctor and definitions on real servers."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo import AsyncMongoClient
+
+from ops import admin
+from ops.config import FILE_VARIABLE, Settings
+from ops.connect import kafka_admin
+from ops.definitions import apply_changes, changes, existing_definitions
+from ops.doctor import Check, examine
+from ops.init import Finding, initialise, wrong
+from ops.local.settings import to_toml
+from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
+from tests.ops.test_definitions import file_of
+from tests.real import Place, place, settings_of
+from tests.samples import NOW
+from tests.servers import Servers
+
+TOPIC_FINDINGS = 1
+COLLECTIONS = 8
+INDEXES = 3
+VIEW_AND_LINEAGE = 2
+
+
+@asynccontextmanager
+async def empty_place(servers: Servers) -> AsyncIterator[Place]:
+    """A topic and a database that are not there yet, removed afterwards."""
+    settings = settings_of(servers)
+    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
+        yield Place(settings, client[settings.mongodb.database])
+        await client.drop_database(settings.mongodb.database)
+    async with kafka_admin(settings) as kafka:
+        if settings.kafka.records_topic in await kafka.list_topics():
+            await kafka.delete_topics([settings.kafka.records_topic])
+
+
+async def make_topic(kafka: AIOKafkaAdminClient, settings: Settings, **config: str) -> None:
+    topic_configs = {name.replace("_", "."): value for name, value in config.items()}
+    name = settings.kafka.records_topic
+    answer = await kafka.create_topics([NewTopic(name, 1, 1, topic_configs=topic_configs)])
+    assert 0 == answer.topic_errors[0][1]
+
+
+def states(findings: list[Finding]) -> set[str]:
+    return {finding.state for finding in findings}
+
+
+def wrong_checks(checks: list[Check]) -> set[str]:
+    return {check.what for check in checks if check.state == "wrong"}
+
+
+async def test_init_makes_everything_and_finds_it_there_the_second_time(servers: Servers) -> None:
+    """So it may run at every deployment."""
+    async with empty_place(servers) as new:
+        first = await initialise(new.settings)
+        second = await initialise(new.settings)
+        names = await new.database.list_collection_names()
+    assert {"made"} == states(first)
+    assert {"there"} == states(second)
+    assert [finding.what for finding in first] == [finding.what for finding in second]
+    assert TOPIC_FINDINGS + COLLECTIONS + INDEXES + VIEW_AND_LINEAGE == len(first)
+    collections = {finding.what.removeprefix("collection ") for finding in first if "collection" in finding.what}
+    assert collections | {"period_totals"} == {name for name in names if not name.startswith("system.")}
+
+
+async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Servers) -> None:
+    """A topic somebody made by hand: compacted, with the clients' times. It is left as it is."""
+    async with empty_place(servers) as new, kafka_admin(new.settings) as kafka:
+        await make_topic(kafka, new.settings, cleanup_policy="compact", message_timestamp_type="CreateTime")
+        for _ in range(2):
+            (finding,) = wrong(await initialise(new.settings))
+            assert f"topic {new.settings.kafka.records_topic}" == finding.what
+            for words in ("cleanup.policy is compact", "message.timestamp.type is CreateTime", "max.message.bytes is"):
+                assert words in finding.detail
+        assert wrong_checks(await examine(new.settings)) == {finding.what}
+
+
+async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None:
+    """As after a longer retention was set; the exceptions' index is another's matter and is right."""
+    async with place(servers) as there:
+        shorter = {"keyPattern": {"at": 1}, "expireAfterSeconds": 3_600}
+        await there.database.command("collMod", REQUESTS, index=shorter)
+        (finding,) = wrong(await initialise(there.settings))
+        assert f"index {REQUESTS}.at_1" == finding.what
+        assert "expireAfterSeconds is 3600" in finding.detail
+        assert wrong_checks(await examine(there.settings)) == {finding.what}
+
+
+async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
+    """Its offsets mean other records: nobody but a person can say what was lost."""
+    async with place(servers) as there, kafka_admin(there.settings) as kafka:
+        name = there.settings.kafka.records_topic
+        await kafka.delete_topics([name])
+        findings = await initialise(there.settings)
+        (finding,) = wrong(findings)
+        assert f"lineage of {name}" == finding.what
+        assert "made anew" in finding.detail
+        assert "made" == findings[0].state, "the topic itself is there again"
+
+
+async def test_the_view_sums_the_minutes_over_partitions(servers: Servers) -> None:
+    """Two partitions and two lineages of one minute are one number; another event or app is not mixed in."""
+    hour = utc(NOW - NOW % 3_600_000)
+
+    def counted(event: str, partition: str, **minutes: int) -> dict[str, Any]:
+        found = {name.removeprefix("m"): count for name, count in minutes.items()}
+        common = {"hour": hour, "app": "demo", "source": "games", "event": event, "count": sum(minutes.values())}
+        return {"_id": f"{event}/{partition}", **common, "minutes": found}
+
+    async with place(servers) as there:
+        await there.database[PERIOD_COUNTS].insert_many(
+            [
+                counted("A", "r1/00", m00=1, m07=2),
+                counted("A", "r1/01", m07=10),
+                counted("A", "r2/00", m07=100, m59=5),
+                counted("B", "r1/00", m07=1_000),
+            ]
+        )
+        found = {(d["event"], d["at"]): d["count"] async for d in there.database["period_totals"].find({"app": "demo"})}
+    minute = timedelta(minutes=1)
+    assert {
+        ("A", hour): 1,
+        ("A", hour + 7 * minute): 112,
+        ("A", hour + 59 * minute): 5,
+        ("B", hour + 7 * minute): 1_000,
+    } == found
+
+
+async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> None:
+    """Through MongoDB and back, the time of declaration to the millisecond: else every apply would change them."""
+    async with place(servers) as there:
+        first = changes(file_of("A", "B"), {}, utc(NOW))
+        await apply_changes(there.database, first)
+        found = await existing_definitions(there.database, "demo")
+        assert [change.definition for change in first] == list(found.values())
+        assert {"kept"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
+        assert {} == await existing_definitions(there.database, "other")
+
+
+async def test_the_doctor_names_what_is_missing_and_is_content_after_init(servers: Servers) -> None:
+    """It changes nothing: init is what makes things."""
+    async with empty_place(servers) as new:
+        topic = new.settings.kafka.records_topic
+        missing = {
+            f"topic {topic}",
+            "index requests.at_1",
+            "index exceptions.at_1",
+            "index definitions.app_1",
+            "lineage",
+        }
+        for _ in range(2):
+            assert missing == wrong_checks(await examine(new.settings))
+        await initialise(new.settings)
+        assert set() == wrong_checks(await examine(new.settings))
+
+
+async def test_servers_that_are_away_are_two_checks(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One does not hide the other."""
+    monkeypatch.setattr("ops.connect.ANSWER_MILLIS", 200)
+    away = settings_of(Servers(kafka="127.0.0.1:1", mongodb="mongodb://127.0.0.1:1"))
+    assert {"kafka", "mongodb"} == wrong_checks(await examine(away))
+    assert servers.mongodb not in str(await examine(away))
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_the_commands_say_it_in_json_and_by_exit_status(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """By turns: doctor 1, init 0, doctor 0; definitions apply and list."""
+    settings = settings_of(servers)
+    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic", "group"})
+    mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
+    (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
+    (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: x}}]")
+
+    def run(expected: int, work: Any) -> Any:  # noqa: ANN401 a command and its JSON
+        assert expected == admin.guarded(work)
+        return json.loads(capsys.readouterr().out)
+
+    assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
+    assert {"made"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
+    assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
+    applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True))
+    assert [{"id": "A", "change": "declared"}] == applied
+    (listed,) = run(0, admin.definitions_list("demo", as_json=True))
+    assert ("A", None) == (listed["definitionId"], listed["retiredAt"])
+    assert 0 == admin.guarded(admin.definitions_list("demo", as_json=False))
+    assert "REVEALED" in capsys.readouterr().out
+
+
+def test_init_on_a_wrong_topic_ends_with_1(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """A deployment that runs it stops there."""
+    settings = settings_of(servers)
+    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic"})
+    mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
+    (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
+    assert 0 == admin.guarded(admin.init(as_json=True))
+    capsys.readouterr()
+    monkeypatch.setenv("TALLYMILL_KAFKA__RETENTION_SECONDS", "3600")  # now the topic keeps more than is promised
+    assert 1 == admin.guarded(admin.init(as_json=False))
+    assert "retention.ms is 604800000, must be 3600000" in " ".join(capsys.readouterr().out.split())

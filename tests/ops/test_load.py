@@ -1,0 +1,245 @@
+"""A load: what it sends, what it makes of the answers, how it reckons. The ingress is a small server of the test."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from ops.load.plan import EVENTS, Batch, LoadOptions, Sums, Update, differences, shots
+from ops.load.report import as_text, percentiles_millis, report
+from ops.load.send import Outcomes, Sender
+from tests.samples import MINUTE, NOW
+
+LOAD = LoadOptions(rate=50, seconds=10, players=20, duplicates=0.3, seed=7)
+SHORT = LoadOptions(rate=1_000, seconds=0.02, players=3, duplicates=0, seed=1)
+
+Answer = Callable[[web.Request, int], Awaitable[web.Response]]
+
+
+def batch(count: int, player: str = "ann", minute: int = 5) -> Batch:
+    return Batch(player, 1, (Update(minute * MINUTE, "COIN_FOUND", count),), b"")
+
+
+def sums(*batches: Batch) -> Sums:
+    total = Sums()
+    for one in batches:
+        total.add(one)
+    return total
+
+
+def test_the_same_seed_sends_the_same_load() -> None:
+    """Bytes and times; another seed sends another."""
+    assert list(shots(LOAD, NOW)) == list(shots(LOAD, NOW))
+    other = LoadOptions(LOAD.rate, LOAD.seconds, LOAD.players, LOAD.duplicates, seed=8)
+    assert list(shots(LOAD, NOW)) != list(shots(other, NOW))
+
+
+def test_a_load_has_its_rate_and_its_share_of_repeats() -> None:
+    """Open loop: times follow from the rate alone."""
+    found = list(shots(LOAD, NOW))
+    assert [i / 50 for i in range(500)] == [shot.at_seconds for shot in found]
+    assert 90 < sum(shot.is_repeat for shot in found) < 180
+
+
+def test_only_what_was_sent_at_least_a_second_ago_is_repeated() -> None:
+    """Its first copy is answered by then, as a client's retry would be, and the bytes are the same."""
+    first: dict[int, tuple[float, bytes]] = {}
+    for shot in shots(LOAD, NOW):
+        number = shot.batch.request_id
+        if shot.is_repeat:
+            at, body = first[number]
+            assert at + 1 <= shot.at_seconds
+            assert body == shot.batch.body
+        else:
+            assert number not in first
+            first[number] = shot.at_seconds, shot.batch.body
+
+
+def test_a_body_says_what_is_summed() -> None:
+    """The sums are reckoned from the plan, so the plan must be what is sent."""
+    for shot in shots(LOAD, NOW):
+        body = json.loads(shot.batch.body)
+        sent = [
+            Update(int(part["timePeriod"]["periodStartMillis"]), update["definitionId"], int(update["updateCount"]))
+            for part in body["timePeriods"]
+            for update in part["updates"]
+        ]
+        assert list(shot.batch.updates) == sent
+        assert str(shot.batch.request_id) == body["requestId"]
+        assert all(NOW - 61 * MINUTE <= update.start_millis <= NOW - MINUTE for update in sent)
+        assert {update.event for update in sent} <= set(EVENTS)
+
+
+def test_sums_add_up_by_player_and_by_minute() -> None:
+    """Each batch in both."""
+    found = sums(batch(2), batch(3), batch(4, player="bob"), batch(5, minute=6))
+    assert 4 == found.batches
+    assert Counter({("ann", "COIN_FOUND"): 10, ("bob", "COIN_FOUND"): 4}) == found.players
+    assert Counter({(5, "COIN_FOUND"): 9, (6, "COIN_FOUND"): 5}) == found.minutes
+
+
+def test_equal_sums_have_no_differences() -> None:
+    """In whatever order they came about."""
+    assert [] == differences(sums(batch(2), batch(3)), sums(batch(3), batch(2)))
+
+
+def test_every_wrong_place_is_named() -> None:
+    """One counted twice, one that is missing, one that nobody sent."""
+    found = differences(sums(batch(2), batch(4, "bob")), sums(batch(2), batch(2), batch(1, "eve")))
+    assert [
+        "requests: 3, expected 2",
+        "player ann, COIN_FOUND: 4, expected 2",
+        "player bob, COIN_FOUND: 0, expected 4",
+        "player eve, COIN_FOUND: 1, expected 0",
+        "minute 5, COIN_FOUND: 5, expected 6",
+    ] == found
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    """Nearest rank: the smallest value that so many are not above."""
+    assert {"p50": 50, "p95": 95, "p99": 99, "p99.9": 100, "max": 100} == percentiles_millis(
+        [n / 1000 for n in range(100, 0, -1)]
+    )
+    assert {"p50": 7, "p95": 7, "p99": 7, "p99.9": 7, "max": 7} == percentiles_millis([0.007])
+    assert {} == percentiles_millis([])
+
+
+def test_a_report_says_whether_the_sums_are_right() -> None:
+    """In words that are searched for, and with the places where they are not."""
+    right, wrong = (report(LOAD, "app", Outcomes(), 0.1, problems) for problems in ([], ["player ann: 1, expected 2"]))
+    assert "right to the unit" in as_text(right)
+    assert ("WRONG", ["player ann: 1, expected 2"]) == (wrong["sums"], wrong["differences"])
+    assert "expected 2" in as_text(wrong)
+
+
+@dataclass
+class FakeIngress:
+    """Answers each request by how often its requestId has come."""
+
+    answer: Answer
+    url: str = ""
+    tries: Counter[str] = field(default_factory=Counter)
+    bodies: set[bytes] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
+
+    async def record(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        request_id = json.loads(body)["requestId"]
+        self.tries[request_id] += 1
+        self.bodies.add(body)
+        self.tokens.add(request.headers["Authorization"])
+        return await self.answer(request, self.tries[request_id])
+
+    async def load(self, give_up_seconds: float = 10) -> Outcomes:
+        """A short load against it."""
+        seconds = {"give_up_seconds": give_up_seconds, "first_pause_seconds": 0.01}
+        return await Sender(self.url, lambda player: f"token of {player}", SHORT, **seconds).run(lambda _: None)
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[FakeIngress]:
+    ingress = FakeIngress(answer)
+    app = web.Application()
+    app.router.add_post("/games/v1/events", ingress.record)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    ingress.url = f"http://{host}:{port}"
+    try:
+        yield ingress
+    finally:
+        await runner.cleanup()
+
+
+async def busy_first(_: web.Request, tries: int) -> web.Response:
+    return web.Response(status=503 if tries == 1 else 200)
+
+
+async def cut_first(request: web.Request, tries: int) -> web.Response:
+    if tries == 1 and request.transport:
+        request.transport.abort()
+    return web.Response()
+
+
+@pytest.mark.parametrize("answer", [busy_first, cut_first])
+async def test_an_unanswered_batch_is_sent_again_with_the_same_request_id(answer: Answer) -> None:
+    """Until it is answered: 503 and a lost answer both mean that nobody knows."""
+    async with serving(answer) as ingress:
+        outcomes = await ingress.load()
+    assert {str(n): 2 for n in range(1, 21)} == ingress.tries
+    assert 20 == len(ingress.bodies), "the same bytes"
+    assert (20, 20, 20) == (outcomes.requests, outcomes.retries, len(outcomes.answered))
+    assert not outcomes.unknown
+
+
+async def test_what_is_never_answered_is_unknown() -> None:
+    """It may have counted or not, and says so; the load ends all the same."""
+
+    async def busy(_: web.Request, __: int) -> web.Response:
+        return web.Response(status=503)
+
+    async with serving(busy) as ingress:
+        outcomes = await ingress.load(give_up_seconds=0.1)
+    assert set(range(1, 21)) == set(outcomes.unknown)
+    assert not outcomes.answered
+    assert outcomes.retries == sum(ingress.tries.values()) - 20 > 0
+
+
+async def test_nobody_at_the_address_is_unknown_too() -> None:
+    """No connection, no answer."""
+    async with serving(busy_first) as ingress:
+        pass
+    assert set(range(1, 21)) == set((await ingress.load(give_up_seconds=0.05)).unknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "cause"), [(401, "", "HTTP 401"), (200, '{"cause": "RECORD_RATE_HIGH"}', "RECORD_RATE_HIGH")]
+)
+async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, cause: str) -> None:
+    """The answer is known: it did not count."""
+
+    async def refuse(_: web.Request, __: int) -> web.Response:
+        return web.Response(status=status, text=text)
+
+    async with serving(refuse) as ingress:
+        outcomes = await ingress.load()
+    assert ({cause: 20}, 0, 0) == (outcomes.refused, outcomes.retries, len(outcomes.answered))
+
+
+async def test_each_player_has_a_token_and_each_answer_its_times() -> None:
+    """Visible after accepted, as Server-Timing has it; without `visible` it was answered before."""
+
+    async def answer(request: web.Request, _: int) -> web.Response:
+        visible = ", visible;dur=5.5" if request.headers["Authorization"].endswith("player-1") else ""
+        text = "ALREADY_UPDATED" if visible else ""
+        return web.Response(text=text, headers={"Server-Timing": f"accepted;dur=2.0{visible}"})
+
+    async with serving(answer) as ingress:
+        outcomes = await ingress.load()
+    assert {f"Bearer token of player-{n}" for n in range(3)} == ingress.tokens
+    assert {0.0035} == set(outcomes.visible_seconds)
+    assert outcomes.already_updated == len(outcomes.visible_seconds) == 20 - outcomes.not_yet_visible
+
+
+async def test_a_slow_ingress_does_not_slow_the_load() -> None:
+    """Open loop: the last batch is sent though none was answered yet."""
+    all_there, seen = asyncio.Event(), 0
+
+    async def answer(_: web.Request, __: int) -> web.Response:
+        nonlocal seen
+        seen += 1
+        if seen == SHORT.shots:
+            all_there.set()
+        await all_there.wait()
+        return web.Response()
+
+    async with serving(answer) as ingress, asyncio.timeout(10):
+        outcomes = await ingress.load()
+    assert 20 == len(outcomes.answered)
+    assert 0 == outcomes.retries

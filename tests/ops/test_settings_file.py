@@ -1,0 +1,54 @@
+"""The settings file of the local system."""
+
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ops.config import FILE_VARIABLE, load_settings
+from ops.issuer import ensure_issuer
+from ops.local.settings import local_settings, to_toml, write_local_settings, write_private
+
+
+def write(data: Path) -> Path:
+    added = local_settings("127.0.0.1:9092", "mongodb://127.0.0.1", 8081, ensure_issuer(data))
+    return write_local_settings(data, added)
+
+
+def test_it_is_a_settings_file_with_what_was_started(tmp_path: Path) -> None:
+    settings = load_settings({FILE_VARIABLE: str(write(tmp_path))})
+    assert settings.kafka.bootstrap_servers == "127.0.0.1:9092"
+    assert settings.ingress.port == 8081
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    assert stat.S_IMODE(write(tmp_path).stat().st_mode) == 0o600
+
+
+def test_its_keys_are_made_once(tmp_path: Path) -> None:
+    first = tomllib.loads(write(tmp_path).read_text())["signing"]["keys"]
+    assert first == tomllib.loads(write(tmp_path).read_text())["signing"]["keys"]
+
+
+def test_the_users_own_file_goes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[kafka]\ngroup = "mine"\n[signing]\nkeys = ["sixteen characters"]\n')
+    monkeypatch.setenv(FILE_VARIABLE, str(own))
+    document = tomllib.loads(write(tmp_path).read_text())
+    assert document["kafka"] == {"bootstrap_servers": "127.0.0.1:9092", "group": "mine"}
+    assert document["signing"]["keys"] == ["sixteen characters"]
+    assert document["tokens"]["issuer"] == "tallymill-local"
+
+
+def test_values_read_back_as_they_were_written() -> None:
+    document = {"a": {"text": 'q"\\é\n', "number": 1.5, "flag": True, "list": ["x", "y"]}}
+    assert document == tomllib.loads(to_toml(document))
+
+
+def test_a_file_that_others_could_read_is_replaced_by_one_they_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o644)
+    write_private(path, "new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)

@@ -1,0 +1,112 @@
+"""The whole local system, on real servers; the ingress and workers are stubs that only answer /readyz."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.local.kafka import answers
+from ops.local.replica_set import make_primary
+from ops.local.source import Sources
+from ops.local.state import State, holder, read_state
+from ops.local.supervisor import masked, servers_text
+from tests.ops.test_processes import gone_within, is_alive
+
+STUB_UP = str(Path(__file__).with_name("stub_up.py"))
+pytestmark = pytest.mark.timeout(180)
+
+
+def pids_of(state: dict[str, Any]) -> list[int]:
+    own = [state["kafka_pid"], state["mongodb_pid"], state["ingress_pid"]]
+    return own + [worker["pid"] for worker in state["workers"]]
+
+
+@contextmanager
+def running(data: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A system with two workers that is ready; killed at the end if it still runs."""
+    command = [sys.executable, STUB_UP, str(data), "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            lines: list[str] = []
+            while not lines or lines[-1] != "}\n":
+                lines.append(process.stdout.readline())
+                assert lines[-1], process.communicate()[1]
+            yield process, json.loads("".join(lines))
+        finally:
+            process.kill()
+
+
+def state_when(data: Path, holds: Callable[[State], bool], seconds: float) -> State:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        state = read_state(data)
+        if state and holds(state):
+            return state
+        time.sleep(0.05)
+    pytest.fail("the state did not become what it should")
+
+
+@pytest.mark.real
+def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) -> None:
+    with running(tmp_path) as (process, state):
+        assert answers(state["kafka"])
+        assert make_primary(state["mongodb"].split("/")[2])
+        assert process.pid == holder(tmp_path) == state["supervisor"]
+        first = state["workers"][0]["pid"]
+        os.kill(first, signal.SIGKILL)
+        state_when(tmp_path, lambda now: now.workers[0].pid == 0, 5)
+        restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first), 10)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+        assert process.returncode == 0
+        assert "worker-1 ended (killed by signal 9)" in told
+        assert "worker-1 started again" in told
+        pids = [*pids_of(state), restarted.workers[0].pid]
+        assert [pid for pid in pids if is_alive(pid)] == []
+        assert holder(tmp_path) is None
+
+
+@pytest.mark.real
+def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) -> None:
+    """Its children are killed by the watchdog; their data survives."""
+    with running(tmp_path) as (process, state):
+        process.kill()
+        process.wait()
+        assert [pid for pid in pids_of(state) if not gone_within(pid, 5)] == []
+        assert read_state(tmp_path) is None
+    with running(tmp_path) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+@pytest.mark.real
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with running(tmp_path) as (process, state):
+        os.kill(state["ingress_pid"], signal.SIGSTOP)  # it will not answer the first
+        process.send_signal(signal.SIGTERM)
+        state_when(tmp_path, lambda now: now.phase == "stopping", 5)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+        assert process.returncode == 130
+        assert [pid for pid in pids_of(state) if not gone_within(pid, 5)] == []
+
+
+def test_a_password_is_not_shown() -> None:
+    assert masked("mongodb://user:p%40ss@db.example/?replicaSet=rs0") == "mongodb://db.example/?replicaSet=rs0"
+    assert masked("mongodb://127.0.0.1:27017") == "mongodb://127.0.0.1:27017"
+
+
+def test_it_is_said_where_servers_come_from() -> None:
+    assert servers_text(Sources("local", "local")) == "Kafka and MongoDB from the local stack"
+    told = servers_text(Sources("settings", "docker"))
+    assert told == "Kafka at the addresses of the settings, MongoDB in Docker"

@@ -1,0 +1,70 @@
+"""What tests on real servers share: settings of their own, a topic and a database of their own."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from consumer.core.records import Record
+from ops.config import Settings
+from ops.init import initialise, wrong
+from tests.samples import KEYS
+from tests.servers import Servers
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topic and a database that nobody else uses."""
+
+    settings: Settings
+    database: AsyncDatabase[dict[str, Any]]
+
+    async def documents(self, collection: str) -> dict[str, Any]:
+        return {document["_id"]: document async for document in self.database[collection].find()}
+
+
+def settings_of(servers: Servers, partitions: int = 2, **worker: object) -> Settings:
+    """Settings with a topic, a group and a database of their own."""
+    name = f"test-{secrets.token_hex(6)}"
+    kafka = {"bootstrap_servers": servers.kafka, "records_topic": name, "group": name, "partitions": partitions}
+    return Settings.model_validate(
+        {
+            "kafka": kafka,
+            "mongodb": {"uri": servers.mongodb, "database": name},
+            "signing": {"keys": [KEYS.keys[0].decode()]},
+            "worker": {"metrics_port": 0, "session_timeout_seconds": 6, **worker},
+        }
+    )
+
+
+@asynccontextmanager
+async def place(servers: Servers, partitions: int = 2, **worker: object) -> AsyncIterator[Place]:
+    """An initialised place, removed afterwards."""
+    settings = settings_of(servers, partitions, **worker)
+    assert not wrong(await initialise(settings))
+    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
+        yield Place(settings, client[settings.mongodb.database])
+        await client.drop_database(settings.mongodb.database)
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+    await admin.start()
+    await admin.delete_topics([settings.kafka.records_topic])
+    await admin.close()
+
+
+async def produce(settings: Settings, partition: int, *records: Record) -> None:
+    """Write records as they are, past any ingress."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers, acks="all") as producer:
+        for record in records:
+            await producer.send_and_wait(
+                settings.kafka.records_topic,
+                record.value,
+                key=record.key,
+                partition=partition,
+                headers=list(record.headers),
+            )

@@ -1,0 +1,72 @@
+"""Habits that no linter holds: small rooms, one place that opens transactions, nothing of the machine we write on."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("schemas", "ingress", "consumer", "ops")
+
+MAX_FUNCTION_LINES = 50
+MAX_FILE_LINES = 350
+
+# Spelt in parts, or this file would be the first to fail. Addresses are the business of a machine's own settings.
+PLACES = tuple(f"/{name}/" for name in ("work", "root"))
+REGISTRIES = tuple(
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("files", "pythonhosted", "org"),
+        ("repo", "maven", "apache", "org"),
+        ("repo1", "maven", "org"),
+        ("registry", "npmjs", "org"),
+    )
+)
+FORBIDDEN = (*PLACES, *REGISTRIES)
+
+
+def files_of_the_repository() -> list[Path]:
+    """What git has or would take: everything but what .gitignore names."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def sources(*folders: str) -> list[Path]:
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert found
+    return found
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Every function with its length in lines."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_transactions_are_opened_in_one_place() -> None:
+    """A forgotten await would write outside any transaction without a word (design.md section 5)."""
+    opens = re.compile(r"\.(start|with)_transaction\b")
+    found = [path.relative_to(ROOT) for path in sources(*FOLDERS) if opens.search(path.read_text())]
+    assert [Path("consumer/transactions.py")] == found
+
+
+@pytest.mark.parametrize("path", sources(*FOLDERS), ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_are_small(path: Path) -> None:
+    """No function and no file longer than one can read at a sitting (style: small rooms)."""
+    assert [] == [(name, lines) for name, lines in functions(path) if lines > MAX_FUNCTION_LINES]
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+
+
+def test_no_file_names_our_machine_or_a_registry() -> None:
+    """Packages come from wherever a machine's own settings say; a clone must work anywhere."""
+    found = []
+    for path in files_of_the_repository():
+        text = path.read_bytes().decode(errors="replace")
+        found += [(str(path.relative_to(ROOT)), name) for name in FORBIDDEN if name in text]
+    assert [] == found
