@@ -4,11 +4,12 @@
 
 Decoding goes on while a flush is written. Smart batching: a flush starts as soon as there are records and none is in
 flight, and takes all that is ready: small and quick when idle, large under load. After a lost race everything read
-is dropped, the checkpoint asked, and the log read on from there.
+is dropped, and the log read on from where the checkpoint stands. What can't be gone on with stops this partition, and
+no other, until somebody looks.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,12 +18,15 @@ import structlog
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
 from consumer.core.decode import Batch
-from consumer.core.plan import Flush, WritePlan, make_plan
+from consumer.core.plan import Flush, Known, WritePlan, make_plan
+from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large
+from consumer.core.position import Checkpoint, Lost, verify_first, where_to_read
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
-from consumer.ports import Clock, Moved, Store
+from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
+from schemas.documents import Fingerprint
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 
@@ -36,6 +40,7 @@ DECODE_SLICE = 250
 class Parts:
     """What all flushers of a worker share."""
 
+    log: Log
     store: Store
     clock: Clock
     metrics: WorkerMetrics
@@ -43,20 +48,26 @@ class Parts:
     limits: Limits
     keys: SigningKeys
     owner: str
+    dead_ratio: DeadRatio
 
 
 class Flusher:
     """Applies one partition from its checkpoint on, until it is closed."""
 
-    def __init__(self, partition: PartitionId, parts: Parts, seek: Callable[[int, int], None]) -> None:
+    def __init__(self, partition: PartitionId, parts: Parts) -> None:
         self.partition = partition
-        self.next_offset: int | None = None
-        """The next offset to apply, as the checkpoint has it; None until it has been asked."""
+        self.checkpoint: Checkpoint | None = None
+        """As the store has it; None until it has been asked."""
         self.positioned = asyncio.Event()
+        self.stopped: str | None = None
+        """Why this partition stands still."""
+        self.progress_millis = parts.clock.now_millis()
+        """When it last got on, or had nothing to do."""
         self._parts = parts
-        self._seek = seek
         self._backlog = Backlog(parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys)
         self._in_flight: Flush | None = None
+        self._expected: Fingerprint | None = None
+        self._lost: Lost | None = None
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
         self._closing = asyncio.Event()
@@ -73,15 +84,37 @@ class Flusher:
         """Time of the oldest record read and not applied."""
         return self._in_flight.oldest_millis if self._in_flight else self._backlog.oldest_millis
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it waits for a server that is away."""
+        return self._retry.is_away
+
     def failure(self) -> BaseException | None:
-        """What ended this flusher, if anything but close() did: a bug, not an outage."""
-        return self._task.exception() if self._task.done() and not self._task.cancelled() else None
+        """What ended this flusher, if anything but close() did: a bug, or too many dead, not an outage."""
+        if not self._task.done() or self._task.cancelled():
+            return None
+        found = self._task.exception()
+        return found.exceptions[0] if isinstance(found, BaseExceptionGroup) else found
 
     def offer(self, records: Sequence[Record]) -> None:
-        """Records read from the log. Those read before the checkpoint was asked come from anywhere: dropped."""
-        if self.positioned.is_set():
-            self._backlog.offer(records)
-            self._may_decode.set()
+        """Records read from the log. Those read before the position was taken come from anywhere: dropped."""
+        if not self.positioned.is_set() or not records:
+            return
+        if self._expected:
+            try:
+                verify_first(self._expected, records[0])
+            except Lost as lost:
+                self._lost = lost
+                self._may_flush.set()
+                return
+            self._expected, records = None, records[1:]
+        self._backlog.offer(records)
+        self._may_decode.set()
+
+    def out_of_range(self) -> None:
+        """The log doesn't hold what was to be read next: look again at where it begins and ends."""
+        self.positioned.clear()
+        self._may_flush.set()
 
     async def close(self, timeout_seconds: float) -> None:
         """Finish the flush in flight, start no other. Past the timeout it is cut off: the checkpoint decides."""
@@ -91,6 +124,7 @@ class Flusher:
         await asyncio.wait((self._task,), timeout=timeout_seconds)
         self._task.cancel()
         await asyncio.wait((self._task,))
+        await self._parts.store.release(self.partition)
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as both:
@@ -107,55 +141,102 @@ class Flusher:
                 await self._may_decode.wait()
 
     async def _flush_loop(self) -> None:
-        await self._take_position()
-        while not self._closing.is_set():
-            if not self._backlog.has_ready:
-                self._may_flush.clear()
-                await self._may_flush.wait()
-                await self._parts.clock.sleep(self._parts.settings.linger_seconds)
-            await self._flush_ready()
+        store, owner = self._parts.store, self._parts.owner
+        claimed = await self._retry.until_done("checkpoint", lambda: store.claim(self.partition, owner))
+        try:
+            if claimed:
+                await self._take_position(claimed)
+            while not self._closing.is_set():
+                await self._step()
+        except (Lost, CannotApply, Collision) as error:
+            await self._stand_still(f"{type(error).__name__}: {error}")
 
-    async def _take_position(self) -> None:
-        """Drop what was read, ask the checkpoint, and read the log on from there."""
+    async def _step(self) -> None:
+        """Flush what is ready, or wait for something to be."""
+        if self._lost:
+            raise self._lost
+        if self.checkpoint and not self.positioned.is_set():
+            await self._take_position(self.checkpoint)
+        if not self._backlog.has_ready:
+            self._may_flush.clear()
+            await self._may_flush.wait()
+            await self._parts.clock.sleep(self._parts.settings.linger_seconds)
+        await self._flush_ready()
+
+    async def _take_position(self, checkpoint: Checkpoint) -> None:
+        """Drop what was read, and read the log on from the checkpoint. Raises Lost."""
         self.positioned.clear()
         self._backlog.clear()
-        store, owner = self._parts.store, self._parts.owner
-        found = await self._retry.until_done("checkpoint", lambda: store.claim(self.partition, owner))
-        if found is not None:
-            self.next_offset = found
-            self._seek(self.partition.partition, found)
+        self.checkpoint = checkpoint
+        source, number = self._parts.log, self.partition.partition
+        bounds = await self._retry.until_done("bounds", lambda: source.bounds(number))
+        if bounds:
+            start = where_to_read(checkpoint, bounds)
+            self._expected = start.expected
+            source.seek(number, start.offset)
             self.positioned.set()
+            self.progress_millis = self._parts.clock.now_millis()
 
     async def _flush_ready(self) -> None:
-        """Take what is ready and apply it, however often that takes."""
-        if self.next_offset is None:
-            return
-        flush = self._in_flight = self._backlog.take(self.partition, self.next_offset)
+        """Take what is ready and apply it: whole, or in the parts it falls into. Raises CannotApply, Collision."""
+        flush = self.checkpoint and self._backlog.take(self.partition, self.checkpoint.next_offset)
         self._may_decode.set()
+        todo = [flush] if flush else []
         try:
-            if flush and (written := await self._write(flush)):
-                self._applied(flush, written)
+            while todo and not self._closing.is_set():
+                self._in_flight = todo.pop()
+                todo += reversed(await self._apply(self._in_flight))
         except Moved as moved:
-            await self._lost(flush, moved.next_offset)
+            await self._overtaken(moved.checkpoint)
         finally:
             self._in_flight = None
 
-    async def _write(self, flush: Flush) -> WritePlan | None:
-        """The same flush again until it stands. None: closed meanwhile. Raises Moved."""
-        plan = partial(make_plan, flush, limits=self._parts.limits)
-        return await self._retry.until_done("flush", lambda: self._parts.store.apply(flush, plan))
+    async def _apply(self, flush: Flush) -> Sequence[Flush]:
+        """Apply one flush. Returns what to apply instead, in order, where it can't be as it is. Raises Moved."""
+        plan = partial(self._plan, flush)
+        try:
+            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(flush, plan))
+        except RecordRefused as refused:
+            self._parts.metrics.flushes_failed.labels("refused").inc()
+            return instead_of_refused(flush, str(refused))
+        except FlushTooLarge as too_large:
+            self._parts.metrics.flushes_failed.labels("too_large").inc()
+            return instead_of_too_large(flush, str(too_large))
+        except Moved as moved:
+            # A try whose answer got lost has done it.
+            self._parts.metrics.flushes_failed.labels("moved").inc()
+            if moved.checkpoint.next_offset != flush.end:
+                raise
+            self.checkpoint = moved.checkpoint
+        else:
+            if written:
+                self._applied(flush, written)
+        return ()
 
-    async def _lost(self, flush: Flush | None, next_offset: int) -> None:
-        """The checkpoint has moved on: past this flush by a try whose answer got lost, or by another owner."""
-        self._parts.metrics.flushes_failed.labels("moved").inc()
-        if flush and next_offset == flush.end:
-            self.next_offset = next_offset
-            return
-        log.info("checkpoint moved by another owner", partition=str(self.partition), next=next_offset)
-        await self._take_position()
+    def _plan(self, flush: Flush, known: Known) -> WritePlan:
+        planned = make_plan(flush, known, self._parts.limits)
+        if not self._parts.dead_ratio.admits(planned.fates):
+            raise TooManyDead(f"{self.partition}, offsets {flush.start} to {flush.end - 1}: {planned.exceptions[-1]}")
+        return planned
+
+    async def _overtaken(self, checkpoint: Checkpoint) -> None:
+        log.info("overtaken by another owner", partition=str(self.partition), next=checkpoint.next_offset)
+        await self._take_position(checkpoint)
+
+    async def _stand_still(self, reason: str) -> None:
+        """Read nothing more of this partition; say why, here, in the metrics and in the checkpoint."""
+        self.stopped = reason
+        self.positioned.clear()
+        self._backlog.clear()
+        self._parts.log.hold(self.partition.partition)
+        self._parts.metrics.stopped.labels(str(self.partition.partition)).set(1)
+        log.error("partition stopped", partition=str(self.partition), reason=reason)
+        store = self._parts.store
+        await self._retry.until_done("note", lambda: store.note_stopped(self.partition, reason))
 
     def _applied(self, flush: Flush, written: WritePlan) -> None:
-        self.next_offset = written.end
-        now = self._parts.clock.now_millis()
+        self.checkpoint = Checkpoint(written.end, written.last)
+        now = self.progress_millis = self._parts.clock.now_millis()
+        self._parts.dead_ratio.applied(written.fates)
         received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch)]
         self._parts.metrics.applied(written, received, now)

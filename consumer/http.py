@@ -6,12 +6,13 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 
-def _app(registry: CollectorRegistry, ready: Callable[[], bool]) -> web.Application:
+def _app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> web.Application:
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def livez(_request: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
+        is_alive = alive()
+        return web.json_response({"alive": is_alive}, status=200 if is_alive else 503)
 
     async def readyz(_request: web.Request) -> web.Response:
         is_ready = ready()
@@ -22,9 +23,11 @@ def _app(registry: CollectorRegistry, ready: Callable[[], bool]) -> web.Applicat
     return app
 
 
-async def serve(host: str, port: int, registry: CollectorRegistry, ready: Callable[[], bool]) -> web.AppRunner:
+async def serve(
+    host: str, port: int, registry: CollectorRegistry, *, alive: Callable[[], bool], ready: Callable[[], bool]
+) -> web.AppRunner:
     """Listen. The caller cleans the runner up. Raises OSError where the port is taken."""
-    runner = web.AppRunner(_app(registry, ready), access_log=None)
+    runner = web.AppRunner(_app(registry, alive, ready), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     return runner

@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 
 from consumer.config import WorkerSettings
+from consumer.core.position import Bounds
 from consumer.core.records import Record
-from consumer.ports import Listener, TopicIdentity, Unavailable
+from consumer.ports import Listener, OutOfRange, TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
 from schemas.settings import KafkaSettings
 
@@ -45,7 +46,7 @@ class KafkaLog:
         )
 
     async def start(self, listener: Listener) -> None:
-        self._consumer.subscribe([self._topic], listener=_Relay(listener, self._hold))
+        self._consumer.subscribe([self._topic], listener=_Relay(listener, self.hold))
         try:
             await self._consumer.start()
         except KafkaError as error:
@@ -58,6 +59,8 @@ class KafkaLog:
         # No max_records: with it, what is left over holds up the other partitions of that broker.
         try:
             fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000))
+        except OffsetOutOfRangeError as error:
+            raise OutOfRange([partition.partition for partition in error.args[0]]) from error
         except NoOffsetForPartitionError:
             await asyncio.sleep(_NO_POSITION_PAUSE_SECONDS)
             return {}
@@ -70,15 +73,24 @@ class KafkaLog:
             self._consumer.seek(ours, offset)
             self._consumer.resume(ours)
 
-    def _hold(self, partitions: Iterable[TopicPartition]) -> None:
-        """Read nothing of these until they are sought.
+    def hold(self, partition: int) -> None:
+        """Pause it, with a position.
 
-        A partition merely without a position would do that too, and with it starve all others of its broker: aiokafka
-        sends a broker no fetch while it looks for one position there. So each gets one, and is paused.
+        A partition merely without a position would starve all others of its broker: aiokafka sends a broker no fetch
+        while it looks for one position there.
         """
-        for partition in partitions:
-            self._consumer.seek(partition, 0)
-            self._consumer.pause(partition)
+        if (ours := self._of(partition)) in self._consumer.assignment():
+            self._consumer.seek(ours, 0)
+            self._consumer.pause(ours)
+
+    async def bounds(self, partition: int) -> Bounds:
+        ours = self._of(partition)
+        try:
+            begin = await self._consumer.beginning_offsets([ours])
+            end = await self._consumer.end_offsets([ours])
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+        return Bounds(begin[ours], end[ours])
 
     def end_offset(self, partition: int) -> int | None:
         if (ours := self._of(partition)) not in self._consumer.assignment():
@@ -100,7 +112,7 @@ class KafkaLog:
 
 
 class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    def __init__(self, listener: Listener, hold: Callable[[Iterable[TopicPartition]], None]) -> None:
+    def __init__(self, listener: Listener, hold: Callable[[int], None]) -> None:
         self._listener = listener
         self._hold = hold
 
@@ -108,8 +120,10 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         await self._listener.revoked([partition.partition for partition in revoked])
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._hold(assigned)
-        await self._listener.assigned([partition.partition for partition in assigned])
+        partitions = [partition.partition for partition in assigned]
+        for partition in partitions:
+            self._hold(partition)
+        await self._listener.assigned(partitions)
 
 
 def _record(fetched: ConsumerRecord) -> Record:

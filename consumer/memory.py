@@ -11,6 +11,7 @@ from typing import Any
 from consumer.core.aggregate import SOURCE
 from consumer.core.dedupe import SeenRequest
 from consumer.core.plan import Flush, Known, WritePlan, questions
+from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
 from consumer.ports import Listener, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
@@ -18,11 +19,11 @@ from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
     EXCEPTIONS,
-    FATES,
     PERIOD_COUNTS,
     PLAYERS,
     REQUESTS,
     Definition,
+    fresh_checkpoint,
     millis_of,
 )
 
@@ -35,6 +36,8 @@ class MemoryLog:
     def __init__(self, partitions: int, topic: TopicIdentity) -> None:
         self.records: list[list[Record]] = [[] for _ in range(partitions)]
         self.told: dict[int, int] = {}
+        self.begins: dict[int, int] = {}
+        """Partitions of which retention has removed everything below an offset."""
         self._topic = topic
         self._positions: dict[int, int] = {}
         self._appended = asyncio.Event()
@@ -81,6 +84,13 @@ class MemoryLog:
         self._positions[partition] = offset
         self._appended.set()
 
+    def hold(self, partition: int) -> None:
+        self._positions.pop(partition, None)
+
+    async def bounds(self, partition: int) -> Bounds:
+        records = self.records[partition]
+        return Bounds(self.begins.get(partition, 0), max(self.end_offset(partition) or 0, len(records)))
+
     def end_offset(self, partition: int) -> int | None:
         records = self.records[partition]
         return records[-1].offset + 1 if records else 0
@@ -104,17 +114,25 @@ class MemoryStore:
     async def lineage(self, topic: TopicIdentity) -> str:  # noqa: ARG002 one lineage is all there is in memory
         return "r1"
 
-    async def claim(self, partition: PartitionId, owner: str) -> int:
-        fresh = {"start": 0, "next": 0, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
-        checkpoint = self.collections[CHECKPOINTS].setdefault(str(partition), {"_id": str(partition), **fresh})
+    async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        checkpoint = self.collections[CHECKPOINTS].setdefault(
+            str(partition), {"_id": str(partition), **fresh_checkpoint(0)}
+        )
         checkpoint["owner"] = owner
-        return int(checkpoint["next"])
+        checkpoint.pop("stopped", None)
+        return Checkpoint(checkpoint["next"], checkpoint["last"])
+
+    async def release(self, partition: PartitionId) -> None:
+        self.collections[CHECKPOINTS].get(str(partition), {}).pop("owner", None)
+
+    async def note_stopped(self, partition: PartitionId, reason: str) -> None:
+        self.collections[CHECKPOINTS][str(partition)]["stopped"] = reason
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
         planned = plan(self._known(flush))
         checkpoint = self.collections[CHECKPOINTS][str(flush.partition)]
         if checkpoint["next"] != planned.start:
-            raise Moved(checkpoint["next"])
+            raise Moved(Checkpoint(checkpoint["next"], checkpoint["last"]))
         checkpoint.update(next=planned.end, last=dict(planned.last), gaps=checkpoint["gaps"] + planned.gaps)
         for fate, count in planned.fates.items():
             checkpoint["fates"][fate] += count

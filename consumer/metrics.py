@@ -28,7 +28,8 @@ class WorkerMetrics:
             self.records.labels(fate)
         for step in STEPS:
             self.step_seconds.labels(step)
-        self.flushes_failed.labels("moved")
+        for cause in ("moved", "refused", "too_large"):
+            self.flushes_failed.labels(cause)
 
     def _declare_flushes(self, registry: CollectorRegistry) -> None:
         self.records = Counter(
@@ -57,7 +58,8 @@ class WorkerMetrics:
         )
         self.flushes_failed = Counter(
             "tallymill_worker_flushes_failed",
-            "Flushes that wrote nothing, by cause. moved: its records had been applied, by another owner or try.",
+            "Flushes that wrote nothing, by cause. moved: its records had been applied, by another owner or try; "
+            "refused: it held a record that can't be stored, and was halved to find it; too_large: it was halved.",
             ("cause",),
             registry=registry,
         )
@@ -83,6 +85,12 @@ class WorkerMetrics:
         self.lag_seconds = Gauge(
             "tallymill_worker_lag_seconds",
             "Age of a partition's oldest record that is not applied yet; 0 when nothing waits.",
+            ("partition",),
+            registry=registry,
+        )
+        self.stopped = Gauge(
+            "tallymill_worker_partition_stopped",
+            "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
             ("partition",),
             registry=registry,
         )
@@ -112,7 +120,7 @@ class WorkerMetrics:
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
         for partition in partitions:
-            for gauge in (self.lag_records, self.lag_seconds):
+            for gauge in (self.lag_records, self.lag_seconds, self.stopped):
                 gauge.remove_by_labels({"partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:

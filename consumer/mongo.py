@@ -24,11 +24,17 @@ from pymongo.read_concern import ReadConcern
 from consumer.core.dedupe import SeenRequest
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
+from consumer.core.position import Checkpoint
+from consumer.mongo_errors import HANDLED, translated
 from consumer.mongo_writes import Writes, checkpoint_move, writes_of
 from consumer.ports import Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
+from consumer.sessions import Sessions
 from consumer.transactions import DURABLE, Document, in_transaction
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, definition_of, millis_of
+from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, definition_of, fresh_checkpoint, millis_of
+
+# How long a claim may wait for a lock on the checkpoint.
+CLAIM_MILLIS = 1_000
 
 OnStep = Callable[[str, float], None]
 """Told the name of each step and the seconds it took."""
@@ -38,7 +44,7 @@ class MongoStore:
     """A Store over one database."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:
-        self._client = client
+        self._sessions = Sessions(client)
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
 
@@ -50,41 +56,55 @@ class MongoStore:
             raise Unavailable(f"MongoDB: {error!r}") from error
         return known_lineage(topic, newest)
 
-    async def claim(self, partition: PartitionId, owner: str) -> int:
-        update: Document = {
-            "$set": {"owner": owner},
+    async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        """End what the last owner left open, then put our name on the checkpoint.
+
+        In this order: a transaction left open may have the checkpoint itself locked. Bounded in time, so that one
+        begun in between is met with another try.
+        """
+        checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
+        key = {"_id": str(partition)}
+        ours: Document = {
+            "$set": {"owner": owner, "lsid": self._sessions.lsid(partition)},
+            "$unset": {"stopped": ""},
             "$currentDate": {"updatedAt": True},
-            "$setOnInsert": {
-                "start": 0,
-                "next": 0,
-                "last": None,
-                "fates": {"applied": 0, "duplicate": 0, "refused": 0, "dead": 0},
-                "gaps": 0,
-            },
+            "$setOnInsert": fresh_checkpoint(0),
         }
-        checkpoints = self._database[CHECKPOINTS]
         try:
+            left = await checkpoints.find_one(key, {"lsid": 1})
+            await self._sessions.succeed(partition, left.get("lsid") if left else None)
             found = await checkpoints.find_one_and_update(
-                {"_id": str(partition)}, update, upsert=True, return_document=ReturnDocument.AFTER
+                key, ours, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS
             )
         except PyMongoError as error:
             raise Unavailable(f"MongoDB: {error!r}") from error
-        return int(found["next"]) if found else 0
+        return _checkpoint(found)
+
+    async def release(self, partition: PartitionId) -> None:
+        await self._sessions.release(partition)
+
+    async def note_stopped(self, partition: PartitionId, reason: str) -> None:
+        try:
+            await self._database[CHECKPOINTS].update_one({"_id": str(partition)}, {"$set": {"stopped": reason}})
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        began = time.monotonic()
         commit_from = time.perf_counter()
 
         async def body(session: AsyncClientSession) -> WritePlan:
             nonlocal commit_from
+            await self._sessions.kill_predecessor(flush.partition, began)
             transaction = _Transaction(self._database.get_collection, session, self._on_step)
             written = await transaction.run(flush, plan)
             commit_from = time.perf_counter()
             return written
 
         try:
-            written = await in_transaction(self._client, body)
-        except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {error!r}") from error
+            written = await in_transaction(self._sessions.of(flush.partition), body)
+        except HANDLED as error:
+            raise translated(error) from error
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
 
@@ -140,7 +160,7 @@ class _Transaction:
         )
         if moved.matched_count == 0:
             found = await checkpoints.find_one({"_id": key}, session=self._session)
-            raise Moved(found["next"] if found else 0)
+            raise Moved(_checkpoint(found))
 
     async def _write(self, writes: Mapping[str, Writes]) -> None:
         """Step 4. Each bulk names each document once, so its order doesn't matter."""
@@ -165,6 +185,10 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
             f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])
+
+
+def _checkpoint(found: Document | None) -> Checkpoint:
+    return Checkpoint(found["next"], found["last"]) if found else Checkpoint(0)
 
 
 def _seen(document: Document) -> SeenRequest:

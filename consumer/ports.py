@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consumer.core.plan import Flush, Known, WritePlan
+from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 
@@ -18,9 +19,33 @@ class Unavailable(Exception):
 class Moved(Exception):
     """The checkpoint isn't where this flush starts: another owner applied records, or this flush, already."""
 
-    def __init__(self, next_offset: int) -> None:
-        self.next_offset = next_offset
-        super().__init__(f"checkpoint stands at {next_offset}")
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        super().__init__(f"checkpoint stands at {checkpoint.next_offset}")
+
+
+class RecordRefused(Exception):
+    """A record of the flush can't be stored, now or ever; which one, halving tells."""
+
+
+class FlushTooLarge(Exception):
+    """The flush is too much for one transaction; its halves may not be."""
+
+
+class Collision(Exception):
+    """A document stands where a new one goes: a bug, or two lineages under one name. Nothing was written."""
+
+
+class TooManyDead(Exception):
+    """More dead records than can be the records' fault. The worker stops before it sets a whole topic aside."""
+
+
+class OutOfRange(Exception):
+    """The log no longer holds, or does not yet hold, the offset these partitions were to be read from."""
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        self.partitions = partitions
+        super().__init__(f"partitions {partitions}")
 
 
 class UnknownLineage(Exception):
@@ -56,11 +81,19 @@ class Log(Protocol):
         ...
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
-        """Records by partition, in order; empty after `timeout_seconds`. Raises Unavailable."""
+        """Records by partition, in order; empty after `timeout_seconds`. Raises OutOfRange, Unavailable."""
         ...
 
     def seek(self, partition: int, offset: int) -> None:
         """Read on from `offset`. Does nothing for a partition that isn't ours any more."""
+        ...
+
+    def hold(self, partition: int) -> None:
+        """Read nothing of this partition until it is sought; so is every one that is newly assigned."""
+        ...
+
+    async def bounds(self, partition: int) -> Bounds:
+        """The offsets the log holds now. Raises Unavailable."""
         ...
 
     def end_offset(self, partition: int) -> int | None:
@@ -83,15 +116,27 @@ class Store(Protocol):
         """The lineage of this topic's offsets. Raises UnknownLineage, Unavailable."""
         ...
 
-    async def claim(self, partition: PartitionId, owner: str) -> int:
-        """The next offset to apply, now that `owner` has the partition. Raises Unavailable."""
+    async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        """The checkpoint, now that `owner` has the partition; what its last owner left open is ended.
+
+        Raises Unavailable.
+        """
+        ...
+
+    async def release(self, partition: PartitionId) -> None:
+        """Let go of the partition: its owner is done. Never raises."""
+        ...
+
+    async def note_stopped(self, partition: PartitionId, reason: str) -> None:
+        """Write down why a partition stands still, for people; claiming it clears the note. Raises Unavailable."""
         ...
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
         """Read what `plan` must know, plan, and write it, in one transaction. Returns the plan written.
 
-        Raises Moved where the checkpoint isn't at flush.start, Unavailable where the outcome is unknown or nothing
-        was written: apply the same flush again, and the checkpoint decides.
+        Raises Moved where the checkpoint isn't at flush.start; RecordRefused, FlushTooLarge or Collision where it
+        can't be applied as it is; Unavailable where the outcome is unknown or nothing was written: apply the same
+        flush again, and the checkpoint decides.
         """
         ...
 

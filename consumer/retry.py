@@ -15,12 +15,16 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Retry:
-    """How to try again: no longer than `max_seconds` between two tries, and not once `stop` is set."""
+    """How to try again: no longer than `max_seconds` between two tries, and not once `stop` is set.
+
+    `is_away` while the last try failed: the world is at fault, not the worker.
+    """
 
     max_seconds: float
     stop: asyncio.Event
+    is_away: bool = False
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
         """The result of the first try that is not Unavailable; None when stopped before there was one."""
@@ -30,11 +34,13 @@ class Retry:
                 result = await attempt()
             except Unavailable as error:
                 failures += 1
+                self.is_away = True
                 pause = backoff_seconds(failures, self.max_seconds)
                 if failures == 1:
                     log.warning("unavailable", what=what, error=str(error))
                 await self._pause(pause)
             else:
+                self.is_away = False
                 if failures:
                     log.info("available again", what=what, failures=failures)
                 return result

@@ -11,12 +11,13 @@ import uvloop
 from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
+from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts
 from consumer.http import serve
 from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
-from consumer.ports import UnknownLineage
+from consumer.ports import TooManyDead, UnknownLineage
 from consumer.transactions import Document
 from consumer.worker import Worker
 from schemas.signing import signing_keys
@@ -53,6 +54,7 @@ async def _run(config: WorkerConfig) -> int:
         uri, tz_aware=True, serverSelectionTimeoutMS=SERVER_SELECTION_MILLIS, appname="tallymill-worker"
     )
     parts = Parts(
+        log=KafkaLog(config.kafka, config.worker),
         store=MongoStore(client, config.mongodb.database, metrics.step),
         clock=SystemClock(),
         metrics=metrics,
@@ -60,13 +62,20 @@ async def _run(config: WorkerConfig) -> int:
         limits=config.limits,
         keys=signing_keys(config.signing),
         owner=f"{socket.gethostname()}:{os.getpid()}",
+        dead_ratio=DeadRatio(config.worker.max_dead_ratio),
     )
-    worker = Worker(KafkaLog(config.kafka, config.worker), parts)
+    worker = Worker(parts)
     _on_signals(worker)
-    http = await serve(config.worker.metrics_host, config.worker.metrics_port, metrics.registry, lambda: worker.joined)
+    http = await serve(
+        config.worker.metrics_host,
+        config.worker.metrics_port,
+        metrics.registry,
+        alive=worker.alive,
+        ready=lambda: worker.joined,
+    )
     try:
         await worker.run()
-    except UnknownLineage as error:
+    except (UnknownLineage, TooManyDead) as error:
         log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
         return EXIT_REFUSED
     finally:

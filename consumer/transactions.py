@@ -7,7 +7,7 @@ be misused so, and it tries again after a lost race.
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
@@ -19,12 +19,11 @@ DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 
 
-async def in_transaction(client: AsyncMongoClient[Document], body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+async def in_transaction(session: AsyncClientSession, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
     """Run `body` in one transaction and commit it: snapshot reads, majority and journaled writes.
 
     `body` may run several times. What it raises ends the transaction and comes out here.
     """
-    async with client.start_session() as session:
-        return await session.with_transaction(
-            body, read_concern=SNAPSHOT, write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
-        )
+    return await session.with_transaction(
+        body, read_concern=SNAPSHOT, write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
+    )

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
-from consumer.core.policy import lag_records, lag_seconds, may_fetch
+from consumer.core.policy import is_stuck, lag_records, lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher, Parts
-from consumer.ports import Log, Unavailable
+from consumer.ports import OutOfRange, TopicIdentity, Unavailable
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
 
@@ -24,14 +24,17 @@ FETCH_SECONDS = 0.2
 FULL_PAUSE_SECONDS = 0.01
 # Group offsets are for people to look at; more often would only cost.
 TELL_SECONDS = 1.0
+# How often the topic is asked whether it still is the same one. One made anew under a live consumer loses its first
+# records in silence: offsets go on counting as if nothing had happened.
+IDENTITY_SECONDS = 30.0
 
 
 class Worker:
     """Reads one topic as a member of the group. Also the Listener of its log."""
 
-    def __init__(self, source: Log, parts: Parts) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.joined = False
-        self._log = source
+        self._log = parts.log
         self._parts = parts
         self._stop = asyncio.Event()
         self._retry = Retry(parts.settings.max_backoff_seconds, self._stop)
@@ -39,6 +42,8 @@ class Worker:
         self._told: dict[int, int] = {}
         self._told_at = 0.0
         self._taking_over: asyncio.Task[None] | None = None
+        self._identity: TopicIdentity | None = None
+        self._identity_at = 0.0
 
     def stop(self) -> None:
         """Ask `run` to end: finish the flushes in flight, leave the group."""
@@ -56,6 +61,7 @@ class Worker:
     async def _step(self) -> None:
         self._raise_failure()
         await self._report()
+        await self._verify_topic()
         if not may_fetch(self._buffered_bytes(), self._parts.settings.max_buffer_bytes):
             await self._parts.clock.sleep(FULL_PAUSE_SECONDS)
             return
@@ -66,11 +72,29 @@ class Worker:
     async def _fetch(self) -> Mapping[int, Sequence[Record]]:
         try:
             return await self._log.fetch(FETCH_SECONDS)
+        except OutOfRange as error:
+            for partition in error.partitions:
+                if flusher := self._flushers.get(partition):
+                    flusher.out_of_range()
         except Unavailable as error:
-            self._parts.metrics.fetch_errors.inc()
             log.warning("fetch failed", error=str(error))
             await self._parts.clock.sleep(FETCH_SECONDS)
-            return {}
+        self._parts.metrics.fetch_errors.inc()
+        self._identity_at = 0.0
+        return {}
+
+    async def _verify_topic(self) -> None:
+        """Ask now and then, and after every trouble, whether the topic is still the one. Raises UnknownLineage."""
+        now = self._parts.clock.now_millis() / 1000
+        if self._identity is None or now - self._identity_at < IDENTITY_SECONDS:
+            return
+        self._identity_at = now
+        try:
+            found = await asyncio.wait_for(self._log.identity(), FETCH_SECONDS * 10)
+            if found != self._identity:
+                await self._parts.store.lineage(found)
+        except (Unavailable, TimeoutError):
+            self._parts.metrics.fetch_errors.inc()
 
     async def _leave(self) -> None:
         """Stop in order. A kill at any point leaves what a kill at work does: the checkpoints."""
@@ -104,13 +128,15 @@ class Worker:
         lineage = await self._retry.until_done("lineage", self._lineage)
         if lineage is None:
             return
-        flushers = {p: Flusher(PartitionId(lineage, p), self._parts, self._log.seek) for p in partitions}
+        flushers = {p: Flusher(PartitionId(lineage, p), self._parts) for p in partitions}
         self._flushers.update(flushers)
         for flusher in flushers.values():
             await flusher.positioned.wait()
 
     async def _lineage(self) -> str:
-        return await self._parts.store.lineage(await self._log.identity())
+        self._identity = await self._log.identity()
+        self._identity_at = self._parts.clock.now_millis() / 1000
+        return await self._parts.store.lineage(self._identity)
 
     async def _close(self, partitions: Sequence[int], timeout_seconds: float) -> None:
         await asyncio.gather(*(self._flushers[p].close(timeout_seconds) for p in partitions))
@@ -130,6 +156,17 @@ class Worker:
             if failure := flusher.failure():
                 raise failure
 
+    def alive(self) -> bool:
+        """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
+        return not any(self._is_stuck(partition, flusher) for partition, flusher in self._flushers.items())
+
+    def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
+        if flusher.stopped or flusher.checkpoint is None:
+            return False
+        lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+        idle = (self._parts.clock.now_millis() - flusher.progress_millis) / 1000
+        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=flusher.is_away)
+
     def _buffered_bytes(self) -> int:
         return sum(flusher.buffered_bytes for flusher in self._flushers.values())
 
@@ -137,16 +174,18 @@ class Worker:
         now = self._parts.clock.now_millis()
         self._parts.metrics.buffered_bytes.set(self._buffered_bytes())
         for partition, flusher in self._flushers.items():
-            if flusher.next_offset is not None:
-                lag = lag_records(self._log.end_offset(partition), flusher.next_offset)
+            if flusher.checkpoint:
+                lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
                 self._parts.metrics.lag(partition, lag, lag_seconds(lag, flusher.oldest_waiting_millis, now))
+                if not lag:
+                    flusher.progress_millis = now
         if now / 1000 - self._told_at >= TELL_SECONDS:
             self._told_at = now / 1000
             await self._tell_group()
 
     async def _tell_group(self) -> None:
         """Write the group's offsets where they changed. Nobody counts on them, so a failure is only counted."""
-        positions = {p: f.next_offset for p, f in self._flushers.items() if f.next_offset is not None}
+        positions = {p: f.checkpoint.next_offset for p, f in self._flushers.items() if f.checkpoint}
         if positions == self._told or not positions:
             return
         try:

@@ -32,7 +32,6 @@ from ingress.definitions import Definitions
 from ingress.edge import Asgi
 from ingress.keys import keep_keys
 from ingress.lineage import Lineage
-from ingress.logs import configure_logs
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
 from ingress.publish import KafkaPublisher, PublishLimits, max_record_bytes
@@ -54,7 +53,6 @@ EXIT_FAILED = 1
 
 def run(config: IngressConfig) -> int:
     """Serve until stopped by a signal; the process's exit code."""
-    configure_logs()
     host, port = config.ingress.host, config.ingress.port
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

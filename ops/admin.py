@@ -20,6 +20,7 @@ from ops.definitions import BadDefinitions, Change, apply_changes, changes, exis
 from ops.doctor import Check, examine
 from ops.init import initialise, wrong
 from ops.local.commands import complain, say
+from ops.logs import configure_logs
 from ops.token import make_token
 
 Config = TypeVar("Config")
@@ -126,6 +127,7 @@ def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config],
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
+    configure_logs()
     return run(config)
 
 

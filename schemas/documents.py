@@ -6,7 +6,7 @@ Times are UTC datetimes with millisecond precision; counts are int64.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -76,7 +76,10 @@ class Fingerprint(TypedDict):
 
 
 class CheckpointDocument(TypedDict):
-    """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start."""
+    """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start.
+
+    `lsid` is the owner's MongoDB session: the next owner ends what it left open. `stopped` says why nobody reads on.
+    """
 
     _id: str
     start: int
@@ -84,8 +87,15 @@ class CheckpointDocument(TypedDict):
     last: Fingerprint | None
     fates: dict[Fate, int]
     gaps: int
-    owner: str | None
+    owner: NotRequired[str]
+    lsid: NotRequired[bytes]
+    stopped: NotRequired[str]
     updatedAt: datetime
+
+
+def fresh_checkpoint(start: int) -> dict[str, object]:
+    """The fields of a checkpoint that nobody has moved yet."""
+    return {"start": start, "next": start, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
 
 
 # `from` is the offset the lineage starts at.

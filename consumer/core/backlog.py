@@ -22,10 +22,8 @@ class Backlog:
         self._keys = keys
         self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
-        self._ready: list[Decoded] = []
+        self._ready: list[tuple[Record, Decoded]] = []
         self._ready_bytes = 0
-        self._ready_oldest_millis = 0
-        self._ready_last: Record | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -39,7 +37,7 @@ class Backlog:
     def oldest_millis(self) -> int | None:
         """Time of the oldest record here."""
         if self._ready:
-            return self._ready_oldest_millis
+            return self._ready[0][0].timestamp_millis
         return self._waiting[0].timestamp_millis if self._waiting else None
 
     def offer(self, records: Sequence[Record]) -> None:
@@ -53,7 +51,8 @@ class Backlog:
         while done < most and self._waiting and self._has_room(self._waiting[0]):
             record = self._waiting.popleft()
             self._waiting_bytes -= record.size_bytes
-            self._add_ready(record)
+            self._ready.append((record, decode(record, self._keys)))
+            self._ready_bytes += record.size_bytes
             done += 1
         return done
 
@@ -63,23 +62,16 @@ class Backlog:
             return True
         return len(self._ready) < self._max_records and self._ready_bytes + record.size_bytes <= self._max_bytes
 
-    def _add_ready(self, record: Record) -> None:
-        if not self._ready:
-            self._ready_oldest_millis = record.timestamp_millis
-        self._ready.append(decode(record, self._keys))
-        self._ready_bytes += record.size_bytes
-        self._ready_last = record
-
     def take(self, partition: PartitionId, start: int) -> Flush | None:
         """All that is ready, as the flush from `start` on; None when nothing is."""
-        if self._ready_last is None:
+        if not self._ready:
             return None
-        flush = Flush(partition, start, self._ready, self._ready_last, self._ready_bytes, self._ready_oldest_millis)
-        self._ready, self._ready_bytes, self._ready_last = [], 0, None
-        return flush
+        records, decoded = zip(*self._ready, strict=True)
+        self._ready, self._ready_bytes = [], 0
+        return Flush(partition, start, records, decoded)
 
     def clear(self) -> None:
         """Forget everything: the log will be read again from the checkpoint."""
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._ready, self._ready_bytes, self._ready_last = [], 0, None
+        self._ready, self._ready_bytes = [], 0

@@ -5,7 +5,6 @@
 The same records in any split of flushes, from any restart point, add up to the same documents.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_period
 from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable
 from consumer.core.dedupe import SeenRequest, Verdict, dedupe
 from consumer.core.judge import Definitions, judge_unjudged
+from consumer.core.position import fingerprint
 from consumer.core.records import Record
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import (
@@ -30,19 +30,40 @@ from schemas.settings import Limits
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The records of one partition read since `start`, decoded, in order. Never empty."""
+    """The records of one partition read since `start`, in order, and each decoded. Never empty."""
 
     partition: PartitionId
     start: int
+    records: Sequence[Record]
     decoded: Sequence[Decoded]
-    last: Record
-    size_bytes: int
-    oldest_millis: int
+
+    @property
+    def last(self) -> Record:
+        return self.records[-1]
 
     @property
     def end(self) -> int:
         """The next offset to apply once this flush is."""
         return self.last.offset + 1
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(record.size_bytes for record in self.records)
+
+    @property
+    def oldest_millis(self) -> int:
+        return self.records[0].timestamp_millis
+
+    def halves(self) -> tuple["Flush", "Flush"]:
+        """The same records as two flushes, to be applied in this order. There must be two records."""
+        middle = len(self.records) // 2
+        first = Flush(self.partition, self.start, self.records[:middle], self.decoded[:middle])
+        return first, Flush(self.partition, first.end, self.records[middle:], self.decoded[middle:])
+
+    def as_dead(self, reason: str) -> "Flush":
+        """The same records, all to be set aside."""
+        dead = [Unreadable(record, reason) for record in self.records]
+        return Flush(self.partition, self.start, self.records, dead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +144,6 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         + [_dead_exception(d, flush.partition) for d in unreadable],
         dead_letters=[_dead_letter(d, flush.partition) for d in unreadable],
     )
-
-
-def fingerprint(record: Record) -> Fingerprint:
-    """What shows, on the next start, whether the log still is the one that was read."""
-    return Fingerprint(offset=record.offset, timestamp=record.timestamp_millis, crc=zlib.crc32(record.value))
 
 
 def _fates(verdicts: Sequence[Verdict], dead: int) -> dict[Fate, int]:

@@ -1,4 +1,11 @@
-"""How long a worker waits after a failure, when it may fetch, how far it is behind. Numbers in, numbers out."""
+"""What a worker does about failures and fullness, and how far it is behind. Decisions alone: data in, data out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from consumer.core.decode import Unreadable
+from consumer.core.plan import Flush
+from schemas.documents import Fate
 
 # The first try again follows at once-ish: most failures are a lost race, gone with the next read.
 FIRST_BACKOFF_SECONDS = 0.05
@@ -7,6 +14,56 @@ FIRST_BACKOFF_SECONDS = 0.05
 def backoff_seconds(failures: int, max_seconds: float) -> float:
     """Pause before the next try, after so many failures in a row: doubles, up to `max_seconds`."""
     return min(max_seconds, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16))
+
+
+class CannotApply(Exception):
+    """A single record that can neither be applied nor set aside. Its partition stops; the message says why."""
+
+
+def instead_of_refused(flush: Flush, reason: str) -> Sequence[Flush]:
+    """What to apply instead of a flush that holds a record which can't be stored: its halves, until it is found.
+
+    The record that is left is set aside as a dead letter. Raises CannotApply where even that can't be stored.
+    """
+    if len(flush.records) > 1:
+        return flush.halves()
+    if isinstance(flush.decoded[0], Unreadable):
+        raise CannotApply(f"offset {flush.start} can't even be set aside: {reason}")
+    return (flush.as_dead(reason),)
+
+
+def instead_of_too_large(flush: Flush, reason: str) -> Sequence[Flush]:
+    """What to apply instead of a flush too large for one transaction: its halves. Raises CannotApply for one record."""
+    if len(flush.records) > 1:
+        return flush.halves()
+    raise CannotApply(f"offset {flush.start} alone is too large for a transaction: {reason}")
+
+
+# Fewer dead records than this never stop a worker: somebody's garbage, not a bug of ours.
+DEAD_ALLOWANCE = 100
+
+
+@dataclass(slots=True)
+class DeadRatio:
+    """Keeps a worker with bad code from eating a topic: more than `max_ratio` dead of all it has applied stops it."""
+
+    max_ratio: float
+    dead: int = 0
+    records: int = 0
+
+    def admits(self, fates: Mapping[Fate, int]) -> bool:
+        """Whether a flush of these fates may be applied."""
+        dead, records = self.dead + fates["dead"], self.records + sum(fates.values())
+        return dead <= DEAD_ALLOWANCE or dead <= self.max_ratio * records
+
+    def applied(self, fates: Mapping[Fate, int]) -> None:
+        self.dead += fates["dead"]
+        self.records += sum(fates.values())
+
+
+def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_away: bool) -> bool:
+    """Whether a partition that is behind has stood still for too long, while no server was away."""
+    return lag > 0 and idle_seconds > stall_seconds and not is_away
 
 
 def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:

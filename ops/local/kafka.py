@@ -66,7 +66,8 @@ def java_command(files: KafkaFiles, main: str, *arguments: str) -> tuple[str, ..
 
 def format_command(files: KafkaFiles, place: KafkaPlace, cluster_id: str) -> tuple[str, ...]:
     tool = "kafka.tools.StorageTool"
-    return java_command(files, tool, "format", "--cluster-id", cluster_id, "--config", str(place.properties))
+    # One word: an id may begin with '-', which alone would be taken for an option.
+    return java_command(files, tool, "format", f"--cluster-id={cluster_id}", "--config", str(place.properties))
 
 
 def kafka_program(files: KafkaFiles, place: KafkaPlace) -> Program:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from consumer.config import WorkerSettings
+from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts
 from consumer.metrics import WorkerMetrics
 from consumer.ports import Log, Store, TopicIdentity
@@ -20,22 +21,25 @@ TOPIC = TopicIdentity("cluster", "tallymill.records", "0123")
 PATIENCE_SECONDS = 20.0
 
 
-def parts(store: Store, **settings: object) -> Parts:
+def parts(log: Log, store: Store, **settings: object) -> Parts:
+    made = WorkerSettings.model_validate({"linger_seconds": 0, "max_backoff_seconds": 0.05, **settings})
     return Parts(
+        log=log,
         store=store,
         clock=SystemClock(),
         metrics=WorkerMetrics(),
-        settings=WorkerSettings.model_validate({"linger_seconds": 0, "max_backoff_seconds": 0.05, **settings}),
+        settings=made,
         limits=Limits(),
         keys=KEYS,
         owner="test",
+        dead_ratio=DeadRatio(made.max_dead_ratio),
     )
 
 
 @asynccontextmanager
-async def running(log: Log, made: Parts) -> AsyncIterator[Worker]:
+async def running(made: Parts) -> AsyncIterator[Worker]:
     """A worker at work; stopped in order at the end."""
-    worker = Worker(log, made)
+    worker = Worker(made)
     task = asyncio.create_task(worker.run())
     try:
         yield worker

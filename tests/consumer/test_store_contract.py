@@ -13,6 +13,7 @@ from pymongo import AsyncMongoClient
 
 from consumer.core.backlog import Backlog
 from consumer.core.plan import Flush, make_plan
+from consumer.core.position import Checkpoint, fingerprint
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from consumer.mongo import MongoStore
@@ -63,6 +64,8 @@ class StoreContract(ABC):
     """Each subclass gives a store with DEFINITION declared, and a way to look into it."""
 
     store: Store
+    other: Store
+    """Another owner's, on the same documents."""
 
     @abstractmethod
     async def documents(self, collection: str) -> dict[str, Any]:
@@ -74,9 +77,10 @@ class StoreContract(ABC):
 
     async def test_a_partition_never_seen_starts_at_its_beginning(self) -> None:
         """And claiming it again changes nothing but the owner."""
-        assert await self.store.claim(PartitionId("r1", 0), "one") == 0
+        assert await self.store.claim(PartitionId("r1", 0), "one") == Checkpoint(0)
         await apply(self.store, one(0), one(1))
-        assert await self.store.claim(PartitionId("r1", 0), "two") == 2
+        claimed = await self.store.claim(PartitionId("r1", 0), "two")
+        assert claimed == Checkpoint(2, fingerprint(one(1)))
         found = await self.checkpoint()
         assert (found["owner"], found["start"], found["next"], found["gaps"]) == ("two", 0, 2, 0)
         assert found["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
@@ -135,14 +139,16 @@ class StoreContract(ABC):
         for start in (0, 1, 5):
             with pytest.raises(Moved) as caught:
                 await apply(self.store, one(8), one(9), start=start)
-            assert caught.value.next_offset == 2
+            assert caught.value.checkpoint == Checkpoint(2, fingerprint(one(1)))
         assert before == {name: await self.documents(name) for name in before}
         assert (await self.checkpoint())["next"] == 2
 
     async def test_of_two_owners_of_one_partition_one_wins(self) -> None:
         """Each record counts once; the loser is told."""
         await self.store.claim(PartitionId("r1", 0), "me")
-        both = await asyncio.gather(*(apply(self.store, one(0), one(1)) for _ in range(2)), return_exceptions=True)
+        await self.other.claim(PartitionId("r1", 0), "you")
+        racing = (apply(store, one(0), one(1)) for store in (self.store, self.other))
+        both = await asyncio.gather(*racing, return_exceptions=True)
         assert [type(result) for result in both if result is not None] == [Moved]
         assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
 
@@ -175,8 +181,7 @@ class StoreContract(ABC):
 class TestMemoryStore(StoreContract):
     @pytest.fixture(autouse=True)
     def _store(self) -> None:
-        self.memory = MemoryStore([DEFINITION])
-        self.store = self.memory
+        self.memory = self.store = self.other = MemoryStore([DEFINITION])
 
     async def documents(self, collection: str) -> dict[str, Any]:
         return self.memory.collections[collection]
@@ -204,6 +209,7 @@ class TestMongoStore(StoreContract):
         self.database = database.client[database.name]
         await self.database[DEFINITIONS].insert_one(DEFINITION.document())
         self.store = MongoStore(database.client, database.name, lambda step, _: self.steps.append(step))
+        self.other = MongoStore(database.client, database.name, lambda _, __: None)
 
     async def documents(self, collection: str) -> dict[str, Any]:
         return {document["_id"]: document async for document in self.database[collection].find()}

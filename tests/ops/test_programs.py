@@ -43,8 +43,8 @@ def test_kafka_is_run_from_its_jars_with_a_small_heap() -> None:
 
 
 def test_storage_is_formatted_for_one_cluster() -> None:
-    command = kafka.format_command(FILES, KAFKA, "abc")
-    assert command[-5:] == ("format", "--cluster-id", "abc", "--config", "/data/kafka/server.properties")
+    command = kafka.format_command(FILES, KAFKA, "-bc")
+    assert command[-4:] == ("format", "--cluster-id=-bc", "--config", "/data/kafka/server.properties")
 
 
 def test_a_cluster_id_is_22_characters_as_kafka_makes_them() -> None:

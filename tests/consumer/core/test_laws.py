@@ -58,12 +58,12 @@ async def apply(store: MemoryStore, records: Sequence[Record], start: int) -> in
     try:
         return (await store.apply(flush, partial(make_plan, flush, limits=LIMITS))).end
     except Moved as moved:
-        return moved.next_offset
+        return moved.checkpoint.next_offset
 
 
 async def run_whole(records: Sequence[Record]) -> dict[str, Any]:
     store = MemoryStore()
-    await apply(store, records, await store.claim(PARTITION, "whole"))
+    await apply(store, records, (await store.claim(PARTITION, "whole")).next_offset)
     return store.collections
 
 
@@ -71,10 +71,10 @@ async def run_split(records: Sequence[Record], cuts: Sequence[int]) -> dict[str,
     """Flushes cut where it pleases, each worker starting anew from the checkpoint, or from a stale idea of it."""
     store = MemoryStore()
     for cut in [*cuts, len(records)]:
-        position = await store.claim(PARTITION, "split")
+        position = (await store.claim(PARTITION, "split")).next_offset
         await apply(store, records[:cut], position)
         await apply(store, records[: cut + 1], position)
-    await apply(store, records, await store.claim(PARTITION, "split"))
+    await apply(store, records, (await store.claim(PARTITION, "split")).next_offset)
     return store.collections
 
 

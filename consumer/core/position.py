@@ -1,0 +1,70 @@
+"""Where to read a partition on: what its checkpoint says, held against what the log holds now.
+
+Never a guess: where records are missing, or the log is another one, reading stops with what is lost.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from consumer.core.records import Record
+from schemas.documents import Fingerprint
+
+
+class Lost(Exception):
+    """The log does not hold what the checkpoint stands on. The message says what is lost. Not to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The next offset to apply, and what the last applied record looked like (None: none has been)."""
+
+    next_offset: int
+    last: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Offsets the log holds: `begin` is the first, `end` the one after the last."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrom:
+    """Read from `offset`. With `expected`, the first record must be that one, and is not applied again."""
+
+    offset: int
+    expected: Fingerprint | None = None
+
+
+def where_to_read(checkpoint: Checkpoint, bounds: Bounds) -> ReadFrom:
+    """From the last applied record, if it is still there; else from the next. Raises Lost."""
+    following, last = checkpoint.next_offset, checkpoint.last
+    if bounds.end < following:
+        raise Lost(
+            f"the log ends at {bounds.end}, but offsets below {following} have been applied: it was cut, or is "
+            f"another log. What is written below {following} from now on would not be counted."
+        )
+    if bounds.begin > following:
+        raise Lost(
+            f"offsets {following} to {bounds.begin - 1} were removed from the log before they were applied: "
+            f"{bounds.begin - following} offsets are lost"
+        )
+    if last and bounds.begin <= last["offset"]:
+        return ReadFrom(last["offset"], last)
+    return ReadFrom(following)
+
+
+def fingerprint(record: Record) -> Fingerprint:
+    """What a record looks like: another at its offset means another log."""
+    return Fingerprint(offset=record.offset, timestamp=record.timestamp_millis, crc=zlib.crc32(record.value))
+
+
+def verify_first(expected: Fingerprint, found: Record) -> None:
+    """The first record read must be the last applied one. Raises Lost."""
+    if fingerprint(found) != expected:
+        raise Lost(
+            f"the record at offset {expected['offset']} is not the one that was applied there (first found: offset "
+            f"{found.offset}, time {found.timestamp_millis}): the log was cut and written anew, or is another log"
+        )

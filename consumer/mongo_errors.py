@@ -1,0 +1,50 @@
+"""What an error of MongoDB means: whose fault, and what to do. By a closed list; everything else is an outage.
+
+    the record's      it can't be stored, here or anywhere      RecordRefused    bisect, then a dead letter
+    the flush's       too much for one transaction              FlushTooLarge    halve it
+    ours              another document stands where it goes     Collision        stop the partition
+    nobody's          any other error, labelled or not          Unavailable      the same flush again
+
+A failover raises errors of many kinds, some without any label (a bare ConfigurationError too), so only what is
+certain to be a record's fault may cost a record its count.
+"""
+
+from collections.abc import Iterator
+
+from bson.errors import BSONError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+
+from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
+
+# BadValue, DocumentValidationFailure (121), BSONObjectTooLarge: the server looked at the document and refused it.
+RECORD_CODES = frozenset({2, 121, 10334})
+# TransactionTooLargeForCache, TransactionTooLarge, TransactionExceededLifetimeLimitSeconds.
+FLUSH_CODES = frozenset({388, 257, 290})
+DUPLICATE_KEY_CODE = 11000
+
+# Raised before anything is sent: BSON can't hold it (InvalidDocument and DocumentTooLarge are BSONErrors).
+CLIENT_ERRORS = (BSONError, OverflowError, UnicodeEncodeError)
+
+HANDLED = (PyMongoError, *CLIENT_ERRORS)
+
+
+def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge | Collision:
+    """Ours for theirs. `error` is one of HANDLED."""
+    codes = set(_codes(error))
+    text = f"MongoDB: {error!r}"
+    if isinstance(error, CLIENT_ERRORS) or codes & RECORD_CODES:
+        return RecordRefused(text)
+    if codes & FLUSH_CODES:
+        return FlushTooLarge(text)
+    if DUPLICATE_KEY_CODE in codes:
+        return Collision(text)
+    return Unavailable(text)
+
+
+def _codes(error: Exception) -> Iterator[int]:
+    """Its own code, and those of each write of a bulk (which hides them behind 65)."""
+    if isinstance(error, OperationFailure) and error.code is not None:
+        yield error.code
+    if isinstance(error, BulkWriteError) and error.details:
+        for failed in error.details.get("writeErrors", ()):
+            yield failed["code"]

@@ -1,0 +1,90 @@
+"""What is applied instead of a flush that can't be, and when a worker gives up."""
+
+import pytest
+
+from consumer.core.backlog import Backlog
+from consumer.core.decode import Unreadable
+from consumer.core.plan import Flush, Known, make_plan
+from consumer.core.policy import (
+    DEAD_ALLOWANCE,
+    CannotApply,
+    DeadRatio,
+    instead_of_refused,
+    instead_of_too_large,
+    is_stuck,
+)
+from consumer.core.records import Record
+from schemas.coordinates import PartitionId
+from schemas.documents import Fate
+from schemas.settings import Limits
+from tests.samples import KEYS, batch, period, sealed, update
+
+
+def flush_of(offsets: list[int], start: int = 0) -> Flush:
+    backlog = Backlog(100, 10**9, KEYS)
+    backlog.offer([one(offset) for offset in offsets])
+    backlog.decode_some(100)
+    flush = backlog.take(PartitionId("r1", 0), start)
+    assert flush
+    return flush
+
+
+def one(offset: int) -> Record:
+    return sealed(offset, batch(period(update()), request_id=str(offset + 1)), request_id=offset + 1)
+
+
+def fates(dead: int, applied: int) -> dict[Fate, int]:
+    return {"applied": applied, "duplicate": 0, "refused": 0, "dead": dead}
+
+
+def test_halves_hold_the_same_records_and_offsets() -> None:
+    """Gaps included: fates and gaps of both add up to those of the whole."""
+    whole = flush_of([2, 3, 7, 8, 9], start=1)
+    first, second = whole.halves()
+    assert [r.offset for half in (first, second) for r in half.records] == [2, 3, 7, 8, 9]
+    assert (first.start, first.end, second.start, second.end) == (1, 4, 4, 10)
+    plans = [make_plan(flush, Known(), Limits()) for flush in (whole, first, second)]
+    assert plans[0].gaps == plans[1].gaps + plans[2].gaps
+    assert plans[0].fates["applied"] == plans[1].fates["applied"] + plans[2].fates["applied"]
+
+
+def test_a_refused_flush_is_halved_until_the_record_is_found_and_set_aside() -> None:
+    """The others are applied; a record that can't even be set aside stops its partition."""
+    todo, tried = [flush_of([0, 1, 2, 3, 4])], []
+    while todo:
+        flush = todo.pop(0)
+        if any(r.offset == 3 for r in flush.records) and not isinstance(flush.decoded[0], Unreadable):
+            todo = [*instead_of_refused(flush, "BSON can't hold it"), *todo]
+        else:
+            tried.append(([r.offset for r in flush.records], isinstance(flush.decoded[0], Unreadable)))
+    assert tried == [([0, 1], False), ([2], False), ([3], True), ([4], False)]
+    dead = flush_of([3]).as_dead("BSON can't hold it")
+    assert make_plan(dead, Known(), Limits()).dead_letters[0]["reason"] == "BSON can't hold it"
+    with pytest.raises(CannotApply, match="set aside"):
+        instead_of_refused(dead, "still")
+
+
+def test_a_flush_too_large_is_halved_and_one_record_never_becomes_a_dead_letter() -> None:
+    """It isn't the record's fault."""
+    assert [len(half.records) for half in instead_of_too_large(flush_of([0, 1, 2]), "388")] == [1, 2]
+    with pytest.raises(CannotApply, match="too large"):
+        instead_of_too_large(flush_of([0]), "388")
+
+
+def test_a_worker_stops_when_too_many_are_dead() -> None:
+    """Bad code must not eat a topic; a little garbage, however dense, must not stop one."""
+    ratio = DeadRatio(0.1)
+    assert ratio.admits(fates(DEAD_ALLOWANCE, 0))
+    assert not ratio.admits(fates(DEAD_ALLOWANCE + 1, 0))
+    ratio.applied(fates(50, 950))
+    assert ratio.admits(fates(51, 10))
+    assert not ratio.admits(fates(60, 10))
+    assert ratio.admits(fates(60, 90))
+
+
+def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
+    """Kafka or MongoDB being away is no reason to be killed."""
+    assert is_stuck(5, 61, 60, is_away=False)
+    assert not is_stuck(0, 61, 60, is_away=False)
+    assert not is_stuck(5, 60, 60, is_away=False)
+    assert not is_stuck(5, 61, 60, is_away=True)

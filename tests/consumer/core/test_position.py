@@ -1,0 +1,60 @@
+"""Where a partition is read on, and when that can't be said."""
+
+import pytest
+
+from consumer.core.position import Bounds, Checkpoint, Lost, ReadFrom, fingerprint, verify_first, where_to_read
+from consumer.core.records import Record
+from schemas.documents import Fingerprint
+
+LAST = Fingerprint(offset=9, timestamp=1000, crc=5)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "bounds", "start"),
+    [
+        (Checkpoint(0), Bounds(0, 0), ReadFrom(0)),
+        (Checkpoint(0), Bounds(0, 7), ReadFrom(0)),
+        (Checkpoint(5), Bounds(5, 7), ReadFrom(5)),
+        (Checkpoint(10, LAST), Bounds(0, 12), ReadFrom(9, LAST)),
+        (Checkpoint(10, LAST), Bounds(9, 10), ReadFrom(9, LAST)),
+        (Checkpoint(12, LAST), Bounds(9, 12), ReadFrom(9, LAST)),
+        (Checkpoint(10, LAST), Bounds(10, 10), ReadFrom(10)),
+        (Checkpoint(12, LAST), Bounds(11, 20), ReadFrom(12)),
+    ],
+)
+def test_reading_goes_on_at_the_last_applied_record_or_behind_it(
+    checkpoint: Checkpoint, bounds: Bounds, start: ReadFrom
+) -> None:
+    """The last one shows that the log still is the same; where retention has removed it, the next one is enough."""
+    assert where_to_read(checkpoint, bounds) == start
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "bounds", "lost"),
+    [
+        (Checkpoint(10, LAST), Bounds(0, 9), "ends at 9"),
+        (Checkpoint(10, LAST), Bounds(0, 0), "ends at 0"),
+        (Checkpoint(10, LAST), Bounds(11, 20), "offsets 10 to 10 were removed"),
+        (Checkpoint(0), Bounds(5, 9), "5 offsets are lost"),
+    ],
+)
+def test_a_log_that_lacks_what_was_not_applied_is_not_read(checkpoint: Checkpoint, bounds: Bounds, lost: str) -> None:
+    """Never a guess: it says what is lost."""
+    with pytest.raises(Lost, match=lost):
+        where_to_read(checkpoint, bounds)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Record(10, 1000, None, b"a", []),
+        Record(9, 1001, None, b"a", []),
+        Record(9, 1000, None, b"b", []),
+    ],
+)
+def test_another_record_at_the_last_offset_is_another_log(found: Record) -> None:
+    """Offset, time and bytes."""
+    expected = fingerprint(Record(9, 1000, b"key", b"a", []))
+    verify_first(expected, Record(9, 1000, None, b"a", []))
+    with pytest.raises(Lost, match="offset 9"):
+        verify_first(expected, found)

@@ -1,0 +1,152 @@
+"""The whole system in real processes: what a stranger does with it, and what must not go wrong in it."""
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ops.local.welcome import DEMO_EVENT
+from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, post, until
+from tests.ops.test_processes import gone_within
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system with two workers; `down` leaves no process of it."""
+    data = tmp_path_factory.mktemp("system")
+    starting = System(data)
+    try:
+        status, welcome, errors = starting.run("up", "--detach", "--workers=2", f"--data={data}")
+        assert 0 == status, errors
+        running = System(data, welcome)
+        yield running
+        pids = running.pids()
+    finally:
+        stopped = starting.run("down")
+    assert (0, "stopped\n") == stopped[:2]
+    assert [] == [pid for pid in pids if pid and not gone_within(pid, 5)]
+
+
+class Curl:
+    """The line that `up` prints, as a shell would read it."""
+
+    def __init__(self, welcome: str) -> None:
+        (line,) = [line for line in welcome.splitlines() if line.startswith("curl ")]
+        _, _, self.url, *options = shlex.split(line)
+        values = list(zip(options[::2], options[1::2], strict=True))
+        self.headers = dict(value.split(": ", 1) for option, value in values if option == "-H")
+        (self.body,) = [value for option, value in values if option == "-d"]
+
+    def paste(self) -> Reply:
+        return post(self.url, self.headers, self.body)
+
+
+def as_player(system: System, player: str) -> Curl:
+    """The same line with another player's token."""
+    curl = Curl(system.welcome)
+    curl.headers["Authorization"] = f"Bearer {system.token(player)}"
+    return curl
+
+
+def test_the_printed_line_counts_once_however_often_it_is_pasted(system: System) -> None:
+    """The first answer holds the new total, the second says ALREADY_UPDATED with the same."""
+    curl = Curl(system.welcome)
+    first, second = curl.paste(), curl.paste()
+    assert (200, {DEMO_EVENT: 1}, []) == (first.status, first.totals, first.causes)
+    assert (200, {DEMO_EVENT: 1}, ["ALREADY_UPDATED"]) == (second.status, second.totals, second.causes)
+
+
+def test_a_token_is_printed_alone_on_the_last_line_and_is_taken(system: System) -> None:
+    """Three dotted parts (RFC 7515); another player starts at nothing, with the same requestId."""
+    status, output, _ = system.run("token", "--app", "demo", "--player", "bob")
+    assert 0 == status
+    assert 3 == len(output.splitlines()[-1].split("."))
+    assert {DEMO_EVENT: 1} == as_player(system, "bob").paste().totals
+
+
+def test_the_status_tells_other_programs_where_things_are(system: System) -> None:
+    """By exit status too; each address is a real one, each worker has a metrics page of its own."""
+    assert 0 == system.run("status")[0]
+    state = system.status()
+    assert ("ready", "tallymill") == (state["phase"], state["database"])
+    assert state["ingress"].startswith("http://127.0.0.1:")
+    assert state["mongodb"].startswith("mongodb://127.0.0.1:")
+    assert "127.0.0.1" == state["kafka"].partition(":")[0]
+    assert 2 == len({worker["pid"] for worker in state["workers"]} - {0})
+    assert 2 == len({worker["metrics"] for worker in state["workers"]})
+    assert all(pid > 0 for pid in system.pids())
+
+
+def test_a_second_up_says_what_runs(system: System) -> None:
+    """It is what the first `up` said, and no failure; nothing is started."""
+    before = system.pids()
+    status, output, errors = system.run("up", "--detach")
+    assert 0 == status
+    assert "already running" in errors
+    assert system.status()["ingress"] in output
+    assert before == system.pids()
+
+
+def test_the_doctor_finds_nothing_wrong(system: System) -> None:
+    """In a system that `up` made."""
+    assert 0 == system.run("doctor")[0]
+
+
+def test_a_load_is_counted_to_the_unit(system: System) -> None:
+    """With the times that a user would want to know."""
+    with system.loading(5, after=1) as load:
+        report = load.report()
+    assert 500 == report["requests"]
+    assert report["already_updated"] > 0
+    assert {"p50", "p95", "p99", "p99.9", "max"} == set(report["latency_ms"]) == set(report["accepted_to_visible_ms"])
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGKILL, "killed by signal 9"), (signal.SIGTERM, "exit status 0")]
+)
+def test_a_worker_that_ends_within_a_load_costs_no_count(system: System, number: int, ending: str) -> None:
+    """Its partitions move to the other worker, and it is started again, with a line that says so."""
+    log, pid = system.data / "logs" / "supervisor.log", system.status()["workers"][0]["pid"]
+    told_before = len(log.read_text())
+    with system.loading(8, after=200) as load:
+        os.kill(pid, number)
+        until(lambda: "worker-1 started again" in log.read_text()[told_before:], "a new worker")
+        assert load.goes_on()
+        load.report()
+    assert f"worker-1 ended ({ending})" in log.read_text()[told_before:]
+
+
+def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -> None:
+    """Batches are accepted all the while and counted when it goes on; none that was answered 200 is lost."""
+    pid = system.status()["mongodb_pid"]
+    with system.loading(8, after=200) as load:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(3)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert load.goes_on()
+        report = load.report()
+    assert report["answered_before_visible"] > 50, "answered while nothing could be counted"
+
+
+def test_kafka_that_stands_still_is_never_an_ok(system: System) -> None:
+    """503 within the deadline: nobody knows. The same requestId again, later, counts once."""
+    curl, pid = as_player(system, "carol"), system.status()["kafka_pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        away = [curl.paste() for _ in range(2)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for reply in away:
+        assert 503 == reply.status
+        assert int(reply.headers["retry-after"]) > 0
+        assert reply.seconds < PUBLISH_DEADLINE_SECONDS + 1
+    until(lambda: {DEMO_EVENT: 1} == curl.paste().totals, "counted")
+    again = curl.paste()
+    assert ({DEMO_EVENT: 1}, ["ALREADY_UPDATED"]) == (again.totals, again.causes)

@@ -1,0 +1,39 @@
+"""`tallymill up` in the foreground."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running import System, finish, until
+from tests.ops.test_processes import gone_within
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+
+def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+    """What was ready is stopped in order, and `status` says so."""
+    system = System(tmp_path)
+    with system.start("up", "--workers=2") as process:
+        try:
+            until(lambda: system.status()["phase"] == "ready" or process.poll() is not None, "ready", seconds=90)
+            pids = system.pids()
+            process.send_signal(signal.SIGINT)
+            status, _, told = finish(process)
+        finally:
+            process.terminate()
+    assert 0 == status, told
+    assert 6 == len(pids)
+    assert [] == [pid for pid in pids if not gone_within(pid, 5)]
+    assert 3 == system.run("status")[0]
+    assert "nothing runs\n" == system.run("down")[1]
+
+
+def test_bad_settings_start_nothing(tmp_path: Path) -> None:
+    """A misspelt setting in either form of `up`: exit status 2, and no lock, state or server under the data folder."""
+    (tmp_path / "bad.toml").write_text("[kafka]\ngruop = 1\n")
+    system = System(tmp_path / "data")
+    for words in (("up",), ("up", "--detach")):
+        status, output, errors = system.run(*words, settings_file=tmp_path / "bad.toml")
+        assert (2, "", "kafka.gruop: Extra inputs are not permitted\n") == (status, output, errors)
+    assert not (tmp_path / "data").exists()
