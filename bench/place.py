@@ -1,34 +1,34 @@
-"""Servers of their own for a benchmark, and the processes in it: what they cost, and that they end."""
+"""Servers of their own for a benchmark, and settings for the processes in it."""
 
-import os
 import secrets
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.config import Settings, variable_of
-from ops.local.ports import choose_ports
-from ops.local.processes import Children
+from ops.config import DATA_VARIABLE, Settings, variable_of
+from ops.local.ports import any_free
+from ops.local.processes import Children, Program
 from ops.local.source import Sources
 from ops.local.stack import ANY_PORTS, start_servers
 
 KEY = "a key for benchmarks alone"
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+# A worker that is told to stop finishes its flushes first.
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Running servers."""
+    """Running servers, and a folder for what is started beside them."""
 
     kafka: str
     mongodb: str
     mongod_pid: int
+    folder: Path
+    children: Children
 
     def settings(self, partitions: int) -> Settings:
         """A topic, a group and a database of their own."""
@@ -36,6 +36,36 @@ class Place:
         kafka = {"bootstrap_servers": self.kafka, "records_topic": name, "group": name, "partitions": partitions}
         mongodb = {"uri": self.mongodb, "database": name}
         return Settings.model_validate({"kafka": kafka, "mongodb": mongodb, "signing": {"keys": [KEY]}})
+
+    def python(self, name: str, settings: Settings, *arguments: str, **variables: str) -> Program:
+        """A Python module of ours (`python -m`), given these settings by its environment."""
+        environ = self._environ(settings) | variables
+        return Program(name, (sys.executable, "-m", *arguments), environ, STOP_SECONDS)
+
+    def workers(self, settings: Settings, count: int) -> list[Program]:
+        """So many `tallymill worker` processes."""
+        port = variable_of("worker.metrics_port")
+        return [self.python(f"worker-{i}", settings, "ops", "worker", **{port: str(any_free())}) for i in range(count)]
+
+    def _environ(self, settings: Settings) -> dict[str, str]:
+        return {
+            DATA_VARIABLE: str(self.folder),  # not the local system's settings, should one be running
+            variable_of("kafka.bootstrap_servers"): self.kafka,
+            variable_of("kafka.records_topic"): settings.kafka.records_topic,
+            variable_of("kafka.partitions"): str(settings.kafka.partitions),
+            variable_of("kafka.group"): settings.kafka.group,
+            variable_of("mongodb.uri"): self.mongodb,
+            variable_of("mongodb.database"): settings.mongodb.database,
+            variable_of("signing.keys"): f'["{KEY}"]',
+        }
+
+
+def renamed(settings: Settings, suffix: str) -> Settings:
+    """The same topic, with another group and another database."""
+    name = f"{settings.kafka.records_topic}-{suffix}"
+    kafka = settings.kafka.model_copy(update={"group": name})
+    mongodb = settings.mongodb.model_copy(update={"database": name})
+    return settings.model_copy(update={"kafka": kafka, "mongodb": mongodb})
 
 
 @contextmanager
@@ -46,46 +76,5 @@ def servers() -> Iterator[Place]:
         with Children(data / "logs") as children:
             own = start_servers(children, data, Sources("local", "local"), ANY_PORTS)
             assert own.mongodb
-            yield Place(own.kafka_address or "", own.mongodb_uri or "", own.mongodb.pid)
-
-
-@contextmanager
-def workers(settings: Settings, count: int) -> Iterator[list[int]]:
-    """So many `tallymill worker` processes; their pids."""
-    environ = os.environ | {
-        variable_of("kafka.bootstrap_servers"): settings.kafka.bootstrap_servers or "",
-        variable_of("kafka.records_topic"): settings.kafka.records_topic,
-        variable_of("kafka.group"): settings.kafka.group,
-        variable_of("mongodb.uri"): settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "",
-        variable_of("mongodb.database"): settings.mongodb.database,
-        variable_of("signing.keys"): f'["{KEY}"]',
-    }
-    started = []
-    try:
-        for port in choose_ports(ANY_PORTS * count)[:count]:
-            own = environ | {variable_of("worker.metrics_port"): str(port)}
-            started.append(subprocess.Popen([sys.executable, "-m", "ops", "worker"], env=own))
-        yield [process.pid for process in started]
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(60)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def peak_memory_mib(pid: int) -> float:
-    """Largest resident size of a process so far."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def now() -> float:
-    return time.perf_counter()
+            addresses = (own.kafka_address or "", own.mongodb_uri or "")
+            yield Place(*addresses, own.mongodb.pid, data, children)

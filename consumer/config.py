@@ -14,14 +14,16 @@ class WorkerSettings(Section):
     """Port of /metrics, /livez and /readyz; 0 takes a free one."""
     linger_seconds: Annotated[float, Field(ge=0, le=5)] = 0.01
     """How long an idle partition waits for company after its first record before it flushes."""
-    max_flush_records: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    max_flush_records: Annotated[int, Field(ge=1, le=50_000)] = 2_000
     """Most records of one flush."""
     max_flush_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 8 * MIB
     """Most bytes of one flush, as read from Kafka: what one MongoDB transaction has to hold in its cache."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
     """Bytes read from Kafka and not yet applied at which the worker stops fetching: bounds its memory."""
-    max_partition_fetch_bytes: Annotated[int, Field(ge=MIB, le=64 * MIB)] = 4 * MIB
-    """Bytes of one partition in one fetch. Must hold the largest record."""
+    max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 4 * MIB
+    """Bytes of one fetch, as Kafka keeps them (compressed). Several times that is held when they are unpacked."""
+    max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = MIB
+    """Bytes of one partition in one fetch; a larger record still comes, alone."""
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10
     """How long Kafka waits for a worker's heartbeat before its partitions move on."""
     max_backoff_seconds: Annotated[float, Field(gt=0)] = 5

@@ -59,6 +59,8 @@ class Flusher:
         self.checkpoint: Checkpoint | None = None
         """As the store has it; None until it has been asked."""
         self.positioned = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set once it reads on, or stands still: whoever waits for it need wait no longer."""
         self.stopped: str | None = None
         """Why this partition stands still."""
         self.progress_millis = parts.clock.now_millis()
@@ -175,6 +177,7 @@ class Flusher:
             self._expected = start.expected
             source.seek(number, start.offset)
             self.positioned.set()
+            self.settled.set()
             self.progress_millis = self._parts.clock.now_millis()
 
     async def _flush_ready(self) -> None:
@@ -226,6 +229,7 @@ class Flusher:
     async def _stand_still(self, reason: str) -> None:
         """Read nothing more of this partition; say why, here, in the metrics and in the checkpoint."""
         self.stopped = reason
+        self.settled.set()
         self.positioned.clear()
         self._backlog.clear()
         self._parts.log.hold(self.partition.partition)

@@ -39,6 +39,7 @@ class KafkaLog:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
+            fetch_max_bytes=worker.max_fetch_bytes,
             max_partition_fetch_bytes=worker.max_partition_fetch_bytes,
             session_timeout_ms=int(worker.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(worker.session_timeout_seconds * 1000 / 4),

@@ -39,6 +39,7 @@ class MemoryLog:
         self.begins: dict[int, int] = {}
         """Partitions of which retention has removed everything below an offset."""
         self._topic = topic
+        self._assigned: frozenset[int] = frozenset()
         self._positions: dict[int, int] = {}
         self._appended = asyncio.Event()
         self._listener: Listener | None = None
@@ -50,14 +51,16 @@ class MemoryLog:
 
     async def start(self, listener: Listener) -> None:
         self._listener = listener
-        await listener.assigned(range(len(self.records)))
+        self._assigned = frozenset(range(len(self.records)))
+        await listener.assigned(self._assigned)
 
     async def rebalance(self, kept: Iterable[int]) -> None:
         """Take all partitions away and give `kept` back, as an eager rebalance does."""
         if self._listener:
-            await self._listener.revoked(range(len(self.records)))
+            await self._listener.revoked(self._assigned)
             self._positions.clear()
-            await self._listener.assigned(kept)
+            self._assigned = frozenset(kept)
+            await self._listener.assigned(self._assigned)
 
     async def identity(self) -> TopicIdentity:
         return self._topic
@@ -81,17 +84,21 @@ class MemoryLog:
         return fetched
 
     def seek(self, partition: int, offset: int) -> None:
-        self._positions[partition] = offset
-        self._appended.set()
+        if partition in self._assigned:
+            self._positions[partition] = offset
+            self._appended.set()
 
     def hold(self, partition: int) -> None:
         self._positions.pop(partition, None)
 
     async def bounds(self, partition: int) -> Bounds:
-        records = self.records[partition]
-        return Bounds(self.begins.get(partition, 0), max(self.end_offset(partition) or 0, len(records)))
+        begin = self.begins.get(partition, 0)
+        return Bounds(begin, max(begin, self._end(partition)))
 
     def end_offset(self, partition: int) -> int | None:
+        return self._end(partition) if partition in self._assigned else None
+
+    def _end(self, partition: int) -> int:
         records = self.records[partition]
         return records[-1].offset + 1 if records else 0
 
@@ -99,6 +106,7 @@ class MemoryLog:
         self.told.update(positions)
 
     async def stop(self) -> None:
+        self._assigned = frozenset()
         self._positions.clear()
 
 

@@ -18,6 +18,7 @@ from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
 from consumer.ports import TooManyDead, UnknownLineage
+from consumer.startup import StartRefused, check_start
 from consumer.transactions import Document
 from consumer.worker import Worker
 from schemas.signing import signing_keys
@@ -65,7 +66,8 @@ async def _run(config: WorkerConfig) -> int:
         dead_ratio=DeadRatio(config.worker.max_dead_ratio),
     )
     worker = Worker(parts)
-    _on_signals(worker)
+    stopping = asyncio.Event()
+    _on_signals(worker, stopping)
     http = await serve(
         config.worker.metrics_host,
         config.worker.metrics_port,
@@ -74,24 +76,27 @@ async def _run(config: WorkerConfig) -> int:
         ready=lambda: worker.joined,
     )
     try:
+        await check_start(config, client, stopping)
         await worker.run()
-    except (UnknownLineage, TooManyDead) as error:
+    except (StartRefused, UnknownLineage, TooManyDead) as error:
         log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
         return EXIT_REFUSED
     finally:
+        await parts.log.stop()  # also where the worker never ran
         await http.cleanup()
         await client.close()
     log.info("stopped")
     return EXIT_OK
 
 
-def _on_signals(worker: Worker) -> None:
+def _on_signals(worker: Worker, stopping: asyncio.Event) -> None:
     """First SIGTERM or SIGINT: stop in order. Second: out at once; what that leaves, a crash leaves too."""
 
     def stop() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, os._exit, EXIT_SECOND_SIGNAL)
         log.info("stopping")
+        stopping.set()
         worker.stop()
 
     loop = asyncio.get_running_loop()

@@ -131,7 +131,7 @@ class Worker:
         flushers = {p: Flusher(PartitionId(lineage, p), self._parts) for p in partitions}
         self._flushers.update(flushers)
         for flusher in flushers.values():
-            await flusher.positioned.wait()
+            await flusher.settled.wait()
 
     async def _lineage(self) -> str:
         self._identity = await self._log.identity()

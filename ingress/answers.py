@@ -59,12 +59,16 @@ class Refusal(Enum):
         "The token lacks the scope https://www.googleapis.com/auth/games or games_lite.",
     )
     NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
+    NOT_A_RECEIPT = _Row(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
+    NOT_SEEN = _Row(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
     METHOD = _Row(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
+    RECEIPT_GONE = _Row(410, "NOT_FOUND", "gone", "What became of this batch is no longer known.")
     BODY_LATE = _Row(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
     BODY_LARGE = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
     MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8, not encoded.")
     INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
     SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
+    AWAY = _Row(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
     UNAVAILABLE = _Row(
         503, "UNAVAILABLE", "backendError", "Not sure to be recorded. Send it again with the same requestId."
     )
@@ -77,6 +81,7 @@ _HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     # The rest of the body is still on its way; who keeps the connection would have to read it all.
     Refusal.BODY_LARGE: (CLOSE,),
     Refusal.MEDIA_TYPE: ((b"accept-encoding", b"identity"),),
+    Refusal.AWAY: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.UNAVAILABLE: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
 }
 

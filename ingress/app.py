@@ -1,6 +1,7 @@
 """The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from starlette.routing import Route, Router
 
@@ -8,14 +9,22 @@ from ingress.answers import Reply, json_reply
 from ingress.body import Receive
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
 from ingress.metrics import Metrics
+from ingress.receipts import ReceiptParts, ReceiptState, RequestState
 from ingress.record import RecordEvents, RecordParts
 from schemas.settings import Limits
 
 
-def create_app(parts: RecordParts, stopping: Stopping) -> Asgi:
+class Checked(Protocol):
+    @property
+    def passed(self) -> bool:
+        """Whether Kafka and MongoDB were found as the promise needs them."""
+        ...
+
+
+def create_app(parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, checked: Checked) -> Asgi:
     """The ASGI app."""
     edge = Edge(parts.metrics, stopping)
-    missing = missing_parts(parts, stopping)
+    missing = missing_parts(parts, stopping, checked)
     parts.metrics.watch(
         ready=lambda: not missing(),
         buffer_bytes=lambda: parts.publisher.waiting_bytes,
@@ -25,6 +34,8 @@ def create_app(parts: RecordParts, stopping: Stopping) -> Asgi:
     endpoints: dict[str, dict[str, Endpoint]] = {
         # The hot path first: starlette tries the routes in turn.
         "/games/v1/events": {"POST": RecordEvents(parts)},
+        "/v1/receipts/{receipt}": {"GET": ReceiptState(receipts)},
+        "/v1/requests/{request_id}": {"GET": RequestState(receipts)},
         "/v1/limits": {"GET": _Constant(limits_reply(parts.limits))},
         "/livez": {"GET": _Constant(json_reply(200, {"live": True}))},
         "/readyz": {"GET": _Ready(missing)},
@@ -35,7 +46,7 @@ def create_app(parts: RecordParts, stopping: Stopping) -> Asgi:
     return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
 
 
-def missing_parts(parts: RecordParts, stopping: Stopping) -> Callable[[], list[str]]:
+def missing_parts(parts: RecordParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
     """What keeps the ingress from being ready, by name; empty when it is."""
 
     def missing() -> list[str]:
@@ -43,6 +54,7 @@ def missing_parts(parts: RecordParts, stopping: Stopping) -> Callable[[], list[s
             "keys": parts.authenticator.ready,
             "kafka": parts.publisher.ready,
             "definitions": parts.definitions.ready,
+            "start check": checked.passed,
             "draining": not stopping.draining,
         }
         return [name for name, ready in there.items() if not ready]

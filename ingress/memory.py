@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingress.ports import DefinitionTerm, Misfortune, Position, Totals, Unavailable, Unknown
+from ingress.ports import DefinitionTerm, Fortune, Misfortune, Position, Totals, Unavailable, Unknown
 from schemas.coordinates import Coordinates, PartitionId
 
 
@@ -56,13 +56,14 @@ class MemoryTopic:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """Implements AppliedStore, DefinitionStore and LineageStore. `reads` counts the queries by kind."""
+    """Implements AppliedStore, FortuneStore, DefinitionStore and LineageStore. `reads` counts the queries by kind."""
 
     lineage: str | None = "r1"
     away: bool = False
     next_offsets: dict[PartitionId, int] = field(default_factory=dict)
     players: dict[str, dict[str, int]] = field(default_factory=dict)
     exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
+    counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
     declared: dict[str, list[DefinitionTerm]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
 
@@ -93,6 +94,16 @@ class MemoryStore:
     async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
         await self._read("misfortunes")
         return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
+
+    async def fortune(self, coordinates: Coordinates) -> Fortune:
+        await self._read("fortune")
+        if self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
+            return Fortune(passed=True, misfortune=self.exceptions.get(coordinates))
+        return Fortune(passed=False, in_force=coordinates.lineage == self.lineage)
+
+    async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
+        await self._read("request")
+        return self.counted.get((app, player, request_id))
 
     async def definitions(self, app: str) -> Sequence[DefinitionTerm]:
         await self._read("definitions")

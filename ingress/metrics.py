@@ -11,7 +11,16 @@ from schemas.games import EventFailureCause, EventUpdateFailureCause
 # An ack takes milliseconds, a visible count tens of them; the deadlines are seconds.
 SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-ROUTES: Final = ("/games/v1/events", "/v1/limits", "/livez", "/readyz", "/metrics", "other")
+ROUTES: Final = (
+    "/games/v1/events",
+    "/v1/receipts/{receipt}",
+    "/v1/requests/{request_id}",
+    "/v1/limits",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "other",
+)
 # What `cause` can be: a refusal of the whole request, or why a batch, a period or an update was not recorded.
 CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause)
 
@@ -50,6 +59,11 @@ class Metrics:
             "Batches answered before they were known to be counted (time-out, respond-async, MongoDB away).",
             registry=self.registry,
         )
+        self._payload_differs = Counter(
+            "tallymill_ingress_payload_differs",
+            "Batches answered ALREADY_UPDATED whose requestId had counted another payload: a client's bug.",
+            registry=self.registry,
+        )
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
         self._request_children: dict[tuple[str, int], Counter] = {}
 
@@ -70,6 +84,9 @@ class Metrics:
 
     def unseen(self) -> None:
         self._unseen.inc()
+
+    def payload_differs(self) -> None:
+        self._payload_differs.inc()
 
     def watch(
         self,

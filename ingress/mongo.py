@@ -1,7 +1,6 @@
 """MongoDB as the ingress reads it: majority, primary, bounded in time. pymongo is named only here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import AsyncMongoClient, ReadPreference
@@ -10,16 +9,23 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from ingress.ports import DefinitionTerm, Misfortune, Totals, Unavailable
+from ingress.ports import DefinitionTerm, Fortune, Misfortune, Totals, Unavailable
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
-from schemas.documents import CHECKPOINTS, DEFINITIONS, EXCEPTIONS, LINEAGES, PLAYERS
+from schemas.documents import (
+    CHECKPOINTS,
+    DEFINITIONS,
+    EXCEPTIONS,
+    LINEAGES,
+    PLAYERS,
+    REQUESTS,
+    millis_of,
+    request_key,
+)
 from schemas.settings import MongoSettings
 
 # A request waits for these reads at most as long as for its totals; beyond it "not known" is the better answer.
 READ_TIMEOUT_MILLIS = 2_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 # The character after "/": `r1/` <= _id < `r10` are the ids that begin with `r1/`.
 _AFTER_SLASH = "0"
 
@@ -27,7 +33,7 @@ _Document = dict[str, Any]
 
 
 class MongoStore:
-    """Implements AppliedStore (in one causally consistent session), DefinitionStore and LineageStore."""
+    """Implements AppliedStore (in one causally consistent session), FortuneStore, DefinitionStore and LineageStore."""
 
     def __init__(self, settings: MongoSettings) -> None:
         if settings.uri is None:
@@ -61,6 +67,47 @@ class MongoStore:
         ids = [str(one) for one in coordinates]
         documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, {"fate": 1, "cause": 1})
         return {parse_coordinates(d["_id"]): Misfortune(d["fate"], d.get("cause", "")) for d in documents}
+
+    async def fortune(self, coordinates: Coordinates) -> Fortune:
+        try:
+            # A session of its own: the checkpoint first, and what is read after it is at least as new.
+            async with self._client.start_session(causal_consistency=True) as session:
+                return await self._fortune(coordinates, session)
+        except PyMongoError as error:
+            raise Unavailable(_reason(error)) from error
+
+    async def _fortune(self, coordinates: Coordinates, session: AsyncClientSession) -> Fortune:
+        checkpoint = await self._database[CHECKPOINTS].find_one(
+            {"_id": str(coordinates.partition_id)}, {"next": 1}, session=session
+        )
+        if checkpoint is None or checkpoint["next"] <= coordinates.offset:
+            return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
+        found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
+        return Fortune(passed=True, misfortune=Misfortune(found["fate"], found["cause"]) if found else None)
+
+    async def _in_force(self, lineage: str, session: AsyncClientSession) -> bool:
+        """Whether this is the newest lineage of its topic."""
+        lineages = self._database[LINEAGES]
+        ours = await lineages.find_one({"_id": lineage}, {"topic": 1}, session=session)
+        if ours is None:
+            return False
+        newest = await lineages.find_one({"topic": ours["topic"]}, sort=[("generation", -1)], session=session)
+        return newest is not None and bool(newest["_id"] == lineage)
+
+    async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
+        key = {"_id": request_key(app, player, request_id)}
+        try:
+            found = await self._database[REQUESTS].find_one(key, {"at": 1})
+        except PyMongoError as error:
+            raise Unavailable(_reason(error)) from error
+        return None if found is None else millis_of(found["at"])
+
+    async def hello(self) -> Mapping[str, Any]:
+        """How the primary introduces itself: what kind of deployment this is. Raises Unavailable."""
+        try:
+            return await self._client.admin.command("hello")
+        except PyMongoError as error:
+            raise Unavailable(_reason(error)) from error
 
     async def definitions(self, app: str) -> Sequence[DefinitionTerm]:
         return [_term(document) for document in await self._read(DEFINITIONS, _ids_below(app), _TERM_FIELDS)]
@@ -117,13 +164,9 @@ def _term(document: _Document) -> DefinitionTerm:
     retired = document.get("retiredAt")
     return DefinitionTerm(
         definition_id=document["_id"].partition("/")[2],
-        from_millis=_millis(document["declaredAt"]),
-        to_millis=None if retired is None else _millis(retired),
+        from_millis=millis_of(document["declaredAt"]),
+        to_millis=None if retired is None else millis_of(retired),
     )
-
-
-def _millis(at: datetime) -> int:
-    return (at - _EPOCH) // _MILLISECOND
 
 
 def _reason(error: PyMongoError) -> str:

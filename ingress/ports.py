@@ -87,6 +87,28 @@ class DefinitionStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Fortune:
+    """What MongoDB says about one record: whether its partition's checkpoint has passed it, and then why not applied.
+
+    One that isn't passed may still be, while its lineage is the topic's newest; of an older one nobody reads on.
+    """
+
+    passed: bool
+    misfortune: Misfortune | None = None
+    in_force: bool = True
+
+
+class FortuneStore(Protocol):
+    """What became of one record, of one request. Both raise Unavailable."""
+
+    async def fortune(self, coordinates: Coordinates) -> Fortune: ...
+
+    async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
+        """When the request that counted under this id came into the topic; None where none is remembered."""
+        ...
+
+
 class LineageStore(Protocol):
     async def newest_lineage(self, topic: str) -> str | None:
         """The lineage that the topic's offsets belong to; None before there is one. Raises Unavailable."""

@@ -18,13 +18,10 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from ingress.ports import Position, Unavailable, Unknown
 from ingress.producer import CONNECT_TIMEOUT_SECONDS, connect, end_producer, new_producer
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import KafkaSettings
 
 log = structlog.get_logger()
 
-# Key and fixed headers of a record; and what `judged` needs at most for one refused update.
-ENVELOPE_BYTES = 16 * 1024
-JUDGED_BYTES_PER_UPDATE = 64
 RECONNECT_SECONDS = 0.5
 
 
@@ -35,11 +32,6 @@ class PublishLimits:
     deadline_seconds: float
     max_buffer_bytes: int
     max_record_bytes: int
-
-
-def max_record_bytes(limits: Limits) -> int:
-    """The largest record that the limits allow: body and envelope."""
-    return limits.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * limits.max_updates_per_request
 
 
 class KafkaPublisher:

@@ -35,6 +35,7 @@ from ingress.ports import Position, Publisher, Unavailable
 from ingress.rates import PlayerRates
 from ingress.waiting import NOTHING_KNOWN, Seen
 from schemas.coordinates import Coordinates
+from schemas.documents import PAYLOAD_DIFFERS
 from schemas.envelope import Envelope, seal
 from schemas.games import EventFailureCause, EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
@@ -140,6 +141,8 @@ class RecordEvents:
             parts.metrics.unseen()
         since = batch.received_seconds
         timing = server_timing(acked_seconds - since, seen_seconds - since if seen.passed else None)
+        if seen.misfortune and seen.misfortune.cause == PAYLOAD_DIFFERS:
+            parts.metrics.payload_differs()
         reply = _answer(batch, seen).having(timing)
         if coordinates is None:
             return reply

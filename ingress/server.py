@@ -1,7 +1,8 @@
 """The life of an ingress process.
 
 Start: the port is taken first (a second process says so at once), then requests are answered - 503 until Kafka, keys
-and definitions are there; nothing that is away at the start ends the process.
+and definitions are there; nothing that is away at the start ends the process. What is there and can't hold the promise
+(startup.py) does: exit status 1, with all reasons.
 
 Stop, on SIGTERM or SIGINT, in this order:
 1. /readyz says 503 and replies carry `Connection: close`; requests are still taken, for load balancers need a moment;
@@ -34,9 +35,12 @@ from ingress.keys import keep_keys
 from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
-from ingress.publish import KafkaPublisher, PublishLimits, max_record_bytes
+from ingress.publish import KafkaPublisher, PublishLimits
 from ingress.rates import PlayerRates
+from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
+from ingress.startup import StartCheck, StartRefused
+from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.signing import signing_keys
 
 log = structlog.get_logger()
@@ -98,6 +102,8 @@ class _Process:
     """What is started and stopped."""
 
     parts: RecordParts
+    receipts: ReceiptParts
+    check: StartCheck
     publisher: KafkaPublisher
     store: MongoStore
     keepers: tuple[Keeper, ...]
@@ -126,20 +132,25 @@ def _build(config: IngressConfig) -> _Process:
         body_timeout_seconds=settings.body_timeout_seconds,
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
+    receipts = ReceiptParts(
+        parts.signing, clock, parts.authenticator, store, remembered_seconds(config.kafka, config.limits)
+    )
+    check = StartCheck(config.kafka, limits, store)
     keepers = (
+        check.run,
         publisher.run,
         parts.applied.run,
         parts.definitions.preload,
         parts.lineage.keep,
         lambda: keep_keys(tokens.jwks or "", tokens.jwks_refresh_seconds, parts.authenticator.use_keys),
     )
-    return _Process(parts, publisher, store, keepers)
+    return _Process(parts, receipts, check, publisher, store, keepers)
 
 
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     process = _build(config)
     stop = Stop(config.ingress.drain_seconds)
-    server = _Server(_server_config(config.ingress, create_app(process.parts, stop)))
+    server = _Server(_server_config(config.ingress, create_app(process.parts, process.receipts, stop, process.check)))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
     failed = False
@@ -147,6 +158,9 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
         async with _background(process.keepers):
             with _signals(stop, server):
                 await server.serve(sockets=[listener])
+    except* StartRefused as refused:
+        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
+        failed = True
     except* Exception:
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
         log.exception("bug")

@@ -47,7 +47,7 @@ async def init(*, as_json: bool) -> int:
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
     else:
-        _print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+        print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
     return EXIT_WRONG if wrong(findings) else EXIT_OK
 
 
@@ -56,7 +56,7 @@ async def doctor(*, as_json: bool) -> int:
     if as_json:
         say(json.dumps([asdict(check) for check in checks]))
     else:
-        _print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
+        print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
     return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
 
 
@@ -94,7 +94,7 @@ async def config(*, as_json: bool) -> int:
         rows = [
             (f"{section}.{name}", _shown(value)) for section, values in shown.items() for name, value in values.items()
         ]
-        _print_table(("setting", "value"), rows)
+        print_table(("setting", "value"), rows)
     return EXIT_OK
 
 
@@ -116,7 +116,7 @@ async def definitions_list(app: str, *, as_json: bool) -> int:
         rows = [
             (d.definition_id, d.names[d.default_language], d.visibility, _retired(d.retired_at)) for d in found.values()
         ]
-        _print_table(("id", "name", "visibility", "retired"), rows)
+        print_table(("id", "name", "visibility", "retired"), rows)
     return EXIT_OK
 
 
@@ -136,10 +136,10 @@ def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:
     if as_json:
         say(json.dumps([{"id": name, "change": kind} for name, kind in rows]))
     else:
-        _print_table(("id", "change"), rows)
+        print_table(("id", "change"), rows)
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -16,6 +16,14 @@ app = typer.Typer(
 definitions = typer.Typer(name="definitions", help="Declare an app's events, or list them.", no_args_is_help=True)
 app.add_typer(definitions)
 
+lineage = typer.Typer(name="lineage", help="What a topic's offsets belong to, and where counting starts.")
+app.add_typer(lineage)
+
+dead_letters = typer.Typer(
+    name="dead-letters", help="Records that nobody could read or store: list, show, redrive.", no_args_is_help=True
+)
+app.add_typer(dead_letters)
+
 Data = Annotated[Path, typer.Option("--data", envvar="TALLYMILL_DATA", help="Folder of the local system's data.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
@@ -165,6 +173,90 @@ def load(
 
     options = LoadOptions(rate, seconds, players, duplicates, seed)
     raise typer.Exit(admin.guarded(run(options, url, as_json=as_json)))
+
+
+@app.command()
+def verify(*, as_json: Json = False) -> None:
+    """Recount from Kafka what MongoDB says, to the unit. Exit status 1 if they differ, 2 if one is away."""
+    from ops import admin  # noqa: PLC0415
+    from ops.verify import command  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(command.verify(as_json=as_json)))
+
+
+@lineage.callback(invoke_without_command=True)
+def lineage_show(context: typer.Context, *, as_json: Json = False) -> None:
+    """List lineages and how far each partition is. Exit status 1 if one in force is lost or stopped."""
+    from ops import admin  # noqa: PLC0415
+    from ops.lineage import command  # noqa: PLC0415
+
+    if context.invoked_subcommand is None:
+        raise typer.Exit(admin.guarded(command.show(as_json=as_json)))
+
+
+@lineage.command("start")
+def lineage_start(
+    start: Annotated[
+        str, typer.Option("--from", help="beginning, end, one offset, or a JSON map of partition: offset.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for who reads it later.")],
+    topic: Annotated[str | None, typer.Option("--topic", help="The topic; the one of the settings if none.")] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start a new lineage: from now on the topic is counted from there. Refused where records could count twice."""
+    from ops import admin  # noqa: PLC0415
+    from ops.lineage import command  # noqa: PLC0415
+
+    wanted = command.StartWanted(topic, start, reason, yes=yes)
+    raise typer.Exit(admin.guarded(command.start(wanted, as_json=as_json)))
+
+
+Reason = Annotated[str | None, typer.Option("--reason", help="Only those whose reason holds this, in any case.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many, oldest first.")]
+
+
+@dead_letters.command("list")
+def dead_letters_list(reason: Reason = None, limit: Limit = 100, *, as_json: Json = False) -> None:
+    """List dead letters, oldest first."""
+    from ops import admin  # noqa: PLC0415
+    from ops.dead_letters import command, store  # noqa: PLC0415
+
+    chosen = store.Chosen(reason, limit=limit)
+    raise typer.Exit(admin.guarded(command.show_list(chosen, as_json=as_json)))
+
+
+@dead_letters.command("show")
+def dead_letters_show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="lineage/partition/offset, as the list has it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one dead letter whole. Exit status 2 if there is none of that id."""
+    from ops import admin  # noqa: PLC0415
+    from ops.dead_letters import command  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(command.show_one(identity, as_json=as_json)))
+
+
+@dead_letters.command("redrive")
+def dead_letters_redrive(
+    reason: Reason = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Only this one.")] = None,
+    limit: Limit = 1_000,
+    rate: Annotated[float | None, typer.Option("--rate", min=0.01, help="At most so many a second.")] = None,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were redriven before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which, and do nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Produce dead letters again, as they were: the same requestId, so none can count twice."""
+    from ops import admin  # noqa: PLC0415
+    from ops.dead_letters import command, store  # noqa: PLC0415
+
+    wanted = command.RedriveWanted(store.Chosen(reason, identity, limit, again=again), dry_run=dry_run, rate=rate)
+    raise typer.Exit(admin.guarded(command.redrive_some(wanted, as_json=as_json)))
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ The file is the one named by TALLYMILL_SETTINGS_FILE; without that, the running 
 
 import os
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -21,7 +22,7 @@ from pymongo.uri_parser import parse_uri
 
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
-from schemas.settings import KafkaSettings, Limits, MongoSettings, SigningSettings
+from schemas.settings import KafkaSettings, Limits, MongoSettings, Section, SigningSettings
 
 PREFIX = "TALLYMILL_"
 FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
         file = TomlConfigSettingsSource(settings_cls, cls.file) if cls.file else init_settings
         return (init_settings, env_settings, file)
 
+
+Config = TypeVar("Config", bound=Section)
 
 # Each process refuses to start without these (what `tallymill up` fills in by itself).
 INGRESS_NEEDS = (
@@ -144,33 +147,19 @@ def _missing_files(kafka: KafkaSettings) -> list[str]:
 
 def ingress_config(settings: Settings) -> IngressConfig:
     """What an ingress process gets. Raises SettingsError naming every required setting that is missing."""
-    _require(settings, INGRESS_NEEDS)
-    return IngressConfig(
-        kafka=settings.kafka,
-        mongodb=settings.mongodb,
-        limits=settings.limits,
-        signing=settings.signing,
-        tokens=settings.tokens,
-        ingress=settings.ingress,
-    )
+    return _part(settings, IngressConfig, INGRESS_NEEDS)
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
     """What a worker process gets. Raises SettingsError naming every required setting that is missing."""
-    _require(settings, WORKER_NEEDS)
-    return WorkerConfig(
-        kafka=settings.kafka,
-        mongodb=settings.mongodb,
-        limits=settings.limits,
-        signing=settings.signing,
-        worker=settings.worker,
-    )
+    return _part(settings, WorkerConfig, WORKER_NEEDS)
 
 
-def _require(settings: Settings, names: Iterable[str]) -> None:
-    missing = [name for name in names if getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) is None]
+def _part(settings: Settings, config: type[Config], needs: Iterable[str]) -> Config:
+    missing = [name for name in needs if attrgetter(name)(settings) is None]
     if missing:
         raise SettingsError([f"{name}: required ({variable_of(name)})" for name in missing])
+    return config(**{section: getattr(settings, section) for section in config.model_fields})
 
 
 def variable_of(name: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ops import wanted
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
 from ops.init import topic_config
+from schemas import requirements
 from schemas.documents import LINEAGES, REQUESTS
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
@@ -49,8 +49,8 @@ async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> list[Check]:
         return [reached, Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
     (topic,) = await admin.describe_topics([name])
     replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
-    problems = wanted.wrong_topic_config(
-        await topic_config(admin, name), wanted.topic_config(settings.kafka, settings.limits)
+    problems = requirements.wrong_topic_config(
+        await topic_config(admin, name), requirements.topic_config(settings.kafka, settings.limits)
     )
     return [reached, *topic_checks(name, len(topic["partitions"]), replicas, problems)]
 
@@ -70,7 +70,7 @@ async def _mongodb(settings: Settings) -> list[Check]:
         async with database(settings) as db:
             hello = await db.client.admin.command("hello")
             reached = [set_check(hello)]
-            reached += [await _index(db, index) for index in wanted.indexes(settings.kafka, settings.limits)]
+            reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             newest = await db[LINEAGES].find_one({"topic": settings.kafka.records_topic}, sort=[("generation", -1)])
             reached.append(lineage_check(settings.kafka.records_topic, newest))
             reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
@@ -81,20 +81,21 @@ async def _mongodb(settings: Settings) -> list[Check]:
 
 def set_check(hello: dict[str, Any]) -> Check:
     """Transactions need a replica set or a sharded cluster; majority is only worth what no arbiter dilutes."""
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        return Check("mongodb", "wrong", "a standalone server has no transactions: start it with --replSet")
+    if problems := requirements.wrong_mongod(hello):
+        return Check("mongodb", "wrong", "; ".join(problems))
     if hello.get("arbiters"):
-        return Check("mongodb", "warning", f"arbiters {hello['arbiters']} make majority weak")
+        why = "with one data member gone nothing can be committed"
+        return Check("mongodb", "warning", f"arbiters {hello['arbiters']}: {why}")
     members = len(hello.get("hosts", ())) or 1
     return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
 
 
-async def _index(db: AsyncDatabase[dict[str, Any]], index: wanted.Index) -> Check:
+async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:
     what = f"index {index.collection}.{index.name}"
     found = (await db[index.collection].index_information()).get(index.name)
     if found is None:
         return Check(what, "wrong", "missing: run `tallymill init`")
-    problem = wanted.wrong_index(found, index)
+    problem = requirements.wrong_index(found, index)
     return Check(what, "wrong" if problem else "ok", problem or "there")
 
 
@@ -106,7 +107,7 @@ def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
 
 def cost_check(settings: Settings, remembered: int) -> Check:
     """What the dedupe window costs: ids a day x bytes."""
-    days = wanted.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
+    days = requirements.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
     per_million = REQUEST_BYTES * 1_000_000 * days / MIB
     return Check(
         "dedupe",

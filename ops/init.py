@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -17,8 +17,10 @@ from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
 from consumer.topic_id import topic_identity
 from ops import wanted
 from ops.config import Settings
-from ops.connect import Document, NotReachable, database, kafka_admin
-from schemas.documents import LINEAGES
+from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
+from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
+from ops.topic import bounds_of, identity_of, partitions_of
+from schemas import requirements
 
 # A fresh topic is known to all brokers within a second or so.
 TOPIC_APPEARS_TRIES = 50
@@ -39,14 +41,16 @@ async def initialise(settings: Settings) -> list[Finding]:
     async with kafka_admin(settings) as admin, database(settings) as db:
         findings = [await _topic(admin, settings)]
         findings += await _collections(db)
-        findings += [await _index(db, index) for index in wanted.indexes(settings.kafka, settings.limits)]
+        findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings.append(await _view(db))
-        findings.append(await _lineage(db, await _identity(admin, settings.kafka.records_topic)))
+        await _identity(admin, settings.kafka.records_topic)
+        async with kafka_consumer(settings) as consumer:
+            findings.append(await _lineage(db, consumer, settings.kafka.records_topic))
     return findings
 
 
 async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> Finding:
-    name, config = settings.kafka.records_topic, wanted.topic_config(settings.kafka, settings.limits)
+    name, config = settings.kafka.records_topic, requirements.topic_config(settings.kafka, settings.limits)
     topic = NewTopic(
         name=name,
         num_partitions=settings.kafka.partitions,
@@ -59,7 +63,7 @@ async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> Finding:
         return Finding(f"topic {name}", "made", f"{settings.kafka.partitions} partitions")
     if for_code(code) is not TopicAlreadyExistsError:
         return Finding(f"topic {name}", "wrong", f"{for_code(code).__name__}: {message[0] if message else ''}")
-    problems = wanted.wrong_topic_config(await topic_config(admin, name), config)
+    problems = requirements.wrong_topic_config(await topic_config(admin, name), config)
     return Finding(f"topic {name}", "wrong" if problems else "there", "; ".join(problems))
 
 
@@ -84,14 +88,14 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
     return Finding(f"collection {name}", "made")
 
 
-async def _index(db: AsyncDatabase[Document], index: wanted.Index) -> Finding:
+async def _index(db: AsyncDatabase[Document], index: requirements.Index) -> Finding:
     what = f"index {index.collection}.{index.name}"
     found: Mapping[str, Any] | None = (await db[index.collection].index_information()).get(index.name)
     if found is None:
         ttl: dict[str, Any] = {} if index.expire_seconds is None else {"expireAfterSeconds": index.expire_seconds}
         await db[index.collection].create_index(index.key, name=index.name, **ttl)
         return Finding(what, "made")
-    problem = wanted.wrong_index(found, index)
+    problem = requirements.wrong_index(found, index)
     return Finding(what, "wrong" if problem else "there", problem or "")
 
 
@@ -115,31 +119,26 @@ async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:
     raise NotReachable(str(problem))
 
 
-async def _lineage(db: AsyncDatabase[Document], topic: TopicIdentity) -> Finding:
+async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name: str) -> Finding:
     """The first lineage of a topic; a topic made anew under a known name is for a person to decide on."""
-    newest = await db[LINEAGES].find_one({"topic": topic.topic}, sort=[("generation", -1)])
+    topic = await identity_of(consumer, name)
+    newest = await newest_lineage(db, name)
     if newest is None:
-        return await _first_lineage(db, topic)
+        return await _first_lineage(db, consumer, topic)
     try:
         return Finding(f"lineage {known_lineage(topic, newest)}", "there", topic.topic)
     except UnknownLineage as error:
         return Finding(f"lineage of {topic.topic}", "wrong", str(error))
 
 
-async def _first_lineage(db: AsyncDatabase[Document], topic: TopicIdentity) -> Finding:
-    lineage = f"r{await db[LINEAGES].count_documents({}) + 1}"
-    await db[LINEAGES].insert_one(
-        {
-            "_id": lineage,
-            "cluster": topic.cluster,
-            "topic": topic.topic,
-            "topicId": topic.topic_id,
-            "generation": 1,
-            "from": 0,
-            "reason": "init",
-            "startedAt": datetime.now(UTC),
-        }
-    )
+async def _first_lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, topic: TopicIdentity) -> Finding:
+    """Starts where the log does: a topic that has lost records to retention has nothing to count below that."""
+    bounds = await bounds_of(consumer, topic.topic, await partitions_of(consumer, topic.topic))
+    start = NewLineage(topic, 1, {partition: begin for partition, (begin, _) in bounds.items()}, "init")
+    try:
+        lineage = await insert_lineage(db, start)
+    except StartedMeanwhile:  # another init was quicker
+        return Finding(f"lineage of {topic.topic}", "there", "made by another init just now")
     return Finding(f"lineage {lineage}", "made", topic.topic)
 
 

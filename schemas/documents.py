@@ -26,6 +26,10 @@ DEFINITIONS = "definitions"
 Fate = Literal["applied", "duplicate", "refused", "dead"]
 FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
 
+# Why a duplicate is one: the same once more, or something else under a used requestId (G16).
+ALREADY_UPDATED = "ALREADY_UPDATED"
+PAYLOAD_DIFFERS = "PAYLOAD_DIFFERS"
+
 # What app and definition ids look like (the same as judging.matches_id, as JSON Schema spells it).
 ID_SCHEMA_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 
@@ -128,7 +132,10 @@ class ExceptionDocument(TypedDict):
 
 
 class DeadLetterDocument(TypedDict):
-    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, kept whole."""
+    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, kept whole.
+
+    `redriven` says when it was last produced again.
+    """
 
     _id: str
     value: bytes
@@ -136,6 +143,7 @@ class DeadLetterDocument(TypedDict):
     key: bytes | None
     reason: str
     at: datetime
+    redriven: NotRequired[datetime]
 
 
 class Definition(BaseModel):

@@ -61,7 +61,7 @@ def seal(envelope: Envelope, request_id: int, body: bytes, keys: SigningKeys) ->
         raise ValueError("an envelope is sealed by who judged it")
     ce_id = str(request_id).encode()
     ce_source = f"/apps/{envelope.app}/players/{quote(envelope.player, safe='')}".encode()
-    ce_time = _rfc3339(envelope.received_millis)
+    ce_time = rfc3339(envelope.received_millis).encode()
     judged = _judgement_json(envelope.judged)
     mac = keys.sign((judged, ce_id, ce_source, ce_time, body))
     headers = [
@@ -128,8 +128,9 @@ def _judgement_of(parts: dict[str, Any]) -> Judgement:
     )
 
 
-def _rfc3339(millis: int) -> bytes:
-    return utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+def rfc3339(millis: int) -> str:
+    """`2026-11-23T13:07:00.000Z`."""
+    return utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _millis(time: bytes | None) -> int | None:

@@ -6,9 +6,9 @@ judges before it publishes; the worker judges only records that no ingress has, 
 
 import re
 import zlib
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.games import (
@@ -19,7 +19,6 @@ from schemas.games import (
     EventRecordRequest,
     EventUpdateFailureCause,
     SentPeriodRange,
-    SentPeriodUpdate,
     SentUpdate,
 )
 from schemas.settings import Limits
@@ -44,14 +43,13 @@ class Judgement:
     updates: tuple[tuple[int, int, EventUpdateFailureCause], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedUpdate:
+class AcceptedUpdate(NamedTuple):
     """One update that counts. `period` is the client's own range; `start_millis` its start on our clock."""
 
     period: SentPeriodRange
     start_millis: int
     definition_id: str
-    count: int
+    update_count: int
 
 
 def judge(request: EventRecordRequest, received_millis: int, limits: Limits, declared: Collection[str]) -> Judgement:
@@ -115,20 +113,17 @@ def accepted_updates(request: EventRecordRequest, judgement: Judgement) -> tuple
     """What counts of the batch, in its order. Empty: nothing is left, and nothing is published (G9)."""
     if judgement.too_large:
         return ()
-    return tuple(_accepted(request.time_periods, judgement))
-
-
-def _accepted(periods: tuple[SentPeriodUpdate, ...], judgement: Judgement) -> Iterator[AcceptedUpdate]:
     bad_periods = {i for i, _ in judgement.periods}
     bad_updates = {(i, j) for i, j, _ in judgement.updates}
-    for i, period in enumerate(periods):
-        if i in bad_periods:
-            continue
-        sent = period.time_period
-        start = sent.period_start_millis + judgement.shift_millis
-        for j, update in enumerate(period.updates):
-            if (i, j) not in bad_updates:
-                yield AcceptedUpdate(sent, start, update.definition_id, update.update_count)
+    return tuple(
+        AcceptedUpdate(
+            sent, sent.period_start_millis + judgement.shift_millis, update.definition_id, update.update_count
+        )
+        for i, (sent, updates) in enumerate((period.time_period, period.updates) for period in request.time_periods)
+        if i not in bad_periods
+        for j, update in enumerate(updates)
+        if not bad_updates or (i, j) not in bad_updates
+    )
 
 
 def batch_failures(request: EventRecordRequest, judgement: Judgement) -> tuple[EventBatchRecordFailure, ...]:
@@ -158,8 +153,8 @@ def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
 
     A correct retry refreshes currentTimeMillis, and with it the shift: so the client's own times are taken.
     """
-    sums: Counter[tuple[int, int, str]] = Counter()
-    for update in accepted:
-        key = (update.period.period_start_millis, update.period.period_end_millis, update.definition_id)
-        sums[key] += update.count
+    sums: dict[tuple[int, int, str], int] = {}
+    for period, _, definition_id, count in accepted:
+        key = (period.period_start_millis, period.period_end_millis, definition_id)
+        sums[key] = sums.get(key, 0) + count
     return zlib.crc32(repr(sorted(sums.items())).encode())

@@ -6,6 +6,9 @@ import pytest
 
 from tests.servers import Servers, real_servers
 
+# A failed sum is to be told with its numbers, though it is no test module that asserts it.
+pytest.register_assert_rewrite("tests.consumer.sums")
+
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:

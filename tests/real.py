@@ -1,5 +1,6 @@
 """What tests on real servers share: settings of their own, a topic and a database of their own."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +9,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from consumer.core.records import Record
 from ops.config import Settings
 from ops.init import initialise, wrong
+from schemas.requirements import topic_config
 from tests.samples import KEYS
 from tests.servers import Servers
 
@@ -55,6 +58,27 @@ async def place(servers: Servers, partitions: int = 2, **worker: object) -> Asyn
     await admin.start()
     await admin.delete_topics([settings.kafka.records_topic])
     await admin.close()
+
+
+async def change_topic(settings: Settings, **changed: str) -> None:
+    """The topic with other settings than `init` gave it (`_` for `.`), in force on return."""
+    name = settings.kafka.records_topic
+    config = topic_config(settings.kafka, settings.limits) | {n.replace("_", "."): v for n, v in changed.items()}
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        (answer,) = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, config)])
+        assert 0 == answer.resources[0][0], answer
+        async with asyncio.timeout(20):
+            while not config.items() <= (await described(admin, name)).items():  # noqa: ASYNC110 Kafka has no event
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def described(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    return {entry[0]: entry[1] for entry in answer.resources[0][4]}
 
 
 async def produce(settings: Settings, partition: int, *records: Record) -> None:

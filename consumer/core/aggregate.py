@@ -44,7 +44,7 @@ def sum_players(batches: Iterable[Batch]) -> dict[str, PlayerIncrement]:
         latest[actor] = max(latest.get(actor, 0), batch.time_millis)
         counts = totals[actor]
         for update in batch.accepted:
-            counts[update.definition_id] = counts.get(update.definition_id, 0) + update.count
+            counts[update.definition_id] = counts.get(update.definition_id, 0) + update.update_count
     return {actor: PlayerIncrement(counts, utc(latest[actor])) for actor, counts in totals.items()}
 
 
@@ -55,7 +55,7 @@ def sum_periods(batches: Iterable[Batch], partition: PartitionId) -> dict[str, P
         for update in batch.accepted:
             hour, minute = bucket_of(update.start_millis)
             minutes = sums[hour, batch.app, update.definition_id]
-            minutes[minute] = minutes.get(minute, 0) + update.count
+            minutes[minute] = minutes.get(minute, 0) + update.update_count
     increments = (
         PeriodIncrement(start_of(hour), app, event, {f"{minute:02}": count for minute, count in minutes.items()})
         for (hour, app, event), minutes in sums.items()

@@ -5,6 +5,7 @@ in force at its time (core/judge.py), which only the store can tell.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from consumer.core.records import Record
 from schemas.envelope import Envelope, MalformedEnvelope, unseal
@@ -13,8 +14,7 @@ from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload
 from schemas.signing import SigningKeys
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """A readable record, judged: `accepted` counts. Empty: refused, for `cause`."""
 
     offset: int

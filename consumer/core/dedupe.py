@@ -8,10 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from consumer.core.decode import Batch
-from schemas.documents import Fate, request_key
-
-ALREADY_UPDATED = "ALREADY_UPDATED"
-PAYLOAD_DIFFERS = "PAYLOAD_DIFFERS"
+from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS, Fate, request_key
 
 
 @dataclass(frozen=True, slots=True)

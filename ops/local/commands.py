@@ -1,14 +1,17 @@
 """up, down, status and logs: what the command line does, without the command line's parsing."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
+from ops.local.balance import balance_text, balance_told
 from ops.local.fetch import FetchError, fetch_files
 from ops.local.narrate import Narrator
 from ops.local.processes import NotReadyError, last_lines
@@ -131,7 +134,11 @@ def status(data: Path, *, as_json: bool) -> int:
         else:
             say("not running" if pid is None else "starting")
         return EXIT_NOT_RUNNING
-    say(to_json(state) if as_json else f"{state.phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
+    balance = balance_told(data) if state.phase == "ready" else {"balance": None, "balance_why": "not ready"}
+    if as_json:
+        say(json.dumps({**asdict(state), **balance}, indent=2))
+    else:
+        say(f"{state.phase} (supervisor {state.supervisor})\n{addresses_text(state)}\n{balance_text(balance)}")
     return EXIT_OK if state.phase == "ready" else EXIT_NOT_RUNNING
 
 

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from consumer.core.records import Record
 from consumer.kafka import KafkaLog
 from tests.consumer.parts import PATIENCE_SECONDS, eventually
-from tests.real import Place, place, produce
+from tests.real import Place, place
 from tests.samples import batch, period, sealed, update
 from tests.servers import Servers
 
@@ -49,44 +49,6 @@ async def read(log: KafkaLog, wanted: int) -> dict[int, list[Record]]:
 
 def one(offset: int) -> Record:
     return sealed(offset, batch(period(update()), request_id=str(offset + 1)), request_id=offset + 1)
-
-
-async def test_records_come_as_they_were_written_from_where_it_was_sought(servers: Servers) -> None:
-    """Bytes, headers, key, offsets; the broker's time; the end."""
-    async with place(servers) as where:
-        await produce(where.settings, 1, one(0), one(1), one(2))
-        log = log_of(where)
-        listener = Recorder(log, {1: 1})
-        await log.start(listener)
-        try:
-            await eventually(lambda: listener.owned == {0, 1})
-            (records,) = (await read(log, 2)).values()
-            assert [(r.offset, r.key, r.value) for r in records] == [(n, one(n).key, one(n).value) for n in (1, 2)]
-            assert list(records[0].headers) == list(one(1).headers)
-            assert abs(records[0].timestamp_millis - time.time() * 1000) < 60_000
-            assert log.end_offset(1) == 3
-            assert log.end_offset(7) is None
-            log.seek(7, 0)
-            await log.commit({1: 3})
-        finally:
-            await log.stop()
-
-
-async def test_nothing_is_read_until_it_is_sought_and_holds_up_nothing(servers: Servers) -> None:
-    """Never from the beginning, the end, or the group's offset; and partition 1 waits without starving partition 0."""
-    async with place(servers) as where:
-        await produce(where.settings, 0, one(0))
-        log = log_of(where)
-        listener = Recorder(log, {})
-        await log.start(listener)
-        try:
-            await eventually(lambda: listener.owned == {0, 1})
-            for _ in range(5):
-                assert await log.fetch(0.1) == {}
-            log.seek(0, 0)
-            assert (await read(log, 1)).keys() == {0}
-        finally:
-            await log.stop()
 
 
 async def test_an_aborted_transaction_is_never_read(servers: Servers) -> None:

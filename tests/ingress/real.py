@@ -18,11 +18,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient, MongoClient
 
+from schemas.requirements import topic_config
+from schemas.settings import KafkaSettings, Limits
 from tests.ingress import serve
 from tests.ingress.rig import AUDIENCE, ISSUER, public_keys, token
+from tests.samples import KEYS
 
 START_SECONDS = 30
-KEY = "a test's signing key"
+KEY = KEYS.keys[0].decode()
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,11 @@ def config(folder: Path, kafka: str, mongodb: str, name: str, **ingress: object)
 
 
 @contextmanager
-def ingress_process(file: Path) -> Iterator[Running]:
+def ingress_process(file: Path, script: str = serve.__file__, *words: str) -> Iterator[Running]:
     """Started, and listening; perhaps not ready yet. Killed at the end if it still runs."""
     log = file.with_suffix(".log")
     with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, serve.__file__, str(file)], stderr=output, text=True)
+        process = subprocess.Popen([sys.executable, script, str(file), *words], stderr=output, text=True)
     try:
         yield Running(f"http://127.0.0.1:{_port(process, log)}", process, log)
     finally:
@@ -115,7 +118,7 @@ async def make_topic(kafka: str, name: str, **settings: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        configs = {"message.timestamp.type": "LogAppendTime"}
+        configs = topic_config(KafkaSettings(), Limits())
         configs |= {setting.replace("_", "."): value for setting, value in settings.items()}
         await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configs)])
     finally:

@@ -21,11 +21,13 @@ from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.metrics import Metrics
 from ingress.ports import Misfortune
 from ingress.rates import PlayerRates
+from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from schemas.coordinates import Coordinates
+from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
 from schemas.envelope import unseal
 from schemas.games import parse_request
-from schemas.judging import accepted_updates
+from schemas.judging import accepted_updates, payload_crc
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 
@@ -34,6 +36,7 @@ ISSUER, AUDIENCE = "https://issuer.test", "tallymill"
 GAMES = "https://www.googleapis.com/auth/games"
 SIGNING = SigningKeys((b"sixteen bytes or more",))
 RECORD = "/games/v1/events"
+KEPT_SECONDS = 14 * 86_400
 
 
 @cache
@@ -112,7 +115,7 @@ class Worker:
 
     store: MemoryStore
     rests: bool = False
-    seen: set[tuple[bytes, int]] = field(default_factory=set)
+    seen: dict[tuple[bytes, int], int] = field(default_factory=dict)
 
     def heard(self, record: MemoryRecord) -> None:
         if self.rests:
@@ -121,17 +124,26 @@ class Worker:
         request = parse_request(record.body)
         envelope = unseal(record.key, record.headers, record.body, NOW, SIGNING)
         assert envelope.judged is not None
-        if (record.key, request.request_id) in self.seen:
-            self.store.pass_over(at, Misfortune("duplicate", "SAME_PAYLOAD"))
-            return
-        self.seen.add((record.key, request.request_id))
-        for one in accepted_updates(request, envelope.judged):
-            self.store.count(at, envelope.actor, {one.definition_id: one.count})
+        accepted = accepted_updates(request, envelope.judged)
+        crc, key = payload_crc(accepted), (record.key, request.request_id)
+        if self.seen.setdefault(key, crc) != crc:
+            self.store.pass_over(at, Misfortune("duplicate", PAYLOAD_DIFFERS))
+        elif (envelope.app, envelope.player, request.request_id) in self.store.counted:
+            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+        else:
+            self.store.counted[envelope.app, envelope.player, request.request_id] = NOW
+            for one in accepted:
+                self.store.count(at, envelope.actor, {one.definition_id: one.update_count})
 
 
 @dataclass
 class Draining:
     draining: bool = False
+
+
+@dataclass
+class Checked:
+    passed: bool = True
 
 
 class Rig:
@@ -161,7 +173,9 @@ class Rig:
             body_timeout_seconds=body_seconds,
             apply_timeout_seconds=apply_seconds,
         )
-        self.app: Asgi = create_app(self.parts, self.stopping)
+        receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
+        self.check = Checked()
+        self.app: Asgi = create_app(self.parts, receipts, self.stopping, self.check)
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""

@@ -11,9 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from ops.config import Settings
 from schemas.coordinates import Coordinates
 from schemas.envelope import unseal
 from schemas.receipt import read_receipt
+from schemas.settings import KafkaSettings
 from schemas.signing import SigningKeys
 from tests.ingress.real import (
     KEY,
@@ -29,6 +31,7 @@ from tests.ingress.real import (
     until_ready,
 )
 from tests.ingress.rig import batch, period, update
+from tests.real import change_topic
 from tests.servers import Servers
 
 SIGNING = SigningKeys((KEY.encode(),))
@@ -107,11 +110,13 @@ async def test_b4_a_stop_answers_what_was_accepted_and_ends_in_time(stage: Stage
 async def test_a_batch_that_kafka_refuses_does_not_poison_those_after_it(servers: Servers, tmp_path: Path) -> None:
     """To aiokafka a refused batch's sequence numbers are used, so the old producer could never publish again."""
     name = f"ingress-{uuid.uuid4().hex[:8]}"
-    await make_topic(servers.kafka, name, max_message_bytes="100000")
+    await make_topic(servers.kafka, name)
     declare(servers.mongodb, name)
     with ingress_process(config(tmp_path, servers.kafka, servers.mongodb, name, apply_timeout_seconds=0)) as running:
         async with aiohttp.ClientSession() as session:
             await until_ready(running, session)
+            kafka = KafkaSettings(bootstrap_servers=servers.kafka, records_topic=name)
+            await change_topic(Settings(kafka=kafka), max_message_bytes="100000")
             incompressible = b'{"kind":"' + secrets.token_hex(200_000).encode() + b'",' + fresh_batch()[1:]
             statuses = [(await running.post(session, body))[0] for body in (fresh_batch(), incompressible)]
             await until_ready(running, session)

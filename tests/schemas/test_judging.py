@@ -39,7 +39,7 @@ def causes(*periods: dict[str, Any]) -> list[EventFailureCause]:
 
 def counted(*periods: dict[str, Any]) -> list[tuple[str, int]]:
     request, judgement = judged(*periods)
-    return [(a.definition_id, a.count) for a in accepted_updates(request, judgement)]
+    return [(a.definition_id, a.update_count) for a in accepted_updates(request, judgement)]
 
 
 def test_g5_a_period_without_updates_is_judged_and_counts_nothing() -> None:
@@ -109,7 +109,7 @@ def test_g9_a_bad_period_or_update_never_affects_others() -> None:
     """G9: and a bad period's updates are not judged."""
     bad = period(update("NOPE"), start=NOW - HOUR, end=NOW - HOUR)
     request, judgement = judged(bad, period(update("NOPE"), update(count="0"), update("COIN_FOUND", "3")))
-    assert [(a.definition_id, a.count) for a in accepted_updates(request, judgement)] == [("COIN_FOUND", 3)]
+    assert [(a.definition_id, a.update_count) for a in accepted_updates(request, judgement)] == [("COIN_FOUND", 3)]
     assert [i for i, _ in judgement.periods] == [0]
     assert [(i, j) for i, j, _ in judgement.updates] == [(1, 0), (1, 1)]
 

@@ -44,7 +44,7 @@ def test_what_the_ingress_judged_is_not_judged_again() -> None:
     decoded = decode(sealed(3, body, request_id=9, judgement=judgement), KEYS)
     assert isinstance(decoded, Batch)
     assert (decoded.offset, decoded.app, decoded.player, decoded.request_id) == (3, "demo", "ann", 9)
-    assert [(a.definition_id, a.count) for a in decoded.accepted] == [("LEVEL_UP", 1)]
+    assert [(a.definition_id, a.update_count) for a in decoded.accepted] == [("LEVEL_UP", 1)]
     assert decoded.cause == ""
 
 

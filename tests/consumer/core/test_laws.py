@@ -104,6 +104,27 @@ def test_the_five_numbers_add_up_and_sums_agree(records: list[Record]) -> None:
     assert by_player == by_bucket == by_minute
 
 
+async def run_two_owners(records: Sequence[Record], turns: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Two owners of one partition, each with its own idea of where it is, flushing in turns as they please."""
+    store = MemoryStore()
+    positions = [(await store.claim(PARTITION, str(owner))).next_offset for owner in range(2)]
+    for owner, most in turns:
+        ahead = [record for record in records if record.offset >= positions[owner]][:most]
+        positions[owner] = await apply(store, ahead, positions[owner])
+    await apply(store, records, (await store.claim(PARTITION, "last")).next_offset)
+    return store.collections
+
+
+@given(logs(), st.lists(st.tuples(st.integers(0, 1), st.integers(1, 5)), max_size=10))
+def test_any_interleaving_of_two_owners_leaves_the_same_documents(
+    records: list[Record], turns: list[tuple[int, int]]
+) -> None:
+    """Who comes too late writes nothing."""
+    whole = asyncio.run(run_whole(records))
+    raced = asyncio.run(run_two_owners(records, turns))
+    assert comparable(whole) == comparable(raced)
+
+
 def naive_totals(records: Sequence[Record]) -> dict[tuple[str, str], int]:
     """The counts by the definition alone, with no code of the worker: the first of each id within the window."""
     last_counted: dict[tuple[str, str], int] = {}

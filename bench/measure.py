@@ -1,0 +1,130 @@
+"""How a drain is measured, the same for all that drain: from the first record that is through to the last."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from bench.place import Place
+from ops.config import Settings
+from ops.local.processes import Child, Program, last_lines
+from schemas.documents import CHECKPOINTS, PLAYERS
+
+Database = AsyncDatabase[dict[str, Any]]
+Progress = Callable[[], Awaitable[int]]
+"""How many records are through by now."""
+
+POLL_SECONDS = 0.05
+GIVE_UP_SECONDS = 600
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What draining took. CPU in microseconds a record; `peak_mib` is the largest process's."""
+
+    rate: float
+    own_cpu: float
+    mongod_cpu: float
+    peak_mib: float
+
+
+async def drain(place: Place, programs: Sequence[Program], progress: Progress, count: int) -> Drained:
+    """Start programs on a full topic, wait until `count` records are through, and stop them."""
+    started = [place.children.start(program) for program in programs]
+    pids = [place.mongod_pid, *(child.pid for child in started)]
+    try:
+        first = await _at_least(1, progress, started)
+        before, since = [cpu_seconds(pid) for pid in pids], time.perf_counter()
+        measured = await _at_least(count, progress, started) - first
+        seconds = time.perf_counter() - since
+        mongod, *own = (cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True))
+        peak = max(peak_memory_mib(pid) for pid in pids[1:])
+    finally:
+        place.children.stop(started)
+    assert measured > 0, "all was through at once: more records are needed"
+    return Drained(measured / seconds, sum(own) / measured * 1e6, mongod / measured * 1e6, peak)
+
+
+async def _at_least(count: int, progress: Progress, started: Sequence[Child]) -> int:
+    give_up = time.perf_counter() + GIVE_UP_SECONDS
+    while (done := await progress()) < count:
+        for child in started:
+            assert child.exit_status() is None, f"{child.program.name} ended:\n{last_lines(child.log)}"
+        if time.perf_counter() > give_up:
+            raise TimeoutError(f"{done} of {count} in {GIVE_UP_SECONDS} s:\n{last_lines(started[0].log)}")
+        await asyncio.sleep(POLL_SECONDS)
+    return done
+
+
+def applied(database: Database) -> Progress:
+    """By the checkpoints."""
+
+    async def progress() -> int:
+        return sum([checkpoint["next"] async for checkpoint in database[CHECKPOINTS].find()])
+
+    return progress
+
+
+def documents(database: Database, collection: str) -> Progress:
+    """By the documents of a collection."""
+    return database[collection].estimated_document_count
+
+
+def committed(settings: Settings) -> Progress:
+    """By the offsets a consumer group has committed."""
+
+    async def progress() -> int:
+        admin = AIOKafkaAdminClient(**settings.kafka.client_options())
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(settings.kafka.group)
+        finally:
+            await admin.close()
+        return sum(max(0, found.offset) for found in offsets.values())
+
+    return progress
+
+
+async def verify(database: Database, expected: Counter[tuple[str, str]]) -> None:
+    """Every player's every total."""
+    found: Counter[tuple[str, str]] = Counter()
+    async for player in database[PLAYERS].find():
+        for event, count in player["totals"].items():
+            found[player["_id"], event] = count
+    assert expected == found, "sums differ"
+
+
+async def settle(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """What was written so far goes to disk now, not at the cost of who is measured next."""
+    await client.admin.command("fsync")
+
+
+def middle(rounds: Sequence[Drained]) -> Drained:
+    """The median of each figure."""
+    figures = ([getattr(drained, name) for drained in rounds] for name in Drained.__slots__)
+    return Drained(*map(median, figures))
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def peak_memory_mib(pid: int) -> float:
+    """Largest resident size of a process so far."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0

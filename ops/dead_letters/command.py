@@ -1,0 +1,73 @@
+"""`tallymill dead-letters list / show / redrive`."""
+
+import json
+from dataclasses import dataclass
+
+from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
+from ops.config import load_settings
+from ops.connect import database, kafka_producer
+from ops.dead_letters.store import Chosen, letter, letters, readable, redrive, summary
+from ops.local.commands import complain, say
+
+
+async def show_list(chosen: Chosen, *, as_json: bool) -> int:
+    async with database(load_settings()) as db:
+        found = [summary(one) for one in await letters(db, chosen)]
+    if as_json:
+        say(json.dumps(found))
+    else:
+        rows = [(one["id"], one["at"], str(one["bytes"]), one["redriven"] or "", one["reason"]) for one in found]
+        print_table(("id", "at", "bytes", "redriven", "reason"), rows)
+    return EXIT_OK
+
+
+async def show_one(identity: str, *, as_json: bool) -> int:
+    """Exit status 2 if there is none of that id."""
+    async with database(load_settings()) as db:
+        found = await letter(db, identity)
+    if found is None:
+        complain(f"no dead letter {identity}")
+        return EXIT_BAD_INPUT
+    told = readable(found)
+    if as_json:
+        say(json.dumps(told))
+    else:
+        say("\n".join(f"{name}: {value}" for name, value in told.items()))
+    return EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveWanted:
+    chosen: Chosen
+    dry_run: bool
+    rate: float | None
+
+
+async def redrive_some(wanted: RedriveWanted, *, as_json: bool) -> int:
+    """Exit status 1 if not all went through, 2 if the one asked for isn't there (or was redriven before)."""
+    settings = load_settings()
+    async with database(settings) as db:
+        found = [one["_id"] for one in await letters(db, wanted.chosen)]
+        if wanted.chosen.identity is not None and not found:
+            complain(
+                f"no dead letter {wanted.chosen.identity} that was not redriven before (--again redrives it again)"
+            )
+            return EXIT_BAD_INPUT
+        done, problem = 0, ""
+        if found and not wanted.dry_run:
+            async with kafka_producer(settings) as producer:
+                done, problem = await redrive(db, producer, found, wanted.rate)
+    _tell_redriven(found, done, problem, wanted, as_json=as_json)
+    return EXIT_WRONG if problem else EXIT_OK
+
+
+def _tell_redriven(found: list[str], done: int, problem: str, wanted: RedriveWanted, *, as_json: bool) -> None:
+    if problem:
+        complain(f"{problem}\nrun it again: what went through is marked, and nothing can count twice")
+    if as_json:
+        told = {"chosen": len(found), "redriven": done, "dry_run": wanted.dry_run, "ids": found, "problem": problem}
+        say(json.dumps(told))
+    elif wanted.dry_run:
+        say("\n".join([*found, f"{len(found)} would be redriven"]))
+    else:
+        say(f"{done} of {len(found)} redriven")

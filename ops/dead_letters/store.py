@@ -1,0 +1,125 @@
+"""Dead letters in MongoDB and back in Kafka. What is chosen and how it is shown is decided by pure functions."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from pymongo.asynchronous.database import AsyncDatabase
+
+from schemas.coordinates import parse_coordinates
+from schemas.documents import DEAD_LETTERS, LINEAGES
+
+Database = AsyncDatabase[dict[str, Any]]
+Document = dict[str, Any]
+
+# An ack that takes longer is unknown: the letter is not marked, and may be redriven again (it can't count twice).
+ACK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which letters, of how many. `again` takes those too that were redriven before."""
+
+    reason: str | None = None
+    identity: str | None = None
+    limit: int = 1_000
+    again: bool = True
+
+
+def filter_of(chosen: Chosen) -> Document:
+    """MongoDB's filter. The reason is looked for as it is written, in any case."""
+    wanted: Document = {}
+    if chosen.identity is not None:
+        wanted["_id"] = chosen.identity
+    if chosen.reason:
+        wanted["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
+    if not chosen.again:
+        wanted["redriven"] = {"$exists": False}
+    return wanted
+
+
+async def letters(db: Database, chosen: Chosen) -> list[Document]:
+    """Oldest first, without the records' bytes."""
+    fields = {"reason": 1, "at": 1, "redriven": 1, "key": 1, "size": {"$binarySize": "$value"}}
+    found = db[DEAD_LETTERS].find(filter_of(chosen), fields).sort("at", 1).limit(chosen.limit)
+    return await found.to_list()
+
+
+async def letter(db: Database, identity: str) -> Document | None:
+    """One, whole."""
+    return await db[DEAD_LETTERS].find_one({"_id": identity})
+
+
+async def topics(db: Database) -> dict[str, str]:
+    """The topic of each lineage."""
+    return {lineage["_id"]: lineage["topic"] async for lineage in db[LINEAGES].find({}, {"topic": 1})}
+
+
+async def redrive(
+    db: Database, producer: AIOKafkaProducer, identities: Sequence[str], rate: float | None
+) -> tuple[int, str]:
+    """Produce these again, one by one, at most `rate` a second, and mark each once Kafka has it.
+
+    Returns how many, and what stopped it. A crash between ack and mark leaves a letter that is redriven again: the
+    same requestId, so it can't count twice.
+    """
+    by_lineage = await topics(db)
+    began = time.monotonic()
+    for done, identity in enumerate(identities):
+        if rate:
+            await asyncio.sleep(max(0.0, began + done / rate - time.monotonic()))
+        try:
+            await _redrive_one(db, producer, by_lineage, identity)
+        except (KafkaError, TimeoutError, LookupError) as error:
+            return done, f"dead letter {identity}: {error!r}"
+    return len(identities), ""
+
+
+async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
+    """Raises LookupError if the letter is gone, or nobody knows its topic; KafkaError, TimeoutError."""
+    found = await letter(db, identity)
+    if found is None:
+        raise LookupError("it is gone")
+    await _produce(producer, topic_of[parse_coordinates(identity).lineage], found)
+    await db[DEAD_LETTERS].update_one({"_id": identity}, {"$set": {"redriven": datetime.now(UTC)}})
+
+
+async def _produce(producer: AIOKafkaProducer, topic: str, found: Mapping[str, Any]) -> None:
+    """The same key, value and headers: the same record in all that its meaning rests on."""
+    headers = [(name, None if value is None else bytes(value)) for name, value in found["headers"]]
+    sent = producer.send_and_wait(topic, bytes(found["value"]), key=found["key"], headers=headers)
+    await asyncio.wait_for(sent, ACK_SECONDS)
+
+
+def readable(found: Document) -> Document:
+    """A letter as JSON can say it: bytes as text where they are text, else as hex."""
+    headers = [[name, None if value is None else text_of(value)] for name, value in found["headers"]]
+    return {**summary(found), "headers": headers, "value": text_of(found["value"])}
+
+
+def summary(found: Document) -> Document:
+    """One line of the list."""
+    at, redriven = found["at"], found.get("redriven")
+    return {
+        "id": found["_id"],
+        "at": at.isoformat(),
+        "reason": found["reason"],
+        "key": None if found["key"] is None else text_of(found["key"]),
+        "bytes": found["size"] if "size" in found else len(found["value"]),
+        "redriven": redriven.isoformat() if redriven else None,
+    }
+
+
+def text_of(value: bytes) -> str:
+    """UTF-8 as it is; anything else, or what a terminal would obey, as `hex:...`."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return f"hex:{value.hex()}"
+    return text if all(character.isprintable() or character in "\n\t\r" for character in text) else f"hex:{value.hex()}"

@@ -1,0 +1,1 @@
+"""`tallymill lineage`: what offsets belong to, and where counting of them starts."""

@@ -1,0 +1,173 @@
+"""`tallymill lineage` and `tallymill lineage start`: what is there, and a new start that somebody has decided on."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from rich.console import Console
+
+from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
+from ops.config import Settings, load_settings
+from ops.connect import database, kafka_admin, kafka_consumer
+from ops.lineage.look import (
+    Document,
+    PartitionState,
+    checkpoints_of,
+    lineages_of,
+    partition_states,
+    partitions_now,
+)
+from ops.lineage.offsets import BadStart, lost_with_topic, now_utc, starts_of, to_be_checked, too_old, warnings_of
+from ops.lineage.store import Database, NewLineage, StartedMeanwhile, insert_lineage
+from ops.local.commands import complain, say
+from ops.topic import first_times, topic_now
+from schemas.requirements import remembered_seconds
+
+BAD_STATES = ("lost", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class StartWanted:
+    """What somebody asked for."""
+
+    topic: str | None
+    start: str
+    reason: str
+    yes: bool
+
+
+async def show(*, as_json: bool) -> int:
+    """Exit status 1 if a partition of a lineage in force is lost or stopped."""
+    settings = load_settings()
+    async with database(settings) as db, kafka_consumer(settings) as consumer:
+        known = await lineages_of(db)
+        newest = {lineage["topic"]: lineage["_id"] for lineage in known}
+        found = [(lineage, await _states(db, consumer, lineage, newest)) for lineage in known]
+    if as_json:
+        told = [{**lineage, "partitions": [asdict(one) for one in states]} for lineage, states in found]
+        say(json.dumps(told, default=str))
+    else:
+        _print(found)
+    return EXIT_WRONG if any(one.state in BAD_STATES for _, states in found for one in states) else EXIT_OK
+
+
+async def _states(
+    db: Database, consumer: AIOKafkaConsumer, lineage: Document, newest: Mapping[str, str]
+) -> list[PartitionState]:
+    topic = await topic_now(consumer, lineage["topic"])
+    is_newest = newest[lineage["topic"]] == lineage["_id"]
+    return partition_states(lineage, await checkpoints_of(db, lineage["_id"]), topic, in_force=is_newest)
+
+
+def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
+    for lineage, states in found:
+        Console().print(
+            f"{lineage['_id']}: {lineage['topic']}, generation {lineage['generation']}, from {lineage['from']} "
+            f"({lineage['reason']}; {lineage['startedAt']:%Y-%m-%d %H:%M:%S} UTC)\n"
+            f"cluster {lineage['cluster']}, topic id {lineage['topicId']}",
+            highlight=False,
+            markup=False,
+        )
+        rows = [
+            (one.partition, *map(_shown, (one.next, one.last, one.begin, one.end)), one.state, one.detail)
+            for one in states
+        ]
+        print_table(("partition", "next", "last", "begin", "end", "state", ""), rows)
+
+
+def _shown(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+async def start(wanted: StartWanted, *, as_json: bool) -> int:
+    """Exit status 0 started, 1 refused because of what is, 2 because of what was asked."""
+    settings = load_settings()
+    if not wanted.reason.strip():
+        complain("--reason: say why, for who reads it later")
+        return EXIT_BAD_INPUT
+    name = wanted.topic or settings.kafka.records_topic
+    async with database(settings) as db, kafka_consumer(settings) as consumer, kafka_admin(settings) as admin:
+        try:
+            new, warnings = await _planned(_Place(settings, db, consumer, admin), name, wanted)
+        except BadStart as error:
+            complain("\n".join(error.problems))
+            return EXIT_BAD_INPUT
+        except Refused as error:
+            complain(str(error))
+            return EXIT_WRONG
+        complain(
+            "\n".join([f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}", *warnings])
+        )
+        if not (wanted.yes or _confirmed()):
+            complain("nothing was started: confirm with --yes")
+            return EXIT_BAD_INPUT
+        return await _start(db, new, warnings, as_json=as_json)
+
+
+class Refused(Exception):
+    """What is there does not allow a new lineage; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    settings: Settings
+    db: Database
+    consumer: AIOKafkaConsumer
+    admin: AIOKafkaAdminClient
+
+
+async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLineage, list[str]]:
+    """The lineage to be started, and what it leaves out. Raises BadStart, Refused."""
+    topic = await topic_now(place.consumer, name)
+    known = await lineages_of(place.db, name)
+    if topic.identity is None or not known:
+        raise BadStart(topic.problem or f"topic {name} has no lineage: run `tallymill init`, which makes the first")
+    newest = known[-1]
+    checkpoints = await checkpoints_of(place.db, newest["_id"])
+    if topic.is_of(newest) and (members := await _members(place.admin, place.settings.kafka.group)):
+        raise Refused(
+            f"{members} worker(s) of group {place.settings.kafka.group} are at work in lineage {newest['_id']}: stop "
+            f"them first (one that was killed counts for up to its session timeout)"
+        )
+    partitions = partitions_now(topic, newest, checkpoints)
+    starts = starts_of(wanted.start, partitions)
+    checked = to_be_checked(wanted.start, starts, partitions)
+    times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
+    if problems := too_old(times, remembered_seconds(place.settings.kafka, place.settings.limits), now_utc()):
+        raise Refused("\n".join(problems))
+    lost = [] if topic.is_of(newest) else lost_with_topic(newest, checkpoints)
+    new = NewLineage(topic.identity, newest["generation"] + 1, starts, wanted.reason.strip())
+    return new, [*lost, *warnings_of(starts, partitions)]
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    answers = await admin.describe_consumer_groups([group])
+    return sum(len(found[5]) for answer in answers for found in answer.groups)
+
+
+def _offsets(new: NewLineage) -> str:
+    return json.dumps({str(partition): offset for partition, offset in sorted(new.starts.items())})
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    complain("start it? [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json: bool) -> int:
+    try:
+        lineage = await insert_lineage(db, new)
+    except StartedMeanwhile as error:
+        complain(f"somebody else has just started lineage {error}: look at `tallymill lineage`")
+        return EXIT_WRONG
+    if as_json:
+        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), "warnings": warnings}
+        say(json.dumps(started))
+    else:
+        say(f"lineage {lineage} started; start the workers")
+    return EXIT_OK

@@ -1,0 +1,83 @@
+"""Lineages in MongoDB: the newest of a topic, and a new one with its checkpoints, whole or not at all."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import Int64
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from consumer.ports import TopicIdentity
+from consumer.transactions import in_transaction
+from schemas.coordinates import PartitionId
+from schemas.documents import CHECKPOINTS, LINEAGES, fresh_checkpoint
+
+Database = AsyncDatabase[dict[str, Any]]
+
+
+class StartedMeanwhile(Exception):
+    """Somebody else has just started a lineage; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLineage:
+    """A lineage to be started: which topic, and the first offset of each partition."""
+
+    topic: TopicIdentity
+    generation: int
+    starts: Mapping[int, int]
+    reason: str
+
+
+async def newest_lineage(db: Database, topic: str) -> dict[str, Any] | None:
+    return await db[LINEAGES].find_one({"topic": topic}, sort=[("generation", -1)])
+
+
+async def insert_lineage(db: Database, new: NewLineage) -> str:
+    """Write the lineage and a checkpoint for each partition. Returns its id. Raises StartedMeanwhile.
+
+    Of two that run at once one fails on the lineage's `_id`, and so writes nothing: no two lineages share offsets.
+    """
+    lineage = free_id([document["_id"] async for document in db[LINEAGES].find({}, {"_id": 1})])
+
+    async def body(session: AsyncClientSession) -> None:
+        now = datetime.now(UTC)
+        await db[LINEAGES].insert_one(lineage_document(lineage, new, now), session=session)
+        checkpoints = [checkpoint_document(PartitionId(lineage, p), at, now) for p, at in sorted(new.starts.items())]
+        if checkpoints:
+            await db[CHECKPOINTS].insert_many(checkpoints, session=session)
+
+    async with db.client.start_session() as session:
+        try:
+            await in_transaction(session, body)
+        except DuplicateKeyError as error:
+            raise StartedMeanwhile(lineage) from error
+    return lineage
+
+
+def free_id(taken: Iterable[str]) -> str:
+    """`rN`, one after the highest ever used: an id must never mean two lineages."""
+    return f"r{max((int(name[1:]) for name in taken if name[1:].isdigit()), default=0) + 1}"
+
+
+def lineage_document(lineage: str, new: NewLineage, now: datetime) -> dict[str, Any]:
+    """`from` is the lowest of the partitions' first offsets; each checkpoint's `start` is exact."""
+    return {
+        "_id": lineage,
+        "cluster": new.topic.cluster,
+        "topic": new.topic.topic,
+        "topicId": new.topic.topic_id,
+        "generation": new.generation,
+        "from": Int64(min(new.starts.values(), default=0)),
+        "reason": new.reason,
+        "startedAt": now,
+    }
+
+
+def checkpoint_document(partition: PartitionId, start: int, now: datetime) -> dict[str, Any]:
+    """A checkpoint nobody has moved yet; offsets are int64, as the worker writes them."""
+    offsets = {"start": Int64(start), "next": Int64(start)}
+    return {"_id": str(partition), **fresh_checkpoint(start), **offsets, "updatedAt": now}

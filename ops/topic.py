@@ -1,0 +1,79 @@
+"""A topic as it is now: which one it is, its partitions, the offsets it holds, how old they are."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from consumer.ports import TopicIdentity, Unavailable
+from consumer.topic_id import topic_identity
+from ops.connect import NotReachable
+
+# One record of a log that is there comes at once; a broker that says nothing is away.
+FIRST_RECORD_SECONDS = 10
+POLL_MILLIS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNow:
+    """A topic as Kafka has it; without identity it isn't there."""
+
+    identity: TopicIdentity | None
+    bounds: Mapping[int, tuple[int, int]]
+    problem: str = ""
+
+    def is_of(self, lineage: Mapping[str, Any]) -> bool:
+        """Whether the offsets of `lineage` are offsets of this very topic."""
+        found = self.identity
+        return found is not None and (found.cluster, found.topic_id) == (lineage["cluster"], lineage["topicId"])
+
+
+async def topic_now(consumer: AIOKafkaConsumer, topic: str) -> TopicNow:
+    """What Kafka says now. A topic that isn't there is an answer, too."""
+    try:
+        identity = await identity_of(consumer, topic)
+    except NotReachable as error:
+        return TopicNow(None, {}, str(error))
+    return TopicNow(identity, await bounds_of(consumer, topic, await partitions_of(consumer, topic)))
+
+
+async def identity_of(consumer: AIOKafkaConsumer, topic: str) -> TopicIdentity:
+    """Raises NotReachable, also where there is no such topic."""
+    try:
+        return await topic_identity(consumer._client, topic)  # noqa: SLF001 its connection has no public name
+    except Unavailable as error:
+        raise NotReachable(str(error)) from error
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    """The partitions of a topic that exists."""
+    await consumer._client.add_topic(topic)  # noqa: SLF001 a consumer without a subscription has no metadata of it
+    found: set[int] | None = consumer.partitions_for_topic(topic)
+    return sorted(found or ())
+
+
+async def bounds_of(consumer: AIOKafkaConsumer, topic: str, partitions: list[int]) -> Mapping[int, tuple[int, int]]:
+    """The first offset and the one after the last, by partition. Raises KafkaError."""
+    ours = [TopicPartition(topic, partition) for partition in partitions]
+    if not ours:
+        return {}
+    begins, ends = await consumer.beginning_offsets(ours), await consumer.end_offsets(ours)
+    return {tp.partition: (begins[tp], ends[tp]) for tp in ours}
+
+
+async def first_times(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, int | None]:
+    """The time (ms) of each partition's first record from its offset on; None where none comes in time."""
+    times: dict[int, int | None] = dict.fromkeys(offsets)
+    # All at once: a consumer was seen to stall after a second assign().
+    consumer.assign([TopicPartition(topic, partition) for partition in offsets])
+    for partition, offset in offsets.items():
+        consumer.seek(TopicPartition(topic, partition), offset)
+    give_up = time.monotonic() + FIRST_RECORD_SECONDS
+    while None in times.values() and time.monotonic() < give_up:
+        for ours, records in (await consumer.getmany(timeout_ms=POLL_MILLIS)).items():
+            if records and times[ours.partition] is None:
+                times[ours.partition] = int(records[0].timestamp)
+                consumer.pause(ours)
+    return times

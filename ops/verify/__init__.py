@@ -1,0 +1,1 @@
+"""`tallymill verify`: recounts from Kafka what MongoDB says, sharing no planning code with the worker."""

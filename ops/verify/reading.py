@@ -1,0 +1,96 @@
+"""What a record says, read anew: whose it is, which id, what it adds to which minute. Pure.
+
+Shares the contract with the worker (envelope, signature, rules for what no ingress has judged), and none of its code
+that plans: bodies are taken apart here with `json`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.documents import Definition, request_key, utc
+from schemas.envelope import Envelope, Headers, MalformedEnvelope, unseal
+from schemas.games import MalformedBody, parse_request
+from schemas.judging import Judgement, judge
+from schemas.settings import Limits
+from schemas.signing import SigningKeys
+
+MINUTE_MILLIS = 60_000
+
+Definitions = Mapping[str, Sequence[Definition]]
+"""Every definition of an app, retired ones too, by app."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One record as Kafka has it; its time is the broker's."""
+
+    offset: int
+    time_millis: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What reading a record takes beside the record."""
+
+    keys: SigningKeys
+    limits: Limits
+    definitions: Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a record is by itself: countable (once), refused or dead; and what it would add."""
+
+    kind: Literal["countable", "refused", "dead"]
+    app: str = ""
+    actor: str = ""
+    request: str = ""
+    """`_id` of its document in `requests`."""
+    sums: Mapping[tuple[str, int], int] | None = None
+    """Counts by (event, minute since 1970)."""
+
+
+DEAD = Reading("dead")
+
+
+def read(record: LogRecord, rules: Rules) -> Reading:
+    """Never raises: what nobody can read is dead."""
+    try:
+        envelope = unseal(record.key, record.headers, record.value, record.time_millis, rules.keys)
+        judgement = envelope.judged if envelope.judged is not None else _judged_now(record, envelope, rules)
+        body = json.loads(record.value)
+        sums = _sums(body, judgement)
+        request = request_key(envelope.app, envelope.player, int(body["requestId"]))
+    except (MalformedEnvelope, MalformedBody, ValueError, KeyError, TypeError, AttributeError):
+        return DEAD
+    return Reading("countable" if sums else "refused", envelope.app, envelope.actor, request, sums)
+
+
+def _judged_now(record: LogRecord, envelope: Envelope, rules: Rules) -> Judgement:
+    """By the definitions in force at its own time, as no ingress has done it."""
+    received = utc(envelope.received_millis)
+    declared = {d.definition_id for d in rules.definitions.get(envelope.app, ()) if d.in_force(received)}
+    return judge(parse_request(record.value), envelope.received_millis, rules.limits, declared)
+
+
+def _sums(body: Mapping[str, Any], judgement: Judgement) -> Mapping[tuple[str, int], int]:
+    """All that counts of a body, by event and minute; a period belongs to the minute it starts in."""
+    if judgement.too_large:
+        return {}
+    bad_periods = {i for i, _ in judgement.periods}
+    bad_updates = {(i, j) for i, j, _ in judgement.updates}
+    sums: Counter[tuple[str, int]] = Counter()
+    for i, period in enumerate(body.get("timePeriods") or ()):
+        if i in bad_periods:
+            continue
+        minute = (int(period["timePeriod"]["periodStartMillis"]) + judgement.shift_millis) // MINUTE_MILLIS
+        for j, update in enumerate(period.get("updates") or ()):
+            if (i, j) not in bad_updates:
+                sums[update["definitionId"], minute] += int(update["updateCount"])
+    return sums

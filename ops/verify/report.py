@@ -1,0 +1,160 @@
+"""What a recount found: differences, and the range it covers. Pure; also how it is told."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from schemas.documents import FATES, utc
+
+# The first says where to look; all of a wrong day would drown it.
+MOST_SHOWN = 20
+MINUTE_MILLIS = 60_000
+
+Key = TypeVar("Key", bound=tuple[Any, ...])
+
+MinuteKey = tuple[str, str, str, int]
+"""Partition of a lineage, app, event, minute since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where MongoDB is not what the log says."""
+
+    what: str
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.where}: found {self.found}, expected {self.expected}"
+
+
+@dataclass(slots=True)
+class Differences:
+    """The first few, and how many there are."""
+
+    total: int = 0
+    shown: list[Difference] = field(default_factory=list)
+
+    def add(self, difference: Difference) -> None:
+        self.total += 1
+        if len(self.shown) < MOST_SHOWN:
+            self.shown.append(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One partition of a lineage: records from `first` up to `next` are recounted. Not `whole`: some are gone."""
+
+    partition: str
+    topic: str
+    start: int
+    first: int
+    next: int
+    whole: bool
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a recount of one range came to."""
+
+    fates: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))
+
+    @property
+    def records(self) -> int:
+        return sum(self.fates.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All there is to say. Totals are compared to the unit if `whole`, else only as 'at least'."""
+
+    ranges: list[Range]
+    tallies: list[Tally]
+    differences: Differences
+    set_aside: int
+    seconds: float
+
+    @property
+    def whole(self) -> bool:
+        return all(one.whole for one in self.ranges)
+
+
+def counts_compared(
+    what: str,
+    expected: Mapping[Key, int],
+    found: Mapping[Key, int],
+    is_whole: Callable[[Key], bool],
+    named: Callable[[Key], str],
+) -> Iterator[Difference]:
+    """Every count that differs. Where records are gone from the log, MongoDB may hold more, but never less."""
+    for key in sorted(expected.keys() | found.keys()):
+        wanted, got = expected.get(key, 0), found.get(key, 0)
+        if got != wanted and (got < wanted or is_whole(key)):
+            yield Difference(what, named(key), f"{'' if is_whole(key) else 'at least '}{wanted}", str(got))
+
+
+def player_name(key: tuple[str, str]) -> str:
+    return f"{key[0]}, {key[1]}"
+
+
+def minute_name(key: MinuteKey) -> str:
+    partition, app, event, minute = key
+    return f"{app}, {event}, {utc(minute * MINUTE_MILLIS):%Y-%m-%dT%H:%MZ} in {partition}"
+
+
+def checkpoint_compared(covered: Range, tally: Tally, checkpoint: Mapping[str, Any]) -> Iterator[Difference]:
+    """The fates and gaps of one partition; where records are gone, only that they add up, and are not too few."""
+    fates, gaps = checkpoint["fates"], checkpoint["gaps"]
+    key = covered.partition
+    for fate, count in tally.fates.items():
+        if fates[fate] < count or (covered.whole and fates[fate] != count):
+            yield Difference(
+                "checkpoint", f"{key}, {fate}", f"{'' if covered.whole else 'at least '}{count}", str(fates[fate])
+            )
+    offsets = covered.next - covered.start
+    if covered.whole and gaps != offsets - tally.records:
+        yield Difference("checkpoint", f"{key}, gaps", str(offsets - tally.records), str(gaps))
+    if sum(fates.values()) + gaps != offsets:
+        yield Difference("checkpoint", f"{key}, fates and gaps", str(offsets), str(sum(fates.values()) + gaps))
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    shown = [asdict(one) for one in report.differences.shown]
+    ranges = [
+        {**asdict(one), "records": tally.records, "fates": tally.fates}
+        for one, tally in zip(report.ranges, report.tallies, strict=True)
+    ]
+    return {
+        "differences": report.differences.total,
+        "first": shown[0] if shown else None,
+        "shown": shown,
+        "whole": report.whole,
+        "ranges": ranges,
+        "set_aside": report.set_aside,
+        "seconds": round(report.seconds, 1),
+    }
+
+
+def as_text(report: Report) -> str:
+    lines = [_range_line(one, tally) for one, tally in zip(report.ranges, report.tallies, strict=True)]
+    if not report.whole:
+        lines.append(
+            "Records that were applied are gone from the log, so totals can't be recounted whole: checked is each "
+            "record still there, that totals are not below them, and that fates and gaps add up."
+        )
+    if report.set_aside:
+        lines.append(f"{report.set_aside} readable records were set aside as dead letters: MongoDB could not hold them")
+    lines += [str(one) for one in report.differences.shown]
+    total, shown = report.differences.total, len(report.differences.shown)
+    if total > shown:
+        lines.append(f"... and {total - shown} more")
+    lines.append(f"{total} differences" if total else "no difference")
+    return "\n".join(lines)
+
+
+def _range_line(covered: Range, tally: Tally) -> str:
+    fates = ", ".join(f"{count} {fate}" for fate, count in tally.fates.items())
+    note = f" ({covered.note})" if covered.note else ""
+    return f"{covered.partition}: offsets {covered.first} to {covered.next - 1}, {tally.records} records: {fates}{note}"

@@ -1,0 +1,131 @@
+"""Where a recount reads: one consistent look at MongoDB's totals, the fates of records, and the log itself."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+
+from ops.connect import NotReachable
+from ops.verify.reading import LogRecord
+from ops.verify.report import MINUTE_MILLIS, Difference, MinuteKey
+from schemas.documents import (
+    CHECKPOINTS,
+    DEFINITIONS,
+    EXCEPTIONS,
+    LINEAGES,
+    PERIOD_COUNTS,
+    PLAYERS,
+    REQUESTS,
+    Definition,
+    definition_of,
+    millis_of,
+)
+
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+
+# Counts of batches; the analytics API's have a source of their own.
+SOURCE = "games"
+
+BATCH_RECORDS = 1_000
+POLL_MILLIS = 500
+# A broker that is there gives records at once; one that has none of them has lost them.
+SILENCE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """MongoDB at one moment."""
+
+    lineages: list[Document]
+    checkpoints: dict[str, Document]
+    players: Counter[tuple[str, str]]
+    minutes: Counter[MinuteKey]
+    wrong_hours: list[Difference]
+    """Hours whose count is not the sum of its minutes."""
+
+
+async def snapshot_of(db: Database) -> Snapshot:
+    """Everything in one snapshot session. Raises PyMongoError."""
+    players: Counter[tuple[str, str]] = Counter()
+    minutes: Counter[MinuteKey] = Counter()
+    wrong_hours = []
+    async with db.client.start_session(snapshot=True) as session:
+        checkpoints = {one["_id"]: one async for one in db[CHECKPOINTS].find(session=session)}
+        lineages = [one async for one in db[LINEAGES].find(session=session)]
+        async for player in db[PLAYERS].find({}, {"totals": 1}, session=session):
+            for event, count in player["totals"].items():
+                players[player["_id"], event] = count
+        async for hour in db[PERIOD_COUNTS].find({"source": SOURCE}, session=session):
+            minutes.update(minutes_of(hour))
+            if hour["count"] != (total := sum(hour["minutes"].values())):
+                wrong_hours.append(Difference("period_counts", f"{hour['_id']}, count", str(total), str(hour["count"])))
+    return Snapshot(lineages, checkpoints, players, minutes, wrong_hours)
+
+
+def minutes_of(hour: Document) -> dict[MinuteKey, int]:
+    """One document of period_counts, by minute."""
+    _, lineage, partition = hour["_id"].rsplit("/", 2)
+    first = millis_of(hour["hour"]) // MINUTE_MILLIS
+    key = (f"{lineage}/{partition}", hour["app"], hour["event"])
+    return {(*key, first + int(minute)): count for minute, count in hour["minutes"].items()}
+
+
+async def definitions_of(db: Database) -> dict[str, list[Definition]]:
+    """All of all apps."""
+    by_app: dict[str, list[Definition]] = {}
+    async for document in db[DEFINITIONS].find():
+        by_app.setdefault(document["app"], []).append(definition_of(document))
+    return by_app
+
+
+async def fates_of(db: Database, partition: str, offsets: Sequence[int]) -> dict[int, str]:
+    """The fates of those that were not applied, by offset. Each is written once, with the checkpoint's move."""
+    ids = [f"{partition}/{offset}" for offset in offsets]
+    found = _majority(db, EXCEPTIONS).find({"_id": {"$in": ids}}, {"fate": 1})
+    return {int(one["_id"].rpartition("/")[2]): one["fate"] async for one in found}
+
+
+async def requests_of(db: Database, keys: Iterable[str]) -> dict[str, Document]:
+    """What is remembered of these ids."""
+    found = _majority(db, REQUESTS).find({"_id": {"$in": list(keys)}}, {"from": 1, "at": 1})
+    return {one["_id"]: one async for one in found}
+
+
+def _majority(db: Database, collection: str) -> Any:  # noqa: ANN401 pymongo's collection
+    return db.get_collection(collection, read_concern=ReadConcern("majority"))
+
+
+async def records_of(
+    consumer: AIOKafkaConsumer, topic: str, partition: int, first: int, end: int
+) -> AsyncIterator[list[LogRecord]]:
+    """Committed records with offsets from `first` to below `end`, in batches. Raises NotReachable, KafkaError.
+
+    The consumer must be a new one: aiokafka's was seen to stall after a second assign().
+    """
+    ours = TopicPartition(topic, partition)
+    consumer.assign([ours])
+    consumer.seek(ours, first)
+    position, heard = first, time.monotonic()
+    while position < end:
+        fetched = await consumer.getmany(ours, timeout_ms=POLL_MILLIS, max_records=BATCH_RECORDS)
+        records: list[ConsumerRecord] = fetched.get(ours, [])
+        if records:
+            yield [_record(one) for one in records if one.offset < end]
+        reached = (
+            records[-1].offset + 1 if records else await asyncio.wait_for(consumer.position(ours), SILENCE_SECONDS)
+        )
+        if reached > position:
+            position, heard = reached, time.monotonic()
+        elif time.monotonic() - heard > SILENCE_SECONDS:
+            raise NotReachable(f"Kafka gives nothing of {topic}, partition {partition}, from offset {position} on")
+
+
+def _record(found: ConsumerRecord) -> LogRecord:
+    return LogRecord(found.offset, found.timestamp, found.key, found.value or b"", found.headers)

@@ -1,0 +1,193 @@
+"""What the promise asks of Kafka and MongoDB, and what is wrong with what is found there. Pure.
+
+`init` makes it and `doctor` looks at it; worker and ingress refuse to start where it is wrong. Every sentence says
+what is found, what must be, why, and what to change.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.documents import DEFINITIONS, EXCEPTIONS, REQUESTS
+from schemas.settings import KafkaSettings, Limits
+
+# Key and fixed headers of a record, and Kafka's own framing.
+ENVELOPE_BYTES = 16 * 1024
+# What `judged` needs at most for one refused period or update: `[99999,99999,"INVALID_UPDATE_VALUE"],` is 37.
+JUDGED_BYTES_PER_UPDATE = 48
+
+# MongoDB's manual: with more than one arbiter a majority of the votes is none of the data.
+MAX_ARBITERS = 1
+
+
+def max_record_bytes(limits: Limits) -> int:
+    """The largest record that the limits allow: body and envelope."""
+    return limits.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * limits.max_updates_per_request
+
+
+# The topic.
+
+
+@dataclass(frozen=True, slots=True)
+class _TopicRule:
+    """Whether a value will do where another is wanted; why it matters; what can change instead of the topic."""
+
+    will_do: Callable[[str, str], bool]
+    reason: str
+    instead: str = ""
+
+
+def _same(found: str, wanted: str) -> bool:
+    return found == wanted
+
+
+def _limited(found: str, wanted: str) -> bool:
+    """A negative limit is none."""
+    return 0 <= int(found) <= int(wanted)
+
+
+def _at_least(found: str, wanted: str) -> bool:
+    return int(found) >= int(wanted)
+
+
+_TOPIC_RULES: Mapping[str, _TopicRule] = {
+    "cleanup.policy": _TopicRule(_same, "compaction removes records that were never counted"),
+    "message.timestamp.type": _TopicRule(
+        _same, "a record's time must be the broker's, or remembered ids expire by a client's clock"
+    ),
+    "retention.ms": _TopicRule(
+        _limited,
+        "ids are remembered for dedupe_window + retention, so a topic that keeps more may count twice",
+        "set kafka.retention_seconds to what it keeps",
+    ),
+    "max.message.bytes": _TopicRule(
+        _at_least, "a body within the limit must fit, with its envelope", "lower limits.max_body_bytes"
+    ),
+}
+
+# What an ingress writes by; the rest matters to who reads.
+WRITERS_TOPIC_SETTINGS = ("message.timestamp.type", "max.message.bytes")
+
+
+def topic_config(kafka: KafkaSettings, limits: Limits) -> dict[str, str]:
+    """Settings of the topic that what we promise rests on."""
+    return {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(kafka.retention_seconds * 1000),
+        "max.message.bytes": str(max_record_bytes(limits)),
+    }
+
+
+def wrong_topic_config(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """One sentence for each setting that breaks a promise. More room for messages and less retention are fine."""
+    return [
+        _topic_sentence(name, found.get(name), value)
+        for name, value in wanted.items()
+        if name not in found or not _TOPIC_RULES[name].will_do(found[name], value)
+    ]
+
+
+def _topic_sentence(name: str, found: str | None, wanted: str) -> str:
+    rule = _TOPIC_RULES[name]
+    instead = f", or {rule.instead}" if rule.instead else ""
+    return (
+        f"{name} is {found}, must be {wanted}: {rule.reason}. "
+        f"Change the topic (kafka-configs.sh --alter --add-config {name}={wanted}){instead}"
+    )
+
+
+# The indexes.
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index: `expire_seconds` makes it a TTL index."""
+
+    collection: str
+    key: str
+    expire_seconds: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As MongoDB names it by itself."""
+        return f"{self.key}_1"
+
+
+def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
+    """How long a requestId's document lives: a worker that lags, or a partition read again, still finds it."""
+    return limits.dedupe_window_seconds + kafka.retention_seconds
+
+
+def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
+    """All indexes beside `_id`: each costs every flush, so there are few."""
+    seconds = remembered_seconds(kafka, limits)
+    return (
+        Index(REQUESTS, "at", seconds),
+        Index(EXCEPTIONS, "at", seconds),
+        Index(DEFINITIONS, "app"),
+    )
+
+
+def wrong_index(found: Mapping[str, Any], wanted: Index) -> str | None:
+    """What is wrong with an index of the wanted name. A TTL may be longer; shorter would forget ids too soon."""
+    seconds = found.get("expireAfterSeconds")
+    if wanted.expire_seconds is None or (seconds is not None and seconds >= wanted.expire_seconds):
+        return None
+    return _ttl_sentence(wanted.collection, wanted.name, seconds, wanted.expire_seconds)
+
+
+def _ttl_sentence(collection: str, name: str, found: object, wanted: int) -> str:
+    change = f'{{collMod: "{collection}", index: {{name: "{name}", expireAfterSeconds: {wanted}}}}}'
+    return (
+        f"index {collection}.{name}: expireAfterSeconds is {found}, must be at least {wanted} "
+        "(limits.dedupe_window_seconds + kafka.retention_seconds): what was counted would be forgotten while it can "
+        f"still come again. Change it (db.runCommand({change})), or set one of the two lower"
+    )
+
+
+def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list[str]:
+    """What is wrong with the indexes of a collection, by name: the wanted one, and any other that forgets sooner."""
+    if wanted.expire_seconds is None:
+        return []
+    if wanted.name not in found:
+        return [f"index {wanted.collection}.{wanted.name} is missing: run `tallymill init`"]
+    others = {name: index for name, index in found.items() if "expireAfterSeconds" in index and name != wanted.name}
+    problems = [wrong_index(found[wanted.name], wanted)]
+    problems += [
+        _ttl_sentence(wanted.collection, name, index["expireAfterSeconds"], wanted.expire_seconds)
+        for name, index in others.items()
+        if index["expireAfterSeconds"] < wanted.expire_seconds
+    ]
+    return [problem for problem in problems if problem]
+
+
+# MongoDB itself.
+
+
+def wrong_mongod(hello: Mapping[str, Any]) -> list[str]:
+    """What the primary's answer to `hello` says against it: no transactions, or a majority that is worth little."""
+    if "setName" not in hello:
+        # `isreplicaset` marks a member that isn't initiated yet: that comes.
+        stands_alone = hello.get("msg") != "isdbgrid" and not hello.get("isreplicaset")
+        return [_STANDALONE] if stands_alone else []
+    return _weak_majority(hello)
+
+
+def _weak_majority(hello: Mapping[str, Any]) -> list[str]:
+    arbiters: list[str] = hello.get("arbiters", [])
+    holders = len(hello.get("hosts", ())) + len(hello.get("passives", ()))
+    members = holders + len(arbiters)
+    if len(arbiters) <= MAX_ARBITERS and (holders > members // 2 or not arbiters):
+        return []
+    problem = (
+        f"arbiters {arbiters} of replica set {hello['setName']} make majority weak ({holders} of {members} members "
+        "hold data): what a majority has confirmed could be lost. Replace them by members with data (rs.remove, rs.add)"
+    )
+    return [problem]
+
+
+_STANDALONE = (
+    "mongodb.uri names a standalone server, which has no transactions: start it with --replSet and call "
+    "rs.initiate(), or set mongodb.uri to a replica set or a sharded cluster"
+)

@@ -1,0 +1,166 @@
+"""What a partition does with records that can't be stored, logs that are not the same, and standing still."""
+
+import asyncio
+
+import pytest
+
+from consumer.core.plan import Flush, WritePlan
+from consumer.core.policy import DEAD_ALLOWANCE
+from consumer.core.records import Record
+from consumer.memory import MemoryLog, MemoryStore
+from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TooManyDead, Unavailable
+from consumer.worker import Worker
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
+from tests.consumer.parts import TOPIC, eventually, parts, running
+from tests.samples import batch, period, sealed, update
+
+
+def one(offset: int, request_id: int | None = None) -> Record:
+    wanted = offset + 1 if request_id is None else request_id
+    return sealed(offset, batch(period(update()), request_id=str(wanted)), request_id=wanted)
+
+
+def checkpoint(store: MemoryStore, partition: int = 0) -> dict[str, object]:
+    return store.collections[CHECKPOINTS].get(f"r1/{partition:02}", {"next": None})
+
+
+class PickyStore(MemoryStore):
+    """Refuses what it is told to, as MongoDB would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unstorable: set[int] = set()
+        self.even_dead = False
+        self.most_records = 1_000
+        self.collide = False
+        self.away = False
+
+    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        if self.away:
+            raise Unavailable("away")
+        if self.collide:
+            raise Collision("E11000")
+        if len(flush.records) > self.most_records:
+            raise FlushTooLarge("388")
+        planned = await self._planned(flush, plan)
+        refused = {r.offset for r in flush.records} & self.unstorable
+        if refused and (self.even_dead or not planned.dead_letters):
+            raise RecordRefused("BSON can't hold it")
+        return await super().apply(flush, plan)
+
+    async def _planned(self, flush: Flush, plan: Plan) -> WritePlan:
+        return plan(self._known(flush))
+
+
+async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:
+    """The others count, wherever the bad ones stand."""
+    log, store = MemoryLog(1, TOPIC), PickyStore()
+    store.unstorable = {0, 3, 4, 9}
+    for offset in range(10):
+        log.append(0, one(offset))
+    async with running(parts(log, store)):
+        await eventually(lambda: checkpoint(store)["next"] == 10)
+    assert store.collections[PLAYERS]["demo/ann"]["totals"] == {"LEVEL_UP": 6}
+    assert sorted(store.collections[DEAD_LETTERS]) == ["r1/00/0", "r1/00/3", "r1/00/4", "r1/00/9"]
+    assert {letter["reason"] for letter in store.collections[DEAD_LETTERS].values()} == {"BSON can't hold it"}
+
+
+async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() -> None:
+    """Halved as often as it takes."""
+    log, store = MemoryLog(1, TOPIC), PickyStore()
+    store.most_records = 2
+    for offset in range(9):
+        log.append(0, one(offset))
+    async with running(parts(log, store)):
+        await eventually(lambda: checkpoint(store)["next"] == 9)
+    assert store.collections[PLAYERS]["demo/ann"]["totals"] == {"LEVEL_UP": 9}
+    assert store.collections[DEAD_LETTERS] == {}
+
+
+@pytest.mark.parametrize("trouble", ["collision", "one record too large", "not even a dead letter"])
+async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: str) -> None:
+    """The reason stands in the checkpoint and in the metrics; the other partition goes on; the worker is alive."""
+    log, store = MemoryLog(2, TOPIC), PickyStore()
+    made = parts(log, store)
+    log.append(0, one(0))
+    store.collide = trouble == "collision"
+    store.most_records = 0 if trouble == "one record too large" else 1_000
+    store.unstorable, store.even_dead = ({0}, True) if trouble.startswith("not") else (set(), False)
+    async with running(made) as worker:
+        await eventually(lambda: "stopped" in checkpoint(store))
+        store.collide, store.most_records, store.unstorable = False, 1_000, set()
+        log.append(0, one(1))
+        log.append(1, one(0, request_id=7))
+        await eventually(lambda: checkpoint(store, 1)["next"] == 1)
+        assert worker.alive()
+        stopped = made.metrics.registry.get_sample_value("tallymill_worker_partition_stopped", {"partition": "0"})
+        assert stopped == 1
+    assert checkpoint(store)["next"] == 0
+    assert store.collections[DEAD_LETTERS] == {}
+
+
+async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
+    """The log was cut and written anew while nobody looked."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    for offset in range(3):
+        log.append(0, one(offset))
+    async with running(parts(log, store)):
+        await eventually(lambda: checkpoint(store)["next"] == 3)
+    log.records[0][2] = one(2, request_id=99)
+    log.append(0, one(3))
+    async with running(parts(log, store)):
+        await eventually(lambda: "stopped" in checkpoint(store))
+    assert "offset 2" in str(checkpoint(store)["stopped"])
+    assert checkpoint(store)["next"] == 3
+
+
+async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> None:
+    """On every start but the first."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log.append(0, one(0))
+    async with running(parts(log, store)):
+        await eventually(lambda: checkpoint(store)["next"] == 1)
+    log.append(0, one(1))
+    async with running(parts(log, store)):
+        await eventually(lambda: checkpoint(store)["next"] == 2)
+    assert checkpoint(store)["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
+
+
+async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:
+    """It says what is lost."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log.append(0, one(5))
+    log.begins[0] = 5
+    async with running(parts(log, store)):
+        await eventually(lambda: "stopped" in checkpoint(store))
+    assert "offsets 0 to 4 were removed" in str(checkpoint(store)["stopped"])
+
+
+async def test_a_topic_of_garbage_stops_the_worker_before_it_is_all_set_aside() -> None:
+    """About a hundred dead letters, then the worker says so and ends."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    for offset in range(3 * DEAD_ALLOWANCE):
+        log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
+    with pytest.raises(TooManyDead, match="r1/00"):
+        await asyncio.wait_for(Worker(parts(log, store, max_flush_records=10)).run(), 20)
+    assert len(store.collections[DEAD_LETTERS]) == DEAD_ALLOWANCE
+
+
+async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
+    """A worker that hangs is to be started again; one that waits for MongoDB is not."""
+    log, store = MemoryLog(1, TOPIC), PickyStore()
+    made = parts(log, store, stall_seconds=0.05)
+    async with running(made) as worker:
+        await eventually(lambda: checkpoint(store)["next"] == 0)
+        assert worker.alive()
+        store.away = True
+        log.append(0, one(0))
+        flusher = worker._flushers[0]
+        await eventually(lambda: flusher.is_away)
+        await asyncio.sleep(0.1)
+        assert worker.alive(), "MongoDB is away"
+        flusher._retry.is_away = False
+        assert not worker.alive(), "nothing is away, and nothing moves"
+        store.away = False
+        await eventually(lambda: checkpoint(store)["next"] == 1)
+        assert worker.alive()

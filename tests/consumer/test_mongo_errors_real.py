@@ -1,0 +1,170 @@
+"""What a real MongoDB refuses, and how it fails: a record's fault costs that record alone, an outage costs nothing.
+
+Failures come from a mongod of its own, with test commands on: its failCommand answers what it is told to.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from bson import Int64
+from pymongo import AsyncMongoClient
+
+from ops.local.fetch import mongod_file
+from ops.local.mongod import MongodPlace, mongod_program
+from ops.local.ports import any_free
+from ops.local.processes import Children, Program
+from ops.local.stack import wait_for_mongod
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS, PLAYERS
+from tests.consumer.parts import eventually
+from tests.consumer.places import APP_NAME, MongoPlace, at_work, mongo_place
+from tests.consumer.sums import EVENT, assert_exact, counting, mixed, until_applied
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A mongod that can be told to fail."""
+    folder = tmp_path_factory.mktemp("failing")
+    where = MongodPlace(folder / "mongodb", any_free())
+    where.home.mkdir()
+    program = mongod_program(mongod_file(), where)
+    with Children(folder / "logs") as children:
+        command = (*program.command, "--setParameter", "enableTestCommands=1")
+        child = children.start(Program(program.name, command))
+        wait_for_mongod(where.address, child, None)
+        yield where.uri
+
+
+@asynccontextmanager
+async def failing(
+    made: MongoPlace, command: str, mode: object = "alwaysOn", **how: object
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Within this block the workers' `command` fails as told: so many times, or always."""
+    client: AsyncMongoClient[dict[str, Any]] = made.place.database.client
+    data = {"failCommands": [command], "appName": APP_NAME, **how}
+    answer = await client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
+    try:
+        yield answer
+    finally:
+        await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+async def test_a_total_that_would_overflow_costs_that_record_alone(mongodb: str) -> None:
+    """G13: a dead letter with this reason; the same player's smaller counts, and everybody else's, stand."""
+    async with mongo_place(mongodb) as made:
+        room = 5
+        players = made.place.database[PLAYERS]
+        await players.insert_one({"_id": "demo/ann", "totals": {EVENT: Int64(2**63 - 1 - room)}})
+        made.append(counting(0, number, player="bob") for number in range(10, 30))
+        made.append(counting(0, 30 + count, count=count) for count in (2, 10, 1))
+        made.append(counting(0, number, player="bob") for number in range(50, 70))
+        async with at_work(made):
+            await until_applied(made.place, 43)
+        totals = {key: player["totals"][EVENT] for key, player in (await made.place.documents(PLAYERS)).items()}
+        assert totals == {"demo/ann": 2**63 - 1 - room + 3, "demo/bob": 40}
+        (letter,) = (await made.place.documents(DEAD_LETTERS)).values()
+        assert letter["_id"] == "r1/00/21"
+        assert "$inc" in letter["reason"]
+        (checkpoint,) = (await made.place.documents(CHECKPOINTS)).values()
+        assert checkpoint["fates"] == {"applied": 42, "duplicate": 0, "refused": 0, "dead": 1}
+
+
+async def test_what_a_validator_refuses_costs_those_records_alone(mongodb: str) -> None:
+    """Code 121, somebody's own rule on `players`."""
+    async with mongo_place(mongodb) as made:
+        database = made.place.database
+        await database.create_collection(PLAYERS, validator={"_id": {"$ne": "demo/eve"}})
+        made.append(counting(0, number, player="eve" if number in (15, 29) else "ann") for number in range(10, 30))
+        async with at_work(made):
+            await until_applied(made.place, 20)
+        assert {key: player["totals"] for key, player in (await made.place.documents(PLAYERS)).items()} == {
+            "demo/ann": {EVENT: 18}
+        }
+        letters = await made.place.documents(DEAD_LETTERS)
+        assert list(letters) == ["r1/00/5", "r1/00/19"]
+        assert all("validation" in letter["reason"] for letter in letters.values())
+
+
+@pytest.mark.parametrize("command", ["find", "update", "insert", "commitTransaction"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"errorCode": 11602},
+        {"errorCode": 189},
+        {"errorCode": 251},
+        {"errorCode": 251, "errorLabels": []},
+        {"errorCode": 189, "errorLabels": []},
+        {"errorCode": 14031},
+        {"errorCode": 8000},
+        {"closeConnection": True},
+    ],
+    ids=lambda how: "-".join(f"{value}" for value in how.values()),
+)
+async def test_a_burst_of_outages_costs_nothing(mongodb: str, command: str, how: dict[str, object]) -> None:
+    """A failover, labelled or not; a full disk; a code nobody thought of; a line that breaks."""
+    async with mongo_place(mongodb, max_dead_ratio=1) as made:
+        sent = mixed(0, 10, rounds=3)
+        async with failing(made, command, {"times": 3}, **how), at_work(made):
+            made.append(sent)
+            await until_applied(made.place, len(sent))
+        await assert_exact(made.place, sent)
+
+
+async def test_a_commit_that_a_shutdown_interrupted_costs_nothing(mongodb: str) -> None:
+    """Code 11600: the client takes the server for gone, and looks again after ten seconds."""
+    async with mongo_place(mongodb, max_dead_ratio=1) as made:
+        sent = mixed(0, 10, rounds=3)
+        async with failing(made, "commitTransaction", {"times": 1}, errorCode=11600), at_work(made):
+            made.append(sent)
+            await until_applied(made.place, len(sent))
+        await assert_exact(made.place, sent)
+
+
+@pytest.mark.parametrize("code", [388, 257, 290])
+async def test_a_flush_too_large_is_halved(mongodb: str, code: int) -> None:
+    """Until its parts fit; nothing of it is lost."""
+    async with mongo_place(mongodb) as made:
+        sent = [counting(0, number) for number in range(10, 50)]
+        made.append(sent)
+        async with failing(made, "insert", {"times": 3}, errorCode=code, errorLabels=[]), at_work(made):
+            await until_applied(made.place, len(sent))
+        await assert_exact(made.place, sent)
+        assert made.sample("tallymill_worker_flushes_failed_total", cause="too_large") == 3
+
+
+async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: str) -> None:
+    """The record is no dead letter: it could be counted, if the server were given more."""
+    async with mongo_place(mongodb, partitions=2) as made:
+        made.append([counting(0, 10), counting(0, 11)])
+        async with at_work(made) as worker:
+            async with failing(made, "insert", errorCode=257, errorLabels=[]):
+                await eventually(lambda: made.sample("tallymill_worker_partition_stopped", partition="0") == 1)
+            made.append([counting(1, 20)])
+            await until_applied(made.place, 1)
+            assert worker.alive()
+        assert "offset 0 alone is too large for a transaction" in await made.stopped(0)
+        assert await made.place.documents(DEAD_LETTERS) == {}
+
+
+async def test_a_document_in_the_way_stops_its_partition_and_no_other(mongodb: str) -> None:
+    """E11000: a bug or two lineages under one name. Nothing of the flush is written, nothing is set aside."""
+    async with mongo_place(mongodb, partitions=2) as made:
+        await made.place.database[EXCEPTIONS].insert_one({"_id": "r1/00/2", "fate": "whose?"})
+        made.append([counting(0, 10), counting(0, 11), counting(0, 10)])
+        async with at_work(made) as worker:
+            await eventually(lambda: made.sample("tallymill_worker_partition_stopped", partition="0") == 1)
+            sent = [counting(1, number) for number in range(20, 40)]
+            made.append(sent)
+            await until_applied(made.place, len(sent))
+            assert worker.alive()
+        assert "r1/00/2" in await made.stopped(0)
+        assert await made.stopped(1) == ""
+        assert made.sample("tallymill_worker_partition_stopped", partition="1") in (None, 0)
+        checkpoints = await made.place.documents(CHECKPOINTS)
+        assert [checkpoints[key]["next"] for key in ("r1/00", "r1/01")] == [0, 20]
+        assert {key: player["totals"] for key, player in (await made.place.documents(PLAYERS)).items()} == {
+            "demo/ann": {EVENT: 20}
+        }

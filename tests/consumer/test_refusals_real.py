@@ -1,0 +1,103 @@
+"""When a whole worker ends rather than goes on: another topic under the same name, and a topic of garbage."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from consumer.core.policy import DEAD_ALLOWANCE
+from schemas.documents import DEAD_LETTERS
+from schemas.requirements import topic_config
+from tests.consumer.processes import workers
+from tests.consumer.sums import assert_exact, checkpoints, counting, garbage, send, until_applied
+from tests.real import Place, place
+from tests.servers import Servers
+
+# The topic is asked after every trouble, and every 30 s; a worker that noticed nothing would be still there then.
+NOTICED_SECONDS = 45
+
+
+@asynccontextmanager
+async def admin_of(where: Place) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=where.settings.kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def make_anew(where: Place) -> None:
+    """Delete the topic and make another of its name, as soon as Kafka lets us."""
+    topic = where.settings.kafka.records_topic
+    right = topic_config(where.settings.kafka, where.settings.limits)
+    async with admin_of(where) as admin:
+        await admin.delete_topics([topic])
+        for _ in range(200):
+            answer = await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=right)])
+            if not answer.topic_errors[0][1]:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{topic} could not be made anew")
+
+
+async def test_a_topic_made_anew_under_a_live_worker_ends_it(servers: Servers, tmp_path: Path) -> None:
+    """The new one has records at the very offset that is to be read next: none of them may be counted."""
+    async with place(servers, partitions=1) as where:
+        sent = [counting(0, number) for number in range(10, 15)]
+        await send(where.settings, sent)
+        with workers(tmp_path, where.settings) as started:
+            worker = started.start()
+            await until_applied(where, len(sent))
+            await make_anew(where)
+            await send(where.settings, [counting(0, number) for number in range(100, 150)])
+            assert await worker.exited(NOTICED_SECONDS) == 1
+            assert "is another one than lineage r1 was started with" in worker.said()
+        await assert_exact(where, sent)
+
+
+async def test_a_topic_made_anew_behind_the_back_of_a_worker_ends_it(servers: Servers, tmp_path: Path) -> None:
+    """Between two of its fetches, so that no fetch ever fails: a worker that stood still for a second."""
+    async with place(servers, partitions=1) as where:
+        sent = [counting(0, number) for number in range(10, 15)]
+        await send(where.settings, sent)
+        with workers(tmp_path, where.settings) as started:
+            worker = started.start()
+            await until_applied(where, len(sent))
+            worker.send(signal.SIGSTOP)
+            await make_anew(where)
+            await send(where.settings, [counting(0, number) for number in range(100, 150)])
+            worker.send(signal.SIGCONT)
+            assert await worker.exited(NOTICED_SECONDS) == 1
+        await assert_exact(where, sent)
+
+
+async def test_a_topic_made_anew_while_the_worker_was_away_ends_it(servers: Servers, tmp_path: Path) -> None:
+    """The topic id tells before a record is read; the name and the offsets would not."""
+    async with place(servers, partitions=1) as where:
+        await make_anew(where)
+        await send(where.settings, [counting(0, 10)])
+        with workers(tmp_path, where.settings) as started:
+            worker = started.start()
+            assert await worker.exited() == 1
+            assert "Its offsets mean other records, so nothing is read" in worker.said()
+        assert await checkpoints(where) == {}
+
+
+async def test_a_topic_of_garbage_ends_the_worker_after_a_hundred_dead_letters(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """Bad code must not eat a topic: what is left is unread, and exit status 1 says that somebody has to look."""
+    async with place(servers, partitions=1, max_flush_records=20) as where:
+        await send(where.settings, [garbage(0) for _ in range(500)])
+        with workers(tmp_path, where.settings) as started:
+            worker = started.start()
+            assert await worker.exited() == 1
+            assert "no app and player" in worker.said()
+        dead = len(await where.documents(DEAD_LETTERS))
+        assert DEAD_ALLOWANCE - 20 <= dead <= DEAD_ALLOWANCE
+        (found,) = (await checkpoints(where)).values()
+        assert (found["next"], found["fates"]["dead"]) == (dead, dead)

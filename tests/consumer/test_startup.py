@@ -1,0 +1,107 @@
+"""A worker refuses to start where the promise can't be held, says what to change, and waits for servers that are away.
+
+The sentences themselves: tests/schemas/test_requirements.py.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ops.config import Settings, variable_of
+from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS
+from tests.consumer.parts import PATIENCE_SECONDS
+from tests.consumer.test_process import free_port, one, until_applied, worker_process
+from tests.real import Place, change_topic, place, produce
+from tests.servers import Servers
+from tests.standalone import standalone_mongod
+
+
+async def refused(settings: Settings, **environ: str) -> str:
+    """What a worker process says that ends by itself with status 1."""
+    async with worker_process(settings, free_port(), **environ) as process:
+        _, said = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    assert 1 == process.returncode, said
+    assert b"Traceback" not in said
+    assert b"Unclosed" not in said
+    return said.decode()
+
+
+async def shorten(where: Place, collection: str) -> None:
+    index = {"name": "at_1", "expireAfterSeconds": 3_600}
+    await where.database.command("collMod", collection, index=index)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("cleanup.policy", "compact"),
+        ("message.timestamp.type", "CreateTime"),
+        ("max.message.bytes", "1048576"),
+        ("retention.ms", "-1"),
+    ],
+)
+async def test_a_topic_that_breaks_the_promise_is_refused(servers: Servers, setting: str, value: str) -> None:
+    """Changed behind our back, after init; nothing is read of it."""
+    async with place(servers) as where:
+        await produce(where.settings, 0, one(0))
+        await change_topic(where.settings, **{setting: value})
+        said = await refused(where.settings)
+        assert f"topic {where.settings.kafka.records_topic}: {setting} is {value}, must be " in said
+        assert {0} == {checkpoint["next"] for checkpoint in (await where.documents(CHECKPOINTS)).values()} | {0}
+
+
+async def test_ttls_that_forget_too_soon_are_refused_both_at_once(servers: Servers) -> None:
+    """As after a longer retention was set: an id forgotten before its repeat comes would count twice."""
+    async with place(servers) as where:
+        for collection in (REQUESTS, EXCEPTIONS):
+            await shorten(where, collection)
+        said = await refused(where.settings)
+        for collection in (REQUESTS, EXCEPTIONS):
+            assert f"index {collection}.at_1: expireAfterSeconds is 3600, must be at least 1209600" in said
+
+
+async def test_a_standalone_mongod_is_refused_together_with_what_kafka_has_wrong(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """All reasons at once, or each would cost a deployment."""
+    async with place(servers) as where:
+        await change_topic(where.settings, cleanup_policy="compact")
+        with standalone_mongod(tmp_path) as uri:
+            said = await refused(where.settings, **{variable_of("mongodb.uri"): uri})
+    assert "cleanup.policy is compact" in said
+    assert "mongodb.uri names a standalone server" in said
+
+
+async def test_what_is_wrong_with_kafka_is_told_while_mongodb_is_away(servers: Servers) -> None:
+    """It is certain, and waiting would hide it."""
+    async with place(servers) as where:
+        await change_topic(where.settings, cleanup_policy="compact")
+        away = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"
+        assert "cleanup.policy is compact" in await refused(where.settings, **{variable_of("mongodb.uri"): away})
+
+
+async def test_a_server_that_is_away_is_waited_for(servers: Servers) -> None:
+    """MongoDB comes up after the worker: it checks then, and counts."""
+    host, _, port = servers.mongodb.partition("://")[2].partition("/")[0].partition(":")
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            sink.write(data)
+        sink.close()
+
+    through = free_port()
+    uri = f"mongodb://127.0.0.1:{through}/?directConnection=true"
+    async with place(servers) as where:
+        await produce(where.settings, 0, one(0))
+        async with worker_process(where.settings, free_port(), **{variable_of("mongodb.uri"): uri}) as process:
+            assert process.stderr
+            line = await asyncio.wait_for(process.stderr.readline(), PATIENCE_SECONDS)
+            assert b'"unavailable"' in line, line
+            async with await asyncio.start_server(forward, "127.0.0.1", through):
+                await until_applied(where, 1)
+                process.kill()

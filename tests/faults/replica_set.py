@@ -1,0 +1,128 @@
+"""Three mongods on loopback as one replica set, quick to elect; any of them can be killed and started again."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from ops.local.fetch import mongod_file
+from ops.local.mongod import REPLICA_SET, STOP_SECONDS, MongodPlace, mongod_options
+from ops.local.ports import LOOPBACK, any_free
+from ops.local.processes import Child, Children, Program
+
+MEMBERS = 3
+CACHE_GB = "0.25"
+READY_SECONDS = 60
+# The default, ten seconds, would make a test of every failover. Heartbeats come twice as often, too.
+ELECTION_MILLIS = 1_000
+HEARTBEAT_MILLIS = 500
+
+Client = MongoClient[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Member:
+    place: MongodPlace
+    program: Program
+    child: Child
+
+
+class ReplicaSet:
+    """Started with `start`; the members are their Children's to end."""
+
+    def __init__(self, children: Children, members: list[Member]) -> None:
+        self._children = children
+        self._members = members
+
+    @classmethod
+    def start(cls, children: Children, folder: Path) -> "ReplicaSet":
+        """Returns when there is a primary that everybody can reach."""
+        members: list[Member] = []
+        for number in range(MEMBERS):
+            place = MongodPlace(folder / f"mongod-{number}", any_free([member.place.port for member in members]))
+            place.home.mkdir(parents=True)
+            program = _program(place, number)
+            members.append(Member(place, program, children.start(program)))
+        _until(lambda: all(_answers(member) for member in members), "all members answer")
+        with _direct(members[0]) as client:
+            client.admin.command("replSetInitiate", _config(members))
+        made = cls(children, members)
+        _until(lambda: made.primary() is not None, "a primary")
+        return made
+
+    @property
+    def uri(self) -> str:
+        addresses = ",".join(member.place.address for member in self._members)
+        return f"mongodb://{addresses}/?replicaSet={REPLICA_SET}"
+
+    def primary(self) -> Member | None:
+        return next((member for member in self._members if _hello(member).get("isWritablePrimary")), None)
+
+    def kill_primary(self) -> Member | None:
+        """SIGKILL; whoever is elected goes on. Returns the killed one, to be started again."""
+        if member := self.primary():
+            self._children.forget(member.child)
+        return member
+
+    def start_again(self, member: Member) -> None:
+        member.child = self._children.start(member.program)
+
+    def step_down(self) -> None:
+        """Ask the primary to stop being it, at once."""
+        if member := self.primary():
+            try:
+                with _direct(member) as client:
+                    client.admin.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=1, force=True)
+            except PyMongoError:
+                return  # a set in the middle of an election has stepped down by itself
+
+    def settle(self) -> None:
+        """Wait until all members are there again and one is the primary."""
+        _until(lambda: self.primary() is not None and all(map(_is_member, self._members)), "a whole set")
+
+
+def _program(place: MongodPlace, number: int) -> Program:
+    options = list(mongod_options(place.port))
+    options[options.index("--wiredTigerCacheSizeGB") + 1] = CACHE_GB
+    where = ("--bind_ip", LOOPBACK, "--dbpath", str(place.home), "--nounixsocket")
+    return Program(f"mongod-{number}", (mongod_file(), *where, *options), stop_seconds=STOP_SECONDS)
+
+
+def _config(members: list[Member]) -> dict[str, object]:
+    return {
+        "_id": REPLICA_SET,
+        "members": [{"_id": number, "host": member.place.address} for number, member in enumerate(members)],
+        "settings": {"electionTimeoutMillis": ELECTION_MILLIS, "heartbeatIntervalMillis": HEARTBEAT_MILLIS},
+    }
+
+
+def _direct(member: Member) -> Client:
+    return MongoClient(f"mongodb://{member.place.address}", directConnection=True, serverSelectionTimeoutMS=500)
+
+
+def _hello(member: Member) -> dict[str, Any]:
+    try:
+        with _direct(member) as client:
+            return dict(client.admin.command("hello"))
+    except PyMongoError:
+        return {}
+
+
+def _answers(member: Member) -> bool:
+    return bool(_hello(member))
+
+
+def _is_member(member: Member) -> bool:
+    found = _hello(member)
+    return bool(found.get("isWritablePrimary") or found.get("secondary"))
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + READY_SECONDS
+    while not holds():
+        assert time.monotonic() < give_up, f"not within {READY_SECONDS} s: {what}"
+        time.sleep(0.1)

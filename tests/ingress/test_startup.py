@@ -1,0 +1,97 @@
+"""An ingress that can't hold the promise ends with all reasons; one whose servers are away waits, and isn't ready.
+
+The sentences themselves: tests/schemas/test_requirements.py.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ingress.ports import Unavailable
+from ingress.startup import StartCheck, StartRefused
+from schemas.settings import KafkaSettings, Limits
+from tests.ingress.real import config, declare, ingress_process, make_topic, until_ready
+from tests.ingress.rig import Rig
+from tests.servers import Servers
+from tests.standalone import standalone_mongod
+
+NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+
+
+class Mongod:
+    """Says hello as it is told to."""
+
+    def __init__(self, **hello: object) -> None:
+        self._hello = hello
+
+    async def hello(self) -> Mapping[str, Any]:
+        if not self._hello:
+            raise Unavailable("away, as it was told")
+        return self._hello
+
+
+async def test_what_is_wrong_with_one_server_is_certain_while_the_other_is_away() -> None:
+    """Waiting for Kafka would only hide it."""
+    check = StartCheck(NOWHERE, Limits(), Mongod(isWritablePrimary=True))
+    with pytest.raises(StartRefused, match="standalone"):
+        await check.run()
+
+
+@pytest.mark.parametrize("hello", [{}, {"setName": "rs0", "hosts": ["a:1"]}])
+async def test_a_server_that_is_away_is_no_refusal(hello: dict[str, object]) -> None:
+    """Nor is it a pass."""
+    check = StartCheck(NOWHERE, Limits(), Mongod(**hello))
+    with pytest.raises(Unavailable):
+        await check.look()
+    assert not check.passed
+
+
+async def test_an_ingress_that_has_not_been_checked_is_not_ready(rig: Rig) -> None:
+    """No load balancer should send it anything yet."""
+    rig.check.passed = False
+    answer = await rig.call("GET", "/readyz")
+    assert (503, ["start check"]) == (answer.status, answer.json["missing"])
+
+
+async def refused(file: Path) -> list[str]:
+    """The reasons of an ingress process that ends by itself with status 1."""
+    with ingress_process(file) as running:
+        assert 1 == await asyncio.to_thread(running.process.wait, 30), running.log.read_text()
+    said = [json.loads(line) for line in running.log.read_text().splitlines()]
+    (reasons,) = (line["reasons"] for line in said if line["event"] == "refused")
+    return list(reasons)
+
+
+async def test_a_topic_and_a_mongod_that_break_the_promise_are_refused_at_once(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """A topic that takes no full body and believes clients' clocks, a mongod without transactions: one message."""
+    name = f"startup-{uuid.uuid4().hex[:8]}"
+    await make_topic(servers.kafka, name, message_timestamp_type="CreateTime", max_message_bytes="1048576")
+    with standalone_mongod(tmp_path) as uri:
+        (reasons,) = await refused(config(tmp_path, servers.kafka, uri, name))
+    for words in (
+        f"topic {name}: message.timestamp.type is CreateTime, must be LogAppendTime",
+        f"topic {name}: max.message.bytes is 1048576, must be 1112960",
+        "mongodb.uri names a standalone server",
+    ):
+        assert words in reasons
+
+
+async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Servers, tmp_path: Path) -> None:
+    """As at a first deployment, where init and ingress start side by side. Compaction is the workers' to refuse."""
+    name = f"startup-{uuid.uuid4().hex[:8]}"
+    declare(servers.mongodb, name)
+    async with aiohttp.ClientSession() as session:
+        with ingress_process(config(tmp_path, servers.kafka, servers.mongodb, name)) as running:
+            async with asyncio.timeout(20):
+                while await running.missing(session) != ["kafka", "start check"]:  # noqa: ASYNC110 another process
+                    await asyncio.sleep(0.05)
+            await make_topic(servers.kafka, name, cleanup_policy="compact")
+            await until_ready(running, session)

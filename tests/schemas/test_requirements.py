@@ -1,0 +1,145 @@
+"""What the promise asks of Kafka and MongoDB, and the sentence for each thing that breaks it."""
+
+from typing import Any
+
+import pytest
+
+from schemas.documents import DEFINITIONS, EXCEPTIONS, REQUESTS
+from schemas.requirements import (
+    Index,
+    indexes,
+    max_record_bytes,
+    remembered_seconds,
+    topic_config,
+    wrong_index,
+    wrong_indexes,
+    wrong_mongod,
+    wrong_topic_config,
+)
+from schemas.settings import KafkaSettings, Limits
+
+KAFKA = KafkaSettings(retention_seconds=1_000)
+LIMITS = Limits(dedupe_window_seconds=100, max_body_bytes=2_048)
+WANTED = topic_config(KAFKA, LIMITS)
+
+
+def test_a_topic_as_we_make_it_is_right() -> None:
+    """Else init would complain of its own work."""
+    assert [] == wrong_topic_config(WANTED, WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cleanup.policy", "compact"),
+        ("cleanup.policy", "compact,delete"),
+        ("message.timestamp.type", "CreateTime"),
+        ("retention.ms", "1000001"),
+        ("retention.ms", "-1"),
+        ("max.message.bytes", "2048"),
+    ],
+)
+def test_a_topic_setting_that_breaks_a_promise_is_told_with_the_reason(name: str, value: str) -> None:
+    """For ever (-1) is more than any retention; a body needs room for its envelope too."""
+    (problem,) = wrong_topic_config({**WANTED, name: value}, WANTED)
+    assert problem.startswith(f"{name} is {value}, must be {WANTED[name]}: ")
+    assert f"--add-config {name}={WANTED[name]}" in problem, "what to change"
+
+
+@pytest.mark.parametrize(("name", "value"), [("retention.ms", "1"), ("max.message.bytes", "10000000")])
+def test_a_topic_may_keep_less_and_hold_larger_messages(name: str, value: str) -> None:
+    """Neither can count a batch twice or lose one that was applied in time."""
+    assert [] == wrong_topic_config({**WANTED, name: value}, WANTED)
+
+
+def test_a_setting_that_is_not_told_is_wrong() -> None:
+    """What a broker doesn't say can't be relied on; all four at once."""
+    assert len(WANTED) == len(wrong_topic_config({}, WANTED))
+
+
+def test_ids_are_remembered_for_the_window_and_the_retention() -> None:
+    """A record may be read that long after it was written, and its repeat that long after it."""
+    assert 1_100 == remembered_seconds(KAFKA, LIMITS)
+    assert {REQUESTS: 1_100, EXCEPTIONS: 1_100, DEFINITIONS: None} == {
+        index.collection: index.expire_seconds for index in indexes(KAFKA, LIMITS)
+    }
+
+
+def test_a_ttl_that_forgets_too_soon_is_wrong_and_a_longer_one_is_not() -> None:
+    """None at all keeps ids for ever, which is wrong too: it fills the disk."""
+    wanted = Index(REQUESTS, "at", 1_100)
+    assert (None, None) == tuple(wrong_index({"expireAfterSeconds": n}, wanted) for n in (1_100, 5_000))
+    for found in ({"expireAfterSeconds": 1_099}, {}):
+        assert "must be at least 1100" in (wrong_index(found, wanted) or "")
+
+
+def test_an_index_without_a_ttl_has_nothing_to_be_wrong() -> None:
+    """Its name says its key."""
+    assert wrong_index({}, Index(DEFINITIONS, "app")) is None
+
+
+def test_what_can_be_set_instead_of_the_topic_is_named() -> None:
+    """Who doesn't own the topic changes the settings."""
+    (retention,) = wrong_topic_config({**WANTED, "retention.ms": "-1"}, WANTED)
+    (size,) = wrong_topic_config({**WANTED, "max.message.bytes": "1"}, WANTED)
+    assert "kafka.retention_seconds" in retention
+    assert "limits.max_body_bytes" in size
+
+
+def test_b8_a_record_of_the_largest_body_with_everything_refused_fits() -> None:
+    """The largest entry of `judged`, once for each update there may be."""
+    limits = Limits(max_body_bytes=2_048, max_updates_per_request=100_000)
+    judged = len('[99999,99999,"INVALID_UPDATE_VALUE"],') * limits.max_updates_per_request
+    assert max_record_bytes(limits) > limits.max_body_bytes + judged
+    assert topic_config(KAFKA, limits)["max.message.bytes"] == str(max_record_bytes(limits))
+
+
+def test_indexes_as_init_makes_them_are_right_and_a_missing_one_is_init_s_to_make() -> None:
+    """An index without a TTL is for speed alone: no reason to refuse."""
+    wanted = Index(REQUESTS, "at", 1_100)
+    assert [] == wrong_indexes({"_id_": {}, "at_1": {"expireAfterSeconds": 1_100}}, wanted)
+    (missing,) = wrong_indexes({"_id_": {}}, wanted)
+    assert "tallymill init" in missing
+    assert [] == wrong_indexes({}, Index(DEFINITIONS, "app"))
+
+
+def test_every_ttl_that_forgets_too_soon_is_told_whatever_its_name() -> None:
+    """One made by hand on another field removes documents just the same."""
+    short, fine = {"expireAfterSeconds": 60}, {"expireAfterSeconds": 1_100}
+    first, second = wrong_indexes({"at_1": short, "mine": short, "long": fine}, Index(REQUESTS, "at", 1_100))
+    assert first.startswith("index requests.at_1: expireAfterSeconds is 60, must be at least 1100")
+    assert second.startswith("index requests.mine: expireAfterSeconds is 60, must be at least 1100")
+    assert "collMod" in first
+    assert "limits.dedupe_window_seconds" in first
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        {"setName": "rs0", "hosts": ["a:1"]},
+        {"setName": "rs0", "hosts": ["a:1", "b:1"], "arbiters": ["c:1"]},
+        {"setName": "rs0", "hosts": ["a:1"], "passives": ["b:1"], "arbiters": ["c:1"]},
+        {"msg": "isdbgrid"},
+        {"isreplicaset": True},
+    ],
+)
+def test_a_replica_set_or_a_sharded_cluster_is_right(hello: dict[str, Any]) -> None:
+    """One arbiter beside two members with data leaves majority what it is; a set not initiated yet will be."""
+    assert [] == wrong_mongod(hello)
+
+
+def test_a_standalone_mongod_is_refused_with_how_to_make_it_a_replica_set() -> None:
+    """It has no transactions, so nothing would ever be applied."""
+    (problem,) = wrong_mongod({"isWritablePrimary": True})
+    for words in ("mongodb.uri", "standalone", "--replSet", "rs.initiate()"):
+        assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("hosts", "arbiters"), [(["a:1"], ["b:1"]), (["a:1"], ["b:1", "c:1"]), (["a:1", "b:1", "c:1"], ["d:1", "e:1"])]
+)
+def test_arbiters_that_make_majority_weak_are_refused(hosts: list[str], arbiters: list[str]) -> None:
+    """More than one, or so few members with data that they are no majority."""
+    (problem,) = wrong_mongod({"setName": "rs0", "hosts": hosts, "arbiters": arbiters})
+    assert f"arbiters {arbiters} of replica set rs0 make majority weak" in problem
+    assert "rs.remove" in problem
