@@ -29,6 +29,7 @@ from bench.measure import Database, Drained, applied, committed, documents, drai
 from bench.place import Place, renamed, servers
 from bench.records import fill
 from ops.config import Settings
+from ops.connect import kafka_admin
 from ops.init import initialise, wrong
 from schemas.documents import REQUESTS
 
@@ -63,7 +64,9 @@ class Subject:
 
     async def batched(self) -> Drained:
         programs = [self.place.python(f"batched-{i}", self.settings, "bench.batched") for i in range(self.workers)]
-        drained = await drain(self.place, programs, committed(self.settings), self.records)
+        async with kafka_admin(self.settings) as admin:
+            progress = committed(admin, self.settings.kafka.group)
+            drained = await drain(self.place, programs, progress, self.records)
         await verify(self.database, self.expected)
         return drained
 
@@ -104,13 +107,14 @@ async def run(options: argparse.Namespace) -> dict[str, Drained]:
 def report(measured: dict[str, Drained]) -> list[str]:
     """The figures as a table, and how ours compare."""
     ours = measured[OURS]
-    lines = ["            records/s   CPU own   mongod   us/record    peak MiB   ours/theirs   mongod CPU ours/theirs"]
-    for name, drained in measured.items():
-        lines.append(
-            f"{name:<10} {drained.rate:10.0f}  {drained.own_cpu:8.1f} {drained.mongod_cpu:8.1f} {'':11} "
-            f"{drained.peak_mib:10.0f} {ours.rate / drained.rate:12.2f}x {ours.mongod_cpu / drained.mongod_cpu:22.2f}x"
-        )
-    return lines
+    heads = ("", "records/s", "ours/theirs", "CPU own", "CPU mongod", "ours/theirs", "MiB")
+    lines = ["{:<10} {:>10} {:>12} {:>10} {:>11} {:>12} {:>6}".format(*heads)]
+    lines += [
+        f"{name:<10} {d.rate:>10.0f} {ours.rate / d.rate:>12.2f} {d.own_cpu:>10.1f} {d.mongod_cpu:>11.1f} "
+        f"{ours.mongod_cpu / d.mongod_cpu:>12.2f} {d.peak_mib:>6.0f}"
+        for name, d in measured.items()
+    ]
+    return [*lines, "CPU in microseconds a record; MiB: peak of the largest process"]
 
 
 def subjects(text: str) -> Sequence[str]:

@@ -15,7 +15,6 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from bench.place import Place
-from ops.config import Settings
 from ops.local.processes import Child, Program, last_lines
 from schemas.documents import CHECKPOINTS, PLAYERS
 
@@ -81,17 +80,11 @@ def documents(database: Database, collection: str) -> Progress:
     return database[collection].estimated_document_count
 
 
-def committed(settings: Settings) -> Progress:
+def committed(admin: AIOKafkaAdminClient, group: str) -> Progress:
     """By the offsets a consumer group has committed."""
 
     async def progress() -> int:
-        admin = AIOKafkaAdminClient(**settings.kafka.client_options())
-        await admin.start()
-        try:
-            offsets = await admin.list_consumer_group_offsets(settings.kafka.group)
-        finally:
-            await admin.close()
-        return sum(max(0, found.offset) for found in offsets.values())
+        return sum(max(0, found.offset) for found in (await admin.list_consumer_group_offsets(group)).values())
 
     return progress
 

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 
 from consumer.config import WorkerSettings
 from consumer.core.position import Bounds
 from consumer.core.records import Record
-from consumer.ports import Listener, OutOfRange, TopicIdentity, Unavailable
+from consumer.ports import Listener, OutOfRange, TopicChanged, TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
 from schemas.settings import KafkaSettings
 
@@ -30,6 +31,8 @@ class KafkaLog:
 
     def __init__(self, kafka: KafkaSettings, worker: WorkerSettings) -> None:
         self._topic = kafka.records_topic
+        self._identity: TopicIdentity | None = None
+        self._unverified: dict[TopicPartition, list[ConsumerRecord]] = {}
         self._consumer = AIOKafkaConsumer(
             **kafka.client_options(),
             ssl_context=create_ssl_context(
@@ -54,12 +57,23 @@ class KafkaLog:
             raise Unavailable(f"Kafka: {error!r}") from error
 
     async def identity(self) -> TopicIdentity:
-        return await topic_identity(self._consumer._client, self._topic)  # noqa: SLF001 its connection has no public name
+        found = await topic_identity(self._client, self._topic)
+        self._identity = self._identity or found
+        return found
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        # What has been drained is kept until it is known to be of our topic: aiokafka won't give it twice.
+        self._unverified = self._unverified or await self._drain(timeout_seconds)
+        await self._verify(list(self._unverified))
+        fetched, self._unverified = self._unverified, {}
+        return {partition.partition: [_record(r) for r in records] for partition, records in fetched.items()}
+
+    async def _drain(self, timeout_seconds: float) -> dict[TopicPartition, list[ConsumerRecord]]:
         # No max_records: with it, what is left over holds up the other partitions of that broker.
         try:
-            fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000))
+            drained: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(
+                timeout_ms=int(timeout_seconds * 1000)
+            )
         except OffsetOutOfRangeError as error:
             raise OutOfRange([partition.partition for partition in error.args[0]]) from error
         except NoOffsetForPartitionError:
@@ -67,10 +81,24 @@ class KafkaLog:
             return {}
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error!r}") from error
-        return {partition.partition: [_record(r) for r in records] for partition, records in fetched.items()}
+        return drained
+
+    async def _verify(self, partitions: Sequence[TopicPartition]) -> None:
+        """Ask who gave these records which topic it is, after they were given.
+
+        A topic made anew between two fetches raises no error: reading goes on at the old offset, past its first
+        records. A topic id never comes back, so the same one before and after means the same topic all along.
+        """
+        leaders = {self._client.cluster.leader_for_partition(partition) for partition in partitions}
+        for leader in leaders:
+            found = await topic_identity(self._client, self._topic, leader)
+            if found != self._identity:
+                raise TopicChanged(found)
 
     def seek(self, partition: int, offset: int) -> None:
-        if (ours := self._of(partition)) in self._consumer.assignment():
+        ours = self._of(partition)
+        self._unverified.pop(ours, None)
+        if ours in self._consumer.assignment():
             self._consumer.seek(ours, offset)
             self._consumer.resume(ours)
 
@@ -80,7 +108,9 @@ class KafkaLog:
         A partition merely without a position would starve all others of its broker: aiokafka sends a broker no fetch
         while it looks for one position there.
         """
-        if (ours := self._of(partition)) in self._consumer.assignment():
+        ours = self._of(partition)
+        self._unverified.pop(ours, None)
+        if ours in self._consumer.assignment():
             self._consumer.seek(ours, 0)
             self._consumer.pause(ours)
 
@@ -104,6 +134,10 @@ class KafkaLog:
             await self._consumer.commit({self._of(partition): offset for partition, offset in positions.items()})
         except (KafkaError, IllegalStateError) as error:
             raise Unavailable(f"Kafka: {error!r}") from error
+
+    @property
+    def _client(self) -> AIOKafkaClient:
+        return self._consumer._client  # noqa: SLF001 its connections have no public name
 
     async def stop(self) -> None:
         await self._consumer.stop()

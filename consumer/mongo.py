@@ -27,7 +27,7 @@ from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.mongo_errors import HANDLED, translated
 from consumer.mongo_writes import Writes, checkpoint_move, writes_of
-from consumer.ports import Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
+from consumer.ports import FlushTooLarge, Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
 from consumer.sessions import Sessions
 from consumer.transactions import DURABLE, Document, in_transaction
 from schemas.coordinates import PartitionId
@@ -35,6 +35,10 @@ from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, defi
 
 # How long a claim may wait for a lock on the checkpoint.
 CLAIM_MILLIS = 1_000
+
+# A failed try that took longer may have outlived what the server allows a transaction (15 s where we set it). The
+# server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
+LONG_TRY_SECONDS = 10.0
 
 OnStep = Callable[[str, float], None]
 """Told the name of each step and the seconds it took."""
@@ -91,10 +95,13 @@ class MongoStore:
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
         began = time.monotonic()
+        tried_at: float | None = None
         commit_from = time.perf_counter()
 
         async def body(session: AsyncClientSession) -> WritePlan:
-            nonlocal commit_from
+            nonlocal commit_from, tried_at
+            _raise_if_long(flush, tried_at)
+            tried_at = time.monotonic()
             await self._sessions.kill_predecessor(flush.partition, began)
             transaction = _Transaction(self._database.get_collection, session, self._on_step)
             written = await transaction.run(flush, plan)
@@ -172,6 +179,12 @@ class _Transaction:
         now = time.perf_counter()
         self._on_step(step, now - self._since)
         self._since = now
+
+
+def _raise_if_long(flush: Flush, tried_at: float | None) -> None:
+    """Halve a flush whose last try took long. A single record is tried on: it can't be halved, and may yet pass."""
+    if tried_at and len(flush.records) > 1 and time.monotonic() - tried_at > LONG_TRY_SECONDS:
+        raise FlushTooLarge(f"a try of {len(flush.records)} records took more than {LONG_TRY_SECONDS:g} s, and failed")
 
 
 def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:

@@ -40,6 +40,14 @@ class TooManyDead(Exception):
     """More dead records than can be the records' fault. The worker stops before it sets a whole topic aside."""
 
 
+class TopicChanged(Exception):
+    """The topic isn't the one that `identity` told first: it was made anew under its name."""
+
+    def __init__(self, found: "TopicIdentity") -> None:
+        self.found = found
+        super().__init__(str(found))
+
+
 class OutOfRange(Exception):
     """The log no longer holds, or does not yet hold, the offset these partitions were to be read from."""
 
@@ -81,7 +89,11 @@ class Log(Protocol):
         ...
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
-        """Records by partition, in order; empty after `timeout_seconds`. Raises OutOfRange, Unavailable."""
+        """Records by partition, in order; empty after `timeout_seconds`.
+
+        All are of the topic that `identity` told first. Raises TopicChanged, OutOfRange, Unavailable; after the last,
+        nothing is lost: what had been read comes with the next fetch.
+        """
         ...
 
     def seek(self, partition: int, offset: int) -> None:

@@ -108,10 +108,10 @@ class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]  # the s
         return request_struct_class([(NO_UUID, self._topic, {})], False, False, {})  # noqa: FBT003 the wire's own order
 
 
-async def topic_identity(client: AIOKafkaClient, topic: str) -> TopicIdentity:
-    """Ask any broker. Raises Unavailable, also where the topic does not exist (it may be under way)."""
+async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = None) -> TopicIdentity:
+    """Ask a broker, any if none is named. Raises Unavailable, also where there is no such topic (yet)."""
     try:
-        answer = await client.send(client.get_random_node(), _MetadataRequest(topic))
+        answer = await client.send(client.get_random_node() if node is None else node, _MetadataRequest(topic))
     except KafkaError as error:
         raise Unavailable(f"Kafka: {error!r}") from error
     (found,) = answer.topics

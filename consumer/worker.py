@@ -6,13 +6,14 @@ be lost by a crash here is read again from Kafka, and counted by the checkpoint'
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
 from consumer.core.policy import is_stuck, lag_records, lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher, Parts
-from consumer.ports import OutOfRange, TopicIdentity, Unavailable
+from consumer.ports import OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
 
@@ -24,8 +25,7 @@ FETCH_SECONDS = 0.2
 FULL_PAUSE_SECONDS = 0.01
 # Group offsets are for people to look at; more often would only cost.
 TELL_SECONDS = 1.0
-# How often the topic is asked whether it still is the same one. One made anew under a live consumer loses its first
-# records in silence: offsets go on counting as if nothing had happened.
+# How often the topic is asked whether it still is the same one. Where records come, the log has asked already.
 IDENTITY_SECONDS = 30.0
 
 
@@ -72,6 +72,8 @@ class Worker:
     async def _fetch(self) -> Mapping[int, Sequence[Record]]:
         try:
             return await self._log.fetch(FETCH_SECONDS)
+        except TopicChanged as changed:
+            await self._retry.until_done("lineage", partial(self._refuse, changed.found))
         except OutOfRange as error:
             for partition in error.partitions:
                 if flusher := self._flushers.get(partition):
@@ -92,9 +94,14 @@ class Worker:
         try:
             found = await asyncio.wait_for(self._log.identity(), FETCH_SECONDS * 10)
             if found != self._identity:
-                await self._parts.store.lineage(found)
+                await self._refuse(found)
         except (Unavailable, TimeoutError):
             self._parts.metrics.fetch_errors.inc()
+
+    async def _refuse(self, found: TopicIdentity) -> None:
+        """Stop: every position is another topic's. Raises UnknownLineage, Unavailable."""
+        lineage = await self._parts.store.lineage(found)
+        raise UnknownLineage(f"topic {found.topic} is lineage {lineage} now: start this worker again")
 
     async def _leave(self) -> None:
         """Stop in order. A kill at any point leaves what a kill at work does: the checkpoints."""

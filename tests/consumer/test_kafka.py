@@ -63,6 +63,7 @@ async def test_an_aborted_transaction_is_never_read(servers: Servers) -> None:
                 await producer.send_and_wait(topic, b"committed", partition=0)
         log = log_of(where)
         await log.start(Recorder(log, {0: 0, 1: 0}))
+        await log.identity()
         try:
             (records,) = (await read(log, 1)).values()
             assert [(r.offset, r.value) for r in records] == [(2, b"committed")]

@@ -47,6 +47,7 @@ class LogContract(ABC):
         owner = Owner()
         await self.log.start(owner)
         await eventually(lambda: owner.owned == {0, 1})
+        await self.log.identity()
 
     async def read(self, wanted: int) -> dict[int, list[Record]]:
         """Fetch until so many records have come."""

@@ -3,23 +3,26 @@
 Failures come from a mongod of its own, with test commands on: its failCommand answers what it is told to.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from bson import Int64
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, MongoClient
 
+from consumer.core.plan import Flush, WritePlan
+from consumer.ports import Plan
 from ops.local.fetch import mongod_file
 from ops.local.mongod import MongodPlace, mongod_program
 from ops.local.ports import any_free
 from ops.local.processes import Children, Program
 from ops.local.stack import wait_for_mongod
-from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS, PLAYERS
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS, PLAYERS, REQUESTS, utc
 from tests.consumer.parts import eventually
 from tests.consumer.places import APP_NAME, MongoPlace, at_work, mongo_place
-from tests.consumer.sums import EVENT, assert_exact, counting, mixed, until_applied
+from tests.consumer.sums import EVENT, assert_exact, counting, mixed, now_millis, until_applied
 
 pytestmark = pytest.mark.real
 
@@ -50,6 +53,19 @@ async def failing(
         yield answer
     finally:
         await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+@asynccontextmanager
+async def lifetime(made: MongoPlace, seconds: int) -> AsyncIterator[None]:
+    """Within this block the server ends every transaction that takes longer."""
+    client: AsyncMongoClient[dict[str, Any]] = made.place.database.client
+    name = "transactionLifetimeLimitSeconds"
+    before = await client.admin.command({"getParameter": 1, name: 1})
+    await client.admin.command({"setParameter": 1, name: seconds})
+    try:
+        yield
+    finally:
+        await client.admin.command({"setParameter": 1, name: before[name]})
 
 
 async def test_a_total_that_would_overflow_costs_that_record_alone(mongodb: str) -> None:
@@ -135,6 +151,31 @@ async def test_a_flush_too_large_is_halved(mongodb: str, code: int) -> None:
         assert made.sample("tallymill_worker_flushes_failed_total", cause="too_large") == 3
 
 
+async def test_a_flush_that_outlives_transactions_is_halved(mongodb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends its transaction, and answers as after a lost race: tried whole, it would be so for ever."""
+    monkeypatch.setattr("consumer.mongo.LONG_TRY_SECONDS", 2.0)
+    records_in_flush = 0
+
+    def slow(step: str, _: float) -> None:
+        if step == "checkpoint":
+            time.sleep(records_in_flush * 0.1)
+
+    async with mongo_place(mongodb, on_step=slow) as made:
+        apply = made.parts.store.apply
+
+        async def applying(flush: Flush, plan: Plan) -> WritePlan:
+            nonlocal records_in_flush
+            records_in_flush = len(flush.records)
+            return await apply(flush, plan)
+
+        monkeypatch.setattr(made.parts.store, "apply", applying)
+        sent = [counting(0, number) for number in range(10, 50)]
+        made.append(sent)
+        async with lifetime(made, 1), at_work(made):
+            await until_applied(made.place, len(sent), seconds=40)
+        await assert_exact(made.place, sent)
+
+
 async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: str) -> None:
     """The record is no dead letter: it could be counted, if the server were given more."""
     async with mongo_place(mongodb, partitions=2) as made:
@@ -147,6 +188,27 @@ async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: st
             assert worker.alive()
         assert "offset 0 alone is too large for a transaction" in await made.stopped(0)
         assert await made.place.documents(DEAD_LETTERS) == {}
+
+
+async def test_an_id_that_another_partition_counts_after_the_read_is_a_duplicate(mongodb: str) -> None:
+    """The ids are read in the flush's own snapshot: what comes after it conflicts, and is found by the next try."""
+    database = ""
+    remembered = {"_id": "demo/ann/12", "crc": 0, "from": "r1/01/0", "at": utc(now_millis())}
+
+    def other_partition(step: str, _: float) -> None:
+        if step == "read" and remembered:
+            with MongoClient[dict[str, Any]](mongodb) as client:
+                client[database][REQUESTS].insert_one(dict(remembered))
+            remembered.clear()
+
+    async with mongo_place(mongodb, on_step=other_partition) as made:
+        database = made.place.database.name
+        made.append(counting(0, number) for number in range(10, 20))
+        async with at_work(made):
+            await until_applied(made.place, 10)
+        (checkpoint,) = (await made.place.documents(CHECKPOINTS)).values()
+        assert checkpoint["fates"] == {"applied": 9, "duplicate": 1, "refused": 0, "dead": 0}
+        assert (await made.place.documents(PLAYERS))["demo/ann"]["totals"] == {EVENT: 9}
 
 
 async def test_a_document_in_the_way_stops_its_partition_and_no_other(mongodb: str) -> None:

@@ -1,0 +1,173 @@
+"""How long from accepted to visible in MongoDB, at half of the own peak: a real ingress and real workers.
+
+    python -m bench.visible --seconds 30 --workers 1
+
+The peak is found by clients that each send as soon as they are answered, and every answer waits until its batch is
+counted; the sender has its share of the same cores. Then half of that is sent, due or not answered (`tallymill load`),
+and the ingress says of each request when it was accepted and when visible (Server-Timing). Sums checked in the end.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import aiohttp
+
+from bench.place import Place, servers
+from ingress.config import TokenSettings
+from ops.config import Settings, variable_of
+from ops.connect import database
+from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.init import initialise, wrong
+from ops.issuer import ensure_issuer
+from ops.load.check import Database, expected_sums, found_sums, wait_visible
+from ops.load.plan import EVENTS, LoadOptions, Shot, differences, shots
+from ops.load.report import percentiles_millis
+from ops.load.send import Outcomes, Sender
+from ops.local.ports import LOOPBACK, any_free
+from ops.token import GAMES_SCOPE, make_token
+
+PEAK_APP, HALF_APP = "peak", "half"
+
+WARM_SECONDS = 3
+PEAK_SECONDS = 10
+START_SECONDS = 60
+VISIBLE_SECONDS = 120
+# Long enough that no answer is given before its batch is visible: those would be missing at the slow end.
+APPLY_TIMEOUT_SECONDS = 20
+# More than any closed loop here gets through.
+MOST_PER_SECOND = 20_000
+
+
+@asynccontextmanager
+async def system(place: Place, settings: Settings, workers: int) -> AsyncIterator[str]:
+    """An ingress and workers for as long as the block lasts; the ingress's address."""
+    port = any_free()
+    variables = {
+        variable_of("ingress.port"): str(port),
+        variable_of("ingress.apply_timeout_seconds"): str(APPLY_TIMEOUT_SECONDS),
+        **{variable_of(f"tokens.{name}"): str(value) for name, value in settings.tokens.model_dump().items() if value},
+    }
+    ingress = place.python("ingress", settings, "ops", "ingress", **variables)
+    started = [place.children.start(program) for program in (ingress, *place.workers(settings, workers))]
+    try:
+        url = f"http://{LOOPBACK}:{port}"
+        async with asyncio.timeout(START_SECONDS):
+            while not await _is_ready(url):  # noqa: ASYNC110 another process
+                await asyncio.sleep(0.1)
+        yield url
+    finally:
+        place.children.stop(started)
+
+
+async def _is_ready(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as reply:
+            return reply.status == HTTPStatus.OK
+    except aiohttp.ClientError:
+        return False
+
+
+async def declare(db: Database, app: str) -> None:
+    """The events of a load."""
+    file = DefinitionsFile(app=app, definitions=tuple(DeclaredEvent(id=e, names={"en": e}) for e in EVENTS))
+    await apply_changes(db, changes(file, {}, datetime.now(UTC)))
+
+
+def tokens_of(settings: Settings, app: str, players: int) -> Mapping[str, str]:
+    """A token for each player of a load, signed beforehand."""
+    return {f"player-{i}": make_token(settings, app, f"player-{i}", [GAMES_SCOPE]) for i in range(players)}
+
+
+class ClosedLoop:
+    """Clients that send as soon as they are answered."""
+
+    def __init__(self, url: str, tokens: Mapping[str, str]) -> None:
+        self.answered = 0
+        self._url = f"{url}/games/v1/events"
+        self._tokens = tokens
+        options = LoadOptions(MOST_PER_SECOND, WARM_SECONDS + PEAK_SECONDS, len(tokens), duplicates=0, seed=1)
+        self._shots = shots(options, time.time_ns() // 1_000_000)
+
+    async def run(self, connections: int) -> float:
+        """Answers a second, past the warm-up."""
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+            end = time.monotonic() + WARM_SECONDS + PEAK_SECONDS
+            for _ in range(connections):
+                group.create_task(self._client(session, self._shots, end))
+            await asyncio.sleep(WARM_SECONDS)
+            before, since = self.answered, time.monotonic()
+            await asyncio.sleep(PEAK_SECONDS)
+            return (self.answered - before) / (time.monotonic() - since)
+
+    async def _client(self, session: aiohttp.ClientSession, todo: Iterator[Shot], end: float) -> None:
+        for shot in todo:
+            if time.monotonic() > end:
+                return
+            headers = {
+                "Authorization": f"Bearer {self._tokens[shot.batch.player]}",
+                "Content-Type": "application/json",
+            }
+            async with session.post(self._url, data=shot.batch.body, headers=headers) as reply:
+                assert reply.status == HTTPStatus.OK, await reply.text()
+                await reply.read()
+            self.answered += 1
+
+
+async def run(options: argparse.Namespace) -> None:
+    with servers() as place:
+        tokens = TokenSettings.model_validate(ensure_issuer(place.folder))
+        settings = place.settings(options.partitions).model_copy(update={"tokens": tokens})
+        assert not wrong(await initialise(settings))
+        async with database(settings) as db:
+            for app in (PEAK_APP, HALF_APP):
+                await declare(db, app)
+            async with system(place, settings, options.workers) as url:
+                loop = ClosedLoop(url, tokens_of(settings, PEAK_APP, options.players))
+                peak = await loop.run(options.connections)
+                await wait_visible(db, PEAK_APP, loop.answered, VISIBLE_SECONDS)
+                print(
+                    f"peak      {peak:.0f} requests/s, {options.connections} connections, {options.workers} worker(s)"
+                )
+                outcomes = await half(url, settings, peak / 2, options)
+                await wait_visible(db, HALF_APP, len(outcomes.answered), VISIBLE_SECONDS)
+            problems = differences(await expected_sums(db, HALF_APP, outcomes), await found_sums(db, HALF_APP))
+    assert not problems, problems[:10]
+    report(peak / 2, options.seconds, outcomes)
+
+
+async def half(url: str, settings: Settings, rate: float, options: argparse.Namespace) -> Outcomes:
+    """An open loop at half of the peak."""
+    tokens = tokens_of(settings, HALF_APP, options.players)
+    load = LoadOptions(rate, options.seconds, options.players, duplicates=0, seed=2)
+    return await Sender(url, tokens.__getitem__, load).run(lambda _: None)
+
+
+def report(rate: float, seconds: float, outcomes: Outcomes) -> None:
+    print(
+        f"half      {rate:.0f} requests/s for {seconds:g} s, {len(outcomes.answered)} accepted, sums right to the unit"
+    )
+    print(f"visible   {json.dumps(percentiles_millis(outcomes.visible_seconds))} ms after accepted")
+    print(f"answered  {json.dumps(percentiles_millis(outcomes.latencies_seconds))} ms after due")
+    late = f"{outcomes.not_yet_visible} answered before visible (after {APPLY_TIMEOUT_SECONDS} s)"
+    print(f"others    {late}, refused {outcomes.refused}, {len(outcomes.unknown)} unknown, {outcomes.retries} retries")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--players", type=int, default=1_000)
+    parser.add_argument("--partitions", type=int, default=6)
+    parser.add_argument("--connections", type=int, default=256)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
