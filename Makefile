@@ -1,6 +1,6 @@
 # The ways in. Each target does its own set-up; a second run finds it done and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test bench
+.PHONY: help setup up check test faults bench
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -23,6 +23,9 @@ check: setup ## format, lint, types, import contracts, fast tests
 
 test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and consumer/core must be whole
 	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+faults: setup ## a hundred seeded schedules of killed workers and primaries (SCHEDULES=, FIRST=); ten of them are in `make test`
+	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q tests/faults $(ARGS)
 
 bench: setup ## throughput, as ratios on real servers
 	$(PYTHON) -m bench.drain $(ARGS)

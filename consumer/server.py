@@ -1,6 +1,7 @@
 """The life of a worker process: put the parts together, run, stop on SIGTERM, out at once on the second."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -28,6 +29,10 @@ log = structlog.get_logger()
 # A server that is away answers within this, so that a flush can be tried again and a stop is noticed.
 SERVER_SELECTION_MILLIS = 5_000
 
+# A flush makes tens of thousands of objects and no cycles: at the default of 700 the collector looks at them, and at
+# all that waits, again and again.
+GC_THRESHOLD = 100_000
+
 EXIT_OK = 0
 EXIT_REFUSED = 1
 EXIT_SECOND_SIGNAL = 130
@@ -45,6 +50,8 @@ class SystemClock:
 
 def run(config: WorkerConfig) -> int:
     """Run one worker until it is told to stop. Returns the exit code."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     return uvloop.run(_run(config))
 
 
@@ -73,7 +80,7 @@ async def _run(config: WorkerConfig) -> int:
         config.worker.metrics_port,
         metrics.registry,
         alive=worker.alive,
-        ready=lambda: worker.joined,
+        ready=worker.ready,
     )
     try:
         await check_start(config, client, stopping)

@@ -33,7 +33,6 @@ class Worker:
     """Reads one topic as a member of the group. Also the Listener of its log."""
 
     def __init__(self, parts: Parts) -> None:
-        self.joined = False
         self._log = parts.log
         self._parts = parts
         self._stop = asyncio.Event()
@@ -117,7 +116,6 @@ class Worker:
 
     async def assigned(self, partitions: Iterable[int]) -> None:
         """Take partitions over. Returns in time for the next heartbeat, taken over or not."""
-        self.joined = True
         self._parts.metrics.rebalances.inc()
         wanted = list(partitions)
         log.info("partitions assigned", partitions=wanted)
@@ -128,6 +126,7 @@ class Worker:
         """Give partitions up, with what is in flight finished if that is soon."""
         if self._taking_over:
             self._taking_over.cancel()
+            self._taking_over = None
         lost = [partition for partition in partitions if partition in self._flushers]
         await self._close(lost, self._parts.settings.session_timeout_seconds / 2)
 
@@ -162,6 +161,10 @@ class Worker:
         for flusher in self._flushers.values():
             if failure := flusher.failure():
                 raise failure
+
+    def ready(self) -> bool:
+        """Whether it has been given its partitions, be they none, and reads each (or knows why it can't)."""
+        return self._taking_over is not None and self._taking_over.done()
 
     def alive(self) -> bool:
         """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""

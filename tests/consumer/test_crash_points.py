@@ -49,7 +49,6 @@ async def applied_by_a_worker_like_any_other(where: Place, started: Workers, sen
         ("plan", 3),
         ("checkpoint", 2),
         ("write", 1),
-        ("write", 6),
         ("commit", 1),
         ("commit", 4),
         ("tell", 1),

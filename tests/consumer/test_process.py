@@ -64,6 +64,13 @@ async def get(port: int, path: str) -> tuple[int, str]:
         return reply.status, await reply.text()
 
 
+async def until_ready(port: int) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while await get(port, "/readyz") != (200, '{"ready": true}'):
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.05)
+
+
 def free_port() -> int:
     return choose_ports((0,))[0]
 
@@ -81,7 +88,7 @@ async def test_a_worker_counts_tells_and_stops_on_sigterm(servers: Servers) -> N
             await until_applied(where, 3)
             assert totals(await where.documents(PLAYERS)) == {"demo/ann": {"LEVEL_UP": 2}}
             assert await get(port, "/livez") == (200, '{"alive": true}')
-            assert await get(port, "/readyz") == (200, '{"ready": true}')
+            await until_ready(port)
             status, text = await get(port, "/metrics")
             assert status == 200
             assert 'tallymill_worker_records_total{fate="applied"} 2.0' in text
