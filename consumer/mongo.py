@@ -29,7 +29,7 @@ from consumer.mongo_errors import HANDLED, translated
 from consumer.mongo_writes import Writes, checkpoint_move, writes_of
 from consumer.ports import FlushTooLarge, Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
 from consumer.sessions import Sessions
-from consumer.transactions import DURABLE, Document, in_transaction
+from consumer.transactions import DURABLE, Document, in_transaction, uncancelled
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, definition_of, fresh_checkpoint, millis_of
 
@@ -51,8 +51,12 @@ class MongoStore:
         self._sessions = Sessions(client)
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
+        self._applying: set[PartitionId] = set()
 
     async def lineage(self, topic: TopicIdentity) -> str:
+        return await uncancelled(self._lineage(topic))
+
+    async def _lineage(self, topic: TopicIdentity) -> str:
         collection = self._database.get_collection(LINEAGES, read_concern=ReadConcern("majority"))
         try:
             newest = await collection.find_one({"topic": topic.topic}, sort=[("generation", -1)])
@@ -61,6 +65,9 @@ class MongoStore:
         return known_lineage(topic, newest)
 
     async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        return await uncancelled(self._claim(partition, owner))
+
+    async def _claim(self, partition: PartitionId, owner: str) -> Checkpoint:
         """End what the last owner left open, then put our name on the checkpoint.
 
         In this order: a transaction left open may have the checkpoint itself locked. Bounded in time, so that one
@@ -85,15 +92,24 @@ class MongoStore:
         return _checkpoint(found)
 
     async def release(self, partition: PartitionId) -> None:
-        await self._sessions.release(partition)
+        if partition in self._applying:
+            self._sessions.drop(partition)
+        else:
+            await uncancelled(self._sessions.release(partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
+        await uncancelled(self._note_stopped(partition, reason))
+
+    async def _note_stopped(self, partition: PartitionId, reason: str) -> None:
         try:
             await self._database[CHECKPOINTS].update_one({"_id": str(partition)}, {"$set": {"stopped": reason}})
         except PyMongoError as error:
             raise Unavailable(f"MongoDB: {error!r}") from error
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        return await uncancelled(self._apply(flush, plan))
+
+    async def _apply(self, flush: Flush, plan: Plan) -> WritePlan:
         began = time.monotonic()
         tried_at: float | None = None
         commit_from = time.perf_counter()
@@ -108,10 +124,13 @@ class MongoStore:
             commit_from = time.perf_counter()
             return written
 
+        self._applying.add(flush.partition)
         try:
             written = await in_transaction(self._sessions.of(flush.partition), body)
         except HANDLED as error:
             raise translated(error) from error
+        finally:
+            self._applying.discard(flush.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
 

@@ -56,7 +56,7 @@ class Sessions:
 
     async def kill_predecessor(self, partition: PartitionId, since: float) -> None:
         """Kill the last owner's session again if conflicts have gone on since `since` (monotonic) for too long."""
-        predecessor = self._held[partition].predecessor
+        predecessor = held.predecessor if (held := self._held.get(partition)) else None
         if predecessor is not None and time.monotonic() - since > CONFLICT_SECONDS:
             await self._kill(partition, predecessor)
 
@@ -71,3 +71,7 @@ class Sessions:
                 await held.session.end_session()
             except PyMongoError as error:
                 log.info("session not ended", partition=str(partition), error=repr(error))
+
+    def drop(self, partition: PartitionId) -> None:
+        """Forget a session that is in use: ending it now would be a second command in its transaction."""
+        self._held.pop(partition, None)

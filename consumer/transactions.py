@@ -4,7 +4,8 @@
 be misused so, and it tries again after a lost race.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from pymongo import ReadPreference, WriteConcern
@@ -27,3 +28,25 @@ async def in_transaction(session: AsyncClientSession, body: Callable[[AsyncClien
     return await session.with_transaction(
         body, read_concern=SNAPSHOT, write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
     )
+
+
+async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Await work of the client; where the caller is cancelled, the work goes on to its own end, unheard.
+
+    Cancelled in server selection, just as its wait there runs out, the client (pymongo 4.20) keeps its topology locked
+    for ever, and every later call of the process waits for that: seen in a worker that woke up during a failover.
+    """
+    task = asyncio.create_task(work)
+    _unheard.add(task)
+    task.add_done_callback(_ended)
+    return await asyncio.shield(task)
+
+
+# The event loop itself holds tasks weakly.
+_unheard: set[asyncio.Task[Any]] = set()
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _unheard.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, or asyncio would complain that nobody has

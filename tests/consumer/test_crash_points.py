@@ -58,8 +58,8 @@ async def test_a_crash_at_a_step_counts_everything_once(servers: Servers, tmp_pa
     """Whatever the step left is taken up by the next worker, or dropped by the server."""
     async with loaded(servers, tmp_path) as (where, started, sent):
         assert await started.start_crashing(point, nth).exited() == -signal.SIGKILL
-        left = await checkpoints(where)
-        assert (point == "assigned") == (not left)
+        claimed = [found for found in (await checkpoints(where)).values() if "owner" in found]
+        assert bool(claimed) or point in ("assigned", "killed")
         await applied_by_a_worker_like_any_other(where, started, sent)
 
 

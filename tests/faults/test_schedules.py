@@ -85,7 +85,7 @@ async def run(steps: list[Step], scene: Scene, producer: AIOKafkaProducer, topic
     return sent
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_every_sum_is_right_after_a_schedule_of_faults(seed: int, faulty: FaultyServers, tmp_path: Path) -> None:
     """Players, buckets, ids, fates and offsets, to the unit, against what was sent."""
     print(f"seed {seed}")  # noqa: T201 the first thing to know of a failure
