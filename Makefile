@@ -19,7 +19,7 @@ check: setup ## format, lint, types, import contracts, fast tests
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -q -m "not real" $(ARGS)
+	$(PYTHON) -m pytest -q -m "not real and not slow" $(ARGS)
 
 test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and consumer/core must be whole
 	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -58,6 +58,7 @@ async def test_b4_a_connection_is_kept_from_one_request_to_the_next(rig: Rig, ad
     assert len(rig.topic.records) == 3
 
 
+@pytest.mark.slow
 async def test_a_body_not_sent_in_time_is_408_and_the_end(address: tuple[str, int]) -> None:
     """The rig allows a second."""
     reader, writer = await asyncio.open_connection(*address)

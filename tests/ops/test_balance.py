@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ops.local.balance import Balance, balance_of, balance_text, balance_told
 from ops.local.settings import to_toml
 
@@ -39,6 +41,7 @@ def test_without_settings_the_balance_is_unknown(tmp_path: Path) -> None:
     assert "no file" in told["balance_why"]
 
 
+@pytest.mark.slow
 def test_servers_that_say_nothing_hold_it_up_for_a_moment(tmp_path: Path) -> None:
     """They take the connection and never answer: two seconds, and why."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -171,6 +171,7 @@ def test_a_problem_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", ["ingress", "worker"])
+@pytest.mark.slow
 def test_a_process_with_bad_settings_starts_nothing(name: str) -> None:
     """Every problem on standard error, nothing on standard output, exit status 2."""
     environ = {**os.environ, "TALLYMILL_KAFKA__PARTITIONS": "0", "TALLYMILL_KAFKA__GRUOP": "x"}
