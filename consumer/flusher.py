@@ -68,6 +68,7 @@ class Flusher:
         self._parts = parts
         self._backlog = Backlog(parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys)
         self._in_flight: Flush | None = None
+        self._in_flight_bytes = 0
         self._expected: Fingerprint | None = None
         self._lost: Lost | None = None
         self._may_decode = asyncio.Event()
@@ -79,7 +80,7 @@ class Flusher:
     @property
     def buffered_bytes(self) -> int:
         """Bytes read and not applied."""
-        return self._backlog.size_bytes + (self._in_flight.size_bytes if self._in_flight else 0)
+        return self._backlog.size_bytes + self._in_flight_bytes
 
     @property
     def oldest_waiting_millis(self) -> int | None:
@@ -188,11 +189,13 @@ class Flusher:
         try:
             while todo and not self._closing.is_set():
                 self._in_flight = todo.pop()
+                # Summed once a flush: the worker looks at it many times a second.
+                self._in_flight_bytes = self._in_flight.size_bytes
                 todo += reversed(await self._apply(self._in_flight))
         except Moved as moved:
             await self._overtaken(moved.checkpoint)
         finally:
-            self._in_flight = None
+            self._in_flight, self._in_flight_bytes = None, 0
 
     async def _apply(self, flush: Flush) -> Sequence[Flush]:
         """Apply one flush. Returns what to apply instead, in order, where it can't be as it is. Raises Moved."""
