@@ -41,6 +41,7 @@ class Worker:
         self._told: dict[int, int] = {}
         self._told_at = 0.0
         self._taking_over: asyncio.Task[None] | None = None
+        self._lineage_asked_millis: int | None = None
         self._identity: TopicIdentity | None = None
         self._identity_at = 0.0
 
@@ -131,7 +132,11 @@ class Worker:
         await self._close(lost, self._parts.settings.session_timeout_seconds / 2)
 
     async def _take_over(self, partitions: Sequence[int]) -> None:
-        lineage = await self._retry.until_done("lineage", self._lineage)
+        self._lineage_asked_millis = self._parts.clock.now_millis()
+        try:
+            lineage = await self._retry.until_done("lineage", self._lineage)
+        finally:
+            self._lineage_asked_millis = None
         if lineage is None:
             return
         flushers = {p: Flusher(PartitionId(lineage, p), self._parts) for p in partitions}
@@ -168,14 +173,25 @@ class Worker:
 
     def alive(self) -> bool:
         """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
+        if self._lineage_asked_millis and self._is_idle(1, self._lineage_asked_millis, is_away=self._retry.is_away):
+            return False
         return not any(self._is_stuck(partition, flusher) for partition, flusher in self._flushers.items())
 
     def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
-        if flusher.stopped or flusher.checkpoint is None:
+        if flusher.stopped:
             return False
-        lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
-        idle = (self._parts.clock.now_millis() - flusher.progress_millis) / 1000
-        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=flusher.is_away)
+        # Behind, as far as anyone knows, until its position is taken.
+        lag = self._lag(partition, flusher) if flusher.settled.is_set() else 1
+        return self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
+
+    def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
+        idle = (self._parts.clock.now_millis() - since_millis) / 1000
+        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)
+
+    def _lag(self, partition: int, flusher: Flusher) -> int:
+        if flusher.checkpoint is None:
+            return 0
+        return lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
 
     def _buffered_bytes(self) -> int:
         return sum(flusher.buffered_bytes for flusher in self._flushers.values())
@@ -184,8 +200,8 @@ class Worker:
         now = self._parts.clock.now_millis()
         self._parts.metrics.buffered_bytes.set(self._buffered_bytes())
         for partition, flusher in self._flushers.items():
-            if flusher.checkpoint:
-                lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+            if flusher.settled.is_set():
+                lag = self._lag(partition, flusher)
                 self._parts.metrics.lag(partition, lag, lag_seconds(lag, flusher.oldest_waiting_millis, now))
                 if not lag:
                     flusher.progress_millis = now

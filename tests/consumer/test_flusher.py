@@ -6,10 +6,12 @@ import pytest
 
 from consumer.core.plan import Flush, WritePlan
 from consumer.core.policy import DEAD_ALLOWANCE
+from consumer.core.position import Checkpoint
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
-from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TooManyDead, Unavailable
+from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TooManyDead, TopicIdentity, Unavailable
 from consumer.worker import Worker
+from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
 from tests.consumer.parts import TOPIC, eventually, parts, running
 from tests.samples import batch, period, sealed, update
@@ -164,3 +166,35 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
         store.away = False
         await eventually(lambda: checkpoint(store)["next"] == 1)
         assert worker.alive()
+
+
+class SilentStore(MemoryStore):
+    """Says nothing to the question named, and raises nothing either."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+        self.answers = asyncio.Event()
+
+    async def _say_nothing(self, question: str) -> None:
+        if question == self._question:
+            await self.answers.wait()
+
+    async def lineage(self, topic: TopicIdentity) -> str:
+        await self._say_nothing("lineage")
+        return await super().lineage(topic)
+
+    async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        await self._say_nothing("claim")
+        return await super().claim(partition, owner)
+
+
+@pytest.mark.parametrize("question", ["lineage", "claim"])
+async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
+    """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
+    store = SilentStore(question)
+    async with running(parts(MemoryLog(1, TOPIC), store, stall_seconds=0.2)) as worker:
+        assert worker.alive()
+        await eventually(lambda: not worker.alive())
+        store.answers.set()
+        await eventually(lambda: worker.ready() and worker.alive())
