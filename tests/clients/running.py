@@ -1,0 +1,172 @@
+"""A system for real clients: an ingress and a worker process on real servers, in a place of their own."""
+
+import asyncio
+import http.client
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
+
+from ops.config import FILE_VARIABLE, Settings
+from ops.connect import database
+from ops.definitions import DefinitionsFile, apply_changes, changes
+from ops.init import initialise, wrong
+from ops.issuer import ensure_issuer
+from ops.local.ports import LOOPBACK, any_free
+from ops.local.processes import Child, Children, Program, wait_until
+from ops.local.settings import to_toml
+from ops.token import GAMES_SCOPE, make_token
+from schemas.documents import CHECKPOINTS, PLAYERS, REQUESTS, request_key
+from tests.real import settings_of
+from tests.samples import KEYS
+from tests.servers import Servers
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 30
+PATIENCE_SECONDS = 20
+
+APP = "arcade"
+# So few that a client has to cut its batches, as `GET /v1/limits` tells it.
+MAX_UPDATES = 5
+DEFINITIONS = DefinitionsFile.model_validate(
+    {
+        "app": APP,
+        "definitions": [
+            {"id": "COIN_FOUND", "names": {"en": "Coin found", "de": "Münze gefunden"}},
+            {"id": "ENEMY_DEFEATED", "names": {"en": "Enemy defeated"}, "image_url": "https://img.example/enemy.png"},
+            {
+                "id": "LEVEL_UP",
+                "names": {"en": "Level up", "pt-BR": "Subiu de nível"},
+                "descriptions": {"en": "A player reached the next level"},
+                "children": ["COIN_FOUND", "ENEMY_DEFEATED"],
+            },
+            {"id": "ROUND_WON", "names": {"en": "Round won"}},
+            {"id": "SECRET_FOUND", "names": {"en": "Secret found"}, "visibility": "HIDDEN"},
+        ],
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Where its ingress listens, who may use it, and what it has counted."""
+
+    url: str
+    settings: Settings
+    worker: Child
+
+    def token(self, player: str, *scopes: str, seconds: int = 3_600) -> str:
+        return make_token(self.settings, APP, player, scopes or (GAMES_SCOPE,), seconds=seconds)
+
+    def totals(self, player: str) -> dict[str, int]:
+        """What MongoDB's majority has of a player."""
+        found = self._find(PLAYERS, f"{APP}/{player}")
+        return {event: int(count) for event, count in found["totals"].items()} if found else {}
+
+    def counted(self, player: str, request_id: int) -> bool:
+        """Whether the worker has seen this request."""
+        return self._find(REQUESTS, request_key(APP, player, request_id)) is not None
+
+    def passed(self, partition: int, offset: int) -> bool:
+        """Whether the worker has applied the record there."""
+        found = self._find(CHECKPOINTS, f"r1/{partition:02}")
+        return bool(found and found["next"] > offset)
+
+    def _find(self, collection: str, key: str) -> dict[str, Any] | None:
+        uri = self.settings.mongodb.uri
+        with MongoClient[dict[str, Any]](uri.get_secret_value() if uri else "") as client:
+            where = client[self.settings.mongodb.database]
+            return where.get_collection(collection, read_concern=ReadConcern("majority")).find_one({"_id": key})
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > give_up:
+            pytest.fail(f"not within {PATIENCE_SECONDS} s: {what}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def system(servers: Servers, folder: Path) -> Iterator[System]:
+    """One ingress and one worker, ready."""
+    settings = _settings(servers, folder)
+    assert not wrong(asyncio.run(initialise(settings)))
+    asyncio.run(_declare(settings))
+    with Children(folder / "logs") as children:
+        worker = children.start(process("worker", settings, folder))
+        url = start_ingress(children, settings, folder)
+        wait_until(lambda: _is_ready(url), None, "the ingress", seconds=START_SECONDS)
+        yield System(url, settings, worker)
+
+
+def start_ingress(children: Children, settings: Settings, folder: Path, **changed: Mapping[str, object]) -> str:
+    """An ingress that listens, ready or not; `changed` are settings by section. Its address."""
+    port = any_free()
+    changed = {**changed, "ingress": {"apply_timeout_seconds": 10, "port": port, **changed.get("ingress", {})}}
+    ingress = children.start(process("ingress", settings, folder, **changed))
+    url = f"http://{LOOPBACK}:{port}"
+    wait_until(lambda: _status(url, "/livez") == http.client.OK, ingress, "the ingress", seconds=START_SECONDS)
+    return url
+
+
+def process(name: str, settings: Settings, folder: Path, **changed: Mapping[str, object]) -> Program:
+    """`tallymill NAME`, given these settings by a file of its own."""
+    own = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
+    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic", "group", "partitions"})
+    tables = {
+        "kafka": kafka,
+        "mongodb": {"uri": own, "database": settings.mongodb.database},
+        "limits": {"max_updates_per_request": MAX_UPDATES},
+        "signing": {"keys": [KEYS.keys[0].decode()]},
+        "tokens": {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)},
+        "worker": {"metrics_port": 0, "session_timeout_seconds": 6},
+    }
+    tables |= {section: {**tables.get(section, {}), **table} for section, table in changed.items()}
+    file = folder / f"{name}-{any_free()}.toml"
+    file.write_text(to_toml(tables))
+    environ = {FILE_VARIABLE: str(file), "PYTHONPATH": str(ROOT)}
+    return Program(file.stem, (sys.executable, "-m", "ops", name), environ, stop_seconds=5)
+
+
+def _settings(servers: Servers, folder: Path) -> Settings:
+    own = settings_of(servers)
+    tokens = type(own.tokens).model_validate(ensure_issuer(folder))
+    limits = own.limits.model_copy(update={"max_updates_per_request": MAX_UPDATES})
+    return own.model_copy(update={"tokens": tokens, "limits": limits})
+
+
+async def _declare(settings: Settings) -> None:
+    async with database(settings) as db:
+        await apply_changes(db, changes(DEFINITIONS, {}, datetime.now(UTC)))
+
+
+def _is_ready(url: str) -> bool:
+    return _status(url, "/readyz") == http.client.OK
+
+
+def _status(url: str, path: str) -> int:
+    """0 where nobody listens."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """A client's environment: nothing of ours but `variables`."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ} | variables

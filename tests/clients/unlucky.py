@@ -1,0 +1,127 @@
+"""A way to the ingress on which things go wrong: a proxy on loopback whose next requests meet the faults given."""
+
+import http.client
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+RETRY_AFTER_SECONDS = 1
+TIMEOUT_SECONDS = 20
+# Said by each end for its own connection (RFC 9110, section 7.6.1).
+HOP_BY_HOP = {"connection", "transfer-encoding", "host"}
+
+RESET = struct.pack("ii", 1, 0)  # linger on, for 0 s: closing sends RST
+
+
+class Fault(Enum):
+    """What becomes of one request."""
+
+    AWAY = auto()
+    """The ingress sees nothing of it; 503 with Retry-After."""
+    TOO_FAST = auto()
+    """The ingress sees nothing of it; RECORD_RATE_HIGH with Retry-After."""
+    CUT = auto()
+    """The ingress answers; its client never hears it: the connection is reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request as it came: when, what, and the fault it met."""
+
+    at_seconds: float
+    body: Any
+    fault: Fault | None
+
+
+@dataclass(slots=True)
+class Unlucky:
+    """The next POSTs meet `faults`, in order; then all goes well."""
+
+    upstream: str
+    url: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+def reset(connection: socket.socket) -> None:
+    """Close at once, whatever the other end still has to read."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    os.close(connection.detach())
+
+
+@contextmanager
+def unlucky_proxy(upstream: str) -> Iterator[Unlucky]:
+    proxy = Unlucky(upstream)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
+    server.daemon_threads = True
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    serving.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = TIMEOUT_SECONDS
+    proxy: Unlucky
+
+    def do_GET(self) -> None:
+        self._relay(b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        fault = self.proxy.faults.pop(0) if self.proxy.faults else None
+        self.proxy.attempts.append(Attempt(time.monotonic(), json.loads(body), fault))
+        if fault is Fault.AWAY:
+            self._answer(503, {"error": {"code": 503, "message": "away", "errors": [{"reason": "backendError"}]}})
+        elif fault is Fault.TOO_FAST:
+            self._answer(200, {"batchFailures": [{"failureCause": "RECORD_RATE_HIGH", "range": {}}]})
+        else:
+            self._relay(body, cut=fault is Fault.CUT)
+
+    def _answer(self, status: int, content: object) -> None:
+        headers = {"Content-Type": "application/json", "Retry-After": str(RETRY_AFTER_SECONDS)}
+        self._send(status, headers, json.dumps(content).encode())
+
+    def _relay(self, body: bytes, *, cut: bool = False) -> None:
+        """The ingress's answer, unless the connection is cut before it."""
+        upstream = http.client.HTTPConnection(self.proxy.upstream.removeprefix("http://"), timeout=TIMEOUT_SECONDS)
+        try:
+            upstream.request(self.command, self.path, body, _end_to_end(self.headers.items()))
+            reply = upstream.getresponse()
+            content = reply.read()
+        finally:
+            upstream.close()
+        if cut:
+            self.close_connection = True
+            reset(self.connection)
+        else:
+            self._send(reply.status, _end_to_end(reply.getheaders()), content)
+
+    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in (headers | {"Content-Length": str(len(content))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name is http.server's
+        """Quiet."""
+
+
+def _end_to_end(headers: Any) -> dict[str, str]:  # noqa: ANN401 pairs, of either end
+    return {name.title(): value for name, value in headers if name.lower() not in HOP_BY_HOP}
