@@ -43,6 +43,13 @@ def make_records(count: int, players: int, keys: SigningKeys, seed: int = 1) -> 
 
 
 def _make(request_id: int, player: str, now: int, keys: SigningKeys, chance: random.Random) -> Made:
+    body, counts = body_of(request_id, now, chance)
+    key, headers = seal(Envelope(APP, player, now, Judgement()), request_id, body, keys)
+    return Made(key, body, headers, player, counts)
+
+
+def body_of(request_id: int, now: int, chance: random.Random) -> tuple[bytes, tuple[tuple[str, int], ...]]:
+    """A batch as a client sends it, and what it counts."""
     periods, counts = [], []
     for _ in range(2):
         start = (now // MINUTE_MILLIS - chance.randrange(1, 60)) * MINUTE_MILLIS
@@ -57,8 +64,7 @@ def _make(request_id: int, player: str, now: int, keys: SigningKeys, chance: ran
             "timePeriods": periods,
         }
     ).encode()
-    key, headers = seal(Envelope(APP, player, now, Judgement()), request_id, body, keys)
-    return Made(key, body, headers, player, tuple(counts))
+    return body, tuple(counts)
 
 
 def _period(start: int, updates: list[tuple[str, int]]) -> dict[str, object]:

@@ -58,14 +58,14 @@ async def system(place: Place, settings: Settings, workers: int) -> AsyncIterato
     try:
         url = f"http://{LOOPBACK}:{port}"
         async with asyncio.timeout(START_SECONDS):
-            while not await _is_ready(url):  # noqa: ASYNC110 another process
+            while not await is_ready(url):  # noqa: ASYNC110 another process
                 await asyncio.sleep(0.1)
         yield url
     finally:
         place.children.stop(started)
 
 
-async def _is_ready(url: str) -> bool:
+async def is_ready(url: str) -> bool:
     try:
         async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as reply:
             return reply.status == HTTPStatus.OK

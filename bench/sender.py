@@ -1,0 +1,110 @@
+"""A closed loop on raw connections: each sends its next request as soon as it is answered.
+
+An HTTP client costs more than the servers measured, so requests are bytes made beforehand, but for their id, and of an
+answer only its status and its length are looked at.
+"""
+
+import asyncio
+import itertools
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bench.records import body_of
+
+# All ids are as long, so that one Content-Length fits every request.
+FIRST_ID = 10**18
+
+_length = re.compile(rb"content-length: (\d+)", re.IGNORECASE).search
+
+
+def requests(tokens: Mapping[str, str]) -> Iterator[bytes]:
+    """events.record of each player in turn, endless, each with an id of its own."""
+    chance = random.Random(1)  # noqa: S311 a benchmark, no secret
+    now = time.time_ns() // 1_000_000
+    halves = []
+    for player, token in tokens.items():
+        body, _ = body_of(FIRST_ID, now, chance)
+        before, after = body.split(b"%d" % FIRST_ID)
+        head = (
+            f"POST /games/v1/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nX-Player: {player}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        halves.append((head.encode() + before, after))
+    for request_id, (before, after) in zip(itertools.count(FIRST_ID), itertools.cycle(halves), strict=False):
+        yield before + b"%d" % request_id + after
+
+
+@dataclass(slots=True)
+class Count:
+    """What has come back so far."""
+
+    answered: int = 0
+    wrong: bytes = b""
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, todo: Iterator[bytes], count: Count) -> None:
+        self._todo = todo
+        self._count = count
+        self._got = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a stream
+        self._transport = transport
+        transport.write(next(self._todo))
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        head, end, body = self._got.partition(b"\r\n\r\n")
+        length = _length(head)
+        if not (end and length and len(body) >= int(length[1])):
+            return
+        if not head.startswith(b"HTTP/1.1 200") or b"RECORD_RATE_HIGH" in body:
+            self._count.wrong = self._got
+        self._count.answered += 1
+        self._got = b""
+        self._transport.write(next(self._todo))
+
+    def close(self) -> None:
+        self._transport.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a while of sending brought: answers, and how much of one core the sender took for them."""
+
+    answered: int
+    seconds: float
+    sender_share: float
+
+
+class ClosedLoop:
+    """So many connections to one server."""
+
+    def __init__(self, port: int, todo: Iterator[bytes]) -> None:
+        self._port = port
+        self._todo = todo
+        self._count = Count()
+        self._connections: list[Connection] = []
+
+    async def start(self, host: str, connections: int) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(connections):
+            _, made = await loop.create_connection(lambda: Connection(self._todo, self._count), host, self._port)
+            self._connections.append(made)
+
+    async def during(self, seconds: float) -> Sent:
+        """Go on for a while. Every answer must be a good one."""
+        before, since, cpu = self._count.answered, time.perf_counter(), time.process_time()
+        await asyncio.sleep(seconds)
+        took = time.perf_counter() - since
+        assert not self._count.wrong, self._count.wrong
+        return Sent(self._count.answered - before, took, (time.process_time() - cpu) / took)
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
