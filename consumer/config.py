@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.settings import MIB, KafkaSettings, Limits, MongoSettings, Section, SigningSettings
+from schemas.settings import MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 
 class WorkerSettings(Section):
@@ -41,6 +41,6 @@ class WorkerConfig(Section):
 
     kafka: KafkaSettings
     mongodb: MongoSettings
-    limits: Limits
+    limits: LimitSettings
     signing: SigningSettings
     worker: WorkerSettings

@@ -58,6 +58,9 @@ class Refusal(Enum):
         "insufficientPermissions",
         "The token lacks the scope https://www.googleapis.com/auth/games or games_lite.",
     )
+    FORBIDDEN_REFUSALS = _Row(
+        403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.refusals."
+    )
     NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
     NOT_A_RECEIPT = _Row(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
     NOT_SEEN = _Row(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
@@ -136,8 +139,11 @@ def whole_failure_reply(cause: EventFailureCause, player_events: tuple[PlayerEve
 
 
 def rate_high_reply(retry_seconds: float) -> Reply:
-    retry = b"%d" % max(1, math.ceil(retry_seconds))
-    return whole_failure_reply(EventFailureCause.RECORD_RATE_HIGH).having((b"retry-after", retry))
+    return whole_failure_reply(EventFailureCause.RECORD_RATE_HIGH).having(retry_after(retry_seconds))
+
+
+def retry_after(seconds: float) -> RawHeader:
+    return (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
 
 
 def _ok(response: EventUpdateResponse) -> Reply:

@@ -8,10 +8,12 @@ from starlette.routing import Route, Router
 from ingress.answers import Reply, json_reply
 from ingress.body import Receive
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
+from ingress.limits import LimitsInForce
 from ingress.metrics import Metrics
 from ingress.receipts import ReceiptParts, ReceiptState, RequestState
 from ingress.record import RecordEvents, RecordParts
-from schemas.settings import Limits
+from ingress.refusals import RefusalsPage
+from ingress.validate import ValidateEvents
 
 
 class Checked(Protocol):
@@ -36,7 +38,9 @@ def create_app(parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, c
         "/games/v1/events": {"POST": RecordEvents(parts)},
         "/v1/receipts/{receipt}": {"GET": ReceiptState(receipts)},
         "/v1/requests/{request_id}": {"GET": RequestState(receipts)},
-        "/v1/limits": {"GET": _Constant(limits_reply(parts.limits))},
+        "/v1/limits": {"GET": LimitsInForce(parts.limits)},
+        "/v1/validate": {"POST": ValidateEvents(parts)},
+        "/v1/refusals": {"GET": RefusalsPage(parts.authenticator, parts.clock, parts.refusals.store)},
         "/livez": {"GET": _Constant(json_reply(200, {"live": True}))},
         "/readyz": {"GET": _Ready(missing)},
         "/metrics": {"GET": _Metrics(parts.metrics)},
@@ -60,11 +64,6 @@ def missing_parts(parts: RecordParts, stopping: Stopping, checked: Checked) -> C
         return [name for name, ready in there.items() if not ready]
 
     return missing
-
-
-def limits_reply(limits: Limits) -> Reply:
-    """`GET /v1/limits`: public, so that a client can cut its batches to size."""
-    return json_reply(200, limits.model_dump(mode="json"))
 
 
 class _Constant:

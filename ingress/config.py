@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.settings import MIB, KafkaSettings, Limits, MongoSettings, Section, SigningSettings
+from schemas.settings import MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 
 class TokenSettings(Section):
@@ -47,7 +47,7 @@ class IngressConfig(Section):
 
     kafka: KafkaSettings
     mongodb: MongoSettings
-    limits: Limits
+    limits: LimitSettings
     signing: SigningSettings
     tokens: TokenSettings
     ingress: IngressSettings

@@ -8,8 +8,20 @@ import asyncio
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from ingress.ports import DefinitionTerm, Fortune, Misfortune, Position, Totals, Unavailable, Unknown
+from ingress.ports import (
+    DefinitionTerm,
+    Fortune,
+    FoundRefusal,
+    Misfortune,
+    Position,
+    RefusalQuery,
+    SampledRefusal,
+    Totals,
+    Unavailable,
+    Unknown,
+)
 from schemas.coordinates import Coordinates, PartitionId
 
 
@@ -56,7 +68,10 @@ class MemoryTopic:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """Implements AppliedStore, FortuneStore, DefinitionStore and LineageStore. `reads` counts the queries by kind."""
+    """Implements AppliedStore, FortuneStore, DefinitionStore, LineageStore and RefusalStore.
+
+    `reads` counts the queries by kind.
+    """
 
     lineage: str | None = "r1"
     away: bool = False
@@ -65,6 +80,7 @@ class MemoryStore:
     exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
     declared: dict[str, list[DefinitionTerm]] = field(default_factory=dict)
+    refused: list[SampledRefusal] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
 
     def declare(self, app: str, *ids: str, from_millis: int = 0, to_millis: int | None = None) -> None:
@@ -116,6 +132,23 @@ class MemoryStore:
     async def newest_lineage(self, topic: str) -> str | None:
         await self._read(f"lineage of {topic}")
         return self.lineage
+
+    async def add_refusals(self, refusals: Sequence[SampledRefusal]) -> None:
+        await self._read("add_refusals")
+        self.refused.extend(refusals)
+
+    async def refusals(self, app: str, query: RefusalQuery) -> Sequence[FoundRefusal]:
+        await self._read("refusals")
+        found = [FoundRefusal(f"{number:024x}", one) for number, one in enumerate(self.refused)]
+        wanted = (
+            one
+            for one in reversed(found)
+            if one.refusal.app == app
+            and query.cause in (None, one.refusal.cause)
+            and query.player in (None, one.refusal.player)
+            and (query.before is None or one.refusal_id < query.before)
+        )
+        return list(islice(wanted, query.limit))
 
     async def _read(self, kind: str) -> None:
         await asyncio.sleep(0)  # a query gives way to others, here as there

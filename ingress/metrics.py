@@ -1,7 +1,7 @@
 """Every metric of the ingress: meaning, unit, labels from closed sets. One registry, one port, one process."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -16,6 +16,8 @@ ROUTES: Final = (
     "/v1/receipts/{receipt}",
     "/v1/requests/{request_id}",
     "/v1/limits",
+    "/v1/validate",
+    "/v1/refusals",
     "/livez",
     "/readyz",
     "/metrics",
@@ -23,6 +25,8 @@ ROUTES: Final = (
 )
 # What `cause` can be: a refusal of the whole request, or why a batch, a period or an update was not recorded.
 CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause)
+# Why a refusal is not in the sample: beyond its rate, no room to wait in, MongoDB away or without the collection.
+NotKept = Literal["rate", "full", "away"]
 
 
 class Metrics:
@@ -64,6 +68,18 @@ class Metrics:
             "Batches answered ALREADY_UPDATED whose requestId had counted another payload: a client's bug.",
             registry=self.registry,
         )
+        self._refusals_kept = Counter(
+            "tallymill_ingress_refusals_kept",
+            "Refusals written to `refusals`, the sample that GET /v1/refusals shows.",
+            registry=self.registry,
+        )
+        self._refusals_not_kept = Counter(
+            "tallymill_ingress_refusals_not_kept",
+            "Refusals left out of the sample, by reason: rate (enough of that cause and app), full, away (MongoDB).",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
         self._request_children: dict[tuple[str, int], Counter] = {}
 
@@ -87,6 +103,12 @@ class Metrics:
 
     def payload_differs(self) -> None:
         self._payload_differs.inc()
+
+    def refusals_kept(self, number: int) -> None:
+        self._refusals_kept.inc(number)
+
+    def refusals_not_kept(self, reason: NotKept, number: int = 1) -> None:
+        self._not_kept_children[reason].inc(number)
 
     def watch(
         self,

@@ -9,6 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from ingress.mongo_refusals import MongoRefusals
 from ingress.ports import DefinitionTerm, Fortune, Misfortune, Totals, Unavailable
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.documents import (
@@ -53,6 +54,10 @@ class MongoStore:
 
     async def close(self) -> None:
         await self._client.close()
+
+    def refusal_store(self) -> MongoRefusals:
+        """The sample of refusals, over the same connections."""
+        return MongoRefusals(self._database)
 
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
         ranges = [_ids_below(lineage) for lineage in sorted(lineages)]

@@ -113,3 +113,42 @@ class LineageStore(Protocol):
     async def newest_lineage(self, topic: str) -> str | None:
         """The lineage that the topic's offsets belong to; None before there is one. Raises Unavailable."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRefusal:
+    """One thing that was refused: whose, why, where in the body (`field`), how it began. None: no id could be read."""
+
+    app: str
+    player: str
+    cause: str
+    field: str
+    first_bytes: bytes
+    request_id: int | None
+    at_millis: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRefusal:
+    """A refusal as it is kept. Ids of later ones are larger, to the second."""
+
+    refusal_id: str
+    refusal: SampledRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalQuery:
+    """Which refusals: at most `limit`, newest first; of one cause, of one player, before the one with an id."""
+
+    limit: int
+    cause: str | None = None
+    player: str | None = None
+    before: str | None = None
+
+
+class RefusalStore(Protocol):
+    """The sample of refusals. Both raise Unavailable."""
+
+    async def add_refusals(self, refusals: Sequence[SampledRefusal]) -> None: ...
+
+    async def refusals(self, app: str, query: RefusalQuery) -> Sequence[FoundRefusal]: ...

@@ -7,6 +7,8 @@ and nothing else; a request costs O(1).
 
 from collections import deque
 
+from schemas.settings import Limits
+
 # 100 bytes each. Past it the oldest are forgotten, in the players' favour: 500,000 a minute is 8,000 requests a second.
 MAX_REQUESTS_HELD = 500_000
 
@@ -43,3 +45,19 @@ class PlayerRates:
             sent.pop(0)
             if not sent:
                 del self._by_player[actor]
+
+
+class AppRates:
+    """Each player at the rate of its app. Apps with the same rate share a window: players' names hold their app's."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._windows = {rate: PlayerRates(*rate) for rate in {_rate(one) for one in limits.everyones()}}
+
+    def wait_seconds(self, app: str, actor: str, now: float) -> float:
+        """As PlayerRates says for the player `actor` (`app/player`) of `app`."""
+        return self._windows[_rate(self._limits.for_app(app))].wait_seconds(actor, now)
+
+
+def _rate(limits: Limits) -> tuple[int, int]:
+    return limits.max_requests_per_player, limits.player_window_seconds

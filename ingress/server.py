@@ -36,9 +36,10 @@ from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
 from ingress.publish import KafkaPublisher, PublishLimits
-from ingress.rates import PlayerRates
+from ingress.rates import AppRates
 from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
+from ingress.sample import Refusals
 from ingress.startup import StartCheck, StartRefused
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.signing import signing_keys
@@ -118,17 +119,19 @@ def _build(config: IngressConfig) -> _Process:
         config.kafka,
         PublishLimits(settings.publish_deadline_seconds, settings.max_buffer_bytes, max_record_bytes(limits)),
     )
+    metrics = Metrics()
     parts = RecordParts(
         limits=limits,
         signing=signing_keys(config.signing),
         clock=clock,
         authenticator=Authenticator(tokens.issuer or "", tokens.audience or ""),
-        rates=PlayerRates(limits.max_requests_per_player, limits.player_window_seconds),
+        rates=AppRates(limits),
         definitions=Definitions(store, clock),
         publisher=publisher,
         lineage=Lineage(store, config.kafka.records_topic),
         applied=AppliedWatch(store, clock),
-        metrics=Metrics(),
+        refusals=Refusals(store.refusal_store(), clock, metrics),
+        metrics=metrics,
         body_timeout_seconds=settings.body_timeout_seconds,
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
@@ -142,6 +145,7 @@ def _build(config: IngressConfig) -> _Process:
         parts.applied.run,
         parts.definitions.preload,
         parts.lineage.keep,
+        parts.refusals.run,
         lambda: keep_keys(tokens.jwks or "", tokens.jwks_refresh_seconds, parts.authenticator.use_keys),
     )
     return _Process(parts, receipts, check, publisher, store, keepers)

@@ -22,7 +22,7 @@ from pymongo.uri_parser import parse_uri
 
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
-from schemas.settings import KafkaSettings, Limits, MongoSettings, Section, SigningSettings
+from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 PREFIX = "TALLYMILL_"
 FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongodb: MongoSettings = Field(default_factory=MongoSettings)
-    limits: Limits = Field(default_factory=Limits)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
     signing: SigningSettings = Field(default_factory=SigningSettings)
     tokens: TokenSettings = Field(default_factory=TokenSettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
@@ -168,12 +168,23 @@ def variable_of(name: str) -> str:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """pydantic-settings skips variables it doesn't know; a misspelt one must not be silent."""
+    """pydantic-settings skips variables it doesn't know; a misspelt one must not be silent.
+
+    Nor one that names an app: it would be read in lower case, and `Demo` is another app than `demo`.
+    """
     sections = tuple(variable_of(name) for name in Settings.model_fields)
     nested = tuple(f"{section}__" for section in sections)
     ours = {name: name.upper() for name in environ if name.upper().startswith(PREFIX)}  # it reads them in any case
-    return [
+    apps = variable_of("limits.apps")
+    by_app = [
+        f"{name}: give {apps} as JSON, app ids are case-sensitive" for name in ours if _is_below(apps, ours[name])
+    ]
+    return by_app + [
         f"{name}: no such setting"
         for name, upper in ours.items()
         if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
     ]
+
+
+def _is_below(variable: str, name: str) -> bool:
+    return name.startswith(f"{variable}__")

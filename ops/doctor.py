@@ -1,6 +1,6 @@
 """`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,12 +9,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
-from ops.init import topic_config
+from ops.init import refusals_options, topic_config
 from schemas import requirements
-from schemas.documents import LINEAGES, REQUESTS
+from schemas.documents import LINEAGES, REFUSALS, REQUESTS
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
 REQUEST_BYTES = 180
+
+# MongoDB rounds the size of a capped collection up to a multiple of this.
+ROUNDED_BYTES = 256
 
 DAY_SECONDS = 86_400
 MIB = 1 << 20
@@ -71,6 +74,7 @@ async def _mongodb(settings: Settings) -> list[Check]:
             hello = await db.client.admin.command("hello")
             reached = [set_check(hello)]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
+            reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
             newest = await db[LINEAGES].find_one({"topic": settings.kafka.records_topic}, sort=[("generation", -1)])
             reached.append(lineage_check(settings.kafka.records_topic, newest))
             reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
@@ -97,6 +101,18 @@ async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -
         return Check(what, "wrong", "missing: run `tallymill init`")
     problem = requirements.wrong_index(found, index)
     return Check(what, "wrong" if problem else "ok", problem or "there")
+
+
+def refusals_check(options: Mapping[str, Any] | None, size_bytes: int) -> Check:
+    """A warning: what is lost without it is the answer to "why was my event dropped", not an event."""
+    what = f"collection {REFUSALS}"
+    if problem := requirements.wrong_refusals(options, size_bytes):
+        return Check(what, "warning", problem)
+    found: int = (options or {}).get("size", 0)
+    if abs(found - size_bytes) >= ROUNDED_BYTES:
+        change = f'db.runCommand({{collMod: "{REFUSALS}", cappedSize: {size_bytes}}}) (MongoDB 6.0 or later)'
+        return Check(what, "warning", f"holds {found} bytes, mongodb.refusals_bytes is {size_bytes}: {change}")
+    return Check(what, "ok", f"capped at {found} bytes")
 
 
 def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:

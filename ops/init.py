@@ -21,6 +21,7 @@ from ops.connect import Document, NotReachable, database, kafka_admin, kafka_con
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
+from schemas.documents import REFUSALS
 
 # A fresh topic is known to all brokers within a second or so.
 TOPIC_APPEARS_TRIES = 50
@@ -41,6 +42,7 @@ async def initialise(settings: Settings) -> list[Finding]:
     async with kafka_admin(settings) as admin, database(settings) as db:
         findings = [await _topic(admin, settings)]
         findings += await _collections(db)
+        findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings.append(await _view(db))
         await _identity(admin, settings.kafka.records_topic)
@@ -86,6 +88,27 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
     except CollectionInvalid:  # another init was quicker
         return Finding(f"collection {name}", "there")
     return Finding(f"collection {name}", "made")
+
+
+async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:
+    """The one capped collection: the oldest refusals make room for the newest."""
+    what = f"collection {REFUSALS}"
+    try:
+        if (options := await refusals_options(db)) is None:
+            await db.create_collection(REFUSALS, capped=True, size=size_bytes)
+            return Finding(what, "made", f"capped at {size_bytes} bytes")
+    except CollectionInvalid:  # another init was quicker
+        options = await refusals_options(db)
+    problem = requirements.wrong_refusals(options, size_bytes)
+    return Finding(what, "wrong" if problem else "there", problem or "")
+
+
+async def refusals_options(db: AsyncDatabase[Document]) -> Mapping[str, Any] | None:
+    """The options of the collection of refusals; None if it is not there."""
+    async for found in await db.list_collections(filter={"name": REFUSALS}):
+        options: Mapping[str, Any] = found.get("options", {})
+        return options
+    return None
 
 
 async def _index(db: AsyncDatabase[Document], index: requirements.Index) -> Finding:

@@ -1,4 +1,7 @@
-"""What `init` makes beside what the promise asks for (schemas/requirements.py): collections, the view. Pure."""
+"""What `init` makes beside what the promise asks for (schemas/requirements.py): collections, the view. Pure.
+
+`refusals` is no plain collection: init.py makes it capped.
+"""
 
 from typing import Any
 

@@ -22,6 +22,7 @@ LINEAGES = "lineages"
 EXCEPTIONS = "exceptions"
 DEAD_LETTERS = "dead_letters"
 DEFINITIONS = "definitions"
+REFUSALS = "refusals"
 
 Fate = Literal["applied", "duplicate", "refused", "dead"]
 FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
@@ -144,6 +145,18 @@ class DeadLetterDocument(TypedDict):
     reason: str
     at: datetime
     redriven: NotRequired[datetime]
+
+
+class RefusalDocument(TypedDict):
+    """`refusals`, capped, `_id` = an ObjectId: a sample of what the ingress refused. `firstBytes` are the client's."""
+
+    app: str
+    player: str
+    cause: str
+    field: str
+    firstBytes: bytes
+    requestId: int | None
+    at: datetime
 
 
 class Definition(BaseModel):

@@ -17,9 +17,12 @@ from schemas.documents import (
     LineageDocument,
     PeriodCountDocument,
     PlayerDocument,
+    RefusalDocument,
     RequestDocument,
 )
+from schemas.dry_run import DryRunAnswer
 from schemas.games import EventRecordRequest, EventUpdateResponse
+from schemas.refusals import RefusalsAnswer
 from schemas.settings import Limits
 
 FOLDER = Path(__file__).parent / "json"
@@ -27,8 +30,10 @@ FOLDER = Path(__file__).parent / "json"
 # What goes over the wire is described as it is read; what we answer and store, as it is written.
 READ = {"EventRecordRequest": EventRecordRequest}
 WRITTEN: dict[str, Any] = {
+    "DryRunAnswer": DryRunAnswer,
     "EventUpdateResponse": EventUpdateResponse,
     "Limits": Limits,
+    "RefusalsAnswer": RefusalsAnswer,
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,
@@ -36,6 +41,7 @@ WRITTEN: dict[str, Any] = {
     "mongodb.lineages": LineageDocument,
     "mongodb.period_counts": PeriodCountDocument,
     "mongodb.players": PlayerDocument,
+    "mongodb.refusals": RefusalDocument,
     "mongodb.requests": RequestDocument,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.documents import DEFINITIONS, EXCEPTIONS, REQUESTS
+from schemas.documents import DEFINITIONS, EXCEPTIONS, REFUSALS, REQUESTS
 from schemas.settings import KafkaSettings, Limits
 
 # Key and fixed headers of a record, and Kafka's own framing.
@@ -21,8 +21,11 @@ MAX_ARBITERS = 1
 
 
 def max_record_bytes(limits: Limits) -> int:
-    """The largest record that the limits allow: body and envelope."""
-    return limits.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * limits.max_updates_per_request
+    """The largest record that the limits allow to anybody: body and envelope."""
+    return max(
+        one.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * one.max_updates_per_request
+        for one in limits.everyones()
+    )
 
 
 # The topic.
@@ -160,6 +163,22 @@ def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list
         if index["expireAfterSeconds"] < wanted.expire_seconds
     ]
     return [problem for problem in problems if problem]
+
+
+# The sample of refusals.
+
+
+def wrong_refusals(options: Mapping[str, Any] | None, refusals_bytes: int) -> str | None:
+    """What is wrong with the collection of refusals, by its options; None as options: it is not there."""
+    if options is None:
+        return "missing: run `tallymill init`; until then no refusals are kept"
+    if options.get("capped"):
+        return None
+    convert = f'{{convertToCapped: "{REFUSALS}", size: {refusals_bytes}}}'
+    return (
+        "not capped: it would grow for ever, so nothing is written to it. Change it (db.runCommand("
+        f"{convert})), or drop it (db.{REFUSALS}.drop()) and run `tallymill init`"
+    )
 
 
 # MongoDB itself.

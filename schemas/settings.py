@@ -4,9 +4,24 @@ Pure models: they say names, units, ranges and reasons. Reading the environment 
 Every field's description is a row of the settings table in README.md (compared in a test).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from schemas.documents import ID_SCHEMA_PATTERN
 
 DAY_SECONDS = 86_400
 MIB = 1 << 20
@@ -72,6 +87,8 @@ class MongoSettings(Section):
     """MongoDB's connection string; a replica set or sharded cluster. Required; `tallymill up` fills it in."""
     database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "tallymill"
     """Database name."""
+    refusals_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
+    """Size `init` makes the capped collection `refusals` with: some 40,000 refusals, then the oldest go."""
 
 
 class Limits(Section):
@@ -83,7 +100,7 @@ class Limits(Section):
     """More updates (and periods without updates) than this is TOO_LARGE (G6)."""
     min_period_seconds: Annotated[float, Field(ge=0)] = 1
     """A shorter period is TIME_PERIOD_SHORT (G8)."""
-    max_period_seconds: Annotated[float, Field(gt=0)] = DAY_SECONDS
+    max_period_seconds: Annotated[float, Field(gt=0, validate_default=True)] = DAY_SECONDS
     """A longer period is TIME_PERIOD_LONG (G8)."""
     max_period_age_seconds: Annotated[float, Field(gt=0)] = 30 * DAY_SECONDS
     """A period that ended longer ago is TIME_PERIOD_EXPIRED (G8)."""
@@ -100,12 +117,64 @@ class Limits(Section):
     dedupe_window_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
     """How long a requestId is remembered, by the records' own times: the span of the exactly-once promise."""
 
-    @model_validator(mode="after")
-    def _period_range_is_a_range(self) -> Self:
-        if self.min_period_seconds > self.max_period_seconds:
+    @field_validator("max_period_seconds")
+    @classmethod
+    def _some_length_is_allowed(cls, longest: float, info: ValidationInfo) -> float:
+        if info.data.get("min_period_seconds", longest) > longest:
             msg = "min_period_seconds is larger than max_period_seconds"
             raise ValueError(msg)
+        return longest
+
+    def for_app(self, app: str) -> "Limits":  # noqa: ARG002 nothing is said of any app here
+        """The limits in force for `app`: these, where no app has its own (LimitSettings)."""
         return self
+
+    def everyones(self) -> "tuple[Limits, ...]":
+        """Every set of limits that is in force for somebody."""
+        return (self,)
+
+
+def _with_the_defaults(own: object, info: ValidationInfo) -> object:
+    """What an app says, and of the rest what holds for everybody."""
+    return {**info.data, **own} if isinstance(own, Mapping) else own
+
+
+def _within_the_systems(limits: Limits, info: ValidationInfo) -> Limits:
+    """Refuse what is not an app's to set. Raises ValidationError naming the limit.
+
+    Whose a body is, is known only after the first look at its size; how long ids are remembered is one TTL for all.
+    """
+    everybodys = {**limits.model_dump(), **info.data}
+    wrong = {}
+    if limits.max_body_bytes > everybodys["max_body_bytes"]:
+        wrong["max_body_bytes"] = "An app's may only be lower than limits.max_body_bytes"
+    if limits.dedupe_window_seconds != everybodys["dedupe_window_seconds"]:
+        wrong["dedupe_window_seconds"] = "It is the same for all apps: limits.dedupe_window_seconds"
+    if wrong:
+        raise ValidationError.from_exception_data("limits", [_error(name, why) for name, why in wrong.items()])
+    return limits
+
+
+def _error(name: str, why: str) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("not_the_apps", "{why}", {"why": why}), loc=(name,), input=None)
+
+
+AppId = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
+AppLimits = Annotated[Limits, BeforeValidator(_with_the_defaults), AfterValidator(_within_the_systems)]
+
+
+class LimitSettings(Limits):
+    """The limits of everybody, and those of apps that have their own."""
+
+    apps: Mapping[AppId, AppLimits] = {}
+    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds; of
+    max_body_bytes only a lower one. In the environment as JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
+
+    def for_app(self, app: str) -> Limits:
+        return self.apps.get(app, self)
+
+    def everyones(self) -> tuple[Limits, ...]:
+        return (self, *self.apps.values())
 
 
 class SigningSettings(Section):

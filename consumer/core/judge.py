@@ -12,9 +12,9 @@ Definitions = Mapping[str, Sequence[Definition]]
 
 
 def judge_unjudged(unjudged: Unjudged, definitions: Definitions, limits: Limits) -> Batch:
-    """The batch that this record is, by the same function as the ingress uses."""
+    """The batch that this record is, by the same function as the ingress uses, and its app's limits."""
     envelope = unjudged.envelope
     received = utc(envelope.received_millis)
     declared = {d.definition_id for d in definitions.get(envelope.app, ()) if d.in_force(received)}
-    judgement = judge(unjudged.request, envelope.received_millis, limits, declared)
+    judgement = judge(unjudged.request, envelope.received_millis, limits.for_app(envelope.app), declared)
     return judged_batch(unjudged.record, envelope, unjudged.request, judgement)

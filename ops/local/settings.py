@@ -51,13 +51,20 @@ def merged(added: Table, user: Table, added_wins: tuple[str, ...]) -> Table:
 
 
 def to_toml(document: Mapping[str, Mapping[str, Any]]) -> str:
-    """Tables of plain values and lists; a JSON value of these kinds is a TOML value."""
+    """Tables of plain values, lists and tables."""
     sections = (
-        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+        f"[{section}]\n" + "".join(f"{name} = {_to_toml_value(value)}\n" for name, value in table.items())
         for section, table in document.items()
         if table
     )
     return "\n".join(sections)
+
+
+def _to_toml_value(value: object) -> str:
+    """A JSON value is a TOML value, but for objects: these are inline tables, with `=`."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {_to_toml_value(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value)
 
 
 def write_private(path: Path, text: str) -> None:

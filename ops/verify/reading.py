@@ -73,10 +73,10 @@ def read(record: LogRecord, rules: Rules) -> Reading:
 
 
 def _judged_now(record: LogRecord, envelope: Envelope, rules: Rules) -> Judgement:
-    """By the definitions in force at its own time, as no ingress has done it."""
+    """By the definitions in force at its own time and its app's limits, as no ingress has done it."""
     received = utc(envelope.received_millis)
     declared = {d.definition_id for d in rules.definitions.get(envelope.app, ()) if d.in_force(received)}
-    return judge(parse_request(record.value), envelope.received_millis, rules.limits, declared)
+    return judge(parse_request(record.value), envelope.received_millis, rules.limits.for_app(envelope.app), declared)
 
 
 def _sums(body: Mapping[str, Any], judgement: Judgement) -> Mapping[tuple[str, int], int]:

@@ -20,9 +20,10 @@ from ingress.lineage import Lineage
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.metrics import Metrics
 from ingress.ports import Misfortune
-from ingress.rates import PlayerRates
+from ingress.rates import AppRates
 from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
+from ingress.sample import Refusals
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
 from schemas.envelope import unseal
@@ -159,17 +160,19 @@ class Rig:
         limits = limits or Limits()
         authenticator = Authenticator(ISSUER, AUDIENCE)
         authenticator.use_keys(public_keys())
+        metrics = Metrics()
         self.parts = RecordParts(
             limits=limits,
             signing=SIGNING,
             clock=self.clock,
             authenticator=authenticator,
-            rates=PlayerRates(limits.max_requests_per_player, limits.player_window_seconds),
+            rates=AppRates(limits),
             definitions=Definitions(self.store, self.clock),
             publisher=self.topic,
             lineage=Lineage(self.store, "tallymill.records"),
             applied=AppliedWatch(self.store, self.clock),
-            metrics=Metrics(),
+            refusals=Refusals(self.store, self.clock, metrics),
+            metrics=metrics,
             body_timeout_seconds=body_seconds,
             apply_timeout_seconds=apply_seconds,
         )
@@ -212,7 +215,8 @@ def _good_token() -> str:
 
 def _scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, object]:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    return {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw}
+    path, _, query = path.partition("?")
+    return {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
 
 
 class _Client:

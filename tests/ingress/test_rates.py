@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.rates import PlayerRates
+from ingress.rates import AppRates, PlayerRates
+from schemas.settings import Limits, LimitSettings
 
 
 def test_g17_the_window_moves() -> None:
@@ -45,3 +46,18 @@ def test_g17_no_window_ever_holds_more_than_allowed(gaps: list[tuple[float, str]
         assert (wait == 0) == (len(recent) < allowed)
         if wait == 0:
             passed.append((now, actor))
+
+
+def test_g17_each_player_is_held_to_the_rate_of_its_app() -> None:
+    apps = {"slow": {"max_requests_per_player": 1}, "late": {"player_window_seconds": 100}}
+    rates = AppRates(
+        LimitSettings.model_validate({"max_requests_per_player": 2, "player_window_seconds": 10, "apps": apps})
+    )
+    waits = {app: [rates.wait_seconds(app, f"{app}/ann", now) for now in (0, 1, 2)] for app in ("slow", "late", "demo")}
+    assert {"slow": [0, 9, 8], "late": [0, 0, 98], "demo": [0, 0, 8]} == waits
+
+
+def test_apps_with_the_same_rate_share_a_window() -> None:
+    apps = {f"app{n}": {"max_lag_seconds": n + 1} for n in range(20)}
+    assert len(AppRates(LimitSettings.model_validate({"apps": apps}))._windows) == 1
+    assert len(AppRates(Limits())._windows) == 1

@@ -89,6 +89,42 @@ def test_all_that_is_wrong_is_told_at_once_by_name(monkeypatch: pytest.MonkeyPat
     assert len(expected) == len(names)
 
 
+def test_an_apps_limits_come_from_the_file_and_as_json_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Limit by limit; app ids keep their case, so `Demo` is not `demo`."""
+    use_file(monkeypatch, tmp_path, "[limits.apps.Demo]\nmax_update_count = 5\nmax_lag_seconds = 9\n")
+    monkeypatch.setenv("TALLYMILL_LIMITS__APPS", '{"Demo": {"max_lag_seconds": 8}, "x": {"max_update_count": 6}}')
+    monkeypatch.setenv("TALLYMILL_LIMITS__MAX_PERIOD_SECONDS", "60")
+    limits = load_settings().limits
+    demo = limits.for_app("Demo")
+    assert (5, 8, 60) == (demo.max_update_count, demo.max_lag_seconds, demo.max_period_seconds)
+    assert 6 == limits.for_app("x").max_update_count
+    assert 1_000_000 == limits.for_app("demo").max_update_count
+
+
+def test_a_variable_that_names_an_app_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be read in lower case, as another app's; JSON is what to give instead."""
+    monkeypatch.setenv("TALLYMILL_LIMITS__APPS__Demo__MAX_LAG_SECONDS", "9")
+    (problem,) = problems()
+    assert problem.startswith("TALLYMILL_LIMITS__APPS__Demo__MAX_LAG_SECONDS: give TALLYMILL_LIMITS__APPS as JSON")
+
+
+def test_what_is_wrong_with_an_apps_limits_is_told_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An unknown one, one that contradicts everybody's, an app that can't be, and no JSON."""
+    use_file(
+        monkeypatch,
+        tmp_path,
+        "[limits]\nmin_period_seconds = 5\n[limits.apps.demo]\nmax_period_seconds = 4\nmax_lags = 1\n"
+        '[limits.apps."a.b"]\nmax_lag_seconds = 1\n',
+    )
+    names = {problem.partition(": ")[0] for problem in problems()}
+    assert {"limits.apps.demo.max_period_seconds", "limits.apps.demo.max_lags", "limits.apps.a.b.[key]"} == names
+    monkeypatch.setenv("TALLYMILL_LIMITS__APPS", "{demo}")
+    (problem,) = problems()
+    assert problem.startswith("environment: ")
+
+
 @pytest.mark.parametrize("name", ["TALLYMILL_KAFKA_GROUP", "TALLYMILL_KAFKAGROUP", "tallymill_grup"])
 def test_a_misspelt_variable_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """One underscore instead of two is the easiest mistake to make."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ops.config import Settings
-from ops.doctor import cost_check, lineage_check, set_check, topic_checks
+from ops.doctor import cost_check, lineage_check, refusals_check, set_check, topic_checks
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,22 @@ def test_a_topic_without_a_lineage_is_wrong() -> None:
     assert "wrong" == missing.state
     assert "tallymill init" in missing.detail
     assert "ok" == lineage_check("records", {"_id": "r1", "generation": 1}).state
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "words"),
+    [
+        (None, "warning", "tallymill init"),
+        ({}, "warning", "not capped"),
+        ({"capped": True, "size": 8_192}, "warning", "cappedSize: 4097"),
+        ({"capped": True, "size": 4_352}, "ok", "4352 bytes"),
+    ],
+)
+def test_the_sample_of_refusals_is_looked_at(options: dict[str, Any] | None, state: str, words: str) -> None:
+    """No promise rests on it, so nothing about it is wrong; MongoDB rounds its size up."""
+    check = refusals_check(options, 4_097)
+    assert state == check.state
+    assert words in check.detail
 
 
 def test_the_cost_of_the_promise_is_told() -> None:

@@ -26,7 +26,7 @@ from tests.samples import NOW
 from tests.servers import Servers
 
 TOPIC_FINDINGS = 1
-COLLECTIONS = 8
+COLLECTIONS = 9
 INDEXES = 3
 VIEW_AND_LINEAGE = 2
 

@@ -29,7 +29,7 @@ from ops.verify.sources import minutes_of
 from schemas.documents import Definition, utc
 from schemas.games import EventUpdateFailureCause
 from schemas.judging import Judgement
-from schemas.settings import Limits
+from schemas.settings import Limits, LimitSettings
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, batch, period, sealed, update
 
 WINDOW = 7 * DAY
@@ -78,6 +78,14 @@ def test_a_raw_record_is_judged_by_the_definitions_of_its_time() -> None:
     assert "refused" == read(raw(body, b"other/ann"), RULES).kind
     retired = DECLARED.model_copy(update={"retired_at": utc(NOW - 1)})
     assert "refused" == read(raw(body), Rules(KEYS, Limits(), {"demo": [retired]})).kind
+
+
+def test_a_raw_record_is_judged_by_its_apps_limits() -> None:
+    """As the worker has done: else a recount would differ for every app that has its own."""
+    limits = LimitSettings.model_validate({"apps": {"demo": {"max_update_count": 2}, "other": {"max_update_count": 1}}})
+    rules = Rules(KEYS, limits, {app: [DECLARED] for app in ("demo", "other")})
+    body = batch(period(update(count="2")))
+    assert ["countable", "refused"] == [read(raw(body, key), rules).kind for key in (b"demo/ann", b"other/ann")]
 
 
 @pytest.mark.parametrize("found", [raw(b"\xff\x00"), raw(b"[]"), raw(b"{}"), raw(batch(), b"nobody"), raw(b"")])

@@ -41,8 +41,18 @@ def test_the_users_own_file_goes_into_it(tmp_path: Path, monkeypatch: pytest.Mon
     assert document["tokens"]["issuer"] == "tallymill-local"
 
 
+def test_an_apps_own_limits_go_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("[limits.apps.demo]\nmax_update_count = 5\n")
+    monkeypatch.setenv(FILE_VARIABLE, str(own))
+    settings = load_settings({FILE_VARIABLE: str(write(tmp_path))})
+    assert settings.limits.for_app("demo").max_update_count == 5
+
+
 def test_values_read_back_as_they_were_written() -> None:
-    document = {"a": {"text": 'q"\\é\n', "number": 1.5, "flag": True, "list": ["x", "y"]}}
+    document = {
+        "a": {"text": 'q"\\é\n', "number": 1.5, "flag": True, "list": ["x", "y"], "tables": {"a b": {"c": 1}, "d": {}}}
+    }
     assert document == tomllib.loads(to_toml(document))
 
 

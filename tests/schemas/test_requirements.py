@@ -14,6 +14,7 @@ from schemas.requirements import (
     wrong_index,
     wrong_indexes,
     wrong_mongod,
+    wrong_refusals,
     wrong_topic_config,
 )
 from schemas.settings import KafkaSettings, Limits
@@ -143,3 +144,10 @@ def test_arbiters_that_make_majority_weak_are_refused(hosts: list[str], arbiters
     (problem,) = wrong_mongod({"setName": "rs0", "hosts": hosts, "arbiters": arbiters})
     assert f"arbiters {arbiters} of replica set rs0 make majority weak" in problem
     assert "rs.remove" in problem
+
+
+def test_refusals_must_be_capped() -> None:
+    """Else they would grow for ever: what to do is said, with the size."""
+    assert wrong_refusals({"capped": True, "size": 1}, 4_096) is None
+    assert "tallymill init" in (wrong_refusals(None, 4_096) or "")
+    assert '{convertToCapped: "refusals", size: 4096}' in (wrong_refusals({}, 4_096) or "")

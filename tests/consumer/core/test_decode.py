@@ -10,7 +10,7 @@ from consumer.core.records import Record
 from schemas.documents import Definition, utc
 from schemas.games import EventFailureCause, EventUpdateFailureCause
 from schemas.judging import Judgement
-from schemas.settings import Limits
+from schemas.settings import Limits, LimitSettings
 from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
 
 
@@ -99,3 +99,13 @@ def test_an_app_without_definitions_has_none() -> None:
     decoded = decode(raw(batch(period(update()))), KEYS)
     assert isinstance(decoded, Unjudged)
     assert judge_unjudged(decoded, {}, Limits()).cause == "NOT_FOUND"
+
+
+def test_a_raw_record_is_judged_by_its_apps_limits() -> None:
+    """The same that the ingress judges that app by."""
+    limits = LimitSettings.model_validate({"apps": {"demo": {"max_update_count": 2}}})
+    for app, accepted in (("demo", 0), ("other", 1)):
+        decoded = decode(raw(batch(period(update(count="3"))), f"{app}/ann".encode()), KEYS)
+        assert isinstance(decoded, Unjudged)
+        found = judge_unjudged(decoded, {app: [definition("LEVEL_UP")]}, limits)
+        assert accepted == len(found.accepted)

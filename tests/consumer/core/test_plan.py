@@ -144,3 +144,16 @@ def test_fates_and_gaps_add_up_to_the_offsets() -> None:
     assert (plan.start, plan.end, plan.gaps, plan.fates["applied"]) == (10, 16, 4, 2)
     assert plan.last["offset"] == 15
     assert plan.last["timestamp"] == NOW
+
+
+def test_g18_what_was_acknowledged_is_never_refused_later_for_capacity() -> None:
+    """G18: limits that would refuse all of it now, and a worker days late; every record counts."""
+    tight = Limits(max_updates_per_request=1, max_update_count=1, max_requests_per_player=1, max_lag_seconds=1)
+    body = batch(period(update(count="9"), update("COIN_FOUND", "9")), request_id="1")
+    records = [
+        sealed(n, body.replace(b'"requestId": "1"', b'"requestId": "%d"' % n), request_id=n, time_millis=NOW + 6 * DAY)
+        for n in range(1, 5)
+    ]
+    plan = make_plan(flush_of(records, 1), Known(), tight)
+    assert [] == causes(plan)
+    assert {"LEVEL_UP": 36, "COIN_FOUND": 36} == plan.players["demo/ann"].totals

@@ -1,0 +1,193 @@
+"""From a request to a judged batch: the checks that events.record and its dry run share, in the order of rule B1.
+
+1. Content-Length too large 413 -> token 401 -> scope 403 -> media type 415 -> body too large 413, too slow 408
+2. JSON and shape 400 -> TOO_LARGE -> RECORD_RATE_HIGH -> judged by period and update
+
+Limits are those of the token's app, so only the first look at Content-Length is at everybody's. What is refused after
+the token is noted (sample.py): each cause of a request once, with the first place it was found at.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, events_named
+from ingress.applied import AppliedWatch
+from ingress.auth import Authenticator, Identity, bearer_token, require_record_scope
+from ingress.body import Receive, headers_by_name, read_body, refuse_announced_size, require_json
+from ingress.clock import Clock
+from ingress.definitions import Definitions
+from ingress.edge import Scope
+from ingress.lineage import Lineage
+from ingress.metrics import Metrics
+from ingress.ports import Publisher, Unavailable
+from ingress.rates import AppRates
+from ingress.sample import Noted, Refusals, Sender
+from schemas.games import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, MalformedBody, parse_request
+from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
+from schemas.settings import Limits
+from schemas.signing import SigningKeys
+
+Headers = dict[bytes, bytes]
+
+# Which header a refusal is about; the body was not read.
+_HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordParts:
+    """All that recording needs."""
+
+    limits: Limits
+    signing: SigningKeys
+    clock: Clock
+    authenticator: Authenticator
+    rates: AppRates
+    definitions: Definitions
+    publisher: Publisher
+    lineage: Lineage
+    applied: AppliedWatch
+    refusals: Refusals
+    metrics: Metrics
+    body_timeout_seconds: float
+    apply_timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request whose sender is known."""
+
+    identity: Identity
+    limits: Limits
+    headers: Headers
+    received_millis: int
+    received_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBatch:
+    """A batch of which `accepted` is to be counted; it may be nothing."""
+
+    arrival: Arrival
+    body: bytes
+    request: EventRecordRequest
+    judgement: Judgement
+    accepted: tuple[AcceptedUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFailure:
+    """A well-formed batch that is refused as a whole, in-band; not to be tried again before `retry_seconds`."""
+
+    cause: EventFailureCause
+    retry_seconds: float | None = None
+
+
+class Intake:
+    """Takes requests in. `rates` are counted up; without `refusals` (a dry run) nothing is noted or counted."""
+
+    def __init__(self, parts: RecordParts, rates: AppRates, refusals: Refusals | None) -> None:
+        self._parts = parts
+        self._rates = rates
+        self._refusals = refusals
+
+    async def batch(self, scope: Scope, receive: Receive) -> JudgedBatch | WholeFailure:
+        """Raises Refused, ClientLeft."""
+        arrival = self._arrived(headers_by_name(scope["headers"]))
+        body = b""
+        try:
+            body = await self._body(arrival, receive)
+            request = _parsed(body)
+        except Refused as error:
+            self._note(arrival, _refused(error, body, arrival.headers))
+            raise
+        if failure := self._too_much(request, arrival):
+            field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
+            self._count(arrival, Noted(failure.cause, field, body, request.request_id))
+            return failure
+        judgement = await self._judged(request, arrival)
+        return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
+
+    def _arrived(self, headers: Headers) -> Arrival:
+        parts = self._parts
+        millis, seconds = parts.clock.millis(), parts.clock.seconds()
+        refuse_announced_size(headers, parts.limits.max_body_bytes)
+        identity = parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
+        return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds)
+
+    async def _body(self, arrival: Arrival, receive: Receive) -> bytes:
+        require_record_scope(arrival.identity)
+        require_json(arrival.headers)
+        max_bytes = arrival.limits.max_body_bytes
+        refuse_announced_size(arrival.headers, max_bytes)
+        return await read_body(receive, max_bytes, self._parts.body_timeout_seconds)
+
+    def _too_much(self, request: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
+        """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor the id remembered (G17)."""
+        limits, identity = arrival.limits, arrival.identity
+        if is_too_large(request, limits):
+            return WholeFailure(EventFailureCause.TOO_LARGE)
+        retry_seconds = self._rates.wait_seconds(identity.app, identity.actor, arrival.received_seconds)
+        if (self._parts.applied.lag_seconds() or 0) > limits.max_lag_seconds:
+            retry_seconds = RETRY_LAG_SECONDS
+        return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, retry_seconds) if retry_seconds else None
+
+    async def _judged(self, request: EventRecordRequest, arrival: Arrival) -> Judgement:
+        wanted, millis, app = events_named(request), arrival.received_millis, arrival.identity.app
+        try:
+            declared = await self._parts.definitions.declared(app, millis, wanted) if wanted else frozenset()
+        except Unavailable as error:
+            raise Refused(Refusal.UNAVAILABLE) from error
+        judgement = judge(request, millis, arrival.limits, declared)
+        if judgement.periods or judgement.updates:
+            self._count_parts(request, judgement, arrival)
+        return judgement
+
+    def _count_parts(self, request: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
+        if self._refusals is None:
+            return
+        for *_, cause in (*judgement.periods, *judgement.updates):
+            self._parts.metrics.refused(str(cause))
+        for noted in first_of_each_cause(request, judgement):
+            self._note(arrival, noted)
+
+    def _count(self, arrival: Arrival, noted: Noted) -> None:
+        """Count and note what the edge, which counts whole refusals, doesn't see."""
+        if self._refusals is not None:
+            self._parts.metrics.refused(noted.cause)
+            self._note(arrival, noted)
+
+    def _note(self, arrival: Arrival, noted: Noted) -> None:
+        if self._refusals is not None:
+            identity = arrival.identity
+            token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
+            self._refusals.note(Sender(identity.app, identity.player, token, arrival.received_millis), noted)
+
+
+def _parsed(body: bytes) -> EventRecordRequest:
+    try:
+        return parse_request(body)
+    except MalformedBody as error:
+        raise Refused(Refusal.MALFORMED, error.violations) from error
+
+
+def _refused(error: Refused, body: bytes, headers: Headers) -> Noted:
+    """A refusal of the whole request: where the first violation is, or which header."""
+    if error.violations:
+        return Noted(error.refusal.name, error.violations[0].field, body)
+    field = _HEADER_OF.get(error.refusal, "")
+    return Noted(error.refusal.name, field, headers.get(field.lower().encode(), b""))
+
+
+def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> Iterable[Noted]:
+    """Why something of a batch was refused: each cause once, with the first period or update it befell."""
+    found: dict[str, Noted] = {}
+    for i, cause in judgement.periods:
+        if cause not in found:
+            piece = request.time_periods[i].time_period.model_dump_json(by_alias=True, exclude_none=True)
+            found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece.encode(), request.request_id)
+    for i, j, reason in judgement.updates:
+        if reason not in found:
+            name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
+            piece = request.time_periods[i].updates[j].model_dump_json(by_alias=True, exclude_none=True)
+            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece.encode(), request.request_id)
+    return found.values()

@@ -1,0 +1,29 @@
+"""`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
+
+from urllib.parse import parse_qs
+
+from ingress.answers import Refusal, Refused, Reply, json_reply
+from ingress.body import Receive
+from ingress.edge import Scope
+from schemas.games import Violation
+from schemas.judging import matches_id
+from schemas.settings import Limits
+
+
+class LimitsInForce:
+    """The endpoint. An app without limits of its own has everybody's, whether it is known here or not."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
+        (app,) = parse_qs(scope["query_string"].decode("latin-1")).get("app", [""])[:1]
+        if app and not matches_id(app):
+            violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
+            raise Refused(Refusal.MALFORMED, (violation,))
+        return limits_reply(self._limits.for_app(app))
+
+
+def limits_reply(limits: Limits) -> Reply:
+    """One set of limits, flat; which other apps there are is nobody's business."""
+    return json_reply(200, limits.model_dump(mode="json", include=set(Limits.model_fields)))
