@@ -36,9 +36,10 @@ GATHER_SECONDS = 0.25
 BLANK: Final = b"***"
 # A JWT (RFC 7519), and the value behind a name that says it is secret: in JSON, in a form, in a header.
 _JWT = re.compile(rb"eyJ[\w-]+(?:\.[\w-]*)*")
+# Every repeat is bounded: a body made for it must not hold up the loop.
 _NAMED_SECRET = re.compile(
-    rb"(?i)((?:token|authorization|password|secret|api[_-]?key|assertion)[\w-]*"
-    rb"[\\\"']*\s*[:=]\s*[\\\"']*(?:(?:bearer|basic)\s+)?)[^\s\"'&,}\\]+"
+    rb"(?i)((?:token|authorization|password|secret|api[_-]?key|assertion)[\w-]{0,32}"
+    rb"[\\\"']{0,4}\s{0,64}[:=]\s{0,64}[\\\"']{0,4}(?:(?:bearer|basic)\s{1,8})?)[^\s\"'&,}\\]+"
 )
 _ESCAPED_ASCII = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 

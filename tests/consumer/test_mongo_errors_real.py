@@ -68,7 +68,7 @@ async def lifetime(made: MongoPlace, seconds: int) -> AsyncIterator[None]:
         await client.admin.command({"setParameter": 1, name: before[name]})
 
 
-async def test_a_total_that_would_overflow_costs_that_record_alone(mongodb: str) -> None:
+async def test_g13_a_total_that_would_overflow_costs_that_record_alone(mongodb: str) -> None:
     """G13: a dead letter with this reason; the same player's smaller counts, and everybody else's, stand."""
     async with mongo_place(mongodb) as made:
         room = 5

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -162,6 +163,16 @@ async def test_b6_nor_in_the_name_of_a_field() -> None:
 def test_whatever_the_bytes_are_a_few_of_them_are_kept(piece: bytes) -> None:
     """Never an exception: it would cost its request the answer."""
     assert len(first_bytes(piece, b"")) <= MAX_FIRST_BYTES
+
+
+@pytest.mark.parametrize("unit", [b"token", b"token ", b"token=", b"eyJ", b"eyJ.", b"\\u0074oken", b'token"', b"\0"])
+def test_no_body_is_made_that_takes_long(unit: bytes) -> None:
+    """Sampling runs on the loop that serves requests: the worst costs milliseconds."""
+    piece = unit * (MAX_TOKEN_BYTES * 2 // len(unit))
+    started = time.process_time()
+    for _ in range(20):
+        first_bytes(piece, b"opaque-token")
+    assert time.process_time() - started < 20 * 0.05
 
 
 def test_what_is_no_secret_is_kept_as_it_is() -> None:
