@@ -6,12 +6,15 @@ wire are camelCase, and no other spelling is taken.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal
+from itertools import islice
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
-from schemas.int64 import Int64
+from schemas.int64 import NOT_NEGATIVE, NOT_ZERO, Int64
+from schemas.violations import Shape, errors_of, in_object
 
 # The first violations tell a client what is wrong; all of a 1 MiB body would drown it (B2).
 MAX_VIOLATIONS = 20
@@ -45,7 +48,12 @@ class _Answer(BaseModel):
     """What we answer: every field of the discovery document, always."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 
@@ -77,16 +85,24 @@ class SentPeriodUpdate(_Sent):
 
     kind: Kind = None
     time_period: SentPeriodRange
-    updates: Annotated[tuple[SentUpdate, ...], BeforeValidator(_null_is_empty)] = ()
+    updates: Annotated[
+        tuple[SentUpdate, ...],
+        FailFast(),
+        BeforeValidator(_null_is_empty, json_schema_input_type=tuple[SentUpdate, ...] | None),
+    ] = ()
 
 
 class EventRecordRequest(_Sent):
     """The body of events.record: one batch."""
 
     kind: Kind = None
-    request_id: Int64
-    current_time_millis: Int64 | None = None
-    time_periods: Annotated[tuple[SentPeriodUpdate, ...], BeforeValidator(_null_is_empty)] = ()
+    request_id: Annotated[Int64, Field(json_schema_extra=NOT_ZERO)]
+    current_time_millis: Annotated[Int64 | None, Field(json_schema_extra=NOT_NEGATIVE)] = None
+    time_periods: Annotated[
+        tuple[SentPeriodUpdate, ...],
+        FailFast(),
+        BeforeValidator(_null_is_empty, json_schema_input_type=tuple[SentPeriodUpdate, ...] | None),
+    ] = ()
 
 
 class EventPeriodRange(_Answer):
@@ -158,7 +174,7 @@ def parse_request(body: bytes) -> EventRecordRequest:
     try:
         request = EventRecordRequest.model_validate_json(body)
     except ValidationError as error:
-        raise MalformedBody(_violations(error)) from None
+        raise MalformedBody(_violations(body, error)) from None
     if violations := tuple(_wrong_values(request)):
         raise MalformedBody(violations)
     return request
@@ -172,9 +188,18 @@ def _wrong_values(request: EventRecordRequest) -> Iterator[Violation]:
         yield Violation(field="currentTimeMillis", description="Must not be negative")
 
 
-def _violations(error: ValidationError) -> tuple[Violation, ...]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return tuple(Violation(field=_path(e["loc"]), description=e["msg"]) for e in found[:MAX_VIOLATIONS])
+_UPDATE: Final = Shape(SentUpdate)
+_PERIOD: Final = Shape(SentPeriodUpdate, objects={"timePeriod": Shape(SentPeriodRange)}, arrays={"updates": _UPDATE})
+_REQUEST: Final = Shape(EventRecordRequest, arrays={"timePeriods": _PERIOD})
+
+
+def _violations(body: bytes, error: ValidationError) -> tuple[Violation, ...]:
+    """The first that is wrong with a body that was refused with `error`."""
+    try:
+        wrong = in_object(_REQUEST, from_json(body))
+    except ValueError:  # no JSON: there is one error, and nothing to look at
+        wrong = iter(errors_of(error))
+    return tuple(Violation(field=_path(at), description=message) for at, message in islice(wrong, MAX_VIOLATIONS))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

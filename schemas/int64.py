@@ -35,6 +35,12 @@ class _WireInt64:
 _STRING = {"type": "string", "format": "int64", "pattern": INT64_PATTERN}
 _INTEGER = {"type": "integer", "format": "int64", "minimum": INT64_MIN, "maximum": INT64_MAX}
 
+# What some fields ask beyond the type, for their JSON Schema.
+NOT_ZERO = {"not": {"enum": [0, "0", "-0"]}}
+NOT_NEGATIVE = {
+    "not": {"anyOf": [{"type": "integer", "exclusiveMaximum": 0}, {"type": "string", "pattern": "^-[1-9]"}]}
+}
+
 Int64 = Annotated[
     int,
     _WireInt64,
