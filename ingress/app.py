@@ -7,6 +7,7 @@ from starlette.routing import Route, Router
 
 from ingress.answers import Reply, json_reply
 from ingress.body import Receive
+from ingress.docs import asset_endpoint, document_reply, page_reply
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
 from ingress.limits import LimitsInForce
 from ingress.metrics import Metrics
@@ -44,6 +45,9 @@ def create_app(parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, c
         "/livez": {"GET": _Constant(json_reply(200, {"live": True}))},
         "/readyz": {"GET": _Ready(missing)},
         "/metrics": {"GET": _Metrics(parts.metrics)},
+        "/openapi.json": {"GET": _Constant(document_reply())},
+        "/docs": {"GET": _Constant(page_reply())},
+        "/docs/{name}": {"GET": asset_endpoint()},
     }
     routes = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).

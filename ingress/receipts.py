@@ -13,7 +13,7 @@ player's, one that never counted, and one that is forgotten are all 404.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,14 +23,12 @@ from ingress.body import Receive, headers_by_name
 from ingress.clock import Clock
 from ingress.edge import Scope
 from ingress.ports import Fortune, FortuneStore, Unavailable
-from schemas.documents import Fate
 from schemas.envelope import rfc3339
 from schemas.games import Violation
 from schemas.int64 import Int64
 from schemas.receipt import BadReceipt, Receipt, read_receipt
+from schemas.replies import State
 from schemas.signing import SigningKeys
-
-State = Literal["pending"] | Fate
 
 # An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
 # just been removed would read as applied.

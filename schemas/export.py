@@ -1,4 +1,6 @@
-"""The contract as JSON Schema (2020-12), one file a model, committed under schemas/json/ and compared in a test.
+"""The contract as files, committed under schemas/json/ and compared in a test.
+
+JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves; `asyncapi.json` for the topic.
 
 python -m schemas.export        writes the files anew
 """
@@ -9,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from schemas.asyncapi import asyncapi_document
 from schemas.documents import (
     CheckpointDocument,
     DeadLetterDocument,
@@ -23,6 +26,8 @@ from schemas.documents import (
 from schemas.dry_run import DryRunAnswer
 from schemas.games import EventRecordRequest, EventUpdateResponse
 from schemas.refusals import RefusalsAnswer
+from schemas.errors import ErrorBody
+from schemas.openapi import openapi_document
 from schemas.settings import Limits
 
 FOLDER = Path(__file__).parent / "json"
@@ -31,6 +36,7 @@ FOLDER = Path(__file__).parent / "json"
 READ = {"EventRecordRequest": EventRecordRequest}
 WRITTEN: dict[str, Any] = {
     "DryRunAnswer": DryRunAnswer,
+    "ErrorBody": ErrorBody,
     "EventUpdateResponse": EventUpdateResponse,
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
@@ -50,7 +56,9 @@ def exported() -> dict[str, str]:
     """The text of every file, by file name."""
     read = {name: TypeAdapter(model).json_schema(mode="validation") for name, model in READ.items()}
     written = {name: TypeAdapter(model).json_schema(mode="serialization") for name, model in WRITTEN.items()}
-    return {f"{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in (read | written).items()}
+    documents = {"openapi": openapi_document(), "asyncapi": asyncapi_document()}
+    files = read | written | documents
+    return {f"{name}.json": json.dumps(content, indent=2) + "\n" for name, content in files.items()}
 
 
 def write() -> None:

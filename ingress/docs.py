@@ -1,0 +1,105 @@
+"""The API's own documentation: `/openapi.json` and a page at `/docs` that needs nothing but this ingress.
+
+The page is Swagger UI, whose files come with a Python package; no script or style is inline and nothing is asked of
+another host, which the Content-Security-Policy holds a browser to.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import distribution
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from ingress.answers import JSON, RawHeader, Refusal, Refused, Reply
+from ingress.body import Receive
+from ingress.edge import Endpoint, Scope
+
+# A plug-in of MkDocs that is kept up with Swagger UI's releases; only its files are read, no code of it runs.
+_PACKAGE: Final = "mkdocs-swagger-ui-tag"
+_FOLDER: Final = "mkdocs_swagger_ui_tag/swagger-ui"
+
+_PAGE: Final = b"""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>tallymill</title>
+  <link rel="stylesheet" href="docs/swagger-ui.css">
+  <link rel="icon" href="data:,">
+</head>
+<body>
+  <div id="page"></div>
+  <noscript>This page needs JavaScript; <a href="openapi.json">the document</a> doesn't.</noscript>
+  <script src="docs/swagger-ui-bundle.js"></script>
+  <script src="docs/start.js"></script>
+</body>
+</html>
+"""
+
+# No validator: Swagger UI's default is to send the document to a service of its makers.
+_START: Final = b"""\
+SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null });
+"""
+
+# Swagger UI sets styles from its script and has icons as data: URLs; "try it out" asks this ingress alone.
+_POLICY: Final[RawHeader] = (
+    b"content-security-policy",
+    b"; ".join(
+        (
+            b"default-src 'none'",
+            b"script-src 'self'",
+            b"style-src 'self' 'unsafe-inline'",
+            b"img-src 'self' data:",
+            b"connect-src 'self'",
+            b"base-uri 'none'",
+            b"form-action 'none'",
+            b"frame-ancestors 'none'",
+        )
+    ),
+)
+_NO_SNIFF: Final[RawHeader] = (b"x-content-type-options", b"nosniff")
+
+
+def document_reply() -> Reply:
+    """`GET /openapi.json`: the committed file, byte for byte."""
+    return Reply(200, (files("schemas") / "json" / "openapi.json").read_bytes(), (JSON,))
+
+
+def page_reply() -> Reply:
+    """`GET /docs`."""
+    return Reply(200, _PAGE, (_type(b"text/html"), _POLICY, _NO_SNIFF))
+
+
+@cache
+def assets() -> Mapping[str, Reply]:
+    """What the page names, by file name: read once, 2 MB."""
+    folder = Path(str(distribution(_PACKAGE).locate_file(_FOLDER)))
+    script, style = _type(b"text/javascript"), _type(b"text/css")
+    return {
+        "start.js": _asset(_START, script),
+        "swagger-ui-bundle.js": _asset((folder / "javascripts" / "swagger-ui-bundle.js").read_bytes(), script),
+        "swagger-ui.css": _asset((folder / "stylesheets" / "swagger-ui.css").read_bytes(), style),
+    }
+
+
+def asset_endpoint() -> Endpoint:
+    """`GET /docs/{name}`."""
+    known = assets()
+
+    async def endpoint(scope: Scope, _receive: Receive) -> Reply:
+        try:
+            return known[scope["path_params"]["name"]]
+        except KeyError as error:
+            raise Refused(Refusal.NOT_FOUND) from error
+
+    return endpoint
+
+
+def _asset(body: bytes, media_type: RawHeader) -> Reply:
+    return Reply(200, body, (media_type, _NO_SNIFF))
+
+
+def _type(media_type: bytes) -> RawHeader:
+    return (b"content-type", media_type + b"; charset=utf-8")

@@ -1,0 +1,134 @@
+"""The topic as an AsyncAPI 3.1 document: what a record of `tallymill.records` is, for who reads or produces them."""
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.envelope import CE_TYPE, CONTENT_TYPE
+from schemas.examples import GOOD_BATCH
+from schemas.games import EventRecordRequest
+from schemas.int64 import INT64_PATTERN
+from schemas.openapi import API_VERSION, REF_TEMPLATE
+from schemas.requirements import topic_config
+from schemas.settings import KafkaSettings, Limits
+
+Json = dict[str, Any]
+
+KAFKA_BINDING = "0.5.0"
+
+_INTRODUCTION = """\
+One record is the body of one request, byte for byte. An ingress produces it after it has judged it; a pipeline may \
+produce it by itself, without `judged`, and the workers judge it. A requestId counts once per player and \
+`dedupe_window_seconds`, whoever produced it."""
+
+_TIME = "When it was received. Taken as it is if `judged` vouches for it; otherwise never after Kafka's own time."
+
+# A header that is missing is fine but where the key doesn't say whose the record is.
+_HEADERS: dict[str, Json] = {
+    "ce_specversion": {"type": "string", "const": "1.0"},
+    "ce_id": {"type": "string", "pattern": INT64_PATTERN, "description": "The requestId of the body."},
+    "ce_source": {
+        "type": "string",
+        "pattern": "^/apps/[A-Za-z0-9_-]{1,64}/players/[^/]+$",
+        "description": "Whose record it is: `/apps/A/players/P`, P percent-encoded. Without it, the key says.",
+    },
+    "ce_type": {"type": "string", "const": CE_TYPE},
+    "ce_time": {"type": "string", "format": "date-time", "description": _TIME},
+    "content-type": {"type": "string", "const": CONTENT_TYPE},
+    "traceparent": {
+        "type": "string",
+        "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "description": "W3C Trace Context, where a producer sends one. It changes nothing about what counts.",
+    },
+    "judged": {
+        "type": "string",
+        "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
+        "description": "What an ingress refused of the batch, as JSON (absent parts: nothing), then its HMAC-SHA256 "
+        "over `judged`, ce_id, ce_source, ce_time and the body. One that doesn't verify is as good as none: the "
+        "worker judges the record.",
+    },
+}
+
+
+def asyncapi_document() -> Json:
+    """The document."""
+    return {
+        "asyncapi": "3.1.0",
+        "info": {"title": "tallymill records", "version": API_VERSION, "description": _INTRODUCTION},
+        "defaultContentType": CONTENT_TYPE,
+        "channels": {"records": _channel()},
+        "operations": {
+            "publishBatch": _operation("send", "An ingress publishes a batch, and answers after Kafka's ack."),
+            "countBatch": {
+                **_operation("receive", "A worker counts the batch."),
+                "bindings": {
+                    "kafka": {
+                        "groupId": {"type": "string", "default": KafkaSettings().group},
+                        "bindingVersion": KAFKA_BINDING,
+                    }
+                },
+            },
+        },
+        "components": {"messages": {"batch": _message()}, "schemas": _schemas()},
+    }
+
+
+def _channel() -> Json:
+    kafka = KafkaSettings()
+    config = topic_config(kafka, Limits())
+    return {
+        "address": kafka.records_topic,
+        "description": "All records of a player are in one partition. What else the workers ask of the topic: "
+        f"`message.timestamp.type` {config['message.timestamp.type']}.",
+        "messages": {"batch": {"$ref": "#/components/messages/batch"}},
+        "bindings": {
+            "kafka": {
+                "partitions": kafka.partitions,
+                "replicas": kafka.replication_factor,
+                "topicConfiguration": {
+                    "cleanup.policy": [config["cleanup.policy"]],
+                    "retention.ms": int(config["retention.ms"]),
+                    "max.message.bytes": int(config["max.message.bytes"]),
+                },
+                "bindingVersion": KAFKA_BINDING,
+            }
+        },
+    }
+
+
+def _operation(action: str, summary: str) -> Json:
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": "#/channels/records"},
+        "messages": [{"$ref": "#/channels/records/messages/batch"}],
+    }
+
+
+def _message() -> Json:
+    headers = {"ce_id": GOOD_BATCH["requestId"], "ce_source": "/apps/demo/players/ann", "ce_type": CE_TYPE}
+    return {
+        "name": "EventRecordRequest",
+        "title": "A batch of events of one player",
+        "contentType": CONTENT_TYPE,
+        "headers": {"type": "object", "properties": _HEADERS},
+        "payload": {"$ref": REF_TEMPLATE.format(model=EventRecordRequest.__name__)},
+        "bindings": {
+            "kafka": {
+                "key": {
+                    "type": "string",
+                    "pattern": ID_SCHEMA_PATTERN[:-1] + "/[^/]{1,128}$",
+                    "description": "`app/player`.",
+                },
+                "bindingVersion": KAFKA_BINDING,
+            }
+        },
+        "examples": [{"name": "oneEvent", "headers": headers, "payload": GOOD_BATCH}],
+    }
+
+
+def _schemas() -> Json:
+    _, schema = models_json_schema([(EventRecordRequest, "validation")], ref_template=REF_TEMPLATE)
+    definitions: Json = schema["$defs"]
+    return definitions

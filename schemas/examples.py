@@ -1,0 +1,83 @@
+"""Examples of the documents: true to the models, which a test holds."""
+
+from typing import Any
+
+from schemas.settings import Limits
+
+Example = dict[str, Any]
+
+_START, _END = "1789999940000", "1789999999000"
+RECEIPT = f"r1.3.1234.1790000000000.{'0123456789abcdef' * 4}"
+
+GOOD_BATCH: Example = {
+    "requestId": "7",
+    "currentTimeMillis": "1790000000000",
+    "timePeriods": [
+        {
+            "timePeriod": {"periodStartMillis": _START, "periodEndMillis": _END},
+            "updates": [{"definitionId": "LEVEL_UP", "updateCount": "3"}],
+        }
+    ],
+}
+
+BATCHES: dict[str, Example] = {
+    "oneEvent": GOOD_BATCH,
+    "wrongInParts": {
+        "requestId": "8",
+        "timePeriods": [
+            {
+                "timePeriod": {"periodStartMillis": _END, "periodEndMillis": _END},
+                "updates": [{"definitionId": "LEVEL_UP", "updateCount": "1"}],
+            },
+            {
+                "timePeriod": {"periodStartMillis": _START, "periodEndMillis": _END},
+                "updates": [{"definitionId": "NOBODY_KNOWS", "updateCount": "1"}],
+            },
+        ],
+    },
+}
+
+_PLAYER_EVENT = {
+    "kind": "games#playerEvent",
+    "playerId": "ann",
+    "definitionId": "LEVEL_UP",
+    "numEvents": "1234",
+    "formattedNumEvents": "1,234",
+}
+
+
+def _failure(cause: str, **millis: str) -> Example:
+    return {
+        "kind": "games#eventBatchRecordFailure",
+        "range": {"kind": "games#eventPeriodRange", **millis},
+        "failureCause": cause,
+    }
+
+
+def _update_response(**parts: list[Example]) -> Example:
+    empty: Example = {"batchFailures": [], "eventFailures": [], "playerEvents": []}
+    return {"kind": "games#eventUpdateResponse", **empty, **parts}
+
+
+UPDATE_RESPONSES = {
+    "counted": _update_response(playerEvents=[_PLAYER_EVENT]),
+    "countedBefore": _update_response(batchFailures=[_failure("ALREADY_UPDATED")], playerEvents=[_PLAYER_EVENT]),
+    "wrongInParts": _update_response(
+        batchFailures=[_failure("TIME_PERIOD_SHORT", periodStartMillis=_END, periodEndMillis=_END)],
+        eventFailures=[
+            {"kind": "games#eventRecordFailure", "eventId": "NOBODY_KNOWS", "failureCause": "NOT_FOUND"},
+        ],
+    ),
+    "tooFast": _update_response(batchFailures=[_failure("RECORD_RATE_HIGH")]),
+}
+
+RECEIPTS: dict[str, Example] = {
+    "applied": {"receipt": RECEIPT, "state": "applied", "cause": None},
+    "duplicate": {"receipt": RECEIPT, "state": "duplicate", "cause": "ALREADY_UPDATED"},
+}
+
+REQUESTS: dict[str, Example] = {
+    "counted": {"requestId": "7", "state": "applied", "at": "2026-09-21T14:13:20.000Z"},
+}
+
+LIMITS: dict[str, Example] = {"defaults": Limits().model_dump(mode="json")}

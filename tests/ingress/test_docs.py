@@ -1,0 +1,130 @@
+"""The document and the page that an ingress serves; and that the document says what the ingress does."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from starlette.routing import Route as AppRoute
+from starlette.routing import Router
+
+from ingress.answers import Refusal, refusal_reply
+from schemas.errors import ErrorBody
+from schemas.export import FOLDER
+from schemas.games import Violation
+from schemas.openapi import openapi_document
+from schemas.routes import ROUTES
+from tests.ingress.rig import Rig
+
+# The page's own files: no part of the API.
+ASSETS = "/docs/{name}"
+
+
+class Named(HTMLParser):
+    """What a page names, and whether anything on it is inline."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.inline: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.urls += [url for name in ("src", "href") if (url := attributes.get(name))]
+        if tag == "style" or (tag == "script" and "src" not in attributes):
+            self.inline.append(tag)
+        self.inline += [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+async def test_the_document_is_served_as_it_is_committed(rig: Rig) -> None:
+    """Byte for byte, and nobody is asked for a token."""
+    answer = await rig.call("GET", "/openapi.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
+    assert answer.body == (FOLDER / "openapi.json").read_bytes()
+
+
+async def test_the_page_and_all_that_it_names_are_served_here(rig: Rig) -> None:
+    """It works without any other host: the links are relative, and lead to what is there."""
+    page = await rig.call("GET", "/docs")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    named = Named(page.body.decode())
+    assert len(named.urls) > 3
+    for url in named.urls:
+        if url == "data:,":
+            continue
+        assert re.fullmatch(r"[a-z][a-z./-]+", url), "relative"
+        assert (await rig.call("GET", f"/{url}")).status == 200
+    assert (await rig.call("GET", "/docs/openapi.json")).status == 404
+
+
+async def test_a_browser_is_held_to_this_host(rig: Rig) -> None:
+    """Content-Security-Policy: nothing but 'self', nothing inline but styles, no eval; and no sniffing."""
+    page = await rig.call("GET", "/docs")
+    policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert not re.search(r"https?:|\*|unsafe-eval", page.headers["content-security-policy"])
+    assert Named(page.body.decode()).inline == []
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_pages_files_have_their_types_and_ask_no_other_host(rig: Rig) -> None:
+    """The style sheet loads nothing; the script's validator, which would send the document away, is off."""
+    script = await rig.call("GET", "/docs/swagger-ui-bundle.js")
+    style = await rig.call("GET", "/docs/swagger-ui.css")
+    start = await rig.call("GET", "/docs/start.js")
+    assert script.headers["content-type"] == start.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    assert not re.search(rb"@import|url\(\s*[\"']?(?!data:|[\"']?data:)", style.body)
+    assert b"validatorUrl: null" in start.body
+    assert b'url: "openapi.json"' in start.body
+    assert b"//" not in start.body
+    assert b"openapi" in script.body
+
+
+@pytest.mark.parametrize("name", ["index.html", "swagger-ui.css.map", "..", "%2e%2e", "swagger-ui.css/", ""])
+async def test_nothing_else_is_served_beside_the_page(rig: Rig, name: str) -> None:
+    """Files are known by name; no path of the machine is reached."""
+    assert (await rig.call("GET", f"/docs/{name}")).status == 404
+
+
+async def test_the_document_has_just_the_routes_of_the_app() -> None:
+    """One entry in schemas/routes.py for each method of each path."""
+    router = Rig().app
+    assert isinstance(router, Router)
+    served = {route.path: route.endpoint for route in router.routes if isinstance(route, AppRoute)}
+    methods = {
+        (path.replace("{request_id}", "{requestId}"), method.lower())
+        for path, endpoint in served.items()
+        for method in getattr(endpoint, "_endpoints")  # noqa: B009 it is a Served, which nobody asks but this
+        if method != "HEAD" and path != ASSETS
+    }
+    assert methods == {(route.path, route.method) for route in ROUTES}
+
+
+@pytest.mark.parametrize("refusal", list(Refusal))
+def test_every_refusal_is_in_the_document(refusal: Refusal) -> None:
+    """HTTP code, status and reason; and the headers it always has."""
+    code, status, reason, _ = refusal.value
+    responses = openapi_document()["components"]["responses"].values()
+    (response,) = [one for one in responses if row_of(one) == (code, status, reason)]
+    sent = {name.decode() for name, _ in refusal_reply(refusal).headers}
+    always = {name.lower() for name, header in response["headers"].items() if header.get("required")}
+    assert always - {"allow"} <= sent
+
+
+def row_of(response: dict[str, Any]) -> tuple[int, str, str]:
+    """What a response of the document says its error body holds."""
+    error = response["content"]["application/json"]["schema"]["allOf"][1]["properties"]["error"]["properties"]
+    reason = error["errors"]["items"]["properties"]["reason"]
+    return error["code"]["const"], error["status"]["const"], reason["const"]
+
+
+@pytest.mark.parametrize("refusal", list(Refusal))
+@pytest.mark.parametrize("violations", [(), (Violation(field="requestId", description="Field required"),)])
+def test_every_error_body_is_the_model(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
+    """What is sent is what the document says is sent."""
+    body = ErrorBody.model_validate_json(refusal_reply(refusal, violations).body)
+    assert body.error.code == refusal.value.code
+    assert bool(body.error.details) == bool(violations)

@@ -1,0 +1,139 @@
+"""The OpenAPI document: true to its standard, to the models, and to itself. Committed: test_export."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from schemas.documents import utc
+from schemas.envelope import rfc3339
+from schemas.errors import ErrorBody
+from schemas.games import parse_request
+from schemas.openapi import openapi_document
+from schemas.replies import ReceiptReply, RequestReply
+from schemas.routes import ROUTES
+from tests.samples import NOW
+
+DOCUMENT = openapi_document()
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    """Of a schema of the document; what it refers to lies in the document."""
+    return Draft202012Validator({"components": DOCUMENT["components"], **schema})
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body that is described, with where."""
+    for name, operation in operations():
+        if "requestBody" in operation:
+            yield name, operation["requestBody"]["content"]["application/json"]
+        for status, response in operation["responses"].items():
+            for content in response.get("content", {}).values():
+                yield f"{name} {status}", content
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    """By the standard's own schema, and every reference resolves."""
+    assert [] == [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()]
+    assert DOCUMENT["openapi"].startswith("3.1.")
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    """Who copies one gets what is described."""
+    examples = [
+        (f"{where} {name}", content["schema"], example["value"])
+        for where, content in contents()
+        for name, example in content.get("examples", {}).items()
+    ]
+    assert len(examples) > 8
+    assert [] == [where for where, schema, value in examples if not validator(schema).is_valid(value)]
+
+
+def test_every_example_of_a_parameter_is_what_its_schema_says() -> None:
+    """Path parameters have one."""
+    parameters = [parameter for _, operation in operations() for parameter in operation.get("parameters", ())]
+    assert [] == [p["name"] for p in parameters if not validator(p["schema"]).is_valid(p["example"])]
+
+
+def test_the_examples_of_batches_are_batches() -> None:
+    """By the parser that an ingress uses."""
+    body = ROUTES[0].body
+    assert body is not None
+    for example in body.examples.values():
+        assert parse_request(json.dumps(example).encode()).request_id
+
+
+@pytest.mark.parametrize("path", [route.path for route in ROUTES])
+def test_every_path_parameter_is_described(path: str) -> None:
+    """And each answer has the two headers that every reply has."""
+    for operation in DOCUMENT["paths"][path].values():
+        named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+
+
+def test_every_answer_names_the_headers_that_every_reply_has() -> None:
+    """X-Request-Id and Cache-Control (B5), in the shared error answers too."""
+    responses = [r for _, operation in operations() for r in operation["responses"].values() if "$ref" not in r]
+    for response in [*responses, *DOCUMENT["components"]["responses"].values()]:
+        assert {"X-Request-Id", "Cache-Control"} <= set(response["headers"])
+
+
+def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403() -> None:
+    """Alternatives, not all at once."""
+    for route in ROUTES:
+        operation = DOCUMENT["paths"][route.path][route.method]
+        assert [{"bearer": [scope]} for scope in route.scopes] == operation.get("security", [])
+        assert bool(route.scopes) == ("401" in operation["responses"]) == ("403" in operation["responses"])
+
+
+def test_operations_are_called_by_names_of_their_own() -> None:
+    """Generated clients name their functions so."""
+    names = [operation["operationId"] for _, operation in operations()]
+    assert len(names) == len(set(names)) == len(ROUTES)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_valid"),
+    [
+        ({"requestId": "7"}, True),
+        ({"requestId": -7, "timePeriods": None, "currentTimeMillis": None, "kind": "x"}, True),
+        ({"requestId": "0"}, False),
+        ({"requestId": 0}, False),
+        ({"requestId": "-0"}, False),
+        ({"requestId": None}, False),
+        ({"requestId": "007"}, False),
+        ({"requestId": 7.5}, False),
+        ({"requestId": "7", "currentTimeMillis": "-1"}, False),
+        ({"requestId": "7", "currentTimeMillis": -1}, False),
+        ({"requestId": "7", "odd": 1}, False),
+        ({}, False),
+    ],
+)
+def test_the_schema_of_a_batch_takes_what_the_parser_takes(body: dict[str, Any], *, is_valid: bool) -> None:
+    """G3, G4, G5: a client that checks by the document is not surprised."""
+    schema = validator({"$ref": "#/components/schemas/EventRecordRequest"})
+    assert schema.is_valid(body) is is_valid
+    try:
+        parse_request(json.dumps(body).encode())
+    except ValueError:
+        assert not is_valid
+    else:
+        assert is_valid
+
+
+def test_replies_are_read_back_by_their_models() -> None:
+    """As the ingress writes them; a time without a zone, or a field more, is none of ours."""
+    at = rfc3339(NOW)
+    assert RequestReply.model_validate({"requestId": "7", "state": "applied", "at": at}).at == utc(NOW)
+    assert ReceiptReply.model_validate({"receipt": "r", "state": "dead", "cause": "OVERFLOW"}).state == "dead"
+    with pytest.raises(ValueError, match="extra"):
+        ErrorBody.model_validate({"error": {}, "extra": 1})
