@@ -1,6 +1,6 @@
 # The ways in. Each target does its own set-up; a second run finds it done and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test faults bench
+.PHONY: help setup up check test faults fuzz bench
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -26,6 +26,9 @@ test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and co
 
 faults: setup ## a hundred seeded schedules of killed workers and primaries (SCHEDULES=, FIRST=); ten of them are in `make test`
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q tests/faults $(ARGS)
+
+fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py $(ARGS)
 
 bench: setup ## throughput, as ratios on real servers
 	$(PYTHON) -m bench.drain $(ARGS)

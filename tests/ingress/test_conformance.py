@@ -1,0 +1,110 @@
+"""schemathesis: whatever is asked of an ingress, its answer is in its document, and none is an error of ours.
+
+Each run is bounded and has one seed. `make fuzz` runs it for longer (EXAMPLES=).
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ingress.config import IngressSettings
+from ingress.server import _Server, _server_config
+from schemas.export import FOLDER
+from schemas.settings import Limits
+from tests.ingress.conftest import running_rig
+from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
+from tests.ingress.rig import Rig, token
+from tests.servers import Servers
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
+SEED = os.environ.get("FUZZ_SEED", "1")
+# A run of the default size takes seconds; a long one an example's share more.
+TIMEOUT_SECONDS = 100 + EXAMPLES * 10
+SERVER_SECONDS = 10
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+
+
+@contextlib.contextmanager
+def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
+    """The in-memory ingress behind uvicorn, in a thread of its own."""
+    rig = Rig(Limits(max_requests_per_player=1_000_000), apply_seconds=0.2)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = _Server(_server_config(IngressSettings(), rig.app))
+
+    async def serve() -> None:
+        async for _ in running_rig(rig):
+            await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        host, port = listener.getsockname()
+        yield rig, f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(SERVER_SECONDS)
+
+
+def schemathesis(url: str, bearer: str, folder: Path, *more: str) -> None:
+    """Fails with what it says if it found anything."""
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("schemathesis"),
+        "run",
+        FOLDER / "openapi.json",
+        f"--url={url}",
+        f"--header=Authorization: Bearer {bearer}",
+        f"--checks={','.join(CHECKS)}",
+        f"--max-examples={EXAMPLES}",
+        f"--seed={SEED}",
+        "--no-color",
+        "--request-timeout=10",
+        "--generation-database=none",
+        *more,
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(TIMEOUT_SECONDS + 20)
+def test_no_answer_is_outside_the_document(tmp_path: Path) -> None:
+    """All phases, stateful ones too: a receipt that was given leads to its state."""
+    with rig_on_a_socket() as (rig, url):
+        schemathesis(url, token(), tmp_path)
+    assert rig.topic.records, "some of what it made was a good batch"
+
+
+@pytest.mark.timeout(TIMEOUT_SECONDS + 20)
+def test_no_answer_of_a_real_ingress_is_outside_the_document(servers: Servers, tmp_path: Path) -> None:
+    """On real Kafka and MongoDB, for what only they can answer."""
+    asyncio.run(make_topic(servers.kafka, "conformance"))
+    declare(servers.mongodb, "conformance")
+    file = config(tmp_path, servers.kafka, servers.mongodb, "conformance", apply_timeout_seconds=0.05)
+    with ingress_process(file) as running:
+        asyncio.run(_ready(running))
+        schemathesis(running.url, fresh_token(), tmp_path, "--phases=examples,fuzzing")
+
+
+async def _ready(running: Running) -> None:
+    async with aiohttp.ClientSession() as session:
+        await until_ready(running, session)
