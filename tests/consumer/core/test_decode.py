@@ -8,8 +8,8 @@ from consumer.core.decode import Batch, Unjudged, Unreadable, decode
 from consumer.core.judge import judge_unjudged
 from consumer.core.records import Record
 from schemas.documents import Definition, utc
-from schemas.games import EventFailureCause, EventUpdateFailureCause
-from schemas.judging import Judgement
+from schemas.games import EventFailureCause, EventUpdateFailureCause, parse_request
+from schemas.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings
 from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
 
@@ -109,3 +109,13 @@ def test_a_raw_record_is_judged_by_its_apps_limits() -> None:
         assert isinstance(decoded, Unjudged)
         found = judge_unjudged(decoded, {app: [definition("LEVEL_UP")]}, limits)
         assert accepted == len(found.accepted)
+
+
+def test_g18_what_was_acknowledged_counts_whatever_the_limits_are_by_then() -> None:
+    """G18: the ingress's judgement goes with the record; a worker has no limit to refuse it by."""
+    body = batch(*[period(*[update(count="1000000")] * 50)] * 20, request_id="9")
+    decoded = decode(sealed(3, body, request_id=9), KEYS)
+    assert isinstance(decoded, Batch)
+    assert len(decoded.accepted) == 1_000
+    now = Limits(max_updates_per_request=1, max_update_count=1, max_period_age_seconds=1)
+    assert judge(parse_request(body), NOW, now, set()).too_large, "an ingress would refuse it now"

@@ -1,0 +1,65 @@
+"""Each rule and each answer that docs/rules.md states has a test that names it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RULES = ROOT / "docs" / "rules.md"
+
+# B1, G21: the first cell of a row. A row of the answers is in code style: `too_large`.
+RULE_ROW = re.compile(r"^\| ([A-Z][0-9]+) \|", re.MULTILINE)
+ANSWER_ROW = re.compile(r"^\| `([a-z0-9_]+)` \|", re.MULTILINE)
+
+
+def section(title: str) -> str:
+    """What stands under a heading of the page, down to the next."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", RULES.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def rules() -> list[str]:
+    return RULE_ROW.findall(RULES.read_text())
+
+
+def answers() -> list[str]:
+    return ANSWER_ROW.findall(section("Answers"))
+
+
+def names_of_tests() -> set[str]:
+    return {name for file in sorted((ROOT / "tests").rglob("test_*.py")) for name in _tests(file)}
+
+
+def _tests(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node.name
+
+
+def test_the_page_states_its_rules_and_answers_once() -> None:
+    """Two rows of one name would be one test for both."""
+    stated = rules() + answers()
+    assert len(rules()) > 20
+    assert len(answers()) > 10
+    assert sorted(set(stated)) == sorted(stated)
+
+
+def test_every_rule_has_a_test_that_names_it() -> None:
+    """`test_g5_...` for G5."""
+    names = names_of_tests()
+    assert [] == [rule for rule in rules() if not any(name.startswith(f"test_{rule.lower()}_") for name in names)]
+
+
+def test_every_row_of_the_answers_has_a_test_that_names_it() -> None:
+    """`test_answer_too_large`, or with more words."""
+    names = names_of_tests()
+    expected = {row: f"test_answer_{row}" for row in answers()}
+    assert [] == [row for row, name in expected.items() if not any(f"{one}_".startswith(f"{name}_") for one in names)]
+
+
+def test_no_test_names_an_answer_that_is_not_stated() -> None:
+    """A row that is gone, or misspelt, is tested for nobody."""
+    named = {name.removeprefix("test_answer_") for name in names_of_tests() if name.startswith("test_answer_")}
+    assert [] == [name for name in named if not any(f"{name}_".startswith(f"{row}_") for row in answers())]
