@@ -17,11 +17,12 @@ class LimitsInForce:
         self._limits = limits
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        (app,) = parse_qs(scope["query_string"].decode("latin-1")).get("app", [""])[:1]
-        if app and not matches_id(app):
+        given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        app = given.get("app", [None])[0]
+        if app is not None and not matches_id(app):
             violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
             raise Refused(Refusal.MALFORMED, (violation,))
-        return limits_reply(self._limits.for_app(app))
+        return limits_reply(self._limits.for_app(app or ""))
 
 
 def limits_reply(limits: Limits) -> Reply:

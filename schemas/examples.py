@@ -81,3 +81,38 @@ REQUESTS: dict[str, Example] = {
 }
 
 LIMITS: dict[str, Example] = {"defaults": Limits().model_dump(mode="json")}
+
+DRY_RUNS: dict[str, Example] = {
+    "good": {
+        "valid": True,
+        "violations": [],
+        "batchFailures": [],
+        "eventFailures": [],
+        "accepted": [{"definitionId": "LEVEL_UP", "updateCount": "1"}],
+        "shiftMillis": "0",
+    },
+    "noBatch": {
+        "valid": False,
+        "violations": [{"field": "requestId", "description": "Field required"}],
+        "batchFailures": [],
+        "eventFailures": [],
+        "accepted": [],
+        "shiftMillis": "0",
+    },
+}
+
+REFUSALS: dict[str, Example] = {
+    "one": {
+        "refusals": [
+            {
+                "id": "6a1f0c9b2f4e4d5a9c8b7a60",
+                "at": "2026-09-21T14:13:20.000Z",
+                "player": "ann",
+                "requestId": "8",
+                "cause": "NOT_FOUND",
+                "field": "timePeriods[0].updates[0].definitionId",
+                "firstBytes": "NOBODY_KNOWS",
+            }
+        ],
+    },
+}

@@ -24,10 +24,10 @@ from schemas.documents import (
     RequestDocument,
 )
 from schemas.dry_run import DryRunAnswer
-from schemas.games import EventRecordRequest, EventUpdateResponse
-from schemas.refusals import RefusalsAnswer
 from schemas.errors import ErrorBody
+from schemas.games import EventRecordRequest, EventUpdateResponse
 from schemas.openapi import openapi_document
+from schemas.refusals import RefusalsAnswer
 from schemas.settings import Limits
 
 FOLDER = Path(__file__).parent / "json"

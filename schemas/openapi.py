@@ -9,7 +9,8 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.errors import ErrorBody
 from schemas.examples import Example
-from schemas.routes import ANYWHERE, JSON, ROUTES, TAGS, Answer, Body, ErrorRow, Parameter, Route
+from schemas.route import ANYWHERE, JSON, Answer, Body, ErrorRow, Parameter, Route
+from schemas.routes import ROUTES, TAGS
 
 Json = dict[str, Any]
 
@@ -79,7 +80,7 @@ def _rows(route: Route) -> tuple[ErrorRow, ...]:
 
 def _schemas(routes: Iterable[Route]) -> Json:
     """The schemas of all models, requests as they are read and replies as they are written."""
-    read = [route.body.model for route in routes if route.body]
+    read = [route.body.model for route in routes if route.body and route.body.model]
     written = [answer.model for route in routes for answer in route.answers if answer.model]
     models = [(model, "validation") for model in read] + [(model, "serialization") for model in (*written, ErrorBody)]
     _, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=REF_TEMPLATE)  # type: ignore[arg-type]
@@ -117,9 +118,9 @@ def _parameter(parameter: Parameter) -> Json:
 
 def _body(body: Body) -> Json:
     return {
-        "required": True,
+        "required": body.model is not None,
         "description": body.description,
-        "content": {JSON: {"schema": _ref(body.model), "examples": _examples(body.examples)}},
+        "content": {JSON: {"schema": _ref(body.model) if body.model else {}, "examples": _examples(body.examples)}},
     }
 
 

@@ -4,139 +4,30 @@ A route is added by one entry in ROUTES. Tests hold that the app serves just the
 nothing else.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
-
-from pydantic import BaseModel
-
 from schemas import examples
-from schemas.examples import Example
+from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.dry_run import DryRunAnswer
 from schemas.games import EventRecordRequest, EventUpdateResponse
 from schemas.int64 import INT64_PATTERN, NOT_ZERO
+from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
 from schemas.replies import LiveReply, ReadyReply, ReceiptReply, RequestReply
+from schemas.route import (
+    BY_TOKEN,
+    GONE,
+    MALFORMED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    WITH_BODY,
+    Answer,
+    Body,
+    Parameter,
+    Route,
+)
 from schemas.settings import Limits
 
 GAMES_SCOPE = "https://www.googleapis.com/auth/games"
 GAMES_LITE_SCOPE = "https://www.googleapis.com/auth/games_lite"
 RECORD_SCOPES = (GAMES_SCOPE, GAMES_LITE_SCOPE)
-
-JSON = "application/json"
-
-
-class ErrorRow(NamedTuple):
-    """One row of the error answers: `name` is what the document calls it, `headers` are those it always has."""
-
-    name: str
-    code: int
-    status: str
-    reason: str
-    description: str
-    headers: tuple[str, ...] = ()
-
-
-MALFORMED = ErrorRow(
-    "Malformed",
-    400,
-    "INVALID_ARGUMENT",
-    "badRequest",
-    "No JSON, a wrong type, a missing or an unknown field. Nothing is recorded; the first 20 violations, by path.",
-)
-UNAUTHENTICATED = ErrorRow(
-    "Unauthenticated", 401, "UNAUTHENTICATED", "authError", "No token, a bad or an expired one.", ("WWW-Authenticate",)
-)
-FORBIDDEN = ErrorRow(
-    "Forbidden", 403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope this needs."
-)
-NOT_FOUND = ErrorRow("NotFound", 404, "NOT_FOUND", "notFound", "There is no such thing, or it is another's.")
-METHOD = ErrorRow(
-    "WrongMethod", 405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.", ("Allow",)
-)
-BODY_LATE = ErrorRow(
-    "BodyLate",
-    408,
-    "DEADLINE_EXCEEDED",
-    "requestTimeout",
-    "The body was not sent in time; the connection is closed.",
-)
-GONE = ErrorRow("Gone", 410, "NOT_FOUND", "gone", "What became of it is no longer known.")
-BODY_LARGE = ErrorRow(
-    "BodyLarge", 413, "INVALID_ARGUMENT", "requestTooLarge", "The body is larger than `max_body_bytes`, decoded."
-)
-MEDIA_TYPE = ErrorRow(
-    "MediaType",
-    415,
-    "INVALID_ARGUMENT",
-    "unsupportedMediaType",
-    "The body is not JSON in UTF-8, or in an encoding that is not read.",
-    ("Accept-Encoding",),
-)
-INTERNAL = ErrorRow("Internal", 500, "INTERNAL", "backendError", "An error of ours.")
-UNAVAILABLE = ErrorRow(
-    "Unavailable",
-    503,
-    "UNAVAILABLE",
-    "backendError",
-    "Kafka or MongoDB is away, or did not answer in time. Send the same again, a batch with the same requestId.",
-    ("Retry-After",),
-)
-
-# Whatever the route: a method it doesn't take, a bug.
-ANYWHERE = (METHOD, INTERNAL)
-# Whatever asks for a token.
-BY_TOKEN = (UNAUTHENTICATED, FORBIDDEN)
-# Whatever has a body.
-WITH_BODY = (MALFORMED, BODY_LATE, BODY_LARGE, MEDIA_TYPE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    name: str
-    place: Literal["path", "query", "header"]
-    description: str
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
-    example: object = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """A JSON body that is required."""
-
-    model: type[BaseModel]
-    description: str
-    examples: Mapping[str, Example]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is answered when nothing is refused. Without a model the body is text of the media type."""
-
-    status: int = 200
-    description: str
-    model: type[BaseModel] | None = None
-    media_type: str = JSON
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
-    headers: tuple[str, ...] = ()
-    examples: Mapping[str, Example] = field(default_factory=dict)
-    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method of one path. `scopes`: the token needs any one of them; without any, no token is asked for."""
-
-    method: Literal["get", "post"]
-    path: str
-    operation_id: str
-    tag: str
-    summary: str
-    description: str = ""
-    scopes: tuple[str, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-    body: Body | None = None
-    answers: tuple[Answer, ...]
-    errors: tuple[ErrorRow, ...] = ()
-
 
 TAGS = {
     "games": "Google Play Games events.",
@@ -186,6 +77,61 @@ ROUTES = (
         errors=(*BY_TOKEN, *WITH_BODY, UNAVAILABLE),
     ),
     Route(
+        method="post",
+        path="/v1/validate",
+        operation_id="validateBatch",
+        tag="games",
+        summary="What events.record would do with a batch, without doing it",
+        description="The same judging; nothing is published, no id is remembered. A body that is no batch is answered "
+        "too, with its violations. It has a rate of its own.",
+        scopes=RECORD_SCOPES,
+        body=Body(model=None, description="EventRecordRequest, or what may be one.", examples=examples.BATCHES),
+        answers=(
+            Answer(
+                description="What would become of it. `Retry-After` with RECORD_RATE_HIGH.",
+                model=DryRunAnswer,
+                headers=("Retry-After",),
+                examples=examples.DRY_RUNS,
+            ),
+        ),
+        errors=(*BY_TOKEN, *(row for row in WITH_BODY if row is not MALFORMED), UNAVAILABLE),
+    ),
+    Route(
+        method="get",
+        path="/v1/refusals",
+        operation_id="listRefusals",
+        tag="fate",
+        summary="Why events of an app were dropped: a sample, newest first",
+        description="The app is the token's. It shows what all players of the app have sent, hence a scope of its own.",
+        scopes=(REFUSALS_SCOPE,),
+        parameters=(
+            Parameter(
+                name="cause",
+                place="query",
+                description="Only this cause.",
+                schema={"type": "string", "minLength": 1},
+                example="NOT_FOUND",
+            ),
+            Parameter(name="player", place="query", description="Only this player's.", example="ann"),
+            Parameter(
+                name="limit",
+                place="query",
+                description=f"Most refusals of one page; more than {MAX_REFUSALS} is {MAX_REFUSALS}.",
+                schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
+                example=10,
+            ),
+            Parameter(
+                name="before",
+                place="query",
+                description="`nextBefore` of the page before.",
+                schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
+                example="6a1f0c9b2f4e4d5a9c8b7a60",
+            ),
+        ),
+        answers=(Answer(description="A page.", model=RefusalsAnswer, examples=examples.REFUSALS),),
+        errors=(MALFORMED, *BY_TOKEN, UNAVAILABLE),
+    ),
+    Route(
         method="get",
         path="/v1/receipts/{receipt}",
         operation_id="getReceipt",
@@ -230,7 +176,18 @@ ROUTES = (
         operation_id="getLimits",
         tag="service",
         summary="What a request may hold",
+        description="Everybody's limits, or those in force for one app.",
+        parameters=(
+            Parameter(
+                name="app",
+                place="query",
+                description="An app; one without limits of its own has everybody's.",
+                schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
+                example="demo",
+            ),
+        ),
         answers=(Answer(description="The limits in force.", model=Limits, examples=examples.LIMITS),),
+        errors=(MALFORMED,),
     ),
     Route(
         method="get",

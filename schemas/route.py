@@ -1,0 +1,125 @@
+"""What a route of the ingress is said in: rows of error answers, parameters, bodies, answers (schemas/routes.py)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from schemas.examples import Example
+
+JSON = "application/json"
+
+
+class ErrorRow(NamedTuple):
+    """One row of the error answers: `name` is what the document calls it, `headers` are those it always has."""
+
+    name: str
+    code: int
+    status: str
+    reason: str
+    description: str
+    headers: tuple[str, ...] = ()
+
+
+MALFORMED = ErrorRow(
+    "Malformed",
+    400,
+    "INVALID_ARGUMENT",
+    "badRequest",
+    "No JSON, a wrong type, a missing or an unknown field. Nothing is recorded; the first 20 violations, by path.",
+)
+UNAUTHENTICATED = ErrorRow(
+    "Unauthenticated", 401, "UNAUTHENTICATED", "authError", "No token, a bad or an expired one.", ("WWW-Authenticate",)
+)
+FORBIDDEN = ErrorRow(
+    "Forbidden", 403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope this needs."
+)
+NOT_FOUND = ErrorRow("NotFound", 404, "NOT_FOUND", "notFound", "There is no such thing, or it is another's.")
+METHOD = ErrorRow(
+    "WrongMethod", 405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.", ("Allow",)
+)
+BODY_LATE = ErrorRow(
+    "BodyLate",
+    408,
+    "DEADLINE_EXCEEDED",
+    "requestTimeout",
+    "The body was not sent in time; the connection is closed.",
+)
+GONE = ErrorRow("Gone", 410, "NOT_FOUND", "gone", "What became of it is no longer known.")
+BODY_LARGE = ErrorRow(
+    "BodyLarge", 413, "INVALID_ARGUMENT", "requestTooLarge", "The body is larger than `max_body_bytes`, decoded."
+)
+MEDIA_TYPE = ErrorRow(
+    "MediaType",
+    415,
+    "INVALID_ARGUMENT",
+    "unsupportedMediaType",
+    "The body is not JSON in UTF-8, or in an encoding that is not read.",
+    ("Accept-Encoding",),
+)
+INTERNAL = ErrorRow("Internal", 500, "INTERNAL", "backendError", "An error of ours.")
+UNAVAILABLE = ErrorRow(
+    "Unavailable",
+    503,
+    "UNAVAILABLE",
+    "backendError",
+    "Kafka or MongoDB is away, or did not answer in time. Send the same again, a batch with the same requestId.",
+    ("Retry-After",),
+)
+
+# Whatever the route: a method it doesn't take, a bug.
+ANYWHERE = (METHOD, INTERNAL)
+# Whatever asks for a token.
+BY_TOKEN = (UNAUTHENTICATED, FORBIDDEN)
+# Whatever has a body.
+WITH_BODY = (MALFORMED, BODY_LATE, BODY_LARGE, MEDIA_TYPE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    name: str
+    place: Literal["path", "query", "header"]
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    example: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A JSON body. It is required, unless there is no model: then anything is taken, also nothing."""
+
+    model: type[BaseModel] | None
+    description: str
+    examples: Mapping[str, Example]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered when nothing is refused. Without a model the body is text of the media type."""
+
+    status: int = 200
+    description: str
+    model: type[BaseModel] | None = None
+    media_type: str = JSON
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    headers: tuple[str, ...] = ()
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path. `scopes`: the token needs any one of them; without any, no token is asked for."""
+
+    method: Literal["get", "post"]
+    path: str
+    operation_id: str
+    tag: str
+    summary: str
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    answers: tuple[Answer, ...]
+    errors: tuple[ErrorRow, ...] = ()
