@@ -16,6 +16,7 @@ from schemas.games import (
     Violation,
 )
 from schemas.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+from schemas.refusals import REFUSALS_SCOPE
 
 RawHeader = tuple[bytes, bytes]
 
@@ -51,7 +52,11 @@ class Refusal(Enum):
     """Why a whole request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
     MALFORMED = _Row(400, "INVALID_ARGUMENT", "badRequest", "The request body is not valid.")
-    UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "A valid bearer token is required.")
+    NO_TOKEN = _Row(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
+    UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
+    ANONYMOUS = _Row(
+        403, "PERMISSION_DENIED", "insufficientPermissions", "The token is anonymous; this needs a player's."
+    )
     FORBIDDEN = _Row(
         403,
         "PERMISSION_DENIED",
@@ -71,15 +76,29 @@ class Refusal(Enum):
     MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8, not encoded.")
     INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
     SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
+    TOKEN_UNCHECKED = _Row(
+        503, "UNAVAILABLE", "backendError", "The token can't be checked now; nothing was done. Send the same again."
+    )
     AWAY = _Row(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
     UNAVAILABLE = _Row(
         503, "UNAVAILABLE", "backendError", "Not sure to be recorded. Send it again with the same requestId."
     )
 
 
+def _lacks_scope(scope: str) -> bytes:
+    """RFC 6750: the scope that would do; of several, the widest."""
+    return f'Bearer realm="tallymill", error="insufficient_scope", scope="{scope}"'.encode()
+
+
 # Headers that belong to a refusal, whatever the request was.
 _HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
+    # RFC 6750, section 3: no error code where no token was sent.
+    Refusal.NO_TOKEN: ((b"www-authenticate", b'Bearer realm="tallymill"'),),
     Refusal.UNAUTHENTICATED: ((b"www-authenticate", b'Bearer realm="tallymill", error="invalid_token"'),),
+    Refusal.FORBIDDEN: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
+    Refusal.FORBIDDEN_REFUSALS: ((b"www-authenticate", _lacks_scope(REFUSALS_SCOPE)),),
+    Refusal.ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
+    Refusal.TOKEN_UNCHECKED: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.BODY_LATE: (CLOSE,),
     # The rest of the body is still on its way; who keeps the connection would have to read it all.
     Refusal.BODY_LARGE: (CLOSE,),

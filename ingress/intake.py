@@ -92,7 +92,7 @@ class Intake:
 
     async def batch(self, scope: Scope, receive: Receive) -> JudgedBatch | WholeFailure:
         """Raises Refused, ClientLeft."""
-        arrival = self._arrived(headers_by_name(scope["headers"]))
+        arrival = await self._arrived(headers_by_name(scope["headers"]))
         body = b""
         try:
             body = await self._body(arrival, receive)
@@ -107,11 +107,11 @@ class Intake:
         judgement = await self._judged(request, arrival)
         return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
 
-    def _arrived(self, headers: Headers) -> Arrival:
+    async def _arrived(self, headers: Headers) -> Arrival:
         parts = self._parts
         millis, seconds = parts.clock.millis(), parts.clock.seconds()
         refuse_announced_size(headers, parts.limits.max_body_bytes)
-        identity = parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
+        identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
         return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds)
 
     async def _body(self, arrival: Arrival, receive: Receive) -> bytes:

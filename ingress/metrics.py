@@ -28,6 +28,9 @@ CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFai
 # Why a refusal is not in the sample: beyond its rate, no room to wait in, MongoDB away or without the collection.
 NotKept = Literal["rate", "full", "away"]
 
+IntrospectionOutcome = Literal["active", "not_active", "failed"]
+INTROSPECTION_OUTCOMES: Final[tuple[IntrospectionOutcome, ...]] = get_args(IntrospectionOutcome)
+
 
 class Metrics:
     """The metrics of one ingress process."""
@@ -82,6 +85,27 @@ class Metrics:
         self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
         self._request_children: dict[tuple[str, int], Counter] = {}
+        self._declare_tokens()
+
+    def _declare_tokens(self) -> None:
+        """Of the tokens' issuer."""
+        self._key_reads = Counter(
+            "tallymill_ingress_key_reads",
+            "Reads of the token issuer's keys, by outcome: read, failed (the last good set stays in use).",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._introspection_seconds = Histogram(
+            "tallymill_ingress_introspection_seconds",
+            "Seconds of one question to the token issuer, by outcome: active, not_active, failed (answered 503).",
+            ("outcome",),
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._key_read_children = {outcome: self._key_reads.labels(outcome) for outcome in ("read", "failed")}
+        self._introspection_children = {
+            outcome: self._introspection_seconds.labels(outcome) for outcome in INTROSPECTION_OUTCOMES
+        }
 
     def answered(self, route: str, code: int) -> None:
         child = self._request_children.get((route, code))
@@ -109,6 +133,20 @@ class Metrics:
 
     def refusals_not_kept(self, reason: NotKept, number: int = 1) -> None:
         self._not_kept_children[reason].inc(number)
+
+    def keys_read(self, *, read: bool) -> None:
+        self._key_read_children["read" if read else "failed"].inc()
+
+    def introspected(self, outcome: IntrospectionOutcome, seconds: float) -> None:
+        self._introspection_children[outcome].observe(seconds)
+
+    def watch_keys(self, age_seconds: Callable[[], float]) -> None:
+        """A gauge of the issuer's keys, where tokens are checked with keys."""
+        Gauge(
+            "tallymill_ingress_keys_age_seconds",
+            "Seconds since the token issuer's keys were last read; NaN before, absent where tokens are introspected.",
+            registry=self.registry,
+        ).set_function(age_seconds)
 
     def watch(
         self,

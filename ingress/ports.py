@@ -11,7 +11,7 @@ Totals = Mapping[str, int]
 
 
 class Unavailable(Exception):
-    """Kafka or MongoDB can't be had now. The client may send the same again (503)."""
+    """Kafka, MongoDB or the tokens' issuer can't be had now. The client may send the same again (503)."""
 
 
 class Unknown(Unavailable):

@@ -98,7 +98,7 @@ class RequestState:
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
         parts = self._parts
         authorization = headers_by_name(scope["headers"]).get(b"authorization")
-        identity = parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
+        identity = await parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
         require_record_scope(identity)
         request_id = _request_id(scope["path_params"]["request_id"])
         try:

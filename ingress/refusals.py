@@ -31,7 +31,7 @@ class RefusalsPage:
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
         authorization = headers_by_name(scope["headers"]).get(b"authorization")
-        identity = self._authenticator.identify(authorization, self._clock.millis() / 1000)
+        identity = await self._authenticator.identify(authorization, self._clock.millis() / 1000)
         _require_scope(identity)
         query = refusal_query(scope["query_string"])
         try:

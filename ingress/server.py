@@ -31,7 +31,6 @@ from ingress.clock import SystemClock
 from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
-from ingress.keys import keep_keys
 from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
@@ -41,6 +40,7 @@ from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
 from ingress.startup import StartCheck, StartRefused
+from ingress.tokens import token_check
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.signing import signing_keys
 
@@ -113,18 +113,19 @@ class _Process:
 def _build(config: IngressConfig) -> _Process:
     """Put the real parts together. Nothing is connected yet."""
     clock = SystemClock()
-    limits, settings, tokens = config.limits, config.ingress, config.tokens
+    limits, settings = config.limits, config.ingress
+    metrics = Metrics()
+    tokens = token_check(config.tokens, clock, metrics)
     store = MongoStore(config.mongodb)
     publisher = KafkaPublisher(
         config.kafka,
         PublishLimits(settings.publish_deadline_seconds, settings.max_buffer_bytes, max_record_bytes(limits)),
     )
-    metrics = Metrics()
     parts = RecordParts(
         limits=limits,
         signing=signing_keys(config.signing),
         clock=clock,
-        authenticator=Authenticator(tokens.issuer or "", tokens.audience or ""),
+        authenticator=Authenticator(tokens),
         rates=AppRates(limits),
         definitions=Definitions(store, clock),
         publisher=publisher,
@@ -146,7 +147,7 @@ def _build(config: IngressConfig) -> _Process:
         parts.definitions.preload,
         parts.lineage.keep,
         parts.refusals.run,
-        lambda: keep_keys(tokens.jwks or "", tokens.jwks_refresh_seconds, parts.authenticator.use_keys),
+        tokens.keep,
     )
     return _Process(parts, receipts, check, publisher, store, keepers)
 

@@ -84,7 +84,6 @@ INGRESS_NEEDS = (
     "signing.keys",
     "tokens.issuer",
     "tokens.audience",
-    "tokens.jwks",
 )
 WORKER_NEEDS = ("kafka.bootstrap_servers", "mongodb.uri", "signing.keys")
 
@@ -147,7 +146,7 @@ def _missing_files(kafka: KafkaSettings) -> list[str]:
 
 def ingress_config(settings: Settings) -> IngressConfig:
     """What an ingress process gets. Raises SettingsError naming every required setting that is missing."""
-    return _part(settings, IngressConfig, INGRESS_NEEDS)
+    return _part(settings, IngressConfig, INGRESS_NEEDS, _token_problems(settings.tokens))
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
@@ -155,10 +154,22 @@ def worker_config(settings: Settings) -> WorkerConfig:
     return _part(settings, WorkerConfig, WORKER_NEEDS)
 
 
-def _part(settings: Settings, config: type[Config], needs: Iterable[str]) -> Config:
-    missing = [name for name in needs if attrgetter(name)(settings) is None]
-    if missing:
-        raise SettingsError([f"{name}: required ({variable_of(name)})" for name in missing])
+def _token_problems(tokens: TokenSettings) -> list[str]:
+    """Tokens are checked in one of two ways, and which one must not be a matter of what happens to be set."""
+    jwks, url = "tokens.jwks", "tokens.introspection_url"
+    if tokens.jwks and tokens.introspection_url:
+        return [f"{jwks}, {url}: only one of them"]
+    if not (tokens.jwks or tokens.introspection_url):
+        return [f"{jwks} or {url}: required ({variable_of(jwks)} or {variable_of(url)})"]
+    names = ("introspection_client_id", "introspection_client_secret")
+    missing = [f"tokens.{name}" for name in names if tokens.introspection_url and not getattr(tokens, name)]
+    return [f"{name}: required with {url} ({variable_of(name)})" for name in missing]
+
+
+def _part(settings: Settings, config: type[Config], needs: Iterable[str], problems: Iterable[str] = ()) -> Config:
+    missing = [f"{name}: required ({variable_of(name)})" for name in needs if attrgetter(name)(settings) is None]
+    if wrong := [*missing, *problems]:
+        raise SettingsError(wrong)
     return config(**{section: getattr(settings, section) for section in config.model_fields})
 
 

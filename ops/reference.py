@@ -49,6 +49,7 @@ def metrics_page() -> str:
     worker.lag(0, 0, 0.0)
     ingress = IngressMetrics()
     ingress.watch(ready=lambda: True, buffer_bytes=lambda: 0, waiting=lambda: 0, lag_seconds=lambda: 0.0)
+    ingress.watch_keys(lambda: 0.0)
     ingress.answered("other", 200)
     return "\n".join(
         [

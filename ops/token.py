@@ -1,4 +1,4 @@
-"""Tokens of the local issuer (RFC 7519), with the claims the ingress asks for: sub, app, scope, exp, iss, aud."""
+"""Tokens of the local issuer (RFC 7519), with the claims the ingress asks for, under the names it is set to."""
 
 import json
 import time
@@ -11,14 +11,11 @@ from joserfc.jwk import ECKey
 
 from ops.config import Settings, SettingsError
 from ops.issuer import ALGORITHM
-from schemas.envelope import matches_player
+from schemas.envelope import ANONYMOUS_PREFIX, matches_player
 from schemas.judging import matches_id
 
 GAMES_SCOPE = "https://www.googleapis.com/auth/games"
 GAMES_LITE_SCOPE = "https://www.googleapis.com/auth/games_lite"
-
-# Anonymous players are marked in every id, so that no client can claim to be one, or stop being one.
-ANONYMOUS_PREFIX = "~"
 
 DAY_SECONDS = 86_400
 
@@ -39,19 +36,22 @@ def make_token(
     tokens = settings.tokens
     if not (tokens.private_key and tokens.issuer and tokens.audience):
         raise SettingsError(["tokens.private_key: required, with tokens.issuer and tokens.audience (`tallymill up`)"])
-    subject = claimed_player(player, anonymous=anonymous)
+    refuse_player(player, anonymous=anonymous)
     if not matches_id(app):
         raise ValueError(f"--app {app!r}: 1 to 64 letters, digits, _ or -")
     now = int(time.time())
     claims = {
         "iss": tokens.issuer,
         "aud": tokens.audience,
-        "sub": subject,
-        "app": app,
-        "scope": " ".join(scopes),
         "iat": now,
         "exp": now + seconds,
+        tokens.player_claim: player,
+        tokens.app_claim: app,
+        tokens.scope_claim: " ".join(scopes),
     }
+    if anonymous:
+        # The ingress, not the issuer, marks the actor of such a token in every id.
+        claims[tokens.anonymous_claim] = True
     key = _key(Path(tokens.private_key))
     return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
 
@@ -63,8 +63,8 @@ def _key(file: Path) -> ECKey:
         raise SettingsError([f"tokens.private_key: {file} is no readable key ({error})"]) from error
 
 
-def claimed_player(player: str, *, anonymous: bool) -> str:
-    """The `sub` of a token. Raises ValueError."""
-    if not matches_player(player) or player.startswith(ANONYMOUS_PREFIX):
+def refuse_player(player: str, *, anonymous: bool) -> None:
+    """Raises ValueError for a name that the ingress would refuse; an anonymous one gets a prefix yet."""
+    name = ANONYMOUS_PREFIX + player if anonymous else player
+    if not (player and matches_player(name)) or player.startswith(ANONYMOUS_PREFIX):
         raise ValueError(f"--player {player!r}: 1 to 128 characters, no '/', no control character, no leading '~'")
-    return ANONYMOUS_PREFIX + player if anonymous else player

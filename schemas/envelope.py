@@ -26,6 +26,7 @@ CE_TYPE = "tallymill.games.events.record"
 CONTENT_TYPE = "application/json"
 
 # A player is named in document ids between slashes; anonymous ones start with '~', which only we write.
+ANONYMOUS_PREFIX = "~"
 PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
 matches_player = re.compile(PLAYER_PATTERN).match
 

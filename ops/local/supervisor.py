@@ -95,7 +95,8 @@ class Supervisor:
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
         usual = (settings.ingress.port, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + 1]
         ingress_port, *worker_ports = choose_ports(usual)
-        tokens = {} if settings.tokens.jwks else ensure_issuer(self._wanted.data)
+        given = settings.tokens.jwks or settings.tokens.introspection_url
+        tokens = {} if given else ensure_issuer(self._wanted.data)
         added = local_settings(kafka, mongodb, ingress_port, tokens)
         file = write_local_settings(self._wanted.data, added)
         environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}

@@ -14,8 +14,11 @@ from joserfc.jwk import KeySet, OKPKey
 from ingress.app import create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
+from ingress.clock import Clock
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
+from ingress.identity import ClaimRules
+from ingress.keys import IssuerKeys
 from ingress.lineage import Lineage
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.metrics import Metrics
@@ -24,6 +27,7 @@ from ingress.rates import AppRates
 from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
+from ingress.signed import SignedTokens
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
 from schemas.envelope import unseal
@@ -34,6 +38,7 @@ from schemas.signing import SigningKeys
 
 NOW = 1_790_000_000_000
 ISSUER, AUDIENCE = "https://issuer.test", "tallymill"
+RULES = ClaimRules(ISSUER, AUDIENCE)
 GAMES = "https://www.googleapis.com/auth/games"
 SIGNING = SigningKeys((b"sixteen bytes or more",))
 RECORD = "/games/v1/events"
@@ -157,9 +162,10 @@ class Rig:
         self.worker = Worker(self.store)
         self.topic = MemoryTopic(heard=self.worker.heard)
         self.stopping = Draining()
+        self.query = b""
         limits = limits or Limits()
-        authenticator = Authenticator(ISSUER, AUDIENCE)
-        authenticator.use_keys(public_keys())
+        self.tokens = signed_tokens(self.clock)
+        authenticator = Authenticator(self.tokens)
         metrics = Metrics()
         self.parts = RecordParts(
             limits=limits,
@@ -201,11 +207,19 @@ class Rig:
     ) -> Answer:
         """One request; the body comes in the parts given, may never end, or its sender may leave after them."""
         client = _Client(list(body) or [b""], ends=ends and not leaves, leaves=leaves)
-        await self.app(_scope(method, path, headers or {}), client.receive, client.send)
+        scope = _scope(method, path, headers or {}) | {"query_string": self.query}
+        await self.app(scope, client.receive, client.send)
         return client.answer()
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.parts.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
+
+
+def signed_tokens(clock: Clock, keys: KeySet | None = None, rules: ClaimRules = RULES) -> SignedTokens:
+    """A check of tokens that has its keys already, from a source that has nothing more to say."""
+    source = IssuerKeys(json.dumps((keys or public_keys()).as_dict(private=False)), 10, clock, Metrics())
+    source.use(keys or public_keys())
+    return SignedTokens(rules, source, 300)
 
 
 @cache

@@ -320,6 +320,7 @@ async def test_g21_either_scope_may_record(rig: Rig, scope: str) -> None:
     assert (await rig.post(batch(), authorization=f"Bearer {bearer}")).status == 200
 
 
-async def test_an_anonymous_player_is_one_too(rig: Rig) -> None:
-    await rig.post(batch(period(update())), authorization=f"Bearer {token(sub='~s1')}")
-    assert rig.topic.records[0].key == b"demo/~s1"
+async def test_b6_an_anonymous_token_records_nothing_here(rig: Rig) -> None:
+    answer = await rig.post(batch(period(update())), authorization=f"Bearer {token(anonymous=True)}")
+    assert (answer.status, answer.json["error"]["errors"][0]["reason"]) == (403, "insufficientPermissions")
+    assert rig.topic.records == []

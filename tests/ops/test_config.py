@@ -26,6 +26,7 @@ SECRETS = {
     "TALLYMILL_MONGODB__URI": "mongodb://user:hidden-word@127.0.0.1/",
     "TALLYMILL_SIGNING__KEYS": '["hidden-word-of-sixteen"]',
     "TALLYMILL_KAFKA__SASL_PASSWORD": "hidden-word",
+    "TALLYMILL_TOKENS__INTROSPECTION_CLIENT_SECRET": "hidden-word",
 }
 
 
@@ -180,8 +181,76 @@ def test_each_process_names_all_that_it_lacks() -> None:
     for part, needs in ((ingress_config, INGRESS_NEEDS), (worker_config, WORKER_NEEDS)):
         with pytest.raises(SettingsError) as caught:
             part(settings)
-        assert tuple(f"{name}: required ({variable_of(name)})" for name in needs) == caught.value.problems
-    assert set(INGRESS_NEEDS) - set(WORKER_NEEDS) == {"tokens.issuer", "tokens.audience", "tokens.jwks"}
+        told = [f"{name}: required ({variable_of(name)})" for name in needs]
+        assert told == [problem for problem in caught.value.problems if " or " not in problem]
+    assert set(INGRESS_NEEDS) - set(WORKER_NEEDS) == {"tokens.issuer", "tokens.audience"}
+
+
+NEEDED = {
+    "TALLYMILL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+    "TALLYMILL_MONGODB__URI": "mongodb://127.0.0.1",
+    "TALLYMILL_SIGNING__KEYS": '["sixteen characters"]',
+    "TALLYMILL_TOKENS__ISSUER": "https://issuer.test",
+    "TALLYMILL_TOKENS__AUDIENCE": "tallymill",
+}
+INTROSPECTION = {
+    "INTROSPECTION_URL": "https://issuer.test/introspect",
+    "INTROSPECTION_CLIENT_ID": "id",
+    "INTROSPECTION_CLIENT_SECRET": "hidden-word",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"JWKS": "jwks.json"}, []),
+        ({"JWKS": '{"keys": [{"kty": "OKP"}]}'}, []),
+        (INTROSPECTION, []),
+        ({}, ["tokens.jwks or tokens.introspection_url"]),
+        ({"JWKS": ""}, ["tokens.jwks or tokens.introspection_url"]),
+        ({**INTROSPECTION, "JWKS": "jwks.json"}, ["tokens.jwks, tokens.introspection_url"]),
+        (
+            {"INTROSPECTION_URL": "https://issuer.test/introspect"},
+            ["tokens.introspection_client_id", "tokens.introspection_client_secret"],
+        ),
+    ],
+)
+def test_tokens_are_checked_in_one_of_two_ways(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], problems: list[str]
+) -> None:
+    """Neither and both are told by name, and so is what introspection lacks."""
+    set_all(monkeypatch, **NEEDED, **{f"TALLYMILL_TOKENS__{name}": value for name, value in given.items()})
+    settings, told = load_settings(), []
+    try:
+        ingress_config(settings)
+    except SettingsError as error:
+        told = [problem.partition(":")[0] for problem in error.problems]
+    assert problems == told
+    assert "hidden-word" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tokens.jwks", "{not JSON"),
+        ("tokens.jwks", '{"key": []}'),
+        ("tokens.jwks", '{"keys": []}'),
+        ("tokens.jwks", "https://"),
+        ("tokens.jwks", "https://issuer.test:port/"),
+        ("tokens.introspection_url", "issuer.test/introspect"),
+        ("tokens.introspection_url", "ftp://issuer.test/"),
+        ("tokens.introspection_url", "https://id:secret@issuer.test/"),
+        ("tokens.leeway_seconds", "-1"),
+        ("tokens.app_claim", ""),
+    ],
+)
+def test_a_source_of_keys_or_answers_that_cannot_be_one_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Told by its name before anything starts."""
+    monkeypatch.setenv(variable_of(name), value)
+    (problem,) = problems()
+    assert name == problem.partition(":")[0]
 
 
 @pytest.mark.parametrize("as_json", [True, False])

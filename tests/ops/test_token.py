@@ -8,6 +8,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from ingress.identity import identity_of
+from ingress.tokens import claim_rules
 from ops.config import Settings, SettingsError
 from ops.issuer import AUDIENCE, ISSUER, PRIVATE_KEY_FILE, PUBLIC_KEYS_FILE, ensure_issuer
 from ops.token import GAMES_SCOPE, make_token
@@ -50,9 +52,20 @@ def test_a_token_names_its_algorithm_and_key(settings: Settings, tmp_path: Path)
     assert ("ES256", key["kid"]) == (header["alg"], header["kid"])
 
 
-def test_an_anonymous_player_is_marked(settings: Settings, tmp_path: Path) -> None:
-    """No logged in player can have such a name, see below."""
-    assert "~ann" == read(make_token(settings, "demo", "ann", SCOPES, anonymous=True), tmp_path).claims["sub"]
+def test_b6_an_anonymous_token_says_so_and_the_ingress_marks_its_actor(settings: Settings, tmp_path: Path) -> None:
+    """The prefix is nothing an issuer writes."""
+    claims = read(make_token(settings, "demo", "ann", SCOPES, anonymous=True), tmp_path).claims
+    assert ("ann", True) == (claims["sub"], claims["anonymous"])
+    assert "~ann" == identity_of(claims, claim_rules(settings.tokens), time.time()).player
+
+
+def test_a_token_has_its_claims_under_the_names_the_ingress_is_set_to(tmp_path: Path) -> None:
+    """Or the local issuer would be of no use with them."""
+    names = {"app_claim": "tenant", "player_claim": "uid", "scope_claim": "scp", "anonymous_claim": "guest"}
+    settings = Settings.model_validate({"tokens": ensure_issuer(tmp_path) | names})
+    claims = read(make_token(settings, "demo", "ann", SCOPES, anonymous=True), tmp_path).claims
+    identity = identity_of(claims, claim_rules(settings.tokens), time.time())
+    assert ("demo", "~ann", frozenset(SCOPES)) == (identity.app, identity.player, identity.scopes)
 
 
 @pytest.mark.parametrize("player", ["", "~ann", "a/b", "a\n", "x" * 129])
@@ -61,6 +74,13 @@ def test_a_player_no_key_could_hold_is_refused(settings: Settings, player: str) 
     for anonymous in (False, True):
         with pytest.raises(ValueError, match="--player"):
             make_token(settings, "demo", player, SCOPES, anonymous=anonymous)
+
+
+def test_an_anonymous_player_must_fit_with_its_prefix(settings: Settings) -> None:
+    """128 characters are a player, but no anonymous one."""
+    make_token(settings, "demo", "x" * 128, SCOPES)
+    with pytest.raises(ValueError, match="--player"):
+        make_token(settings, "demo", "x" * 128, SCOPES, anonymous=True)
 
 
 @pytest.mark.parametrize("app", ["", "a/b", "a b", "x" * 65])
