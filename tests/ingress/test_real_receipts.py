@@ -1,5 +1,6 @@
 """Receipts and requests on real servers: what a real worker writes is what is told."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from schemas.coordinates import Coordinates
 from schemas.documents import LINEAGES, REQUESTS
 from schemas.receipt import Receipt, issue_receipt
 from tests.ingress.real import Running, fresh_token, ingress_process, now_millis, until_ready
+from tests.ingress.rig import token
 from tests.ingress.stage import fresh_batch, stage
 from tests.samples import KEYS
 from tests.servers import Servers
@@ -50,6 +52,20 @@ async def test_g16_each_of_three_attempts_has_its_own_receipt_and_one_request_co
             remembered = (await one.where.documents(REQUESTS))["demo/ann/7"]["at"]
             assert remembered.isoformat(timespec="milliseconds").replace("+00:00", "Z") == told["at"]
             assert 404 == (await get(running, session, "/v1/requests/8", authorization=authorization))[0]
+            await a_second_player_has_an_own_request(running, session, authorization)
+
+
+async def a_second_player_has_an_own_request(running: Running, session: aiohttp.ClientSession, first: str) -> None:
+    """B6: the id that the first has used is free to the second, whose totals are his own; and no log has a token."""
+    second = f"Bearer {token(sub='bob', exp=int(time.time()) + 3600)}"
+    assert 404 == (await get(running, session, "/v1/requests/7", authorization=second))[0]
+    status, _, answer = await running.post(session, fresh_batch(5), authorization=second)
+    assert (200, [], "5") == (status, answer["batchFailures"], answer["playerEvents"][0]["numEvents"])
+    assert 200 == (await get(running, session, "/v1/requests/7", authorization=second))[0]
+    _, _, again = await running.post(session, fresh_batch(1), authorization=first)
+    assert [("ann", "1")] == [(event["playerId"], event["numEvents"]) for event in again["playerEvents"]]
+    texts = [text for sent in (first, second) for text in sent.removeprefix("Bearer ").split(".")[1:]]
+    assert [] == [text for text in texts if text in running.log.read_text()]
 
 
 async def test_a_receipt_waits_for_its_checkpoint_until_a_newer_lineage_ends_that(
