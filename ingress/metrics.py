@@ -71,6 +71,13 @@ class Metrics:
             "Batches answered ALREADY_UPDATED whose requestId had counted another payload: a client's bug.",
             registry=self.registry,
         )
+        self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
+        self._request_children: dict[tuple[str, int], Counter] = {}
+        self._declare_sample()
+        self._declare_tokens()
+
+    def _declare_sample(self) -> None:
+        """Of the refusals that are kept to be looked at."""
         self._refusals_kept = Counter(
             "tallymill_ingress_refusals_kept",
             "Refusals written to `refusals`, the sample that GET /v1/refusals shows.",
@@ -83,9 +90,6 @@ class Metrics:
             registry=self.registry,
         )
         self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
-        self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
-        self._request_children: dict[tuple[str, int], Counter] = {}
-        self._declare_tokens()
 
     def _declare_tokens(self) -> None:
         """Of the tokens' issuer."""

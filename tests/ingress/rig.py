@@ -162,7 +162,6 @@ class Rig:
         self.worker = Worker(self.store)
         self.topic = MemoryTopic(heard=self.worker.heard)
         self.stopping = Draining()
-        self.query = b""
         limits = limits or Limits()
         self.tokens = signed_tokens(self.clock)
         authenticator = Authenticator(self.tokens)
@@ -207,7 +206,7 @@ class Rig:
     ) -> Answer:
         """One request; the body comes in the parts given, may never end, or its sender may leave after them."""
         client = _Client(list(body) or [b""], ends=ends and not leaves, leaves=leaves)
-        scope = _scope(method, path, headers or {}) | {"query_string": self.query}
+        scope = _scope(method, path, headers or {})
         await self.app(scope, client.receive, client.send)
         return client.answer()
 
