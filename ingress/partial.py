@@ -1,0 +1,87 @@
+"""Partial replies: the mask of `fields` (G2), as Google's APIs write it. Pure.
+
+    mask = item ("," item)*     item = path | path "(" mask ")"     path = name ("/" name)*     name = text | "*"
+
+`a,b` keeps both; `a/b` of a only b; `a(b,c)` is `a/b,a/c`; `*` is every field. Arrays are gone through element by
+element. A name that the reply doesn't have keeps nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+# Google's client moves to a form body for queries longer than 2,048 characters, which masks alone are.
+MAX_MASK_CHARACTERS = 8_192
+
+_pieces = re.compile(r"[,/()]|[^,/()]+").findall
+_is_name = re.compile(r"\*|[^*\s,/()]+").fullmatch
+_NOTHING: Final = object()
+
+
+class BadMask(ValueError):
+    """The text is no mask; the message says why."""
+
+
+@dataclass(slots=True)
+class Mask:
+    """A field of the mask: kept whole, or only what is named below."""
+
+    whole: bool = False
+    below: dict[str, "Mask"] = field(default_factory=dict)
+
+
+def parse_mask(text: str) -> Mask:
+    """The mask that `text` writes. Raises BadMask."""
+    if len(text) > MAX_MASK_CHARACTERS:
+        raise BadMask(f"Longer than {MAX_MASK_CHARACTERS} characters")
+    root = Mask()
+    # The fields whose brackets are open, the one read last, and what may come next.
+    opened, last, name_due, in_path = [root], root, True, False
+    for piece in _pieces(text):
+        if name_due and _is_name(piece):
+            last = last.below.setdefault(piece, Mask())
+            name_due, in_path = False, True
+        elif piece == "/" and in_path:
+            name_due, in_path = True, False
+        elif piece == "(" and in_path:
+            opened.append(last)
+            name_due, in_path = True, False
+        elif piece == "," and not name_due:
+            last.whole |= in_path
+            last, name_due, in_path = opened[-1], True, False
+        elif piece == ")" and not name_due and len(opened) > 1:
+            last.whole |= in_path
+            last, in_path = opened.pop(), False
+        else:
+            raise BadMask(f"Unexpected {piece[:40]!r}")
+    if name_due or len(opened) > 1:
+        raise BadMask("Ends too early")
+    last.whole |= in_path
+    return root
+
+
+def selected(reply: dict[str, object], mask: Mask) -> dict[str, object]:
+    """What `mask` keeps of a reply, in the reply's order."""
+    return _of_object(reply, (mask,))
+
+
+def _of_object(value: dict[str, object], masks: Sequence[Mask]) -> dict[str, object]:
+    """Several masks, because a field can be meant by its name and by `*`; what any of them keeps is kept."""
+    kept = {}
+    for name, inner in value.items():
+        meant = [mask.below[key] for mask in masks for key in (name, "*") if key in mask.below]
+        part = inner if any(mask.whole for mask in meant) else _below(inner, meant)
+        if part is not _NOTHING:
+            kept[name] = part
+    return kept
+
+
+def _below(value: object, masks: Sequence[Mask]) -> object:
+    if not masks:
+        return _NOTHING
+    if isinstance(value, dict):
+        return _of_object(value, masks)
+    if isinstance(value, list):
+        return [part for part in (_below(element, masks) for element in value) if part is not _NOTHING]
+    return _NOTHING  # a plain value has no fields
