@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
+from ingress.encoding import DECODED
 from schemas.games import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -51,7 +52,7 @@ class _Row(NamedTuple):
 class Refusal(Enum):
     """Why a whole request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
-    MALFORMED = _Row(400, "INVALID_ARGUMENT", "badRequest", "The request body is not valid.")
+    MALFORMED = _Row(400, "INVALID_ARGUMENT", "badRequest", "The request is not valid.")
     NO_TOKEN = _Row(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
     UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
     ANONYMOUS = _Row(
@@ -73,7 +74,14 @@ class Refusal(Enum):
     RECEIPT_GONE = _Row(410, "NOT_FOUND", "gone", "What became of this batch is no longer known.")
     BODY_LATE = _Row(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
     BODY_LARGE = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
-    MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8, not encoded.")
+    MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8.")
+    NOT_A_FORM = _Row(
+        415, "INVALID_ARGUMENT", "unsupportedMediaType", "A query sent as a body must be a form in UTF-8."
+    )
+    ENCODING = _Row(
+        415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body's Content-Encoding must be one of Accept-Encoding."
+    )
+    ADDRESS_RATE_HIGH = _Row(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests from this address.")
     INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
     SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
     TOKEN_UNCHECKED = _Row(
@@ -102,7 +110,7 @@ _HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     Refusal.BODY_LATE: (CLOSE,),
     # The rest of the body is still on its way; who keeps the connection would have to read it all.
     Refusal.BODY_LARGE: (CLOSE,),
-    Refusal.MEDIA_TYPE: ((b"accept-encoding", b"identity"),),
+    Refusal.ENCODING: ((b"accept-encoding", b", ".join(DECODED)),),
     Refusal.AWAY: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.UNAVAILABLE: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
 }
@@ -130,11 +138,16 @@ def refusal_reply(refusal: Refusal, violations: tuple[Violation, ...] = ()) -> R
     if violations:
         fields = [violation.model_dump() for violation in violations]
         error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
-    return Reply(row.code, json.dumps({"error": error}).encode(), (JSON, *_HEADERS.get(refusal, ())))
+    return Reply(row.code, _compact({"error": error}), (JSON, *_HEADERS.get(refusal, ())))
 
 
 def json_reply(status: int, value: Mapping[str, object]) -> Reply:
-    return Reply(status, json.dumps(value).encode())
+    return Reply(status, _compact(value))
+
+
+def _compact(value: Mapping[str, object]) -> bytes:
+    """No spaces unless `prettyPrint` asks for them (G2)."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def judged_reply(
@@ -162,6 +175,7 @@ def rate_high_reply(retry_seconds: float) -> Reply:
 
 
 def retry_after(seconds: float) -> RawHeader:
+    """`Retry-After`: whole seconds, one at least."""
     return (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
 
 

@@ -5,8 +5,9 @@ from typing import Protocol
 
 from starlette.routing import Route, Router
 
-from ingress.answers import Reply, json_reply
+from ingress.answers import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
 from ingress.body import Receive
+from ingress.config import IngressSettings
 from ingress.docs import asset_endpoint, document_reply, page_reply
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
 from ingress.limits import LimitsInForce
@@ -24,9 +25,11 @@ class Checked(Protocol):
         ...
 
 
-def create_app(parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, checked: Checked) -> Asgi:
+def create_app(
+    parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, checked: Checked, settings: IngressSettings
+) -> Asgi:
     """The ASGI app."""
-    edge = Edge(parts.metrics, stopping)
+    edge = Edge(parts.metrics, stopping, parts.clock, settings)
     missing = missing_parts(parts, stopping, checked)
     parts.metrics.watch(
         ready=lambda: not missing(),
@@ -42,14 +45,17 @@ def create_app(parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, c
         "/v1/limits": {"GET": LimitsInForce(parts.limits)},
         "/v1/validate": {"POST": ValidateEvents(parts)},
         "/v1/refusals": {"GET": RefusalsPage(parts.authenticator, parts.clock, parts.refusals.store)},
-        "/livez": {"GET": _Constant(json_reply(200, {"live": True}))},
-        "/readyz": {"GET": _Ready(missing)},
-        "/metrics": {"GET": _Metrics(parts.metrics)},
         "/openapi.json": {"GET": _Constant(document_reply())},
         "/docs": {"GET": _Constant(page_reply())},
         "/docs/{name}": {"GET": asset_endpoint()},
     }
+    probes: dict[str, Endpoint] = {
+        "/livez": _Constant(json_reply(200, {"live": True})),
+        "/readyz": _Ready(missing),
+        "/metrics": _Metrics(parts.metrics),
+    }
     routes = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes += [Route(path, edge.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
     return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
 
@@ -86,7 +92,9 @@ class _Ready:
 
     async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
         missing = self._missing()
-        return json_reply(503 if missing else 200, {"ready": not missing, "missing": missing})
+        if not missing:
+            return json_reply(200, {"ready": True, "missing": []})
+        return json_reply(503, {"ready": False, "missing": missing}).having(retry_after(RETRY_UNAVAILABLE_SECONDS))
 
 
 class _Metrics:

@@ -4,11 +4,14 @@ import json
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 
 from schemas.settings import MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 URL_SCHEMES = ("http://", "https://")
+
+# Scheme, host, and a port where it isn't the scheme's own: as browsers write it, lower-case and without a path.
+ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://[^/\sA-Z]+)$"
 
 
 class TokenSettings(Section):
@@ -111,6 +114,18 @@ class IngressSettings(Section):
     """How long a stop still takes requests while /readyz answers 503, so that a load balancer can turn away first."""
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15
     """How long a stop waits for requests it has accepted."""
+
+    cors_origins: tuple[Annotated[str, Field(pattern=ORIGIN)], ...] = ()
+    """Origins (`https://game.example`, as a browser writes them, or `*` for any) whose pages may call this API (CORS);
+    none by default."""
+    max_requests_per_address: Annotated[int, Field(ge=1)] | None = None
+    """Requests that one address (IPv6: one /64) may send to one ingress process in `address_window_seconds`; more is
+    429, before the token is looked at. Off when unset: behind a carrier's NAT thousands of phones are one address, and
+    behind a load balancer that `trusted_proxies` doesn't name, everybody is."""
+    address_window_seconds: Annotated[int, Field(ge=1)] = 60
+    """The moving window of `max_requests_per_address`."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks (`10.0.0.0/8`) of load balancers whose X-Forwarded-For is believed when an address is limited."""
 
 
 class IngressConfig(Section):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, events_named
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator, Identity, bearer_token, require_record_scope
-from ingress.body import Receive, headers_by_name, read_body, refuse_announced_size, require_json
+from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_json
 from ingress.clock import Clock
 from ingress.definitions import Definitions
 from ingress.edge import Scope
@@ -92,7 +92,7 @@ class Intake:
 
     async def batch(self, scope: Scope, receive: Receive) -> JudgedBatch | WholeFailure:
         """Raises Refused, ClientLeft."""
-        arrival = await self._arrived(headers_by_name(scope["headers"]))
+        arrival = await self._arrived(headers_of(scope))
         body = b""
         try:
             body = await self._body(arrival, receive)
@@ -116,10 +116,10 @@ class Intake:
 
     async def _body(self, arrival: Arrival, receive: Receive) -> bytes:
         require_record_scope(arrival.identity)
-        require_json(arrival.headers)
+        coding = require_json(arrival.headers)
         max_bytes = arrival.limits.max_body_bytes
         refuse_announced_size(arrival.headers, max_bytes)
-        return await read_body(receive, max_bytes, self._parts.body_timeout_seconds)
+        return await read_body(receive, coding, max_bytes, self._parts.body_timeout_seconds)
 
     def _too_much(self, request: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
         """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor the id remembered (G17)."""

@@ -1,10 +1,9 @@
 """`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
-from urllib.parse import parse_qs
-
 from ingress.answers import Refusal, Refused, Reply, json_reply
 from ingress.body import Receive
 from ingress.edge import Scope
+from ingress.query import query_of
 from schemas.games import Violation
 from schemas.judging import matches_id
 from schemas.settings import Limits
@@ -17,8 +16,7 @@ class LimitsInForce:
         self._limits = limits
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        app = given.get("app", [None])[0]
+        app = query_of(scope).get("app")
         if app is not None and not matches_id(app):
             violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
             raise Refused(Refusal.MALFORMED, (violation,))

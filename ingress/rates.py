@@ -1,6 +1,6 @@
-"""How often one player may send: an exact moving window, in memory (G17).
+"""How often one player (G17), or one address (B1), may send: an exact moving window, in memory.
 
-Not the `limits` library: its in-memory window keeps an entry for every player it has ever seen, and a thread of it
+Not the `limits` library: its in-memory window keeps an entry for every sender it has ever seen, and a thread of it
 walks all of them every 10 ms (limits 5.8, storage/memory.py). This one holds the accepted requests of the window
 and nothing else; a request costs O(1).
 """
@@ -9,42 +9,42 @@ from collections import deque
 
 from schemas.settings import Limits
 
-# 100 bytes each. Past it the oldest are forgotten, in the players' favour: 500,000 a minute is 8,000 requests a second.
+# 100 bytes each. Past it the oldest are forgotten, in the senders' favour: 500,000 a minute is 8,000 requests a second.
 MAX_REQUESTS_HELD = 500_000
 
 
-class PlayerRates:
-    """At most `max_requests` of one player in any `window_seconds`, as far as this process has seen."""
+class MovingWindow:
+    """At most `max_requests` of one sender in any `window_seconds`, as far as this process has seen."""
 
     def __init__(self, max_requests: int, window_seconds: float, max_held: int = MAX_REQUESTS_HELD) -> None:
         self._max_requests = max_requests
         self._window_seconds = window_seconds
         self._max_held = max_held
         self._arrivals: deque[tuple[float, str]] = deque()
-        self._by_player: dict[str, list[float]] = {}
+        self._by_sender: dict[str, list[float]] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def wait_seconds(self, actor: str, now: float) -> float:
+    def wait_seconds(self, sender: str, now: float) -> float:
         """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""
         self._forget(now)
-        sent = self._by_player.setdefault(actor, [])
+        sent = self._by_sender.setdefault(sender, [])
         if len(sent) >= self._max_requests:
             return sent[0] + self._window_seconds - now
         sent.append(now)
-        self._arrivals.append((now, actor))
+        self._arrivals.append((now, sender))
         return 0
 
     def _forget(self, now: float) -> None:
         """Drop what has left the window, and what is too much to hold."""
         arrivals = self._arrivals
         while arrivals and (arrivals[0][0] <= now - self._window_seconds or len(arrivals) >= self._max_held):
-            _, actor = arrivals.popleft()
-            sent = self._by_player[actor]
+            _, sender = arrivals.popleft()
+            sent = self._by_sender[sender]
             sent.pop(0)
             if not sent:
-                del self._by_player[actor]
+                del self._by_sender[sender]
 
 
 class AppRates:
@@ -52,10 +52,10 @@ class AppRates:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._windows = {rate: PlayerRates(*rate) for rate in {_rate(one) for one in limits.everyones()}}
+        self._windows = {rate: MovingWindow(*rate) for rate in {_rate(one) for one in limits.everyones()}}
 
     def wait_seconds(self, app: str, actor: str, now: float) -> float:
-        """As PlayerRates says for the player `actor` (`app/player`) of `app`."""
+        """As MovingWindow says for the player `actor` (`app/player`) of `app`."""
         return self._windows[_rate(self._limits.for_app(app))].wait_seconds(actor, now)
 
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingress.answers import Refusal, Refused, Reply, json_reply
 from ingress.auth import Authenticator, require_record_scope
-from ingress.body import Receive, headers_by_name
+from ingress.body import Receive, headers_of
 from ingress.clock import Clock
 from ingress.edge import Scope
 from ingress.ports import Fortune, FortuneStore, Unavailable
@@ -97,7 +97,7 @@ class RequestState:
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
         parts = self._parts
-        authorization = headers_by_name(scope["headers"]).get(b"authorization")
+        authorization = headers_of(scope).get(b"authorization")
         identity = await parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
         require_record_scope(identity)
         request_id = _request_id(scope["path_params"]["request_id"])

@@ -4,15 +4,15 @@ The app is the token's, and the scope an operator's: it shows what all players o
 """
 
 import re
-from urllib.parse import parse_qs
 
 from ingress.answers import Refusal, Refused, Reply
 from ingress.auth import Authenticator, Identity
-from ingress.body import Receive, headers_by_name
+from ingress.body import Receive, headers_of
 from ingress.clock import Clock
 from ingress.edge import Scope
 from ingress.metrics import CAUSES
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
+from ingress.query import Query, query_of
 from schemas.envelope import matches_player, rfc3339
 from schemas.games import Violation
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
@@ -30,10 +30,10 @@ class RefusalsPage:
         self._store = store
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        authorization = headers_by_name(scope["headers"]).get(b"authorization")
+        authorization = headers_of(scope).get(b"authorization")
         identity = await self._authenticator.identify(authorization, self._clock.millis() / 1000)
         _require_scope(identity)
-        query = refusal_query(scope["query_string"])
+        query = refusal_query(query_of(scope))
         try:
             # One more than asked for tells whether there is another page.
             asked = RefusalQuery(query.limit + 1, query.cause, query.player, query.before)
@@ -51,10 +51,9 @@ def _require_scope(identity: Identity) -> None:
         raise Refused(Refusal.FORBIDDEN_REFUSALS)
 
 
-def refusal_query(query_string: bytes) -> RefusalQuery:
+def refusal_query(query: Query) -> RefusalQuery:
     """What the query asks for. Raises Refused naming each parameter that is wrong; others are ignored (G2)."""
-    given = {name: values[0] for name, values in parse_qs(query_string.decode("latin-1")).items()}
-    limit, cause, player, before = (given.get(name) for name in ("limit", "cause", "player", "before"))
+    limit, cause, player, before = (query.get(name) or None for name in ("limit", "cause", "player", "before"))
     checks = (
         ("limit", limit is None or _is_limit(limit), "Must be a number from 1"),
         ("cause", cause is None or cause in CAUSES, "There is no such cause"),

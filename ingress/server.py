@@ -155,7 +155,8 @@ def _build(config: IngressConfig) -> _Process:
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     process = _build(config)
     stop = Stop(config.ingress.drain_seconds)
-    server = _Server(_server_config(config.ingress, create_app(process.parts, process.receipts, stop, process.check)))
+    app = create_app(process.parts, process.receipts, stop, process.check, config.ingress)
+    server = _Server(_server_config(config.ingress, app))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
     failed = False

@@ -15,6 +15,7 @@ from ingress.app import create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.clock import Clock
+from ingress.config import IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
 from ingress.identity import ClaimRules
@@ -153,9 +154,15 @@ class Checked:
 
 
 class Rig:
-    """One ingress. `limits` and the time-outs may be given; everything else is in reach."""
+    """One ingress. `limits`, the time-outs and settings of the edge may be given; everything else is in reach."""
 
-    def __init__(self, limits: Limits | None = None, apply_seconds: float = 1, body_seconds: float = 1) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        apply_seconds: float = 1,
+        body_seconds: float = 1,
+        **edge: Any,  # noqa: ANN401 any setting
+    ) -> None:
         self.clock = TestClock()
         self.store = MemoryStore()
         self.store.declare("demo", "LEVEL_UP", "ENEMY_DEFEATED")
@@ -183,7 +190,9 @@ class Rig:
         )
         receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
         self.check = Checked()
-        self.app: Asgi = create_app(self.parts, receipts, self.stopping, self.check)
+        self.app: Asgi = create_app(
+            self.parts, receipts, self.stopping, self.check, IngressSettings(body_timeout_seconds=body_seconds, **edge)
+        )
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
@@ -203,11 +212,11 @@ class Rig:
         *,
         ends: bool = True,
         leaves: bool = False,
+        peer: str = "203.0.113.7",
     ) -> Answer:
         """One request; the body comes in the parts given, may never end, or its sender may leave after them."""
         client = _Client(list(body) or [b""], ends=ends and not leaves, leaves=leaves)
-        scope = _scope(method, path, headers or {})
-        await self.app(scope, client.receive, client.send)
+        await self.app(_scope(method, path, headers or {}) | {"client": (peer, 50_000)}, client.receive, client.send)
         return client.answer()
 
     def metric(self, name: str, **labels: str) -> float | None:
@@ -229,7 +238,7 @@ def _good_token() -> str:
 def _scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, object]:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     path, _, query = path.partition("?")
-    return {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
+    return {"type": "http", "method": method, "path": path, "query_string": query.encode("latin-1"), "headers": raw}
 
 
 class _Client:
@@ -257,5 +266,7 @@ class _Client:
         if not self._sent:
             return Answer(0, {}, b"")
         start, *rest = self._sent
-        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in ((name.decode(), value.decode()) for name, value in start["headers"]):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         return Answer(start["status"], headers, b"".join(message["body"] for message in rest))

@@ -33,7 +33,7 @@ def test_every_refusal_has_googles_shape(refusal: Refusal) -> None:
     [
         (Refusal.UNAUTHENTICATED, b"www-authenticate"),
         (Refusal.BODY_LATE, b"connection"),
-        (Refusal.MEDIA_TYPE, b"accept-encoding"),
+        (Refusal.ENCODING, b"accept-encoding"),
         (Refusal.UNAVAILABLE, b"retry-after"),
     ],
 )

@@ -3,32 +3,32 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.rates import AppRates, PlayerRates
+from ingress.rates import AppRates, MovingWindow
 from schemas.settings import Limits, LimitSettings
 
 
 def test_g17_the_window_moves() -> None:
-    rates = PlayerRates(2, 10)
+    rates = MovingWindow(2, 10)
     assert [rates.wait_seconds("a", now) for now in (0, 4, 5, 9.5)] == [0, 0, 5, 0.5]
     assert rates.wait_seconds("a", 10) == 0
     assert rates.wait_seconds("a", 13) == 1
 
 
 def test_g17_one_players_rate_is_not_anothers() -> None:
-    rates = PlayerRates(1, 10)
+    rates = MovingWindow(1, 10)
     assert [rates.wait_seconds(actor, 0) for actor in ("a", "b", "a")] == [0, 0, 10]
 
 
 def test_what_has_left_the_window_costs_nothing() -> None:
-    rates = PlayerRates(5, 10)
+    rates = MovingWindow(5, 10)
     for number in range(100):
         rates.wait_seconds(f"player {number}", number)
     assert len(rates) == 10
-    assert len(rates._by_player) == 10
+    assert len(rates._by_sender) == 10
 
 
 def test_past_what_can_be_held_the_oldest_are_forgotten() -> None:
-    rates = PlayerRates(1, 1_000, max_held=3)
+    rates = MovingWindow(1, 1_000, max_held=3)
     for number in range(10):
         assert rates.wait_seconds(f"player {number}", number) == 0
     assert len(rates) == 3
@@ -37,7 +37,7 @@ def test_past_what_can_be_held_the_oldest_are_forgotten() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.sampled_from("ab")), max_size=60), st.integers(1, 4))
 def test_g17_no_window_ever_holds_more_than_allowed(gaps: list[tuple[float, str]], allowed: int) -> None:
-    rates, now = PlayerRates(allowed, 10), 0.0
+    rates, now = MovingWindow(allowed, 10), 0.0
     passed: list[tuple[float, str]] = []
     for gap, actor in gaps:
         now += gap
