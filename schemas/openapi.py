@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.errors import ErrorBody
 from schemas.examples import Example
-from schemas.route import ANYWHERE, JSON, Answer, Body, ErrorRow, Parameter, Route
+from schemas.route import ANYWHERE, BY_ANYBODY, JSON, Answer, Body, ErrorRow, Parameter, Route
 from schemas.routes import ROUTES, TAGS
 
 Json = dict[str, Any]
@@ -20,7 +20,13 @@ API_VERSION = "1.0.0"
 _INTRODUCTION = """\
 Counts events exactly once. int64 values are JSON strings (an integer is taken too); times are milliseconds since 1970 \
 UTC. A path that is not in this document is 404, with the same error body. Never a redirect. HEAD is answered where \
-GET is."""
+GET is.
+
+Queries, where there is no probe: `alt=json` is all that is served, `prettyPrint=true` indents, `fields` keeps a part \
+of a 200 reply (Google's partial responses: `playerEvents(definitionId,numEvents)`); what is not known is ignored.
+
+A POST with `x-http-method-override: GET` and a form body is that GET. Bodies may be gzip, deflate or zstd; so are \
+replies, when asked."""
 
 # Every reply has the first two (B5).
 _HEADERS: dict[str, Json] = {
@@ -75,7 +81,8 @@ def openapi_document(routes: Iterable[Route] = ROUTES) -> Json:
 
 
 def _rows(route: Route) -> tuple[ErrorRow, ...]:
-    return (*route.errors, *ANYWHERE)
+    everybodys = ANYWHERE if route.is_probe else (*BY_ANYBODY, *ANYWHERE)
+    return tuple(dict.fromkeys((*route.errors, *everybodys)))
 
 
 def _schemas(routes: Iterable[Route]) -> Json:

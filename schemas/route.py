@@ -55,8 +55,15 @@ MEDIA_TYPE = ErrorRow(
     415,
     "INVALID_ARGUMENT",
     "unsupportedMediaType",
-    "The body is not JSON in UTF-8, or in an encoding that is not read.",
-    ("Accept-Encoding",),
+    "The body is not JSON in UTF-8, or in an encoding that is not read: then `Accept-Encoding` says which are.",
+)
+ADDRESS_RATE = ErrorRow(
+    "AddressRate",
+    429,
+    "RESOURCE_EXHAUSTED",
+    "rateLimitExceeded",
+    "Too many requests from this address.",
+    ("Retry-After",),
 )
 INTERNAL = ErrorRow("Internal", 500, "INTERNAL", "backendError", "An error of ours.")
 UNAVAILABLE = ErrorRow(
@@ -70,6 +77,8 @@ UNAVAILABLE = ErrorRow(
 
 # Whatever the route: a method it doesn't take, a bug.
 ANYWHERE = (METHOD, INTERNAL)
+# Whatever isn't a probe: a query that can't be read (G2), an address that is too fast.
+BY_ANYBODY = (MALFORMED, ADDRESS_RATE)
 # Whatever asks for a token.
 BY_TOKEN = (UNAUTHENTICATED, FORBIDDEN)
 # Whatever has a body.
@@ -119,6 +128,7 @@ class Route:
     summary: str
     description: str = ""
     scopes: tuple[str, ...] = ()
+    is_probe: bool = False
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     answers: tuple[Answer, ...]

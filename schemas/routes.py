@@ -193,6 +193,7 @@ ROUTES = (
         method="get",
         path="/livez",
         operation_id="getLiveness",
+        is_probe=True,
         tag="service",
         summary="Whether the process runs",
         answers=(Answer(description="It does.", model=LiveReply),),
@@ -201,6 +202,7 @@ ROUTES = (
         method="get",
         path="/readyz",
         operation_id="getReadiness",
+        is_probe=True,
         tag="service",
         summary="Whether requests should be sent here",
         answers=(
@@ -212,6 +214,7 @@ ROUTES = (
         method="get",
         path="/metrics",
         operation_id="getMetrics",
+        is_probe=True,
         tag="service",
         summary="Metrics, as Prometheus reads them",
         answers=(Answer(description="Prometheus text format 0.0.4.", media_type="text/plain"),),

@@ -57,7 +57,7 @@ async def test_b1_the_limit_of_an_address_comes_before_the_token() -> None:
     assert 429 != (await rig.call("POST", RECORD, GOOD, [batch()])).status
 
 
-async def test_answer_429_for_an_address_says_when_to_try_again() -> None:
+async def test_answer_address_rate_says_when_to_try_again() -> None:
     """RESOURCE_EXHAUSTED, rateLimitExceeded: Google's client waits and tries again."""
     rig = limited()
     answers = [await rig.call("POST", RECORD) for _ in range(3)]

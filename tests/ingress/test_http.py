@@ -68,7 +68,7 @@ async def test_b4_a_connection_is_kept_from_one_request_to_the_next(rig: Rig, ad
 
 
 @pytest.mark.slow
-async def test_answer_408_ends_the_connection(address: tuple[str, int]) -> None:
+async def test_answer_body_late_ends_the_connection(address: tuple[str, int]) -> None:
     """The rig allows a second."""
     reader, writer = await asyncio.open_connection(*address)
     writer.write(head(100) + b"{")

@@ -240,7 +240,7 @@ async def test_no_lineage_known_means_no_receipt_and_no_waiting() -> None:
     assert "tallymill-receipt" not in answer.headers
 
 
-async def test_answer_503_definitions_never_loaded_and_mongodb_away() -> None:
+async def test_answer_mongodb_away_before_definitions_were_loaded() -> None:
     rig = Rig()
     rig.store.away = True
     answer = await rig.record(period(update()))
@@ -248,7 +248,7 @@ async def test_answer_503_definitions_never_loaded_and_mongodb_away() -> None:
     assert rig.topic.records == []
 
 
-async def test_answer_503_kafka_away_is_with_retry_after_and_never_200(rig: Rig) -> None:
+async def test_answer_unavailable_is_with_retry_after_and_never_200(rig: Rig) -> None:
     for rig.topic.away, rig.topic.silent in ((True, False), (False, True)):
         answer = await rig.record(period(update()))
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
