@@ -159,8 +159,31 @@ class RefusalDocument(TypedDict):
     at: datetime
 
 
+# How the total of an event is written (G19): grouped as its language does, digits alone; else by a CLDR pattern.
+GROUPED = "grouped"
+PLAIN = "plain"
+
+
+class DefinitionTerm(BaseModel):
+    """A time a definition was in force: start inclusive, end exclusive."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+    declared_at: datetime
+    retired_at: datetime
+
+    def in_force(self, at: datetime) -> bool:
+        return self.declared_at <= at < self.retired_at
+
+
 class Definition(BaseModel):
-    """`definitions`, `_id` = app/definitionId: a declared event. Never removed, only retired (G12)."""
+    """`definitions`, `_id` = app/definitionId: a declared event. Never removed, only retired (G12).
+
+    `earlier`: the times it was in force before it was retired and declared again. `updatedAt`: when it was last
+    written, by MongoDB's clock; ingresses ask by it what has changed.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
@@ -174,12 +197,16 @@ class Definition(BaseModel):
     image_url: str | None = None
     visibility: Literal["REVEALED", "HIDDEN"] = "REVEALED"
     children: tuple[str, ...] = ()
+    format: Annotated[str, Field(min_length=1)] = GROUPED
     declared_at: datetime
     retired_at: datetime | None = None
+    earlier: tuple[DefinitionTerm, ...] = ()
+    updated_at: datetime | None = None
 
     def in_force(self, at: datetime) -> bool:
         """Whether a record received at `at` may count for it."""
-        return self.declared_at <= at and (self.retired_at is None or at < self.retired_at)
+        now = self.declared_at <= at and (self.retired_at is None or at < self.retired_at)
+        return now or any(term.in_force(at) for term in self.earlier)
 
     def document(self) -> dict[str, object]:
         """What MongoDB holds: the fields in camelCase, and the `_id`."""

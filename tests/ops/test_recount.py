@@ -26,7 +26,7 @@ from ops.verify.report import (
     player_name,
 )
 from ops.verify.sources import minutes_of
-from schemas.documents import Definition, utc
+from schemas.documents import Definition, DefinitionTerm, utc
 from schemas.games import EventUpdateFailureCause
 from schemas.judging import Judgement
 from schemas.settings import Limits, LimitSettings
@@ -86,6 +86,15 @@ def test_a_raw_record_is_judged_by_its_apps_limits() -> None:
     rules = Rules(KEYS, limits, {app: [DECLARED] for app in ("demo", "other")})
     body = batch(period(update(count="2")))
     assert ["countable", "refused"] == [read(raw(body, key), rules).kind for key in (b"demo/ann", b"other/ann")]
+
+def test_g12_a_raw_record_of_before_its_event_was_declared_again_counts() -> None:
+    """Its time is one of the earlier ones; verify agrees with the worker."""
+    earlier = (DefinitionTerm(declared_at=utc(NOW - DAY), retired_at=utc(NOW + 1)),)
+    again = DECLARED.model_copy(update={"declared_at": utc(NOW + DAY), "earlier": earlier})
+    body = batch(period(update()))
+    assert "countable" == read(raw(body), Rules(KEYS, Limits(), {"demo": [again]})).kind
+    lost = again.model_copy(update={"earlier": ()})
+    assert "refused" == read(raw(body), Rules(KEYS, Limits(), {"demo": [lost]})).kind
 
 
 @pytest.mark.parametrize("found", [raw(b"\xff\x00"), raw(b"[]"), raw(b"{}"), raw(batch(), b"nobody"), raw(b"")])

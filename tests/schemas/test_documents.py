@@ -56,6 +56,15 @@ def test_g12_a_definition_is_in_force_from_declared_until_retired() -> None:
     assert not retired.in_force(DECLARED + second)
 
 
+def test_g12_a_definition_declared_again_is_in_force_for_its_earlier_times_too() -> None:
+    """Each start inclusive, end exclusive; not in between."""
+    hours = [DECLARED + timedelta(hours=n) for n in range(7)]
+    terms = [{"declaredAt": hours[start], "retiredAt": hours[start + 1]} for start in (0, 2)]
+    again = definition(declaredAt=hours[4], retiredAt=hours[6], earlier=terms)
+    assert [True, False, True, False, True, True, False] == [again.in_force(hour) for hour in hours]
+    assert again == definition_of(again.document())
+
+
 def test_settings_that_contradict_each_other_are_refused() -> None:
     """Each names what is wrong."""
     with pytest.raises(ValidationError, match="sasl_username"):

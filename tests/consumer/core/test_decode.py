@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consumer.core.decode import Batch, Unjudged, Unreadable, decode
 from consumer.core.judge import judge_unjudged
 from consumer.core.records import Record
-from schemas.documents import Definition, utc
+from schemas.documents import Definition, DefinitionTerm, utc
 from schemas.games import EventFailureCause, EventUpdateFailureCause, parse_request
 from schemas.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings
@@ -18,7 +18,7 @@ def raw(body: bytes, key: bytes | None = b"demo/ann") -> Record:
     return Record(7, NOW, key, body, [])
 
 
-def definition(event: str, declared: int = 0, retired: int | None = None) -> Definition:
+def definition(event: str, declared: int = 0, retired: int | None = None, *earlier: DefinitionTerm) -> Definition:
     return Definition(
         app="demo",
         definition_id=event,
@@ -26,6 +26,7 @@ def definition(event: str, declared: int = 0, retired: int | None = None) -> Def
         names={"en": event},
         declared_at=utc(declared),
         retired_at=None if retired is None else utc(retired),
+        earlier=earlier,
     )
 
 
@@ -119,3 +120,12 @@ def test_g18_what_was_acknowledged_counts_whatever_the_limits_are_by_then() -> N
     assert len(decoded.accepted) == 1_000
     now = Limits(max_updates_per_request=1, max_update_count=1, max_period_age_seconds=1)
     assert judge(parse_request(body), NOW, now, set()).too_large, "an ingress would refuse it now"
+
+def test_g12_a_record_of_a_time_before_a_definition_was_declared_again_counts() -> None:
+    """It was in force then; between the two times it was not."""
+    body = batch(period(update()))
+    first = DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW + 1))
+    again = definition("LEVEL_UP", NOW + DAY, None, first)
+    assert 1 == len(judged(body, again).accepted)
+    between = DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW))
+    assert () == judged(body, definition("LEVEL_UP", NOW + DAY, None, between)).accepted
