@@ -25,7 +25,12 @@ from schemas.documents import (
 )
 from schemas.dry_run import DryRunAnswer
 from schemas.errors import ErrorBody
-from schemas.games import EventRecordRequest, EventUpdateResponse
+from schemas.games import (
+    EventDefinitionListResponse,
+    EventRecordRequest,
+    EventUpdateResponse,
+    PlayerEventListResponse,
+)
 from schemas.openapi import openapi_document
 from schemas.refusals import RefusalsAnswer
 from schemas.settings import Limits
@@ -37,7 +42,9 @@ READ = {"EventRecordRequest": EventRecordRequest}
 WRITTEN: dict[str, Any] = {
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,
+    "EventDefinitionListResponse": EventDefinitionListResponse,
     "EventUpdateResponse": EventUpdateResponse,
+    "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
     "mongodb.checkpoints": CheckpointDocument,

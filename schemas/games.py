@@ -1,4 +1,4 @@
-"""events.record on the wire: EventRecordRequest in, EventUpdateResponse out (games.v1.json; api.md B2, G3-G5).
+"""events.record on the wire, and the answers of the two lists (games.v1.json; api.md B2, G3-G5, G20).
 
 Requests hold what was sent, nothing more: limits and definitions are `schemas/judging.py`. Field names of the
 wire are camelCase, and no other spelling is taken.
@@ -146,6 +146,45 @@ class EventUpdateResponse(_Answer):
     batch_failures: tuple[EventBatchRecordFailure, ...] = ()
     event_failures: tuple[EventRecordFailure, ...] = ()
     player_events: tuple[PlayerEvent, ...] = ()
+
+
+class EventChild(_Answer):
+    """An event that belongs to another."""
+
+    kind: Literal["games#eventChild"] = "games#eventChild"
+    child_id: str
+
+
+class EventDefinition(_Answer):
+    """A declared event, in one language."""
+
+    kind: Literal["games#eventDefinition"] = "games#eventDefinition"
+    id: str
+    display_name: str
+    description: str
+    image_url: str
+    is_default_image_url: bool
+    visibility: Literal["REVEALED", "HIDDEN"]
+    child_events: tuple[EventChild, ...] = ()
+
+
+NextPageToken = Annotated[str | None, Field(exclude_if=lambda value: value is None, description="None: no more pages.")]
+
+
+class EventDefinitionListResponse(_Answer):
+    """One page of events.listDefinitions (G20)."""
+
+    kind: Literal["games#eventDefinitionListResponse"] = "games#eventDefinitionListResponse"
+    items: tuple[EventDefinition, ...] = ()
+    next_page_token: NextPageToken = None
+
+
+class PlayerEventListResponse(_Answer):
+    """One page of events.listByPlayer (G20)."""
+
+    kind: Literal["games#playerEventListResponse"] = "games#playerEventListResponse"
+    items: tuple[PlayerEvent, ...] = ()
+    next_page_token: NextPageToken = None
 
 
 class Violation(BaseModel):
