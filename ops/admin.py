@@ -16,7 +16,15 @@ from rich.table import Table
 
 from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database
-from ops.definitions import BadDefinitions, Change, apply_changes, changes, existing_definitions, read_file
+from ops.definitions import (
+    BadDefinitions,
+    Change,
+    FieldChange,
+    apply_changes,
+    changes,
+    existing_definitions,
+    read_file,
+)
 from ops.doctor import Check, examine
 from ops.init import initialise, wrong
 from ops.local.commands import complain, say
@@ -98,12 +106,16 @@ async def config(*, as_json: bool) -> int:
     return EXIT_OK
 
 
-async def definitions_apply(path: Path, *, as_json: bool) -> int:
+async def definitions_apply(path: Path, *, as_json: bool, dry_run: bool = False) -> int:
+    """What changes is shown before it is written; a dry run ends there."""
     file = read_file(path)
     async with database(load_settings()) as db:
         found = changes(file, await existing_definitions(db, file.app), _now())
-        await apply_changes(db, found)
-    _print_changes(found, as_json=as_json)
+        _print_changes(found, as_json=as_json)
+        if not dry_run:
+            await apply_changes(db, found)
+    if not as_json:
+        say("Nothing was written: --dry-run." if dry_run else "Written; ingresses that run know it within 5 s.")
     return EXIT_OK
 
 
@@ -114,9 +126,10 @@ async def definitions_list(app: str, *, as_json: bool) -> int:
         say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
     else:
         rows = [
-            (d.definition_id, d.names[d.default_language], d.visibility, _retired(d.retired_at)) for d in found.values()
+            (d.definition_id, d.names[d.default_language], " ".join(d.names), d.visibility, d.format, _at(d.retired_at))
+            for d in found.values()
         ]
-        print_table(("id", "name", "visibility", "retired"), rows)
+        print_table(("id", "name", "languages", "visibility", "format", "retired"), rows)
     return EXIT_OK
 
 
@@ -132,11 +145,17 @@ def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config],
 
 
 def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:
-    rows = [(change.definition.definition_id, change.kind) for change in found]
+    """Field by field; one that is kept has a line without fields."""
     if as_json:
-        say(json.dumps([{"id": name, "change": kind} for name, kind in rows]))
-    else:
-        print_table(("id", "change"), rows)
+        told = [(c.definition.definition_id, c.kind, [asdict(field) for field in c.fields]) for c in found]
+        say(json.dumps([{"id": name, "change": kind, "fields": fields} for name, kind, fields in told]))
+        return
+    rows = [
+        (change.definition.definition_id, change.kind, one.field, _shown_json(one.before), _shown_json(one.after))
+        for change in found
+        for one in change.fields or (FieldChange("", None, None),)
+    ]
+    print_table(("id", "change", "field", "before", "after"), rows)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -154,8 +173,13 @@ def _now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def _retired(at: datetime | None) -> str:
+def _at(at: datetime | None) -> str:
     return at.isoformat() if at else ""
+
+
+def _shown_json(value: object) -> str:
+    """A text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _shown(value: object) -> str:

@@ -138,11 +138,16 @@ def token(
 
 
 @definitions.command("apply")
-def definitions_apply(file: Annotated[Path, typer.Argument(help="YAML or JSON.")], *, as_json: Json = False) -> None:
+def definitions_apply(
+    file: Annotated[Path, typer.Argument(help="YAML or JSON.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
     """Declare an app's events as the file has them; one that is not in it any more is retired."""
     from ops import admin  # noqa: PLC0415
 
-    raise typer.Exit(admin.guarded(admin.definitions_apply(file, as_json=as_json)))
+    raise typer.Exit(admin.guarded(admin.definitions_apply(file, as_json=as_json, dry_run=dry_run)))
 
 
 @definitions.command("list")

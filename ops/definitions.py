@@ -1,22 +1,34 @@
-"""`tallymill definitions`: an app's events from a YAML or JSON file into MongoDB. Never removed, only retired (G12)."""
+"""`tallymill definitions`: an app's events from a YAML or JSON file into MongoDB. Never removed, only retired (G12).
+
+`changes` says what a file would change, field by field, and `apply_changes` does it. Ingresses that run notice by
+`updatedAt`, which MongoDB's own clock writes: an operator's may be wrong.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pymongo import ReplaceOne
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
-from schemas.documents import DEFINITIONS, ID_SCHEMA_PATTERN, Definition, definition_of
+from ingress.language import format_problem
+from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
 
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
+
+
+def _checked_format(number_format: str) -> str:
+    if problem := format_problem(number_format):
+        raise ValueError(problem)
+    return number_format
 
 
 class BadDefinitions(Exception):
@@ -35,9 +47,10 @@ class DeclaredEvent(BaseModel):
     id: Id
     names: Annotated[dict[Language, Text], Field(min_length=1)]
     descriptions: dict[Language, Text] = {}
-    image_url: str | None = None
+    image_url: Url | None = None
     visibility: Literal["REVEALED", "HIDDEN"] = "REVEALED"
     children: tuple[Id, ...] = ()
+    format: Annotated[str, AfterValidator(_checked_format)] = GROUPED
 
 
 class DefinitionsFile(BaseModel):
@@ -62,12 +75,25 @@ class DefinitionsFile(BaseModel):
         return self
 
 
+Kind = Literal["declared", "changed", "retired", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field before and after, as JSON has it; None = not there."""
+
+    field: str
+    before: object
+    after: object
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What applying a file does to one definition."""
 
     definition: Definition
-    kind: Literal["declared", "changed", "retired", "kept"]
+    kind: Kind
+    fields: tuple[FieldChange, ...] = field(default=(), compare=False)
 
 
 def read_file(path: Path) -> DefinitionsFile:
@@ -96,39 +122,90 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
 def changes(file: DefinitionsFile, existing: Mapping[str, Definition], now: datetime) -> list[Change]:
     """What makes `existing` (by definitionId) match `file`: an event that is not in the file any more is retired."""
     declared = {event.id: _definition(event, file, existing.get(event.id), now) for event in file.definitions}
-    found = [Change(definition, _kind(definition, existing.get(name))) for name, definition in declared.items()]
+    found = [_change(definition, existing.get(name)) for name, definition in declared.items()]
     gone = [old for name, old in existing.items() if name not in declared]
     found += [Change(old, "kept") for old in gone if old.retired_at]
-    found += [Change(old.model_copy(update={"retired_at": now}), "retired") for old in gone if not old.retired_at]
+    found += [_change(old.model_copy(update={"retired_at": now}), old) for old in gone if not old.retired_at]
     return found
 
 
-def _definition(event: DeclaredEvent, file: DefinitionsFile, old: Definition | None, now: datetime) -> Definition:
-    """Declared since it first was; declared again after it was retired, since then."""
-    since = old.declared_at if old and not old.retired_at else now
-    texts: dict[str, Any] = event.model_dump(exclude={"id"})
-    return Definition(
-        app=file.app, definition_id=event.id, default_language=file.default_language, declared_at=since, **texts
+def _change(definition: Definition, old: Definition | None) -> Change:
+    return Change(definition, _kind(definition, old), _differences(old, definition))
+
+
+def _differences(old: Definition | None, new: Definition) -> tuple[FieldChange, ...]:
+    """Field by field; each language of a text is a field of its own."""
+    before, after = _fields(old), _fields(new)
+    names = [*after, *(name for name in before if name not in after)]
+    return tuple(
+        FieldChange(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
     )
 
 
-def _kind(definition: Definition, old: Definition | None) -> Literal["declared", "changed", "kept"]:
-    if old is None or old.retired_at:
+def _fields(definition: Definition | None) -> dict[str, object]:
+    if definition is None:
+        return {}
+    shown = definition.model_dump(mode="json", by_alias=False, exclude={"app", "definition_id", "updated_at"})
+    texts = {f"{name}.{tag}": text for name in ("names", "descriptions") for tag, text in shown.pop(name).items()}
+    return {**texts, **{name: value for name, value in shown.items() if value not in (None, [])}}
+
+
+def _definition(event: DeclaredEvent, file: DefinitionsFile, old: Definition | None, now: datetime) -> Definition:
+    """Declared since it first was; declared again after it was retired, since then, and for the time before that."""
+    texts: dict[str, Any] = event.model_dump(exclude={"id"})
+    return Definition(
+        app=file.app,
+        definition_id=event.id,
+        default_language=file.default_language,
+        declared_at=old.declared_at if old and not old.retired_at else now,
+        earlier=_earlier(old) if old else (),
+        updated_at=old.updated_at if old else None,
+        **texts,
+    )
+
+
+def _earlier(old: Definition) -> tuple[DefinitionTerm, ...]:
+    """The times that are over: a record of one of them is judged by its own time (G12)."""
+    if old.retired_at is None:
+        return old.earlier
+    return (*old.earlier, DefinitionTerm(declared_at=old.declared_at, retired_at=old.retired_at))
+
+
+def _kind(definition: Definition, old: Definition | None) -> Kind:
+    if old is None or (old.retired_at and not definition.retired_at):
         return "declared"
+    if definition.retired_at:
+        return "retired"
     return "kept" if definition == old else "changed"
 
 
 async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> dict[str, Definition]:
-    """All definitions of an app, retired ones too, by definitionId."""
-    found = db[DEFINITIONS].find({"app": app}, sort=[("_id", 1)])
-    return {d.definition_id: d async for d in (definition_of(document) async for document in found)}
+    """All definitions of an app, retired ones too, by definitionId. Raises BadDefinitions for what is none."""
+    found: dict[str, Definition] = {}
+    problems: list[str] = []
+    async for document in db[DEFINITIONS].find({"app": app}, sort=[("_id", 1)]):
+        try:
+            definition = definition_of(document)
+        except ValidationError as error:
+            problems += [
+                f"MongoDB, definitions {document['_id']}: {_problem(e['loc'], e['msg'])}" for e in error.errors()
+            ]
+        else:
+            found[definition.definition_id] = definition
+    if problems:
+        raise BadDefinitions(problems)
+    return found
 
 
 async def apply_changes(db: AsyncDatabase[dict[str, Any]], found: Sequence[Change]) -> None:
     """Write what changes."""
-    writes = [
-        ReplaceOne({"_id": document["_id"]}, document, upsert=True)
-        for document in (change.definition.document() for change in found if change.kind != "kept")
-    ]
+    writes = [_write(change.definition) for change in found if change.kind != "kept"]
     if writes:
         await db[DEFINITIONS].bulk_write(writes)
+
+
+def _write(definition: Definition) -> UpdateOne:
+    """A pipeline, for `$$NOW` is MongoDB's clock; `$literal`, for a text may begin with a dollar sign."""
+    document = definition.document()
+    replaced = {"$mergeObjects": [{"$literal": document}, {"updatedAt": "$$NOW"}]}
+    return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": replaced}], upsert=True)

@@ -30,6 +30,13 @@ def curl_line(ingress: str, token: str, body: dict[str, object]) -> str:
     return f"curl -sS {ingress}/games/v1/events {headers} -d '{json.dumps(body)}'"
 
 
+def list_line(ingress: str, token: str) -> str:
+    """The definitions in one of the demo's languages; quoted, for `&` and `?` mean something to a shell."""
+    return (
+        f"curl -sS '{ingress}/games/v1/eventDefinitions?language=pt-BR&maxResults=3' -H 'Authorization: Bearer {token}'"
+    )
+
+
 def addresses_text(state: State) -> str:
     """One line for each address that is known: while it starts, that is none."""
     mongodb = state.mongodb and f"{state.mongodb} (database {state.database})"
@@ -39,9 +46,10 @@ def addresses_text(state: State) -> str:
 
 
 def welcome_text(state: State, token: str) -> str:
-    """Addresses and a ready-to-paste curl. Pasted twice, it counts once: the second answer says ALREADY_UPDATED."""
+    """Addresses and ready-to-paste curls. The first pasted twice counts once: the second answer is ALREADY_UPDATED."""
     body = demo_body(secrets.randbelow(1 << 53), time.time_ns() // 1_000_000)
     return (
         f"{addresses_text(state)}\n\n"
-        f"Record an event (paste it twice: it counts once):\n\n{curl_line(state.ingress or '', token, body)}\n"
+        f"Record an event (paste it twice: it counts once):\n\n{curl_line(state.ingress or '', token, body)}\n\n"
+        f"List what can be recorded:\n\n{list_line(state.ingress or '', token)}\n"
     )

@@ -1,8 +1,10 @@
 """The whole system in real processes: what a stranger does with it, and what must not go wrong in it."""
 
+import json
 import os
 import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -32,11 +34,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     assert [] == [pid for pid in pids if pid and not gone_within(pid, 5)]
 
 
+def curl_lines(welcome: str) -> list[str]:
+    """What `up` prints to be pasted."""
+    return [line for line in welcome.splitlines() if line.startswith("curl ")]
+
+
 class Curl:
-    """The line that `up` prints, as a shell would read it."""
+    """The first line that `up` prints, as a shell would read it."""
 
     def __init__(self, welcome: str) -> None:
-        (line,) = [line for line in welcome.splitlines() if line.startswith("curl ")]
+        line = curl_lines(welcome)[0]
         _, _, self.url, *options = shlex.split(line)
         values = list(zip(options[::2], options[1::2], strict=True))
         self.headers = dict(value.split(": ", 1) for option, value in values if option == "-H")
@@ -59,6 +66,15 @@ def test_the_printed_line_counts_once_however_often_it_is_pasted(system: System)
     first, second = curl.paste(), curl.paste()
     assert (200, {DEMO_EVENT: 1}, []) == (first.status, first.totals, first.causes)
     assert (200, {DEMO_EVENT: 1}, ["ALREADY_UPDATED"]) == (second.status, second.totals, second.causes)
+
+
+def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
+    """A shell reads it as it stands; what is hidden until it is recorded is not in it."""
+    _, line = curl_lines(system.welcome)
+    listed = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=10).stdout)
+    assert ["BOSS_DEFEATED", "ENEMY_DEFEATED", "LEVEL_UP"] == [item["id"] for item in listed["items"]]
+    assert "Subiu de nível" == listed["items"][-1]["displayName"]
+    assert listed["nextPageToken"]
 
 
 def test_a_token_is_printed_alone_on_the_last_line_and_is_taken(system: System) -> None:

@@ -78,6 +78,15 @@ def test_the_demo_app_declares_what_the_welcome_records() -> None:
     assert "LEVEL_UP" in [event.id for event in read_file(DEMO_DEFINITIONS).definitions]
 
 
+def test_the_demo_app_shows_what_a_definition_can_be() -> None:
+    """Three languages each, a hidden one, one with children, one that is not grouped."""
+    events = read_file(DEMO_DEFINITIONS).definitions
+    assert {("en", "hi", "pt-BR")} == {tuple(sorted(event.names)) for event in events}
+    assert {"REVEALED", "HIDDEN"} == {event.visibility for event in events}
+    assert {"grouped", "plain"} == {event.format for event in events}
+    assert ["BOSS_DEFEATED"] == [child for event in events for child in event.children]
+
+
 @pytest.mark.parametrize(
     ("document", "field"),
     [
@@ -91,6 +100,9 @@ def test_the_demo_app_declares_what_the_welcome_records() -> None:
         (declared(visibility="SECRET"), "definitions[0].visibility"),
         (declared(children=["a/b"]), "definitions[0].children[0]"),
         (declared(colour="red"), "definitions[0].colour"),
+        (declared(format="¤0"), "definitions[0].format"),
+        (declared(format=7), "definitions[0].format"),
+        (declared(image_url="no address"), "definitions[0].image_url"),
         (["no", "mapping"], "file"),
         (None, "file"),
     ],
@@ -170,3 +182,43 @@ def test_a_retired_event_can_be_declared_again() -> None:
     much_later = LATER + timedelta(hours=1)
     (change,) = changes(file_of("A"), retired, much_later)
     assert ("declared", much_later, None) == (change.kind, change.definition.declared_at, change.definition.retired_at)
+
+
+def test_g12_what_is_declared_again_keeps_its_earlier_times() -> None:
+    """Twice over: a raw record of each is judged by its own time."""
+    times = [THEN + timedelta(hours=n) for n in range(5)]
+    standing: dict[str, Definition] = {}
+    for n, hour in enumerate(times):
+        standing = stand(changes(file_of(*("A" if n % 2 == 0 else "")), standing, hour))
+    again = standing["A"]
+    assert [True, False, True, False, True] == [again.in_force(hour + timedelta(minutes=1)) for hour in times]
+    changed = stand(changes(file_of("A", name="y"), standing, LATER + timedelta(days=1)))["A"]
+    assert again.earlier == changed.earlier
+
+
+def test_a_change_is_shown_field_by_field() -> None:
+    """Before and after; a language of a text is a field of its own, and what stays is not shown."""
+    old = DeclaredEvent(id="A", names={"en": "x", "de": "y"}, children=("B",))
+    new = DeclaredEvent(id="A", names={"en": "z", "pt": "w"}, children=("B",), format="plain", visibility="HIDDEN")
+    child = DeclaredEvent(id="B", names={"en": "b"})
+    existing = stand(changes(DefinitionsFile(app="demo", definitions=(old, child)), {}, THEN))
+    found, kept = changes(DefinitionsFile(app="demo", definitions=(new, child)), existing, LATER)
+    assert {
+        ("names.en", "x", "z"),
+        ("names.de", "y", None),
+        ("names.pt", None, "w"),
+        ("visibility", "REVEALED", "HIDDEN"),
+        ("format", "grouped", "plain"),
+    } == {(one.field, one.before, one.after) for one in found.fields}
+    assert () == kept.fields
+
+
+def test_what_is_declared_shows_all_it_has_and_what_is_retired_when() -> None:
+    """A new one has no before; a retired one changes in nothing else."""
+    (declared_now,) = changes(file_of("A"), {}, THEN)
+    assert {None} == {one.before for one in declared_now.fields}
+    assert {"names.en", "default_language", "visibility", "format", "declared_at"} == {
+        one.field for one in declared_now.fields
+    }
+    (retired,) = changes(file_of(), stand([declared_now]), LATER)
+    assert ["retired_at"] == [one.field for one in retired.fields]

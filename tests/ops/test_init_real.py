@@ -27,7 +27,7 @@ from tests.servers import Servers
 
 TOPIC_FINDINGS = 1
 COLLECTIONS = 9
-INDEXES = 3
+INDEXES = 4
 VIEW_AND_LINEAGE = 2
 
 
@@ -141,7 +141,9 @@ async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> N
         first = changes(file_of("A", "B"), {}, utc(NOW))
         await apply_changes(there.database, first)
         found = await existing_definitions(there.database, "demo")
-        assert [change.definition for change in first] == list(found.values())
+        assert all(definition.updated_at for definition in found.values())
+        unstamped = [definition.model_copy(update={"updated_at": None}) for definition in found.values()]
+        assert [change.definition for change in first] == unstamped
         assert {"kept"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
         assert {} == await existing_definitions(there.database, "other")
 
@@ -184,7 +186,7 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
     (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
-    (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: x}}]")
+    (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: $x}}]")
 
     def run(expected: int, work: Any) -> Any:  # noqa: ANN401 a command and its JSON
         assert expected == admin.guarded(work)
@@ -193,12 +195,19 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
     assert {"made"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
     assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
+    dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True, dry_run=True))
+    assert [] == run(0, admin.definitions_list("demo", as_json=True))
     applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True))
-    assert [{"id": "A", "change": "declared"}] == applied
+    assert [one["id"] for one in dry] == [one["id"] for one in applied]
+    assert [("A", "declared")] == [(one["id"], one["change"]) for one in applied]
+    assert {"field": "names.en", "before": None, "after": "$x"} in applied[0]["fields"]
     (listed,) = run(0, admin.definitions_list("demo", as_json=True))
-    assert ("A", None) == (listed["definitionId"], listed["retiredAt"])
+    assert ("A", "$x", None) == (listed["definitionId"], listed["names"]["en"], listed["retiredAt"])
+    assert listed["updatedAt"]
     assert 0 == admin.guarded(admin.definitions_list("demo", as_json=False))
     assert "REVEALED" in capsys.readouterr().out
+    assert 0 == admin.guarded(admin.definitions_apply(tmp_path / "events.yaml", as_json=False, dry_run=True))
+    assert "--dry-run" in capsys.readouterr().out
 
 
 def test_init_on_a_wrong_topic_ends_with_1(

@@ -4,7 +4,7 @@ import json
 import shlex
 
 from ops.local.state import State
-from ops.local.welcome import addresses_text, curl_line, demo_body, welcome_text
+from ops.local.welcome import addresses_text, curl_line, demo_body, list_line, welcome_text
 from tests.ops.test_state import STATE
 
 NOW_MS = 1_795_500_061_500
@@ -23,6 +23,13 @@ def test_the_line_is_one_command_for_any_shell() -> None:
     assert words[:3] == ["curl", "-sS", "http://127.0.0.1:8080/games/v1/events"]
     assert "Authorization: Bearer a.b.c" in words
     assert json.loads(words[-1])["requestId"] == "7"
+
+
+def test_the_list_is_one_command_too() -> None:
+    """The query is quoted: a shell would take `&` for its own."""
+    words = shlex.split(list_line("http://127.0.0.1:8080", "a.b.c"))
+    assert "http://127.0.0.1:8080/games/v1/eventDefinitions?language=pt-BR&maxResults=3" == words[2]
+    assert "Authorization: Bearer a.b.c" == words[-1]
 
 
 def test_it_says_where_everything_is() -> None:
