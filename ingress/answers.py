@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from ingress.encoding import DECODED
+from ingress.language import Written
 from schemas.games import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -67,6 +68,12 @@ class Refusal(Enum):
     FORBIDDEN_REFUSALS = _Row(
         403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.refusals."
     )
+    FORBIDDEN_LIST = _Row(
+        403,
+        "PERMISSION_DENIED",
+        "insufficientPermissions",
+        "The token lacks the scope https://www.googleapis.com/auth/games.",
+    )
     NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
     NOT_A_RECEIPT = _Row(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
     NOT_SEEN = _Row(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
@@ -104,6 +111,7 @@ _HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     Refusal.NO_TOKEN: ((b"www-authenticate", b'Bearer realm="tallymill"'),),
     Refusal.UNAUTHENTICATED: ((b"www-authenticate", b'Bearer realm="tallymill", error="invalid_token"'),),
     Refusal.FORBIDDEN: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
+    Refusal.FORBIDDEN_LIST: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
     Refusal.FORBIDDEN_REFUSALS: ((b"www-authenticate", _lacks_scope(REFUSALS_SCOPE)),),
     Refusal.ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
     Refusal.TOKEN_UNCHECKED: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
@@ -193,11 +201,16 @@ def events_named(request: EventRecordRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
 
 
-def player_events(player: str, events: Iterable[str], totals: Mapping[str, int]) -> tuple[PlayerEvent, ...]:
+def player_events(
+    player: str, events: Iterable[str], totals: Mapping[str, int], written: Written
+) -> tuple[PlayerEvent, ...]:
     """The totals known of `events`; an event nothing is known of is left out (G15)."""
     return tuple(
         PlayerEvent(
-            player_id=player, definition_id=event, num_events=totals[event], formatted_num_events=f"{totals[event]:,}"
+            player_id=player,
+            definition_id=event,
+            num_events=totals[event],
+            formatted_num_events=written(event, totals[event]),
         )
         for event in events
         if event in totals

@@ -10,7 +10,9 @@ from ingress.body import Receive
 from ingress.config import IngressSettings
 from ingress.docs import asset_endpoint, document_reply, page_reply
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
+from ingress.images import DEFAULT_IMAGE_PATH, DefaultImage
 from ingress.limits import LimitsInForce
+from ingress.lists import EventDefinitions, ListParts, PlayerEvents
 from ingress.metrics import Metrics
 from ingress.receipts import ReceiptParts, ReceiptState, RequestState
 from ingress.record import RecordEvents, RecordParts
@@ -26,7 +28,12 @@ class Checked(Protocol):
 
 
 def create_app(
-    parts: RecordParts, receipts: ReceiptParts, stopping: Stopping, checked: Checked, settings: IngressSettings
+    parts: RecordParts,
+    receipts: ReceiptParts,
+    lists: ListParts,
+    stopping: Stopping,
+    checked: Checked,
+    settings: IngressSettings,
 ) -> Asgi:
     """The ASGI app."""
     edge = Edge(parts.metrics, stopping, parts.clock, settings)
@@ -39,7 +46,9 @@ def create_app(
     )
     endpoints: dict[str, dict[str, Endpoint]] = {
         # The hot path first: starlette tries the routes in turn.
-        "/games/v1/events": {"POST": RecordEvents(parts)},
+        "/games/v1/events": {"POST": RecordEvents(parts), "GET": PlayerEvents(lists)},
+        "/games/v1/eventDefinitions": {"GET": EventDefinitions(lists)},
+        DEFAULT_IMAGE_PATH: {"GET": DefaultImage()},
         "/v1/receipts/{receipt}": {"GET": ReceiptState(receipts)},
         "/v1/requests/{request_id}": {"GET": RequestState(receipts)},
         "/v1/limits": {"GET": LimitsInForce(parts.limits)},

@@ -12,9 +12,8 @@ from ingress.ports import Unavailable
 
 __all__ = ["Authenticator", "Identity", "TokenCheck", "bearer_token", "require_player", "require_record_scope"]
 
-RECORD_SCOPES: Final = frozenset(
-    ("https://www.googleapis.com/auth/games", "https://www.googleapis.com/auth/games_lite")
-)
+GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
+RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/games_lite"))
 
 # A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
 MAX_TOKEN_BYTES: Final = 8_192
@@ -76,6 +75,13 @@ def require_record_scope(identity: Identity) -> None:
     """Raises Refused where the token may not record (either of two scopes will do), or names no player."""
     if not identity.scopes & RECORD_SCOPES:
         raise Refused(Refusal.FORBIDDEN)
+    require_player(identity)
+
+
+def require_games_scope(identity: Identity) -> None:
+    """Raises Refused where the token may not list: games_lite is for recording alone."""
+    if GAMES_SCOPE not in identity.scopes:
+        raise Refused(Refusal.FORBIDDEN_LIST)
     require_player(identity)
 
 

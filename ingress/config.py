@@ -99,6 +99,9 @@ class IngressSettings(Section):
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """Port to listen on; 0 takes a free one."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """Address that clients reach the ingress under, such as `https://events.example`: what the URL of the default
+    image begins with. Unset, it is the Host of the request, over http: right where no proxy adds TLS."""
     publish_deadline_seconds: Annotated[float, Field(gt=0)] = 5
     """How long a request waits for Kafka's ack before it is answered 503: unknown, retry with the same requestId."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 64 * MIB

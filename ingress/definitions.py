@@ -2,30 +2,39 @@
 
 A known id costs nothing. An unknown one is looked for once a second at most, whoever asks, and one look per app is
 under way at a time: it reads all of the app's definitions, so that made-up ids cost no more than that.
+
+What was written to MongoDB since - a text, a retirement - is noticed within POLL_SECONDS: one query over the newest
+`updatedAt`s says which apps have changed, and those held here are read again.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from cachetools import LRUCache, TTLCache
 
 from ingress.clock import Clock
-from ingress.ports import DefinitionStore, DefinitionTerm, Unavailable
+from ingress.ports import AppChange, DefinitionStore, Unavailable
+from schemas.documents import Definition, millis_of
 from schemas.judging import matches_id
 
 log = structlog.get_logger()
 
-# Apps whose definitions are kept; a definition here is about 300 bytes, an app has tens of them.
-MAX_APPS = 10_000
+# Definitions that are kept, of the apps last asked for; one with texts in three languages is about 3 KB.
+MAX_DEFINITIONS = 25_000
 # How long "there is no such definition" is believed, and of how many ids.
 NOT_FOUND_SECONDS = 1
 MAX_NOT_FOUND = 10_000
-# A definition that was retired is noticed this much later at most (a new one at once: it is looked for).
+# How often it is asked what has changed: a client sees it within 5 s.
+POLL_SECONDS = 2
+# How far the clocks of MongoDB's primaries may differ, one after another, or a write may be late to be seen.
+OVERLAP_MILLIS = 60_000
+# A change that left no `updatedAt`, written by other means, is noticed by an app's traffic this much later.
 REFRESH_SECONDS = 10
 # What is read at the start, so that an outage of MongoDB after it hurts no app that was declared before it.
-PRELOAD_DEFINITIONS = 50_000
+PRELOAD_DEFINITIONS = 20_000
 PRELOAD_RETRY_SECONDS = 1
 
 
@@ -43,24 +52,34 @@ class Terms:
         return frozenset()
 
 
-def terms_of(definitions: Iterable[DefinitionTerm]) -> Terms:
+def terms_of(definitions: Iterable[Definition]) -> Terms:
     held = tuple(definitions)
-    edges = sorted({edge for d in held for edge in (d.from_millis, d.to_millis) if edge is not None})
-    return Terms(tuple((edge, _in_force(held, edge)) for edge in edges))
+    edges = sorted({edge for one in held for edge in _edges(one)})
+    return Terms(tuple((millis_of(edge), _in_force(held, edge)) for edge in edges))
 
 
-def _in_force(definitions: Sequence[DefinitionTerm], millis: int) -> frozenset[str]:
-    return frozenset(
-        d.definition_id
-        for d in definitions
-        if d.from_millis <= millis and (d.to_millis is None or millis < d.to_millis)
-    )
+def _edges(definition: Definition) -> Iterator[datetime]:
+    yield definition.declared_at
+    if definition.retired_at:
+        yield definition.retired_at
+    for term in definition.earlier:
+        yield from (term.declared_at, term.retired_at)
+
+
+def _in_force(definitions: Sequence[Definition], at: datetime) -> frozenset[str]:
+    return frozenset(one.definition_id for one in definitions if one.in_force(at))
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     terms: Terms
+    definitions: Mapping[str, Definition]
     read_seconds: float
+
+
+def _size(known: _Known) -> int:
+    """What an app counts for; none is too large to be kept."""
+    return min(len(known.definitions) + 1, MAX_DEFINITIONS)
 
 
 class Definitions:
@@ -69,10 +88,11 @@ class Definitions:
     def __init__(self, store: DefinitionStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._apps: LRUCache[str, _Known] = LRUCache(MAX_APPS)
+        self._apps: LRUCache[str, _Known] = LRUCache(MAX_DEFINITIONS, getsizeof=_size)
         self._not_found: TTLCache[tuple[str, str], None] = TTLCache(MAX_NOT_FOUND, NOT_FOUND_SECONDS, clock.seconds)
         self._looks: dict[str, asyncio.Task[Terms]] = {}
         self._preloaded = False
+        self._changes: Mapping[str, AppChange] = {}
 
     @property
     def ready(self) -> bool:
@@ -91,6 +111,17 @@ class Definitions:
         for missing in self._to_look_for(app, ids, wanted):
             self._not_found[app, missing] = None
         return ids
+
+    def known(self, app: str) -> Mapping[str, Definition]:
+        """What is held of `app` by definitionId, retired ones too, without asking MongoDB; perhaps nothing."""
+        held = self._apps.get(app)
+        return held.definitions if held else {}
+
+    async def of(self, app: str) -> Mapping[str, Definition]:
+        """All definitions of `app` by definitionId, retired ones too. Raises Unavailable."""
+        if app not in self._apps:
+            await self._look(app)
+        return self.known(app)
 
     def _to_look_for(self, app: str, ids: frozenset[str], wanted: Collection[str]) -> list[str]:
         """Wanted ids that may have been declared since; what can't be an id needn't be looked for."""
@@ -117,20 +148,46 @@ class Definitions:
             log.debug("definitions_not_read", app=app, error=str(look.exception()))
 
     async def _read(self, app: str) -> Terms:
-        terms = terms_of(await self._store.definitions(app))
-        self._apps[app] = _Known(terms, self._clock.seconds())
-        return terms
+        return self._keep(app, await self._store.definitions(app)).terms
+
+    def _keep(self, app: str, found: Sequence[Definition]) -> _Known:
+        by_id = {one.definition_id: one for one in found}
+        known = self._apps[app] = _Known(terms_of(found), by_id, self._clock.seconds())
+        return known
+
+    async def keep(self) -> None:
+        """Read all, then what changes, until cancelled."""
+        await self.preload()
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.poll()
+            except Unavailable as error:
+                log.debug("definitions_not_read", error=str(error))
+
+    async def poll(self) -> None:
+        """Read again what has changed since the last poll. Raises Unavailable: the next one asks for the same."""
+        newest = max((change.newest_millis for change in self._changes.values()), default=0)
+        found = await self._store.changed_apps(max(newest - OVERLAP_MILLIS, 0))
+        for app, change in found.items():
+            # A look that is under way may have begun before the change.
+            if change != self._changes.get(app) and (app in self._apps or app in self._looks):
+                await self._look(app)
+                log.info("definitions_changed", app=app)
+        self._changes = found
 
     async def preload(self) -> None:
         """Read what all apps have declared; tries until MongoDB answers."""
         while not self._preloaded:
             try:
+                # In this order: what is written in between will be found changed by the next poll.
+                self._changes = await self._store.changed_apps(0)
                 by_app = await self._store.all_definitions(PRELOAD_DEFINITIONS)
             except Unavailable as error:
                 log.warning("definitions_not_read", error=str(error))
                 await asyncio.sleep(PRELOAD_RETRY_SECONDS)
                 continue
             for app, definitions in by_app.items():
-                self._apps[app] = _Known(terms_of(definitions), self._clock.seconds())
+                self._keep(app, definitions)
             self._preloaded = True
             log.info("definitions_read", apps=len(by_app))

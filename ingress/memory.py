@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ingress.ports import (
-    DefinitionTerm,
+    AppChange,
     Fortune,
     FoundRefusal,
     Misfortune,
@@ -23,6 +23,7 @@ from ingress.ports import (
     Unknown,
 )
 from schemas.coordinates import Coordinates, PartitionId
+from schemas.documents import Definition, millis_of, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,7 @@ class MemoryTopic:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """Implements AppliedStore, FortuneStore, DefinitionStore, LineageStore and RefusalStore.
-
-    `reads` counts the queries by kind.
-    """
+    """Implements the stores of the ports. `reads` counts the queries by kind."""
 
     lineage: str | None = "r1"
     away: bool = False
@@ -79,13 +77,20 @@ class MemoryStore:
     players: dict[str, dict[str, int]] = field(default_factory=dict)
     exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    declared: dict[str, list[DefinitionTerm]] = field(default_factory=dict)
+    declared: dict[str, list[Definition]] = field(default_factory=dict)
+    writes: int = 0
     refused: list[SampledRefusal] = field(default_factory=list)
     reads: dict[str, int] = field(default_factory=dict)
 
-    def declare(self, app: str, *ids: str, from_millis: int = 0, to_millis: int | None = None) -> None:
-        terms = self.declared.setdefault(app, [])
-        terms.extend(DefinitionTerm(one, from_millis, to_millis) for one in ids)
+    def declare(self, app: str, *ids: str, **more: object) -> None:
+        """Declare events, in force since 1970, or write them anew: with `more` of what a Definition has."""
+        self.writes += 1
+        known = {one.definition_id: one for one in self.declared.get(app, ())}
+        for one in ids:
+            fields = {"default_language": "en", "names": {"en": one}, "declared_at": utc(0), **more}
+            fields |= {"app": app, "definition_id": one, "updated_at": utc(self.writes)}
+            known[one] = Definition.model_validate(fields)
+        self.declared[app] = list(known.values())
 
     def count(self, coordinates: Coordinates, actor: str, counts: Mapping[str, int]) -> None:
         """Apply a record as a worker would: totals and checkpoint at once."""
@@ -107,6 +112,10 @@ class MemoryStore:
         await self._read("totals")
         return {actor: dict(self.players[actor]) for actor in actors if actor in self.players}
 
+    async def player_totals(self, actor: str) -> Totals:
+        await self._read("player_totals")
+        return dict(self.players.get(actor, {}))
+
     async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
         await self._read("misfortunes")
         return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
@@ -121,13 +130,19 @@ class MemoryStore:
         await self._read("request")
         return self.counted.get((app, player, request_id))
 
-    async def definitions(self, app: str) -> Sequence[DefinitionTerm]:
+    async def definitions(self, app: str) -> Sequence[Definition]:
         await self._read("definitions")
         return list(self.declared.get(app, ()))
 
-    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[DefinitionTerm]]:
+    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[Definition]]:
         await self._read("all_definitions")
-        return {app: list(terms) for app, terms in list(self.declared.items())[:limit]}
+        return {app: list(definitions) for app, definitions in list(self.declared.items())[:limit]}
+
+    async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
+        await self._read("changed_apps")
+        written = {app: [millis_of(d.updated_at) for d in ds if d.updated_at] for app, ds in self.declared.items()}
+        late = {app: [at for at in times if at >= since_millis] for app, times in written.items()}
+        return {app: AppChange(max(times), len(times)) for app, times in late.items() if times}
 
     async def newest_lineage(self, topic: str) -> str | None:
         await self._read(f"lineage of {topic}")

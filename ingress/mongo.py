@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import structlog
+from pydantic import ValidationError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -10,7 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from ingress.mongo_refusals import MongoRefusals
-from ingress.ports import DefinitionTerm, Fortune, Misfortune, Totals, Unavailable
+from ingress.ports import AppChange, Fortune, Misfortune, Totals, Unavailable
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.documents import (
     CHECKPOINTS,
@@ -19,10 +21,15 @@ from schemas.documents import (
     LINEAGES,
     PLAYERS,
     REQUESTS,
+    Definition,
+    definition_of,
     millis_of,
     request_key,
+    utc,
 )
 from schemas.settings import MongoSettings
+
+log = structlog.get_logger()
 
 # A request waits for these reads at most as long as for its totals; beyond it "not known" is the better answer.
 READ_TIMEOUT_MILLIS = 2_000
@@ -34,7 +41,7 @@ _Document = dict[str, Any]
 
 
 class MongoStore:
-    """Implements AppliedStore (in one causally consistent session), FortuneStore, DefinitionStore and LineageStore."""
+    """Implements the stores of the ports; AppliedStore in one causally consistent session."""
 
     def __init__(self, settings: MongoSettings) -> None:
         if settings.uri is None:
@@ -107,6 +114,13 @@ class MongoStore:
             raise Unavailable(_reason(error)) from error
         return None if found is None else millis_of(found["at"])
 
+    async def player_totals(self, actor: str) -> Totals:
+        try:
+            found = await self._database[PLAYERS].find_one({"_id": actor}, {"totals": 1})
+        except PyMongoError as error:
+            raise Unavailable(_reason(error)) from error
+        return {} if found is None else found["totals"]
+
     async def hello(self) -> Mapping[str, Any]:
         """How the primary introduces itself: what kind of deployment this is. Raises Unavailable."""
         try:
@@ -114,17 +128,26 @@ class MongoStore:
         except PyMongoError as error:
             raise Unavailable(_reason(error)) from error
 
-    async def definitions(self, app: str) -> Sequence[DefinitionTerm]:
-        return [_term(document) for document in await self._read(DEFINITIONS, _ids_below(app), _TERM_FIELDS)]
+    async def definitions(self, app: str) -> Sequence[Definition]:
+        return _definitions(await self._read(DEFINITIONS, _ids_below(app)))
 
-    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[DefinitionTerm]]:
-        by_app: dict[str, list[DefinitionTerm]] = {}
-        documents = await self._read(DEFINITIONS, {}, _TERM_FIELDS, limit)
-        for document in documents:
-            by_app.setdefault(document["_id"].partition("/")[0], []).append(_term(document))
+    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[Definition]]:
+        documents = await self._read(DEFINITIONS, {}, limit)
+        by_app: dict[str, list[Definition]] = {}
+        for definition in _definitions(documents):
+            by_app.setdefault(definition.app, []).append(definition)
         if len(documents) == limit:
-            by_app.popitem()  # its definitions may go on beyond the limit
+            by_app.pop(documents[-1]["_id"].partition("/")[0], None)  # its definitions may go on beyond the limit
         return by_app
+
+    async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
+        newest = {"_id": "$app", "newest": {"$max": "$updatedAt"}, "definitions": {"$sum": 1}}
+        stages: list[_Document] = [{"$match": {"updatedAt": {"$gte": utc(since_millis)}}}, {"$group": newest}]
+        try:
+            found = await (await self._database[DEFINITIONS].aggregate(stages)).to_list()
+        except PyMongoError as error:
+            raise Unavailable(_reason(error)) from error
+        return {one["_id"]: AppChange(millis_of(one["newest"]), one["definitions"]) for one in found}
 
     async def newest_lineage(self, topic: str) -> str | None:
         try:
@@ -133,11 +156,9 @@ class MongoStore:
             raise Unavailable(_reason(error)) from error
         return None if newest is None else str(newest["_id"])
 
-    async def _read(
-        self, collection: str, query: Mapping[str, Any], fields: Mapping[str, int], limit: int = 0
-    ) -> list[_Document]:
+    async def _read(self, collection: str, query: Mapping[str, Any], limit: int = 0) -> list[_Document]:
         try:
-            return await self._database[collection].find(query, fields, sort=[("_id", 1)], limit=limit).to_list()
+            return await self._database[collection].find(query, sort=[("_id", 1)], limit=limit).to_list()
         except PyMongoError as error:
             raise Unavailable(_reason(error)) from error
 
@@ -153,9 +174,6 @@ class MongoStore:
             raise Unavailable(_reason(error)) from error
 
 
-_TERM_FIELDS = {"definitionId": 1, "declaredAt": 1, "retiredAt": 1}
-
-
 def _ids_below(owner: str) -> _Document:
     return {"_id": {"$gte": f"{owner}/", "$lt": f"{owner}{_AFTER_SLASH}"}}
 
@@ -165,13 +183,15 @@ def _partition_id(text: str) -> PartitionId:
     return PartitionId(lineage, int(partition))
 
 
-def _term(document: _Document) -> DefinitionTerm:
-    retired = document.get("retiredAt")
-    return DefinitionTerm(
-        definition_id=document["_id"].partition("/")[2],
-        from_millis=millis_of(document["declaredAt"]),
-        to_millis=None if retired is None else millis_of(retired),
-    )
+def _definitions(documents: list[_Document]) -> list[Definition]:
+    """One that was written by other means, and can't be read, must not take the others along."""
+    found = []
+    for document in documents:
+        try:
+            found.append(definition_of(document))
+        except ValidationError as error:
+            log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 told in its own words
+    return found
 
 
 def _reason(error: PyMongoError) -> str:

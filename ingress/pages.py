@@ -1,4 +1,4 @@
-"""Paging of the lists (G20): the query's parameters, and page tokens. Pure.
+"""Paging of the lists (G20): page tokens, and the page that a query asks for. Pure.
 
 A page token holds the last id shown, so that a definition added or retired between two pages neither shifts nor
 repeats what comes after. It is signed for one app, player and method: nobody else's can be used, none made up.
@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import parse_qsl
 
 from schemas.games import Violation
 from schemas.int64 import INT64_PATTERN
@@ -47,11 +46,6 @@ class Page:
 
     after: str = ""
     size: int = DEFAULT_RESULTS
-
-
-def parameters(query_string: bytes) -> dict[str, str]:
-    """The query by name; of a name given twice the last counts, as in JSON (B2)."""
-    return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else {}
 
 
 def page_of(query: Mapping[str, str], listing: Listing, keys: SigningKeys) -> Page:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Fate
+from schemas.documents import Definition, Fate
 
 Totals = Mapping[str, int]
 
@@ -52,15 +52,6 @@ class Misfortune:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionTerm:
-    """When a definition is in force: ms since 1970 UTC, end exclusive; no end = not retired."""
-
-    definition_id: str
-    from_millis: int
-    to_millis: int | None
-
-
 class AppliedStore(Protocol):
     """What the workers have written. Each read sees at least what the one before it saw. All raise Unavailable."""
 
@@ -77,13 +68,30 @@ class AppliedStore(Protocol):
         ...
 
 
+class TotalsStore(Protocol):
+    async def player_totals(self, actor: str) -> Totals:
+        """The totals of one player (`app/player`); none of an unknown one. Raises Unavailable."""
+        ...
+
+
+class AppChange(NamedTuple):
+    """How an app's definitions stand that were written lately: another value means, something has changed."""
+
+    newest_millis: int
+    definitions: int
+
+
 class DefinitionStore(Protocol):
-    """What apps have declared. All raise Unavailable."""
+    """What apps have declared, retired definitions too. All raise Unavailable."""
 
-    async def definitions(self, app: str) -> Sequence[DefinitionTerm]: ...
+    async def definitions(self, app: str) -> Sequence[Definition]: ...
 
-    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[DefinitionTerm]]:
+    async def all_definitions(self, limit: int) -> Mapping[str, Sequence[Definition]]:
         """Definitions by app, of as many whole apps as fit into `limit` definitions."""
+        ...
+
+    async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
+        """The apps of which a definition was written at or after then, by MongoDB's clock."""
         ...
 
 

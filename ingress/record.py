@@ -21,7 +21,9 @@ from ingress.answers import (
 from ingress.body import Receive
 from ingress.edge import Scope
 from ingress.intake import Headers, Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.language import Written, languages_asked, number_writer
 from ingress.ports import Position, Unavailable
+from ingress.query import Query, query_of
 from ingress.waiting import NOTHING_KNOWN, Seen
 from schemas.coordinates import Coordinates
 from schemas.documents import PAYLOAD_DIFFERS
@@ -45,14 +47,22 @@ class RecordEvents:
             return _failure(batch)
         if not batch.accepted:
             return judged_reply(batch.request, batch.judgement)
-        return await self._recorded(batch, in_background=_responds_async(batch.arrival.headers))
+        return await self._recorded(batch, self._written(batch, query_of(scope)))
 
-    async def _recorded(self, batch: JudgedBatch, *, in_background: bool) -> Reply:
+    def _written(self, batch: JudgedBatch, query: Query) -> Written:
+        """How the totals are to be written (G19). The definitions are at hand: the batch was judged by them."""
+        arrival = batch.arrival
+        languages = languages_asked(query.get("language"), arrival.headers.get(b"accept-language"))
+        return number_writer(self._parts.definitions.known(arrival.identity.app), languages)
+
+    async def _recorded(self, batch: JudgedBatch, written: Written) -> Reply:
         parts = self._parts
         position = await self._published(batch)
         acked_seconds = parts.clock.seconds()
         coordinates = self._coordinates(position)
-        seen = await self._seen(batch, coordinates, 0 if in_background else parts.apply_timeout_seconds)
+        seen = await self._seen(
+            batch, coordinates, 0 if _responds_async(batch.arrival.headers) else parts.apply_timeout_seconds
+        )
         seen_seconds = parts.clock.seconds()
         if seen.passed:
             parts.metrics.visible(seen_seconds - acked_seconds)
@@ -62,7 +72,7 @@ class RecordEvents:
         timing = server_timing(acked_seconds - since, seen_seconds - since if seen.passed else None)
         if seen.misfortune and seen.misfortune.cause == PAYLOAD_DIFFERS:
             parts.metrics.payload_differs()
-        reply = _answer(batch, seen).having(timing)
+        reply = _answer(batch, seen, written).having(timing)
         if coordinates is None:
             return reply
         receipt = issue_receipt(Receipt(coordinates, parts.clock.millis()), parts.signing)
@@ -104,17 +114,17 @@ def _failure(failure: WholeFailure) -> Reply:
     return rate_high_reply(failure.retry_seconds)
 
 
-def _answer(batch: JudgedBatch, seen: Seen) -> Reply:
+def _answer(batch: JudgedBatch, seen: Seen, written: Written) -> Reply:
     """What the client is told of a published batch."""
     player = batch.arrival.identity.player
     fate = seen.misfortune.fate if seen.misfortune else "applied"
     if fate == "duplicate":
-        events = player_events(player, events_named(batch.request), seen.totals)
+        events = player_events(player, events_named(batch.request), seen.totals, written)
         return whole_failure_reply(EventFailureCause.ALREADY_UPDATED, events)
     if fate != "applied":
         # The worker could not count it: OK would be a lie (B7). The receipt tells an operator which record it is.
         return refusal_reply(Refusal.SET_ASIDE)
-    events = player_events(player, events_accepted(batch.accepted), seen.totals)
+    events = player_events(player, events_accepted(batch.accepted), seen.totals, written)
     return judged_reply(batch.request, batch.judgement, events)
 
 

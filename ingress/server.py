@@ -32,6 +32,7 @@ from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
 from ingress.lineage import Lineage
+from ingress.lists import ListParts
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
 from ingress.publish import KafkaPublisher, PublishLimits
@@ -104,6 +105,7 @@ class _Process:
 
     parts: RecordParts
     receipts: ReceiptParts
+    lists: ListParts
     check: StartCheck
     publisher: KafkaPublisher
     store: MongoStore
@@ -139,23 +141,25 @@ def _build(config: IngressConfig) -> _Process:
     receipts = ReceiptParts(
         parts.signing, clock, parts.authenticator, store, remembered_seconds(config.kafka, config.limits)
     )
+    lists = ListParts(parts.signing, clock, parts.authenticator, parts.definitions, store, settings.public_url)
     check = StartCheck(config.kafka, limits, store)
     keepers = (
         check.run,
         publisher.run,
         parts.applied.run,
-        parts.definitions.preload,
+        parts.definitions.keep,
         parts.lineage.keep,
         parts.refusals.run,
         tokens.keep,
     )
-    return _Process(parts, receipts, check, publisher, store, keepers)
+    return _Process(parts, receipts, lists, check, publisher, store, keepers)
 
 
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     process = _build(config)
     stop = Stop(config.ingress.drain_seconds)
-    app = create_app(process.parts, process.receipts, stop, process.check, config.ingress)
+    parts = (process.parts, process.receipts, process.lists)
+    app = create_app(*parts, stop, process.check, config.ingress)
     server = _Server(_server_config(config.ingress, app))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)

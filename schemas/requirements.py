@@ -129,6 +129,7 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
         Index(REQUESTS, "at", seconds),
         Index(EXCEPTIONS, "at", seconds),
         Index(DEFINITIONS, "app"),
+        Index(DEFINITIONS, "updatedAt"),
     )
 
 

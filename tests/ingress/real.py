@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient, MongoClient
 
+from schemas.documents import Definition
 from schemas.requirements import topic_config
 from schemas.settings import KafkaSettings, Limits
 from tests.ingress import serve
@@ -129,14 +130,14 @@ def declare(mongodb: str, name: str) -> None:
     """The demo app's definitions, and the topic's lineage r1."""
     with MongoClient[dict[str, Any]](mongodb, tz_aware=True) as client:
         database = client[name]
-        database["definitions"].insert_one(
-            {
-                "_id": "demo/LEVEL_UP",
-                "app": "demo",
-                "definitionId": "LEVEL_UP",
-                "declaredAt": datetime(2020, 1, 1, tzinfo=UTC),
-            }
+        event = Definition(
+            app="demo",
+            definition_id="LEVEL_UP",
+            default_language="en",
+            names={"en": "Level up"},
+            declared_at=datetime(2020, 1, 1, tzinfo=UTC),
         )
+        database["definitions"].insert_one(event.document())
         database["lineages"].insert_one({"_id": "r1", "topic": name, "generation": 1})
 
 

@@ -21,6 +21,7 @@ from ingress.edge import Asgi
 from ingress.identity import ClaimRules
 from ingress.keys import IssuerKeys
 from ingress.lineage import Lineage
+from ingress.lists import ListParts
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.metrics import Metrics
 from ingress.ports import Misfortune
@@ -190,9 +191,9 @@ class Rig:
         )
         receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
         self.check = Checked()
-        self.app: Asgi = create_app(
-            self.parts, receipts, self.stopping, self.check, IngressSettings(body_timeout_seconds=body_seconds, **edge)
-        )
+        settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
+        lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
+        self.app: Asgi = create_app(self.parts, receipts, lists, self.stopping, self.check, settings)
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
@@ -202,6 +203,12 @@ class Rig:
         sent = {"authorization": f"Bearer {_good_token()}", "content-type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.call("POST", RECORD, sent, [body])
+
+    async def get(self, path: str, query: str = "", **headers: str) -> Answer:
+        """GET with a good token, unless another is given."""
+        sent = {"authorization": f"Bearer {_good_token()}", "host": "events.test"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call("GET", f"{path}?{query}", sent)
 
     async def call(
         self,

@@ -13,6 +13,7 @@ from ingress.answers import (
     refusal_reply,
     server_timing,
 )
+from ingress.language import number_writer
 from schemas.games import Violation, parse_request
 from schemas.judging import Judgement, accepted_updates
 from tests.ingress.rig import batch, period, update
@@ -60,7 +61,7 @@ def test_g14_events_come_by_first_appearance() -> None:
 
 
 def test_g15_of_an_event_nothing_is_known_of_nothing_is_said() -> None:
-    (only,) = player_events("ann", ("A", "B"), {"B": 1_234_567})
+    (only,) = player_events("ann", ("A", "B"), {"B": 1_234_567}, number_writer({}, ()))
     assert (only.definition_id, only.num_events, only.formatted_num_events) == ("B", 1_234_567, "1,234,567")
 
 

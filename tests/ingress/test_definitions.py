@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from ingress import definitions
 from ingress.definitions import NOT_FOUND_SECONDS, REFRESH_SECONDS, Definitions, terms_of
 from ingress.memory import MemoryStore
-from ingress.ports import DefinitionTerm, Unavailable
+from ingress.ports import Unavailable
+from schemas.documents import Definition, DefinitionTerm, utc
 from tests.ingress.rig import NOW, TestClock
 
 
@@ -14,6 +16,14 @@ def cache() -> tuple[Definitions, MemoryStore, TestClock]:
     store, clock = MemoryStore(), TestClock()
     store.declare("demo", "A", "B")
     return Definitions(store, clock), store, clock
+
+
+def definition(name: str, from_millis: int, to_millis: int | None = None, **more: object) -> Definition:
+    until = None if to_millis is None else utc(to_millis)
+    texts = {"app": "demo", "defaultLanguage": "en", "names": {"en": name}}
+    return Definition.model_validate(
+        {**texts, "definitionId": name, "declaredAt": utc(from_millis), "retiredAt": until, **more}
+    )
 
 
 async def test_a_known_id_is_answered_without_mongodb() -> None:
@@ -73,7 +83,7 @@ async def test_an_app_never_heard_of_has_no_definitions() -> None:
 async def test_g12_a_retired_definition_is_noticed_by_and_by() -> None:
     one, store, clock = cache()
     await one.preload()
-    store.declared["demo"] = [DefinitionTerm("A", 0, NOW), DefinitionTerm("B", 0, None)]
+    store.declare("demo", "A", retired_at=utc(NOW))
     assert "A" in await one.declared("demo", NOW, ["B"])
     clock.skipped_seconds += REFRESH_SECONDS + 1
     await one.declared("demo", NOW, ["B"])
@@ -83,9 +93,62 @@ async def test_g12_a_retired_definition_is_noticed_by_and_by() -> None:
 
 
 def test_g12_terms_are_in_force_from_their_start_to_before_their_end() -> None:
-    terms = terms_of([DefinitionTerm("A", 10, 20), DefinitionTerm("B", 15, None)])
+    terms = terms_of([definition("A", 10, 20), definition("B", 15)])
     assert [sorted(terms.at(millis)) for millis in (9, 10, 15, 19, 20)] == [[], ["A"], ["A", "B"], ["A", "B"], ["B"]]
 
 
 def test_an_app_without_definitions_has_none_at_any_time() -> None:
     assert terms_of([]).at(NOW) == frozenset()
+
+
+def test_g12_terms_hold_the_times_before_a_definition_was_declared_again() -> None:
+    """A record of then is judged by its own time."""
+    earlier = (DefinitionTerm(declared_at=utc(10), retired_at=utc(20)),)
+    terms = terms_of([definition("A", 30, earlier=earlier)])
+    assert [False, True, False, True] == ["A" in terms.at(millis) for millis in (9, 10, 20, 30)]
+
+
+async def test_what_changed_is_read_again_and_nothing_else() -> None:
+    """A text, a retirement: noticed by the next poll, without anyone asking for the app."""
+    one, store, _ = cache()
+    store.declare("other", "X")
+    await one.preload()
+    await one.poll()
+    assert "definitions" not in store.reads
+    store.declare("demo", "A", retired_at=utc(NOW), names={"en": "Changed"})
+    await one.poll()
+    assert {"B"} == await one.declared("demo", NOW, ["B"])
+    assert "Changed" == one.known("demo")["A"].names["en"]
+    await one.poll()
+    assert 1 == store.reads["definitions"]
+
+
+async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> None:
+    """It is not believed to be seen."""
+    one, store, _ = cache()
+    await one.preload()
+    store.declare("demo", "A", names={"en": "Changed"})
+    store.away = True
+    with pytest.raises(Unavailable):
+        await one.poll()
+    store.away = False
+    await one.poll()
+    assert "Changed" == one.known("demo")["A"].names["en"]
+
+
+async def test_of_an_app_that_nobody_asked_for_changes_are_not_read() -> None:
+    """It will be read when somebody does."""
+    one, store, _ = cache()
+    await one.preload()
+    store.declare("other", "X")
+    await one.poll()
+    assert "definitions" not in store.reads
+    assert ["X"] == list(await one.of("other"))
+    assert {} == one.known("never-heard-of")
+
+
+async def test_an_app_with_more_definitions_than_are_kept_is_kept_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One app alone may fill the cache, and none is refused for its size."""
+    monkeypatch.setattr(definitions, "MAX_DEFINITIONS", 1)
+    one, _, _ = cache()
+    assert ["A", "B"] == sorted(await one.of("demo"))

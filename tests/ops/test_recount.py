@@ -87,6 +87,7 @@ def test_a_raw_record_is_judged_by_its_apps_limits() -> None:
     body = batch(period(update(count="2")))
     assert ["countable", "refused"] == [read(raw(body, key), rules).kind for key in (b"demo/ann", b"other/ann")]
 
+
 def test_g12_a_raw_record_of_before_its_event_was_declared_again_counts() -> None:
     """Its time is one of the earlier ones; verify agrees with the worker."""
     earlier = (DefinitionTerm(declared_at=utc(NOW - DAY), retired_at=utc(NOW + 1)),)

@@ -121,6 +121,7 @@ def test_g18_what_was_acknowledged_counts_whatever_the_limits_are_by_then() -> N
     now = Limits(max_updates_per_request=1, max_update_count=1, max_period_age_seconds=1)
     assert judge(parse_request(body), NOW, now, set()).too_large, "an ingress would refuse it now"
 
+
 def test_g12_a_record_of_a_time_before_a_definition_was_declared_again_counts() -> None:
     """It was in force then; between the two times it was not."""
     body = batch(period(update()))
