@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -275,13 +274,6 @@ async def test_g12_an_event_declared_again_is_listed_again(lists: Rig) -> None:
     assert "OLD" in ids(await lists.get(DEFINITIONS))
 
 
-async def test_g1_a_head_request_of_a_list_is_answered(lists: Rig) -> None:
+async def test_a_head_request_of_a_list_is_answered(lists: Rig) -> None:
     """As any GET is; the server drops the body."""
     assert 200 == (await lists.call("HEAD", EVENTS, {"authorization": f"Bearer {token()}"})).status
-
-
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    """A rig whose worker counts at once."""
-    async for one in running_rig(Rig()):
-        yield one

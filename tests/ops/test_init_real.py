@@ -157,6 +157,7 @@ async def test_the_doctor_names_what_is_missing_and_is_content_after_init(server
             "index requests.at_1",
             "index exceptions.at_1",
             "index definitions.app_1",
+            "index definitions.updatedAt_1",
             "lineage",
         }
         for _ in range(2):
