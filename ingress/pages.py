@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
-from schemas.games import Violation
+from schemas.games import DEFAULT_RESULTS, MAX_RESULTS, Violation
 from schemas.int64 import INT64_PATTERN
 from schemas.judging import matches_id
 from schemas.signing import SigningKeys
 
-DEFAULT_RESULTS: Final = 100
-MAX_RESULTS: Final = 500
 _INT32_MAX: Final = 2**31 - 1
 _is_integer = re.compile(INT64_PATTERN[:-1] + r"\Z").match
 

@@ -116,3 +116,25 @@ REFUSALS: dict[str, Example] = {
         ],
     },
 }
+
+PLAYER_EVENTS: dict[str, Example] = {
+    "lastPage": {"kind": "games#playerEventListResponse", "items": [_PLAYER_EVENT]},
+}
+
+DEFINITIONS: dict[str, Example] = {
+    "lastPage": {
+        "kind": "games#eventDefinitionListResponse",
+        "items": [
+            {
+                "kind": "games#eventDefinition",
+                "id": "LEVEL_UP",
+                "displayName": "Level up",
+                "description": "",
+                "imageUrl": "http://127.0.0.1:8080/static/default-event.png",
+                "isDefaultImageUrl": True,
+                "visibility": "REVEALED",
+                "childEvents": [{"kind": "games#eventChild", "childId": "BOSS_DEFEATED"}],
+            }
+        ],
+    },
+}

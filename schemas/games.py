@@ -20,6 +20,11 @@ from schemas.violations import Shape, errors_of, in_object
 MAX_VIOLATIONS = 20
 
 
+# Items of one page of a list (G20).
+DEFAULT_RESULTS = 100
+MAX_RESULTS = 500
+
+
 class EventFailureCause(StrEnum):
     """Why a period, or the whole batch, was not recorded."""
 

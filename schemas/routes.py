@@ -7,7 +7,14 @@ nothing else.
 from schemas import examples
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.dry_run import DryRunAnswer
-from schemas.games import EventRecordRequest, EventUpdateResponse
+from schemas.games import (
+    DEFAULT_RESULTS,
+    MAX_RESULTS,
+    EventDefinitionListResponse,
+    EventRecordRequest,
+    EventUpdateResponse,
+    PlayerEventListResponse,
+)
 from schemas.int64 import INT64_PATTERN, NOT_ZERO
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
 from schemas.replies import LiveReply, ReadyReply, ReceiptReply, RequestReply
@@ -35,6 +42,36 @@ TAGS = {
     "service": "The service itself: limits, health, metrics, documentation. No token.",
 }
 
+LANGUAGE = Parameter(
+    name="language",
+    place="query",
+    description="BCP 47, for texts and numbers; else Accept-Language, else the default. Never an error.",
+    example="pt-BR",
+)
+PAGED = (
+    LANGUAGE,
+    Parameter(
+        name="maxResults",
+        place="query",
+        description=f"Most items of a page; more than {MAX_RESULTS} is {MAX_RESULTS}.",
+        schema={
+            "type": "integer",
+            "format": "int32",
+            "minimum": 1,
+            "maximum": 2**31 - 1,
+            "default": DEFAULT_RESULTS,
+        },
+        example=10,
+    ),
+    Parameter(
+        name="pageToken",
+        place="query",
+        description="`nextPageToken` of the page before; of this list and player alone.",
+        schema={"type": "string", "maxLength": 255},
+        example="",
+    ),
+)
+
 ROUTES = (
     Route(
         method="post",
@@ -47,6 +84,7 @@ ROUTES = (
         "same requestId until there is an answer other than 408, 429, 500 and 503.",
         scopes=RECORD_SCOPES,
         parameters=(
+            LANGUAGE,
             Parameter(
                 name="Prefer",
                 place="header",
@@ -75,6 +113,30 @@ ROUTES = (
             ),
         ),
         errors=(*BY_TOKEN, *WITH_BODY, UNAVAILABLE),
+    ),
+    Route(
+        method="get",
+        path="/games/v1/events",
+        operation_id="listPlayerEvents",
+        tag="games",
+        summary="The player's totals, by definitionId",
+        description="Events recorded at least once, those of retired definitions too.",
+        scopes=(GAMES_SCOPE,),
+        parameters=PAGED,
+        answers=(Answer(description="A page.", model=PlayerEventListResponse, examples=examples.PLAYER_EVENTS),),
+        errors=(*BY_TOKEN, UNAVAILABLE),
+    ),
+    Route(
+        method="get",
+        path="/games/v1/eventDefinitions",
+        operation_id="listEventDefinitions",
+        tag="games",
+        summary="The definitions in force, by id",
+        description="A HIDDEN one only for a player who has recorded it.",
+        scopes=(GAMES_SCOPE,),
+        parameters=PAGED,
+        answers=(Answer(description="A page.", model=EventDefinitionListResponse, examples=examples.DEFINITIONS),),
+        errors=(*BY_TOKEN, UNAVAILABLE),
     ),
     Route(
         method="post",
@@ -188,6 +250,14 @@ ROUTES = (
         ),
         answers=(Answer(description="The limits in force.", model=Limits, examples=examples.LIMITS),),
         errors=(MALFORMED,),
+    ),
+    Route(
+        method="get",
+        path="/static/default-event.png",
+        operation_id="getDefaultImage",
+        tag="service",
+        summary="The image of a definition that has none",
+        answers=(Answer(description="A PNG.", media_type="image/png", schema={}),),
     ),
     Route(
         method="get",

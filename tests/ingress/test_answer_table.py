@@ -126,7 +126,7 @@ async def test_answer_media_type(rig: Rig, header: dict[str, str]) -> None:
 
 async def test_answer_bug(rig: Rig) -> None:
     """Whatever it was, it is told to the log alone."""
-    rig.parts.definitions._apps["demo"] = "what a bug looks like"  # type: ignore[assignment]  # on purpose
+    rig.parts.definitions._apps = {"demo": "what a bug looks like"}  # type: ignore[assignment]  # on purpose
     answer = await rig.record(period(update()))
     assert error_of(answer) == (500, "INTERNAL", "backendError")
     assert b"bug" not in answer.body

@@ -120,7 +120,7 @@ async def test_b6_no_credential_reaches_kafka_a_reply_a_metric_or_a_log(
             headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
             path = f"{RECORD}?access_token={secret}&key={secret}"
             answers.append(await rig.call("POST", path, headers, [batch(period(update()))]))
-        rig.parts.definitions._apps["demo"] = "not definitions"  # type: ignore[assignment]  # what a bug looks like
+        rig.parts.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
         answers.append(await rig.record(period(update()), authorization=f"Bearer {secrets[0]}"))
     assert [200, 401, 403, 401, 403, 500] == [answer.status for answer in answers]
     assert ["bug"] == [line["event"] for line in logs if "Traceback" in line["exception"]]

@@ -29,8 +29,8 @@ async def test_http_404_for_a_path_where_nothing_is(rig: Rig, path: str) -> None
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", RECORD, "POST"),
-        ("BREW", RECORD, "POST"),
+        ("PUT", RECORD, "GET, HEAD, POST"),
+        ("BREW", RECORD, "GET, HEAD, POST"),
         ("POST", "/v1/limits", "GET, HEAD"),
         ("POST", "/livez", "GET, HEAD"),
     ],
@@ -85,7 +85,7 @@ async def test_http_400_for_a_bad_query(rig: Rig) -> None:
 
 async def test_http_500_for_a_bug_has_no_trace_of_it(rig: Rig) -> None:
     """Nor the words of the error."""
-    rig.parts.definitions._apps["demo"] = "not definitions"  # type: ignore[assignment]  # what a bug looks like
+    rig.parts.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
     answer = await rig.record(period(update()))
     assert (500, "INTERNAL", "backendError") == row(answer)
     assert "details" not in answer.json["error"]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.pages import MAX_RESULTS, BadPage, Listing, Page, cut, page_of, page_token, parameters
+from ingress.pages import BadPage, Listing, Page, cut, page_of, page_token
+from schemas.games import MAX_RESULTS
 from schemas.signing import SigningKeys
 from tests.ingress.rig import SIGNING
 
@@ -103,10 +104,3 @@ def test_g20_what_is_added_between_two_pages_neither_shifts_nor_repeats(
         rest, _ = cut(ids | more, str, Page(last, 100))
         assert not set(first) & set(rest)
         assert set(first) | set(rest) >= ids
-
-
-def test_of_a_parameter_given_twice_the_last_counts() -> None:
-    """As of a JSON key (B2); a query that is no text of ours is none of our errors."""
-    assert {"a": "2", "b": "", "c": "ü"} == parameters(b"a=1&b=&a=2&c=%C3%BC")
-    assert {"a": "\ufffd"} == parameters(b"a=%ff")
-    assert {} == parameters(b"")
