@@ -34,17 +34,17 @@ PAYLOAD_DIFFERS = "PAYLOAD_DIFFERS"
 # What app and definition ids look like (the same as judging.matches_id, as JSON Schema spells it).
 ID_SCHEMA_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(millis: int) -> datetime:
     """The datetime of `millis` since 1970 UTC, exact. Raises OverflowError outside the years 1 to 9999."""
-    return _EPOCH + timedelta(milliseconds=millis)
+    return EPOCH + timedelta(milliseconds=millis)
 
 
 def millis_of(time: datetime) -> int:
     """The inverse of utc(); `time` must be timezone-aware."""
-    return (time - _EPOCH) // timedelta(milliseconds=1)
+    return (time - EPOCH) // timedelta(milliseconds=1)
 
 
 class PlayerDocument(TypedDict):
