@@ -17,9 +17,10 @@ import structlog
 
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import Batch
+from consumer.core.decode import Batch, Decode, decode
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large
+from consumer.core.pools import Pool
 from consumer.core.position import Checkpoint, Lost, verify_first, where_to_read
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
@@ -49,6 +50,8 @@ class Parts:
     keys: SigningKeys
     owner: str
     dead_ratio: DeadRatio
+    decode: Decode = decode
+    """By the API that the topic's records are of."""
 
 
 class Flusher:
@@ -66,7 +69,9 @@ class Flusher:
         self.progress_millis = parts.clock.now_millis()
         """When it last got on, or had nothing to do."""
         self._parts = parts
-        self._backlog = Backlog(parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys)
+        self._backlog = Backlog(
+            parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys, parts.decode
+        )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
         self._expected: Fingerprint | None = None
@@ -245,5 +250,5 @@ class Flusher:
         self.checkpoint = Checkpoint(written.end, written.last)
         now = self.progress_millis = self._parts.clock.now_millis()
         self._parts.dead_ratio.applied(written.fates)
-        received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch)]
+        received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch | Pool)]
         self._parts.metrics.applied(written, received, now)

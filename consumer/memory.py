@@ -8,9 +8,9 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumer.core.aggregate import SOURCE
 from consumer.core.dedupe import SeenRequest
-from consumer.core.plan import Flush, Known, WritePlan, questions
+from consumer.core.events import KnownPools
+from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
 from consumer.ports import Listener, Moved, Plan, TopicIdentity
@@ -18,16 +18,20 @@ from schemas.coordinates import PartitionId
 from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
+    EVENTS,
     EXCEPTIONS,
     PERIOD_COUNTS,
     PLAYERS,
     REQUESTS,
+    TITLES,
     Definition,
     fresh_checkpoint,
     millis_of,
 )
 
 Documents = dict[str, dict[str, Any]]
+
+COLLECTIONS = (PLAYERS, REQUESTS, PERIOD_COUNTS, CHECKPOINTS, EXCEPTIONS, DEAD_LETTERS, EVENTS, TITLES)
 
 
 class MemoryLog:
@@ -114,9 +118,7 @@ class MemoryStore:
     """All documents by collection and `_id`. A flush is applied between two turns of the event loop: whole."""
 
     def __init__(self, definitions: Sequence[Definition] = ()) -> None:
-        self.collections: dict[str, Documents] = {
-            name: {} for name in (PLAYERS, REQUESTS, PERIOD_COUNTS, CHECKPOINTS, EXCEPTIONS, DEAD_LETTERS)
-        }
+        self.collections: dict[str, Documents] = {name: {} for name in COLLECTIONS}
         self._definitions = definitions
 
     async def lineage(self, topic: TopicIdentity) -> str:  # noqa: ARG002 one lineage is all there is in memory
@@ -155,7 +157,16 @@ class MemoryStore:
             for key in asked.requests
             if key in remembered
         }
-        return Known(seen, {app: [d for d in self._definitions if d.app == app] for app in asked.apps})
+        definitions = {app: [d for d in self._definitions if d.app == app] for app in asked.apps}
+        return Known(seen, definitions, self._known_pools(asked))
+
+    def _known_pools(self, asked: Questions) -> KnownPools:
+        events, titles = self.collections[EVENTS], self.collections[TITLES]
+        return KnownPools(
+            {key: millis_of(events[key]["receivedAt"]) for key in asked.events if key in events},
+            frozenset(key for key in asked.titles if key in titles and "count" not in titles[key]),
+            {app: titles[app]["count"] for app in asked.titles if "count" in titles.get(app, {})},
+        )
 
     def _write(self, plan: WritePlan) -> None:
         for actor, player in plan.players.items():
@@ -163,7 +174,7 @@ class MemoryStore:
             _increment(document["totals"], player.totals)
             document["updatedAt"] = max(document.get("updatedAt", player.updated_at), player.updated_at)
         for key, period in plan.periods.items():
-            fresh = {"hour": period.hour, "app": period.app, "source": SOURCE, "event": period.event}
+            fresh = {"hour": period.hour, "app": period.app, "source": period.source, "event": period.event}
             document = self.collections[PERIOD_COUNTS].setdefault(key, {"_id": key, **fresh, "count": 0, "minutes": {}})
             _increment(document["minutes"], period.minutes)
             document["count"] += period.count
@@ -172,6 +183,10 @@ class MemoryStore:
             self.collections[EXCEPTIONS][exception["_id"]] = dict(exception)
         for letter in plan.dead_letters:
             self.collections[DEAD_LETTERS][letter["_id"]] = dict(letter)
+        self.collections[EVENTS].update(copy.deepcopy(dict(plan.pools.events)))  # type: ignore[arg-type]  # the same
+        self.collections[TITLES].update(copy.deepcopy(dict(plan.pools.titles)))  # type: ignore[arg-type]  # the same
+        for app, added in plan.pools.title_counts.items():
+            _increment(self.collections[TITLES].setdefault(app, {"_id": app, "count": 0}), {"count": added})
 
 
 def _increment(totals: dict[str, int], added: Mapping[str, int]) -> None:

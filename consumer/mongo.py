@@ -18,10 +18,12 @@ from typing import Any
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from consumer.core.dedupe import SeenRequest
+from consumer.core.events import KnownPools
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
@@ -31,7 +33,17 @@ from consumer.ports import FlushTooLarge, Moved, Plan, TopicIdentity, Unavailabl
 from consumer.sessions import Sessions
 from consumer.transactions import DURABLE, Document, in_transaction, uncancelled
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, DEFINITIONS, LINEAGES, REQUESTS, definition_of, fresh_checkpoint, millis_of
+from schemas.documents import (
+    CHECKPOINTS,
+    DEFINITIONS,
+    EVENTS,
+    LINEAGES,
+    REQUESTS,
+    TITLES,
+    definition_of,
+    fresh_checkpoint,
+    millis_of,
+)
 
 # How long a claim may wait for a lock on the checkpoint.
 CLAIM_MILLIS = 1_000
@@ -162,14 +174,27 @@ class _Transaction:
         return planned
 
     async def _read(self, asked: Questions) -> Known:
-        """Step 1. Not remembered is the rule, so this reads the `_id` index and little else."""
-        found = self._collection(REQUESTS).find(
-            {"_id": {"$in": list(asked.requests)}},
-            session=self._session,
-            batch_size=len(asked.requests) + 1,
+        """Step 1. Not remembered is the rule, so this reads the `_id` index and little else.
+
+        What is not asked is not read, but for the first question: it opens the snapshot.
+        """
+        pools = await self._pools(asked) if asked.events else KnownPools()
+        seen: dict[str, SeenRequest] = {}
+        if asked.requests or not asked.events:
+            seen = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, asked.requests, None)}
+        return Known(seen, await self._definitions(asked.apps) if asked.apps else {}, pools)
+
+    async def _pools(self, asked: Questions) -> KnownPools:
+        stored = self._found(EVENTS, asked.events, {"receivedAt": 1})
+        events = {document["_id"]: millis_of(document["receivedAt"]) async for document in stored}
+        registry = [document async for document in self._found(TITLES, asked.titles, {"count": 1})]
+        counts = {document["_id"]: document["count"] for document in registry if "count" in document}
+        return KnownPools(events, frozenset(document["_id"] for document in registry) - counts.keys(), counts)
+
+    def _found(self, collection: str, keys: Sequence[str], fields: Document | None) -> AsyncCursor[Document]:
+        return self._collection(collection).find(
+            {"_id": {"$in": list(keys)}}, fields, session=self._session, batch_size=len(keys) + 1
         )
-        seen = {document["_id"]: _seen(document) async for document in found}
-        return Known(seen, await self._definitions(asked.apps) if asked.apps else {})
 
     async def _definitions(self, apps: Sequence[str]) -> Definitions:
         by_app: dict[str, list[Any]] = {app: [] for app in apps}

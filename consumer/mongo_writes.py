@@ -6,9 +6,8 @@ from typing import Any
 from bson import Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
-from consumer.core.aggregate import SOURCE
 from consumer.core.plan import WritePlan
-from schemas.documents import DEAD_LETTERS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS
+from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, TITLES
 
 Document = dict[str, Any]
 Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
@@ -32,7 +31,27 @@ def writes_of(plan: WritePlan) -> Mapping[str, Writes]:
         REQUESTS: _requests(plan),
         EXCEPTIONS: [InsertOne(dict(document)) for document in plan.exceptions],
         DEAD_LETTERS: [InsertOne(dict(document)) for document in plan.dead_letters],
+        EVENTS: _events(plan),
+        TITLES: _titles(plan),
     }
+
+
+def _events(plan: WritePlan) -> Writes:
+    pools = plan.pools
+    return [
+        ReplaceOne({"_id": key}, dict(document)) if key in pools.replaced else InsertOne(dict(document))
+        for key, document in pools.events.items()
+    ]
+
+
+def _titles(plan: WritePlan) -> Writes:
+    """A title once; and the app's count of them, where two partitions that register one at once collide."""
+    pools = plan.pools
+    counts = [
+        UpdateOne({"_id": app}, {"$inc": {"count": Int64(added)}}, upsert=True)
+        for app, added in pools.title_counts.items()
+    ]
+    return [*counts, *(InsertOne(dict(document)) for document in pools.titles.values())]
 
 
 def _players(plan: WritePlan) -> Writes:
@@ -56,7 +75,12 @@ def _period_counts(plan: WritePlan) -> Writes:
             {
                 "$inc": {f"minutes.{minute}": Int64(count) for minute, count in period.minutes.items()}
                 | {"count": Int64(period.count)},
-                "$setOnInsert": {"hour": period.hour, "app": period.app, "source": SOURCE, "event": period.event},
+                "$setOnInsert": {
+                    "hour": period.hour,
+                    "app": period.app,
+                    "source": period.source,
+                    "event": period.event,
+                },
             },
             upsert=True,
         )

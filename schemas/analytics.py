@@ -110,7 +110,7 @@ def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict
     return found
 
 
-def parse_analytics(sent: Sent, max_items: int, *, single: bool = False) -> AnalyticsBatch:
+def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooManyItems."""
     media_info = _text(sent.fields, "mediaInfo")
     request_id = _text(sent.fields, "requestId")
@@ -119,7 +119,7 @@ def parse_analytics(sent: Sent, max_items: int, *, single: bool = False) -> Anal
     entries = _entries(sent.fields.get("eventData"))
     if single and len(entries) > 1:
         raise _wrong("eventData", "AddEvent takes one event: send several to AddEventBatch")
-    if len(entries) > max_items:
+    if max_items is not None and len(entries) > max_items:
         raise TooManyItems(f"{len(entries)} items, at most {max_items} are taken")
     _check_media(media_info, len(entries))
     return _batch(request_id, decode_media(media_info), entries)

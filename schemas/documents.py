@@ -6,7 +6,7 @@ Times are UTC datetimes with millisecond precision; counts are int64.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -23,6 +23,8 @@ EXCEPTIONS = "exceptions"
 DEAD_LETTERS = "dead_letters"
 DEFINITIONS = "definitions"
 REFUSALS = "refusals"
+EVENTS = "events"
+TITLES = "titles"
 
 Fate = Literal["applied", "duplicate", "refused", "dead"]
 FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
@@ -70,6 +72,34 @@ class PeriodCountDocument(TypedDict):
     event: str
     count: int
     minutes: dict[str, int]
+
+
+# `from` again.
+EventDocument = TypedDict(
+    "EventDocument",
+    {
+        "_id": str,
+        "app": str,
+        "actor": str,
+        "anonymous": bool,
+        "at": datetime,
+        "event": str,
+        "data": Any,
+        "extra": NotRequired[Mapping[str, Any]],
+        "media": NotRequired[Mapping[str, Any]],
+        "mediaRaw": NotRequired[str],
+        "clock": NotRequired[Literal["future", "old"]],
+        "requestId": NotRequired[str],
+        "receivedAt": datetime,
+        "from": str,
+    },
+)
+"""`events`, `_id` = app/actor/identity: one item of AddEvent, its data as sent. `at` as the client's clock had it;
+`clock` says that it can't be right, and that the item counts in the minute of `receivedAt` (the record's time)."""
+
+TitleDocument = TypedDict("TitleDocument", {"_id": str, "from": str})
+"""`titles`, `_id` = app/title: a title that is counted by name, and where it came first. Beside them one document an
+app, `_id` = app, with their `count`: two partitions that register a title at once meet there."""
 
 
 class Fingerprint(TypedDict):
@@ -128,7 +158,7 @@ class ExceptionDocument(TypedDict):
     cause: str
     app: str | None
     player: str | None
-    requestId: int | None
+    requestId: int | str | None
     at: datetime
 
 
@@ -220,6 +250,14 @@ def definition_of(document: Mapping[str, object]) -> Definition:
 
 def request_key(app: str, player: str, request_id: int) -> str:
     return f"{app}/{player}/{request_id}"
+
+
+def event_key(app: str, actor: str, identity: str) -> str:
+    return f"{app}/{actor}/{identity}"
+
+
+def title_key(app: str, title: str) -> str:
+    return f"{app}/{title}"
 
 
 def definition_key(app: str, definition_id: str) -> str:

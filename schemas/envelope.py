@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from schemas.documents import millis_of, utc
@@ -56,25 +56,42 @@ class Envelope:
         return f"{self.app}/{self.player}"
 
 
+class Carrier(NamedTuple):
+    """What differs from API to API in a record's headers: `judged` as JSON, without its signature."""
+
+    ce_type: str
+    ce_id: str
+    content_type: str
+    judged: bytes
+
+
 def seal(envelope: Envelope, request_id: int, body: bytes, keys: SigningKeys) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """Key and headers of the record that carries `body`. The envelope must be judged."""
+    """Key and headers of the record that carries `body` of events.record. The envelope must be judged."""
     if envelope.judged is None:
         raise ValueError("an envelope is sealed by who judged it")
-    ce_id = str(request_id).encode()
-    ce_source = f"/apps/{envelope.app}/players/{quote(envelope.player, safe='')}".encode()
-    ce_time = rfc3339(envelope.received_millis).encode()
-    judged = _judgement_json(envelope.judged)
-    mac = keys.sign((judged, ce_id, ce_source, ce_time, body))
+    return carry(
+        envelope, Carrier(CE_TYPE, str(request_id), CONTENT_TYPE, _judgement_json(envelope.judged)), body, keys
+    )
+
+
+def carry(
+    owner: "Owner | Envelope", carrier: Carrier, body: bytes, keys: SigningKeys
+) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Key and headers of a record of `owner`, signed."""
+    ce_id = carrier.ce_id.encode()
+    ce_source = f"/apps/{owner.app}/players/{quote(owner.player, safe='')}".encode()
+    ce_time = rfc3339(owner.received_millis).encode()
+    mac = keys.sign((carrier.judged, ce_id, ce_source, ce_time, body))
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", ce_id),
         ("ce_source", ce_source),
-        ("ce_type", CE_TYPE.encode()),
+        ("ce_type", carrier.ce_type.encode()),
         ("ce_time", ce_time),
-        ("content-type", CONTENT_TYPE.encode()),
-        ("judged", judged + b"." + mac.encode()),
+        ("content-type", carrier.content_type.encode()),
+        ("judged", carrier.judged + b"." + mac.encode()),
     ]
-    return envelope.actor.encode(), headers
+    return f"{owner.app}/{owner.player}".encode(), headers
 
 
 def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
@@ -82,14 +99,31 @@ def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: i
 
     Raises MalformedEnvelope where neither ce_source nor the key names app and player.
     """
+    owner, judged = opened(key, headers, body, timestamp_millis, keys)
+    found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(json.loads(judged))
+    return Envelope(owner.app, owner.player, owner.received_millis, found)
+
+
+class Owner(NamedTuple):
+    """Whose record it is and when it came (ms since 1970 UTC)."""
+
+    app: str
+    player: str
+    received_millis: int
+
+
+def opened(
+    key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
+) -> tuple[Owner, bytes | None]:
+    """The owner of a record, and `judged` where an ingress has signed it. Raises MalformedEnvelope."""
     by_name = dict(headers)
     app, player = _owner(by_name.get("ce_source"), key)
     received = _millis(by_name.get("ce_time"))
-    judged = _verified_judgement(by_name, body, keys)
+    judged = _verified(by_name, body, keys)
     if judged is None or received is None:
         # Nobody vouches for this ce_time; at least it can't lie after the broker's own clock.
-        return Envelope(app, player, timestamp_millis if received is None else min(received, timestamp_millis), None)
-    return Envelope(app, player, received, judged)
+        return Owner(app, player, timestamp_millis if received is None else min(received, timestamp_millis)), None
+    return Owner(app, player, received), judged
 
 
 def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
@@ -106,12 +140,10 @@ def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
     return app, player
 
 
-def _verified_judgement(headers: dict[str, bytes], body: bytes, keys: SigningKeys) -> Judgement | None:
+def _verified(headers: dict[str, bytes], body: bytes, keys: SigningKeys) -> bytes | None:
     judged, _, mac = headers.get("judged", b"").rpartition(b".")
     signed = (judged, headers.get("ce_id", b""), headers.get("ce_source", b""), headers.get("ce_time", b""), body)
-    if not judged or not keys.verifies(signed, mac.decode(errors="replace")):
-        return None
-    return NOTHING_REFUSED if judged == b"{}" else _judgement_of(json.loads(judged))
+    return judged if judged and keys.verifies(signed, mac.decode(errors="replace")) else None
 
 
 def _judgement_json(judgement: Judgement) -> bytes:

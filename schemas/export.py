@@ -16,12 +16,14 @@ from schemas.documents import (
     CheckpointDocument,
     DeadLetterDocument,
     Definition,
+    EventDocument,
     ExceptionDocument,
     LineageDocument,
     PeriodCountDocument,
     PlayerDocument,
     RefusalDocument,
     RequestDocument,
+    TitleDocument,
 )
 from schemas.dry_run import DryRunAnswer
 from schemas.errors import ErrorBody
@@ -50,12 +52,14 @@ WRITTEN: dict[str, Any] = {
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,
+    "mongodb.events": EventDocument,
     "mongodb.exceptions": ExceptionDocument,
     "mongodb.lineages": LineageDocument,
     "mongodb.period_counts": PeriodCountDocument,
     "mongodb.players": PlayerDocument,
     "mongodb.refusals": RefusalDocument,
     "mongodb.requests": RequestDocument,
+    "mongodb.titles": TitleDocument,
 }
 
 

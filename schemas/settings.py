@@ -116,6 +116,16 @@ class Limits(Section):
     """Workers further behind than this make every request RECORD_RATE_HIGH (G17)."""
     dedupe_window_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
     """How long a requestId is remembered, by the records' own times: the span of the exactly-once promise."""
+    max_analytics_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 8 * MIB
+    """Largest body of AddEvent and AddEventBatch, decoded (B8)."""
+    max_items_per_request: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Items one AddEventBatch may hold; more is 413 (A5)."""
+    max_event_age_seconds: Annotated[int, Field(ge=60)] = 400 * DAY_SECONDS
+    """An item older than this counts in the minute it was received, and is marked so (A6)."""
+    max_titles: Annotated[int, Field(ge=1)] = 1_000
+    """Titles of an app that are counted by name; items of further ones count as `(other)`."""
+    event_retention_seconds: Annotated[int, Field(ge=60)] = 90 * DAY_SECONDS
+    """How long a document of `events` is kept, and an item sent again known for the same (A11)."""
 
     @field_validator("max_period_seconds")
     @classmethod

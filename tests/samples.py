@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 from consumer.core.records import Record
-from schemas.envelope import Envelope, seal
+from schemas.analytics import JSON_TYPE
+from schemas.envelope import Envelope, Owner, seal
 from schemas.judging import Judgement
+from schemas.pools import PoolJudgement, seal_pool
 from schemas.signing import SigningKeys
 
 KEYS = SigningKeys((b"a key of sixteen bytes or more",))
@@ -41,4 +43,28 @@ def sealed(
     """A record as an ingress writes it."""
     envelope = Envelope(app, player, NOW, judgement or Judgement())
     key, headers = seal(envelope, request_id, body, KEYS)
+    return Record(offset, time_millis, key, body, headers)
+
+
+def item(title: str = "Navigation", at_millis: int = NOW, **data: object) -> dict[str, Any]:
+    return {"Timestamp": str(at_millis), "Event": title, "Data": data}
+
+
+def pool(*items: object, **more: object) -> bytes:
+    return json.dumps({"Token": "", "eventData": list(items), **more}).encode()
+
+
+def sealed_pool(
+    offset: int,
+    body: bytes,
+    *,
+    player: str = "ann",
+    time_millis: int = NOW,
+    received_millis: int = NOW,
+    partial: bool = False,
+    request_id: str | None = None,
+) -> Record:
+    """A record of the analytics topic as an ingress writes it."""
+    owner, judgement = Owner("demo", player, received_millis), PoolJudgement(partial=partial, request_id=request_id)
+    key, headers = seal_pool(owner, judgement, JSON_TYPE, body, KEYS)
     return Record(offset, time_millis, key, body, headers)

@@ -27,6 +27,7 @@ class PeriodIncrement:
 
     hour: datetime
     app: str
+    source: str
     event: str
     minutes: Mapping[str, int]
 
@@ -57,7 +58,9 @@ def sum_periods(batches: Iterable[Batch], partition: PartitionId) -> dict[str, P
             minutes = sums[hour, batch.app, update.definition_id]
             minutes[minute] = minutes.get(minute, 0) + update.update_count
     increments = (
-        PeriodIncrement(start_of(hour), app, event, {f"{minute:02}": count for minute, count in minutes.items()})
+        PeriodIncrement(
+            start_of(hour), app, SOURCE, event, {f"{minute:02}": count for minute, count in minutes.items()}
+        )
         for (hour, app, event), minutes in sums.items()
     )
-    return {period_count_key(i.hour, i.app, SOURCE, i.event, partition): i for i in increments}
+    return {period_count_key(i.hour, i.app, i.source, i.event, partition): i for i in increments}

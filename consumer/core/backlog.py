@@ -6,7 +6,7 @@ Raw records are small, decoded ones are not: so only as many are decoded ahead a
 from collections import deque
 from collections.abc import Sequence
 
-from consumer.core.decode import Decoded, decode
+from consumer.core.decode import Decode, Decoded, decode
 from consumer.core.plan import Flush
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
@@ -16,10 +16,11 @@ from schemas.signing import SigningKeys
 class Backlog:
     """A queue that knows its bytes. `take` gives all that is ready."""
 
-    def __init__(self, max_records: int, max_bytes: int, keys: SigningKeys) -> None:
+    def __init__(self, max_records: int, max_bytes: int, keys: SigningKeys, decode: Decode = decode) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._keys = keys
+        self._decode = decode
         self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
         self._ready: list[tuple[Record, Decoded]] = []
@@ -51,7 +52,7 @@ class Backlog:
         while done < most and self._waiting and self._has_room(self._waiting[0]):
             record = self._waiting.popleft()
             self._waiting_bytes -= record.size_bytes
-            self._ready.append((record, decode(record, self._keys)))
+            self._ready.append((record, self._decode(record, self._keys)))
             self._ready_bytes += record.size_bytes
             done += 1
         return done

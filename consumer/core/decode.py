@@ -1,13 +1,16 @@
 """From a record to a batch: whose it is, what it says, what of it counts; or why nobody can read it.
 
 A record that an ingress has judged is decided here and now. One without a valid `judged` waits for the definitions
-in force at its time (core/judge.py), which only the store can tell.
+in force at its time (core/judge.py), which only the store can tell. Which API its records are of, the topic says.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from consumer.core.pools import Pool, decode_pool
 from consumer.core.records import Record
+from schemas.analytics import MalformedAnalytics
 from schemas.envelope import Envelope, MalformedEnvelope, unseal
 from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
@@ -45,11 +48,23 @@ class Unreadable:
     reason: str
 
 
-Decoded = Batch | Unjudged | Unreadable
+Decoded = Batch | Unjudged | Pool | Unreadable
+
+Decode = Callable[[Record, SigningKeys], Decoded]
+
+
+def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
+    """Read one record of the analytics topic. Never raises."""
+    try:
+        return decode_pool(record, keys)
+    except MalformedEnvelope as error:
+        return Unreadable(record, f"no app and player: {error}")
+    except MalformedAnalytics as error:
+        return Unreadable(record, f"not a batch: {error}")
 
 
 def decode(record: Record, keys: SigningKeys) -> Decoded:
-    """Read one record. Never raises: a record nobody can read is an answer too."""
+    """Read one record of the games topic. Never raises: a record nobody can read is an answer too."""
     try:
         envelope = unseal(record.key, record.headers, record.value, record.timestamp_millis, keys)
         request = parse_request(record.value)

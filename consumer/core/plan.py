@@ -6,13 +6,15 @@ The same records in any split of flushes, from any restart point, add up to the 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
 from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable
 from consumer.core.dedupe import SeenRequest, Verdict, dedupe
+from consumer.core.events import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
 from consumer.core.judge import Definitions, judge_unjudged
+from consumer.core.pools import Pool
 from consumer.core.position import fingerprint
 from consumer.core.records import Record
 from schemas.coordinates import Coordinates, PartitionId
@@ -23,6 +25,7 @@ from schemas.documents import (
     Fingerprint,
     RequestDocument,
     request_key,
+    title_key,
     utc,
 )
 from schemas.settings import Limits
@@ -68,10 +71,15 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What a plan must know: which of these requests are remembered, and the definitions of these apps."""
+    """What a plan must know: which of these requests are remembered, and the definitions of these apps.
+
+    Of pools: which of these events are stored, which of these titles (and apps) registered.
+    """
 
     requests: Sequence[str]
     apps: Sequence[str]
+    events: Sequence[str] = ()
+    titles: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Known:
 
     requests: Mapping[str, SeenRequest] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=dict)
+    pools: KnownPools = field(default_factory=KnownPools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +111,27 @@ class WritePlan:
     """Ids in `requests` whose remembered document is older than the dedupe window, and is replaced."""
     exceptions: Sequence[ExceptionDocument]
     dead_letters: Sequence[DeadLetterDocument]
+    pools: PoolWrites = NO_POOLS
 
 
 def questions(flush: Flush) -> Questions:
     """What the store must read before this flush can be planned."""
     ids: dict[str, None] = {}
     apps: dict[str, None] = {}
+    events: dict[str, None] = {}
+    titles: dict[str, None] = {}
     for decoded in flush.decoded:
         if isinstance(decoded, Batch):
             ids[request_key(decoded.app, decoded.player, decoded.request_id)] = None
+        elif isinstance(decoded, Pool):
+            events.update(dict.fromkeys(decoded.items))
+            titles.update((title_key(decoded.app, item.title), None) for item in decoded.items.values())
+            titles[decoded.app] = None
         elif isinstance(decoded, Unjudged):
             owner = decoded.envelope
             ids[request_key(owner.app, owner.player, decoded.request.request_id)] = None
             apps[owner.app] = None
-    return Questions(tuple(ids), tuple(apps))
+    return Questions(tuple(ids), tuple(apps), tuple(events), tuple(titles))
 
 
 def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
@@ -124,30 +140,34 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     batches = [
         judge_unjudged(d, known.definitions, limits) if isinstance(d, Unjudged) else d
         for d in flush.decoded
-        if not isinstance(d, Unreadable)
+        if isinstance(d, Batch | Unjudged)
     ]
     verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
     applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
     requests = {request_key(b.app, b.player, b.request_id): _request(b, flush.partition) for b in applied}
+    pools = judge_pools((d for d in flush.decoded if isinstance(d, Pool)), known.pools.events, limits)
+    written = write_pools(pools, known.pools, limits, flush.partition) if pools else NO_POOLS
     return WritePlan(
         partition=flush.partition,
         start=flush.start,
         end=flush.end,
         last=fingerprint(flush.last),
-        fates=_fates(verdicts, len(unreadable)),
+        fates=_fates([*(v.fate for v in verdicts), *(v.fate for v in pools)], len(unreadable)),
         gaps=flush.end - flush.start - len(flush.decoded),
         players=sum_players(applied),
-        periods=sum_periods(applied, flush.partition),
+        periods={**sum_periods(applied, flush.partition), **written.periods},
         requests=requests,
         forgotten=frozenset(requests.keys() & known.requests.keys()),
         exceptions=[_exception(v, flush.partition) for v in verdicts if v.fate != "applied"]
+        + [_pool_exception(v, flush.partition) for v in pools if v.fate != "applied"]
         + [_dead_exception(d, flush.partition) for d in unreadable],
         dead_letters=[_dead_letter(d, flush.partition) for d in unreadable],
+        pools=written,
     )
 
 
-def _fates(verdicts: Sequence[Verdict], dead: int) -> dict[Fate, int]:
-    counts: Counter[Fate] = Counter(verdict.fate for verdict in verdicts)
+def _fates(decided: Iterable[Fate], dead: int) -> dict[Fate, int]:
+    counts: Counter[Fate] = Counter(decided)
     return {
         "applied": counts["applied"],
         "duplicate": counts["duplicate"],
@@ -175,6 +195,19 @@ def _exception(verdict: Verdict, partition: PartitionId) -> ExceptionDocument:
         "player": batch.player,
         "requestId": batch.request_id,
         "at": utc(batch.time_millis),
+    }
+
+
+def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDocument:
+    pool = verdict.pool
+    return {
+        "_id": str(Coordinates(*partition, pool.offset)),
+        "fate": verdict.fate,
+        "cause": verdict.cause,
+        "app": pool.app,
+        "player": pool.actor,
+        "requestId": pool.request_id,
+        "at": utc(pool.time_millis),
     }
 
 
