@@ -1,6 +1,7 @@
 """One contract, two stores: the one in memory and MongoDB keep the same promises."""
 
 import asyncio
+import json
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
@@ -9,9 +10,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 
 from consumer.core.backlog import Backlog
+from consumer.core.decode import decode_analytics
 from consumer.core.plan import Flush, make_plan
 from consumer.core.position import Checkpoint, fingerprint
 from consumer.core.records import Record
@@ -23,15 +27,17 @@ from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
     DEFINITIONS,
+    EVENTS,
     EXCEPTIONS,
     PERIOD_COUNTS,
     PLAYERS,
     REQUESTS,
+    TITLES,
     Definition,
     utc,
 )
 from schemas.settings import Limits
-from tests.samples import DAY, KEYS, NOW, batch, period, sealed, update
+from tests.samples import DAY, KEYS, NOW, batch, item, period, pool, sealed, sealed_pool, update
 from tests.servers import Servers
 
 LIMITS = Limits()
@@ -58,6 +64,15 @@ def one(offset: int, request_id: int | None = None, player: str = "ann", time: i
 async def apply(store: Store, *records: Record, start: int = 0, partition: int = 0) -> None:
     flush = flush_of(records, start, partition)
     await store.apply(flush, partial(make_plan, flush, limits=LIMITS))
+
+
+async def apply_pools(store: Store, *records: Record, start: int = 0, partition: int = 0, **limits: int) -> None:
+    backlog = Backlog(10_000, 10**9, KEYS, decode_analytics)
+    backlog.offer(records)
+    backlog.decode_some(10_000)
+    flush = backlog.take(PartitionId("r1", partition), start)
+    assert flush
+    await store.apply(flush, partial(make_plan, flush, limits=Limits.model_validate(limits)))
 
 
 class StoreContract(ABC):
@@ -177,6 +192,49 @@ class StoreContract(ABC):
         await apply(self.store, Record(0, NOW, b"demo/ann", batch(period(update(), update("NOPE"))), []))
         assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 1}
 
+    async def test_items_of_pools_stand_once_and_in_their_order(self) -> None:
+        """Known in the next flush and in another partition; the data read back as it was sent."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        sent = [{"b": 1, "a": {"z": 2.5, "y": None}}, {"c": "\0"}]
+        first = {**item("View"), "Data": sent}
+        await apply_pools(self.store, sealed_pool(0, pool(first, item("B"))))
+        await apply_pools(self.store, sealed_pool(1, pool(first, item("C"))), start=1)
+        await apply_pools(self.store, sealed_pool(0, pool(first)), partition=1)
+        events = await self.documents(EVENTS)
+        assert sorted(event["event"] for event in events.values()) == ["B", "C", "View"]
+        stored = next(event["data"] for event in events.values() if event["event"] == "View")
+        assert json.dumps(stored) == json.dumps(sent)
+        assert (await self.checkpoint())["fates"]["applied"] == 2
+        assert (await self.checkpoint(1))["fates"]["duplicate"] == 1
+        hours = (await self.documents(PERIOD_COUNTS)).values()
+        assert {(hour["event"], hour["source"], hour["count"]) for hour in hours} == {
+            (title, "analytics", 1) for title in ("View", "B", "C")
+        }
+
+    async def test_one_item_in_two_partitions_at_once_is_stored_once(self) -> None:
+        """A pool sent again while the first is still being applied."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        record = sealed_pool(0, pool(*(item("A", n=n) for n in range(5))))
+        await asyncio.gather(*(apply_pools(self.store, record, partition=partition) for partition in (0, 1)))
+        fates = [(await self.checkpoint(partition))["fates"] for partition in (0, 1)]
+        assert sorted(f["applied"] for f in fates) == sorted(f["duplicate"] for f in fates) == [0, 1]
+        assert sum(hour["count"] for hour in (await self.documents(PERIOD_COUNTS)).values()) == 5
+        assert len(await self.documents(EVENTS)) == 5
+
+    async def test_titles_registered_at_once_in_two_partitions_stay_within_their_number(self) -> None:
+        """The app's count is where they meet."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        pools = [sealed_pool(0, pool(*(item(f"{partition}-{n}") for n in range(3)))) for partition in (0, 1)]
+        await asyncio.gather(*(apply_pools(self.store, pools[p], partition=p, max_titles=4) for p in (0, 1)))
+        titles = await self.documents(TITLES)
+        assert titles.pop("demo") == {"_id": "demo", "count": 4}
+        assert len(titles) == 4
+        others = [h["count"] for h in (await self.documents(PERIOD_COUNTS)).values() if h["event"] == "(other)"]
+        assert sum(others) == 2
+
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture(autouse=True)
@@ -227,3 +285,27 @@ class TestMongoStore(StoreContract):
         typed = self.database[PLAYERS].find({"totals.LEVEL_UP": {"$type": "long"}})
         assert [player["_id"] async for player in typed] == ["demo/ann"]
         assert await self.database[PERIOD_COUNTS].count_documents({"count": {"$type": "long"}}) == 1
+
+    async def test_a9_hostile_data_reads_back_equal(self) -> None:
+        """Keys that look like operators, paths and references are data."""
+        hostile = {
+            "$where": 1,
+            "a.b": {"$set": 2},
+            "": 3,
+            "_id": 4,
+            "$ref": "x",
+            "$id": "y",
+            "nul": "a\0b",
+            "i": 2**63 - 1,
+        }
+        await self.store.claim(PartitionId("r1", 0), "me")
+        await apply_pools(self.store, sealed_pool(0, pool({**item(), "Data": {"one": hostile}, "$extra": hostile})))
+        raw = self.database.get_collection(EVENTS, CodecOptions(document_class=RawBSONDocument))
+        found = await raw.find_one({})
+        assert found
+        assert hostile == _plain(found["data"]["one"]) == _plain(found["extra"]["$extra"])
+
+
+def _plain(value: object) -> object:
+    """What a raw document holds, without making references of it."""
+    return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, RawBSONDocument) else value
