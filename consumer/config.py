@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.settings import MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
+from schemas.settings import APIS, MIB, Api, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 
 class WorkerSettings(Section):
+    apis: Annotated[tuple[Api, ...], Field(min_length=1)] = APIS
+    """Whose topics this worker reads: `games`, `analytics`, or both. Memory and flushes are bounded for each."""
     metrics_host: str = "127.0.0.1"
     """Address of /metrics, /livez and /readyz."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9400

@@ -17,7 +17,7 @@ import structlog
 
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import Batch, Decode, decode
+from consumer.core.decode import Batch, Decode, decode, decode_analytics
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large
 from consumer.core.pools import Pool
@@ -28,7 +28,7 @@ from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRe
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
 from schemas.documents import Fingerprint
-from schemas.settings import Limits
+from schemas.settings import Api, Limits
 from schemas.signing import SigningKeys
 
 log = structlog.get_logger()
@@ -50,8 +50,12 @@ class Parts:
     keys: SigningKeys
     owner: str
     dead_ratio: DeadRatio
-    decode: Decode = decode
-    """By the API that the topic's records are of."""
+    api: Api = "games"
+    """Whose records the topic holds."""
+
+    @property
+    def decode(self) -> Decode:
+        return decode if self.api == "games" else decode_analytics
 
 
 class Flusher:
@@ -241,7 +245,7 @@ class Flusher:
         self.positioned.clear()
         self._backlog.clear()
         self._parts.log.hold(self.partition.partition)
-        self._parts.metrics.stopped.labels(str(self.partition.partition)).set(1)
+        self._parts.metrics.stopped.labels(self._parts.api, str(self.partition.partition)).set(1)
         log.error("partition stopped", partition=str(self.partition), reason=reason)
         store = self._parts.store
         await self._retry.until_done("note", lambda: store.note_stopped(self.partition, reason))

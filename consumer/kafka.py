@@ -17,7 +17,7 @@ from consumer.core.position import Bounds
 from consumer.core.records import Record
 from consumer.ports import Listener, OutOfRange, TopicChanged, TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
-from schemas.settings import KafkaSettings
+from schemas.settings import Api, KafkaSettings
 
 # An outage of MongoDB, however long, must not cost the worker its partitions: only heartbeats say it is alive.
 _NEVER_MILLIS = 2**31 - 1
@@ -29,8 +29,8 @@ _NO_POSITION_PAUSE_SECONDS = 0.05
 class KafkaLog:
     """A Log over one topic of Kafka."""
 
-    def __init__(self, kafka: KafkaSettings, worker: WorkerSettings) -> None:
-        self._topic = kafka.records_topic
+    def __init__(self, kafka: KafkaSettings, worker: WorkerSettings, api: Api = "games") -> None:
+        self._topic = kafka.topic(api)
         self._identity: TopicIdentity | None = None
         self._unverified: dict[TopicPartition, list[ConsumerRecord]] = {}
         self._consumer = AIOKafkaConsumer(
@@ -38,7 +38,7 @@ class KafkaLog:
             ssl_context=create_ssl_context(
                 cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
             ),
-            group_id=kafka.group,
+            group_id=kafka.group_of(api),
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",

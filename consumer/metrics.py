@@ -16,6 +16,7 @@ from prometheus_client.utils import floatToGoString
 
 from consumer.core.plan import WritePlan
 from schemas.documents import FATES
+from schemas.settings import Api
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 
@@ -54,6 +55,7 @@ class WorkerMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._declare_flushes(self.registry)
+        self._declare_items(self.registry)
         self._declare_reading(self.registry)
         for fate in FATES:
             self.records.labels(fate)
@@ -106,33 +108,47 @@ class WorkerMetrics:
             registry=registry,
         )
 
+    def _declare_items(self, registry: CollectorRegistry) -> None:
+        self.items = Counter(
+            "tallymill_worker_items",
+            "Items of AddEvent registered by this worker: one document and one count each.",
+            registry=registry,
+        )
+        self.other_titles = Counter(
+            "tallymill_worker_other_title_items",
+            "Items counted as `(other)`, their app having max_titles titles already.",
+            registry=registry,
+        )
+
     def _declare_reading(self, registry: CollectorRegistry) -> None:
         self.lag_records = Gauge(
             "tallymill_worker_lag_records",
             "Records of a partition of this worker that are not applied yet.",
-            ("partition",),
+            ("api", "partition"),
             registry=registry,
         )
         self.lag_seconds = Gauge(
             "tallymill_worker_lag_seconds",
             "Age of a partition's oldest record that is not applied yet; 0 when nothing waits.",
-            ("partition",),
+            ("api", "partition"),
             registry=registry,
         )
         self.stopped = Gauge(
             "tallymill_worker_partition_stopped",
             "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
-            ("partition",),
+            ("api", "partition"),
             registry=registry,
         )
         self.buffered_bytes = Gauge(
             "tallymill_worker_buffered_bytes",
             "Bytes read from Kafka and not applied yet.",
+            ("api",),
             registry=registry,
         )
         self.rebalances = Counter(
             "tallymill_worker_rebalances",
             "Times this worker was given its partitions.",
+            ("api",),
             registry=registry,
         )
         self.fetch_errors = Counter(
@@ -144,21 +160,23 @@ class WorkerMetrics:
     def step(self, name: str, seconds: float) -> None:
         self.step_seconds.labels(name).observe(seconds)
 
-    def lag(self, partition: int, records: int, seconds: float) -> None:
-        self.lag_records.labels(str(partition)).set(records)
-        self.lag_seconds.labels(str(partition)).set(seconds)
+    def lag(self, api: Api, partition: int, records: int, seconds: float) -> None:
+        self.lag_records.labels(api, str(partition)).set(records)
+        self.lag_seconds.labels(api, str(partition)).set(seconds)
 
-    def forget(self, partitions: Iterable[int]) -> None:
+    def forget(self, api: Api, partitions: Iterable[int]) -> None:
         """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
         for partition in partitions:
             for gauge in (self.lag_records, self.lag_seconds, self.stopped):
-                gauge.remove_by_labels({"partition": str(partition)})
+                gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
         """Count one flush that stands."""
         for fate, count in written.fates.items():
             self.records.labels(fate).inc(count)
         self.gaps.inc(written.gaps)
+        self.items.inc(len(written.pools.events))
+        self.other_titles.inc(written.pools.others)
         self.flush_records.observe(sum(written.fates.values()))
         self.last_progress.set(now_millis / 1000)
         self.visible_seconds.observe_all([max(0, now_millis - received) / 1000 for received in received_millis])

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Sequence
 
 import structlog
 import uvloop
@@ -61,42 +62,56 @@ async def _run(config: WorkerConfig) -> int:
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         uri, tz_aware=True, serverSelectionTimeoutMS=SERVER_SELECTION_MILLIS, appname="tallymill-worker"
     )
-    parts = Parts(
-        log=KafkaLog(config.kafka, config.worker),
-        store=MongoStore(client, config.mongodb.database, metrics.step),
-        clock=SystemClock(),
-        metrics=metrics,
-        settings=config.worker,
-        limits=config.limits,
-        keys=signing_keys(config.signing),
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        dead_ratio=DeadRatio(config.worker.max_dead_ratio),
-    )
-    worker = Worker(parts)
+    parts = _parts(config, client, metrics)
+    workers = [Worker(one) for one in parts]
+    exit_code = EXIT_OK
     stopping = asyncio.Event()
-    _on_signals(worker, stopping)
+    _on_signals(workers, stopping)
     http = await serve(
         config.worker.metrics_host,
         config.worker.metrics_port,
         metrics.registry,
-        alive=worker.alive,
-        ready=worker.ready,
+        alive=lambda: all(worker.alive() for worker in workers),
+        ready=lambda: all(worker.ready() for worker in workers),
     )
     try:
         await check_start(config, client, stopping)
-        await worker.run()
-    except (StartRefused, UnknownLineage, TooManyDead) as error:
-        log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
-        return EXIT_REFUSED
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker.run())
+    except* (StartRefused, UnknownLineage, TooManyDead) as refused:
+        for error in refused.exceptions:
+            log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
+        exit_code = EXIT_REFUSED
     finally:
-        await parts.log.stop()  # also where the worker never ran
+        for one in parts:
+            await one.log.stop()  # also where its worker never ran
         await http.cleanup()
         await client.close()
     log.info("stopped")
-    return EXIT_OK
+    return exit_code
 
 
-def _on_signals(worker: Worker, stopping: asyncio.Event) -> None:
+def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics) -> list[Parts]:
+    """Of one worker a topic: they share the process, its connections and its metrics, and nothing else."""
+    return [
+        Parts(
+            log=KafkaLog(config.kafka, config.worker, api),
+            store=MongoStore(client, config.mongodb.database, metrics.step),
+            clock=SystemClock(),
+            metrics=metrics,
+            settings=config.worker,
+            limits=config.limits,
+            keys=signing_keys(config.signing),
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            dead_ratio=DeadRatio(config.worker.max_dead_ratio),
+            api=api,
+        )
+        for api in config.worker.apis
+    ]
+
+
+def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:
     """First SIGTERM or SIGINT: stop in order. Second: out at once; what that leaves, a crash leaves too."""
 
     def stop() -> None:
@@ -104,7 +119,8 @@ def _on_signals(worker: Worker, stopping: asyncio.Event) -> None:
             loop.add_signal_handler(number, os._exit, EXIT_SECOND_SIGNAL)
         log.info("stopping")
         stopping.set()
-        worker.stop()
+        for worker in workers:
+            worker.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

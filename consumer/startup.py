@@ -26,7 +26,7 @@ from consumer.ports import Unavailable
 from consumer.retry import Retry
 from consumer.transactions import Document
 from schemas import requirements
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import Api, KafkaSettings, Limits
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ async def _look(config: WorkerConfig, client: AsyncMongoClient[Document]) -> Non
     Raises StartRefused, Unavailable.
     """
     answers = await asyncio.gather(
-        look_at_topic(config.kafka, config.limits),
+        *(look_at_topic(config.kafka, config.limits, api) for api in config.worker.apis),
         look_at_mongodb(client.get_database(config.mongodb.database), config),
         return_exceptions=True,
     )
@@ -69,27 +69,28 @@ async def _look(config: WorkerConfig, client: AsyncMongoClient[Document]) -> Non
             raise answer
 
 
-async def look_at_topic(kafka: KafkaSettings, limits: Limits) -> list[str]:
-    """What is wrong with the topic. Raises Unavailable."""
+async def look_at_topic(kafka: KafkaSettings, limits: Limits, api: Api) -> list[str]:
+    """What is wrong with an API's topic. Raises Unavailable."""
+    topic = kafka.topic(api)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            found = await _topic_config(kafka)
+            found = await _topic_config(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         log.warning("topic not checked", reason=f"DescribeConfigs is not allowed: {error!r}")
         return []
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(f"Kafka: {error!r}") from error
-    problems = requirements.wrong_topic_config(found, requirements.topic_config(kafka, limits))
-    return [f"topic {kafka.records_topic}: {problem}" for problem in problems]
+    problems = requirements.wrong_topic_config(found, requirements.topic_config(kafka, limits, api))
+    return [f"topic {topic}: {problem}" for problem in problems]
 
 
-async def _topic_config(kafka: KafkaSettings) -> dict[str, str]:
+async def _topic_config(kafka: KafkaSettings, topic: str) -> dict[str, str]:
     """The settings in force. The connection is this question's own."""
     tls = create_ssl_context(cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile)
     admin = AIOKafkaAdminClient(**kafka.client_options(), ssl_context=tls)
     try:
         await admin.start()
-        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, kafka.records_topic)])
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     finally:
         await admin.close()
     ((code, message, _, _, entries),) = answer.resources

@@ -117,9 +117,9 @@ class Worker:
 
     async def assigned(self, partitions: Iterable[int]) -> None:
         """Take partitions over. Returns in time for the next heartbeat, taken over or not."""
-        self._parts.metrics.rebalances.inc()
+        self._parts.metrics.rebalances.labels(self._parts.api).inc()
         wanted = list(partitions)
-        log.info("partitions assigned", partitions=wanted)
+        log.info("partitions assigned", api=self._parts.api, partitions=wanted)
         self._taking_over = asyncio.create_task(self._take_over(wanted), name="take over")
         await asyncio.wait((self._taking_over,), timeout=self._parts.settings.session_timeout_seconds / 4)
 
@@ -155,7 +155,7 @@ class Worker:
         for partition in partitions:
             del self._flushers[partition]
             self._told.pop(partition, None)
-        self._parts.metrics.forget(partitions)
+        self._parts.metrics.forget(self._parts.api, partitions)
 
     # What is known from outside.
 
@@ -198,11 +198,12 @@ class Worker:
 
     async def _report(self) -> None:
         now = self._parts.clock.now_millis()
-        self._parts.metrics.buffered_bytes.set(self._buffered_bytes())
+        self._parts.metrics.buffered_bytes.labels(self._parts.api).set(self._buffered_bytes())
         for partition, flusher in self._flushers.items():
             if flusher.settled.is_set():
                 lag = self._lag(partition, flusher)
-                self._parts.metrics.lag(partition, lag, lag_seconds(lag, flusher.oldest_waiting_millis, now))
+                age = lag_seconds(lag, flusher.oldest_waiting_millis, now)
+                self._parts.metrics.lag(self._parts.api, partition, lag, age)
                 if not lag:
                     flusher.progress_millis = now
         if now / 1000 - self._told_at >= TELL_SECONDS:

@@ -10,8 +10,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
 from ops.init import refusals_options, topic_config
+from ops.lineage.store import newest_lineage
 from schemas import requirements
-from schemas.documents import LINEAGES, REFUSALS, REQUESTS
+from schemas.documents import REFUSALS, REQUESTS
+from schemas.settings import APIS, Api
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
 REQUEST_BYTES = 180
@@ -40,22 +42,23 @@ async def examine(settings: Settings) -> list[Check]:
 async def _kafka(settings: Settings) -> list[Check]:
     try:
         async with kafka_admin(settings) as admin:
-            return await _topic(admin, settings)
+            reached = Check("kafka", "ok", f"{settings.kafka.bootstrap_servers} answers")
+            topics = [await _topic(admin, settings, api) for api in APIS]
+            return [reached, *(check for checks in topics for check in checks)]
     except (NotReachable, SettingsError) as error:
         return [Check("kafka", "wrong", str(error))]
 
 
-async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> list[Check]:
-    name = settings.kafka.records_topic
-    reached = Check("kafka", "ok", f"{settings.kafka.bootstrap_servers} answers")
+async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> list[Check]:
+    name = settings.kafka.topic(api)
     if name not in await admin.list_topics():
-        return [reached, Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
+        return [Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
     (topic,) = await admin.describe_topics([name])
     replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
     problems = requirements.wrong_topic_config(
-        await topic_config(admin, name), requirements.topic_config(settings.kafka, settings.limits)
+        await topic_config(admin, name), requirements.topic_config(settings.kafka, settings.limits, api)
     )
-    return [reached, *topic_checks(name, len(topic["partitions"]), replicas, problems)]
+    return topic_checks(name, len(topic["partitions"]), replicas, problems)
 
 
 def topic_checks(name: str, partitions: int, replicas: int, problems: Sequence[str]) -> list[Check]:
@@ -75,8 +78,8 @@ async def _mongodb(settings: Settings) -> list[Check]:
             reached = [set_check(hello)]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
-            newest = await db[LINEAGES].find_one({"topic": settings.kafka.records_topic}, sort=[("generation", -1)])
-            reached.append(lineage_check(settings.kafka.records_topic, newest))
+            for topic in map(settings.kafka.topic, APIS):
+                reached.append(lineage_check(topic, await newest_lineage(db, topic)))
             reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
             return reached
     except (NotReachable, SettingsError) as error:

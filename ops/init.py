@@ -22,6 +22,7 @@ from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newe
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
 from schemas.documents import REFUSALS
+from schemas.settings import APIS, Api
 
 # A fresh topic is known to all brokers within a second or so.
 TOPIC_APPEARS_TRIES = 50
@@ -40,19 +41,20 @@ class Finding:
 async def initialise(settings: Settings) -> list[Finding]:
     """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
     async with kafka_admin(settings) as admin, database(settings) as db:
-        findings = [await _topic(admin, settings)]
+        findings = [await _topic(admin, settings, api) for api in APIS]
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings.append(await _view(db))
-        await _identity(admin, settings.kafka.records_topic)
+        for api in APIS:
+            await _identity(admin, settings.kafka.topic(api))
         async with kafka_consumer(settings) as consumer:
-            findings.append(await _lineage(db, consumer, settings.kafka.records_topic))
+            findings += [await _lineage(db, consumer, settings.kafka.topic(api)) for api in APIS]
     return findings
 
 
-async def _topic(admin: AIOKafkaAdminClient, settings: Settings) -> Finding:
-    name, config = settings.kafka.records_topic, requirements.topic_config(settings.kafka, settings.limits)
+async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> Finding:
+    name, config = settings.kafka.topic(api), requirements.topic_config(settings.kafka, settings.limits, api)
     topic = NewTopic(
         name=name,
         num_partitions=settings.kafka.partitions,

@@ -46,7 +46,7 @@ def readme_with(table: str, readme: str) -> str:
 def metrics_page() -> str:
     """Every metric of ingress and worker."""
     worker = WorkerMetrics()
-    worker.lag(0, 0, 0.0)
+    worker.lag("games", 0, 0, 0.0)
     ingress = IngressMetrics()
     ingress.watch(ready=lambda: True, buffer_bytes=lambda: 0, waiting=lambda: 0, lag_seconds=lambda: 0.0)
     ingress.watch_keys(lambda: 0.0)

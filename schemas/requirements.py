@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.documents import DEFINITIONS, EXCEPTIONS, REFUSALS, REQUESTS
-from schemas.settings import KafkaSettings, Limits
+from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REFUSALS, REQUESTS
+from schemas.settings import Api, KafkaSettings, Limits
 
 # Key and fixed headers of a record, and Kafka's own framing.
 ENVELOPE_BYTES = 16 * 1024
@@ -20,8 +20,10 @@ JUDGED_BYTES_PER_UPDATE = 48
 MAX_ARBITERS = 1
 
 
-def max_record_bytes(limits: Limits) -> int:
+def max_record_bytes(limits: Limits, api: Api = "games") -> int:
     """The largest record that the limits allow to anybody: body and envelope."""
+    if api == "analytics":
+        return max(one.max_analytics_body_bytes for one in limits.everyones()) + ENVELOPE_BYTES
     return max(
         one.max_body_bytes + ENVELOPE_BYTES + JUDGED_BYTES_PER_UPDATE * one.max_updates_per_request
         for one in limits.everyones()
@@ -72,13 +74,13 @@ _TOPIC_RULES: Mapping[str, _TopicRule] = {
 WRITERS_TOPIC_SETTINGS = ("message.timestamp.type", "max.message.bytes")
 
 
-def topic_config(kafka: KafkaSettings, limits: Limits) -> dict[str, str]:
-    """Settings of the topic that what we promise rests on."""
+def topic_config(kafka: KafkaSettings, limits: Limits, api: Api = "games") -> dict[str, str]:
+    """Settings of an API's topic that what we promise rests on."""
     return {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(kafka.retention_seconds * 1000),
-        "max.message.bytes": str(max_record_bytes(limits)),
+        "max.message.bytes": str(max_record_bytes(limits, api)),
     }
 
 
@@ -105,11 +107,12 @@ def _topic_sentence(name: str, found: str | None, wanted: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: `expire_seconds` makes it a TTL index."""
+    """One index: `expire_seconds`, which come of `settings`, make it a TTL index."""
 
     collection: str
     key: str
     expire_seconds: int | None = None
+    settings: str = "limits.dedupe_window_seconds + kafka.retention_seconds"
 
     @property
     def name(self) -> str:
@@ -130,6 +133,7 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
         Index(EXCEPTIONS, "at", seconds),
         Index(DEFINITIONS, "app"),
         Index(DEFINITIONS, "updatedAt"),
+        Index(EVENTS, "receivedAt", limits.event_retention_seconds, "limits.event_retention_seconds"),
     )
 
 
@@ -138,15 +142,16 @@ def wrong_index(found: Mapping[str, Any], wanted: Index) -> str | None:
     seconds = found.get("expireAfterSeconds")
     if wanted.expire_seconds is None or (seconds is not None and seconds >= wanted.expire_seconds):
         return None
-    return _ttl_sentence(wanted.collection, wanted.name, seconds, wanted.expire_seconds)
+    return _ttl_sentence(wanted, wanted.name, seconds)
 
 
-def _ttl_sentence(collection: str, name: str, found: object, wanted: int) -> str:
-    change = f'{{collMod: "{collection}", index: {{name: "{name}", expireAfterSeconds: {wanted}}}}}'
+def _ttl_sentence(wanted: Index, name: str, found: object) -> str:
+    collection, seconds = wanted.collection, wanted.expire_seconds
+    change = f'{{collMod: "{collection}", index: {{name: "{name}", expireAfterSeconds: {seconds}}}}}'
     return (
-        f"index {collection}.{name}: expireAfterSeconds is {found}, must be at least {wanted} "
-        "(limits.dedupe_window_seconds + kafka.retention_seconds): what was counted would be forgotten while it can "
-        f"still come again. Change it (db.runCommand({change})), or set one of the two lower"
+        f"index {collection}.{name}: expireAfterSeconds is {found}, must be at least {seconds} "
+        f"({wanted.settings}): what was counted would be forgotten while it can still come again. "
+        f"Change it (db.runCommand({change})), or set lower what is named here"
     )
 
 
@@ -159,7 +164,7 @@ def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list
     others = {name: index for name, index in found.items() if "expireAfterSeconds" in index and name != wanted.name}
     problems = [wrong_index(found[wanted.name], wanted)]
     problems += [
-        _ttl_sentence(wanted.collection, name, index["expireAfterSeconds"], wanted.expire_seconds)
+        _ttl_sentence(wanted, name, index["expireAfterSeconds"])
         for name, index in others.items()
         if index["expireAfterSeconds"] < wanted.expire_seconds
     ]

@@ -36,13 +36,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+Api = Literal["games", "analytics"]
+"""Which of the two wire APIs; each has a topic of its own, so that neither starves the other."""
+
+APIS: tuple[Api, ...] = ("games", "analytics")
+
+
 class KafkaSettings(Section):
     bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:[0-9]{1,5}(, *[^\s,]+:[0-9]{1,5})*$")] | None = None
     """Kafka's addresses, `host:port[,host:port]`. Required by ingress, worker and init; `tallymill up` fills it in."""
     records_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.records"
     """Topic of the events.record batches."""
+    analytics_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.analytics"
+    """Topic of the AddEvent and AddEventBatch pools."""
     group: Annotated[str, Field(min_length=1)] = "tallymill"
-    """Consumer group of the workers."""
+    """Consumer group of the workers; of the analytics topic it is this with `.analytics` behind it."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
     """Partitions `init` creates a topic with: the most workers that can share it."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
@@ -70,6 +78,20 @@ class KafkaSettings(Section):
             msg = "sasl_username and sasl_password are needed with security_protocol " + self.security_protocol
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _topics_are_two(self) -> Self:
+        if self.records_topic == self.analytics_topic:
+            raise ValueError("records_topic and analytics_topic must not be the same")
+        return self
+
+    def topic(self, api: Api) -> str:
+        """The topic of an API's records."""
+        return self.records_topic if api == "games" else self.analytics_topic
+
+    def group_of(self, api: Api) -> str:
+        """The group that shares it: one of its own, so that the members of one don't rebalance the other."""
+        return self.group if api == "games" else f"{self.group}.analytics"
 
     def client_options(self) -> dict[str, str | None]:
         """How a client connects, in aiokafka's names; certificates are the caller's to read."""

@@ -35,13 +35,14 @@ class Place:
 def settings_of(servers: Servers, partitions: int = 2, **worker: object) -> Settings:
     """Settings with a topic, a group and a database of their own."""
     name = f"test-{secrets.token_hex(6)}"
-    kafka = {"bootstrap_servers": servers.kafka, "records_topic": name, "group": name, "partitions": partitions}
+    topics = {"records_topic": name, "analytics_topic": f"{name}-analytics"}
+    kafka = {"bootstrap_servers": servers.kafka, **topics, "group": name, "partitions": partitions}
     return Settings.model_validate(
         {
             "kafka": kafka,
             "mongodb": {"uri": servers.mongodb, "database": name},
             "signing": {"keys": [KEYS.keys[0].decode()]},
-            "worker": {"metrics_port": 0, "session_timeout_seconds": 6, **worker},
+            "worker": {"apis": ["games"], "metrics_port": 0, "session_timeout_seconds": 6, **worker},
         }
     )
 
@@ -56,7 +57,7 @@ async def place(servers: Servers, partitions: int = 2, **worker: object) -> Asyn
         await client.drop_database(settings.mongodb.database)
     admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
     await admin.start()
-    await admin.delete_topics([settings.kafka.records_topic])
+    await admin.delete_topics([settings.kafka.records_topic, settings.kafka.analytics_topic])
     await admin.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import signal
 import sys
@@ -93,10 +94,12 @@ class Workers:
         own = {
             "kafka.bootstrap_servers": given.kafka.bootstrap_servers,
             "kafka.records_topic": given.kafka.records_topic,
+            "kafka.analytics_topic": given.kafka.analytics_topic,
             "kafka.group": given.kafka.group,
             "mongodb.uri": given.mongodb.uri.get_secret_value() if given.mongodb.uri else "",
             "mongodb.database": given.mongodb.database,
             "signing.keys": f'["{KEYS.keys[0].decode()}"]',
+            "worker.apis": json.dumps(given.worker.apis),
             "worker.metrics_port": port,
             "worker.session_timeout_seconds": SESSION_SECONDS,
             "worker.max_flush_records": given.worker.max_flush_records,

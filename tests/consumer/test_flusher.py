@@ -95,7 +95,9 @@ async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: s
         log.append(1, one(0, request_id=7))
         await eventually(lambda: checkpoint(store, 1)["next"] == 1)
         assert worker.alive()
-        stopped = made.metrics.registry.get_sample_value("tallymill_worker_partition_stopped", {"partition": "0"})
+        stopped = made.metrics.registry.get_sample_value(
+            "tallymill_worker_partition_stopped", {"api": "games", "partition": "0"}
+        )
         assert stopped == 1
     assert checkpoint(store)["next"] == 0
     assert store.collections[DEAD_LETTERS] == {}

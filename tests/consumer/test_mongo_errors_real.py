@@ -183,7 +183,9 @@ async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: st
         made.append([counting(0, 10), counting(0, 11)])
         async with at_work(made) as worker:
             async with failing(made, "insert", errorCode=257, errorLabels=[]):
-                await eventually(lambda: made.sample("tallymill_worker_partition_stopped", partition="0") == 1)
+                await eventually(
+                    lambda: made.sample("tallymill_worker_partition_stopped", api="games", partition="0") == 1
+                )
             made.append([counting(1, 20)])
             await until_applied(made.place, 1)
             assert worker.alive()
@@ -218,14 +220,14 @@ async def test_a_document_in_the_way_stops_its_partition_and_no_other(mongodb: s
         await made.place.database[EXCEPTIONS].insert_one({"_id": "r1/00/2", "fate": "whose?"})
         made.append([counting(0, 10), counting(0, 11), counting(0, 10)])
         async with at_work(made) as worker:
-            await eventually(lambda: made.sample("tallymill_worker_partition_stopped", partition="0") == 1)
+            await eventually(lambda: made.sample("tallymill_worker_partition_stopped", api="games", partition="0") == 1)
             sent = [counting(1, number) for number in range(20, 40)]
             made.append(sent)
             await until_applied(made.place, len(sent))
             assert worker.alive()
         assert "r1/00/2" in await made.stopped(0)
         assert await made.stopped(1) == ""
-        assert made.sample("tallymill_worker_partition_stopped", partition="1") in (None, 0)
+        assert made.sample("tallymill_worker_partition_stopped", api="games", partition="1") in (None, 0)
         checkpoints = await made.place.documents(CHECKPOINTS)
         assert [checkpoints[key]["next"] for key in ("r1/00", "r1/01")] == [0, 20]
         assert {key: player["totals"] for key, player in (await made.place.documents(PLAYERS)).items()} == {

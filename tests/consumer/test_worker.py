@@ -133,15 +133,19 @@ async def test_a_lost_partition_leaves_nothing_behind_and_a_kept_one_goes_on() -
     log.append(1, one(0, request_id=9))
     async with running(made):
         await eventually(lambda: applied(store) == applied(store, 1) == 1)
-        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", partition="1") == 0)
+        await eventually(
+            lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", api="games", partition="1") == 0
+        )
         await log.rebalance([0])
         log.append(0, one(1))
         log.append(1, one(1, request_id=10))
         await eventually(lambda: applied(store) == 2)
-        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", partition="0") == 0)
-        assert sample(made.metrics.registry, "tallymill_worker_lag_records", partition="1") is None
-        assert sample(made.metrics.registry, "tallymill_worker_lag_seconds", partition="1") is None
-        assert sample(made.metrics.registry, "tallymill_worker_rebalances_total") == 2
+        await eventually(
+            lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", api="games", partition="0") == 0
+        )
+        assert sample(made.metrics.registry, "tallymill_worker_lag_records", api="games", partition="1") is None
+        assert sample(made.metrics.registry, "tallymill_worker_lag_seconds", api="games", partition="1") is None
+        assert sample(made.metrics.registry, "tallymill_worker_rebalances_total", api="games") == 2
     assert applied(store, 1) == 1
 
 
@@ -181,7 +185,9 @@ async def test_a_full_worker_stops_fetching_until_there_is_room() -> None:
     async with running(made):
         await eventually(lambda: store.entered == 1)
         log.append(0, one(1))
-        await eventually(lambda: (sample(made.metrics.registry, "tallymill_worker_buffered_bytes") or 0) > 1 << 20)
+        await eventually(
+            lambda: (sample(made.metrics.registry, "tallymill_worker_buffered_bytes", api="games") or 0) > 1 << 20
+        )
         held = len(log._drain())
         assert held == 1, "the second record is still in the log"
         log.seek(0, 1)
