@@ -178,10 +178,12 @@ def _within_the_systems(limits: Limits, info: ValidationInfo) -> Limits:
     """
     everybodys = {**limits.model_dump(), **info.data}
     wrong = {}
-    if limits.max_body_bytes > everybodys["max_body_bytes"]:
-        wrong["max_body_bytes"] = "An app's may only be lower than limits.max_body_bytes"
-    if limits.dedupe_window_seconds != everybodys["dedupe_window_seconds"]:
-        wrong["dedupe_window_seconds"] = "It is the same for all apps: limits.dedupe_window_seconds"
+    for name in ("max_body_bytes", "max_analytics_body_bytes"):
+        if getattr(limits, name) > everybodys[name]:
+            wrong[name] = f"An app's may only be lower than limits.{name}"
+    for name in ("dedupe_window_seconds", "event_retention_seconds"):
+        if getattr(limits, name) != everybodys[name]:
+            wrong[name] = f"It is the same for all apps: limits.{name}"
     if wrong:
         raise ValidationError.from_exception_data("limits", [_error(name, why) for name, why in wrong.items()])
     return limits
@@ -199,8 +201,8 @@ class LimitSettings(Limits):
     """The limits of everybody, and those of apps that have their own."""
 
     apps: Mapping[AppId, AppLimits] = {}
-    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds; of
-    max_body_bytes only a lower one. In the environment as JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
+    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds
+    and event_retention_seconds; of max_body_bytes and max_analytics_body_bytes only a lower one. In the environment as JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
 
     def for_app(self, app: str) -> Limits:
         return self.apps.get(app, self)

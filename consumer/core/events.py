@@ -90,13 +90,13 @@ def write_pools(
     verdicts: Sequence[PoolVerdict], known: KnownPools, limits: Limits, partition: PartitionId
 ) -> PoolWrites:
     """Every document that the new items make."""
-    titles = _Titles(known, limits.max_titles)
+    titles = _Titles(known, limits)
     events: dict[str, EventDocument] = {}
     sums: defaultdict[tuple[int, str, str], Counter[int]] = defaultdict(Counter)
     for verdict in verdicts:
         pool = verdict.pool
         for key, item in verdict.new.items():
-            clock = clock_of(item.at_millis, pool.received_millis, limits)
+            clock = clock_of(item.at_millis, pool.received_millis, limits.for_app(pool.app))
             events[key] = _event(key, item, pool, clock, partition)
             hour, minute = bucket_of(pool.received_millis if clock else item.at_millis)
             sums[hour, pool.app, titles.counted(pool, item.title, partition)][minute] += 1
@@ -145,9 +145,9 @@ def _event(key: str, item: Item, pool: Pool, clock: Clock | None, partition: Par
 class _Titles:
     """The registry of an app's titles while a flush is planned: who comes past max_titles counts as `(other)`."""
 
-    def __init__(self, known: KnownPools, max_titles: int) -> None:
+    def __init__(self, known: KnownPools, limits: Limits) -> None:
         self._known = known
-        self._max_titles = max_titles
+        self._limits = limits
         self.registered: dict[str, TitleDocument] = {}
         self.added: Counter[str] = Counter()
         self.others = 0
@@ -157,7 +157,10 @@ class _Titles:
         key = title_key(pool.app, title)
         if key in self._known.titles or key in self.registered:
             return title
-        if self._known.title_counts.get(pool.app, 0) + self.added[pool.app] >= self._max_titles:
+        if (
+            self._known.title_counts.get(pool.app, 0) + self.added[pool.app]
+            >= self._limits.for_app(pool.app).max_titles
+        ):
             self.others += 1
             return OTHER_TITLE
         self.registered[key] = {"_id": key, "from": str(Coordinates(*partition, pool.offset))}
