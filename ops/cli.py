@@ -1,7 +1,7 @@
 """The command line: options and exit statuses. What a command does is imported when it runs, so that help is quick."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -165,7 +165,10 @@ def load(
     rate: Annotated[float, typer.Option(min=0.1, max=100_000, help="Requests a second.")] = 100,
     seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="How long.")] = 10,
     players: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many players send them.")] = 1_000,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of batches sent again.")] = 0.05,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of batches (pools) sent again.")] = 0.05,
+    api: Annotated[
+        Literal["games", "analytics"], typer.Option(help="Batches to events.record, or pools to AddEventBatch.")
+    ] = "games",
     seed: Annotated[int, typer.Option(help="The same seed sends the same load.")] = 1,
     *,
     url: Annotated[str | None, typer.Option(help="The ingress; the one of the settings if none.")] = None,
@@ -177,7 +180,7 @@ def load(
     from ops.load.plan import LoadOptions  # noqa: PLC0415
 
     options = LoadOptions(rate, seconds, players, duplicates, seed)
-    raise typer.Exit(admin.guarded(run(options, url, as_json=as_json)))
+    raise typer.Exit(admin.guarded(run(options, url, api, as_json=as_json)))
 
 
 @app.command()
@@ -256,7 +259,7 @@ def dead_letters_redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which, and do nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Produce dead letters again, as they were: the same requestId, so none can count twice."""
+    """Produce dead letters again to the topic they came from, as they were: none can count twice."""
     from ops import admin  # noqa: PLC0415
     from ops.dead_letters import command, store  # noqa: PLC0415
 

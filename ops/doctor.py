@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,7 +13,7 @@ from ops.connect import NotReachable, database, kafka_admin
 from ops.init import refusals_options, topic_config
 from ops.lineage.store import newest_lineage
 from schemas import requirements
-from schemas.documents import REFUSALS, REQUESTS
+from schemas.documents import EVENTS, REFUSALS, REQUESTS
 from schemas.settings import APIS, Api
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
@@ -20,6 +21,10 @@ REQUEST_BYTES = 180
 
 # MongoDB rounds the size of a capped collection up to a multiple of this.
 ROUNDED_BYTES = 256
+
+# What one stored item takes while there are too few to tell; measured with items of 150 bytes (`tallymill load`).
+EVENT_BYTES = 400
+ENOUGH_EVENTS = 10_000
 
 DAY_SECONDS = 86_400
 MIB = 1 << 20
@@ -81,6 +86,7 @@ async def _mongodb(settings: Settings) -> list[Check]:
             for topic in map(settings.kafka.topic, APIS):
                 reached.append(lineage_check(topic, await newest_lineage(db, topic)))
             reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
+            reached.append(events_check(settings, await _stored_events(db)))
             return reached
     except (NotReachable, SettingsError) as error:
         return [Check("mongodb", "wrong", str(error))]
@@ -133,4 +139,39 @@ def cost_check(settings: Settings, remembered: int) -> Check:
         "ok",
         f"window {settings.limits.dedupe_window_seconds} s; {remembered} ids remembered, each for {days:g} days: "
         f"about {per_million:,.0f} MiB for every million batches a day",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """The collection `events` as it is: on disk with its indexes, and how old its oldest document is."""
+
+    documents: int
+    disk_bytes: int
+    oldest_seconds: float
+
+
+async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
+    stats = await (await db[EVENTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
+    sizes = [one["storageStats"] for one in stats]  # one of each shard
+    oldest = await db[EVENTS].find_one({}, {"receivedAt": 1}, sort=[("receivedAt", 1)])
+    return StoredEvents(
+        documents=sum(one["count"] for one in sizes),
+        disk_bytes=sum(one["storageSize"] + one["totalIndexSize"] for one in sizes),
+        oldest_seconds=(datetime.now(UTC) - oldest["receivedAt"]).total_seconds() if oldest else 0,
+    )
+
+
+def events_check(settings: Settings, stored: StoredEvents) -> Check:
+    """What keeping items costs: documents a day x bytes, for as long as they are kept."""
+    days = settings.limits.event_retention_seconds / DAY_SECONDS
+    is_enough = stored.documents >= ENOUGH_EVENTS
+    each_bytes = stored.disk_bytes / stored.documents if is_enough else EVENT_BYTES
+    a_day = stored.documents / max(1.0, stored.oldest_seconds / DAY_SECONDS)
+    return Check(
+        "events",
+        "ok",
+        f"{stored.documents} kept, each for {days:g} days and known for the same if it is sent again; "
+        f"about {a_day:,.0f} a day x {each_bytes:,.0f} bytes: {a_day * each_bytes * days / MIB:,.0f} MiB at that pace, "
+        f"{each_bytes * 1_000_000 * days / MIB:,.0f} MiB for every million items a day",
     )

@@ -125,6 +125,11 @@ def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
     return limits.dedupe_window_seconds + kafka.retention_seconds
 
 
+def known_seconds(kafka: KafkaSettings, limits: Limits, api: Api) -> int:
+    """How old a record may be for its ids to be surely known: a request's outlive it, an item's go with its document."""
+    return limits.event_retention_seconds if api == "analytics" else remembered_seconds(kafka, limits)
+
+
 def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
     """All indexes beside `_id`: each costs every flush, so there are few."""
     seconds = remembered_seconds(kafka, limits)

@@ -89,6 +89,10 @@ class KafkaSettings(Section):
         """The topic of an API's records."""
         return self.records_topic if api == "games" else self.analytics_topic
 
+    def api_of(self, topic: str) -> Api:
+        """The API of a topic; one that is in the settings no more is taken for the first that we had."""
+        return "analytics" if topic == self.analytics_topic else "games"
+
     def group_of(self, api: Api) -> str:
         """The group that shares it: one of its own, so that the members of one don't rebalance the other."""
         return self.group if api == "games" else f"{self.group}.analytics"

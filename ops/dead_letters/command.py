@@ -6,29 +6,33 @@ from dataclasses import dataclass
 from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import load_settings
 from ops.connect import database, kafka_producer
-from ops.dead_letters.store import Chosen, letter, letters, readable, redrive, summary
+from ops.dead_letters.store import Chosen, letter, letters, readable, redrive, summary, topic_of, topics
 from ops.local.commands import complain, say
 
 
 async def show_list(chosen: Chosen, *, as_json: bool) -> int:
     async with database(load_settings()) as db:
-        found = [summary(one) for one in await letters(db, chosen)]
+        by_lineage = await topics(db)
+        found = [{**summary(one), "topic": topic_of(one, by_lineage)} for one in await letters(db, chosen)]
     if as_json:
         say(json.dumps(found))
     else:
-        rows = [(one["id"], one["at"], str(one["bytes"]), one["redriven"] or "", one["reason"]) for one in found]
-        print_table(("id", "at", "bytes", "redriven", "reason"), rows)
+        rows = [
+            (one["id"], one["topic"] or "", one["at"], str(one["bytes"]), one["redriven"] or "", one["reason"])
+            for one in found
+        ]
+        print_table(("id", "topic", "at", "bytes", "redriven", "reason"), rows)
     return EXIT_OK
 
 
 async def show_one(identity: str, *, as_json: bool) -> int:
     """Exit status 2 if there is none of that id."""
     async with database(load_settings()) as db:
-        found = await letter(db, identity)
+        found, by_lineage = await letter(db, identity), await topics(db)
     if found is None:
         complain(f"no dead letter {identity}")
         return EXIT_BAD_INPUT
-    told = readable(found)
+    told = {**readable(found), "topic": topic_of(found, by_lineage)}
     if as_json:
         say(json.dumps(told))
     else:

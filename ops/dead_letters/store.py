@@ -61,13 +61,18 @@ async def topics(db: Database) -> dict[str, str]:
     return {lineage["_id"]: lineage["topic"] async for lineage in db[LINEAGES].find({}, {"topic": 1})}
 
 
+def topic_of(found: Document, by_lineage: Mapping[str, str]) -> str | None:
+    """The topic a letter came from; None where nobody knows its lineage."""
+    return by_lineage.get(parse_coordinates(found["_id"]).lineage)
+
+
 async def redrive(
     db: Database, producer: AIOKafkaProducer, identities: Sequence[str], rate: float | None
 ) -> tuple[int, str]:
     """Produce these again, one by one, at most `rate` a second, and mark each once Kafka has it.
 
     Returns how many, and what stopped it. A crash between ack and mark leaves a letter that is redriven again: the
-    same requestId, so it can't count twice.
+    same requestId, the same items, so it can't count twice.
     """
     by_lineage = await topics(db)
     began = time.monotonic()

@@ -24,7 +24,7 @@ from ops.lineage.offsets import BadStart, lost_with_topic, now_utc, starts_of, t
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, insert_lineage
 from ops.local.commands import complain, say
 from ops.topic import first_times, topic_now
-from schemas.requirements import remembered_seconds
+from schemas.requirements import known_seconds
 
 BAD_STATES = ("lost", "stopped")
 
@@ -127,16 +127,17 @@ async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLi
         raise BadStart(topic.problem or f"topic {name} has no lineage: run `tallymill init`, which makes the first")
     newest = known[-1]
     checkpoints = await checkpoints_of(place.db, newest["_id"])
-    if topic.is_of(newest) and (members := await _members(place.admin, place.settings.kafka.group)):
+    kafka, api = place.settings.kafka, place.settings.kafka.api_of(name)
+    if topic.is_of(newest) and (members := await _members(place.admin, kafka.group_of(api))):
         raise Refused(
-            f"{members} worker(s) of group {place.settings.kafka.group} are at work in lineage {newest['_id']}: stop "
+            f"{members} worker(s) of group {kafka.group_of(api)} are at work in lineage {newest['_id']}: stop "
             f"them first (one that was killed counts for up to its session timeout)"
         )
     partitions = partitions_now(topic, newest, checkpoints)
     starts = starts_of(wanted.start, partitions)
     checked = to_be_checked(wanted.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
-    if problems := too_old(times, remembered_seconds(place.settings.kafka, place.settings.limits), now_utc()):
+    if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), now_utc()):
         raise Refused("\n".join(problems))
     lost = [] if topic.is_of(newest) else lost_with_topic(newest, checkpoints)
     new = NewLineage(topic.identity, newest["generation"] + 1, starts, wanted.reason.strip())

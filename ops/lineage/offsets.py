@@ -84,16 +84,17 @@ def to_be_checked(text: str, starts: Mapping[int, int], partitions: Mapping[int,
     ]
 
 
-def too_old(times: Mapping[int, int | None], remembered_seconds: int, now: datetime) -> list[str]:
+def too_old(times: Mapping[int, int | None], known_seconds: int, now: datetime) -> list[str]:
     """Why reading may not start there: the time (ms) of each partition's first record must lie where ids are kept."""
     problems = []
     for partition, millis in sorted(times.items()):
         if millis is None:
             problems.append(f"partition {partition}: its first record did not come, so nobody knows how old it is")
-        elif (age := (now - utc(millis)).total_seconds()) >= remembered_seconds:
+        elif (age := (now - utc(millis)).total_seconds()) >= known_seconds:
             problems.append(
                 f"partition {partition}: its first record is {age:.0f} s old, but ids are kept for "
-                f"{remembered_seconds} s (dedupe_window + retention): older records would be counted a second time"
+                f"{known_seconds} s (batches: dedupe_window + retention; items: event_retention): older records "
+                f"would be counted a second time"
             )
     return problems
 

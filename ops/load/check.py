@@ -25,9 +25,14 @@ def owned_by(app: str) -> dict[str, Any]:
 
 async def wait_visible(db: Database, app: str, batches: int, timeout_seconds: float) -> float:
     """Wait until so many batches of the app are remembered. Returns the seconds it took; gives up in silence."""
+    return await wait_documents(db, REQUESTS, app, batches, timeout_seconds)
+
+
+async def wait_documents(db: Database, collection: str, app: str, count: int, timeout_seconds: float) -> float:
+    """Wait until the app owns so many documents of a collection; likewise."""
     start = time.monotonic()
     while time.monotonic() - start < timeout_seconds:
-        if await db[REQUESTS].count_documents(owned_by(app)) >= batches:
+        if await db[collection].count_documents(owned_by(app)) >= count:
             break
         await asyncio.sleep(POLL_SECONDS)
     return time.monotonic() - start

@@ -1,9 +1,11 @@
-"""Runs a load: an app of its own, its events declared, the load sent, the sums checked."""
+"""Runs a load: an app of its own (for batches with its events declared), the load sent, the sums checked."""
 
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -13,31 +15,62 @@ from ops.config import Settings, load_settings
 from ops.connect import database
 from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
-from ops.load.plan import EVENTS, LoadOptions, differences
+from ops.load.check_pools import expected_pool_sums, found_pool_sums, wait_stored
+from ops.load.plan import EVENTS, LoadOptions, S, differences
+from ops.load.pools import pool_differences
 from ops.load.report import as_text, report
-from ops.load.send import Sender
+from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.local.commands import say
 from ops.token import GAMES_SCOPE, make_token
+from schemas.settings import Api
 
 # A killed worker's partitions take up to a session timeout and a dead transaction's lifetime to move on.
 VISIBLE_SECONDS = 120
 
 
-async def load(options: LoadOptions, ingress: str | None, *, as_json: bool) -> int:
-    """0: every accepted batch is counted once, to the unit. 1: not, or something was refused or unknown."""
+async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: bool) -> int:
+    """0: every accepted batch, or item, is counted once, to the unit. 1: not, or something was refused or unknown."""
     settings = load_settings()
-    app = f"load-{secrets.token_hex(4)}"
+    target = _Target(settings, ingress or _local_ingress(settings), f"load-{secrets.token_hex(4)}", options)
     async with database(settings) as db:
-        await _declare(db, app)
-        sender = Sender(ingress or _local_ingress(settings), _tokens(settings, app), options)
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
-            task = bar.add_task(f"{options.rate:g}/s for {options.seconds:g} s", total=options.shots)
-            outcomes = await sender.run(lambda n: bar.advance(task, n))
-        waited = await wait_visible(db, app, len(outcomes.answered), VISIBLE_SECONDS)
-        problems = differences(await expected_sums(db, app, outcomes), await found_sums(db, app))
-    found = report(options, app, outcomes, waited, problems)
+        found = await (_load_pools if api == "analytics" else _load_batches)(target, db, quiet=as_json)
     say(json.dumps(found) if as_json else as_text(found))
-    return EXIT_WRONG if problems or outcomes.unknown or outcomes.refused else EXIT_OK
+    return EXIT_WRONG if found["differences"] or found["unknown"] or found["refused"] else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a load goes: an ingress, and an app of its own."""
+
+    settings: Settings
+    ingress: str
+    app: str
+    options: LoadOptions
+
+    async def send(self, api: WireApi[S], *, quiet: bool) -> Outcomes[S]:
+        sender = OpenLoop(self.ingress, _tokens(self.settings, self.app), self.options, api)
+        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+            what = f"{self.options.rate:g}/s for {self.options.seconds:g} s"
+            task = bar.add_task(what, total=self.options.shots)
+            return await sender.run(lambda n: bar.advance(task, n))
+
+
+async def _load_batches(target: _Target, db: Database, *, quiet: bool) -> dict[str, Any]:
+    await _declare(db, target.app)
+    outcomes = await target.send(GAMES, quiet=quiet)
+    waited = await wait_visible(db, target.app, len(outcomes.answered), VISIBLE_SECONDS)
+    problems = differences(await expected_sums(db, target.app, outcomes), await found_sums(db, target.app))
+    return report(target.options, target.app, outcomes, waited, problems)
+
+
+async def _load_pools(target: _Target, db: Database, *, quiet: bool) -> dict[str, Any]:
+    outcomes = await target.send(ANALYTICS, quiet=quiet)
+    accepted = {item.number for pool in outcomes.answered.values() for item in pool.items}
+    waited = await wait_stored(db, target.app, len(accepted), VISIBLE_SECONDS)
+    found = await found_pool_sums(db, target.app)
+    problems = pool_differences(await expected_pool_sums(db, target.app, outcomes), found)
+    told = report(target.options, target.app, outcomes, waited, problems)
+    return {**told, "items": len(accepted), "events": len(found.events)}
 
 
 async def _declare(db: Database, app: str) -> None:

@@ -5,6 +5,9 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from typing_extensions import TypeVar
 
 EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")
 PERIODS_PER_BATCH = 2
@@ -46,12 +49,30 @@ class Batch:
     body: bytes
 
 
+class Sendable(Protocol):
+    """What a request of a load is made of."""
+
+    @property
+    def player(self) -> str: ...
+
+    @property
+    def request_id(self) -> int:
+        """What tells it from others, and is the same whenever it is sent again."""
+        ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+S = TypeVar("S", bound=Sendable, default=Batch)
+
+
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Shot(Generic[S]):
     """One request of the load, due `at_seconds` after its start, answered or not what came before."""
 
     at_seconds: float
-    batch: Batch
+    batch: S
     is_repeat: bool
 
 

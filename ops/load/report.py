@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ops.load.plan import LoadOptions
+from ops.load.plan import LoadOptions, S
 from ops.load.send import Outcomes
 
 PERCENTILES = (50, 95, 99, 99.9)
@@ -20,7 +20,7 @@ def percentiles_millis(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def report(
-    options: LoadOptions, app: str, outcomes: Outcomes, waited: float, problems: Sequence[str]
+    options: LoadOptions, app: str, outcomes: Outcomes[S], waited: float, problems: Sequence[str]
 ) -> dict[str, Any]:
     """Everything a load found, as plain data."""
     return {

@@ -1,15 +1,18 @@
 """Sends a load: each shot at its time, whatever has become of the ones before; a lost answer is asked for again."""
 
 import asyncio
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Generic
 
 import aiohttp
 
-from ops.load.plan import Batch, LoadOptions, Shot, shots
+from ops.load.plan import Batch, LoadOptions, S, Shot, shots
+from ops.load.pools import Pool, pool_shots
 
 TRY_SECONDS = 10
 # A client keeps its requestId until it is answered; a load gives up at last, so that it ends.
@@ -23,11 +26,11 @@ _TIMING = re.compile(r"(accepted|visible);dur=([0-9.]+)")
 
 
 @dataclass(slots=True)
-class Outcomes:
+class Outcomes(Generic[S]):
     """What came of a load. Seconds: latency from the time a shot was due, visible after the ingress accepted."""
 
-    answered: dict[int, Batch] = field(default_factory=dict)
-    unknown: dict[int, Batch] = field(default_factory=dict)
+    answered: dict[int, S] = field(default_factory=dict)
+    unknown: dict[int, S] = field(default_factory=dict)
     requests: int = 0
     repeats: int = 0
     already_updated: int = 0
@@ -38,7 +41,44 @@ class Outcomes:
     visible_seconds: list[float] = field(default_factory=list)
 
 
-class Sender:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply of HTTP status 200."""
+
+    text: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WireApi(Generic[S]):
+    """What differs from API to API: where to, what, and how an answer reads."""
+
+    path: str
+    shots: Callable[[LoadOptions, int], Iterator[Shot[S]]]
+    refusal: Callable[[Answer], str]
+    """Why it was refused in spite of status 200; empty where it wasn't."""
+    is_duplicate: Callable[[Answer], bool]
+
+
+def _rate_high(answer: Answer) -> str:
+    return "RECORD_RATE_HIGH" if "RECORD_RATE_HIGH" in answer.text else ""
+
+
+def _status_code(answer: Answer) -> str:
+    try:
+        code = json.loads(answer.text)["StatusCode"]
+    except (ValueError, KeyError, TypeError):
+        return "no StatusCode"
+    return f"StatusCode {code}" if code else ""
+
+
+GAMES: WireApi[Batch] = WireApi("/games/v1/events", shots, _rate_high, lambda answer: "ALREADY_UPDATED" in answer.text)
+ANALYTICS: WireApi[Pool] = WireApi(
+    "/AddEventBatch", pool_shots, _status_code, lambda answer: "Tallymill-Duplicate" in answer.headers
+)
+
+
+class OpenLoop(Generic[S]):
     """One load against one ingress."""
 
     def __init__(
@@ -46,18 +86,20 @@ class Sender:
         ingress: str,
         token: Callable[[str], str],
         options: LoadOptions,
+        api: WireApi[S],
         *,
         give_up_seconds: float = GIVE_UP_SECONDS,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
     ) -> None:
-        self.outcomes = Outcomes()
-        self._url = f"{ingress}/games/v1/events"
+        self.outcomes: Outcomes[S] = Outcomes()
+        self._url = f"{ingress}{api.path}"
+        self._api = api
         self._token = token
         self._options = options
         self._give_up_seconds = give_up_seconds
         self._first_pause_seconds = first_pause_seconds
 
-    async def run(self, progress: Callable[[int], None]) -> Outcomes:
+    async def run(self, progress: Callable[[int], None]) -> Outcomes[S]:
         """Send everything and wait for the answers, in bounded time."""
         timeout = aiohttp.ClientTimeout(total=TRY_SECONDS)
         start = time.monotonic()
@@ -65,7 +107,7 @@ class Sender:
             aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session,
             asyncio.TaskGroup() as tasks,
         ):
-            for shot in shots(self._options, time.time_ns() // 1_000_000):
+            for shot in self._api.shots(self._options, time.time_ns() // 1_000_000):
                 due = start + shot.at_seconds
                 if (wait := due - time.monotonic()) > 0:
                     await asyncio.sleep(wait)
@@ -73,7 +115,7 @@ class Sender:
                 progress(1)
         return self.outcomes
 
-    async def _shoot(self, session: aiohttp.ClientSession, shot: Shot, due: float) -> None:
+    async def _shoot(self, session: aiohttp.ClientSession, shot: Shot[S], due: float) -> None:
         self.outcomes.requests += 1
         self.outcomes.repeats += shot.is_repeat
         pause = self._first_pause_seconds
@@ -85,7 +127,7 @@ class Sender:
             await asyncio.sleep(pause)
             pause = min(MAX_PAUSE_SECONDS, pause * 2)
 
-    async def _try(self, session: aiohttp.ClientSession, shot: Shot, due: float) -> bool:
+    async def _try(self, session: aiohttp.ClientSession, shot: Shot[S], due: float) -> bool:
         """Whether the shot is answered."""
         headers = {"Authorization": f"Bearer {self._token(shot.batch.player)}", "Content-Type": "application/json"}
         try:
@@ -97,19 +139,39 @@ class Sender:
             return False
         self.outcomes.latencies_seconds.append(time.monotonic() - due)
         if reply.status == HTTPStatus.OK:
-            self._answered(shot, text, reply.headers.get("Server-Timing", ""))
+            self._answered(shot, Answer(text, reply.headers))
         else:
-            self.outcomes.refused[f"HTTP {reply.status}"] = self.outcomes.refused.get(f"HTTP {reply.status}", 0) + 1
+            self._refused(f"HTTP {reply.status}")
         return True
 
-    def _answered(self, shot: Shot, text: str, timing: str) -> None:
-        if "RECORD_RATE_HIGH" in text:
-            self.outcomes.refused["RECORD_RATE_HIGH"] = self.outcomes.refused.get("RECORD_RATE_HIGH", 0) + 1
+    def _answered(self, shot: Shot[S], answer: Answer) -> None:
+        if refusal := self._api.refusal(answer):
+            self._refused(refusal)
             return
         self.outcomes.answered[shot.batch.request_id] = shot.batch
-        self.outcomes.already_updated += "ALREADY_UPDATED" in text
+        self.outcomes.already_updated += self._api.is_duplicate(answer)
+        timing = answer.headers.get("Server-Timing", "")
         millis = {name: float(value) for name, value in _TIMING.findall(timing)}
         if "visible" in millis and "accepted" in millis:
             self.outcomes.visible_seconds.append((millis["visible"] - millis["accepted"]) / 1000)
         else:
             self.outcomes.not_yet_visible += 1
+
+    def _refused(self, cause: str) -> None:
+        self.outcomes.refused[cause] = self.outcomes.refused.get(cause, 0) + 1
+
+
+class Sender(OpenLoop[Batch]):
+    """A load of events.record."""
+
+    def __init__(
+        self,
+        ingress: str,
+        token: Callable[[str], str],
+        options: LoadOptions,
+        *,
+        give_up_seconds: float = GIVE_UP_SECONDS,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+    ) -> None:
+        pauses = {"give_up_seconds": give_up_seconds, "first_pause_seconds": first_pause_seconds}
+        super().__init__(ingress, token, options, GAMES, **pauses)

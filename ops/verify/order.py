@@ -1,4 +1,4 @@
-"""Which of the records of one requestId count: one, and another only after the dedupe window. Pure.
+"""Which of the records (or items) of one id count: one, and another only after its window. Pure.
 
 Within a partition the order of the log decides. Between partitions nobody's order is right by itself: whichever
 transaction came first counted. So what MongoDB says is held against every order that was possible.
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One record of a requestId: where, when, and what MongoDB says of it."""
+    """One record or item of an id: where, when, and what MongoDB says of it (None: nothing)."""
 
     stream: int
     """Index of the partition (of a lineage) that holds it."""
     offset: int
     time_millis: int
-    applied: bool
+    applied: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +26,67 @@ class Memory:
     time_millis: int | None = None
     unknown: bool = False
 
-    def allows(self, occurrence: Occurrence, window_millis: int) -> bool:
-        """Whether what MongoDB says of it can be."""
+    def fates(self, occurrence: Occurrence, window_millis: int) -> tuple[bool, ...]:
+        """Whether it counts now, or doesn't: what of both can be, by the window and by what MongoDB says."""
         if self.unknown:
-            return True
-        forgotten = self.time_millis is None or occurrence.time_millis - self.time_millis > window_millis
-        return occurrence.applied == forgotten
+            by_window: tuple[bool, ...] = (True, False)
+        else:
+            by_window = (self.time_millis is None or occurrence.time_millis - self.time_millis > window_millis,)
+        return tuple(counts for counts in by_window if occurrence.applied in (None, counts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """How far each stream is, and what has counted so far."""
+
+    places: tuple[int, ...]
+    memory: Memory
+    counted: tuple[Occurrence, ...] = ()
+
+    def after(self, stream: int, head: Occurrence, *, counts: bool) -> "_Done":
+        places = (*self.places[:stream], self.places[stream] + 1, *self.places[stream + 1 :])
+        if not counts:
+            return _Done(places, self.memory, self.counted)
+        return _Done(places, Memory(head.time_millis), (*self.counted, head))
 
 
 def is_possible(streams: Sequence[Sequence[Occurrence]], window_millis: int, memory: Memory) -> bool:
     """Whether some order of the partitions, each in its own order, makes of them what MongoDB says."""
-    todo = [((0,) * len(streams), memory)]
-    met = set(todo)
+    return counted_in_some_order(streams, window_millis, memory) is not None
+
+
+def counted_in_some_order(
+    streams: Sequence[Sequence[Occurrence]], window_millis: int, memory: Memory, last: Occurrence | None = None
+) -> tuple[Occurrence, ...] | None:
+    """What counts in an order that makes of them what MongoDB says; None: there is no such order.
+
+    `last`, where it is known, must be the one that counted last.
+    """
+    todo = [_Done((0,) * len(streams), memory)]
+    met = set()
     while todo:
-        places, memory = todo.pop()
-        places = tuple(
-            _past_duplicates(stream, place, window_millis, memory)
-            for stream, place in zip(streams, places, strict=True)
-        )
-        if all(place == len(stream) for stream, place in zip(streams, places, strict=True)):
-            return True
-        following = set(_one_applied(streams, places, window_millis, memory)) - met
-        met |= following
-        todo += following
-    return False
+        done = _past_duplicates(streams, todo.pop(), window_millis)
+        if all(place == len(stream) for stream, place in zip(streams, done.places, strict=True)):
+            if last is None or done.counted[-1:] == (last,):
+                return done.counted
+        elif (key := (done.places, done.memory, done.counted[-1:])) not in met:
+            met.add(key)
+            todo += reversed(list(_following(streams, done, window_millis)))
+    return None
 
 
-def _past_duplicates(stream: Sequence[Occurrence], place: int, window_millis: int, memory: Memory) -> int:
-    """They change nothing, so taking all that can be taken shuts out no order."""
-    while place < len(stream) and not stream[place].applied and memory.allows(stream[place], window_millis):
-        place += 1
-    return place
+def _past_duplicates(streams: Sequence[Sequence[Occurrence]], done: _Done, window_millis: int) -> _Done:
+    """They change nothing, and what once is a duplicate stays one, so taking all of them shuts out no order."""
+    places = list(done.places)
+    for i, stream in enumerate(streams):
+        while places[i] < len(stream) and done.memory.fates(stream[places[i]], window_millis) == (False,):
+            places[i] += 1
+    return _Done(tuple(places), done.memory, done.counted)
 
 
-def _one_applied(
-    streams: Sequence[Sequence[Occurrence]], places: tuple[int, ...], window_millis: int, memory: Memory
-) -> Iterator[tuple[tuple[int, ...], Memory]]:
-    for i, place in enumerate(places):
+def _following(streams: Sequence[Sequence[Occurrence]], done: _Done, window_millis: int) -> Iterator[_Done]:
+    for i, place in enumerate(done.places):
         if place < len(streams[i]):
             head = streams[i][place]
-            if head.applied and memory.allows(head, window_millis):
-                yield (*places[:i], place + 1, *places[i + 1 :]), Memory(head.time_millis)
+            for counts in done.memory.fates(head, window_millis):
+                yield done.after(i, head, counts=counts)

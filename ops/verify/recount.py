@@ -8,9 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ops.verify.fates import Fates
 from ops.verify.order import Memory, Occurrence, is_possible
 from ops.verify.reading import LogRecord, Reading
-from ops.verify.report import Difference, Differences, MinuteKey, Range, Tally
+from ops.verify.report import Difference, Differences, MinuteKey, Range
 from ops.verify.seen import Seen
 
 
@@ -28,8 +29,7 @@ class Recount:
     def __init__(self, ranges: Sequence[Range], window_millis: int, differences: Differences) -> None:
         self.players: Counter[tuple[str, str]] = Counter()
         self.minutes: Counter[MinuteKey] = Counter()
-        self.tallies = [Tally() for _ in ranges]
-        self.set_aside = 0
+        self.fates = Fates(ranges, differences)
         self.seen = Seen()
         self._ranges = ranges
         self._window_millis = window_millis
@@ -39,20 +39,11 @@ class Recount:
 
     def add(self, stream: int, record: LogRecord, reading: Reading, says: str | None) -> None:
         """One record; `says` is its fate by MongoDB, None if that can't be known any more."""
-        if reading.kind == "countable" and says == "dead":  # halved down to it: MongoDB could not hold it
-            self.set_aside += 1
-            self.tallies[stream].fates["dead"] += 1
-        elif reading.kind == "countable":
+        if not self.fates.is_settled(stream, record.offset, reading.kind, says):
             self._countable(stream, record, reading, says)
-        else:
-            self.tallies[stream].fates[reading.kind] += 1
-            if says not in (None, reading.kind):
-                self._wrong_fate(stream, record.offset, reading.kind, says)
 
     def _countable(self, stream: int, record: LogRecord, reading: Reading, says: str | None) -> None:
         counts = self._counts_in_this_order(reading.request, record.time_millis)
-        if says == "refused":
-            self._wrong_fate(stream, record.offset, "applied or duplicate", says)
         applied = says == "applied" if says in ("applied", "duplicate") else counts
         occurrence = Occurrence(stream, record.offset, record.time_millis, applied)
         self.seen.add(reading.request, occurrence)
@@ -69,7 +60,7 @@ class Recount:
         return counted is None or time_millis - counted > self._window_millis
 
     def _count(self, stream: int, reading: Reading, *, applied: bool) -> None:
-        self.tallies[stream].fates["applied" if applied else "duplicate"] += 1
+        self.fates.came_to(stream, "applied" if applied else "duplicate")
         if applied:
             partition = self._ranges[stream].partition
             for (event, minute), count in (reading.sums or {}).items():
@@ -88,13 +79,7 @@ class Recount:
                 self._count(one.occurrence.stream, one.reading, applied=one.occurrence.applied == believed)
 
     def _impossible(self, request: str, group: Sequence[Occurrence]) -> Difference:
-        applied = [self._place(o.stream, o.offset) for o in group if o.applied]
-        others = [self._place(o.stream, o.offset) for o in group if not o.applied]
+        applied = [self.fates.place(o.stream, o.offset) for o in group if o.applied]
+        others = [self.fates.place(o.stream, o.offset) for o in group if not o.applied]
         found = f"counted at {', '.join(applied) or 'none'}" + (f", not at {', '.join(others)}" if others else "")
         return Difference("requestId", request, f"counted once in {self._window_millis // 1000} s", found)
-
-    def _wrong_fate(self, stream: int, offset: int, expected: str, found: str | None) -> None:
-        self._differences.add(Difference("record", self._place(stream, offset), expected, str(found)))
-
-    def _place(self, stream: int, offset: int) -> str:
-        return f"{self._ranges[stream].partition}/{offset}"

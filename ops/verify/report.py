@@ -60,6 +60,8 @@ class Tally:
     """What a recount of one range came to."""
 
     fates: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))
+    items: int | None = None
+    """Items that counted; None where records hold none."""
 
     @property
     def records(self) -> int:
@@ -75,6 +77,8 @@ class Report:
     differences: Differences
     set_aside: int
     seconds: float
+    unsure: int = 0
+    """Items of which nobody can say whether they counted, as records are gone."""
 
     @property
     def whole(self) -> bool:
@@ -123,7 +127,7 @@ def checkpoint_compared(covered: Range, tally: Tally, checkpoint: Mapping[str, A
 def as_json(report: Report) -> dict[str, Any]:
     shown = [asdict(one) for one in report.differences.shown]
     ranges = [
-        {**asdict(one), "records": tally.records, "fates": tally.fates}
+        {**asdict(one), "records": tally.records, "fates": tally.fates, "items": tally.items}
         for one, tally in zip(report.ranges, report.tallies, strict=True)
     ]
     return {
@@ -133,6 +137,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "whole": report.whole,
         "ranges": ranges,
         "set_aside": report.set_aside,
+        "unsure": report.unsure,
         "seconds": round(report.seconds, 1),
     }
 
@@ -146,6 +151,8 @@ def as_text(report: Report) -> str:
         )
     if report.set_aside:
         lines.append(f"{report.set_aside} readable records were set aside as dead letters: MongoDB could not hold them")
+    if report.unsure:
+        lines.append(f"{report.unsure} items may have counted in records that are gone")
     lines += [str(one) for one in report.differences.shown]
     total, shown = report.differences.total, len(report.differences.shown)
     if total > shown:
@@ -156,5 +163,7 @@ def as_text(report: Report) -> str:
 
 def _range_line(covered: Range, tally: Tally) -> str:
     fates = ", ".join(f"{count} {fate}" for fate, count in tally.fates.items())
+    items = "" if tally.items is None else f"; {tally.items} items"
     note = f" ({covered.note})" if covered.note else ""
-    return f"{covered.partition}: offsets {covered.first} to {covered.next - 1}, {tally.records} records: {fates}{note}"
+    offsets = f"offsets {covered.first} to {covered.next - 1}"
+    return f"{covered.partition} of {covered.topic}: {offsets}, {tally.records} records: {fates}{items}{note}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +17,23 @@ from ops.verify.report import MINUTE_MILLIS, Difference, MinuteKey
 from schemas.documents import (
     CHECKPOINTS,
     DEFINITIONS,
+    EVENTS,
     EXCEPTIONS,
     LINEAGES,
     PERIOD_COUNTS,
     PLAYERS,
     REQUESTS,
+    TITLES,
     Definition,
     definition_of,
     millis_of,
+    utc,
 )
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 
-# Counts of batches; the analytics API's have a source of their own.
-SOURCE = "games"
+_EVENT_FIELDS = {"from": 1, "event": 1, "at": 1, "receivedAt": 1}
 
 BATCH_RECORDS = 1_000
 POLL_MILLIS = 500
@@ -46,7 +48,9 @@ class Snapshot:
     lineages: list[Document]
     checkpoints: dict[str, Document]
     players: Counter[tuple[str, str]]
-    minutes: Counter[MinuteKey]
+    minutes: dict[str, Counter[MinuteKey]]
+    """Counts by source, which is the API: games, analytics."""
+    titles: list[Document]
     wrong_hours: list[Difference]
     """Hours whose count is not the sum of its minutes."""
 
@@ -54,7 +58,7 @@ class Snapshot:
 async def snapshot_of(db: Database) -> Snapshot:
     """Everything in one snapshot session. Raises PyMongoError."""
     players: Counter[tuple[str, str]] = Counter()
-    minutes: Counter[MinuteKey] = Counter()
+    minutes: defaultdict[str, Counter[MinuteKey]] = defaultdict(Counter)
     wrong_hours = []
     async with db.client.start_session(snapshot=True) as session:
         checkpoints = {one["_id"]: one async for one in db[CHECKPOINTS].find(session=session)}
@@ -62,11 +66,12 @@ async def snapshot_of(db: Database) -> Snapshot:
         async for player in db[PLAYERS].find({}, {"totals": 1}, session=session):
             for event, count in player["totals"].items():
                 players[player["_id"], event] = count
-        async for hour in db[PERIOD_COUNTS].find({"source": SOURCE}, session=session):
-            minutes.update(minutes_of(hour))
+        async for hour in db[PERIOD_COUNTS].find(session=session):
+            minutes[hour["source"]].update(minutes_of(hour))
             if hour["count"] != (total := sum(hour["minutes"].values())):
                 wrong_hours.append(Difference("period_counts", f"{hour['_id']}, count", str(total), str(hour["count"])))
-    return Snapshot(lineages, checkpoints, players, minutes, wrong_hours)
+        titles = [one async for one in db[TITLES].find(session=session)]
+    return Snapshot(lineages, checkpoints, players, minutes, titles, wrong_hours)
 
 
 def minutes_of(hour: Document) -> dict[MinuteKey, int]:
@@ -96,6 +101,23 @@ async def requests_of(db: Database, keys: Iterable[str]) -> dict[str, Document]:
     """What is remembered of these ids."""
     found = _majority(db, REQUESTS).find({"_id": {"$in": list(keys)}}, {"from": 1, "at": 1})
     return {one["_id"]: one async for one in found}
+
+
+async def events_since(db: Database, received_millis: int | None) -> AsyncIterator[Document]:
+    """All documents of `events`, or those received since."""
+    wanted: Document = {} if received_millis is None else {"receivedAt": {"$gte": utc(received_millis)}}
+    async for document in _majority(db, EVENTS).find(wanted, _EVENT_FIELDS):
+        yield document
+
+
+async def events_of(db: Database, keys: Sequence[str]) -> list[Document]:
+    """The documents of these items."""
+    return [one async for one in _majority(db, EVENTS).find({"_id": {"$in": list(keys)}}, _EVENT_FIELDS)]
+
+
+async def checkpoints_now(db: Database) -> dict[str, int]:
+    """The next offset of each partition, read anew."""
+    return {one["_id"]: one["next"] async for one in _majority(db, CHECKPOINTS).find({}, {"next": 1})}
 
 
 def _majority(db: Database, collection: str) -> Any:  # noqa: ANN401 pymongo's collection

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ops.dead_letters.store import Chosen, filter_of, readable, summary, text_of
+from ops.dead_letters.store import Chosen, filter_of, readable, summary, text_of, topic_of
 from schemas.documents import utc
 from tests.samples import NOW
 
@@ -48,3 +48,9 @@ def test_a_letter_is_shown_whole_and_listed_short() -> None:
     } == readable(LETTER)
     listed = summary({**LETTER, "size": 9, "redriven": utc(NOW), "key": None})
     assert (9, utc(NOW).isoformat(), None) == (listed["bytes"], listed["redriven"], listed["key"])
+
+
+def test_the_lineage_of_a_letter_tells_its_topic() -> None:
+    """Each API's letters go back to its own; of an unknown lineage nobody knows."""
+    by_lineage = {"r1": "batches", "r2": "pools"}
+    assert ["batches", "pools", None] == [topic_of({"_id": f"r{n}/00/3"}, by_lineage) for n in (1, 2, 3)]

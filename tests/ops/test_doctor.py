@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from ops.config import Settings
-from ops.doctor import cost_check, lineage_check, refusals_check, set_check, topic_checks
+from ops.doctor import (
+    StoredEvents,
+    cost_check,
+    events_check,
+    lineage_check,
+    refusals_check,
+    set_check,
+    topic_checks,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +77,13 @@ def test_the_cost_of_the_promise_is_told() -> None:
     detail = cost_check(Settings.model_validate({}), remembered=12).detail
     for words in ("window 604800 s", "12 ids remembered", "14 days", "2,403 MiB"):
         assert words in detail
+
+
+def test_the_cost_of_stored_items_is_told() -> None:
+    """Documents a day x bytes x days; of few documents the bytes are the usual ones."""
+    settings = Settings.model_validate({})
+    detail = events_check(settings, StoredEvents(1_000_000, 300_000_000, oldest_seconds=2 * 86_400)).detail
+    for words in ("1000000 kept, each for 90 days", "500,000 a day x 300 bytes: 12,875 MiB", "25,749 MiB for every"):
+        assert words in detail
+    few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
+    assert "about 3 a day x 400 bytes: 0 MiB" in few

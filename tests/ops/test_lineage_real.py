@@ -96,7 +96,7 @@ async def test_the_beginning_is_refused_where_ids_are_no_longer_kept(
         use(where.settings, tmp_path, monkeypatch)
         await produce(where.settings, 0, sent(1), sent(2))
         await count(where, tmp_path, r1_00=2)
-        monkeypatch.setattr(command, "remembered_seconds", lambda *_: 0)
+        monkeypatch.setattr(command, "known_seconds", lambda *_: 0)
         for at in ("beginning", "0"):
             assert "counted a second time" in await told(capsys, 1, command.start(start(at), as_json=True))
         assert {"r1"} == (await where.documents(LINEAGES)).keys()

@@ -172,14 +172,14 @@ def test_a_repeat_counts_nothing() -> None:
     recount, differences = recounted((0, counting(0, 5), "applied"), (0, counting(1, 5), "duplicate"))
     assert (0, Counter({("demo/ann", "LEVEL_UP"): 5})) == (differences.total, recount.players)
     assert {("r1/00", "demo", "LEVEL_UP", (NOW - HOUR) // MINUTE): 5} == recount.minutes
-    assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 0} == recount.tallies[0].fates
+    assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 0} == recount.fates.tallies[0].fates
 
 
 def test_mongodb_says_which_of_two_partitions_counted() -> None:
     """Their payloads may differ, so it matters."""
     recount, differences = recounted((0, counting(0, 5), "duplicate"), (1, counting(0, 7), "applied"))
     assert (0, {("demo/ann", "LEVEL_UP"): 7}) == (differences.total, recount.players)
-    assert [(1, 0), (0, 1)] == [(t.fates["duplicate"], t.fates["applied"]) for t in recount.tallies]
+    assert [(1, 0), (0, 1)] == [(t.fates["duplicate"], t.fates["applied"]) for t in recount.fates.tallies]
 
 
 def test_an_id_that_counted_twice_is_named() -> None:
@@ -197,13 +197,13 @@ def test_a_fate_that_does_not_fit_the_record_is_named() -> None:
     assert [("r1/00/4", "dead", "applied"), ("r1/00/5", "applied or duplicate", "refused")] == [
         (one.where, one.expected, one.found) for one in differences.shown
     ]
-    assert {"applied": 1, "duplicate": 0, "refused": 0, "dead": 1} == recount.tallies[0].fates
+    assert {"applied": 1, "duplicate": 0, "refused": 0, "dead": 1} == recount.fates.tallies[0].fates
 
 
 def test_a_readable_record_that_mongodb_could_not_hold_was_set_aside() -> None:
     """It counts nothing and is no difference; its id may count later."""
     recount, differences = recounted((0, counting(0, 5), "dead"), (0, counting(1, 5), "applied"))
-    assert (0, 1, {("demo/ann", "LEVEL_UP"): 5}) == (differences.total, recount.set_aside, recount.players)
+    assert (0, 1, {("demo/ann", "LEVEL_UP"): 5}) == (differences.total, recount.fates.set_aside, recount.players)
 
 
 def test_past_the_life_of_exceptions_the_log_alone_decides() -> None:
@@ -332,7 +332,7 @@ def test_a_report_names_the_first_difference_and_counts_the_rest() -> None:
         differences.add(one)
     report = Report([Range("r1/00", "t", 0, 0, 9, whole=True)], [Tally()], differences, 0, 0.1)
     text = as_text(report).splitlines()
-    assert text[0].startswith("r1/00: offsets 0 to 8, 0 records: 0 applied")
+    assert text[0].startswith("r1/00 of t: offsets 0 to 8, 0 records: 0 applied")
     assert ["players a, 0: found 0, expected 1", "... and 10 more", "30 differences"] == [text[1], *text[-2:]]
     told = as_json(report)
     assert (30, 20, "a, 0", True) == (told["differences"], len(told["shown"]), told["first"]["where"], told["whole"])

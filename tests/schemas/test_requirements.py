@@ -8,6 +8,7 @@ from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REQUESTS
 from schemas.requirements import (
     Index,
     indexes,
+    known_seconds,
     max_record_bytes,
     remembered_seconds,
     topic_config,
@@ -17,7 +18,7 @@ from schemas.requirements import (
     wrong_refusals,
     wrong_topic_config,
 )
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import APIS, KafkaSettings, Limits
 
 KAFKA = KafkaSettings(retention_seconds=1_000)
 LIMITS = Limits(dedupe_window_seconds=100, max_body_bytes=2_048)
@@ -64,6 +65,12 @@ def test_ids_are_remembered_for_the_window_and_the_retention() -> None:
     assert {REQUESTS: 1_100, EXCEPTIONS: 1_100, DEFINITIONS: None, EVENTS: 90 * 86_400} == {
         index.collection: index.expire_seconds for index in indexes(KAFKA, LIMITS)
     }
+
+
+def test_a_batchs_id_outlives_its_record_and_an_items_goes_with_its_document() -> None:
+    """How old a record may be to be read again."""
+    assert (1_100, 90 * 86_400) == tuple(known_seconds(KAFKA, LIMITS, api) for api in APIS)
+    assert APIS == tuple(KAFKA.api_of(KAFKA.topic(api)) for api in APIS)
 
 
 def test_a_ttl_that_forgets_too_soon_is_wrong_and_a_longer_one_is_not() -> None:

@@ -1,0 +1,45 @@
+"""What stands in MongoDB after a load of pools: every document of `events` and every count, compared to the unit."""
+
+from collections.abc import Collection
+
+from pymongo.read_concern import ReadConcern
+
+from ops.load.check import Database, owned_by, wait_documents
+from ops.load.plan import MINUTE_MILLIS
+from ops.load.pools import Pool, PoolSums, keys_of
+from ops.load.send import Outcomes
+from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of
+
+
+async def wait_stored(db: Database, app: str, items: int, timeout_seconds: float) -> float:
+    """Wait until so many items of the app are stored. Returns the seconds it took; gives up in silence."""
+    return await wait_documents(db, EVENTS, app, items, timeout_seconds)
+
+
+async def expected_pool_sums(db: Database, app: str, outcomes: Outcomes[Pool]) -> PoolSums:
+    """What must be there: every answered pool, and of the unanswered ones those that did get through."""
+    sums = PoolSums()
+    for pool in outcomes.answered.values():
+        sums.add(keys_of(pool, app))
+    for number, pool in outcomes.unknown.items():
+        if number not in outcomes.answered and await _is_stored(db, keys := keys_of(pool, app)):
+            sums.add(keys)
+    return sums
+
+
+async def _is_stored(db: Database, keys: Collection[str]) -> bool:
+    """A pool is stored whole or not at all."""
+    return await db[EVENTS].count_documents({"_id": {"$in": list(keys)}}) == len(keys)
+
+
+async def found_pool_sums(db: Database, app: str) -> PoolSums:
+    """What is there, by majority read."""
+    sums, majority = PoolSums(), ReadConcern("majority")
+    async for event in db.get_collection(EVENTS, read_concern=majority).find(owned_by(app), {"event": 1}):
+        sums.events[event["_id"]] = event["event"]
+    wanted = {"app": app, "source": "analytics"}
+    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(wanted):
+        first = millis_of(hour["hour"]) // MINUTE_MILLIS
+        for minute, count in hour["minutes"].items():
+            sums.minutes[first + int(minute), hour["event"]] += count
+    return sums

@@ -1,0 +1,114 @@
+"""What a load of AddEventBatch sends, and what must stand in MongoDB after it. Pure: a seed gives the same load.
+
+A pool is what a phone that was offline sends: several items in one request. Some are sent again whole, some with one
+more item, as a phone does that never heard the answer.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.load.plan import MINUTE_MILLIS, MINUTES_BACK, LoadOptions, Shot
+from schemas.analytics import JSON_TYPE, identities, parse_analytics, read_sent
+from schemas.documents import event_key
+
+TITLES = ("Navigation", "Search", "Purchase", "Share")
+MOST_ITEMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PoolItem:
+    """One item; its number makes it another than every other of the load."""
+
+    number: int
+    at_millis: int
+    title: str
+
+    def json(self) -> dict[str, Any]:
+        data = [{"n": self.number, "Page": f"/{self.title}/{self.number % 97}"}, {"Duration": self.number % 1_000}]
+        return {"Timestamp": str(self.at_millis), "Event": self.title, "Data": data}
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One request: the same bytes however often it is sent. `request_id` is its number in the load, and not sent."""
+
+    player: str
+    request_id: int
+    items: tuple[PoolItem, ...]
+    body: bytes
+
+
+def pool_shots(options: LoadOptions, start_millis: int) -> Iterator[Shot[Pool]]:
+    """The load in order of time. What is sent again is a pool of at least a second ago: by turns whole, and with more.
+
+    A pool that was sent with one more item is itself one that may be sent again.
+    """
+    chance = random.Random(options.seed)  # noqa: S311 a load, no secret
+    sent: list[Pool] = []
+    repeatable, repeats, made = int(options.rate), 0, 0
+    for i in range(options.shots):
+        is_repeat = len(sent) > repeatable and chance.random() < options.duplicates
+        if is_repeat:
+            repeats += 1
+            pool = sent[chance.randrange(len(sent) - repeatable)]
+        if not is_repeat or repeats % 2:
+            items = pool.items if is_repeat else ()
+            player = pool.player if is_repeat else f"player-{chance.randrange(options.players)}"
+            more = 1 if is_repeat else chance.randint(1, MOST_ITEMS)
+            added = tuple(_item(chance, made + n, start_millis) for n in range(more))
+            made += more
+            pool = _pool(player, i + 1, (*items, *added))
+            sent.append(pool)
+        yield Shot(i / options.rate, pool, is_repeat)
+
+
+def _item(chance: random.Random, number: int, start_millis: int) -> PoolItem:
+    at = start_millis - chance.randrange(1, MINUTES_BACK * MINUTE_MILLIS)
+    return PoolItem(number, at, chance.choice(TITLES))
+
+
+def _pool(player: str, number: int, items: tuple[PoolItem, ...]) -> Pool:
+    media = "eyJNb3ZpZSI6ICJBIGZpbG0iLCAiTGFuZ3VhZ2UiOiAicHQtQlIifQ"
+    body = {"mediaInfo": media, "eventData": [item.json() for item in items]}
+    return Pool(player, number, items, json.dumps(body).encode())
+
+
+def keys_of(pool: Pool, app: str) -> dict[str, PoolItem]:
+    """The items by the `_id` that each has in `events`."""
+    batch = parse_analytics(read_sent(pool.body, JSON_TYPE))
+    found = identities(batch, f"{app}/{pool.player}", None)
+    return {event_key(app, pool.player, identity): pool.items[i] for i, identity in found.items()}
+
+
+@dataclass(slots=True)
+class PoolSums:
+    """Items by the `_id` of their documents, each with its title; counts by (minute since 1970, title)."""
+
+    events: dict[str, str] = field(default_factory=dict)
+    minutes: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    def add(self, items: Mapping[str, PoolItem]) -> None:
+        """A pool that was accepted: items that were there before change nothing."""
+        for key, item in items.items():
+            if key not in self.events:
+                self.events[key] = item.title
+                self.minutes[item.at_millis // MINUTE_MILLIS, item.title] += 1
+
+
+def pool_differences(expected: PoolSums, found: PoolSums) -> list[str]:
+    """Every place where MongoDB does not hold what was accepted, one line each; empty: right to the unit."""
+    lines = [
+        f"event {key}: {found.events.get(key, 'nothing')}, expected {expected.events.get(key, 'nothing')}"
+        for key in sorted(expected.events.keys() | found.events.keys())
+        if expected.events.get(key) != found.events.get(key)
+    ]
+    lines += [
+        f"minute {key[0]}, {key[1]}: {found.minutes[key]}, expected {expected.minutes[key]}"
+        for key in sorted(expected.minutes.keys() | found.minutes.keys())
+        if expected.minutes[key] != found.minutes[key]
+    ]
+    return lines

@@ -1,0 +1,40 @@
+"""Fates of the records of some ranges: what they come to, and where MongoDB says another. Pure."""
+
+from collections.abc import Sequence
+
+from ops.verify.report import Difference, Differences, Range, Tally
+
+
+class Fates:
+    """Tallies of a recount; `stream` is the index of a range."""
+
+    def __init__(self, ranges: Sequence[Range], differences: Differences) -> None:
+        self.tallies = [Tally() for _ in ranges]
+        self.set_aside = 0
+        self._ranges = ranges
+        self._differences = differences
+
+    def is_settled(self, stream: int, offset: int, kind: str, says: str | None) -> bool:
+        """Whether this record counts nothing, whatever else there is; `says` is its fate by MongoDB, if known."""
+        if kind == "countable" and says == "dead":  # halved down to it: MongoDB could not hold it
+            self.set_aside += 1
+            self.came_to(stream, "dead")
+            return True
+        if kind == "countable":
+            if says == "refused":
+                self.differ(stream, offset, "applied or duplicate", says)
+            return False
+        self.came_to(stream, kind)
+        if says not in (None, kind):
+            self.differ(stream, offset, kind, says)
+        return True
+
+    def came_to(self, stream: int, fate: str) -> None:
+        self.tallies[stream].fates[fate] += 1
+
+    def differ(self, stream: int, offset: int, expected: str, found: str | None) -> None:
+        self._differences.add(Difference("record", self.place(stream, offset), expected, str(found)))
+
+    def place(self, stream: int, offset: int) -> str:
+        """As `from` spells it."""
+        return f"{self._ranges[stream].partition}/{offset}"
