@@ -48,13 +48,13 @@ def jars() -> Path:
     return home
 
 
-def connector(place: Place, settings: Settings, tasks: int) -> Program:
-    """Connect with this one connector in it."""
+def connector(place: Place, settings: Settings, tasks: int, topic: str | None = None) -> Program:
+    """Connect with this one connector in it; on the games topic if none is named."""
     java, home = kafka_files().java, place.folder / settings.mongodb.database
     home.mkdir()
     worker, sink = home / "worker.properties", home / "sink.properties"
     worker.write_text(_properties(_worker(place, home)))
-    sink.write_text(_properties(_sink(place, settings, tasks)))
+    sink.write_text(_properties(_sink(place, settings, tasks, topic or settings.kafka.records_topic)))
     logging = f"-Dlog4j2.configurationFile={KAFKA_LOGGING}"
     command = (java, *JVM_OPTIONS, logging, "-cp", f"{jars()}/*", MAIN, str(worker), str(sink))
     return Program("connect", command, stop_seconds=STOP_SECONDS)
@@ -75,12 +75,12 @@ def _worker(place: Place, home: Path) -> Mapping[str, object]:
     }
 
 
-def _sink(place: Place, settings: Settings, tasks: int) -> Mapping[str, object]:
+def _sink(place: Place, settings: Settings, tasks: int, topic: str) -> Mapping[str, object]:
     return {
         "name": settings.kafka.group,
         "connector.class": "com.mongodb.kafka.connect.MongoSinkConnector",
         "tasks.max": tasks,
-        "topics": settings.kafka.records_topic,
+        "topics": topic,
         "connection.uri": f"{place.mongodb}&w=majority&journal=true",
         "database": settings.mongodb.database,
         "collection": COLLECTION,

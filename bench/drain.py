@@ -104,17 +104,17 @@ async def run(options: argparse.Namespace) -> dict[str, Drained]:
     return {name: middle(rounds) for name, rounds in measured.items()}
 
 
-def report(measured: dict[str, Drained]) -> list[str]:
+def report(measured: dict[str, Drained], one: str = "record") -> list[str]:
     """The figures as a table, and how ours compare."""
     ours = measured[OURS]
-    heads = ("", "records/s", "ours/theirs", "CPU own", "CPU mongod", "ours/theirs", "MiB")
+    heads = ("", f"{one}s/s", "ours/theirs", "CPU own", "CPU mongod", "ours/theirs", "MiB")
     lines = ["{:<10} {:>10} {:>12} {:>10} {:>11} {:>12} {:>6}".format(*heads)]
     lines += [
         f"{name:<10} {d.rate:>10.0f} {ours.rate / d.rate:>12.2f} {d.own_cpu:>10.1f} {d.mongod_cpu:>11.1f} "
         f"{ours.mongod_cpu / d.mongod_cpu:>12.2f} {d.peak_mib:>6.0f}"
         for name, d in measured.items()
     ]
-    return [*lines, "CPU in microseconds a record; MiB: peak of the largest process"]
+    return [*lines, f"CPU in microseconds for each {one}; MiB: peak of the largest process"]
 
 
 def subjects(text: str) -> Sequence[str]:

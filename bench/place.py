@@ -13,6 +13,7 @@ from ops.local.ports import any_free
 from ops.local.processes import Children, Program
 from ops.local.source import Sources
 from ops.local.stack import ANY_PORTS, start_servers
+from schemas.settings import Api
 
 KEY = "a key for benchmarks alone"
 
@@ -31,9 +32,10 @@ class Place:
     children: Children
 
     def settings(self, partitions: int) -> Settings:
-        """A topic, a group and a database of their own."""
+        """Topics, a group and a database of their own."""
         name = f"bench-{secrets.token_hex(4)}"
-        kafka = {"bootstrap_servers": self.kafka, "records_topic": name, "group": name, "partitions": partitions}
+        topics = {"records_topic": name, "analytics_topic": f"{name}-analytics"}
+        kafka = {"bootstrap_servers": self.kafka, **topics, "group": name, "partitions": partitions}
         mongodb = {"uri": self.mongodb, "database": name}
         return Settings.model_validate({"kafka": kafka, "mongodb": mongodb, "signing": {"keys": [KEY]}})
 
@@ -42,16 +44,20 @@ class Place:
         environ = self._environ(settings) | variables
         return Program(name, (sys.executable, "-m", *arguments), environ, STOP_SECONDS)
 
-    def workers(self, settings: Settings, count: int) -> list[Program]:
-        """So many `tallymill worker` processes."""
-        port = variable_of("worker.metrics_port")
-        return [self.python(f"worker-{i}", settings, "ops", "worker", **{port: str(any_free())}) for i in range(count)]
+    def workers(self, settings: Settings, count: int, api: Api = "games") -> list[Program]:
+        """So many `tallymill worker` processes, of one API's topic."""
+        port, apis = variable_of("worker.metrics_port"), {variable_of("worker.apis"): f'["{api}"]'}
+        return [
+            self.python(f"worker-{i}", settings, "ops", "worker", **apis, **{port: str(any_free())})
+            for i in range(count)
+        ]
 
     def _environ(self, settings: Settings) -> dict[str, str]:
         return {
             DATA_VARIABLE: str(self.folder),  # not the local system's settings, should one be running
             variable_of("kafka.bootstrap_servers"): self.kafka,
             variable_of("kafka.records_topic"): settings.kafka.records_topic,
+            variable_of("kafka.analytics_topic"): settings.kafka.analytics_topic,
             variable_of("kafka.partitions"): str(settings.kafka.partitions),
             variable_of("kafka.group"): settings.kafka.group,
             variable_of("mongodb.uri"): self.mongodb,

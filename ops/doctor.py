@@ -22,8 +22,9 @@ REQUEST_BYTES = 180
 # MongoDB rounds the size of a capped collection up to a multiple of this.
 ROUNDED_BYTES = 256
 
-# What one stored item takes while there are too few to tell; measured with items of 150 bytes (`tallymill load`).
-EVENT_BYTES = 400
+# What one stored item takes on disk, its index entries included, while there are too few to tell; measured with
+# documents of 300 bytes (bench/pools.py).
+EVENT_BYTES = 170
 ENOUGH_EVENTS = 10_000
 
 DAY_SECONDS = 86_400

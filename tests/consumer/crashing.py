@@ -1,4 +1,4 @@
-"""A worker that ends or freezes itself: `python -m tests.consumer.crashing POINT NTH SIGNAL [WITHOUT]`.
+"""A worker that ends or freezes itself: `python -m tests.consumer.crashing [API:]POINT NTH SIGNAL [WITHOUT]`.
 
 It is put together by consumer/server.py itself; only the points are hung in. POINT is a step of consumer/mongo.py
 ("write": its documents are written and the transaction is open), or
@@ -8,6 +8,7 @@ It is put together by consumer/server.py itself; only the points are hung in. PO
     claimed    its name is on the checkpoint
     tell       everything is committed, and the group's offset is about to be told
 
+API (games where none is named) is whose topic's worker comes to the point; the other's goes on until then.
 WITHOUT=killSessions leaves the last owner's session alone.
 """
 
@@ -23,10 +24,11 @@ from consumer import server
 from consumer.core.position import Checkpoint
 from consumer.kafka import KafkaLog
 from consumer.mongo import MongoStore, OnStep
+from consumer.ports import TopicIdentity
 from consumer.sessions import Sessions
 from consumer.transactions import Document
 from ops.admin import run_process
-from ops.config import worker_config
+from ops.config import variable_of, worker_config
 from schemas.coordinates import PartitionId
 
 NEVER = "never"
@@ -36,25 +38,32 @@ class Point:
     """Where it ends; counts down to it."""
 
     def __init__(self, name: str, nth: int, number: signal.Signals) -> None:
-        self._name = name
+        api, _, self._name = name.rpartition(":")
+        self._topic = topic_of(api or "games")
         self._left = nth
         self._number = number
 
-    def reached(self, name: str) -> None:
-        if name != self._name:
+    def reached(self, name: str, topic: str) -> None:
+        if (name, topic) != (self._name, self._topic):
             return
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), self._number)
 
 
+def topic_of(api: str) -> str:
+    return os.environ[variable_of("kafka.analytics_topic" if api == "analytics" else "kafka.records_topic")]
+
+
 def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
     """Hang the point into the parts that consumer/server.py takes."""
 
     class CrashingSessions(Sessions):
+        topic = ""
+
         async def succeed(self, partition: PartitionId, found: Binary | None) -> None:
             await super().succeed(partition, found)
-            point.reached("killed")
+            point.reached("killed", self.topic)
 
         async def _kill(self, partition: PartitionId, lsid: Binary) -> None:
             if kills_sessions:
@@ -64,21 +73,26 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
         def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:
             def step(name: str, seconds: float) -> None:
                 on_step(name, seconds)
-                point.reached(name)
+                point.reached(name, sessions.topic)
 
             super().__init__(client, database, step)
-            self._sessions = CrashingSessions(client)
+            self._sessions = sessions = CrashingSessions(client)
+            self._ours = sessions
+
+        async def lineage(self, topic: TopicIdentity) -> str:
+            self._ours.topic = topic.topic
+            return await super().lineage(topic)
 
         async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
-            point.reached("assigned")
+            point.reached("assigned", self._ours.topic)
             claimed = await super().claim(partition, owner)
-            point.reached("claimed")
+            point.reached("claimed", self._ours.topic)
             return claimed
 
     class CrashingLog(KafkaLog):
         async def commit(self, positions: Mapping[int, int]) -> None:
             if any(positions.values()):
-                point.reached("tell")
+                point.reached("tell", self._topic)
             await super().commit(positions)
 
     vars(server).update(MongoStore=CrashingStore, KafkaLog=CrashingLog)

@@ -22,7 +22,9 @@ Output = pytest.CaptureFixture[str]
 
 def use(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, **limits: object) -> None:
     """Commands run in this process find this place."""
-    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic", "group", "partitions"})
+    kafka = settings.kafka.model_dump(
+        include={"bootstrap_servers", "records_topic", "analytics_topic", "group", "partitions"}
+    )
     uri = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
     tables = {
         "kafka": kafka,

@@ -86,4 +86,4 @@ def test_the_cost_of_stored_items_is_told() -> None:
     for words in ("1000000 kept, each for 90 days", "500,000 a day x 300 bytes: 12,875 MiB", "25,749 MiB for every"):
         assert words in detail
     few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
-    assert "about 3 a day x 400 bytes: 0 MiB" in few
+    assert "about 3 a day x 170 bytes: 0 MiB" in few

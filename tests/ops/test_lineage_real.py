@@ -29,6 +29,9 @@ from tests.servers import Servers
 
 Patch = pytest.MonkeyPatch
 
+# `init` has started a lineage of the other topic, too, of which nothing is read here.
+ANALYTICS = {"r2": ["ok", "ok"]}
+
 
 def start(at: str, reason: str = "because", *, yes: bool = True) -> StartWanted:
     return StartWanted(None, at, reason, yes=yes)
@@ -72,19 +75,19 @@ async def test_a_new_lineage_reads_again_what_counts_no_second_time(
     async with place(servers) as where:
         use(where.settings, tmp_path, monkeypatch)
         await produce(where.settings, 0, sent(1), sent(2))
-        assert {"r1": ["behind", "ok"]} == await shown(capsys, 0)
+        assert {"r1": ["behind", "ok"], **ANALYTICS} == await shown(capsys, 0)
         await count(where, tmp_path, r1_00=2)
-        assert {"r1": ["ok", "ok"]} == await shown(capsys, 0)
+        assert {"r1": ["ok", "ok"], **ANALYTICS} == await shown(capsys, 0)
         started = await told(capsys, 0, command.start(start("beginning"), as_json=True))
-        assert ("r2", 2, {"0": 0, "1": 0}) == (started["lineage"], started["generation"], started["from"])
+        assert ("r3", 2, {"0": 0, "1": 0}) == (started["lineage"], started["generation"], started["from"])
         assert "offsets 0 to 1 are read again" in started["warnings"][0]
         await produce(where.settings, 0, sent(3))
-        assert {"r1": ["old", "old"], "r2": ["behind", "ok"]} == await shown(capsys, 0)
-        await count(where, tmp_path, r2_00=3)
+        assert {"r1": ["old", "old"], **ANALYTICS, "r3": ["behind", "ok"]} == await shown(capsys, 0)
+        await count(where, tmp_path, r3_00=3)
         assert {"demo/ann": {"LEVEL_UP": 3}} == {
             key: found["totals"] for key, found in (await where.documents(PLAYERS)).items()
         }
-        assert 2 == (await where.documents(CHECKPOINTS))["r2/00"]["fates"]["duplicate"]
+        assert 2 == (await where.documents(CHECKPOINTS))["r3/00"]["fates"]["duplicate"]
         await told(capsys, 0, verify_command.verify(as_json=True))
 
 
@@ -99,10 +102,10 @@ async def test_the_beginning_is_refused_where_ids_are_no_longer_kept(
         monkeypatch.setattr(command, "known_seconds", lambda *_: 0)
         for at in ("beginning", "0"):
             assert "counted a second time" in await told(capsys, 1, command.start(start(at), as_json=True))
-        assert {"r1"} == (await where.documents(LINEAGES)).keys()
+        assert {"r1", "r2"} == (await where.documents(LINEAGES)).keys()
         await told(capsys, 0, command.start(start('{"0": 2, "1": 0}'), as_json=True))
         await told(capsys, 0, command.start(start("end"), as_json=True))
-        assert ["r1", "r2", "r3"] == sorted(await where.documents(LINEAGES))
+        assert ["r1", "r2", "r3", "r4"] == sorted(await where.documents(LINEAGES))
 
 
 async def test_what_was_asked_wrongly_is_2_and_starts_nothing(
@@ -117,7 +120,7 @@ async def test_what_was_asked_wrongly_is_2_and_starts_nothing(
         assert "no-such-topic" in await told(capsys, 2, command.start(nowhere, as_json=True))
         monkeypatch.setattr(command, "_confirmed", lambda: False)
         assert "--yes" in await told(capsys, 2, command.start(start("end", yes=False), as_json=True))
-        assert {"r1"} == (await where.documents(LINEAGES)).keys()
+        assert {"r1", "r2"} == (await where.documents(LINEAGES)).keys()
 
 
 async def test_of_two_that_start_at_once_one_does(servers: Servers, tmp_path: Path, monkeypatch: Patch) -> None:
@@ -129,8 +132,8 @@ async def test_of_two_that_start_at_once_one_does(servers: Servers, tmp_path: Pa
         new = NewLineage(topic, 2, {0: 0, 1: 0}, "because")
         both = await asyncio.gather(*(insert_lineage(where.database, new) for _ in range(2)), return_exceptions=True)
         assert 1 == sum(isinstance(one, StartedMeanwhile) for one in both), both
-        assert ["r1", "r2"] == sorted(await where.documents(LINEAGES))
-        assert 4 == len(await where.documents(CHECKPOINTS))
+        assert ["r1", "r2", "r3"] == sorted(await where.documents(LINEAGES))
+        assert 6 == len(await where.documents(CHECKPOINTS))
 
 
 async def test_workers_at_work_have_to_stop_first(
@@ -159,16 +162,16 @@ async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
             worker = started.start()
             assert 1 == await worker.exited()
             assert "made anew" in worker.said()
-        assert {"r1": ["lost", "lost"]} == await shown(capsys, 1)
+        assert {"r1": ["lost", "lost"], **ANALYTICS} == await shown(capsys, 1)
         begun = await told(capsys, 0, command.start(start("beginning", "the topic was deleted"), as_json=True))
         assert "r1/00: what the old topic held from offset 1 on is lost with it" in begun["warnings"][0]
-        await count(where, tmp_path, r2_00=2)
-        lineage: dict[str, Any] = (await where.documents(LINEAGES))["r2"]
+        await count(where, tmp_path, r3_00=2)
+        lineage: dict[str, Any] = (await where.documents(LINEAGES))["r3"]
         assert (2, "the topic was deleted", 0) == (lineage["generation"], lineage["reason"], lineage["from"])
-        assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 0} == (await where.documents(CHECKPOINTS))["r2/00"][
+        assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 0} == (await where.documents(CHECKPOINTS))["r3/00"][
             "fates"
         ]
-        assert {"r1": ["old", "old"], "r2": ["ok", "ok"]} == await shown(capsys, 0)
+        assert {"r1": ["old", "old"], **ANALYTICS, "r3": ["ok", "ok"]} == await shown(capsys, 0)
         found = await told(capsys, 0, verify_command.verify(as_json=True))
         assert not found["whole"], "what r1 counted can't be recounted any more"
 
@@ -190,6 +193,6 @@ async def test_the_first_lineage_starts_where_the_log_begins(
         await admin.close()
         assert not wrong(await initialise(where.settings))
         found = {key: (one["start"], one["next"]) for key, one in (await where.documents(CHECKPOINTS)).items()}
-        assert {"r1/00": (0, 0), "r1/01": (2, 2)} == found
+        assert {"r1/00": (0, 0), "r1/01": (2, 2), "r2/00": (0, 0), "r2/01": (0, 0)} == found
         await count(where, tmp_path, r1_01=1)
         await told(capsys, 0, verify_command.verify(as_json=True))

@@ -1,0 +1,131 @@
+"""Drain a topic of pools into MongoDB, sums verified, and let others do it on the same servers: items/s, ratios.
+
+    python -m bench.analytics --items 400000 --pool 20 --workers 2
+
+The analytics topic is filled with sealed pools of --pool items each. Then, one after the other and each into a database
+of its own:
+
+    tallymill    N workers: each item one document, once; counts by minute; exactly once
+    naive        N processes, one insert_one an item (bench/naive_items.py); the first thousands of items only
+    connector    the MongoDB Kafka sink connector with N tasks (bench/connector.py): one document a pool, whole, as it
+                 can't take a pool apart; --pool 1 compares document with document
+
+Each is timed from its first items that are through to its last. With --rounds all of them go again, interleaved, and
+the medians are told. TALLYMILL_WORKER__... variables set the workers' settings.
+"""
+
+import argparse
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import AsyncMongoClient
+
+from bench.connector import COLLECTION, connector
+from bench.drain import report
+from bench.measure import Database, Drained, Progress, applied, documents, drain, middle, settle
+from bench.naive_items import ITEMS
+from bench.place import Place, renamed, servers
+from bench.pools import fill_pools
+from ops.config import Settings
+from ops.init import initialise, wrong
+from schemas.documents import EVENTS, PERIOD_COUNTS
+
+OURS = "tallymill"
+OTHERS = ("naive", "connector")
+# A rate of a few hundred items a second needs no more of them to be told.
+NAIVE_ITEMS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who drains now, and where to."""
+
+    place: Place
+    settings: Settings
+    database: Database
+    options: argparse.Namespace
+    expected: Counter[str]
+
+    async def tallymill(self) -> Drained:
+        assert not wrong(await initialise(self.settings))
+        programs = self.place.workers(self.settings, self.options.workers, "analytics")
+        drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
+        await verify(self.database, self.expected)
+        return drained
+
+    async def naive(self) -> Drained:
+        names = [f"naive-{i}" for i in range(self.options.workers)]
+        programs = [self.place.python(name, self.settings, "bench.naive_items") for name in names]
+        return await drain(self.place, programs, documents(self.database, ITEMS), min(NAIVE_ITEMS, self.options.items))
+
+    async def connector(self) -> Drained:
+        topic = self.settings.kafka.analytics_topic
+        programs = [connector(self.place, self.settings, self.options.workers, topic)]
+        return await drain(self.place, programs, self._pools(documents(self.database, COLLECTION)), self.options.items)
+
+    def _pools(self, progress: Progress) -> Progress:
+        """Items through, by whole pools."""
+        each: int = self.options.pool
+
+        async def items() -> int:
+            return each * await progress()
+
+        return items
+
+
+async def verify(database: Database, expected: Counter[str]) -> None:
+    """One document an item, and every title's count."""
+    found: Counter[str] = Counter()
+    async for hour in database[PERIOD_COUNTS].find({"source": "analytics"}):
+        found[hour["event"]] += sum(hour["minutes"].values())
+    assert expected == found, "sums differ"
+    assert expected.total() == await database[EVENTS].count_documents({}), "documents differ"
+
+
+async def run(options: argparse.Namespace) -> dict[str, Drained]:
+    measured: defaultdict[str, list[Drained]] = defaultdict(list)
+    with servers() as place:
+        settings = place.settings(options.partitions)
+        assert not wrong(await initialise(settings))
+        expected = await fill_pools(settings, options.items // options.pool, options.pool, options.players)
+        async with AsyncMongoClient[dict[str, Any]](place.mongodb) as client:
+            for i in range(options.rounds):
+                for name in (OURS, *options.against):
+                    own = renamed(settings, f"{name}-{i}")
+                    await settle(client)
+                    subject = Subject(place, own, client[own.mongodb.database], options, expected)
+                    measured[name].append(await getattr(subject, name)())
+                    await client.drop_database(own.mongodb.database)
+    return {name: middle(rounds) for name, rounds in measured.items()}
+
+
+def against(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    if unknown := set(names) - set(OTHERS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(OTHERS)}")
+    return names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=400_000)
+    parser.add_argument("--pool", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--players", type=int, default=50_000)
+    parser.add_argument("--partitions", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--against", type=against, default=OTHERS)
+    options = parser.parse_args()
+    options.items -= options.items % options.pool
+    measured = asyncio.run(run(options))
+    print(
+        f"{options.items} items in pools of {options.pool}, {options.players} players, {options.partitions} "
+        f"partitions, {options.workers} worker(s), {options.rounds} round(s); every sum right to the unit"
+    )
+    print("\n".join(report(measured, "item")))
+
+
+if __name__ == "__main__":
+    main()
