@@ -153,6 +153,8 @@ class StoredEvents:
 
 
 async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
+    if EVENTS not in await db.list_collection_names():  # its size can't be asked for, and `init` makes it
+        return StoredEvents(0, 0, 0)
     stats = await (await db[EVENTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
     sizes = [one["storageStats"] for one in stats]  # one of each shard
     oldest = await db[EVENTS].find_one({}, {"receivedAt": 1}, sort=[("receivedAt", 1)])

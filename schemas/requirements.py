@@ -126,7 +126,7 @@ def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
 
 
 def known_seconds(kafka: KafkaSettings, limits: Limits, api: Api) -> int:
-    """How old a record may be for its ids to be surely known: a request's outlive it, an item's go with its document."""
+    """How old a record may be and its ids still be known: a batch's outlives it, an item's goes with its document."""
     return limits.event_retention_seconds if api == "analytics" else remembered_seconds(kafka, limits)
 
 

@@ -20,27 +20,29 @@ from ops.doctor import Check, examine
 from ops.init import Finding, initialise, wrong
 from ops.local.settings import to_toml
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
+from schemas.settings import APIS
 from tests.ops.test_definitions import file_of
 from tests.real import Place, place, settings_of
 from tests.samples import NOW
 from tests.servers import Servers
 
-TOPIC_FINDINGS = 1
-COLLECTIONS = 9
-INDEXES = 4
-VIEW_AND_LINEAGE = 2
+TOPIC_FINDINGS = 2
+COLLECTIONS = 11
+INDEXES = 5
+VIEW_AND_LINEAGES = 3
 
 
 @asynccontextmanager
 async def empty_place(servers: Servers) -> AsyncIterator[Place]:
-    """A topic and a database that are not there yet, removed afterwards."""
+    """Topics and a database that are not there yet, removed afterwards."""
     settings = settings_of(servers)
     async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
         yield Place(settings, client[settings.mongodb.database])
         await client.drop_database(settings.mongodb.database)
     async with kafka_admin(settings) as kafka:
-        if settings.kafka.records_topic in await kafka.list_topics():
-            await kafka.delete_topics([settings.kafka.records_topic])
+        made = {settings.kafka.topic(api) for api in APIS} & set(await kafka.list_topics())
+        if made:
+            await kafka.delete_topics(list(made))
 
 
 async def make_topic(kafka: AIOKafkaAdminClient, settings: Settings, **config: str) -> None:
@@ -67,7 +69,7 @@ async def test_init_makes_everything_and_finds_it_there_the_second_time(servers:
     assert {"made"} == states(first)
     assert {"there"} == states(second)
     assert [finding.what for finding in first] == [finding.what for finding in second]
-    assert TOPIC_FINDINGS + COLLECTIONS + INDEXES + VIEW_AND_LINEAGE == len(first)
+    assert TOPIC_FINDINGS + COLLECTIONS + INDEXES + VIEW_AND_LINEAGES == len(first)
     collections = {finding.what.removeprefix("collection ") for finding in first if "collection" in finding.what}
     assert collections | {"period_totals"} == {name for name in names if not name.startswith("system.")}
 
@@ -151,13 +153,13 @@ async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> N
 async def test_the_doctor_names_what_is_missing_and_is_content_after_init(servers: Servers) -> None:
     """It changes nothing: init is what makes things."""
     async with empty_place(servers) as new:
-        topic = new.settings.kafka.records_topic
         missing = {
-            f"topic {topic}",
+            *(f"topic {new.settings.kafka.topic(api)}" for api in APIS),
             "index requests.at_1",
             "index exceptions.at_1",
             "index definitions.app_1",
             "index definitions.updatedAt_1",
+            "index events.receivedAt_1",
             "lineage",
         }
         for _ in range(2):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.config import FILE_VARIABLE, load_settings
+from ops.config import FILE_VARIABLE, load_settings, worker_config
 from ops.issuer import ensure_issuer
 from ops.local.settings import local_settings, to_toml, write_local_settings, write_private
 
@@ -47,6 +47,15 @@ def test_an_apps_own_limits_go_into_it(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv(FILE_VARIABLE, str(own))
     settings = load_settings({FILE_VARIABLE: str(write(tmp_path))})
     assert settings.limits.for_app("demo").max_update_count == 5
+
+
+def test_both_topics_reach_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the user's own file names them; a worker reads both."""
+    own = tmp_path / "own.toml"
+    own.write_text('[kafka]\nrecords_topic = "batches"\nanalytics_topic = "pools"\n')
+    monkeypatch.setenv(FILE_VARIABLE, str(own))
+    config = worker_config(load_settings({FILE_VARIABLE: str(write(tmp_path))}))
+    assert ["batches", "pools"] == [config.kafka.topic(api) for api in config.worker.apis]
 
 
 def test_values_read_back_as_they_were_written() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REQUESTS
 from schemas.requirements import (
@@ -71,6 +72,15 @@ def test_a_batchs_id_outlives_its_record_and_an_items_goes_with_its_document() -
     """How old a record may be to be read again."""
     assert (1_100, 90 * 86_400) == tuple(known_seconds(KAFKA, LIMITS, api) for api in APIS)
     assert APIS == tuple(KAFKA.api_of(KAFKA.topic(api)) for api in APIS)
+
+
+def test_each_api_has_a_topic_a_group_and_a_size_of_its_own() -> None:
+    """So that neither starves the other; one name for both topics is refused."""
+    assert ("tallymill", "tallymill.analytics") == tuple(map(KAFKA.group_of, APIS))
+    games, analytics = (max_record_bytes(LIMITS, api) for api in APIS)
+    assert LIMITS.max_body_bytes < games < LIMITS.max_analytics_body_bytes < analytics
+    with pytest.raises(ValidationError, match="must not be the same"):
+        KafkaSettings(records_topic="t", analytics_topic="t")
 
 
 def test_a_ttl_that_forgets_too_soon_is_wrong_and_a_longer_one_is_not() -> None:
