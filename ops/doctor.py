@@ -167,7 +167,7 @@ async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
 
 def events_check(settings: Settings, stored: StoredEvents) -> Check:
     """What keeping items costs: documents a day x bytes, for as long as they are kept."""
-    days = settings.limits.event_retention_seconds / DAY_SECONDS
+    days = requirements.known_seconds(settings.kafka, settings.limits, "analytics") / DAY_SECONDS
     is_enough = stored.documents >= ENOUGH_EVENTS
     each_bytes = stored.disk_bytes / stored.documents if is_enough else EVENT_BYTES
     a_day = stored.documents / max(1.0, stored.oldest_seconds / DAY_SECONDS)

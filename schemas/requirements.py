@@ -126,8 +126,10 @@ def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
 
 
 def known_seconds(kafka: KafkaSettings, limits: Limits, api: Api) -> int:
-    """How old a record may be and its ids still be known: a batch's outlives it, an item's goes with its document."""
-    return limits.event_retention_seconds if api == "analytics" else remembered_seconds(kafka, limits)
+    """How old a record may be and its ids, or items, still be known: as long as their documents live."""
+    if api == "analytics":
+        return limits.event_retention_seconds + kafka.retention_seconds
+    return remembered_seconds(kafka, limits)
 
 
 def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
@@ -138,7 +140,12 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
         Index(EXCEPTIONS, "at", seconds),
         Index(DEFINITIONS, "app"),
         Index(DEFINITIONS, "updatedAt"),
-        Index(EVENTS, "receivedAt", limits.event_retention_seconds, "limits.event_retention_seconds"),
+        Index(
+            EVENTS,
+            "receivedAt",
+            known_seconds(kafka, limits, "analytics"),
+            "limits.event_retention_seconds + kafka.retention_seconds",
+        ),
     )
 
 

@@ -151,7 +151,8 @@ class Limits(Section):
     max_titles: Annotated[int, Field(ge=1)] = 1_000
     """Titles of an app that are counted by name; items of further ones count as `(other)`."""
     event_retention_seconds: Annotated[int, Field(ge=60)] = 90 * DAY_SECONDS
-    """How long a document of `events` is kept, and an item sent again known for the same (A11)."""
+    """How long an item sent again is known for the same, by the records' own times (A11). Its document in `events` is
+    kept for this and kafka.retention_seconds, so that a worker that lags still finds it."""
 
     @field_validator("max_period_seconds")
     @classmethod
@@ -205,8 +206,9 @@ class LimitSettings(Limits):
     """The limits of everybody, and those of apps that have their own."""
 
     apps: Mapping[AppId, AppLimits] = {}
-    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds
-    and event_retention_seconds; of max_body_bytes and max_analytics_body_bytes only a lower one. In the environment as JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
+    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds and
+    event_retention_seconds; of max_body_bytes and max_analytics_body_bytes only a lower one. In the environment as
+    JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
 
     def for_app(self, app: str) -> Limits:
         return self.apps.get(app, self)

@@ -93,8 +93,8 @@ def too_old(times: Mapping[int, int | None], known_seconds: int, now: datetime) 
         elif (age := (now - utc(millis)).total_seconds()) >= known_seconds:
             problems.append(
                 f"partition {partition}: its first record is {age:.0f} s old, but ids are kept for "
-                f"{known_seconds} s (batches: dedupe_window + retention; items: event_retention): older records "
-                f"would be counted a second time"
+                f"{known_seconds} s (batches: dedupe_window + retention; items: event_retention + retention): older "
+                "records would be counted a second time"
             )
     return problems
 

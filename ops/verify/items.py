@@ -121,7 +121,7 @@ class ItemRecount:
     # Deciding.
 
     def settle(self, now_millis: int) -> None:
-        """Decide what counted. Documents live for the window: one that is younger must be there."""
+        """Decide what counted. Documents live longer than the window: one that is younger must be there."""
         kept_since_millis = now_millis - self._window_millis + CLOCKS_DIFFER_MILLIS
         for identity, sightings in self._sightings.all():
             if (gone_millis := self._gone.get(identity)) is not None:

@@ -83,7 +83,7 @@ def test_the_cost_of_stored_items_is_told() -> None:
     """Documents a day x bytes x days; of few documents the bytes are the usual ones."""
     settings = Settings.model_validate({})
     detail = events_check(settings, StoredEvents(1_000_000, 300_000_000, oldest_seconds=2 * 86_400)).detail
-    for words in ("1000000 kept, each for 90 days", "500,000 a day x 300 bytes: 12,875 MiB", "25,749 MiB for every"):
+    for words in ("1000000 kept, each for 97 days", "500,000 a day x 300 bytes: 13,876 MiB", "27,752 MiB for every"):
         assert words in detail
     few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
     assert "about 3 a day x 170 bytes: 0 MiB" in few

@@ -295,7 +295,7 @@ def test_a_document_past_its_time_may_be_gone() -> None:
 
 
 def test_an_item_that_was_forgotten_before_a_late_worker_read_its_repeat_is_told() -> None:
-    """Documents go by MongoDB's clock, the law by the records' times: such a repeat counts a second time."""
+    """Later than Kafka's retention, that is, or by other hands: such a repeat counts a second time."""
     counted = Counted([sent(0, A), sent(1, A, days=WINDOW / DAY - 1)], forgets=True)
     now = NOW + WINDOW + DAY
     found = counted.differences(now=now)
