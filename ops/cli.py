@@ -38,7 +38,7 @@ def up(
     data: Data = DATA_FOLDER,
     as_json: Json = False,
 ) -> None:
-    """Run the local system: Kafka, MongoDB, the ingress and workers. Exit status 0 if it runs already."""
+    """Run the local system: Kafka, MongoDB, the ingress, workers and console. Exit status 0 if it runs already."""
     from ops.local import commands  # noqa: PLC0415
 
     run = commands.up_detached if detach else commands.up
@@ -93,6 +93,16 @@ def worker() -> None:
     from ops.config import worker_config  # noqa: PLC0415
 
     raise typer.Exit(admin.run_process(worker_config, server.run))
+
+
+@app.command()
+def console() -> None:
+    """Run one console process, the query side, configured by the environment or a TOML file; what production runs."""
+    from console import server  # noqa: PLC0415
+    from ops import admin  # noqa: PLC0415
+    from ops.config import console_config  # noqa: PLC0415
+
+    raise typer.Exit(admin.run_process(console_config, server.run))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as NotParsed
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = Field(default_factory=TokenSettings)
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -86,6 +88,7 @@ INGRESS_NEEDS = (
     "tokens.audience",
 )
 WORKER_NEEDS = ("kafka.bootstrap_servers", "mongodb.uri", "signing.keys")
+CONSOLE_NEEDS = ("mongodb.uri", "tokens.issuer", "tokens.audience", "tokens.jwks")
 
 
 def settings_file(environ: Mapping[str, str]) -> Path | None:
@@ -166,10 +169,20 @@ def _token_problems(tokens: TokenSettings) -> list[str]:
     return [f"{name}: required with {url} ({variable_of(name)})" for name in missing]
 
 
-def _part(settings: Settings, config: type[Config], needs: Iterable[str], problems: Iterable[str] = ()) -> Config:
+def console_config(settings: Settings) -> ConsoleConfig:
+    """What a console process gets; of `tokens`, what it needs. Raises SettingsError as the others do."""
+    _require(settings, CONSOLE_NEEDS)
+    return ConsoleConfig.model_validate(settings, from_attributes=True)
+
+
+def _require(settings: Settings, needs: Iterable[str], problems: Iterable[str] = ()) -> None:
     missing = [f"{name}: required ({variable_of(name)})" for name in needs if attrgetter(name)(settings) is None]
     if wrong := [*missing, *problems]:
         raise SettingsError(wrong)
+
+
+def _part(settings: Settings, config: type[Config], needs: Iterable[str], problems: Iterable[str] = ()) -> Config:
+    _require(settings, needs, problems)
     return config(**{section: getattr(settings, section) for section in config.model_fields})
 
 

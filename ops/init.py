@@ -21,7 +21,7 @@ from ops.connect import Document, NotReachable, database, kafka_admin, kafka_con
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
-from schemas.documents import REFUSALS
+from schemas.documents import PERIOD_COUNTS, REFUSALS
 from schemas.settings import APIS, Api
 
 # A fresh topic is known to all brokers within a second or so.
@@ -45,7 +45,7 @@ async def initialise(settings: Settings) -> list[Finding]:
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
-        findings.append(await _view(db))
+        findings += [await _view(db, name) for name in wanted.VIEWS]
         for api in APIS:
             await _identity(admin, settings.kafka.topic(api))
         async with kafka_consumer(settings) as consumer:
@@ -124,13 +124,11 @@ async def _index(db: AsyncDatabase[Document], index: requirements.Index) -> Find
     return Finding(what, "wrong" if problem else "there", problem or "")
 
 
-async def _view(db: AsyncDatabase[Document]) -> Finding:
-    what = f"view {wanted.PERIOD_TOTALS}"
-    if wanted.PERIOD_TOTALS in await db.list_collection_names():
-        return Finding(what, "there")
-    pipeline = wanted.period_totals_pipeline()
-    await db.create_collection(wanted.PERIOD_TOTALS, viewOn="period_counts", pipeline=pipeline)
-    return Finding(what, "made")
+async def _view(db: AsyncDatabase[Document], name: str) -> Finding:
+    if name in await db.list_collection_names():
+        return Finding(f"view {name}", "there")
+    await db.create_collection(name, viewOn=PERIOD_COUNTS, pipeline=wanted.VIEWS[name]())
+    return Finding(f"view {name}", "made")
 
 
 async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:

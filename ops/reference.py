@@ -11,6 +11,8 @@ from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from console.metrics import COUNTS
+from console.metrics import Metrics as ConsoleMetrics
 from consumer.metrics import WorkerMetrics
 from ingress.metrics import Metrics as IngressMetrics
 from ops.config import Settings, variable_of
@@ -44,23 +46,30 @@ def readme_with(table: str, readme: str) -> str:
 
 
 def metrics_page() -> str:
-    """Every metric of ingress and worker."""
+    """Every metric of ingress, worker and console."""
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
     ingress = IngressMetrics()
     ingress.watch(ready=lambda: True, buffer_bytes=lambda: 0, waiting=lambda: 0, lag_seconds=lambda: 0.0)
     ingress.watch_keys(lambda: 0.0)
     ingress.answered("other", 200)
+    console = ConsoleMetrics()
+    console.watch(ready=lambda: True, queries=lambda: 0)
+    console.answered(COUNTS, 200)
+    console.queried(COUNTS, 0.0)
+    console.read(COUNTS, 0)
     return "\n".join(
         [
             "# Metrics",
             "",
-            "Prometheus text format. Each process has a port of its own: the ingress at its own address, a worker at",
-            f"`{variable_of('worker.metrics_port')}`. Labels come from closed sets, never from a client.",
+            "Prometheus text format. Each process has a port of its own: ingress and console at their addresses, a",
+            f"worker at `{variable_of('worker.metrics_port')}`. Labels come from closed sets, never from a client.",
             "",
             *_table("Ingress (`/metrics`)", ingress.registry),
             "",
             *_table("Worker (`/metrics`)", worker.registry),
+            "",
+            *_table("Console (`/metrics`)", console.registry),
             "",
         ]
     )

@@ -202,15 +202,18 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
     if data != Path(".tallymill"):
         say(f"for other commands: export {DATA_VARIABLE}={data.resolve()}\n")
     try:
-        token = _demo_token(data)
+        token, read_token = _demo_tokens(data)
     except SettingsError:  # the settings name another issuer
         say(addresses_text(state))
     else:
-        say(welcome_text(state, token))
+        say(welcome_text(state, token, read_token))
 
 
-def _demo_token(data: Path) -> str:
-    from ops.token import GAMES_SCOPE, make_token  # noqa: PLC0415 signing loads what no other command here needs
+def _demo_tokens(data: Path) -> tuple[str, str]:
+    """One to record with, one to read with."""
+    from console.auth import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
+    from ops.token import GAMES_SCOPE, make_token  # noqa: PLC0415 the same
 
     settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
-    return make_token(settings, DEMO_APP, DEMO_PLAYER, [GAMES_SCOPE])
+    record, read = (make_token(settings, DEMO_APP, DEMO_PLAYER, [scope]) for scope in (GAMES_SCOPE, READ_SCOPE))
+    return record, read

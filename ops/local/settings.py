@@ -14,15 +14,15 @@ Table = dict[str, Any]
 
 
 # What `up` starts is where it is, whatever the user's file says; in all else the user's word counts.
-ADDRESSES = ("kafka", "mongodb", "ingress")
+ADDRESSES = ("kafka", "mongodb", "ingress", "console")
 
 
-def local_settings(kafka: str, mongodb: str, ingress_port: int, tokens: Table) -> dict[str, Table]:
-    """What `up` adds to the user's settings."""
+def local_settings(kafka: str, mongodb: str, ports: Mapping[str, int], tokens: Table) -> dict[str, Table]:
+    """What `up` adds to the user's settings. `ports`: of the processes that listen, by their section."""
     return {
         "kafka": {"bootstrap_servers": kafka},
         "mongodb": {"uri": mongodb},
-        "ingress": {"port": ingress_port},
+        **{section: {"port": port} for section, port in ports.items()},
         "tokens": tokens,
     }
 

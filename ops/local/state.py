@@ -50,6 +50,8 @@ class State:
     kafka_pid: int | None = None
     mongodb_pid: int | None = None
     ingress_pid: int | None = None
+    console: str | None = None
+    console_pid: int | None = None
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)

@@ -1,8 +1,8 @@
 """`tallymill up` in the foreground: start everything in order, keep it running, stop it in order.
 
-Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress and workers.
-Stop, on the first SIGINT or SIGTERM: 1. the ingress, which finishes what it accepted. 2. the workers, which finish
-their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
+Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress, console, workers.
+Stop, on the first SIGINT or SIGTERM: 1. ingress and console, which finish what they accepted. 2. the workers, which
+finish their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
 process, the watchdog (watchdog.py) kills what it leaves.
 """
 
@@ -93,20 +93,28 @@ class Supervisor:
         settings = self._wanted.settings
         kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
-        usual = (settings.ingress.port, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + 1]
-        ingress_port, *worker_ports = choose_ports(usual)
+        listening = (settings.ingress.port, settings.console.port)
+        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + len(listening)]
+        ingress_port, console_port, *worker_ports = choose_ports(usual)
         given = settings.tokens.jwks or settings.tokens.introspection_url
         tokens = {} if given else ensure_issuer(self._wanted.data)
-        added = local_settings(kafka, mongodb, ingress_port, tokens)
+        added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
         file = write_local_settings(self._wanted.data, added)
         environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}
         self._run_once(children, environ)
         programs = [ingress_program(self._wanted, environ, ingress_port)]
+        programs.append(console_program(self._wanted, environ, console_port))
         programs += [worker_program(self._wanted, environ, n, port) for n, port in enumerate(worker_ports, 1)]
-        self._start_own(children, watch, programs, (ingress_port, *worker_ports))
-        workers = tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports)
-        ingress = f"http://{LOOPBACK}:{ingress_port}"
-        ready = replace(state, phase="ready", kafka=kafka, mongodb=masked(mongodb), ingress=ingress, workers=workers)
+        self._start_own(children, watch, programs, (ingress_port, console_port, *worker_ports))
+        ready = replace(
+            state,
+            phase="ready",
+            kafka=kafka,
+            mongodb=masked(mongodb),
+            ingress=f"http://{LOOPBACK}:{ingress_port}",
+            console=f"http://{LOOPBACK}:{console_port}",
+            workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
+        )
         return with_pids(ready, watch)
 
     def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
@@ -131,7 +139,7 @@ class Supervisor:
                     raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with self._narrator.phase(f"ingress and workers ({len(programs) - 1})"):
+        with self._narrator.phase(f"ingress, console and workers ({self._wanted.workers})"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, ports, strict=True):
                 watch.add(child)
@@ -144,8 +152,8 @@ class Supervisor:
                 write_state(self._wanted.data, with_pids(state, watch))
 
     def _stop_in_order(self, watch: Watch) -> None:
-        self._narrator.say("stopping: ingress, workers, servers (again to kill)")
-        watch.stop(lambda name: name == "ingress")
+        self._narrator.say("stopping: ingress and console, workers, servers (again to kill)")
+        watch.stop(lambda name: name in ("ingress", "console"))
         watch.stop(lambda name: name.startswith("worker"))
         watch.stop(lambda _: True)
 
@@ -167,6 +175,11 @@ def ingress_program(wanted: Wanted, environ: dict[str, str], port: int) -> Progr
     return Program("ingress", wanted.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
 
 
+def console_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
+    seconds = wanted.settings.console.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("console", wanted.command("console"), environ | {variable_of("console.port"): str(port)}, seconds)
+
+
 def worker_program(wanted: Wanted, environ: dict[str, str], number: int, port: int) -> Program:
     seconds = wanted.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
     ports = {variable_of("worker.metrics_port"): str(port)}
@@ -182,6 +195,7 @@ def with_pids(state: State, watch: Watch) -> State:
         kafka_pid=watch.pid("kafka"),
         mongodb_pid=watch.pid("mongodb"),
         ingress_pid=watch.pid("ingress"),
+        console_pid=watch.pid("console"),
     )
 
 

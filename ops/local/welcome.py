@@ -37,19 +37,28 @@ def list_line(ingress: str, token: str) -> str:
     )
 
 
+def counts_line(console: str, token: str, now_ms: int) -> str:
+    """The demo app's counts by the minute, of the hour around now."""
+    half = 30 * MINUTE_MS
+    query = f"app={DEMO_APP}&source=games&step=minute&from={now_ms - half}&to={now_ms + half}"
+    return f"curl -sS '{console}/v1/counts?{query}' -H 'Authorization: Bearer {token}'"
+
+
 def addresses_text(state: State) -> str:
     """One line for each address that is known: while it starts, that is none."""
     mongodb = state.mongodb and f"{state.mongodb} (database {state.database})"
-    lines = [("ingress", state.ingress), ("kafka", state.kafka), ("mongodb", mongodb)]
+    lines = [("ingress", state.ingress), ("console", state.console), ("kafka", state.kafka), ("mongodb", mongodb)]
     lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
     return "\n".join(f"  {name:<10}{where}" for name, where in lines if where)
 
 
-def welcome_text(state: State, token: str) -> str:
-    """Addresses and ready-to-paste curls. The first pasted twice counts once: the second answer is ALREADY_UPDATED."""
-    body = demo_body(secrets.randbelow(1 << 53), time.time_ns() // 1_000_000)
+def welcome_text(state: State, token: str, read_token: str) -> str:
+    """Addresses and ready-to-paste curls. The first, pasted twice, counts once: the second answer is ALREADY_UPDATED."""
+    now_ms = time.time_ns() // 1_000_000
+    body = demo_body(secrets.randbelow(1 << 53), now_ms)
     return (
         f"{addresses_text(state)}\n\n"
         f"Record an event (paste it twice: it counts once):\n\n{curl_line(state.ingress or '', token, body)}\n\n"
-        f"List what can be recorded:\n\n{list_line(state.ingress or '', token)}\n"
+        f"List what can be recorded:\n\n{list_line(state.ingress or '', token)}\n\n"
+        f"Query what was counted:\n\n{counts_line(state.console or '', read_token, now_ms)}\n"
     )

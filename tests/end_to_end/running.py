@@ -97,7 +97,8 @@ class System:
 
     def pids(self) -> list[int]:
         state = self.status()
-        own = [state["supervisor"], state["kafka_pid"], state["mongodb_pid"], state["ingress_pid"]]
+        names = ("supervisor", "kafka_pid", "mongodb_pid", "ingress_pid", "console_pid")
+        own = [state[name] for name in names]
         return own + [worker["pid"] for worker in state["workers"]]
 
     def token(self, player: str, app: str = "demo") -> str:

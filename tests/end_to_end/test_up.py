@@ -23,7 +23,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
         finally:
             process.terminate()
     assert 0 == status, told
-    assert 6 == len(pids)
+    assert 7 == len(pids)
     assert [] == [pid for pid in pids if not gone_within(pid, 5)]
     assert 3 == system.run("status")[0]
     assert "nothing runs\n" == system.run("down")[1]

@@ -18,7 +18,11 @@ class Ready(BaseHTTPRequestHandler):
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     name = sys.argv[1]
-    variable = {"ingress": "TALLYMILL_INGRESS__PORT", "worker": "TALLYMILL_WORKER__METRICS_PORT"}.get(name)
+    variable = {
+        "ingress": "TALLYMILL_INGRESS__PORT",
+        "console": "TALLYMILL_CONSOLE__PORT",
+        "worker": "TALLYMILL_WORKER__METRICS_PORT",
+    }.get(name)
     if variable:
         HTTPServer(("127.0.0.1", int(os.environ[variable])), Ready).serve_forever()
 

@@ -10,12 +10,14 @@ import pytest
 
 from ops.admin import config, guarded
 from ops.config import (
+    CONSOLE_NEEDS,
     DATA_VARIABLE,
     FILE_VARIABLE,
     INGRESS_NEEDS,
     PREFIX,
     WORKER_NEEDS,
     SettingsError,
+    console_config,
     ingress_config,
     load_settings,
     variable_of,
@@ -178,7 +180,8 @@ def test_kafka_addresses_in_the_usual_forms_are_taken(monkeypatch: pytest.Monkey
 def test_each_process_names_all_that_it_lacks() -> None:
     """With the variable to set; a worker needs no tokens."""
     settings = load_settings()
-    for part, needs in ((ingress_config, INGRESS_NEEDS), (worker_config, WORKER_NEEDS)):
+    parts = ((ingress_config, INGRESS_NEEDS), (worker_config, WORKER_NEEDS), (console_config, CONSOLE_NEEDS))
+    for part, needs in parts:
         with pytest.raises(SettingsError) as caught:
             part(settings)
         told = [f"{name}: required ({variable_of(name)})" for name in needs]
@@ -253,6 +256,15 @@ def test_a_source_of_keys_or_answers_that_cannot_be_one_is_a_wrong_setting(
     assert name == problem.partition(":")[0]
 
 
+def test_the_console_is_given_its_part_of_the_tokens_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the local issuer's private key: it signs nothing."""
+    needs = {variable_of(name): "x" for name in CONSOLE_NEEDS} | {"TALLYMILL_MONGODB__URI": "mongodb://127.0.0.1"}
+    set_all(monkeypatch, TALLYMILL_TOKENS__PRIVATE_KEY="secret.jwk", TALLYMILL_CONSOLE__PORT="1", **needs)
+    given = console_config(load_settings())
+    expected = {"issuer": "x", "audience": "x", "jwks": "x", "jwks_refresh_seconds": 300}
+    assert (expected, 1) == (given.tokens.model_dump(), given.console.port)
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_config_shows_what_is_in_force_and_no_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
@@ -275,7 +287,7 @@ def test_a_problem_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch) -> No
     assert "hidden-word" not in "".join(problems())
 
 
-@pytest.mark.parametrize("name", ["ingress", "worker"])
+@pytest.mark.parametrize("name", ["ingress", "worker", "console"])
 @pytest.mark.slow
 def test_a_process_with_bad_settings_starts_nothing(name: str) -> None:
     """Every problem on standard error, nothing on standard output, exit status 2."""

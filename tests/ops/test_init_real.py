@@ -19,17 +19,14 @@ from ops.definitions import apply_changes, changes, existing_definitions
 from ops.doctor import Check, examine
 from ops.init import Finding, initialise, wrong
 from ops.local.settings import to_toml
+from ops.wanted import COLLECTIONS, VIEWS
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
+from schemas.requirements import indexes
 from schemas.settings import APIS
 from tests.ops.test_definitions import file_of
 from tests.real import Place, place, settings_of
 from tests.samples import NOW
 from tests.servers import Servers
-
-TOPIC_FINDINGS = 2
-COLLECTIONS = 11
-INDEXES = 5
-VIEW_AND_LINEAGES = 3
 
 
 @asynccontextmanager
@@ -69,9 +66,11 @@ async def test_init_makes_everything_and_finds_it_there_the_second_time(servers:
     assert {"made"} == states(first)
     assert {"there"} == states(second)
     assert [finding.what for finding in first] == [finding.what for finding in second]
-    assert TOPIC_FINDINGS + COLLECTIONS + INDEXES + VIEW_AND_LINEAGES == len(first)
+    of_settings = indexes(new.settings.kafka, new.settings.limits)
+    topics_and_lineages = 2 * len(APIS)
+    assert topics_and_lineages + len(COLLECTIONS) + len(of_settings) + len(VIEWS) == len(first)
     collections = {finding.what.removeprefix("collection ") for finding in first if "collection" in finding.what}
-    assert collections | {"period_totals"} == {name for name in names if not name.startswith("system.")}
+    assert collections | set(VIEWS) == {name for name in names if not name.startswith("system.")}
 
 
 async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Servers) -> None:

@@ -12,7 +12,7 @@ from ops.local.settings import local_settings, to_toml, write_local_settings, wr
 
 
 def write(data: Path) -> Path:
-    added = local_settings("127.0.0.1:9092", "mongodb://127.0.0.1", 8081, ensure_issuer(data))
+    added = local_settings("127.0.0.1:9092", "mongodb://127.0.0.1", {"ingress": 8081}, ensure_issuer(data))
     return write_local_settings(data, added)
 
 

@@ -12,7 +12,19 @@ import pytest
 from ops.local.state import RunningError, State, Worker, from_json, hold, holder, read_state, to_json, write_state
 
 STATE = State(
-    "ready", 10, "/data", "tallymill", "k:1", "mongodb://m", "http://i", (Worker(11, "http://w"),), 12, 13, 14
+    "ready",
+    10,
+    "/data",
+    "tallymill",
+    "k:1",
+    "mongodb://m",
+    "http://i",
+    (Worker(11, "http://w"),),
+    12,
+    13,
+    14,
+    "http://c",
+    15,
 )
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def pids_of(state: dict[str, Any]) -> list[int]:
-    own = [state["kafka_pid"], state["mongodb_pid"], state["ingress_pid"]]
+    own = [state["kafka_pid"], state["mongodb_pid"], state["ingress_pid"], state["console_pid"]]
     return own + [worker["pid"] for worker in state["workers"]]
 
 

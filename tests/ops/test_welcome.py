@@ -2,9 +2,10 @@
 
 import json
 import shlex
+from urllib.parse import parse_qsl, urlsplit
 
 from ops.local.state import State
-from ops.local.welcome import addresses_text, curl_line, demo_body, list_line, welcome_text
+from ops.local.welcome import addresses_text, counts_line, curl_line, demo_body, list_line, welcome_text
 from tests.ops.test_state import STATE
 
 NOW_MS = 1_795_500_061_500
@@ -32,9 +33,18 @@ def test_the_list_is_one_command_too() -> None:
     assert "Authorization: Bearer a.b.c" == words[-1]
 
 
+def test_the_last_line_asks_for_the_hour_around_now() -> None:
+    """The minute that the first line counts in is within it."""
+    words = shlex.split(counts_line("http://c", "d.e.f", NOW_MS))
+    parameters = dict(parse_qsl(urlsplit(words[2]).query))
+    assert ("demo", "games", "minute") == (parameters["app"], parameters["source"], parameters["step"])
+    assert int(parameters["from"]) < 1_795_500_000_000 < NOW_MS < int(parameters["to"])
+    assert "Authorization: Bearer d.e.f" in words
+
+
 def test_it_says_where_everything_is() -> None:
-    text = welcome_text(STATE, "a.b.c")
-    for where in ("http://i", "k:1", "mongodb://m", "http://w", "a.b.c"):
+    text = welcome_text(STATE, "a.b.c", "d.e.f")
+    for where in ("http://i", "k:1", "mongodb://m", "http://w", "a.b.c", "http://c", "d.e.f"):
         assert where in text
 
 

@@ -1,0 +1,33 @@
+"""How many requests may query MongoDB at once: readers must leave it to the workers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from console.answers import Refusal, Refused
+
+
+class Gate:
+    """Lets so many in at a time; who has waited too long for a turn is refused."""
+
+    def __init__(self, most: int, wait_seconds: float) -> None:
+        self._turns = asyncio.Semaphore(most)
+        self._wait_seconds = wait_seconds
+        self.inside = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Raises Refused."""
+        self.inside += 1
+        try:
+            try:
+                async with asyncio.timeout(self._wait_seconds):
+                    await self._turns.acquire()
+            except TimeoutError:
+                raise Refused(Refusal.BUSY) from None
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self.inside -= 1

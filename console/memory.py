@@ -1,0 +1,74 @@
+"""MongoDB in memory, behind the same port: for tests of the console, and for trying it out."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.counts import Part
+from console.events import Key, KeysWanted, Stored
+from console.ports import TooSlow, Unavailable
+from schemas.documents import millis_of
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """Implements Store. `parts` and `keys_wanted` hold what was asked for."""
+
+    counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    away: bool = False
+    slow: bool = False
+    parts: list[Part] = field(default_factory=list)
+    keys_wanted: list[KeysWanted] = field(default_factory=list)
+
+    async def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        self.parts.append(part)
+        await self.ping()
+        for key, document in self.counts.items():
+            in_hours = any(low <= key < high for low, high in part.ids)
+            if in_hours and part.event in (None, document["event"]):
+                yield [_fields(document, part)]
+
+    async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
+        self.keys_wanted.append(wanted)
+        await self.ping()
+        keys = [_key(one) for one in self.stored.values() if _is_wanted(one, wanted)]
+        # Not exact: within a millisecond in the order of their insertion, which means nothing.
+        keys.sort(key=lambda key: key if wanted.exact else Key(key.received_millis, ""), reverse=True)
+        return keys[: wanted.limit]
+
+    async def events(self, ids: Sequence[str]) -> Mapping[str, Stored]:
+        await self.ping()
+        found = {one: self.stored[one] for one in ids if one in self.stored}
+        return {one: Stored(document, len(json.dumps(document, default=str))) for one, document in found.items()}
+
+    async def ping(self) -> None:
+        await asyncio.sleep(0)  # a query gives way to others, here as there
+        if self.away:
+            raise Unavailable("away, as it was told")
+        if self.slow:
+            raise TooSlow("slow, as it was told")
+
+
+def _fields(document: Mapping[str, Any], part: Part) -> Mapping[str, Any]:
+    """As a projection would have it: minutes of cut hours only."""
+    left_out = set() if document["hour"] in part.cut else {"minutes"}
+    return {name: value for name, value in document.items() if name not in left_out | {"_id"}}
+
+
+def _key(document: Mapping[str, Any]) -> Key:
+    return Key(millis_of(document["receivedAt"]), document["_id"])
+
+
+def _is_wanted(document: Mapping[str, Any], wanted: KeysWanted) -> bool:
+    received = millis_of(document["receivedAt"])
+    return (
+        document["app"] == wanted.app
+        and wanted.actor in (None, document["actor"])
+        and wanted.event in (None, document["event"])
+        and (wanted.from_millis is None or wanted.from_millis <= received)
+        and (wanted.to_millis is None or received < wanted.to_millis)
+        and (wanted.before is None or _key(document) < wanted.before)
+    )

@@ -1,0 +1,60 @@
+"""Every metric of the console: meaning, unit, labels from closed sets. One registry, one port, one process."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+COUNTS, EVENTS = "/v1/counts", "/v1/events"
+ROUTES: Final = (COUNTS, EVENTS, "/livez", "/readyz", "/metrics")
+OTHER_ROUTE = "other"
+
+
+class Metrics:
+    """The metrics of one console process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "tallymill_console_requests",
+            "Requests answered, by route and HTTP status code.",
+            ("route", "code"),
+            registry=self.registry,
+        )
+        self._query_seconds = Histogram(
+            "tallymill_console_query_seconds",
+            "Seconds a query took in MongoDB and here, its turn awaited; refused ones included.",
+            ("route",),
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._documents = Counter(
+            "tallymill_console_documents_read",
+            "Documents read of MongoDB, by what was asked for.",
+            ("route",),
+            registry=self.registry,
+        )
+
+    def answered(self, path: str, code: int) -> None:
+        self._requests.labels(path if path in ROUTES else OTHER_ROUTE, str(code)).inc()
+
+    def queried(self, route: str, seconds: float) -> None:
+        self._query_seconds.labels(route).observe(seconds)
+
+    def read(self, route: str, documents: int) -> None:
+        self._documents.labels(route).inc(documents)
+
+    def watch(self, ready: Callable[[], bool], queries: Callable[[], int]) -> None:
+        """Gauges that are read when they are asked for."""
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
+            "ready": ("1 while /readyz answers 200.", ready),
+            "queries": ("Requests that query MongoDB now, or wait for their turn.", queries),
+        }
+        for name, (meaning, read) in gauges.items():
+            Gauge(f"tallymill_console_{name}", meaning, registry=self.registry).set_function(read)
+
+    def text(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)

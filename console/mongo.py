@@ -1,0 +1,142 @@
+"""MongoDB as the console reads it: majority, bounded in time. pymongo is named only here.
+
+Documents of `events` are read raw: a client's `{"$ref", "$id"}` must come back as it was, not as a reference.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import ExecutionTimeout, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from console.config import ConsoleSettings
+from console.counts import Part
+from console.events import Key, KeysWanted, Stored
+from console.ports import TooSlow, Unavailable
+from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of, utc
+from schemas.settings import MongoSettings
+
+_Document = dict[str, Any]
+
+CONNECT_MILLIS = 2_000
+# On top of what MongoDB may take for a query, for its way here.
+SOCKET_MARGIN_MILLIS = 2_000
+# Documents decoded at a time, so that the loop is never held up for long.
+BATCH_DOCUMENTS = 2_000
+
+_AFTER_SLASH = "0"
+_PREFERENCES = {"primary": ReadPreference.PRIMARY, "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED}
+_NEWEST_FIRST = [("receivedAt", -1), ("_id", -1)]
+
+
+class MongoStore:
+    """Implements Store."""
+
+    def __init__(self, mongodb: MongoSettings, settings: ConsoleSettings) -> None:
+        if mongodb.uri is None:
+            raise ValueError("mongodb.uri: required")
+        self._timeout_millis = int(settings.query_timeout_seconds * 1000)
+        self._client: AsyncMongoClient[_Document] = AsyncMongoClient(
+            mongodb.uri.get_secret_value(),
+            tz_aware=True,
+            appname="tallymill console",
+            maxPoolSize=settings.max_concurrent_queries + 1,
+            serverSelectionTimeoutMS=CONNECT_MILLIS,
+            connectTimeoutMS=CONNECT_MILLIS,
+            socketTimeoutMS=self._timeout_millis + SOCKET_MARGIN_MILLIS,
+        )
+        database = self._client.get_database(
+            mongodb.database,
+            read_concern=ReadConcern("majority"),
+            read_preference=_PREFERENCES[settings.read_preference],
+        )
+        self._period_counts: AsyncCollection[_Document] = database[PERIOD_COUNTS]
+        self._events: AsyncCollection[_Document] = database[EVENTS]
+        raw: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
+        self._raw_events = database.with_options(codec_options=raw)[EVENTS]
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        with _translated():
+            found = self._period_counts.find(
+                counts_filter(part), counts_fields(part), batch_size=BATCH_DOCUMENTS, max_time_ms=self._timeout_millis
+            )
+            async with found:
+                while documents := await found.to_list(BATCH_DOCUMENTS):
+                    yield documents
+
+    async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
+        with _translated():
+            found = await self._events.aggregate(keys_pipeline(wanted), maxTimeMS=self._timeout_millis)
+            return [Key(millis_of(one["receivedAt"]), one["_id"]) async for one in found]
+
+    async def events(self, ids: Sequence[str]) -> Mapping[str, Stored]:
+        with _translated():
+            found = self._raw_events.find({"_id": {"$in": list(ids)}}, max_time_ms=self._timeout_millis)
+            return {one["_id"]: Stored(one, len(one.raw)) async for one in found}
+
+    async def ping(self) -> None:
+        with _translated():
+            await self._client.admin.command("ping", maxTimeMS=self._timeout_millis)
+
+
+def counts_filter(part: Part) -> _Document:
+    """A range of the `_id` index for each hour: it reads the keys of this app's hours and no others."""
+    ids = {"$or": [{"_id": {"$gte": low, "$lt": high}} for low, high in part.ids]}
+    return ids if part.event is None else {**ids, "event": part.event}
+
+
+def counts_fields(part: Part) -> _Document:
+    """Minutes are several times the rest: only of hours that need them."""
+    minutes = {"$cond": [{"$in": ["$hour", list(part.cut)]}, "$minutes", "$$REMOVE"]}
+    return {"_id": 0, "hour": 1, "event": 1, "count": 1, "minutes": minutes}
+
+
+def keys_pipeline(wanted: KeysWanted) -> list[_Document]:
+    """By actor the `_id` index, by time the one on receivedAt. What is sorted by hand is the keys alone."""
+    order = _NEWEST_FIRST if wanted.exact else _NEWEST_FIRST[:1]
+    keys = {"$project": {"receivedAt": 1}}
+    sort: list[_Document] = [{"$sort": dict(order)}, {"$limit": wanted.limit}]
+    match = {"$match": keys_filter(wanted)}
+    # In the index's own order there is nothing to sort: the limit ends the scan.
+    return [match, keys, *sort] if wanted.exact else [match, *sort, keys]
+
+
+def keys_filter(wanted: KeysWanted) -> _Document:
+    found: _Document = {"app": wanted.app}
+    if wanted.actor is not None:
+        owner = f"{wanted.app}/{wanted.actor}"
+        found = {"_id": {"$gte": f"{owner}/", "$lt": f"{owner}{_AFTER_SLASH}"}}
+    if wanted.event is not None:
+        found["event"] = wanted.event
+    edges = {"$gte": wanted.from_millis, "$lt": wanted.to_millis}
+    received = {name: utc(millis) for name, millis in edges.items() if millis is not None}
+    if received:
+        found["receivedAt"] = received
+    if wanted.before is not None:
+        at = utc(wanted.before.received_millis)
+        found["$or"] = [{"receivedAt": {"$lt": at}}, {"receivedAt": at, "_id": {"$lt": wanted.before.id}}]
+    return found
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of pymongo as ours. Raises TooSlow, Unavailable."""
+    try:
+        yield
+    except ExecutionTimeout as error:
+        raise TooSlow(_reason(error)) from error
+    except PyMongoError as error:
+        raise Unavailable(_reason(error)) from error
+
+
+def _reason(error: PyMongoError) -> str:
+    """The first line is enough: a topology description is a page."""
+    return f"{type(error).__name__}: {str(error).partition(', Timeout:')[0][:300]}"

@@ -1,0 +1,33 @@
+"""What the console needs of the world: a store to read. Adapters: mongo, memory."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from console.counts import Part
+from console.events import Key, KeysWanted, Stored
+
+
+class Unavailable(Exception):
+    """MongoDB can't be had now. The client may ask the same again (503)."""
+
+
+class TooSlow(Exception):
+    """MongoDB has ended a query that took too long: asking the same again won't help (504)."""
+
+
+class Store(Protocol):
+    """All raise Unavailable and TooSlow."""
+
+    def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """Documents of period_counts, some at a time, in any order; `minutes` of the part's cut hours alone."""
+        ...
+
+    async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]: ...
+
+    async def events(self, ids: Sequence[str]) -> Mapping[str, Stored]:
+        """Events by their `_id`; those that have been removed meanwhile are absent."""
+        ...
+
+    async def ping(self) -> None:
+        """Returns if queries can be answered."""
+        ...

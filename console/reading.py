@@ -1,0 +1,115 @@
+"""The two queries, from a request to a reply; every step in the order of the checks.
+
+Token 401 -> scope 403 -> parameters 400 -> another app's 403 -> its turn 503 -> MongoDB 503, 504.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console import counts, events
+from console.answers import Refusal, Refused, json_reply
+from console.auth import Authenticator
+from console.config import ConsoleSettings
+from console.counts import CountsPage
+from console.events import Key, KeysPage, Stored
+from console.gate import Gate
+from console.metrics import COUNTS, EVENTS, Metrics
+from console.ports import Store, TooSlow, Unavailable
+from console.query import Parameters, parameters_of
+
+# Events are read so many at a time, so that a page that grows too large is noticed in time.
+EVENTS_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that answering takes."""
+
+    settings: ConsoleSettings
+    authenticator: Authenticator
+    store: Store
+    gate: Gate
+    metrics: Metrics
+
+    def asked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
+        """The app that is asked about, and how. Raises Refused, BadQuery."""
+        reader = self.authenticator.reader(request.headers.get("authorization"), time.time())
+        parameters = parameters_of(request.scope["query_string"], known)
+        if parameters.get("app", reader.app) != reader.app:
+            raise Refused(Refusal.OTHER_APP)
+        return reader.app, parameters
+
+    @asynccontextmanager
+    async def querying(self, route: str) -> AsyncIterator[None]:
+        """A turn at MongoDB. Raises Refused."""
+        start = time.monotonic()
+        try:
+            async with self.gate.turn():
+                yield
+        except Unavailable as error:
+            raise Refused(Refusal.AWAY) from error
+        except TooSlow as error:
+            raise Refused(Refusal.SLOW) from error
+        finally:
+            self.metrics.queried(route, time.monotonic() - start)
+
+
+class Counts:
+    """`GET /v1/counts`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def reply(self, request: Request) -> Response:
+        parts, settings = self._parts, self._parts.settings
+        app, parameters = parts.asked(request, counts.PARAMETERS)
+        query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
+        page = CountsPage(query, settings.max_scanned_documents)
+        async with parts.querying(COUNTS):
+            give_up = time.monotonic() + settings.query_timeout_seconds
+            while page.wanted:
+                async for documents in parts.store.period_counts(page.wanted):
+                    page.add(documents)
+                page.close(ends=time.monotonic() > give_up)
+        parts.metrics.read(COUNTS, page.documents)
+        return json_reply(page.answer())
+
+
+class Events:
+    """`GET /v1/events`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def reply(self, request: Request) -> Response:
+        parts, settings = self._parts, self._parts.settings
+        app, parameters = parts.asked(request, events.PARAMETERS)
+        query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
+        page = KeysPage(query)
+        async with parts.querying(EVENTS):
+            while page.wanted:
+                page.add(await parts.store.event_keys(page.wanted))
+            held, last = await self._events(page.keys)
+        parts.metrics.read(EVENTS, len(held))
+        return json_reply(events.events_answer(query, page, held, last))
+
+    async def _events(self, keys: Sequence[Key]) -> tuple[list[Stored], Key | None]:
+        """The events of these keys, as many as a page holds, and the key of the last one."""
+        held: list[Stored] = []
+        last, size_bytes = None, 0
+        for begin in range(0, len(keys), EVENTS_AT_ONCE):
+            some = keys[begin : begin + EVENTS_AT_ONCE]
+            found = await self._parts.store.events([key.id for key in some])
+            for key in some:
+                stored = found.get(key.id)
+                size_bytes += stored.size_bytes if stored else 0
+                if held and size_bytes > self._parts.settings.max_page_bytes:
+                    return held, last
+                held += [stored] if stored else []
+                last = key
+        return held, last

@@ -1,0 +1,132 @@
+"""The console on an in-memory store, called as an ASGI app without a socket; and what tests keep in it."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from console.app import create_app
+from console.auth import READ_SCOPE, Authenticator
+from console.config import ConsoleSettings
+from console.gate import Gate
+from console.health import MongoWatch
+from console.memory import MemoryStore
+from console.metrics import Metrics
+from console.ports import Store
+from console.reading import Parts
+from schemas.coordinates import PartitionId
+from schemas.documents import event_key, period_count_key, utc
+from tests.ingress.rig import AUDIENCE, ISSUER, public_keys, token
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+# A midnight in UTC.
+MIDNIGHT = 1_795_392_000_000
+
+
+def read_token(**changed: object) -> str:
+    return token(**{"scope": READ_SCOPE, "exp": int(time.time()) + 3600, **changed})
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 JSON is any
+        return json.loads(self.body)
+
+    @property
+    def reason(self) -> str:
+        return str(self.json["error"]["errors"][0]["reason"])
+
+    @property
+    def fields(self) -> list[str]:
+        return [one["field"] for one in self.json["error"]["details"][0]["fieldViolations"]]
+
+
+@dataclass
+class Draining:
+    draining: bool = False
+
+
+class Rig:
+    """One console, its keys read and its store there."""
+
+    def __init__(self, real: Store | None = None, **settings: object) -> None:
+        self.store = real if isinstance(real, MemoryStore) else MemoryStore()
+        store = real or self.store
+        self.stopping = Draining()
+        self.settings = ConsoleSettings.model_validate(settings)
+        self.authenticator = Authenticator(ISSUER, AUDIENCE)
+        self.authenticator.use_keys(public_keys())
+        self.metrics = Metrics()
+        self.watch = MongoWatch(store)
+        gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
+        parts = Parts(self.settings, self.authenticator, store, gate, self.metrics)
+        self.app = create_app(parts, self.watch, self.stopping)
+
+    async def get(
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A GET with a good token; a parameter that is None is left out."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        sent = {"authorization": f"Bearer {read_token() if bearer is None else bearer}", **(headers or {})}
+        return await self.call("GET", path, urlencode(given), sent)
+
+    async def call(self, method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None) -> Answer:
+        sent: list[dict[str, Any]] = []
+        raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:  # noqa: ANN401 ASGI's message
+            sent.append(dict(message))
+
+        await self.app(scope, receive, send)
+        start, *rest = sent
+        found = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], found, b"".join(part["body"] for part in rest))
+
+
+def period_counts(
+    counted: Iterable[tuple[int, str, int]], partition: int = 0, app: str = "demo", source: str = "games"
+) -> dict[str, dict[str, Any]]:
+    """What one partition's worker keeps of (minute's ms, event, count)."""
+    hours: dict[tuple[int, str], Counter[str]] = {}
+    for at, event, count in counted:
+        minutes = hours.setdefault((at - at % HOUR, event), Counter())
+        minutes[f"{at % HOUR // MINUTE:02}"] += count
+    documents = {}
+    for (hour, event), minutes in hours.items():
+        key = period_count_key(utc(hour), app, source, event, PartitionId("r1", partition))
+        named = {"hour": utc(hour), "app": app, "source": source, "event": event}
+        documents[key] = {"_id": key, **named, "count": minutes.total(), "minutes": dict(minutes)}
+    return documents
+
+
+def event(
+    identity: str, received: int, actor: str = "ann", title: str = "Started", **changed: object
+) -> dict[str, Any]:
+    """A document of `events`."""
+    return {
+        "_id": event_key("demo", actor, identity),
+        "app": "demo",
+        "actor": actor,
+        "anonymous": False,
+        "at": utc(received - 5),
+        "event": title,
+        "data": {"level": 3},
+        "receivedAt": utc(received),
+        "from": "r1/00/7",
+    } | changed

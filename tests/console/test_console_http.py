@@ -1,0 +1,186 @@
+"""What every route of the console answers: who may ask, what is refused and how (Q1, Q2, Q9, Q10)."""
+
+import asyncio
+
+import pytest
+
+from console.memory import MemoryStore
+from console.metrics import Metrics
+from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts, read_token
+
+RANGE: dict[str, object] = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY}
+
+
+async def test_q5_counts_are_answered_as_documented() -> None:
+    """The shape a dashboard reads."""
+    rig = Rig()
+    rig.store.counts |= period_counts([(MIDNIGHT, "A", 2**60)], 0) | period_counts([(MIDNIGHT, "A", 1)], 1)
+    answer = await rig.get("/v1/counts", RANGE | {"app": "demo", "step": "minute"})
+    rows = [{"at": "2026-11-23T00:00:00.000Z", "event": "A", "count": 2**60 + 1}]
+    assert {"app": "demo", "source": "games", "step": "minute", "rows": rows} == answer.json
+    assert "application/json; charset=utf-8" == answer.headers["content-type"]
+
+
+async def test_q7_events_are_answered_as_documented() -> None:
+    """With every field that is stored."""
+    rig = Rig()
+    rig.store.stored = {"demo/ann/a": event("a", MIDNIGHT, clock="future", extra={"x": 1})}
+    (found,) = (await rig.get("/v1/events", {"actor": "ann"})).json["events"]
+    assert "future" == found["clock"]
+    assert {"x": 1} == found["extra"]
+    assert {"app": "demo", "events": [found]} == (await rig.get("/v1/events", {"actor": "ann"})).json
+
+
+async def test_q2_the_app_is_the_tokens_and_another_is_403() -> None:
+    """Naming it is a courtesy, not a choice."""
+    rig = Rig()
+    rig.store.counts |= period_counts([(MIDNIGHT, "A", 1)], app="other")
+    assert [] == (await rig.get("/v1/counts", RANGE)).json["rows"]
+    refused = await rig.get("/v1/counts", RANGE | {"app": "other"})
+    assert (403, "insufficientPermissions") == (refused.status, refused.reason)
+    assert 1 == len((await rig.get("/v1/counts", RANGE | {"app": "other"}, read_token(app="other"))).json["rows"])
+
+
+async def test_q2_a_token_without_the_scope_is_403_and_none_is_401() -> None:
+    """To record is not to read."""
+    rig = Rig()
+    recording = await rig.get("/v1/counts", RANGE, read_token(scope="https://www.googleapis.com/auth/games"))
+    assert (403, "insufficientPermissions") == (recording.status, recording.reason)
+    nobody = await rig.call("GET", "/v1/counts", "source=games", {})
+    assert (401, "authError") == (nobody.status, nobody.reason)
+    assert nobody.headers["www-authenticate"].startswith("Bearer ")
+    in_query = await rig.call("GET", "/v1/counts", f"access_token={read_token()}")
+    assert 401 == in_query.status
+
+
+async def test_q1_the_token_is_looked_at_before_the_query_and_the_query_before_the_app() -> None:
+    """Who may not ask isn't told how."""
+    rig = Rig()
+    assert 401 == (await rig.get("/v1/counts", {"nonsense": 1}, "x")).status
+    assert 403 == (await rig.get("/v1/counts", {"nonsense": 1}, read_token(scope="x"))).status
+    assert 400 == (await rig.get("/v1/counts", {"nonsense": 1, "app": "other"})).status
+    rig.store.away = True
+    assert 403 == (await rig.get("/v1/counts", RANGE | {"app": "other"})).status
+
+
+async def test_q3_a_bad_query_names_its_parameters_in_googles_error_body() -> None:
+    """As the ingress names the fields of a body."""
+    answer = await Rig().get("/v1/counts", {"source": "x", "to": "y"})
+    assert (400, "badRequest", "INVALID_ARGUMENT") == (answer.status, answer.reason, answer.json["error"]["status"])
+    assert ["to"] == answer.fields
+    assert ["source", "from", "to"] == (await Rig().get("/v1/counts", {"source": "x"})).fields
+
+
+@pytest.mark.parametrize(("path", "q"), [("/v1/counts", RANGE), ("/v1/events", {"actor": "ann"})])
+async def test_q10_mongodb_away_is_503_with_retry_after_and_too_slow_is_504(path: str, q: dict[str, object]) -> None:
+    """The one passes by itself, the other doesn't."""
+    rig = Rig()
+    rig.store.away = True
+    away = await rig.get(path, q)
+    assert (503, "1", "UNAVAILABLE") == (away.status, away.headers["retry-after"], away.json["error"]["status"])
+    assert "details" not in away.json["error"]
+    rig.store.away, rig.store.slow = False, True
+    slow = await rig.get(path, q)
+    assert (504, "DEADLINE_EXCEEDED") == (slow.status, slow.json["error"]["status"])
+    assert "retry-after" not in slow.headers
+
+
+class HeldUp(MemoryStore):
+    """Says nothing before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def ping(self) -> None:
+        self.asked.set()
+        await self.go_on.wait()
+
+
+async def test_q9_so_many_query_at_once_and_who_waits_too_long_is_503() -> None:
+    """Readers leave MongoDB to the workers."""
+    store = HeldUp()
+    rig = Rig(store, max_concurrent_queries=1, query_timeout_seconds=0.05)
+    first = asyncio.create_task(rig.get("/v1/events", {"actor": "ann"}))
+    await store.asked.wait()
+    busy = await rig.get("/v1/events", {"actor": "ann"})
+    assert (503, "1") == (busy.status, busy.headers["retry-after"])
+    assert 1 == rig.metrics.registry.get_sample_value("tallymill_console_queries")
+    store.go_on.set()
+    assert 200 == (await first).status
+    assert 200 == (await rig.get("/v1/events", {"actor": "ann"})).status
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/counts/", "/V1/counts", "/v1"])
+async def test_q10_an_unknown_path_is_404_and_never_a_redirect(path: str) -> None:
+    """Clients raise on anything else."""
+    answer = await Rig().get(path)
+    assert (404, "notFound") == (answer.status, answer.reason)
+
+
+async def test_q10_another_method_is_405_and_says_which_is_right() -> None:
+    """Nothing here changes anything."""
+    answer = await Rig().call("POST", "/v1/counts")
+    assert (405, "httpMethodNotAllowed") == (answer.status, answer.reason)
+    assert {"GET", "HEAD"} == set(answer.headers["allow"].replace(" ", "").split(","))
+
+
+async def test_q10_every_reply_has_an_id_and_is_not_to_be_stored() -> None:
+    """A client's own id is echoed if it can break nothing."""
+    rig = Rig()
+    for path in ("/livez", "/v1/counts", "/nothing"):
+        answer = await rig.call("GET", path)
+        assert 16 == len(answer.headers["x-request-id"])
+        assert "no-store" == answer.headers["cache-control"]
+    assert "mine-1" == (await rig.get("/livez", headers={"x-request-id": "mine-1"})).headers["x-request-id"]
+    assert "a b" != (await rig.get("/livez", headers={"x-request-id": "a b"})).headers["x-request-id"]
+
+
+async def test_q10_a_bug_is_500_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trace is in the log."""
+    rig = Rig()
+    monkeypatch.setattr(rig.store, "counts", None)
+    answer = await rig.get("/v1/counts", RANGE)
+    assert (500, "INTERNAL") == (answer.status, answer.json["error"]["status"])
+    assert b"Traceback" not in answer.body
+    assert 16 == len(answer.headers["x-request-id"])
+
+
+async def test_it_is_ready_when_keys_and_mongodb_are_there_and_not_while_it_drains() -> None:
+    """What is missing is named."""
+    rig = Rig()
+    assert (503, ["mongodb"]) == await missing(rig)
+    await rig.watch.look()
+    assert (200, []) == await missing(rig)
+    rig.stopping.draining = True
+    assert (503, ["draining"]) == await missing(rig)
+    assert "close" == (await rig.get("/livez")).headers["connection"]
+    rig.store.away = True
+    await rig.watch.look()
+    assert (503, ["mongodb", "draining"]) == await missing(rig)
+
+
+async def missing(rig: Rig) -> tuple[int, list[str]]:
+    answer = await rig.get("/readyz")
+    return answer.status, answer.json["missing"]
+
+
+async def test_metrics_say_what_was_asked_and_read() -> None:
+    """By route, and never by a path that a client made up."""
+    rig = Rig()
+    rig.store.counts |= period_counts([(MIDNIGHT, "A", 1), (MIDNIGHT, "B", 1)])
+    for path in ("/v1/counts", "/made-up"):
+        await rig.get(path, RANGE)
+    assert (1, 2) == (asked(rig.metrics, "/v1/counts", 200), sample(rig.metrics, "documents_read_total"))
+    assert 1 == asked(rig.metrics, "other", 404)
+    assert b"tallymill_console_query_seconds_count" in (await rig.get("/metrics")).body
+
+
+def asked(metrics: Metrics, route: str, code: int) -> float | None:
+    labels = {"route": route, "code": str(code)}
+    return metrics.registry.get_sample_value("tallymill_console_requests_total", labels)
+
+
+def sample(metrics: Metrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(f"tallymill_console_{name}", {"route": "/v1/counts"})

@@ -1,0 +1,258 @@
+"""The console on real MongoDB: which indexes it uses, what comes back, the views, and the process itself."""
+
+import gc
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ExecutionTimeout
+
+from console.config import ConsoleSettings
+from console.counts import CountsQuery, part_of
+from console.events import EventsQuery, Key, KeysPage
+from console.memory import MemoryStore
+from console.mongo import MongoStore, _translated, counts_fields, counts_filter, keys_pipeline
+from console.ports import TooSlow, Unavailable
+from schemas.documents import EVENTS, PERIOD_COUNTS, utc
+from schemas.requirements import indexes
+from schemas.settings import KafkaSettings, Limits, MongoSettings
+from tests.console import serve
+from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, event, period_counts, read_token
+from tests.ingress.rig import AUDIENCE, ISSUER, public_keys
+from tests.real import place
+from tests.servers import Servers
+
+Database = AsyncDatabase[dict[str, Any]]
+START_SECONDS = 30
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[Database]:
+    """Two collections with the indexes that `init` gives them."""
+    name = f"console-{secrets.token_hex(6)}"
+    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
+        for index in indexes(KafkaSettings(), Limits()):
+            if index.collection == EVENTS:
+                await client[name][EVENTS].create_index(index.key, name=index.name, expireAfterSeconds=10**9)
+        yield client[name]
+        await client.drop_database(name)
+
+
+@pytest.fixture
+async def store(servers: Servers, database: Database) -> AsyncIterator[MongoStore]:
+    one = MongoStore(MongoSettings(uri=SecretStr(servers.mongodb), database=database.name), ConsoleSettings())
+    yield one
+    await one.close()
+
+
+def stages(plan: Mapping[str, Any]) -> list[str]:
+    """The stages of an executed plan, top down, through all of its branches."""
+    below = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
+    index = f" {plan['indexName']}" if "indexName" in plan else ""
+    return [plan["stage"] + index, *(stage for one in below for stage in stages(one))]
+
+
+async def explained(database: Database, command: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = await database.command("explain", command, verbosity="executionStats")
+    found = found["stages"][0]["$cursor"] if "stages" in found else found
+    return {"stages": stages(found["executionStats"]["executionStages"]), **found["executionStats"]}
+
+
+async def test_q9_counts_are_read_of_the_id_index_and_no_key_too_many(database: Database) -> None:
+    """Of hours asked for, this app's documents alone: other apps may have as many as they like."""
+    counted = [(MIDNIGHT + n * HOUR, f"E{n % 3}", 1) for n in range(48)]
+    for app in ("a", "demo", "demo2", "z"):
+        for partition in range(2):
+            await database[PERIOD_COUNTS].insert_many(period_counts(counted, partition, app).values())
+    query = CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + DAY, "hour", 10)
+    part = part_of(query, MIDNIGHT, MIDNIGHT + DAY)
+    command = {"find": PERIOD_COUNTS, "filter": counts_filter(part), "projection": counts_fields(part)}
+    found = await explained(database, command)
+    assert {"IXSCAN _id_"} == {stage for stage in found["stages"] if "SCAN" in stage}
+    assert 48 == found["nReturned"] == found["totalDocsExamined"]
+    # Each range looks at one key behind its end.
+    assert found["totalKeysExamined"] <= 48 + len(part.ids)
+
+
+async def test_q9_events_by_time_end_the_scan_of_the_ttl_index_and_by_actor_read_theirs(database: Database) -> None:
+    """A page of ten costs ten documents of an app that is alone, however many there are; nothing is sorted."""
+    await database[EVENTS].insert_many([event(f"{n:04}", MIDNIGHT + n, f"p{n % 20}") for n in range(400)])
+
+    async def read(**of: Any) -> dict[str, Any]:  # noqa: ANN401 fields of a query
+        query = EventsQuery(**{"app": "demo", "actor": None, "event": None, "from_millis": 0, "to_millis": None} | of)
+        wanted = KeysPage(query).wanted
+        assert wanted
+        return await explained(database, {"aggregate": EVENTS, "pipeline": keys_pipeline(wanted), "cursor": {}})
+
+    by_time = await read(limit=9, to_millis=MIDNIGHT + DAY)
+    assert "IXSCAN receivedAt_1" in by_time["stages"]
+    assert not [stage for stage in by_time["stages"] if "SORT" in stage]
+    assert 10 == by_time["totalDocsExamined"]
+    within = await read(limit=9, to_millis=MIDNIGHT + DAY, after=Key(MIDNIGHT + 300, "demo/p3/x"))
+    assert 1 == within["totalDocsExamined"]
+    by_actor = await read(limit=9, actor="p3", from_millis=None)
+    assert "IXSCAN _id_" in by_actor["stages"]
+    assert 20 == by_actor["totalDocsExamined"]
+
+
+HOSTILE = {
+    "ref": {"$ref": "players", "$id": 7, "$db": "x"},
+    "$where": "1",
+    "a.b": [{"": None}, [], {}],
+    "_id": {"_id": 1},
+    "big": 2**63 - 1,
+    "small": -(2**63),
+    "beyond": 2**53 + 1,
+    "float": 0.1,
+    "nul": "a\0b",
+    "é": True,
+}
+
+
+async def test_q8_data_comes_back_as_it_was_sent(database: Database, store: MongoStore) -> None:
+    """Read raw: to a client library `{"$ref", "$id"}` would be a reference. The order of keys is kept, too."""
+    document = event("a", MIDNIGHT, data=[HOSTILE, {"z": 1, "a": 2}], media={"$ref": "x", "$id": "y"})
+    await database[EVENTS].insert_one(document)
+    answer = await Rig(store).get("/v1/events", {"actor": "ann"})
+    (found,) = answer.json["events"]
+    assert [HOSTILE, {"z": 1, "a": 2}] == found["data"]
+    assert [list(HOSTILE), ["z", "a"]] == [list(one) for one in found["data"]]
+    assert ({"$ref": "x", "$id": "y"}, "demo/ann/a") == (found["media"], found["id"])
+    assert b"9223372036854775807" in answer.body
+
+
+async def test_q6_q7_both_stores_answer_alike(database: Database, store: MongoStore) -> None:
+    """What the tests in memory show holds here: every page of every kind of query."""
+    memory = MemoryStore()
+    counted = [(MIDNIGHT + n * 7 * MINUTE, ("A", "A/B", "é")[n % 3], n + 1) for n in range(60)]
+    for partition in range(3):
+        memory.counts |= period_counts(counted, partition)
+    documents = [event(f"{n * 7 % 60:02}", MIDNIGHT + n // 9, "ann" if n % 2 else "~bob") for n in range(60)]
+    memory.stored |= {document["_id"]: document for document in documents}
+    await database[PERIOD_COUNTS].insert_many(dict(one) for one in memory.counts.values())
+    await database[EVENTS].insert_many(documents)
+    start, end = str(MIDNIGHT + 3 * MINUTE), str(MIDNIGHT + 6 * HOUR)
+    counts = [{"source": "games", "from": start, "to": end, "step": step} for step in ("minute", "hour", "day")]
+    counts.append(counts[0] | {"event": "A"})
+    events = [{"from": str(MIDNIGHT), "to": end}, {"actor": "~bob"}, {"actor": "ann", "from": str(MIDNIGHT + 2)}]
+    for path, queries in (("/v1/counts", counts), ("/v1/events", events)):
+        for query in queries:
+            expected = await pages(Rig(memory), path, query)
+            assert len(expected) > 1 or query.get("step") == "day"
+            assert expected == await pages(Rig(store), path, query)
+
+
+async def pages(rig: Rig, path: str, query: Mapping[str, object]) -> list[Any]:
+    answers = [(await rig.get(path, {**query, "limit": 7})).json]
+    while token := answers[-1].get("nextPageToken"):
+        answers.append((await rig.get(path, {**query, "limit": 7, "pageToken": token})).json)
+    return answers
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pymongo's, of a try that close() cuts off
+async def test_q10_mongodb_away_is_unavailable_and_a_query_it_has_ended_too_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two answers: the one may be asked again."""
+    monkeypatch.setattr("console.mongo.CONNECT_MILLIS", 100)
+    away = MongoStore(MongoSettings(uri=SecretStr("mongodb://127.0.0.1:1")), ConsoleSettings())
+    with pytest.raises(Unavailable):
+        await away.ping()
+    assert 503 == (await Rig(away).get("/v1/events", {"actor": "ann"})).status
+    await away.close()
+    with pytest.raises(TooSlow), _translated():
+        raise ExecutionTimeout("operation exceeded time limit", 50)
+    gc.collect()  # while the warning is expected
+
+
+async def test_the_views_sum_partitions_by_hour_and_by_day(servers: Servers) -> None:
+    """As docs/views.md has them: made by `init`, of what workers write."""
+    async with place(servers, partitions=1) as there:
+        for partition, count in ((0, 1), (1, 10)):
+            counted = [(MIDNIGHT + hour * HOUR, "A", count) for hour in (0, 0, 23, 24)]
+            await there.database[PERIOD_COUNTS].insert_many(period_counts(counted, partition).values())
+        views = {name: await rows(there.database, name) for name in ("event_hours", "event_days")}
+        fast = there.database[PERIOD_COUNTS].aggregate(
+            [
+                {"$match": {"_id": {"$gte": "2026-11-23T00", "$lt": "2026-11-24T00"}, "app": "demo"}},
+                {"$group": {"_id": "$event", "count": {"$sum": "$count"}}},
+            ]
+        )
+        day = await (await fast).to_list()
+    hour = timedelta(hours=1)
+    midnight = utc(MIDNIGHT)
+    assert {midnight: 22, midnight + 23 * hour: 11, midnight + 24 * hour: 11} == views["event_hours"]
+    assert {midnight: 33, midnight + 24 * hour: 11} == views["event_days"]
+    assert [{"_id": "A", "count": 33}] == day
+
+
+async def rows(database: Database, view: str) -> dict[Any, int]:
+    found = await database[view].find({"app": "demo", "source": "games", "event": "A"}).to_list()
+    assert all({"at", "app", "source", "event", "count"} == row.keys() for row in found)
+    return {row["at"]: row["count"] for row in found}
+
+
+@contextmanager
+def console_process(file: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """Started and listening. Killed at the end if it still runs."""
+    log = file.with_suffix(".log")
+    with log.open("w") as output:
+        process = subprocess.Popen([sys.executable, serve.__file__, str(file)], stderr=output, text=True)
+    try:
+        give_up = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up and process.poll() is None and '"listening"' not in log.read_text():
+            time.sleep(0.02)
+        ports = [json.loads(line)["port"] for line in log.read_text().splitlines() if '"listening"' in line]
+        assert ports, log.read_text()
+        yield f"http://127.0.0.1:{ports[0]}", process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_the_process_answers_and_stops_in_order(servers: Servers, database: Database, tmp_path: Path) -> None:
+    """Ready when keys and MongoDB are there; a second one on its port says so and ends; SIGTERM ends it with 0."""
+    await database[PERIOD_COUNTS].insert_many(period_counts([(MIDNIGHT, "A", 3)]).values())
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps(public_keys().as_dict(private=False)))
+    tokens = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": str(keys), "jwks_refresh_seconds": 300}
+    config: dict[str, Any] = {
+        "mongodb": {"uri": servers.mongodb, "database": database.name},
+        "tokens": tokens,
+        "console": {"port": 0, "drain_seconds": 0},
+    }
+    (tmp_path / "first.json").write_text(json.dumps(config))
+    with console_process(tmp_path / "first.json") as (url, process):
+        async with aiohttp.ClientSession(headers={"authorization": f"Bearer {read_token()}"}) as session:
+            give_up = time.monotonic() + START_SECONDS
+            while (await status_of(session, f"{url}/readyz")) != 200:
+                assert time.monotonic() < give_up
+            query = f"source=games&step=day&from={MIDNIGHT}&to={MIDNIGHT + DAY}"
+            async with session.get(f"{url}/v1/counts?{query}") as response:
+                assert [3] == [row["count"] for row in (await response.json())["rows"]]
+            async with session.head(f"{url}/livez") as response:
+                assert (200, b"") == (response.status, await response.read())
+        config["console"]["port"] = int(url.rpartition(":")[2])
+        (tmp_path / "second.json").write_text(json.dumps(config))
+        with pytest.raises(AssertionError, match="port_not_taken"), console_process(tmp_path / "second.json"):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(20)
+
+
+async def status_of(session: aiohttp.ClientSession, url: str) -> int:
+    async with session.get(url) as response:
+        return response.status
