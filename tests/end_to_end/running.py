@@ -68,6 +68,18 @@ def post(url: str, headers: dict[str, str], body: str | bytes) -> Reply:
         connection.close()
 
 
+def get(url: str, authorization: str) -> tuple[int, dict[str, Any]]:
+    """GET past any proxy."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers={"Authorization": authorization})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """A system under a data folder; every command finds it there."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.local.welcome import DEMO_EVENT
-from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, post, until
+from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, get, post, until
 from tests.ops.test_processes import gone_within
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -70,11 +70,20 @@ def test_the_printed_line_counts_once_however_often_it_is_pasted(system: System)
 
 def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
     """A shell reads it as it stands; what is hidden until it is recorded is not in it."""
-    _, line = curl_lines(system.welcome)
+    _, line, _ = curl_lines(system.welcome)
     listed = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=10).stdout)
     assert ["BOSS_DEFEATED", "ENEMY_DEFEATED", "LEVEL_UP"] == [item["id"] for item in listed["items"]]
     assert "Subiu de nível" == listed["items"][-1]["displayName"]
     assert listed["nextPageToken"]
+
+
+def test_the_last_printed_line_tells_what_was_counted(system: System) -> None:
+    """The console's token reads the app's counts, and the ingress's doesn't."""
+    as_player(system, "dora").paste()
+    _, _, url, _, header = shlex.split(curl_lines(system.welcome)[2])
+    status, found = get(url, header.removeprefix("Authorization: "))
+    assert (200, {DEMO_EVENT}) == (status, {row["event"] for row in found["rows"]})
+    assert 403 == get(url, f"Bearer {system.token('dora')}")[0]
 
 
 def test_a_token_is_printed_alone_on_the_last_line_and_is_taken(system: System) -> None:
