@@ -53,7 +53,7 @@ def addresses_text(state: State) -> str:
 
 
 def welcome_text(state: State, token: str, read_token: str) -> str:
-    """Addresses and ready-to-paste curls. The first, pasted twice, counts once: the second answer is ALREADY_UPDATED."""
+    """Addresses and curls to paste. The first, pasted twice, counts once: the second answer is ALREADY_UPDATED."""
     now_ms = time.time_ns() // 1_000_000
     body = demo_body(secrets.randbelow(1 << 53), now_ms)
     return (
