@@ -48,7 +48,7 @@ async def killed_with_its_transaction_open(where: Place, started: Workers, sent:
     await send(where.settings, sent)
     dead = started.start_crashing("write", nth=2)
     assert await dead.exited() == -signal.SIGKILL
-    (left,) = (await checkpoints(where)).values()
+    left = (await checkpoints(where))["r1/00"]
     assert 0 < left["next"] < len(sent)
     return dead
 
@@ -63,7 +63,7 @@ async def test_partitions_of_a_killed_worker_move_on_within_fifteen_seconds(serv
         with workers(tmp_path, where.settings) as started:
             await killed_with_its_transaction_open(where, started, sent)
             killed_at = time.monotonic()
-            (left,) = (await checkpoints(where)).values()
+            left = (await checkpoints(where))["r1/00"]
             assert await open_transactions(client, left["lsid"]) == 1, "the server keeps what the dead worker began"
             started.start()
             await until_applied(where, len(sent))
@@ -80,7 +80,7 @@ async def test_without_killing_its_session_the_partition_would_wait(servers: Ser
     ):
         with workers(tmp_path, where.settings) as started:
             await killed_with_its_transaction_open(where, started, sent)
-            (left,) = (await checkpoints(where)).values()
+            left = (await checkpoints(where))["r1/00"]
             next_group = f"{where.settings.kafka.group}-next"
             waiting = started.start_crashing("never", without="killSessions", kafka__group=next_group)
             await waiting.says('"event": "unavailable"')
