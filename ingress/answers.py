@@ -1,4 +1,4 @@
-"""What is answered (the table "Answers" of docs/api.md, games column). Pure: values in, a Reply out."""
+"""What is answered (docs/rules.md, "Answers"; the other API's: analytics_answers.py). Pure: values in, a Reply out."""
 
 import json
 import math
@@ -77,10 +77,15 @@ class Refusal(Enum):
     NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
     NOT_A_RECEIPT = _Row(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
     NOT_SEEN = _Row(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
+    NO_ANONYMOUS = _Row(
+        403, "PERMISSION_DENIED", "insufficientPermissions", "The app takes no events of anonymous tokens."
+    )
+    NO_SESSIONS = _Row(403, "PERMISSION_DENIED", "insufficientPermissions", "The app has no anonymous sessions.")
     METHOD = _Row(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
     RECEIPT_GONE = _Row(410, "NOT_FOUND", "gone", "What became of this batch is no longer known.")
     BODY_LATE = _Row(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
     BODY_LARGE = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
+    TOO_MANY_ITEMS = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "More events than one request may hold.")
     MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8.")
     NOT_A_FORM = _Row(
         415, "INVALID_ARGUMENT", "unsupportedMediaType", "A query sent as a body must be a form in UTF-8."
@@ -89,6 +94,7 @@ class Refusal(Enum):
         415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body's Content-Encoding must be one of Accept-Encoding."
     )
     ADDRESS_RATE_HIGH = _Row(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests from this address.")
+    ACTOR_RATE_HIGH = _Row(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests; send it again later.")
     INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
     SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
     TOKEN_UNCHECKED = _Row(
@@ -106,13 +112,14 @@ def _lacks_scope(scope: str) -> bytes:
 
 
 # Headers that belong to a refusal, whatever the request was.
-_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
+REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     # RFC 6750, section 3: no error code where no token was sent.
     Refusal.NO_TOKEN: ((b"www-authenticate", b'Bearer realm="tallymill"'),),
     Refusal.UNAUTHENTICATED: ((b"www-authenticate", b'Bearer realm="tallymill", error="invalid_token"'),),
     Refusal.FORBIDDEN: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
     Refusal.FORBIDDEN_LIST: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
     Refusal.FORBIDDEN_REFUSALS: ((b"www-authenticate", _lacks_scope(REFUSALS_SCOPE)),),
+    Refusal.NO_ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
     Refusal.ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
     Refusal.TOKEN_UNCHECKED: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.BODY_LATE: (CLOSE,),
@@ -125,11 +132,14 @@ _HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
 
 
 class Refused(Exception):
-    """Carries the refusal of a whole request to where the reply is sent."""
+    """Carries the refusal of a whole request to where the reply is sent; `headers` are this one's own."""
 
-    def __init__(self, refusal: Refusal, violations: tuple[Violation, ...] = ()) -> None:
+    def __init__(
+        self, refusal: Refusal, violations: tuple[Violation, ...] = (), headers: tuple[RawHeader, ...] = ()
+    ) -> None:
         self.refusal = refusal
         self.violations = violations
+        self.headers = headers
         super().__init__(refusal.name)
 
 
@@ -146,7 +156,7 @@ def refusal_reply(refusal: Refusal, violations: tuple[Violation, ...] = ()) -> R
     if violations:
         fields = [violation.model_dump() for violation in violations]
         error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
-    return Reply(row.code, _compact({"error": error}), (JSON, *_HEADERS.get(refusal, ())))
+    return Reply(row.code, _compact({"error": error}), (JSON, *REFUSAL_HEADERS.get(refusal, ())))
 
 
 def json_reply(status: int, value: Mapping[str, object]) -> Reply:

@@ -1,11 +1,16 @@
 """The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 
+from ingress.analytics import LARGE_BODIES_AT_ONCE, AddEvents, AnalyticsParts
+from ingress.analytics_answers import analytics_refusal
 from ingress.answers import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
+from ingress.any_case import AnyCaseRoute
 from ingress.body import Receive
 from ingress.config import IngressSettings
 from ingress.docs import asset_endpoint, document_reply, page_reply
@@ -17,6 +22,7 @@ from ingress.metrics import Metrics
 from ingress.receipts import ReceiptParts, ReceiptState, RequestState
 from ingress.record import RecordEvents, RecordParts
 from ingress.refusals import RefusalsPage
+from ingress.sessions import Sessions
 from ingress.validate import ValidateEvents
 
 
@@ -27,23 +33,23 @@ class Checked(Protocol):
         ...
 
 
-def create_app(
-    parts: RecordParts,
-    receipts: ReceiptParts,
-    lists: ListParts,
-    stopping: Stopping,
-    checked: Checked,
-    settings: IngressSettings,
-) -> Asgi:
+@dataclass(frozen=True, slots=True)
+class AppParts:
+    """What the routes are served with."""
+
+    record: RecordParts
+    analytics: AnalyticsParts
+    sessions: Sessions
+    receipts: ReceiptParts
+    lists: ListParts
+
+
+def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
     """The ASGI app."""
+    parts, receipts, lists = app_parts.record, app_parts.receipts, app_parts.lists
     edge = Edge(parts.metrics, stopping, parts.clock, settings)
-    missing = missing_parts(parts, stopping, checked)
-    parts.metrics.watch(
-        ready=lambda: not missing(),
-        buffer_bytes=lambda: parts.publisher.waiting_bytes,
-        waiting=lambda: parts.applied.waiting,
-        lag_seconds=parts.applied.lag_seconds,
-    )
+    missing = missing_parts(app_parts, stopping, checked)
+    _watch(app_parts, missing)
     endpoints: dict[str, dict[str, Endpoint]] = {
         # The hot path first: starlette tries the routes in turn.
         "/games/v1/events": {"POST": RecordEvents(parts), "GET": PlayerEvents(lists)},
@@ -51,6 +57,7 @@ def create_app(
         DEFAULT_IMAGE_PATH: {"GET": DefaultImage()},
         "/v1/receipts/{receipt}": {"GET": ReceiptState(receipts)},
         "/v1/requests/{request_id}": {"GET": RequestState(receipts)},
+        "/v1/sessions": {"POST": app_parts.sessions},
         "/v1/limits": {"GET": LimitsInForce(parts.limits)},
         "/v1/validate": {"POST": ValidateEvents(parts)},
         "/v1/refusals": {"GET": RefusalsPage(parts.authenticator, parts.clock, parts.refusals.store)},
@@ -63,19 +70,52 @@ def create_app(
         "/readyz": _Ready(missing),
         "/metrics": _Metrics(parts.metrics),
     }
-    routes = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes: list[BaseRoute] = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes[1:1] = _analytics_routes(edge, app_parts.analytics)
     routes += [Route(path, edge.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
     return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
 
 
-def missing_parts(parts: RecordParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
+def _analytics_routes(edge: Edge, parts: AnalyticsParts) -> list[AnyCaseRoute]:
+    """By their whole names, in any case (A1). Both share what large bodies may take at once."""
+    reading = asyncio.Semaphore(LARGE_BODIES_AT_ONCE)
+    endpoints = {
+        "/AddEvent": AddEvents(parts, reading, single=True),
+        "/AddEventBatch": AddEvents(parts, reading, single=False),
+    }
+    return [
+        AnyCaseRoute(path, edge.serving(path, {"POST": endpoint}, analytics_refusal))
+        for path, endpoint in endpoints.items()
+    ]
+
+
+def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
+    """The gauges, of both APIs together."""
+    publishers = (parts.record.publisher, parts.analytics.publisher)
+    watches = (parts.record.applied, parts.analytics.applied)
+
+    def lag_seconds() -> float | None:
+        known = [lag for watch in watches if (lag := watch.lag_seconds()) is not None]
+        return max(known) if len(known) == len(watches) else None
+
+    parts.record.metrics.watch(
+        ready=lambda: not missing(),
+        buffer_bytes=lambda: sum(publisher.waiting_bytes for publisher in publishers),
+        waiting=lambda: sum(watch.waiting for watch in watches),
+        lag_seconds=lag_seconds,
+    )
+
+
+def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
     """What keeps the ingress from being ready, by name; empty when it is."""
+    parts, analytics = app_parts.record, app_parts.analytics
 
     def missing() -> list[str]:
         there: Mapping[str, bool] = {
             "keys": parts.authenticator.ready,
             "kafka": parts.publisher.ready,
+            "kafka analytics": analytics.publisher.ready,
             "definitions": parts.definitions.ready,
             "start check": checked.passed,
             "draining": not stopping.draining,

@@ -61,8 +61,11 @@ class AppliedWatch:
             self._wake.set()
         self._lag.acked(coordinates, self._clock.seconds())
 
-    async def wait(self, coordinates: Coordinates, actor: str, timeout_seconds: float) -> Seen:
-        """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises."""
+    async def wait(self, coordinates: Coordinates, actor: str | None, timeout_seconds: float) -> Seen:
+        """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises.
+
+        Without an actor no totals are read.
+        """
         if self._away:
             return NOTHING_KNOWN
         answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
@@ -110,12 +113,13 @@ class AppliedWatch:
             self._away = False
 
     async def _tell(self, due: Due) -> None:
-        totals = await self._store.totals({waiter.actor for waiter in (*due.passed, *due.late)})
+        actors = {waiter.actor for waiter in (*due.passed, *due.late) if waiter.actor is not None}
+        totals = await self._store.totals(actors) if actors else {}
         misfortunes = await self._store.misfortunes([w.coordinates for w in due.passed]) if due.passed else {}
         for waiter in due.passed:
-            waiter.tell(Seen(True, totals.get(waiter.actor, {}), misfortunes.get(waiter.coordinates)))  # noqa: FBT003 it is the field `passed`
+            waiter.tell(Seen(True, totals.get(waiter.actor or "", {}), misfortunes.get(waiter.coordinates)))  # noqa: FBT003 it is the field `passed`
         for waiter in due.late:
-            waiter.tell(Seen(totals=totals.get(waiter.actor, {})))
+            waiter.tell(Seen(totals=totals.get(waiter.actor or "", {})))
 
     def _lost(self, error: Unavailable) -> None:
         """Nobody is kept waiting for an answer that can't come; the slow rounds will notice the return."""

@@ -15,6 +15,8 @@ DISCARD_SECONDS = 1.0
 
 HEADERS_KEY: Final = "tallymill.headers"
 FORM: Final = b"application/x-www-form-urlencoded"
+# None named, or this one.
+_UTF_8: Final[tuple[list[bytes], ...]] = ([], [b"utf-8"])
 # Headers that are lists: given twice, they are one list (RFC 9110 section 5.3).
 _LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 
@@ -63,10 +65,27 @@ def require_form(headers: dict[bytes, bytes]) -> bytes | None:
     return _coding(headers)
 
 
+def require_text(headers: dict[bytes, bytes]) -> tuple[str, bytes | None]:
+    """The media type, and the coding, of a body that may be JSON or a form whatever it is announced as (A2).
+
+    Raises Refused for multipart, for a charset other than UTF-8, and for a coding that is not read here.
+    """
+    media_type, charsets = _media_type(headers.get(b"content-type", b""))
+    if media_type.startswith(b"multipart/") or charsets not in _UTF_8:
+        raise Refused(Refusal.MEDIA_TYPE)
+    return media_type.decode("latin-1"), _coding(headers)
+
+
 def _is(expected: bytes, content_type: bytes) -> bool:
+    media_type, charsets = _media_type(content_type)
+    return media_type == expected and charsets in _UTF_8
+
+
+def _media_type(content_type: bytes) -> tuple[bytes, list[bytes]]:
+    """In lower case, and the charsets that are named."""
     media_type, *parameters = content_type.lower().split(b";")
-    charset = [p.partition(b"=")[2].strip(b' "') for p in parameters if p.strip().startswith(b"charset")]
-    return media_type.strip() == expected and charset in ([], [b"utf-8"])
+    charsets = [p.partition(b"=")[2].strip(b' "') for p in parameters if p.strip().startswith(b"charset")]
+    return media_type.strip(), charsets
 
 
 def _coding(headers: dict[bytes, bytes]) -> bytes | None:

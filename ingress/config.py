@@ -1,14 +1,19 @@
 """The settings of the ingress: one section, and the object one ingress process is given."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
-from schemas.settings import MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
+from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.settings import DAY_SECONDS, MIB, KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 
 URL_SCHEMES = ("http://", "https://")
+
+ANY_APP = "*"
+
+APPS = rf"{ID_SCHEMA_PATTERN}|^\*$"
 
 # Scheme, host, and a port where it isn't the scheme's own: as browsers write it, lower-case and without a path.
 ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://[^/\sA-Z]+)$"
@@ -55,6 +60,17 @@ class TokenSettings(Section):
     private_key: str | None = None
     """File of the local issuer's private key (JWK), for `tallymill token` alone; a production ingress has none."""
 
+    anonymous_apps: tuple[Annotated[str, Field(pattern=APPS)], ...] = (ANY_APP,)
+    """Apps that take AddEvent and AddEventBatch of anonymous tokens; `*`: any, for the issuer decides who has
+    one."""
+    session_key: str | None = None
+    """File of a private key (JWK: P-256, Ed25519 or RSA) that `POST /v1/sessions` signs anonymous tokens with. Every
+    ingress accepts such a token beside the issuer's, so all are given the same file. Required with `session_apps`."""
+    session_apps: tuple[Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)], ...] = ()
+    """Apps for which anybody may have an anonymous token from `POST /v1/sessions`; none by default."""
+    session_seconds: Annotated[int, Field(ge=60)] = 30 * DAY_SECONDS
+    """How long such a token is good. A phone that was offline for longer needs a new one, and is another actor then."""
+
     @field_validator("jwks")
     @classmethod
     def _is_a_key_set_or_an_address(cls, jwks: str | None) -> str | None:
@@ -73,6 +89,14 @@ class TokenSettings(Section):
             if "@" in urlsplit(url).netloc:
                 raise ValueError("names a user; introspection_client_id and _secret are for that")
         return url
+
+    @model_validator(mode="after")
+    def _sessions_are_of_use(self) -> Self:
+        if self.session_apps and self.session_key is None:
+            raise ValueError("session_key is needed with session_apps")
+        if useless := [app for app in self.session_apps if not {app, ANY_APP} & set(self.anonymous_apps)]:
+            raise ValueError(f"session_apps names {', '.join(useless)}, which anonymous_apps does not")
+        return self
 
 
 def _refuse_no_key_set(text: str) -> None:
@@ -126,7 +150,10 @@ class IngressSettings(Section):
     429, before the token is looked at. Off when unset: behind a carrier's NAT thousands of phones are one address, and
     behind a load balancer that `trusted_proxies` doesn't name, everybody is."""
     address_window_seconds: Annotated[int, Field(ge=1)] = 60
-    """The moving window of `max_requests_per_address`."""
+    """The moving window of `max_requests_per_address` and of `max_sessions_per_address`."""
+    max_sessions_per_address: Annotated[int, Field(ge=1)] = 60
+    """Anonymous sessions (`POST /v1/sessions`) that one address may ask of one ingress process in
+    `address_window_seconds`; more is 429."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Networks (`10.0.0.0/8`) of load balancers whose X-Forwarded-For is believed when an address is limited."""
 

@@ -11,7 +11,7 @@ from ingress.answers import RawHeader, Reply
 ALLOWED_HEADERS: Final = (
     b"authorization, content-type, content-encoding, prefer, x-http-method-override, x-request-id, idempotency-key"
 )
-EXPOSED_HEADERS: Final = b"Tallymill-Receipt, Retry-After, X-Request-Id"
+EXPOSED_HEADERS: Final = b"Tallymill-Receipt, Tallymill-Duplicate, Retry-After, X-Request-Id"
 # How long a browser may remember a preflight; no browser but one keeps it longer.
 PREFLIGHT_SECONDS = 7_200
 

@@ -36,6 +36,7 @@ from ingress.cors import Cors, preflight_reply
 from ingress.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.metrics import Metrics
 from ingress.query import KEY, MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, query_of, written
+from schemas.games import Violation
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ Scope = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Endpoint = Callable[[Scope, Receive], Awaitable[Reply]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
 
 # A client's own request id is echoed if it can neither break a log line nor fill it.
 _is_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z").match
@@ -71,13 +73,18 @@ class Edge:
         self._prefix = secrets.token_hex(6)
         self._numbers = count(1)
 
-    def serving(self, route: str, endpoints: Mapping[str, Endpoint]) -> "Served":
-        """The ASGI app of one path: its endpoints by method. Without any, nothing is there (404)."""
-        return Served(self, route, endpoints, is_probe=False)
+    def serving(
+        self, route: str, endpoints: Mapping[str, Endpoint], refusal_writer: RefusalWriter = refusal_reply
+    ) -> "Served":
+        """The ASGI app of one path: its endpoints by method. Without any, nothing is there (404).
+
+        `refusal_writer`: the shape in which the route's API says what is refused, here and in the endpoint.
+        """
+        return Served(self, route, endpoints, refusal_writer, is_probe=False)
 
     def probe(self, route: str, endpoint: Endpoint) -> "Served":
         """The ASGI app of a path that supervisors and scrapers read."""
-        return Served(self, route, {"GET": endpoint}, is_probe=True)
+        return Served(self, route, {"GET": endpoint}, refusal_reply, is_probe=True)
 
     async def serve(self, served: "Served", scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         request = scope[HEADERS_KEY] = headers_by_name(scope["headers"])
@@ -107,13 +114,13 @@ class Edge:
                 reply = await self._asked(served, scope, request, receive)
         except Refused as refused:
             self._metrics.refused(refused.refusal.name)
-            reply = refusal_reply(refused.refusal, refused.violations)
+            reply = served.refusal(refused.refusal, refused.violations).having(*refused.headers)
         except ClientLeft:
             raise
         except Exception:
             log.exception("bug", path=scope["path"])
             self._metrics.refused(Refusal.INTERNAL.name)
-            reply = refusal_reply(Refusal.INTERNAL)
+            reply = served.refusal(Refusal.INTERNAL, ())
         query = query_of(scope)
         return reply if query is PLAIN else written(reply, query)
 
@@ -129,7 +136,7 @@ class Edge:
         if not wait_seconds:
             return None
         self._metrics.refused(Refusal.ADDRESS_RATE_HIGH.name)
-        return refusal_reply(Refusal.ADDRESS_RATE_HIGH).having(retry_after(wait_seconds))
+        return served.refusal(Refusal.ADDRESS_RATE_HIGH, ()).having(retry_after(wait_seconds))
 
     async def _asked(
         self, served: "Served", scope: MutableMapping[str, Any], request: dict[bytes, bytes], receive: Receive
@@ -177,18 +184,27 @@ class Edge:
 class Served:
     """One path. A class, not a function: starlette then takes it for an ASGI app and wraps nothing around it."""
 
-    def __init__(self, edge: Edge, route: str, endpoints: Mapping[str, Endpoint], *, is_probe: bool) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        route: str,
+        endpoints: Mapping[str, Endpoint],
+        refusal_writer: RefusalWriter,
+        *,
+        is_probe: bool,
+    ) -> None:
         self._edge = edge
+        self.refusal = refusal_writer
         self.route = route
         self.is_probe = is_probe
         self.endpoints = dict(endpoints)
         if "GET" in self.endpoints:
             self.endpoints["HEAD"] = self.endpoints["GET"]
         methods = sorted(self.endpoints)
-        self.otherwise = refusal_reply(Refusal.NOT_FOUND)
+        self.otherwise = refusal_writer(Refusal.NOT_FOUND, ())
         self.preflight: Reply | None = None
         if methods:
-            self.otherwise = refusal_reply(Refusal.METHOD).having((b"allow", ", ".join(methods).encode()))
+            self.otherwise = refusal_writer(Refusal.METHOD, ()).having((b"allow", ", ".join(methods).encode()))
             self.preflight = preflight_reply(methods)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:

@@ -72,6 +72,8 @@ class MemoryStore:
     """Implements the stores of the ports. `reads` counts the queries by kind."""
 
     lineage: str | None = "r1"
+    lineages: dict[str, str] = field(default_factory=dict)
+    """Of topics that have another than `lineage`."""
     away: bool = False
     next_offsets: dict[PartitionId, int] = field(default_factory=dict)
     players: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class MemoryStore:
         await self._read("fortune")
         if self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
             return Fortune(passed=True, misfortune=self.exceptions.get(coordinates))
-        return Fortune(passed=False, in_force=coordinates.lineage == self.lineage)
+        return Fortune(passed=False, in_force=coordinates.lineage in (self.lineage, *self.lineages.values()))
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         await self._read("request")
@@ -146,7 +148,7 @@ class MemoryStore:
 
     async def newest_lineage(self, topic: str) -> str | None:
         await self._read(f"lineage of {topic}")
-        return self.lineage
+        return self.lineages.get(topic, self.lineage)
 
     async def add_refusals(self, refusals: Sequence[SampledRefusal]) -> None:
         await self._read("add_refusals")

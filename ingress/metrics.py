@@ -12,6 +12,9 @@ from schemas.games import EventFailureCause, EventUpdateFailureCause
 SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 ROUTES: Final = (
+    "/AddEvent",
+    "/AddEventBatch",
+    "/v1/sessions",
     "/games/v1/events",
     "/v1/receipts/{receipt}",
     "/v1/requests/{request_id}",
@@ -23,8 +26,10 @@ ROUTES: Final = (
     "/metrics",
     "other",
 )
-# What `cause` can be: a refusal of the whole request, or why a batch, a period or an update was not recorded.
-CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause)
+# What `cause` can be: a refusal of the whole request, or why a batch, a period, an update or, of a batch
+# whose rest was taken, an event was not recorded.
+BAD_ITEM: Final = "BAD_ITEM"
+CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause, BAD_ITEM)
 # Why a refusal is not in the sample: beyond its rate, no room to wait in, MongoDB away or without the collection.
 NotKept = Literal["rate", "full", "away"]
 
@@ -45,7 +50,7 @@ class Metrics:
         )
         self._refused = Counter(
             "tallymill_ingress_refused",
-            "Requests, periods and updates that were refused, by cause.",
+            "Requests, periods, updates and events that were refused, by cause.",
             ("cause",),
             registry=self.registry,
         )
@@ -73,8 +78,27 @@ class Metrics:
         )
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
         self._request_children: dict[tuple[str, int], Counter] = {}
+        self._declare_analytics()
         self._declare_sample()
         self._declare_tokens()
+
+    def _declare_analytics(self) -> None:
+        """Of AddEvent and AddEventBatch."""
+        self._items = Counter(
+            "tallymill_ingress_items",
+            "Events of AddEvent and AddEventBatch that were taken, resent ones too.",
+            registry=self.registry,
+        )
+        self._media_undecodable = Counter(
+            "tallymill_ingress_media_undecodable",
+            "Requests whose mediaInfo could not be decoded; it is kept as it was sent.",
+            registry=self.registry,
+        )
+        self._sessions = Counter(
+            "tallymill_ingress_sessions",
+            "Anonymous sessions that were given out.",
+            registry=self.registry,
+        )
 
     def _declare_sample(self) -> None:
         """Of the refusals that are kept to be looked at."""
@@ -117,8 +141,17 @@ class Metrics:
             child = self._request_children[route, code] = self._requests.labels(route, str(code))
         child.inc()
 
-    def refused(self, cause: str) -> None:
-        self._refused_children[cause].inc()
+    def refused(self, cause: str, number: int = 1) -> None:
+        self._refused_children[cause].inc(number)
+
+    def items(self, number: int) -> None:
+        self._items.inc(number)
+
+    def media_undecodable(self) -> None:
+        self._media_undecodable.inc()
+
+    def session_given(self) -> None:
+        self._sessions.inc()
 
     def published(self, seconds: float) -> None:
         self._publish_seconds.observe(seconds)

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from ingress.ports import Position, Unavailable, Unknown
 from ingress.producer import CONNECT_TIMEOUT_SECONDS, connect, end_producer, new_producer
-from schemas.settings import KafkaSettings
+from schemas.settings import Api, KafkaSettings
 
 log = structlog.get_logger()
 
@@ -35,11 +35,11 @@ class PublishLimits:
 
 
 class KafkaPublisher:
-    """Publishes to one topic. Connected by `run`, which makes a new producer whenever one has failed."""
+    """Publishes to the topic of one API. Connected by `run`, which makes a new producer whenever one has failed."""
 
-    def __init__(self, kafka: KafkaSettings, limits: PublishLimits) -> None:
+    def __init__(self, kafka: KafkaSettings, limits: PublishLimits, api: Api = "games") -> None:
         self._kafka = kafka
-        self._topic = kafka.records_topic
+        self._topic = kafka.topic(api)
         self._limits = limits
         self._producer: Any = None
         self._lost = asyncio.Event()

@@ -1,13 +1,12 @@
 """events.record: `POST /games/v1/events`. The order of the checks is rule B1; each answers alone.
 
 1. taken in and judged (intake.py); nothing left: answered, nothing published (G9)
-2. published, acked by Kafka: from here on the batch will be counted, whatever crashes (B7)
-3. waits until it is counted (G15): totals, ALREADY_UPDATED; the receipt in any case
+2. published, and waited for until it is counted (delivery.py; B7, G15)
+3. answered: totals, ALREADY_UPDATED; the receipt in any case
 """
 
 from ingress.answers import (
     Refusal,
-    Refused,
     Reply,
     events_accepted,
     events_named,
@@ -15,21 +14,18 @@ from ingress.answers import (
     player_events,
     rate_high_reply,
     refusal_reply,
-    server_timing,
     whole_failure_reply,
 )
 from ingress.body import Receive
+from ingress.delivery import Delivery, Sealed
 from ingress.edge import Scope
-from ingress.intake import Headers, Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.intake import Intake, JudgedBatch, RecordParts, WholeFailure
 from ingress.language import Written, languages_asked, number_writer
-from ingress.ports import Position, Unavailable
 from ingress.query import Query, query_of
-from ingress.waiting import NOTHING_KNOWN, Seen
-from schemas.coordinates import Coordinates
+from ingress.waiting import Seen
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.envelope import Envelope, seal
 from schemas.games import EventFailureCause
-from schemas.receipt import Receipt, issue_receipt
 
 __all__ = ["RecordEvents", "RecordParts"]
 
@@ -40,6 +36,7 @@ class RecordEvents:
     def __init__(self, parts: RecordParts) -> None:
         self._parts = parts
         self._intake = Intake(parts, parts.rates, parts.refusals)
+        self._delivery = Delivery(parts)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         batch = await self._intake.batch(scope, receive)
@@ -56,56 +53,16 @@ class RecordEvents:
         return number_writer(self._parts.definitions.known(arrival.identity.app), languages)
 
     async def _recorded(self, batch: JudgedBatch, written: Written) -> Reply:
-        parts = self._parts
-        position = await self._published(batch)
-        acked_seconds = parts.clock.seconds()
-        coordinates = self._coordinates(position)
-        seen = await self._seen(
-            batch, coordinates, 0 if _responds_async(batch.arrival.headers) else parts.apply_timeout_seconds
-        )
-        seen_seconds = parts.clock.seconds()
-        if seen.passed:
-            parts.metrics.visible(seen_seconds - acked_seconds)
-        else:
-            parts.metrics.unseen()
-        since = batch.arrival.received_seconds
-        timing = server_timing(acked_seconds - since, seen_seconds - since if seen.passed else None)
-        if seen.misfortune and seen.misfortune.cause == PAYLOAD_DIFFERS:
-            parts.metrics.payload_differs()
-        reply = _answer(batch, seen, written).having(timing)
-        if coordinates is None:
-            return reply
-        receipt = issue_receipt(Receipt(coordinates, parts.clock.millis()), parts.signing)
-        return reply.having((b"tallymill-receipt", receipt.encode()))
-
-    async def _published(self, batch: JudgedBatch) -> Position | None:
-        parts = self._parts
-        identity = batch.arrival.identity
-        envelope = Envelope(identity.app, identity.player, batch.arrival.received_millis, batch.judgement)
-        key, headers = seal(envelope, batch.request.request_id, batch.body, parts.signing)
-        started = parts.clock.seconds()
-        try:
-            position = await parts.publisher.publish(key, headers, batch.body)
-        except Unavailable as error:
-            raise Refused(Refusal.UNAVAILABLE) from error
-        parts.metrics.published(parts.clock.seconds() - started)
-        return position
-
-    def _coordinates(self, position: Position | None) -> Coordinates | None:
-        """None while it isn't known where the record lies: no receipt, no waiting; it is counted all the same."""
-        lineage = self._parts.lineage.current
-        if position is None or lineage is None:
-            return None
-        return Coordinates(lineage, position.partition, position.offset)
-
-    async def _seen(self, batch: JudgedBatch, coordinates: Coordinates | None, timeout_seconds: float) -> Seen:
-        parts = self._parts
-        if coordinates is None:
-            return NOTHING_KNOWN
-        parts.applied.acked(coordinates)
-        if not parts.apply_timeout_seconds:
-            return NOTHING_KNOWN
-        return await parts.applied.wait(coordinates, batch.arrival.identity.actor, timeout_seconds)
+        arrival = batch.arrival
+        identity = arrival.identity
+        envelope = Envelope(identity.app, identity.player, arrival.received_millis, batch.judgement)
+        key, headers = seal(envelope, batch.request.request_id, batch.body, self._parts.signing)
+        record = Sealed(key, headers, batch.body)
+        delivered = await self._delivery.of(record, identity.actor, arrival.received_seconds, arrival.headers)
+        misfortune = delivered.seen.misfortune
+        if misfortune and misfortune.cause == PAYLOAD_DIFFERS:
+            self._parts.metrics.payload_differs()
+        return _answer(batch, delivered.seen, written).having(*delivered.headers)
 
 
 def _failure(failure: WholeFailure) -> Reply:
@@ -126,9 +83,3 @@ def _answer(batch: JudgedBatch, seen: Seen, written: Written) -> Reply:
         return refusal_reply(Refusal.SET_ASIDE)
     events = player_events(player, events_accepted(batch.accepted), seen.totals, written)
     return judged_reply(batch.request, batch.judgement, events)
-
-
-def _responds_async(headers: Headers) -> bool:
-    """`Prefer: respond-async` (RFC 7240): answered at once, not when counted."""
-    preferences = headers.get(b"prefer", b"").lower().split(b",")
-    return any(preference.partition(b";")[0].strip() == b"respond-async" for preference in preferences)

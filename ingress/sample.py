@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from schemas.int64 import Int64
 log = structlog.get_logger()
 
 MAX_FIRST_BYTES = 256
+# What is looked at for them: a token is looked for to its end, or the part of it before the cut would stay.
+MAX_PIECE_BYTES = MAX_FIRST_BYTES + MAX_TOKEN_BYTES
 
 # An app that comes with every cause there is doesn't fill a second's room alone (a test holds that).
 PER_CAUSE_A_MINUTE = 10
@@ -152,15 +155,22 @@ def _sampled(sender: Sender, noted: Noted) -> SampledRefusal:
 
 
 def first_bytes(piece: bytes, token: bytes) -> bytes:
-    """The beginning, without `token` and without what looks like a credential, however it is escaped.
-
-    A token is looked for to its end, or the part of it before the cut would stay.
-    """
-    plain = piece[: MAX_FIRST_BYTES + MAX_TOKEN_BYTES].replace(b"\0", b"")
+    """The beginning, without `token` and without what looks like a credential, however it is escaped."""
+    plain = piece[:MAX_PIECE_BYTES].replace(b"\0", b"")
     plain = _ESCAPED_ASCII.sub(lambda found: bytes((int(found[1], 16),)), plain)
     if token:
         plain = plain.replace(token, BLANK)
     return _NAMED_SECRET.sub(rb"\g<1>" + BLANK, _JWT.sub(BLANK, plain))[:MAX_FIRST_BYTES]
+
+
+def piece_of(value: object) -> bytes:
+    """How a decoded part of a body begins, as JSON; no more of it is written than is looked at."""
+    text = ""
+    for chunk in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += chunk[:MAX_PIECE_BYTES]
+        if len(text) >= MAX_PIECE_BYTES:
+            break
+    return text.encode(errors="replace")[:MAX_PIECE_BYTES]
 
 
 class _WithId(BaseModel):

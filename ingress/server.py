@@ -24,7 +24,8 @@ import structlog
 import uvicorn
 import uvloop
 
-from ingress.app import create_app
+from ingress.analytics import AnalyticsParts
+from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.clock import SystemClock
@@ -35,14 +36,17 @@ from ingress.lineage import Lineage
 from ingress.lists import ListParts
 from ingress.metrics import Metrics
 from ingress.mongo import MongoStore
+from ingress.ports import Publisher
 from ingress.publish import KafkaPublisher, PublishLimits
 from ingress.rates import AppRates
 from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
+from ingress.sessions import Sessions, session_key
 from ingress.startup import StartCheck, StartRefused
 from ingress.tokens import token_check
 from schemas.requirements import max_record_bytes, remembered_seconds
+from schemas.settings import Api
 from schemas.signing import signing_keys
 
 log = structlog.get_logger()
@@ -103,32 +107,25 @@ class _Server(uvicorn.Server):
 class _Process:
     """What is started and stopped."""
 
-    parts: RecordParts
-    receipts: ReceiptParts
-    lists: ListParts
+    parts: AppParts
     check: StartCheck
-    publisher: KafkaPublisher
-    store: MongoStore
+    publishers: tuple[KafkaPublisher, ...]
+    stores: tuple[MongoStore, ...]
     keepers: tuple[Keeper, ...]
 
 
 def _build(config: IngressConfig) -> _Process:
-    """Put the real parts together. Nothing is connected yet."""
-    clock = SystemClock()
-    limits, settings = config.limits, config.ingress
-    metrics = Metrics()
-    tokens = token_check(config.tokens, clock, metrics)
-    store = MongoStore(config.mongodb)
-    publisher = KafkaPublisher(
-        config.kafka,
-        PublishLimits(settings.publish_deadline_seconds, settings.max_buffer_bytes, max_record_bytes(limits)),
-    )
-    parts = RecordParts(
-        limits=limits,
+    """Put the real parts together. Nothing is connected yet. Raises StartRefused."""
+    settings, metrics, clock = config.ingress, Metrics(), SystemClock()
+    sessions = session_key(config.tokens)
+    tokens = token_check(config.tokens, sessions, clock, metrics)
+    store, publisher = MongoStore(config.mongodb), _publisher(config, "games")
+    record = RecordParts(
+        limits=config.limits,
         signing=signing_keys(config.signing),
         clock=clock,
         authenticator=Authenticator(tokens),
-        rates=AppRates(limits),
+        rates=AppRates(config.limits),
         definitions=Definitions(store, clock),
         publisher=publisher,
         lineage=Lineage(store, config.kafka.records_topic),
@@ -138,28 +135,66 @@ def _build(config: IngressConfig) -> _Process:
         body_timeout_seconds=settings.body_timeout_seconds,
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
-    receipts = ReceiptParts(
-        parts.signing, clock, parts.authenticator, store, remembered_seconds(config.kafka, config.limits)
+    # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
+    analytics_store, analytics_publisher = MongoStore(config.mongodb), _publisher(config, "analytics")
+    analytics = _analytics(config, record, analytics_publisher, analytics_store)
+    kept_seconds = remembered_seconds(config.kafka, config.limits)
+    parts = AppParts(
+        record=record,
+        analytics=analytics,
+        sessions=Sessions(sessions, config.tokens, settings, clock, metrics),
+        receipts=ReceiptParts(record.signing, clock, record.authenticator, store, kept_seconds),
+        lists=ListParts(record.signing, clock, record.authenticator, record.definitions, store, settings.public_url),
     )
-    lists = ListParts(parts.signing, clock, parts.authenticator, parts.definitions, store, settings.public_url)
-    check = StartCheck(config.kafka, limits, store)
+    check = StartCheck(config.kafka, config.limits, store)
     keepers = (
         check.run,
         publisher.run,
-        parts.applied.run,
-        parts.definitions.keep,
-        parts.lineage.keep,
-        parts.refusals.run,
+        analytics_publisher.run,
+        record.applied.run,
+        analytics.applied.run,
+        record.definitions.keep,
+        record.lineage.keep,
+        analytics.lineage.keep,
+        record.refusals.run,
         tokens.keep,
     )
-    return _Process(parts, receipts, lists, check, publisher, store, keepers)
+    return _Process(parts, check, (publisher, analytics_publisher), (store, analytics_store), keepers)
+
+
+def _publisher(config: IngressConfig, api: Api) -> KafkaPublisher:
+    settings = config.ingress
+    sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
+    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), api)
+
+
+def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:
+    """What AddEvent shares with events.record, and what is its own."""
+    return AnalyticsParts(
+        limits=config.limits,
+        signing=record.signing,
+        clock=record.clock,
+        authenticator=record.authenticator,
+        anonymous_apps=config.tokens.anonymous_apps,
+        rates=AppRates(config.limits),
+        publisher=publisher,
+        lineage=Lineage(store, config.kafka.analytics_topic),
+        applied=AppliedWatch(store, record.clock),
+        refusals=record.refusals,
+        metrics=record.metrics,
+        body_timeout_seconds=record.body_timeout_seconds,
+        apply_timeout_seconds=record.apply_timeout_seconds,
+    )
 
 
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
-    process = _build(config)
+    try:
+        process = _build(config)
+    except StartRefused as refused:
+        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 told in its own words
+        return EXIT_FAILED
     stop = Stop(config.ingress.drain_seconds)
-    parts = (process.parts, process.receipts, process.lists)
-    app = create_app(*parts, stop, process.check, config.ingress)
+    app = create_app(process.parts, stop, process.check, config.ingress)
     server = _Server(_server_config(config.ingress, app))
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
@@ -175,8 +210,9 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
         log.exception("bug")
         failed = True
-    await process.publisher.stop(FLUSH_SECONDS)
-    await process.store.close()
+    await asyncio.gather(*(publisher.stop(FLUSH_SECONDS) for publisher in process.publishers))
+    for store in process.stores:
+        await store.close()
     log.info("stopped", failed=failed)
     return EXIT_FAILED if failed else EXIT_OK
 

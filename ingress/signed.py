@@ -9,7 +9,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from cachetools import LRUCache
 from joserfc import jws
@@ -17,7 +17,6 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import Key
 
 from ingress.identity import BadToken, ClaimRules, Identity, identity_of
-from ingress.keys import IssuerKeys
 
 # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm; joserfc warns of the first.
 ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
@@ -71,10 +70,31 @@ def _made(signed: Signed, key: Key) -> bool:
         return False
 
 
+class VerifyingKeys(Protocol):
+    """The keys that tokens are checked with. `generation` counts the sets that differ from the one before."""
+
+    generation: int
+
+    @property
+    def ready(self) -> bool: ...
+
+    def named(self, key_id: str | None) -> list[Key]:
+        """The keys of this id; all of them for a token that names none. Raises Unavailable without any."""
+        ...
+
+    async def look_for(self, key_id: str) -> list[Key]:
+        """The keys of this id that are not at hand. Raises Unavailable where nobody can tell."""
+        ...
+
+    async def keep(self, refresh_seconds: float) -> None:
+        """Keep them read; runs until cancelled."""
+        ...
+
+
 class SignedTokens:
     """Implements TokenCheck."""
 
-    def __init__(self, rules: ClaimRules, keys: IssuerKeys, refresh_seconds: float) -> None:
+    def __init__(self, rules: ClaimRules, keys: VerifyingKeys, refresh_seconds: float) -> None:
         self._rules = rules
         self._keys = keys
         self._refresh_seconds = refresh_seconds

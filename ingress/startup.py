@@ -1,4 +1,4 @@
-"""What an ingress looks at before it calls itself ready: whether its topic takes its records, and MongoDB counts them.
+"""What an ingress looks at before it calls itself ready: whether its topics take its records, and MongoDB counts.
 
 What is certainly wrong ends the process, all of it told at once. A server that is away is no reason to: asked again,
 in the background. What may not be asked (an ACL) is told in the log, and goes unchecked.
@@ -16,7 +16,7 @@ from aiokafka.helpers import create_ssl_context
 
 from ingress.ports import Unavailable
 from schemas import requirements
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import APIS, Api, KafkaSettings, Limits
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Greeter(Protocol):
 
 
 class StartCheck:
-    """Looks until both servers have been found right: then `passed`."""
+    """Looks at both topics and at MongoDB until all have been found right: then `passed`."""
 
     def __init__(self, kafka: KafkaSettings, limits: Limits, mongodb: Greeter) -> None:
         self._kafka = kafka
@@ -61,7 +61,8 @@ class StartCheck:
 
         Raises StartRefused, Unavailable.
         """
-        answers = await asyncio.gather(self._topic(), self._deployment(), return_exceptions=True)
+        topics = [self._topic(api) for api in APIS]
+        answers = await asyncio.gather(*topics, self._deployment(), return_exceptions=True)
         if reasons := [reason for answer in answers if not isinstance(answer, BaseException) for reason in answer]:
             raise StartRefused(reasons)
         for answer in answers:
@@ -69,32 +70,33 @@ class StartCheck:
                 raise answer
         self.passed = True
 
-    async def _topic(self) -> list[str]:
+    async def _topic(self, api: Api) -> list[str]:
+        name = self._kafka.topic(api)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                found = await _topic_config(self._kafka)
+                found = await _topic_config(self._kafka, name)
         except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
-            log.warning("topic_not_checked", reason=f"DescribeConfigs is not allowed: {error!r}")
+            log.warning("topic_not_checked", topic=name, reason=f"DescribeConfigs is not allowed: {error!r}")
             return []
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
-        wanted = requirements.topic_config(self._kafka, self._limits)
+        wanted = requirements.topic_config(self._kafka, self._limits, api)
         problems = requirements.wrong_topic_config(
             found, {name: wanted[name] for name in requirements.WRITERS_TOPIC_SETTINGS}
         )
-        return [f"topic {self._kafka.records_topic}: {problem}" for problem in problems]
+        return [f"topic {name}: {problem}" for problem in problems]
 
     async def _deployment(self) -> list[str]:
         return requirements.wrong_mongod(await self._mongodb.hello())
 
 
-async def _topic_config(kafka: KafkaSettings) -> dict[str, str]:
+async def _topic_config(kafka: KafkaSettings, topic: str) -> dict[str, str]:
     """The settings in force. The connection is this question's own."""
     tls = create_ssl_context(cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile)
     admin = AIOKafkaAdminClient(**kafka.client_options(), ssl_context=tls)
     try:
         await admin.start()
-        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, kafka.records_topic)])
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     finally:
         await admin.close()
     ((code, message, _, _, entries),) = answer.resources

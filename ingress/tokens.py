@@ -7,10 +7,17 @@ from ingress.identity import ClaimRules
 from ingress.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
 from ingress.keys import IssuerKeys
 from ingress.metrics import Metrics
+from ingress.sessions import SessionKey, WithSessions
 from ingress.signed import SignedTokens
 
 
-def token_check(settings: TokenSettings, clock: Clock, metrics: Metrics) -> TokenCheck:
+def token_check(settings: TokenSettings, sessions: SessionKey | None, clock: Clock, metrics: Metrics) -> TokenCheck:
+    """The issuer's, and where there is a key for them those of our own anonymous sessions."""
+    issuers = _issuers(settings, clock, metrics)
+    return issuers if sessions is None else WithSessions(issuers, sessions)
+
+
+def _issuers(settings: TokenSettings, clock: Clock, metrics: Metrics) -> TokenCheck:
     """By signature, or by introspection; the settings name one of them."""
     if settings.introspection_url is None:
         keys = IssuerKeys(settings.jwks or "", settings.jwks_cooldown_seconds, clock, metrics)

@@ -32,10 +32,10 @@ NOTHING_KNOWN = Seen()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """One request that waits until its record is counted, or until its deadline."""
+    """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it wants."""
 
     coordinates: Coordinates
-    actor: str
+    actor: str | None
     deadline: float
     answer: asyncio.Future[Seen]
 

@@ -51,13 +51,14 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsBatch:
-    """What a body asks for: its items by position, good ones and bad ones."""
+    """What a body asks for: its items by position, good ones and bad ones; of the first bad ones, what was sent."""
 
     request_id: str | None
     media: Media
     items: Mapping[int, Item]
     bad: Sequence[Violation]
     bad_positions: frozenset[int]
+    bad_entries: Sequence[object]
 
 
 def read_sent(body: bytes, content_type: str) -> Sent:
@@ -128,6 +129,7 @@ def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = 
 def _batch(request_id: str | None, media: Media, entries: Sequence[object]) -> AnalyticsBatch:
     items: dict[int, Item] = {}
     bad: list[Violation] = []
+    bad_entries: list[object] = []
     positions: list[int] = []
     for i, entry in enumerate(entries):
         try:
@@ -137,7 +139,8 @@ def _batch(request_id: str | None, media: Media, entries: Sequence[object]) -> A
             if len(bad) < MAX_VIOLATIONS:
                 field = f"eventData[{i}].{error.field}" if error.field else f"eventData[{i}]"
                 bad.append(Violation(field=field, description=error.description))
-    return AnalyticsBatch(request_id, media, items, bad, frozenset(positions))
+                bad_entries.append(entry)
+    return AnalyticsBatch(request_id, media, items, bad, frozenset(positions), bad_entries)
 
 
 def _entries(sent: object) -> Sequence[object]:

@@ -18,8 +18,10 @@ async def rig() -> AsyncIterator[Rig]:
 
 async def running_rig(rig: Rig) -> AsyncIterator[Rig]:
     await rig.parts.lineage.read()
+    await rig.analytics.lineage.read()
     await rig.parts.definitions.preload()
-    watch = asyncio.create_task(rig.parts.applied.run())
+    watches = [asyncio.create_task(applied.run()) for applied in (rig.parts.applied, rig.analytics.applied)]
     yield rig
-    watch.cancel()
-    await asyncio.gather(watch, return_exceptions=True)
+    for watch in watches:
+        watch.cancel()
+    await asyncio.gather(*watches, return_exceptions=True)

@@ -11,11 +11,14 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
-from ingress.app import create_app
+from consumer.core.pools import Pool, decode_pool
+from consumer.core.records import Record
+from ingress.analytics import AnalyticsParts
+from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.clock import Clock
-from ingress.config import IngressSettings
+from ingress.config import ANY_APP, IngressSettings, TokenSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
 from ingress.identity import ClaimRules
@@ -29,11 +32,13 @@ from ingress.rates import AppRates
 from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
+from ingress.sessions import SessionKey, Sessions, WithSessions
 from ingress.signed import SignedTokens
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
 from schemas.envelope import unseal
 from schemas.games import parse_request
+from schemas.items import Item
 from schemas.judging import accepted_updates, payload_crc
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
@@ -45,6 +50,12 @@ GAMES = "https://www.googleapis.com/auth/games"
 SIGNING = SigningKeys((b"sixteen bytes or more",))
 RECORD = "/games/v1/events"
 KEPT_SECONDS = 14 * 86_400
+
+
+@cache
+def own_key() -> OKPKey:
+    """The key of anonymous sessions."""
+    return OKPKey.generate_key("Ed25519")
 
 
 @cache
@@ -145,6 +156,33 @@ class Worker:
 
 
 @dataclass
+class PoolWorker:
+    """Registers pools at once: items by the `_id` of their documents, as a worker's core reads them."""
+
+    store: MemoryStore
+    rests: bool = False
+    refuses: bool = False
+    items: dict[str, Item] = field(default_factory=dict)
+    pools: list[Pool] = field(default_factory=list)
+
+    def heard(self, record: MemoryRecord) -> None:
+        if self.rests:
+            return
+        at = Coordinates("r2", record.partition, record.offset)
+        if self.refuses:
+            self.store.pass_over(at, Misfortune("dead", "as it was told"))
+            return
+        pool = decode_pool(Record(record.offset, NOW, record.key, record.body, record.headers), SIGNING)
+        self.pools.append(pool)
+        new = pool.items.keys() - self.items.keys()
+        self.items |= {key: item for key, item in pool.items.items() if key in new}
+        if new:
+            self.store.count(at, "", {})
+        else:
+            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+
+
+@dataclass
 class Draining:
     draining: bool = False
 
@@ -162,6 +200,7 @@ class Rig:
         limits: Limits | None = None,
         apply_seconds: float = 1,
         body_seconds: float = 1,
+        anonymous_apps: tuple[str, ...] = (ANY_APP,),
         **edge: Any,  # noqa: ANN401 any setting
     ) -> None:
         self.clock = TestClock()
@@ -172,7 +211,8 @@ class Rig:
         self.stopping = Draining()
         limits = limits or Limits()
         self.tokens = signed_tokens(self.clock)
-        authenticator = Authenticator(self.tokens)
+        session_key = SessionKey(own_key())
+        authenticator = Authenticator(WithSessions(self.tokens, session_key))
         metrics = Metrics()
         self.parts = RecordParts(
             limits=limits,
@@ -189,11 +229,32 @@ class Rig:
             body_timeout_seconds=body_seconds,
             apply_timeout_seconds=apply_seconds,
         )
+        self.pool_worker = PoolWorker(self.store)
+        self.analytics_topic = MemoryTopic(heard=self.pool_worker.heard)
+        self.store.lineages["tallymill.analytics"] = "r2"
+        self.analytics = AnalyticsParts(
+            limits=limits,
+            signing=SIGNING,
+            clock=self.clock,
+            authenticator=authenticator,
+            anonymous_apps=anonymous_apps,
+            rates=AppRates(limits),
+            publisher=self.analytics_topic,
+            lineage=Lineage(self.store, "tallymill.analytics"),
+            applied=AppliedWatch(self.store, self.clock),
+            refusals=self.parts.refusals,
+            metrics=metrics,
+            body_timeout_seconds=body_seconds,
+            apply_timeout_seconds=apply_seconds,
+        )
         receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
         self.check = Checked()
         settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
         lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
-        self.app: Asgi = create_app(self.parts, receipts, lists, self.stopping, self.check, settings)
+        tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
+        sessions = Sessions(session_key, tokens, settings, self.clock, metrics)
+        parts = AppParts(self.parts, self.analytics, sessions, receipts, lists)
+        self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
@@ -203,6 +264,13 @@ class Rig:
         sent = {"authorization": f"Bearer {_good_token()}", "content-type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.call("POST", RECORD, sent, [body])
+
+    async def add(self, body: bytes, path: str = "/AddEventBatch", bearer: str | None = None, **headers: str) -> Answer:
+        """POST to the analytics API with a good token in the header, unless another is given; "" is none."""
+        bearer = _good_token() if bearer is None else bearer
+        sent = {"authorization": f"Bearer {bearer}"} if bearer else {}
+        sent |= {"content-type": "application/json"} | {name.replace("_", "-"): v for name, v in headers.items()}
+        return await self.call("POST", path, sent, [body])
 
     async def get(self, path: str, query: str = "", **headers: str) -> Answer:
         """GET with a good token, unless another is given."""

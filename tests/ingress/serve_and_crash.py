@@ -63,7 +63,7 @@ class CrashingConnection:
 class CrashingWatch(AppliedWatch):
     """The real one; the crash comes when what it waited for is known."""
 
-    async def wait(self, coordinates: Coordinates, actor: str, timeout_seconds: float) -> Seen:
+    async def wait(self, coordinates: Coordinates, actor: str | None, timeout_seconds: float) -> Seen:
         seen = await super().wait(coordinates, actor, timeout_seconds)
         if seen.passed:
             crash_at(COUNTED)

@@ -41,7 +41,10 @@ async def test_b5_every_reply_to_an_allowed_origin_can_be_read(cors: Rig, method
         answer.headers["access-control-allow-origin"],
         answer.headers["vary"],
     )
-    assert "Tallymill-Receipt, Retry-After, X-Request-Id" == answer.headers["access-control-expose-headers"]
+    assert (
+        "Tallymill-Receipt, Tallymill-Duplicate, Retry-After, X-Request-Id"
+        == answer.headers["access-control-expose-headers"]
+    )
 
 
 @pytest.mark.parametrize("path", [RECORD, "/v1/limits", "/v1/receipts/x"])

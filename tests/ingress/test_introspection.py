@@ -268,7 +268,7 @@ async def test_the_settings_make_a_check_by_introspection(source: Issuer) -> Non
         }
     )
     source.answer = saying(iss=None, scp=["a"])
-    tokens = token_check(settings, TestClock(), Metrics())
+    tokens = token_check(settings, None, TestClock(), Metrics())
     assert not tokens.ready
     with pytest.raises(Refused) as caught:
         await Authenticator(tokens).identify(b"Bearer x", NOW_SECONDS)

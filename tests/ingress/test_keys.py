@@ -282,7 +282,7 @@ async def test_the_settings_make_a_check_by_keys(source: Issuer) -> None:
         issuer=ISSUER, audience=AUDIENCE, jwks=source.jwks_url, player_claim="uid", leeway_seconds=60
     )
     metrics = Metrics()
-    tokens = token_check(settings, TestClock(), metrics)
+    tokens = token_check(settings, None, TestClock(), metrics)
     keeping = asyncio.create_task(tokens.keep())
     try:
         await until(lambda: tokens.ready)

@@ -1,0 +1,123 @@
+"""What both APIs do with a record that is to count: publish it, wait until it is counted, say where it lies.
+
+1. published, acked by Kafka: from here on the record will be counted, whatever crashes (B7)
+2. waits until the checkpoint has passed it (G15), or for as long as its client wants to
+3. the headers of the answer: Server-Timing, and the receipt where it is known where the record lies
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ingress.answers import RawHeader, Refusal, Refused, server_timing
+from ingress.applied import AppliedWatch
+from ingress.clock import Clock
+from ingress.lineage import Lineage
+from ingress.metrics import Metrics
+from ingress.ports import Position, Publisher, Unavailable
+from ingress.waiting import NOTHING_KNOWN, Seen
+from schemas.coordinates import Coordinates
+from schemas.receipt import Receipt, issue_receipt
+from schemas.signing import SigningKeys
+
+
+class DeliveryParts(Protocol):
+    """All that it needs; each API has a topic, a lineage and a watch of its own."""
+
+    @property
+    def signing(self) -> SigningKeys: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def publisher(self) -> Publisher: ...
+    @property
+    def lineage(self) -> Lineage: ...
+    @property
+    def applied(self) -> AppliedWatch: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def apply_timeout_seconds(self) -> float: ...
+
+
+class Sealed(NamedTuple):
+    """A record as it is to be published."""
+
+    key: bytes
+    headers: Sequence[tuple[str, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What is known of a published record, and the headers that its answer has."""
+
+    seen: Seen
+    headers: tuple[RawHeader, ...]
+
+
+class Delivery:
+    """Of one API."""
+
+    def __init__(self, parts: DeliveryParts) -> None:
+        self._parts = parts
+
+    async def of(
+        self, record: Sealed, actor: str | None, received_seconds: float, headers: Mapping[bytes, bytes]
+    ) -> Delivered:
+        """Publish and wait, at most as long as the request's `headers` prefer. `actor`: whose totals are wanted.
+
+        Raises Refused where Kafka has not acknowledged it.
+        """
+        parts = self._parts
+        position = await self._published(record)
+        acked_seconds = parts.clock.seconds()
+        coordinates = self._coordinates(position)
+        seen = await self._seen(coordinates, actor, 0 if _responds_async(headers) else parts.apply_timeout_seconds)
+        seen_seconds = parts.clock.seconds()
+        if seen.passed:
+            parts.metrics.visible(seen_seconds - acked_seconds)
+        else:
+            parts.metrics.unseen()
+        timing = server_timing(
+            acked_seconds - received_seconds, seen_seconds - received_seconds if seen.passed else None
+        )
+        return Delivered(seen, (timing, *self._receipt(coordinates)))
+
+    async def _published(self, record: Sealed) -> Position | None:
+        parts = self._parts
+        started = parts.clock.seconds()
+        try:
+            position = await parts.publisher.publish(*record)
+        except Unavailable as error:
+            raise Refused(Refusal.UNAVAILABLE) from error
+        parts.metrics.published(parts.clock.seconds() - started)
+        return position
+
+    def _coordinates(self, position: Position | None) -> Coordinates | None:
+        """None while it isn't known where the record lies: no receipt, no waiting; it is counted all the same."""
+        lineage = self._parts.lineage.current
+        if position is None or lineage is None:
+            return None
+        return Coordinates(lineage, position.partition, position.offset)
+
+    async def _seen(self, coordinates: Coordinates | None, actor: str | None, timeout_seconds: float) -> Seen:
+        parts = self._parts
+        if coordinates is None:
+            return NOTHING_KNOWN
+        parts.applied.acked(coordinates)
+        if not parts.apply_timeout_seconds:
+            return NOTHING_KNOWN
+        return await parts.applied.wait(coordinates, actor, timeout_seconds)
+
+    def _receipt(self, coordinates: Coordinates | None) -> tuple[RawHeader, ...]:
+        if coordinates is None:
+            return ()
+        receipt = issue_receipt(Receipt(coordinates, self._parts.clock.millis()), self._parts.signing)
+        return ((b"tallymill-receipt", receipt.encode()),)
+
+
+def _responds_async(headers: Mapping[bytes, bytes]) -> bool:
+    """`Prefer: respond-async` (RFC 7240): answered at once, not when counted."""
+    preferences = headers.get(b"prefer", b"").lower().split(b",")
+    return any(preference.partition(b";")[0].strip() == b"respond-async" for preference in preferences)
