@@ -20,6 +20,58 @@ GOOD_BATCH: Example = {
     ],
 }
 
+# The document's own, made valid JSON.
+DOCUMENTED_POOL: Example = {
+    "Token": "",
+    "mediaInfo": "",
+    "eventData": [
+        {
+            "Timestamp": "4315435114",
+            "Event": "Navigation",
+            "Data": [
+                {"ChannelListed": "channel_name1", "ProductId": "123"},
+                {"PageViewed": "page_name1", "ProductId": "123"},
+                {"ButtonClicked": "button_name1", "ProductId": "123"},
+                {"ButtonClicked": "button_name2", "ProductId": "123"},
+                {"PageViewed": "page_name2", "ProductId": "456"},
+            ],
+        }
+    ],
+}
+POOLS: dict[str, Example] = {
+    "documented": DOCUMENTED_POOL,
+    "sealed": {
+        "requestId": "pool-7",
+        "eventData": [
+            {"Timestamp": 1790000000, "Event": "DetailsNavigation", "Data": {"ProductId": "123"}},
+            {"Timestamp": "2026-09-21T14:13:21Z", "Event": "RentProcess"},
+        ],
+    },
+}
+EVENTS: dict[str, Example] = {
+    "one": {"Token": "", "eventData": {"Timestamp": "1790000000000", "Event": "Navigation", "Data": {"Page": "home"}}},
+}
+
+
+def _analytics(severity: int, message: str) -> Example:
+    return {"StatusCode": 0, "Severity": severity, "StatusMessage": message, "Content": True}
+
+
+ANALYTICS_REPLIES: dict[str, Example] = {
+    "registered": _analytics(1, "OK"),
+    "registeredInPart": _analytics(
+        2, "2 of 3 events registered, 1 refused: eventData[1].Timestamp: must lie after 1970"
+    ),
+}
+SESSION_REQUESTS: dict[str, Example] = {"demo": {"app": "demo"}}
+SESSIONS: dict[str, Example] = {
+    "anonymous": {
+        "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+        "actor": f"~{'0123456789abcdef' * 2}",
+        "expiresIn": 2592000,
+    },
+}
+
 BATCHES: dict[str, Example] = {
     "oneEvent": GOOD_BATCH,
     "wrongInParts": {

@@ -1,6 +1,6 @@
 """The contract as files, committed under schemas/json/ and compared in a test.
 
-JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves; `asyncapi.json` for the topic.
+JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves; `asyncapi.json` for the topics.
 
 python -m schemas.export        writes the files anew
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from schemas.analytics_wire import AddEventBatchRequest, AddEventRequest, AnalyticsReply
 from schemas.asyncapi import asyncapi_document
 from schemas.documents import (
     CheckpointDocument,
@@ -40,8 +41,13 @@ from schemas.settings import Limits
 FOLDER = Path(__file__).parent / "json"
 
 # What goes over the wire is described as it is read; what we answer and store, as it is written.
-READ = {"EventRecordRequest": EventRecordRequest}
+READ: dict[str, Any] = {
+    "AddEventBatchRequest": AddEventBatchRequest,
+    "AddEventRequest": AddEventRequest,
+    "EventRecordRequest": EventRecordRequest,
+}
 WRITTEN: dict[str, Any] = {
+    "AnalyticsReply": AnalyticsReply,
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,
     "EventDefinitionListResponse": EventDefinitionListResponse,

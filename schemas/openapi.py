@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from schemas.analytics_wire import AnalyticsReply
 from schemas.errors import ErrorBody
 from schemas.examples import Example
-from schemas.route import ANYWHERE, BY_ANYBODY, JSON, Answer, Body, ErrorRow, Parameter, Route
+from schemas.route import ANYWHERE, BY_ANYBODY, JSON, AnalyticsRow, Answer, Body, ErrorRow, Parameter, Route
 from schemas.routes import ROUTES, TAGS
 
 Json = dict[str, Any]
@@ -39,6 +40,10 @@ _HEADERS: dict[str, Json] = {
     "Tallymill-Receipt": {
         "description": "Ask with it what became of the batch: `GET /v1/receipts/{receipt}`.",
         "schema": {"type": "string"},
+    },
+    "Tallymill-Duplicate": {
+        "description": "All events of the request had been registered before.",
+        "schema": {"type": "string", "const": "true"},
     },
     "Server-Timing": {
         "description": "`accepted`: until Kafka had it; `visible`: until it was counted.",
@@ -73,15 +78,18 @@ def openapi_document(routes: Iterable[Route] = ROUTES) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A token that names app and player. In this header alone, never in the query.",
+                    "description": "A token that names app and player. In this header, never in the query; of AddEvent "
+                    "and AddEventBatch it may be the body's `Token` instead.",
                 }
             },
         },
     }
 
 
-def _rows(route: Route) -> tuple[ErrorRow, ...]:
-    everybodys = ANYWHERE if route.is_probe else (*BY_ANYBODY, *ANYWHERE)
+def _rows(route: Route) -> tuple[ErrorRow | AnalyticsRow, ...]:
+    everybodys: tuple[ErrorRow, ...] = ANYWHERE if route.is_probe else (*BY_ANYBODY, *ANYWHERE)
+    if any(isinstance(row, AnalyticsRow) for row in route.errors):
+        everybodys = ()  # its own rows say those too
     return tuple(dict.fromkeys((*route.errors, *everybodys)))
 
 
@@ -101,6 +109,8 @@ def _operation(route: Route) -> Json:
         operation["description"] = route.description
     if route.scopes:
         operation["security"] = [{"bearer": [scope]} for scope in route.scopes]
+    if route.token_in_body:
+        operation["security"] = [{"bearer": []}, {}]
     if route.parameters:
         operation["parameters"] = [_parameter(parameter) for parameter in route.parameters]
     if route.body:
@@ -127,7 +137,20 @@ def _body(body: Body) -> Json:
     return {
         "required": body.model is not None,
         "description": body.description,
-        "content": {JSON: {"schema": _ref(body.model) if body.model else {}, "examples": _examples(body.examples)}},
+        "content": {
+            JSON: {"schema": _ref(body.model) if body.model else {}, "examples": _examples(body.examples)},
+            **{media_type: {"schema": _form(body.model)} for media_type in body.also if body.model},
+        },
+    }
+
+
+def _form(model: type[BaseModel]) -> Json:
+    """The same fields as text; what is no text is JSON text."""
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in model.model_fields},
+        "required": required,
     }
 
 
@@ -143,13 +166,24 @@ def _answer(answer: Answer) -> Json:
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 
-def _error_response(row: ErrorRow) -> Json:
+def _error_response(row: ErrorRow | AnalyticsRow) -> Json:
     """The error body, with what this row says in it."""
+    if isinstance(row, AnalyticsRow):
+        fixed = {
+            "StatusCode": {"enum": list(row.status_codes)},
+            "Severity": {"const": row.severity},
+            "Content": {"const": False},
+        }
+        return _refused(row, {"allOf": [_ref(AnalyticsReply), {"properties": fixed}]})
     error = {"code": row.code, "status": row.status, "errors": [{"reason": row.reason}]}
+    return _refused(row, {"allOf": [_ref(ErrorBody), _constant({"error": error})]})
+
+
+def _refused(row: ErrorRow | AnalyticsRow, schema: Json) -> Json:
     return {
         "description": row.description,
         "headers": _headers(row.headers, required=True),
-        "content": {JSON: {"schema": {"allOf": [_ref(ErrorBody), _constant({"error": error})]}}},
+        "content": {JSON: {"schema": schema}},
     }
 
 

@@ -22,6 +22,17 @@ class ErrorRow(NamedTuple):
     headers: tuple[str, ...] = ()
 
 
+class AnalyticsRow(NamedTuple):
+    """One row of the analytics API's failures, which have a shape of their own."""
+
+    name: str
+    code: int
+    status_codes: tuple[int, ...]
+    severity: int
+    description: str
+    headers: tuple[str, ...] = ()
+
+
 MALFORMED = ErrorRow(
     "Malformed",
     400,
@@ -33,7 +44,11 @@ UNAUTHENTICATED = ErrorRow(
     "Unauthenticated", 401, "UNAUTHENTICATED", "authError", "No token, a bad or an expired one.", ("WWW-Authenticate",)
 )
 FORBIDDEN = ErrorRow(
-    "Forbidden", 403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope this needs."
+    "Forbidden",
+    403,
+    "PERMISSION_DENIED",
+    "insufficientPermissions",
+    "The token lacks the scope this needs; or the app has no anonymous sessions.",
 )
 NOT_FOUND = ErrorRow("NotFound", 404, "NOT_FOUND", "notFound", "There is no such thing, or it is another's.")
 METHOD = ErrorRow(
@@ -96,11 +111,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A JSON body. It is required, unless there is no model: then anything is taken, also nothing."""
+    """A JSON body. It is required, unless there is no model: then anything is taken, also nothing.
+
+    `also`: other media types in which the same is taken.
+    """
 
     model: type[BaseModel] | None
     description: str
     examples: Mapping[str, Example]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +138,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One method of one path. `scopes`: the token needs any one of them; without any, no token is asked for."""
+    """One method of one path. `scopes`: the token needs any one of them; without any, no token is asked for.
+
+    `token_in_body`: a token without any scope, which may stand in the body instead.
+    """
 
     method: Literal["get", "post"]
     path: str
@@ -128,8 +150,9 @@ class Route:
     summary: str
     description: str = ""
     scopes: tuple[str, ...] = ()
+    token_in_body: bool = False
     is_probe: bool = False
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     answers: tuple[Answer, ...]
-    errors: tuple[ErrorRow, ...] = ()
+    errors: tuple[ErrorRow | AnalyticsRow, ...] = ()

@@ -5,6 +5,7 @@ nothing else.
 """
 
 from schemas import examples
+from schemas.analytics_routes import ANALYTICS_ROUTES
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.dry_run import DryRunAnswer
 from schemas.games import (
@@ -38,6 +39,7 @@ RECORD_SCOPES = (GAMES_SCOPE, GAMES_LITE_SCOPE)
 
 TAGS = {
     "games": "Google Play Games events.",
+    "analytics": "Analytics events: AddEvent and AddEventBatch, logged in or anonymous.",
     "fate": "What became of a batch.",
     "service": "The service itself: limits, health, metrics, documentation. No token.",
 }
@@ -158,6 +160,7 @@ ROUTES = (
         ),
         errors=(*BY_TOKEN, *(row for row in WITH_BODY if row is not MALFORMED), UNAVAILABLE),
     ),
+    *ANALYTICS_ROUTES,
     Route(
         method="get",
         path="/v1/refusals",

@@ -122,7 +122,8 @@ def start_ingress(children: Children, settings: Settings, folder: Path, **change
 def process(name: str, settings: Settings, folder: Path, **changed: Mapping[str, object]) -> Program:
     """`tallymill NAME`, given these settings by a file of its own."""
     own = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
-    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic", "group", "partitions"})
+    names = {"bootstrap_servers", "records_topic", "analytics_topic", "group", "partitions"}
+    kafka = settings.kafka.model_dump(include=names)
     tables = {
         "kafka": kafka,
         "mongodb": {"uri": own, "database": settings.mongodb.database},

@@ -31,6 +31,7 @@ async def worker_process(settings: Settings, port: int, **environ: str) -> Async
     own = {
         variable_of("kafka.bootstrap_servers"): settings.kafka.bootstrap_servers or "",
         variable_of("kafka.records_topic"): settings.kafka.records_topic,
+        variable_of("kafka.analytics_topic"): settings.kafka.analytics_topic,
         variable_of("kafka.group"): settings.kafka.group,
         variable_of("mongodb.uri"): settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "",
         variable_of("mongodb.database"): settings.mongodb.database,

@@ -59,6 +59,11 @@ def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
+def analytics_of(name: str) -> str:
+    """The other topic, as tests/real.py calls it."""
+    return f"{name}-analytics"
+
+
 def config(folder: Path, kafka: str, mongodb: str, name: str, **ingress: object) -> Path:
     """The configuration file of an ingress whose topic and database are called `name`."""
     keys = folder / "jwks.json"
@@ -67,7 +72,7 @@ def config(folder: Path, kafka: str, mongodb: str, name: str, **ingress: object)
     file.write_text(
         json.dumps(
             {
-                "kafka": {"bootstrap_servers": kafka, "records_topic": name},
+                "kafka": {"bootstrap_servers": kafka, "records_topic": name, "analytics_topic": analytics_of(name)},
                 "mongodb": {"uri": mongodb, "database": name},
                 "limits": {},
                 "signing": {"keys": [KEY]},
@@ -115,13 +120,15 @@ def stopped(running: Running, seconds: float = 20) -> int:
 
 
 async def make_topic(kafka: str, name: str, **settings: str) -> None:
-    """A topic of one partition, as `init` makes it, with `settings` on top (`_` for `.`)."""
+    """Both topics, of one partition, as `init` makes them; the first with `settings` on top (`_` for `.`)."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
         configs = topic_config(KafkaSettings(), Limits())
         configs |= {setting.replace("_", "."): value for setting, value in settings.items()}
-        await admin.create_topics([NewTopic(name, 1, 1, topic_configs=configs)])
+        other = topic_config(KafkaSettings(), Limits(), "analytics")
+        topics = [NewTopic(name, 1, 1, topic_configs=configs), NewTopic(analytics_of(name), 1, 1, topic_configs=other)]
+        await admin.create_topics(topics)
     finally:
         await admin.close()
 

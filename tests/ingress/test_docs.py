@@ -1,14 +1,18 @@
 """The document and the page that an ingress serves; and that the document says what the ingress does."""
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from starlette.routing import Route as AppRoute
 from starlette.routing import Router
 
+from ingress.analytics_answers import _ROWS, analytics_refusal
 from ingress.answers import Refusal, refusal_reply
+from ingress.any_case import AnyCaseRoute
 from ingress.edge import Served
 from schemas.errors import ErrorBody
 from schemas.export import FOLDER
@@ -94,7 +98,7 @@ async def test_the_document_has_just_the_routes_of_the_app() -> None:
     """One entry in schemas/routes.py for each method of each path."""
     router = Rig().app
     assert isinstance(router, Router)
-    routes = [route for route in router.routes if isinstance(route, AppRoute)]
+    routes = [route for route in router.routes if isinstance(route, AppRoute | AnyCaseRoute)]
     served = {route.path: route.endpoint for route in routes if isinstance(route.endpoint, Served)}
     methods = {
         (path.replace("{request_id}", "{requestId}"), method.lower())
@@ -117,9 +121,26 @@ def test_every_refusal_is_in_the_document(refusal: Refusal) -> None:
     assert always - by_request <= sent
 
 
-def row_of(response: dict[str, Any]) -> tuple[int, str, str]:
-    """What a response of the document says its error body holds."""
-    error = response["content"]["application/json"]["schema"]["allOf"][1]["properties"]["error"]["properties"]
+@pytest.mark.parametrize("refusal", [one for one in _ROWS if one is not Refusal.NOT_FOUND])
+def test_every_refusal_of_the_analytics_api_is_in_the_document(refusal: Refusal) -> None:
+    """HTTP status, StatusCode and Severity; and the headers it always has."""
+    reply = analytics_refusal(refusal)
+    document = openapi_document()
+    reference = document["paths"]["/AddEvent"]["post"]["responses"][str(reply.status)]["$ref"]
+    response = document["components"]["responses"][reference.rpartition("/")[2]]
+    schema = response["content"]["application/json"]["schema"]
+    said = Draft202012Validator({"components": document["components"], **schema})
+    assert said.is_valid(json.loads(reply.body)), reply.body
+    always = {name.lower() for name, header in response["headers"].items() if header.get("required")}
+    assert always - {"allow", "retry-after"} <= {name.decode() for name, _ in reply.headers}
+
+
+def row_of(response: dict[str, Any]) -> tuple[int, str, str] | None:
+    """What a response of the document says Google's error body holds; None of the other API's."""
+    fixed = response["content"]["application/json"]["schema"]["allOf"][1]["properties"]
+    if "error" not in fixed:
+        return None
+    error = fixed["error"]["properties"]
     reason = error["errors"]["items"]["properties"]["reason"]
     return error["code"]["const"], error["status"]["const"], reason["const"]
 

@@ -91,7 +91,7 @@ async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Serve
     async with aiohttp.ClientSession() as session:
         with ingress_process(config(tmp_path, servers.kafka, servers.mongodb, name)) as running:
             async with asyncio.timeout(20):
-                while await running.missing(session) != ["kafka", "start check"]:  # noqa: ASYNC110 another process
+                while await running.missing(session) != ["kafka", "kafka analytics", "start check"]:  # noqa: ASYNC110 another process
                     await asyncio.sleep(0.05)
             await make_topic(servers.kafka, name, cleanup_policy="compact")
             await until_ready(running, session)

@@ -8,13 +8,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from schemas.analytics import JSON_TYPE, MalformedAnalytics, parse_analytics, read_sent, token_of
 from schemas.documents import utc
 from schemas.envelope import rfc3339
 from schemas.errors import ErrorBody
-from schemas.games import parse_request
+from schemas.games import MalformedBody, parse_request
 from schemas.openapi import openapi_document
 from schemas.replies import ReceiptReply, RequestReply
 from schemas.routes import ROUTES
+from schemas.sessions import parse_session
 from tests.samples import NOW
 
 DOCUMENT = openapi_document()
@@ -88,11 +90,13 @@ def test_every_answer_names_the_headers_that_every_reply_has() -> None:
 
 
 def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403() -> None:
-    """Alternatives, not all at once."""
+    """Alternatives, not all at once; a token in the body is one."""
     for route in ROUTES:
         operation = DOCUMENT["paths"][route.path][route.method]
-        assert [{"bearer": [scope]} for scope in route.scopes] == operation.get("security", [])
-        assert bool(route.scopes) == ("401" in operation["responses"]) == ("403" in operation["responses"])
+        in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.token_in_body else []
+        assert [{"bearer": [scope]} for scope in route.scopes] + in_body == operation.get("security", [])
+        assert bool(route.scopes or in_body) == ("401" in operation["responses"])
+        assert bool(route.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
 
 
 def test_operations_are_called_by_names_of_their_own() -> None:
@@ -128,6 +132,68 @@ def test_the_schema_of_a_batch_takes_what_the_parser_takes(body: dict[str, Any],
         assert not is_valid
     else:
         assert is_valid
+
+
+@pytest.mark.parametrize("path", ["/AddEvent", "/AddEventBatch"])
+def test_the_examples_of_pools_are_pools(path: str) -> None:
+    """By the parser that ingress and worker use; the document's own among them."""
+    (route,) = (one for one in ROUTES if one.path == path)
+    assert route.body is not None
+    for example in route.body.examples.values():
+        sent = read_sent(json.dumps(example).encode(), JSON_TYPE)
+        batch = parse_analytics(sent, single=path == "/AddEvent")
+        assert batch.items
+        assert not batch.bad
+
+
+_ITEM = {"Timestamp": "1790000000", "Event": "A"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_valid"),
+    [
+        ({"eventData": [_ITEM]}, True),
+        ({"eventData": _ITEM, "Token": None, "requestId": None, "mediaInfo": None, "odd": 1}, True),
+        ({"eventData": json.dumps(_ITEM)}, True),
+        ({"eventData": [_ITEM | {"Data": {"a": [1]}, "odd": 1}, _ITEM | {"Data": [{"a": 1}]}]}, True),
+        ({}, False),
+        ({"eventData": None}, False),
+        ({"eventData": 7}, False),
+        ({"eventData": [7]}, False),
+        ({"eventData": [_ITEM], "Token": 7}, False),
+        ({"eventData": [_ITEM], "requestId": ""}, False),
+        ({"eventData": [_ITEM], "requestId": "x" * 129}, False),
+        ({"eventData": [_ITEM], "mediaInfo": {}}, False),
+        ({"eventData": [{"Event": "A"}]}, False),
+        ({"eventData": [_ITEM | {"Timestamp": None}]}, False),
+        ({"eventData": [_ITEM | {"Timestamp": True}]}, False),
+        ({"eventData": [_ITEM | {"Event": ""}]}, False),
+        ({"eventData": [_ITEM | {"Data": [1]}]}, False),
+        ({"eventData": [_ITEM | {"Data": 1}]}, False),
+    ],
+)
+def test_the_schema_of_a_pool_takes_what_the_parser_takes(fields: dict[str, Any], *, is_valid: bool) -> None:
+    """What it refuses the parser refuses; the parser looks closer at texts."""
+    schema = validator({"$ref": "#/components/schemas/AddEventBatchRequest"})
+    assert schema.is_valid(fields) is is_valid
+    try:
+        sent = read_sent(json.dumps(fields).encode(), JSON_TYPE)
+        token_of(sent)
+        taken = not parse_analytics(sent).bad
+    except MalformedAnalytics:
+        taken = False
+    assert taken is is_valid
+
+
+@pytest.mark.parametrize(
+    ("body", "field"), [(b"{}", "app"), (b'{"app":"a b"}', "app"), (b"[]", ""), (b'{"app":"a","x":1}', "x")]
+)
+def test_a_session_is_asked_for_by_its_app_alone(body: bytes, field: str) -> None:
+    """What is wrong is named."""
+    assert "demo" == parse_session(b'{"app":"demo"}').app
+    with pytest.raises(MalformedBody) as error:
+        parse_session(body)
+    assert [field] == [one.field for one in error.value.violations]
 
 
 def test_replies_are_read_back_by_their_models() -> None:
