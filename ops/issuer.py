@@ -15,14 +15,17 @@ AUDIENCE = "tallymill"
 ALGORITHM = "ES256"
 PRIVATE_KEY_FILE = "issuer.jwk"
 PUBLIC_KEYS_FILE = "jwks.json"
+# What the ingress signs anonymous sessions with: another key, for it may vouch for nobody else.
+SESSION_KEY_FILE = "sessions.jwk"
 
 
 def ensure_issuer(data: Path) -> dict[str, str]:
     """The `tokens` settings of the local issuer under `data`, its keys made if they are missing."""
-    private, public = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE
-    if not private.exists():
-        key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
-        write_private(private, json.dumps(key.as_dict(private=True)))
+    private, public, sessions = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE, data / SESSION_KEY_FILE
+    for file in (private, sessions):
+        if not file.exists():
+            key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
+            write_private(file, json.dumps(key.as_dict(private=True)))
     key = ECKey.import_key(json.loads(private.read_text()))
     public.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     return {
@@ -30,4 +33,5 @@ def ensure_issuer(data: Path) -> dict[str, str]:
         "audience": AUDIENCE,
         "jwks": str(public.resolve()),
         "private_key": str(private.resolve()),
+        "session_key": str(sessions.resolve()),
     }

@@ -1,17 +1,19 @@
-"""The topic as an AsyncAPI 3.1 document: what a record of `tallymill.records` is, for who reads or produces them."""
+"""The topics as an AsyncAPI 3.1 document: what a record of each is, for who reads or produces them."""
 
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from schemas.analytics import ANALYTICS_TYPE, FORM_TYPE, JSON_TYPE
+from schemas.analytics_wire import AddEventBatchRequest
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.envelope import CE_TYPE, CONTENT_TYPE
-from schemas.examples import GOOD_BATCH
+from schemas.examples import GOOD_BATCH, POOLS
 from schemas.games import EventRecordRequest
 from schemas.int64 import INT64_PATTERN
 from schemas.openapi import API_VERSION, REF_TEMPLATE
 from schemas.requirements import topic_config
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import Api, KafkaSettings, Limits
 
 Json = dict[str, Any]
 
@@ -20,7 +22,8 @@ KAFKA_BINDING = "0.5.0"
 _INTRODUCTION = """\
 One record is the body of one request, byte for byte. An ingress produces it after it has judged it; a pipeline may \
 produce it by itself, without `judged`, and the workers judge it. A requestId counts once per player and \
-`dedupe_window_seconds`, whoever produced it."""
+`dedupe_window_seconds`, whoever produced it. An event of a pool counts once for as \
+long as events are kept."""
 
 _TIME = "When it was received. Taken as it is if `judged` vouches for it; otherwise never after Kafka's own time."
 
@@ -51,37 +54,44 @@ _HEADERS: dict[str, Json] = {
 }
 
 
+_POOL_HEADERS: dict[str, Json] = _HEADERS | {
+    "ce_id": {"type": "string", "minLength": 1, "description": "The requestId, or of a pool without one a hash."},
+    "ce_type": {"type": "string", "const": ANALYTICS_TYPE},
+    "content-type": {"type": "string", "enum": [JSON_TYPE, FORM_TYPE]},
+    "judged": {
+        "type": "string",
+        "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
+        "description": "Whether bad events are left out (`partial`) and which request id holds, as JSON, then its "
+        "HMAC-SHA256 as of the other topic. Without it a bad event refuses the record, and the body names the id.",
+    },
+}
+
+
 def asyncapi_document() -> Json:
     """The document."""
     return {
         "asyncapi": "3.1.0",
         "info": {"title": "tallymill records", "version": API_VERSION, "description": _INTRODUCTION},
         "defaultContentType": CONTENT_TYPE,
-        "channels": {"records": _channel()},
+        "channels": {"records": _channel("games", "batch"), "analytics": _channel("analytics", "pool")},
         "operations": {
-            "publishBatch": _operation("send", "An ingress publishes a batch, and answers after Kafka's ack."),
-            "countBatch": {
-                **_operation("receive", "A worker counts the batch."),
-                "bindings": {
-                    "kafka": {
-                        "groupId": {"type": "string", "default": KafkaSettings().group},
-                        "bindingVersion": KAFKA_BINDING,
-                    }
-                },
-            },
+            "publishBatch": _operation("send", "records", "An ingress publishes a batch, and answers after the ack."),
+            "countBatch": _reading("games", "records", "A worker counts the batch."),
+            "publishPool": _operation("send", "analytics", "An ingress publishes a pool, its token blanked."),
+            "registerPool": _reading("analytics", "analytics", "A worker registers its events, and counts them."),
         },
-        "components": {"messages": {"batch": _message()}, "schemas": _schemas()},
+        "components": {"messages": {"batch": _message(), "pool": _pool_message()}, "schemas": _schemas()},
     }
 
 
-def _channel() -> Json:
+def _channel(api: Api, message: str) -> Json:
     kafka = KafkaSettings()
-    config = topic_config(kafka, Limits())
+    config = topic_config(kafka, Limits(), api)
     return {
-        "address": kafka.records_topic,
+        "address": kafka.topic(api),
         "description": "All records of a player are in one partition. What else the workers ask of the topic: "
         f"`message.timestamp.type` {config['message.timestamp.type']}.",
-        "messages": {"batch": {"$ref": "#/components/messages/batch"}},
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
         "bindings": {
             "kafka": {
                 "partitions": kafka.partitions,
@@ -97,13 +107,20 @@ def _channel() -> Json:
     }
 
 
-def _operation(action: str, summary: str) -> Json:
+def _operation(action: str, channel: str, summary: str) -> Json:
+    message = {"records": "batch", "analytics": "pool"}[channel]
     return {
         "action": action,
         "summary": summary,
-        "channel": {"$ref": "#/channels/records"},
-        "messages": [{"$ref": "#/channels/records/messages/batch"}],
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
     }
+
+
+def _reading(api: Api, channel: str, summary: str) -> Json:
+    group = {"type": "string", "default": KafkaSettings().group_of(api)}
+    bindings = {"kafka": {"groupId": group, "bindingVersion": KAFKA_BINDING}}
+    return {**_operation("receive", channel, summary), "bindings": bindings}
 
 
 def _message() -> Json:
@@ -114,21 +131,32 @@ def _message() -> Json:
         "contentType": CONTENT_TYPE,
         "headers": {"type": "object", "properties": _HEADERS},
         "payload": {"$ref": REF_TEMPLATE.format(model=EventRecordRequest.__name__)},
-        "bindings": {
-            "kafka": {
-                "key": {
-                    "type": "string",
-                    "pattern": ID_SCHEMA_PATTERN[:-1] + "/[^/]{1,128}$",
-                    "description": "`app/player`.",
-                },
-                "bindingVersion": KAFKA_BINDING,
-            }
-        },
+        "bindings": _key("`app/player`."),
         "examples": [{"name": "oneEvent", "headers": headers, "payload": GOOD_BATCH}],
     }
 
 
+def _pool_message() -> Json:
+    headers = {"ce_id": "pool-7", "ce_source": "/apps/demo/players/~s1", "ce_type": ANALYTICS_TYPE}
+    return {
+        "name": "AddEventBatchRequest",
+        "title": "A pool of events of one player or anonymous session, as JSON or as a form of the same fields",
+        "contentType": JSON_TYPE,
+        "headers": {"type": "object", "properties": _POOL_HEADERS},
+        "payload": {"$ref": REF_TEMPLATE.format(model=AddEventBatchRequest.__name__)},
+        "bindings": _key("`app/actor`; an anonymous actor begins with `~`."),
+        "examples": [{"name": "sealed", "headers": headers, "payload": POOLS["sealed"]}],
+    }
+
+
+def _key(description: str) -> Json:
+    pattern = ID_SCHEMA_PATTERN[:-1] + "/[^/]{1,128}$"
+    key = {"type": "string", "pattern": pattern, "description": description}
+    return {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING}}
+
+
 def _schemas() -> Json:
-    _, schema = models_json_schema([(EventRecordRequest, "validation")], ref_template=REF_TEMPLATE)
+    models: list[Any] = [(EventRecordRequest, "validation"), (AddEventBatchRequest, "validation")]
+    _, schema = models_json_schema(models, ref_template=REF_TEMPLATE)
     definitions: Json = schema["$defs"]
     return definitions

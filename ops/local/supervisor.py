@@ -28,6 +28,7 @@ from ops.local.source import Sources
 from ops.local.stack import OwnServers, start_servers
 from ops.local.state import State, Worker, hold, write_state
 from ops.local.watch import Watch
+from ops.local.welcome import DEMO_APP
 
 READY_SECONDS = 60
 ONCE_SECONDS = 60
@@ -97,7 +98,7 @@ class Supervisor:
         usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + len(listening)]
         ingress_port, console_port, *worker_ports = choose_ports(usual)
         given = settings.tokens.jwks or settings.tokens.introspection_url
-        tokens = {} if given else ensure_issuer(self._wanted.data)
+        tokens = {} if given else ensure_issuer(self._wanted.data) | {"session_apps": [DEMO_APP]}
         added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
         file = write_local_settings(self._wanted.data, added)
         environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}

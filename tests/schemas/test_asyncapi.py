@@ -13,15 +13,18 @@ import pytest
 from jsonschema import Draft7Validator
 
 from ops.local.paths import cache_folder
+from schemas.analytics import FORM_TYPE, JSON_TYPE
 from schemas.asyncapi import asyncapi_document
-from schemas.envelope import Envelope, seal
+from schemas.envelope import Envelope, Owner, seal
 from schemas.games import EventFailureCause
 from schemas.judging import Judgement
+from schemas.pools import PoolJudgement, seal_pool
 from schemas.settings import KafkaSettings
-from tests.samples import KEYS, NOW, batch, period, update
+from tests.samples import KEYS, NOW, batch, item, period, pool, update
 
 DOCUMENT = asyncapi_document()
 MESSAGE = DOCUMENT["components"]["messages"]["batch"]
+POOL = DOCUMENT["components"]["messages"]["pool"]
 
 # The standard's own JSON Schemas: an npm package, pinned by the hash of its archive.
 SPECS = "@asyncapi/specs@6.11.1"
@@ -63,7 +66,7 @@ def test_the_document_is_asyncapi_3_1() -> None:
     schema = standard()
     assert [] == [f"{error.json_path}: {error.message}" for error in schema.iter_errors(DOCUMENT)]
     wrong = json.loads(json.dumps(DOCUMENT).replace('"partitions"', '"partition"'))
-    assert ["$.channels.records"] == [error.json_path for error in schema.iter_errors(wrong)]
+    assert {"$.channels.records", "$.channels.analytics"} == {error.json_path for error in schema.iter_errors(wrong)}
 
 
 def test_every_reference_resolves() -> None:
@@ -99,6 +102,25 @@ def test_a_sealed_record_is_what_the_document_says(judgement: Judgement, player:
     assert payload_validator().is_valid(json.loads(body))
 
 
+@pytest.mark.parametrize("request_id", [None, "pool-7"])
+@pytest.mark.parametrize("content_type", [JSON_TYPE, FORM_TYPE])
+def test_a_sealed_pool_is_what_the_document_says(request_id: str | None, content_type: str) -> None:
+    """Key, every header, and the body of the other topic."""
+    body = pool(item())
+    judgement = PoolJudgement(partial=True, request_id=request_id)
+    key, headers = seal_pool(Owner("demo", "~s1", NOW), judgement, content_type, body, KEYS)
+    assert Draft7Validator(POOL["bindings"]["kafka"]["key"]).is_valid(key.decode())
+    described = POOL["headers"]["properties"]
+    assert set(described) - {"traceparent"} == {name for name, _ in headers}
+    for name, value in headers:
+        assert Draft7Validator(described[name]).is_valid(value.decode()), name
+    payload = Draft7Validator({"components": DOCUMENT["components"], **POOL["payload"]})
+    (example,) = POOL["examples"]
+    assert payload.is_valid(json.loads(body))
+    assert payload.is_valid(example["payload"])
+    assert Draft7Validator(POOL["headers"]).is_valid(example["headers"])
+
+
 def test_the_example_is_what_the_document_says() -> None:
     """Headers and payload."""
     (example,) = MESSAGE["examples"]
@@ -110,6 +132,7 @@ def test_the_topic_is_the_one_that_init_makes() -> None:
     """Name, partitions, and what is kept of it."""
     channel, settings = DOCUMENT["channels"]["records"], KafkaSettings()
     assert channel["address"] == settings.records_topic
+    assert DOCUMENT["channels"]["analytics"]["address"] == settings.analytics_topic
     kafka = channel["bindings"]["kafka"]
     assert kafka["partitions"] == settings.partitions
     assert kafka["topicConfiguration"]["retention.ms"] == settings.retention_seconds * 1000
