@@ -25,7 +25,7 @@ from ops.local.ports import LOOPBACK, any_free
 from ops.local.processes import Child, Children, Program, wait_until
 from ops.local.settings import to_toml
 from ops.token import GAMES_SCOPE, make_token
-from schemas.documents import CHECKPOINTS, PLAYERS, REQUESTS, request_key
+from schemas.documents import CHECKPOINTS, EVENTS, PLAYERS, REQUESTS, request_key
 from tests.real import settings_of
 from tests.samples import KEYS
 from tests.servers import Servers
@@ -71,6 +71,14 @@ class System:
         """What MongoDB's majority has of a player."""
         found = self._find(PLAYERS, f"{APP}/{player}")
         return {event: int(count) for event, count in found["totals"].items()} if found else {}
+
+    def events(self, actor: str) -> list[dict[str, Any]]:
+        """The documents of an actor's analytics events."""
+        uri = self.settings.mongodb.uri
+        with MongoClient[dict[str, Any]](uri.get_secret_value() if uri else "") as client:
+            where = client[self.settings.mongodb.database]
+            events = where.get_collection(EVENTS, read_concern=ReadConcern("majority"))
+            return list(events.find({"app": APP, "actor": actor}))
 
     def counted(self, player: str, request_id: int) -> bool:
         """Whether the worker has seen this request."""

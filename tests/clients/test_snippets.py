@@ -16,6 +16,7 @@ from tests.clients.unlucky import RETRY_AFTER_SECONDS, Attempt, Fault, Unlucky
 
 PAGE = ROOT / "docs" / "clients.md"
 HTTP_PROGRAMS = ("google_client.py", "fetch_client.mjs", "curl_client.sh")
+OFFLINE_POOL = "offline_pool.mjs"
 
 # What each program counts.
 TOTALS = {"LEVEL_UP": 7}
@@ -46,7 +47,7 @@ def run(name: str, folder: Path, **variables: str) -> "subprocess.CompletedProce
 
 def test_every_program_of_the_page_is_run_here() -> None:
     """A new one wants a test."""
-    assert {*HTTP_PROGRAMS, "kafka_producer.py"} == programs().keys()
+    assert {*HTTP_PROGRAMS, OFFLINE_POOL, "kafka_producer.py"} == programs().keys()
 
 
 @pytest.mark.parametrize("name", HTTP_PROGRAMS)
@@ -85,6 +86,22 @@ def test_a_program_does_not_repeat_what_would_be_refused_again(unlucky: Unlucky,
     ran = run(name, tmp_path, TALLYMILL_URL=unlucky.url, TALLYMILL_TOKEN="no.such.token")
     assert 0 != ran.returncode
     assert 1 == len(unlucky.attempts)
+
+
+def test_a_sealed_pool_is_sent_again_until_it_is_answered(system: System, unlucky: Unlucky, tmp_path: Path) -> None:
+    """By the next run too: the first one's token was bad. Each event is registered once."""
+    ran = run(OFFLINE_POOL, tmp_path, TALLYMILL_URL=unlucky.url, TALLYMILL_TOKEN="no.such.token")
+    assert 0 != ran.returncode
+    assert 1 == len(unlucky.attempts)
+    unlucky.faults += [Fault.CUT, Fault.AWAY, Fault.TOO_FAST]
+    ran = run(OFFLINE_POOL, tmp_path, TALLYMILL_URL=unlucky.url, TALLYMILL_TOKEN=system.token("doc-pool"))
+    assert 0 == ran.returncode, ran.stderr
+    first, *again, last = [attempt.body for attempt in unlucky.attempts]
+    assert [first["requestId"]] * 4 == [body["requestId"] for body in again]
+    assert [first["eventData"]] * 4 == [body["eventData"] for body in again]
+    assert first["requestId"] != last["requestId"]
+    until(lambda: len(system.events("doc-pool")) == 14, "both pools are registered")
+    assert sorted([*range(1, 8)] * 2) == sorted(event["data"]["level"] for event in system.events("doc-pool"))
 
 
 def test_the_producer_counts_once_however_often_it_is_run(system: System, tmp_path: Path) -> None:

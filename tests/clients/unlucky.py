@@ -28,7 +28,7 @@ class Fault(Enum):
     AWAY = auto()
     """The ingress sees nothing of it; 503 with Retry-After."""
     TOO_FAST = auto()
-    """The ingress sees nothing of it; RECORD_RATE_HIGH with Retry-After."""
+    """The ingress sees nothing of it; RECORD_RATE_HIGH, or of AddEvent 429, with Retry-After."""
     CUT = auto()
     """The ingress answers; its client never hears it: the connection is reset."""
 
@@ -88,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.proxy.attempts.append(Attempt(time.monotonic(), json.loads(body), fault))
         if fault is Fault.AWAY:
             self._answer(503, {"error": {"code": 503, "message": "away", "errors": [{"reason": "backendError"}]}})
+        elif fault is Fault.TOO_FAST and self.path.startswith("/AddEvent"):
+            self._answer(429, {"StatusCode": 6, "Severity": 2, "StatusMessage": "too fast", "Content": False})
         elif fault is Fault.TOO_FAST:
             self._answer(200, {"batchFailures": [{"failureCause": "RECORD_RATE_HIGH", "range": {}}]})
         else:
