@@ -1,6 +1,7 @@
 """A worker process on real servers: it starts, tells, stops, refuses."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -36,7 +37,7 @@ async def worker_process(settings: Settings, port: int, **environ: str) -> Async
         variable_of("mongodb.uri"): settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "",
         variable_of("mongodb.database"): settings.mongodb.database,
         variable_of("signing.keys"): f'["{KEYS.keys[0].decode()}"]',
-        variable_of("worker.apis"): '["games"]',
+        variable_of("worker.apis"): json.dumps(settings.worker.apis),
         variable_of("worker.metrics_port"): str(port),
         variable_of("worker.session_timeout_seconds"): "6",
     }

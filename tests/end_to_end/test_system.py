@@ -68,6 +68,16 @@ def test_the_printed_line_counts_once_however_often_it_is_pasted(system: System)
     assert (200, {DEMO_EVENT: 1}, ["ALREADY_UPDATED"]) == (second.status, second.totals, second.causes)
 
 
+def test_anybody_may_have_a_session_of_the_demo_app_and_register_events(system: System) -> None:
+    """A token in the body, and the same pool twice: OK both times, registered once."""
+    ingress = system.status()["ingress"]
+    session = post(f"{ingress}/v1/sessions", {"Content-Type": "application/json"}, '{"app": "demo"}').body
+    pool = json.dumps({"Token": session["token"], "eventData": [{"Timestamp": time.time(), "Event": "Navigation"}]})
+    answers = [post(f"{ingress}/2.4/addEventBatch/", {"Content-Type": "text/plain"}, pool) for _ in range(2)]
+    assert [(200, "OK")] * 2 == [(answer.status, answer.body["StatusMessage"]) for answer in answers]
+    assert [None, "true"] == [answer.headers.get("tallymill-duplicate") for answer in answers]
+
+
 def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
     """A shell reads it as it stands; what is hidden until it is recorded is not in it."""
     _, line, _ = curl_lines(system.welcome)

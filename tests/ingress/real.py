@@ -20,7 +20,7 @@ from pymongo import AsyncMongoClient, MongoClient
 
 from schemas.documents import Definition
 from schemas.requirements import topic_config
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import Api, KafkaSettings, Limits
 from tests.ingress import serve
 from tests.ingress.rig import AUDIENCE, ISSUER, public_keys, token
 from tests.samples import KEYS
@@ -120,15 +120,14 @@ def stopped(running: Running, seconds: float = 20) -> int:
 
 
 async def make_topic(kafka: str, name: str, **settings: str) -> None:
-    """Both topics, of one partition, as `init` makes them; the first with `settings` on top (`_` for `.`)."""
+    """Both topics, of one partition, as `init` makes them, with `settings` on top (`_` for `.`)."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        configs = topic_config(KafkaSettings(), Limits())
-        configs |= {setting.replace("_", "."): value for setting, value in settings.items()}
-        other = topic_config(KafkaSettings(), Limits(), "analytics")
-        topics = [NewTopic(name, 1, 1, topic_configs=configs), NewTopic(analytics_of(name), 1, 1, topic_configs=other)]
-        await admin.create_topics(topics)
+        changed = {setting.replace("_", "."): value for setting, value in settings.items()}
+        names: dict[Api, str] = {"games": name, "analytics": analytics_of(name)}
+        configs = {one: topic_config(KafkaSettings(), Limits(), api) | changed for api, one in names.items()}
+        await admin.create_topics([NewTopic(one, 1, 1, topic_configs=configs[one]) for one in configs])
     finally:
         await admin.close()
 

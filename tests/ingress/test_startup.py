@@ -5,6 +5,8 @@ The sentences themselves: tests/schemas/test_requirements.py.
 
 import asyncio
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from ingress.ports import Unavailable
 from ingress.startup import StartCheck, StartRefused
 from schemas.settings import KafkaSettings, Limits
+from tests.ingress import serve
 from tests.ingress.real import config, declare, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig
 from tests.servers import Servers
@@ -71,7 +74,7 @@ async def refused(file: Path) -> list[str]:
 async def test_a_topic_and_a_mongod_that_break_the_promise_are_refused_at_once(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """A topic that takes no full body and believes clients' clocks, a mongod without transactions: one message."""
+    """Topics that take no full body and believe clients' clocks, a mongod without transactions: one message."""
     name = f"startup-{uuid.uuid4().hex[:8]}"
     await make_topic(servers.kafka, name, message_timestamp_type="CreateTime", max_message_bytes="1048576")
     with standalone_mongod(tmp_path) as uri:
@@ -79,9 +82,21 @@ async def test_a_topic_and_a_mongod_that_break_the_promise_are_refused_at_once(
     for words in (
         f"topic {name}: message.timestamp.type is CreateTime, must be LogAppendTime",
         f"topic {name}: max.message.bytes is 1048576, must be 1112960",
+        f"topic {name}-analytics: max.message.bytes is 1048576, must be 8404992",
         "mongodb.uri names a standalone server",
     ):
         assert words in reasons
+
+
+async def test_a_key_that_signs_no_session_is_refused_at_once(servers: Servers, tmp_path: Path) -> None:
+    """By the setting's name, and before anything is connected."""
+    file = config(tmp_path, servers.kafka, servers.mongodb, "nowhere")
+    settings = json.loads(file.read_text())
+    settings["tokens"] |= {"session_key": str(tmp_path / "none.jwk"), "session_apps": ["demo"]}
+    file.write_text(json.dumps(settings))
+    process = await asyncio.create_subprocess_exec(sys.executable, serve.__file__, str(file), stderr=subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), 30)
+    assert (1, True) == (process.returncode, b"tokens.session_key" in said)
 
 
 async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Servers, tmp_path: Path) -> None:
