@@ -22,7 +22,7 @@ check: setup ## format, lint, types, import contracts, fast tests
 	$(PYTHON) -m pytest -q -m "not real and not slow" $(ARGS)
 
 test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and consumer/core must be whole
-	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 faults: setup ## a hundred seeded schedules of killed workers and primaries (SCHEDULES=, FIRST=); ten of them are in `make test`
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q tests/faults $(ARGS)
