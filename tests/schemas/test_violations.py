@@ -1,7 +1,7 @@
 """B2: all that is wrong is named, in order, up to a number; and a body of nothing else costs no more than another."""
 
 import json
-import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -12,8 +12,8 @@ from schemas.games import MAX_VIOLATIONS, MalformedBody, parse_request
 from tests.samples import batch, period, update
 
 MIB = 1 << 20
-# Of CPU. Two seconds is what it took while all errors were listed; a tenth is usual now.
-MOST_SECONDS = 1.0
+# Listing all that is wrong takes hundreds of MB, and with them the seconds.
+MOST_BYTES = 48_000_000
 
 GOOD_PERIOD = json.dumps({"timePeriod": {"periodStartMillis": 1, "periodEndMillis": 2}})
 UNKNOWN = ",".join(f'"{number}":1' for number in range(90_000))
@@ -79,8 +79,12 @@ def test_b2_fields_come_before_arrays_and_unknown_names_last() -> None:
     ],
     ids=["numbers", "objects", "the last of many", "unknown names inside", "unknown names"],
 )
-def test_b2_a_large_body_of_wrong_values_is_refused_as_quickly_as_another(body: str) -> None:
+def test_b2_a_large_body_of_wrong_values_is_refused_without_listing_them_all(body: str) -> None:
     """B2: or one client could keep an ingress from all others, without ever being counted."""
-    started = time.process_time()
-    assert 1 <= len(fields_of(body.encode())) <= MAX_VIOLATIONS
-    assert time.process_time() - started < MOST_SECONDS
+    tracemalloc.start()
+    try:
+        assert 1 <= len(fields_of(body.encode())) <= MAX_VIOLATIONS
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < MOST_BYTES
