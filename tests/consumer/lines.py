@@ -51,7 +51,7 @@ class CommitLine:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, their_writer}
-        with contextlib.suppress(OSError):
+        with contextlib.closing(writer), contextlib.closing(their_writer), contextlib.suppress(OSError):
             await asyncio.gather(self._there(reader, their_writer), self._back(their_reader, writer))
 
     async def _there(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
