@@ -23,7 +23,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from bench.connector import COLLECTION, connector
-from bench.drain import report
+from bench.drain import report, some_of
 from bench.measure import Database, Drained, Progress, applied, documents, drain, middle, settle
 from bench.naive_items import ITEMS
 from bench.place import Place, renamed, servers
@@ -101,13 +101,6 @@ async def run(options: argparse.Namespace) -> dict[str, Drained]:
     return {name: middle(rounds) for name, rounds in measured.items()}
 
 
-def against(text: str) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    if unknown := set(names) - set(OTHERS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(OTHERS)}")
-    return names
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=400_000)
@@ -116,7 +109,7 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--against", type=against, default=OTHERS)
+    parser.add_argument("--against", type=some_of(OTHERS), default=OTHERS)
     options = parser.parse_args()
     options.items -= options.items % options.pool
     measured = asyncio.run(run(options))

@@ -18,7 +18,7 @@ the medians are told. TALLYMILL_WORKER__... variables set the workers' settings.
 import argparse
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,11 +117,16 @@ def report(measured: dict[str, Drained], one: str = "record") -> list[str]:
     return [*lines, f"CPU in microseconds for each {one}; MiB: peak of the largest process"]
 
 
-def subjects(text: str) -> Sequence[str]:
-    names = [name for name in text.split(",") if name]
-    if unknown := set(names) - set(OTHERS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(OTHERS)}")
-    return names
+def some_of(others: Sequence[str]) -> Callable[[str], Sequence[str]]:
+    """Reads an option that names some of `others`."""
+
+    def names_in(text: str) -> Sequence[str]:
+        names = [name for name in text.split(",") if name]
+        if unknown := set(names) - set(others):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(others)}")
+        return names
+
+    return names_in
 
 
 def main() -> None:
@@ -131,7 +136,7 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--against", type=subjects, default=OTHERS)
+    parser.add_argument("--against", type=some_of(OTHERS), default=OTHERS)
     options = parser.parse_args()
     measured = asyncio.run(run(options))
     print(
