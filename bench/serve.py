@@ -9,12 +9,13 @@ import uvicorn
 import uvloop
 
 from ingress.config import IngressSettings
-from ingress.server import BACKLOG_CONNECTIONS, _server_config
+from ingress.server import server_config
 from ops.local.ports import LOOPBACK
+from serving.life import BACKLOG_CONNECTIONS
 
 
 def main(module: str, port: int) -> None:
-    config = _server_config(IngressSettings(), importlib.import_module(module).app)
+    config = server_config(IngressSettings(), importlib.import_module(module).app)
     config.lifespan = "auto"  # FastAPI's producer begins there
     with (
         socket.create_server((LOOPBACK, port), backlog=BACKLOG_CONNECTIONS) as listener,

@@ -13,16 +13,12 @@ A second signal skips the waiting. A crash anywhere loses nothing that was answe
 """
 
 import asyncio
-import contextlib
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import structlog
 import uvicorn
-import uvloop
 
 from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
@@ -48,59 +44,17 @@ from ingress.tokens import token_check
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from schemas.signing import signing_keys
+from serving import life
 
 log = structlog.get_logger()
 
-BACKLOG_CONNECTIONS = 2_048
 # How long the producer may take to hand over what waits. Nobody waits for it any more, only the supervisor.
 FLUSH_SECONDS = 5
-
-Keeper = Callable[[], Coroutine[Any, Any, None]]
-
-EXIT_OK = 0
-EXIT_FAILED = 1
 
 
 def run(config: IngressConfig) -> int:
     """Serve until stopped by a signal; the process's exit code."""
-    host, port = config.ingress.host, config.ingress.port
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
-    except OSError as error:
-        log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
-        return EXIT_FAILED
-    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(config, listener))
-
-
-class Stop:
-    """A stop in its stages: not asked for, draining, exiting, at once."""
-
-    def __init__(self, drain_seconds: float) -> None:
-        self._drain_seconds = drain_seconds
-        self.draining = False
-
-    def asked(self, server: uvicorn.Server, signal_name: str) -> None:
-        """A signal came. The second one is not patient."""
-        if self.draining:
-            server.force_exit = server.should_exit = True
-            return
-        log.info("stopping", signal=signal_name)
-        self.draining = True
-        asyncio.get_running_loop().call_later(self._drain_seconds, _exit, server)
-
-
-def _exit(server: uvicorn.Server) -> None:
-    server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, with our signals: its own would close the port before anyone can see /readyz turn."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    return life.run(config.ingress.host, config.ingress.port, partial(_serve, config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +65,7 @@ class _Process:
     check: StartCheck
     publishers: tuple[KafkaPublisher, ...]
     stores: tuple[MongoStore, ...]
-    keepers: tuple[Keeper, ...]
+    keepers: tuple[life.Keeper, ...]
 
 
 def _build(config: IngressConfig) -> _Process:
@@ -192,17 +146,12 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
         process = _build(config)
     except StartRefused as refused:
         log.error("refused", reasons=[str(refused)])  # noqa: TRY400 told in its own words
-        return EXIT_FAILED
-    stop = Stop(config.ingress.drain_seconds)
+        return life.EXIT_FAILED
+    stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
-    server = _Server(_server_config(config.ingress, app))
-    host, port = listener.getsockname()[:2]
-    log.info("listening", host=host, port=port)
     failed = False
     try:
-        async with _background(process.keepers):
-            with _signals(stop, server):
-                await server.serve(sockets=[listener])
+        await life.serve(server_config(config.ingress, app), listener, stop, process.keepers)
     except* StartRefused as refused:
         log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
         failed = True
@@ -214,43 +163,8 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     for store in process.stores:
         await store.close()
     log.info("stopped", failed=failed)
-    return EXIT_FAILED if failed else EXIT_OK
+    return life.EXIT_FAILED if failed else life.EXIT_OK
 
 
-@contextlib.asynccontextmanager
-async def _background(keepers: tuple[Keeper, ...]) -> AsyncIterator[None]:
-    """The keepers run as long as the body does; if one of them fails, the body is cancelled."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(keeper()) for keeper in keepers]
-        yield
-        for task in tasks:
-            task.cancel()
-
-
-def _server_config(settings: IngressSettings, app: Asgi) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=settings.stop_timeout_seconds,
-    )
-
-
-@contextlib.contextmanager
-def _signals(stop: Stop, server: uvicorn.Server) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    asked = (signal.SIGTERM, signal.SIGINT)
-    for one in asked:
-        loop.add_signal_handler(one, stop.asked, server, one.name)
-    try:
-        yield
-    finally:
-        for one in asked:
-            loop.remove_signal_handler(one)
+def server_config(settings: IngressSettings, app: Asgi) -> uvicorn.Config:
+    return life.server_config(app, settings.keep_alive_seconds, settings.stop_timeout_seconds)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ops.reference import METRICS_PAGE, README, ROOT, metrics_page, readme_with, settings_table
 
 DESIGN = ROOT / "docs" / "design.md"
-PACKAGES = ("schemas", "ingress", "consumer", "console", "ops")
+PACKAGES = ("schemas", "serving", "ingress", "consumer", "console", "ops")
 
 
 def modules(folder: Path) -> set[str]:
@@ -41,6 +41,6 @@ def test_the_file_map_names_every_module() -> None:
 
 def test_every_file_that_the_design_names_exists() -> None:
     """A file that moved takes its mention along."""
-    named = re.findall(r"`((?:schemas|ingress|consumer|console|ops|tests|deploy)/[\w./]+)`", DESIGN.read_text())
+    named = re.findall(r"`((?:schemas|serving|ingress|consumer|console|ops|tests|deploy)/[\w./]+)`", DESIGN.read_text())
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("schemas", "ingress", "consumer", "console", "ops")
+FOLDERS = ("schemas", "serving", "ingress", "consumer", "console", "ops")
 
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 350

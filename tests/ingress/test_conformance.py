@@ -17,9 +17,10 @@ import aiohttp
 import pytest
 
 from ingress.config import IngressSettings
-from ingress.server import _Server, _server_config
+from ingress.server import server_config
 from schemas.export import FOLDER
 from schemas.settings import Limits
+from serving.life import Server
 from tests.ingress.conftest import running_rig
 from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig, token
@@ -49,7 +50,7 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
     """The in-memory ingress behind uvicorn, in a thread of its own."""
     rig = Rig(Limits(max_requests_per_player=1_000_000), apply_seconds=0.2)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(_server_config(IngressSettings(), rig.app))
+    server = Server(server_config(IngressSettings(), rig.app))
 
     async def serve() -> None:
         async for _ in running_rig(rig):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingress.config import IngressSettings
-from ingress.server import _server_config
+from ingress.server import server_config
 from schemas.settings import Limits
 from tests.ingress.rig import RECORD, Rig, period, update
 
@@ -46,8 +46,8 @@ async def test_b4_while_draining_replies_close_their_connection_and_requests_sti
 
 def test_b4_an_idle_connection_is_kept_75_seconds_or_more(rig: Rig) -> None:
     """By default and at least; the server is told."""
-    assert 75 <= _server_config(IngressSettings(), rig.app).timeout_keep_alive
-    assert 300 == _server_config(IngressSettings(keep_alive_seconds=300), rig.app).timeout_keep_alive
+    assert 75 <= server_config(IngressSettings(), rig.app).timeout_keep_alive
+    assert 300 == server_config(IngressSettings(keep_alive_seconds=300), rig.app).timeout_keep_alive
     with pytest.raises(ValidationError):
         IngressSettings(keep_alive_seconds=74)
 

@@ -12,14 +12,15 @@ import aiohttp
 import pytest
 
 from ingress.config import IngressSettings
-from ingress.server import _Server, _server_config
+from ingress.server import server_config
+from serving.life import Server
 from tests.ingress.rig import RECORD, Rig, batch, period, token, update
 
 
 @asynccontextmanager
 async def listening(rig: Rig) -> AsyncIterator[tuple[str, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(_server_config(IngressSettings(), rig.app))
+    server = Server(server_config(IngressSettings(), rig.app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     yield listener.getsockname()
     server.should_exit = True

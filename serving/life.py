@@ -1,0 +1,118 @@
+"""The life of a process that serves HTTP: its port, its stop in stages, what runs beside it.
+
+The port is taken before anything else (a second process says so at once). A stop, on SIGTERM or SIGINT, is patient:
+requests are still taken for `drain_seconds`, while /readyz says 503; then the port is closed and what is under way is
+answered. A second signal skips the waiting.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+log = structlog.get_logger()
+
+BACKLOG_CONNECTIONS = 2_048
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+Keeper = Callable[[], Coroutine[Any, Any, None]]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+
+def run(host: str, port: int, serve: Callable[[socket.socket], Coroutine[Any, Any, int]]) -> int:
+    """Take the port and `serve` on it; the process's exit code."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
+    except OSError as error:
+        log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
+        return EXIT_FAILED
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(listener))
+
+
+class Stop:
+    """A stop in its stages: not asked for, draining, exiting, at once."""
+
+    def __init__(self, drain_seconds: float) -> None:
+        self._drain_seconds = drain_seconds
+        self.draining = False
+
+    def asked(self, server: uvicorn.Server, signal_name: str) -> None:
+        """A signal came. The second one is not patient."""
+        if self.draining:
+            server.force_exit = server.should_exit = True
+            return
+        log.info("stopping", signal=signal_name)
+        self.draining = True
+        asyncio.get_running_loop().call_later(self._drain_seconds, _exit, server)
+
+
+def _exit(server: uvicorn.Server) -> None:
+    server.should_exit = True
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our signals: its own would close the port before anyone can see /readyz turn."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server_config(app: Asgi, keep_alive_seconds: int, stop_timeout_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=keep_alive_seconds,
+        timeout_graceful_shutdown=stop_timeout_seconds,
+    )
+
+
+async def serve(config: uvicorn.Config, listener: socket.socket, stop: Stop, keepers: tuple[Keeper, ...]) -> None:
+    """Serve until stopped. The keepers run as long; what one of them raises ends it, in an ExceptionGroup."""
+    server = Server(config)
+    host, port = listener.getsockname()[:2]
+    log.info("listening", host=host, port=port)
+    async with _background(keepers):
+        with _signals(stop, server):
+            await server.serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _background(keepers: tuple[Keeper, ...]) -> AsyncIterator[None]:
+    """The keepers run as long as the body does; if one of them fails, the body is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(keeper()) for keeper in keepers]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop, server: uvicorn.Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    asked = (signal.SIGTERM, signal.SIGINT)
+    for one in asked:
+        loop.add_signal_handler(one, stop.asked, server, one.name)
+    try:
+        yield
+    finally:
+        for one in asked:
+            loop.remove_signal_handler(one)
