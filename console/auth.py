@@ -1,9 +1,8 @@
 """Who reads: a signed token of the Authorization header with the scope tallymill.read; its `app` is what it may read.
 
 The rules of a token are the ingress's (B6, G21): only asymmetric algorithms; iss, aud, exp, sub, app and scope are all
-required; whatever else is wrong is 401, a missing scope is 403. They stand here a second time because ingress and
-console import neither each other nor the signature library through `schemas`, which is pure; and because they differ
-where it costs: the ingress remembers verified tokens by the thousand, a reader asks now and then.
+required; whatever else is wrong is 401, a missing scope is 403. They stand here a second time because they differ: the
+names of claims are fixed, a scope is a string alone, and no token is remembered, for a reader asks now and then.
 """
 
 import warnings

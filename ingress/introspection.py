@@ -25,9 +25,9 @@ from cachetools import LRUCache
 
 from ingress.clock import Clock
 from ingress.identity import BadToken, ClaimRules, Identity, identity_of
-from ingress.issuer import address, body_of, reason
 from ingress.metrics import Metrics
 from ingress.ports import Unavailable
+from serving.issuer import address, body_of, reason
 
 log = structlog.get_logger()
 

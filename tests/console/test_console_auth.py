@@ -12,7 +12,8 @@ from joserfc.jwk import KeySet, OctKey, OKPKey
 
 from console.answers import Refusal, Refused
 from console.auth import READ_SCOPE, Authenticator, BadToken, bearer_token, reader_of
-from console.keys import NoKeys, keep_keys, read_keys
+from console.keys import keep_keys
+from serving.key_sets import NoKeys, read_keys
 from tests.console.rig import read_token
 from tests.ingress.rig import AUDIENCE, ISSUER, NOW, claims, public_keys
 
@@ -114,6 +115,17 @@ async def test_the_last_good_key_set_survives_an_outage_of_its_source(tmp_path: 
         while not sets.empty():
             sets.get_nowait()
         file.write_text(text)
+        assert ["k1"] == [key.kid for key in (await asyncio.wait_for(sets.get(), 5)).keys]
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_the_settings_may_hold_the_key_set_itself() -> None:
+    """As the ingress's may: both read the same setting."""
+    sets: asyncio.Queue[KeySet] = asyncio.Queue()
+    keeping = asyncio.create_task(keep_keys(json.dumps(public_keys().as_dict(private=False)), 60, sets.put_nowait))
+    try:
         assert ["k1"] == [key.kid for key in (await asyncio.wait_for(sets.get(), 5)).keys]
     finally:
         keeping.cancel()

@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 from ingress.answers import Refusal, Refused
 from ingress.auth import Authenticator
 from ingress.config import TokenSettings
-from ingress.keys import MAX_JWKS_BYTES, IssuerKeys, NoKeys, label, read_keys
+from ingress.keys import IssuerKeys
 from ingress.metrics import Metrics
 from ingress.ports import Unavailable
 from ingress.signed import SignedTokens
 from ingress.tokens import token_check
+from serving.key_sets import MAX_JWKS_BYTES, NoKeys, label, read_keys
 from tests.ingress.issuer import Issuer, issuer, key, keys_text, until
 from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, TestClock, claims, issuer_key, public_keys
 
@@ -93,7 +94,7 @@ async def test_a_source_that_fails_or_sends_too_much_is_no_source(source: Issuer
 
 async def test_a_source_that_is_silent_is_given_up(source: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the time-out."""
-    monkeypatch.setattr("ingress.keys.FETCH_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("serving.key_sets.FETCH_TIMEOUT_SECONDS", 0.05)
     source.gate.clear()
     with pytest.raises(NoKeys, match="Timeout"):
         await read_keys(source.jwks_url)
