@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.responses import Response
 
+from schemas.errors import Told, error_body
 from schemas.games import Violation
 
 RETRY_SECONDS = 1
@@ -14,26 +15,19 @@ RETRY_SECONDS = 1
 _JSON = "application/json; charset=utf-8"
 
 
-class _Row(NamedTuple):
-    code: int
-    status: str
-    reason: str
-    message: str
-
-
 class Refusal(Enum):
     """Why a request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
-    BAD_QUERY = _Row(400, "INVALID_ARGUMENT", "badRequest", "The query is not valid.")
-    UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "A valid bearer token is required.")
-    NO_SCOPE = _Row(403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.read.")
-    OTHER_APP = _Row(403, "PERMISSION_DENIED", "insufficientPermissions", "The token is for another app.")
-    NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
-    METHOD = _Row(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
-    INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours.")
-    AWAY = _Row(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
-    BUSY = _Row(503, "UNAVAILABLE", "backendError", "Too many queries are under way. Ask again.")
-    SLOW = _Row(504, "DEADLINE_EXCEEDED", "timeout", "The query took too long. Ask for a shorter range.")
+    BAD_QUERY = Told(400, "INVALID_ARGUMENT", "badRequest", "The query is not valid.")
+    UNAUTHENTICATED = Told(401, "UNAUTHENTICATED", "authError", "A valid bearer token is required.")
+    NO_SCOPE = Told(403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.read.")
+    OTHER_APP = Told(403, "PERMISSION_DENIED", "insufficientPermissions", "The token is for another app.")
+    NOT_FOUND = Told(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
+    METHOD = Told(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
+    INTERNAL = Told(500, "INTERNAL", "backendError", "An error of ours.")
+    AWAY = Told(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
+    BUSY = Told(503, "UNAVAILABLE", "backendError", "Too many queries are under way. Ask again.")
+    SLOW = Told(504, "DEADLINE_EXCEEDED", "timeout", "The query took too long. Ask for a shorter range.")
 
 
 _HEADERS: Final[Mapping[Refusal, Mapping[str, str]]] = {
@@ -55,18 +49,9 @@ class Refused(Exception):
 def refusal_reply(
     refusal: Refusal, violations: Sequence[Violation] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    """`details` only where parameters are at fault, for clients show it first."""
-    row = refusal.value
-    error: dict[str, object] = {
-        "code": row.code,
-        "message": row.message,
-        "status": row.status,
-        "errors": [{"reason": row.reason, "message": row.message, "domain": "global"}],
-    }
-    if violations:
-        fields = [violation.model_dump() for violation in violations]
-        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
-    return json_reply({"error": error}, row.code, {**_HEADERS.get(refusal, {}), **(headers or {})})
+    """Google's error body; `details` only where parameters are at fault."""
+    body = error_body(refusal.value, violations)
+    return json_reply(body, refusal.value.code, {**_HEADERS.get(refusal, {}), **(headers or {})})
 
 
 def json_reply(value: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

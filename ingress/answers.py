@@ -5,10 +5,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from ingress.encoding import DECODED
 from ingress.language import Written
+from schemas.errors import Told, error_body
 from schemas.games import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -43,65 +44,58 @@ class Reply:
         return Reply(self.status, self.body, self.headers + headers)
 
 
-class _Row(NamedTuple):
-    code: int
-    status: str
-    reason: str
-    message: str
-
-
 class Refusal(Enum):
     """Why a whole request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
-    MALFORMED = _Row(400, "INVALID_ARGUMENT", "badRequest", "The request is not valid.")
-    NO_TOKEN = _Row(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
-    UNAUTHENTICATED = _Row(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
-    ANONYMOUS = _Row(
+    MALFORMED = Told(400, "INVALID_ARGUMENT", "badRequest", "The request is not valid.")
+    NO_TOKEN = Told(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
+    UNAUTHENTICATED = Told(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
+    ANONYMOUS = Told(
         403, "PERMISSION_DENIED", "insufficientPermissions", "The token is anonymous; this needs a player's."
     )
-    FORBIDDEN = _Row(
+    FORBIDDEN = Told(
         403,
         "PERMISSION_DENIED",
         "insufficientPermissions",
         "The token lacks the scope https://www.googleapis.com/auth/games or games_lite.",
     )
-    FORBIDDEN_REFUSALS = _Row(
+    FORBIDDEN_REFUSALS = Told(
         403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.refusals."
     )
-    FORBIDDEN_LIST = _Row(
+    FORBIDDEN_LIST = Told(
         403,
         "PERMISSION_DENIED",
         "insufficientPermissions",
         "The token lacks the scope https://www.googleapis.com/auth/games.",
     )
-    NOT_FOUND = _Row(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
-    NOT_A_RECEIPT = _Row(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
-    NOT_SEEN = _Row(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
-    NO_ANONYMOUS = _Row(
+    NOT_FOUND = Told(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
+    NOT_A_RECEIPT = Told(404, "NOT_FOUND", "notFound", "This is not a receipt of ours.")
+    NOT_SEEN = Told(404, "NOT_FOUND", "notFound", "No request of this player counted under this id, or too long ago.")
+    NO_ANONYMOUS = Told(
         403, "PERMISSION_DENIED", "insufficientPermissions", "The app takes no events of anonymous tokens."
     )
-    NO_SESSIONS = _Row(403, "PERMISSION_DENIED", "insufficientPermissions", "The app has no anonymous sessions.")
-    METHOD = _Row(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
-    RECEIPT_GONE = _Row(410, "NOT_FOUND", "gone", "What became of this batch is no longer known.")
-    BODY_LATE = _Row(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
-    BODY_LARGE = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
-    TOO_MANY_ITEMS = _Row(413, "INVALID_ARGUMENT", "requestTooLarge", "More events than one request may hold.")
-    MEDIA_TYPE = _Row(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8.")
-    NOT_A_FORM = _Row(
+    NO_SESSIONS = Told(403, "PERMISSION_DENIED", "insufficientPermissions", "The app has no anonymous sessions.")
+    METHOD = Told(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
+    RECEIPT_GONE = Told(410, "NOT_FOUND", "gone", "What became of this batch is no longer known.")
+    BODY_LATE = Told(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
+    BODY_LARGE = Told(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
+    TOO_MANY_ITEMS = Told(413, "INVALID_ARGUMENT", "requestTooLarge", "More events than one request may hold.")
+    MEDIA_TYPE = Told(415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body must be JSON in UTF-8.")
+    NOT_A_FORM = Told(
         415, "INVALID_ARGUMENT", "unsupportedMediaType", "A query sent as a body must be a form in UTF-8."
     )
-    ENCODING = _Row(
+    ENCODING = Told(
         415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body's Content-Encoding must be one of Accept-Encoding."
     )
-    ADDRESS_RATE_HIGH = _Row(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests from this address.")
-    ACTOR_RATE_HIGH = _Row(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests; send it again later.")
-    INTERNAL = _Row(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
-    SET_ASIDE = _Row(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
-    TOKEN_UNCHECKED = _Row(
+    ADDRESS_RATE_HIGH = Told(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests from this address.")
+    ACTOR_RATE_HIGH = Told(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests; send it again later.")
+    INTERNAL = Told(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")
+    SET_ASIDE = Told(500, "INTERNAL", "backendError", "The batch was accepted but could not be counted.")
+    TOKEN_UNCHECKED = Told(
         503, "UNAVAILABLE", "backendError", "The token can't be checked now; nothing was done. Send the same again."
     )
-    AWAY = _Row(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
-    UNAVAILABLE = _Row(
+    AWAY = Told(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
+    UNAVAILABLE = Told(
         503, "UNAVAILABLE", "backendError", "Not sure to be recorded. Send it again with the same requestId."
     )
 
@@ -144,19 +138,9 @@ class Refused(Exception):
 
 
 def refusal_reply(refusal: Refusal, violations: tuple[Violation, ...] = ()) -> Reply:
-    """Google's error body; `details` only where there are violations, for clients show it first (G21)."""
-    row = refusal.value
-    message = str(violations[0].description) if len(violations) == 1 and not violations[0].field else row.message
-    error: dict[str, object] = {
-        "code": row.code,
-        "message": message,
-        "status": row.status,
-        "errors": [{"reason": row.reason, "message": message, "domain": "global"}],
-    }
-    if violations:
-        fields = [violation.model_dump() for violation in violations]
-        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
-    return Reply(row.code, _compact({"error": error}), (JSON, *REFUSAL_HEADERS.get(refusal, ())))
+    """Google's error body, and the headers that the refusal always has."""
+    body = _compact(error_body(refusal.value, violations))
+    return Reply(refusal.value.code, body, (JSON, *REFUSAL_HEADERS.get(refusal, ())))
 
 
 def json_reply(status: int, value: Mapping[str, object]) -> Reply:

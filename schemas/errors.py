@@ -1,6 +1,7 @@
 """The error body of every reply that is no answer of the contract: Google's shape, so that its clients read it."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +10,30 @@ from schemas.games import MAX_VIOLATIONS, Violation
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Told(NamedTuple):
+    """What a refusal tells: HTTP code, Google's status and reason, and words for a person."""
+
+    code: int
+    status: str
+    reason: str
+    message: str
+
+
+def error_body(told: Told, violations: Sequence[Violation] = ()) -> dict[str, object]:
+    """An ErrorBody as JSON. `details` only where there are violations, for clients show it first (G21)."""
+    message = violations[0].description if len(violations) == 1 and not violations[0].field else told.message
+    error: dict[str, object] = {
+        "code": told.code,
+        "message": message,
+        "status": told.status,
+        "errors": [{"reason": told.reason, "message": message, "domain": "global"}],
+    }
+    if violations:
+        fields = [violation.model_dump() for violation in violations]
+        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
+    return {"error": error}
 
 
 class ErrorReason(_Model):
