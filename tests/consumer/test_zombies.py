@@ -35,20 +35,26 @@ async def test_a_worker_that_wakes_up_with_its_transaction_open_writes_nothing_m
 
 
 async def test_two_owners_of_one_partition_count_each_record_once(servers: Servers, tmp_path: Path) -> None:
-    """Two groups by mistake: both read everything, and race for the checkpoint flush by flush."""
+    """Two groups by mistake: one is overtaken while its plan is made, then both race for the checkpoint."""
     async with place(servers, partitions=1, max_flush_records=7, max_dead_ratio=1) as where:
         await declare(where)
         sent = mixed(0, 10, rounds=20)
+        first, rest = sent[:70], sent[70:]
         with workers(tmp_path, where.settings) as started:
-            both = [started.start(kafka__group=f"{where.settings.kafka.group}-{n}") for n in range(2)]
-            for worker in both:
+            groups = [{"kafka__group": f"{where.settings.kafka.group}-{n}"} for n in range(2)]
+            slow, quick = started.start_crashing("plan", number=signal.SIGSTOP, **groups[0]), started.start(**groups[1])
+            for worker in (slow, quick):
                 await worker.says("partitions assigned")
-            for first in range(0, len(sent), 20):
-                await send(where.settings, sent[first : first + 20])
+            await send(where.settings, first)
+            await slow.frozen()
+            await until_applied(where, len(first))
+            slow.send(signal.SIGCONT)
+            await slow.says("overtaken by another owner")
+            for start in range(0, len(rest), 20):
+                await send(where.settings, rest[start : start + 20])
             await until_applied(where, len(sent))
             await asyncio.sleep(0.5)
             await assert_exact(where, sent)
-            assert any("overtaken" in worker.said() for worker in both), "they never met"
 
 
 async def test_one_player_in_two_partitions_counts_each_id_once(servers: Servers, tmp_path: Path) -> None:
