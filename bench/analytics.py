@@ -1,21 +1,27 @@
-"""Drain a topic of pools into MongoDB, sums verified, and let others do it on the same servers: items/s, ratios.
+"""Pools into MongoDB, sums verified, and others let do it on the same servers: items/s, ratios.
 
     python -m bench.analytics --items 400000 --pool 20 --workers 2
+    python -m bench.analytics --items 100000 --through ingress
 
-The analytics topic is filled with sealed pools of --pool items each. Then, one after the other and each into a database
-of its own:
+The analytics topic is filled with pools of --pool items each: sealed and written as fast as Kafka takes them, or sent
+through an ingress by clients that send as soon as they are answered (bench/sender.py). Then, one after the other and
+each into a database of its own:
 
     tallymill    N workers: each item one document, once; counts by minute; exactly once
     naive        N processes, one insert_one an item (bench/naive_items.py); the first thousands of items only
     connector    the MongoDB Kafka sink connector with N tasks (bench/connector.py): one document a pool, whole, as it
                  can't take a pool apart; --pool 1 compares document with document
 
-Each is timed from its first items that are through to its last. With --rounds all of them go again, interleaved, and
-the medians are told. TALLYMILL_WORKER__... variables set the workers' settings.
+Each is timed from its first items that are through to its last; but through an ingress, tallymill's workers stand ready
+while the topic is filled, and its time is from the first request to the last item in MongoDB, sender and all. With
+--rounds all that read the full topic go again, interleaved, and the medians are told. TALLYMILL_WORKER__... variables
+set the workers' settings.
 """
 
 import argparse
 import asyncio
+import itertools
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -24,18 +30,37 @@ from pymongo import AsyncMongoClient
 
 from bench.connector import COLLECTION, connector
 from bench.drain import report, some_of
-from bench.measure import Database, Drained, Progress, applied, documents, drain, middle, settle
+from bench.measure import (
+    GIVE_UP_SECONDS,
+    Database,
+    Drained,
+    Meter,
+    Progress,
+    applied,
+    at_least,
+    documents,
+    drain,
+    middle,
+    settle,
+)
 from bench.naive_items import ITEMS
 from bench.place import Place, renamed, servers
-from bench.pools import fill_pools
+from bench.pools import APP, fill_pools, make_bodies
+from bench.sender import ClosedLoop, post
+from bench.visible import system, tokens_of
+from ingress.config import TokenSettings
 from ops.config import Settings
 from ops.init import initialise, wrong
+from ops.issuer import ensure_issuer
+from ops.local.ports import LOOPBACK
 from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
 OTHERS = ("naive", "connector")
 # A rate of a few hundred items a second needs no more of them to be told.
 NAIVE_ITEMS = 2_000
+# Signed one by one beforehand.
+MOST_TOKENS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,30 @@ class Subject:
         return items
 
 
+async def whole_path(
+    place: Place, settings: Settings, client: AsyncMongoClient[dict[str, Any]], options: argparse.Namespace
+) -> Drained:
+    """From the first request to the last item in MongoDB. The topic is full afterwards, for others."""
+    settings = settings.model_copy(update={"tokens": TokenSettings.model_validate(ensure_issuer(place.folder))})
+    tokens = tokens_of(settings, APP, min(options.players, MOST_TOKENS))
+    made = list(make_bodies(options.items // options.pool, options.pool, time.time_ns() // 1_000_000))
+    todo = (
+        post("/AddEventBatch", player, token, body)
+        for (player, token), (body, _) in zip(itertools.cycle(tokens.items()), made, strict=False)
+    )
+    database = client[settings.mongodb.database]
+    # Answered when Kafka has the pool: a client that waits for the worker would be the wall.
+    async with system(place, settings, options.workers, "analytics", apply_seconds=0) as running:
+        loop, meter = ClosedLoop(running.port, todo), Meter(place, running.processes)
+        await loop.start(LOOPBACK, options.connections)
+        await loop.until(len(made), GIVE_UP_SECONDS)
+        await at_least(options.items, documents(database, EVENTS), running.processes)
+        measured = meter.read(options.items)
+        loop.close()
+    await verify(database, Counter(title for _, titles in made for title in titles))
+    return measured
+
+
 async def verify(database: Database, expected: Counter[str]) -> None:
     """One document an item, and every title's count."""
     found: Counter[str] = Counter()
@@ -89,10 +138,15 @@ async def run(options: argparse.Namespace) -> dict[str, Drained]:
     with servers() as place:
         settings = place.settings(options.partitions)
         assert not wrong(await initialise(settings))
-        expected = await fill_pools(settings, options.items // options.pool, options.pool, options.players)
         async with AsyncMongoClient[dict[str, Any]](place.mongodb) as client:
+            if options.through == "ingress":
+                measured[OURS].append(await whole_path(place, settings, client, options))
+                names, expected = options.against, Counter[str]()
+            else:
+                names = (OURS, *options.against)
+                expected = await fill_pools(settings, options.items // options.pool, options.pool, options.players)
             for i in range(options.rounds):
-                for name in (OURS, *options.against):
+                for name in names:
                     own = renamed(settings, f"{name}-{i}")
                     await settle(client)
                     subject = Subject(place, own, client[own.mongodb.database], options, expected)
@@ -110,12 +164,15 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--against", type=some_of(OTHERS), default=OTHERS)
+    parser.add_argument("--through", choices=("topic", "ingress"), default="topic")
+    parser.add_argument("--connections", type=int, default=64, help="clients of the ingress")
     options = parser.parse_args()
     options.items -= options.items % options.pool
     measured = asyncio.run(run(options))
     print(
         f"{options.items} items in pools of {options.pool}, {options.players} players, {options.partitions} "
-        f"partitions, {options.workers} worker(s), {options.rounds} round(s); every sum right to the unit"
+        f"partitions, {options.workers} worker(s), {options.rounds} round(s), through the {options.through}; every sum "
+        "right to the unit"
     )
     print("\n".join(report(measured, "item")))
 

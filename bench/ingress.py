@@ -28,7 +28,7 @@ from bench.measure import cpu_seconds
 from bench.place import Place, servers
 from bench.records import APP
 from bench.sender import ClosedLoop, requests
-from bench.visible import declare, is_ready, tokens_of
+from bench.visible import ANY_RATE, declare, is_ready, tokens_of
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of
 from ops.connect import database
@@ -45,8 +45,6 @@ SUBJECTS = (*OURS, *GOALS)
 START_SECONDS = 60
 # From here on the sender has no time left to wait in.
 SENDER_IS_THE_WALL = 0.9
-# A player of a benchmark sends more than one of a game.
-ANY_RATE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,7 @@ def server_program(place: Place, settings: Settings, subject: str, port: int) ->
         module = f"bench.{'fastapi_app' if subject == 'fastapi' else 'reads_only'}"
         variables = {KAFKA_VARIABLE: place.kafka, TOPIC_VARIABLE: settings.kafka.records_topic}
         return place.python(subject, settings, "bench.serve", module, str(port), **variables)
-    changed = {
-        "ingress.port": port,
-        "limits.max_requests_per_player": ANY_RATE,
-        **{f"tokens.{name}": value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)},
-    }
+    changed = {"ingress.port": port, "limits.max_requests_per_player": ANY_RATE}
     if subject == "acked":
         changed["ingress.apply_timeout_seconds"] = 0
     variables = {variable_of(name): str(value) for name, value in changed.items()}

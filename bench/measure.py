@@ -38,24 +38,35 @@ class Drained:
     peak_mib: float
 
 
+class Meter:
+    """CPU, memory and time of processes from now on."""
+
+    def __init__(self, place: Place, processes: Sequence[Child]) -> None:
+        self._pids = [place.mongod_pid, *(child.pid for child in processes)]
+        self._before, self._since = [cpu_seconds(pid) for pid in self._pids], time.perf_counter()
+
+    def read(self, through: int) -> Drained:
+        """What it took until now, when so many are through."""
+        seconds = time.perf_counter() - self._since
+        mongod, *own = (cpu_seconds(pid) - was for pid, was in zip(self._pids, self._before, strict=True))
+        peak = max(peak_memory_mib(pid) for pid in self._pids[1:])
+        return Drained(through / seconds, sum(own) / through * 1e6, mongod / through * 1e6, peak)
+
+
 async def drain(place: Place, programs: Sequence[Program], progress: Progress, count: int) -> Drained:
     """Start programs on a full topic, wait until `count` records are through, and stop them."""
     started = [place.children.start(program) for program in programs]
-    pids = [place.mongod_pid, *(child.pid for child in started)]
     try:
-        first = await _at_least(1, progress, started)
-        before, since = [cpu_seconds(pid) for pid in pids], time.perf_counter()
-        measured = await _at_least(count, progress, started) - first
-        seconds = time.perf_counter() - since
-        mongod, *own = (cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True))
-        peak = max(peak_memory_mib(pid) for pid in pids[1:])
+        first = await at_least(1, progress, started)
+        meter = Meter(place, started)
+        measured = await at_least(count, progress, started) - first
+        assert measured > 0, "all was through at once: more records are needed"
+        return meter.read(measured)
     finally:
         place.children.stop(started)
-    assert measured > 0, "all was through at once: more records are needed"
-    return Drained(measured / seconds, sum(own) / measured * 1e6, mongod / measured * 1e6, peak)
 
 
-async def _at_least(count: int, progress: Progress, started: Sequence[Child]) -> int:
+async def at_least(count: int, progress: Progress, started: Sequence[Child]) -> int:
     give_up = time.perf_counter() + GIVE_UP_SECONDS
     while (done := await progress()) < count:
         for child in started:

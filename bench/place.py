@@ -53,7 +53,8 @@ class Place:
         ]
 
     def _environ(self, settings: Settings) -> dict[str, str]:
-        return {
+        tokens = {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)}
+        return {variable_of(f"tokens.{name}"): value for name, value in tokens.items()} | {
             DATA_VARIABLE: str(self.folder),  # not the local system's settings, should one be running
             variable_of("kafka.bootstrap_servers"): self.kafka,
             variable_of("kafka.records_topic"): settings.kafka.records_topic,

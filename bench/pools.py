@@ -25,21 +25,27 @@ Made = tuple[bytes, bytes, list[tuple[str, bytes]], list[str]]
 """Key, value and headers of a record, and the titles of its items."""
 
 
-def make_pools(count: int, items: int, players: int, keys: SigningKeys, seed: int = 1) -> Iterator[Made]:
-    """`count` pools, each item another."""
+def make_bodies(count: int, items: int, now_millis: int, seed: int = 1) -> Iterator[tuple[bytes, list[str]]]:
+    """`count` bodies of AddEventBatch, each item another, and the titles of their items."""
     chance = random.Random(seed)  # noqa: S311 a benchmark, no secret
-    now = time.time_ns() // 1_000_000
     for number in range(count):
         titles = [chance.choice(TITLES) for _ in range(items)]
         sent = [
             {
-                "Timestamp": str(now - chance.randrange(3_600_000)),
+                "Timestamp": str(now_millis - chance.randrange(3_600_000)),
                 "Event": title,
                 "Data": [{"Page": f"/{title}", "n": number * items + i}, {"Duration": chance.randrange(1_000)}],
             }
             for i, title in enumerate(titles)
         ]
-        body = json.dumps({"Token": "", "mediaInfo": MEDIA, "eventData": sent}).encode()
+        yield json.dumps({"Token": "", "mediaInfo": MEDIA, "eventData": sent}).encode(), titles
+
+
+def make_pools(count: int, items: int, players: int, keys: SigningKeys) -> Iterator[Made]:
+    """`count` pools, sealed as an ingress seals them."""
+    chance = random.Random(2)  # noqa: S311 a benchmark, no secret
+    now = time.time_ns() // 1_000_000
+    for body, titles in make_bodies(count, items, now):
         owner = Owner(APP, f"player-{chance.randrange(players)}", now)
         key, headers = seal_pool(owner, PoolJudgement(), JSON_TYPE, body, keys)
         yield key, body, headers, titles

@@ -17,7 +17,18 @@ from bench.records import body_of
 # All ids are as long, so that one Content-Length fits every request.
 FIRST_ID = 10**18
 
+POLL_SECONDS = 0.05
+
 _length = re.compile(rb"content-length: (\d+)", re.IGNORECASE).search
+
+
+def post(path: str, player: str, token: str, body: bytes) -> bytes:
+    """A request as bytes. X-Player is for a server that knows no tokens."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nX-Player: {player}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def requests(tokens: Mapping[str, str]) -> Iterator[bytes]:
@@ -27,12 +38,8 @@ def requests(tokens: Mapping[str, str]) -> Iterator[bytes]:
     halves = []
     for player, token in tokens.items():
         body, _ = body_of(FIRST_ID, now, chance)
-        before, after = body.split(b"%d" % FIRST_ID)
-        head = (
-            f"POST /games/v1/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nX-Player: {player}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        halves.append((head.encode() + before, after))
+        before, after = post("/games/v1/events", player, token, body).split(b"%d" % FIRST_ID)
+        halves.append((before, after))
     for request_id, (before, after) in zip(itertools.count(FIRST_ID), itertools.cycle(halves), strict=False):
         yield before + b"%d" % request_id + after
 
@@ -55,7 +62,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a stream
         self._transport = transport
-        transport.write(next(self._todo))
+        self._send()
+
+    def _send(self) -> None:
+        if request := next(self._todo, None):
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._got += data
@@ -67,7 +78,7 @@ class Connection(asyncio.Protocol):
             self._count.wrong = self._got
         self._count.answered += 1
         self._got = b""
-        self._transport.write(next(self._todo))
+        self._send()
 
     def close(self) -> None:
         self._transport.abort()
@@ -104,6 +115,13 @@ class ClosedLoop:
         took = time.perf_counter() - since
         assert not self._count.wrong, self._count.wrong
         return Sent(self._count.answered - before, took, (time.process_time() - cpu) / took)
+
+    async def until(self, answered: int, seconds: float) -> None:
+        """Go on until so many are answered, and well. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while self._count.answered < answered:
+                await asyncio.sleep(POLL_SECONDS)
+                assert not self._count.wrong, self._count.wrong
 
     def close(self) -> None:
         for connection in self._connections:

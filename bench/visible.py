@@ -11,8 +11,9 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -30,7 +31,9 @@ from ops.load.plan import EVENTS, LoadOptions, Shot, differences, shots
 from ops.load.report import percentiles_millis
 from ops.load.send import Outcomes, Sender
 from ops.local.ports import LOOPBACK, any_free
+from ops.local.processes import Child, last_lines
 from ops.token import GAMES_SCOPE, make_token
+from schemas.settings import Api
 
 PEAK_APP, HALF_APP = "peak", "half"
 
@@ -40,27 +43,45 @@ START_SECONDS = 60
 VISIBLE_SECONDS = 120
 # Long enough that no answer is given before its batch is visible: those would be missing at the slow end.
 APPLY_TIMEOUT_SECONDS = 20
+# A player of a benchmark sends more than one of a game.
+ANY_RATE = 1_000_000
 # More than any closed loop here gets through.
 MOST_PER_SECOND = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class System:
+    """An ingress and its workers."""
+
+    port: int
+    processes: Sequence[Child]
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+
 @asynccontextmanager
-async def system(place: Place, settings: Settings, workers: int) -> AsyncIterator[str]:
-    """An ingress and workers for as long as the block lasts; the ingress's address."""
+async def system(
+    place: Place, settings: Settings, workers: int, api: Api = "games", apply_seconds: float = APPLY_TIMEOUT_SECONDS
+) -> AsyncIterator[System]:
+    """An ingress and workers of one API for as long as the block lasts."""
     port = any_free()
     variables = {
         variable_of("ingress.port"): str(port),
-        variable_of("ingress.apply_timeout_seconds"): str(APPLY_TIMEOUT_SECONDS),
-        **{variable_of(f"tokens.{name}"): str(value) for name, value in settings.tokens.model_dump().items() if value},
+        variable_of("ingress.apply_timeout_seconds"): str(apply_seconds),
+        variable_of("limits.max_requests_per_player"): str(ANY_RATE),
     }
     ingress = place.python("ingress", settings, "ops", "ingress", **variables)
-    started = [place.children.start(program) for program in (ingress, *place.workers(settings, workers))]
+    started = [place.children.start(program) for program in (ingress, *place.workers(settings, workers, api))]
     try:
-        url = f"http://{LOOPBACK}:{port}"
+        running = System(port, started)
         async with asyncio.timeout(START_SECONDS):
-            while not await is_ready(url):  # noqa: ASYNC110 another process
+            while not await is_ready(running.url):
+                for child in started:
+                    assert child.exit_status() is None, f"{child.program.name} ended:\n{last_lines(child.log)}"
                 await asyncio.sleep(0.1)
-        yield url
+        yield running
     finally:
         place.children.stop(started)
 
@@ -128,14 +149,14 @@ async def run(options: argparse.Namespace) -> None:
         async with database(settings) as db:
             for app in (PEAK_APP, HALF_APP):
                 await declare(db, app)
-            async with system(place, settings, options.workers) as url:
-                loop = ClosedLoop(url, tokens_of(settings, PEAK_APP, options.players))
+            async with system(place, settings, options.workers) as running:
+                loop = ClosedLoop(running.url, tokens_of(settings, PEAK_APP, options.players))
                 peak = await loop.run(options.connections)
                 await wait_visible(db, PEAK_APP, loop.answered, VISIBLE_SECONDS)
                 print(
                     f"peak      {peak:.0f} requests/s, {options.connections} connections, {options.workers} worker(s)"
                 )
-                outcomes = await half(url, settings, peak / 2, options)
+                outcomes = await half(running.url, settings, peak / 2, options)
                 await wait_visible(db, HALF_APP, len(outcomes.answered), VISIBLE_SECONDS)
             problems = differences(await expected_sums(db, HALF_APP, outcomes), await found_sums(db, HALF_APP))
     assert not problems, problems[:10]

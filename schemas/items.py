@@ -24,7 +24,11 @@ MAX_ITEM_BYTES = 256 * 1024
 _MICROS_PER_UNIT: Final = ((Decimal(10**11), 10**6), (Decimal(10**14), 10**3), (Decimal(10**17), 1))
 
 _is_epoch = re.compile(r"[0-9]+(\.[0-9]+)?\Z").match
+_has_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search  # Unicode's category Cc, which never changes
 _is_date = re.compile(r"/Date\(([0-9]{1,14})(?:[+-][0-9]{4})?\)/\Z").match
+
+# One for all: json.dumps would make an encoder for every item.
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 # `Timstamp` is the document's own text.
 _FIELDS = {"timestamp": "Timestamp", "timstamp": "Timestamp", "event": "Event", "data": "Data"}
@@ -65,7 +69,7 @@ def parse_item(sent: object) -> Item:
         raise BadValue("Timestamp", "is required")
     at, title, data = timestamp_micros(known["Timestamp"]), _title(known.get("Event")), _data(known.get("Data"))
     check_value(extra)
-    canonical = json.dumps([at, title, data, extra], sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    canonical = _canonical([at, title, data, extra]).encode()
     if len(canonical) > MAX_ITEM_BYTES:
         raise BadValue("", f"is larger than {MAX_ITEM_BYTES} bytes")
     return Item(at, title, data, extra, canonical)
@@ -122,7 +126,7 @@ def _title(sent: object) -> str:
     title = unicodedata.normalize("NFC", sent).strip()
     if not 0 < len(title.encode()) <= MAX_TITLE_BYTES:
         raise BadValue("Event", f"must have 1 to {MAX_TITLE_BYTES} bytes of UTF-8")
-    if any(unicodedata.category(character) == "Cc" for character in title):
+    if _has_control(title):
         raise BadValue("Event", "must not hold control characters")
     if title == OTHER_TITLE:
         raise BadValue("Event", f"{OTHER_TITLE} is reserved")
@@ -172,8 +176,5 @@ IDENTITY_BYTES = 16
 
 def identity_of(*parts: bytes) -> str:
     """32 hex digits of a hash over `parts`, which can't run into each other."""
-    digest = hashlib.blake2b(digest_size=IDENTITY_BYTES)
-    for part in parts:
-        digest.update(len(part).to_bytes(8))
-        digest.update(part)
-    return digest.hexdigest()
+    text = b"".join([len(part).to_bytes(8) + part for part in parts])
+    return hashlib.blake2b(text, digest_size=IDENTITY_BYTES).hexdigest()

@@ -7,7 +7,7 @@ longer than event_retention ago by the records' own times, so that a recount agr
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from consumer.core.aggregate import PeriodIncrement
 from consumer.core.buckets import bucket_of, start_of
@@ -94,10 +94,11 @@ def write_pools(
     events: dict[str, EventDocument] = {}
     sums: defaultdict[tuple[int, str, str], Counter[int]] = defaultdict(Counter)
     for verdict in verdicts:
-        pool = verdict.pool
+        pool, own = verdict.pool, limits.for_app(verdict.pool.app)
+        shared = _shared(pool, partition)
         for key, item in verdict.new.items():
-            clock = clock_of(item.at_millis, pool.received_millis, limits.for_app(pool.app))
-            events[key] = _event(key, item, pool, clock, partition)
+            clock = clock_of(item.at_millis, pool.received_millis, own)
+            events[key] = _event(key, item, clock, shared)
             hour, minute = bucket_of(pool.received_millis if clock else item.at_millis)
             sums[hour, pool.app, titles.counted(pool, item.title, partition)][minute] += 1
     return PoolWrites(
@@ -117,29 +118,26 @@ def clock_of(at_millis: int, received_millis: int, limits: Limits) -> Clock | No
     return "old" if received_millis - at_millis > limits.max_event_age_seconds * 1000 else None
 
 
-def _event(key: str, item: Item, pool: Pool, clock: Clock | None, partition: PartitionId) -> EventDocument:
-    document: EventDocument = {
-        "_id": key,
+def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
+    """What the documents of a pool have in common."""
+    shared = {
         "app": pool.app,
         "actor": pool.actor,
         "anonymous": pool.actor.startswith("~"),
-        "at": utc(item.at_millis),
-        "event": item.title,
-        "data": item.data,
         "receivedAt": utc(pool.time_millis),
         "from": str(Coordinates(*partition, pool.offset)),
     }
+    optional = {"media": pool.media.info, "mediaRaw": pool.media.raw, "requestId": pool.request_id}
+    return shared | {name: value for name, value in optional.items() if value is not None}
+
+
+def _event(key: str, item: Item, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
+    own = {"_id": key, "at": utc(item.at_millis), "event": item.title, "data": item.data}
     if item.extra:
-        document["extra"] = item.extra
-    if pool.media.info is not None:
-        document["media"] = pool.media.info
-    if pool.media.raw is not None:
-        document["mediaRaw"] = pool.media.raw
+        own["extra"] = item.extra
     if clock:
-        document["clock"] = clock
-    if pool.request_id is not None:
-        document["requestId"] = pool.request_id
-    return document
+        own["clock"] = clock
+    return cast("EventDocument", own | shared)
 
 
 class _Titles:
