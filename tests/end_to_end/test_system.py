@@ -7,10 +7,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ops.config import DATA_VARIABLE
 from ops.local.welcome import DEMO_EVENT
+from ops.reference import ROOT
+from tests.end_to_end.readme import tour
 from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, get, post, until
 from tests.ops.test_processes import gone_within
 
@@ -76,6 +80,22 @@ def test_anybody_may_have_a_session_of_the_demo_app_and_register_events(system: 
     answers = [post(f"{ingress}/2.4/addEventBatch/", {"Content-Type": "text/plain"}, pool) for _ in range(2)]
     assert [(200, "OK")] * 2 == [(answer.status, answer.body["StatusMessage"]) for answer in answers]
     assert [None, "true"] == [answer.headers.get("tallymill-duplicate") for answer in answers]
+
+
+def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: Path) -> None:
+    """A shell reads all of it as it stands, but for the ports; any answer other than 200 would end it."""
+    state = system.status()
+    script, answers = tour(state["ingress"], state["console"])
+    (tmp_path / ".curlrc").write_text('fail-with-body\nwrite-out = "\\n"\n')
+    environ = {**os.environ, DATA_VARIABLE: str(system.data), "CURL_HOME": str(tmp_path)}
+    ran = subprocess.run(
+        ["bash", "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+    said = ran.stdout.splitlines()
+    assert script.count("curl -sS") - 1 == len([json.loads(line) for line in said])  # one is for the shell itself
+    assert [] == [answer for answer in answers if answer not in said]
+    assert 2 == len(answers), answers
 
 
 def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
