@@ -89,7 +89,7 @@ def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: P
     (tmp_path / ".curlrc").write_text('fail-with-body\nwrite-out = "\\n"\n')
     environ = {**os.environ, DATA_VARIABLE: str(system.data), "CURL_HOME": str(tmp_path)}
     ran = subprocess.run(
-        ["bash", "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90
+        ["/bin/bash", "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90
     )
     assert 0 == ran.returncode, ran.stdout + ran.stderr
     said = ran.stdout.splitlines()
