@@ -17,7 +17,7 @@ class WorkerSettings(Section):
     linger_seconds: Annotated[float, Field(ge=0, le=5)] = 0.01
     """How long an idle partition waits for company after its first record before it flushes."""
     max_flush_records: Annotated[int, Field(ge=1, le=50_000)] = 2_000
-    """Most records of one flush."""
+    """Most batches, or items of pools, of one flush: what one MongoDB transaction writes. A pool is never divided."""
     max_flush_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 8 * MIB
     """Most bytes of one flush, as read from Kafka: what one MongoDB transaction has to hold in its cache."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB

@@ -4,8 +4,12 @@ import pytest
 
 from consumer.core.backlog import Backlog
 from consumer.core.policy import FIRST_BACKOFF_SECONDS, backoff_seconds, lag_records, lag_seconds, may_fetch
+from consumer.core.pools import Pool
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
+from schemas.items import Item
+from schemas.media import NO_MEDIA
+from schemas.signing import SigningKeys
 from tests.samples import KEYS
 
 PARTITION = PartitionId("r1", 0)
@@ -49,6 +53,34 @@ def test_a_flush_is_bounded_in_bytes_but_for_one_large_record() -> None:
         flush = queue.take(PARTITION, 0)
         taken.append(len(flush.decoded) if flush else 0)
     assert taken == [1, 2, 1]
+
+
+def pool_of(record: Record, _: SigningKeys) -> Pool:
+    """As many items as the record has bytes."""
+    item = Item(1, "A", None, {}, b"")
+    items = {str(number): item for number in range(record.size_bytes)}
+    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "flushes"), [([3, 3, 3, 3], [2, 2]), ([9, 1, 1], [1, 2]), ([0, 0, 4, 1, 1], [3, 2]), ([5] * 3, [1] * 3)]
+)
+def test_a_pool_weighs_as_many_as_it_has_items(sizes: list[int], flushes: list[int]) -> None:
+    """It is never divided, an empty one weighs one, and no flush begins another once it is full."""
+    queue = Backlog(5, 100, KEYS, pool_of)
+    queue.offer([record(offset, size) for offset, size in enumerate(sizes)])
+    taken = []
+    while queue.decode_some(9):
+        flush = queue.take(PARTITION, 0)
+        taken.append(len(flush.decoded) if flush else 0)
+    assert flushes == taken
+
+
+def test_a_turn_of_decoding_ends_after_so_many_items() -> None:
+    """Heartbeats wait for it."""
+    queue = Backlog(100, 100, KEYS, pool_of)
+    queue.offer([record(offset, 4) for offset in range(5)])
+    assert [8, 8, 4, 0] == [queue.decode_some(6) for _ in range(4)]
 
 
 def test_a_cleared_backlog_is_empty() -> None:
