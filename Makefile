@@ -28,7 +28,7 @@ faults: setup ## a hundred seeded schedules of killed workers and primaries (SCH
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q tests/faults $(ARGS)
 
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
-	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py $(ARGS)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py tests/console/test_console_conformance.py $(ARGS)
 
 bench: setup ## throughput, as ratios on real servers
 	$(PYTHON) -m bench.drain $(ARGS)

@@ -7,8 +7,10 @@ from typing import Final
 
 from starlette.responses import Response
 
+from schemas.console_wire import READ_SCOPE
 from schemas.errors import Told, error_body
 from schemas.games import Violation
+from serving.bearer import CHALLENGE, CHALLENGE_INVALID, lacks_scope
 
 RETRY_SECONDS = 1
 
@@ -19,19 +21,24 @@ class Refusal(Enum):
     """Why a request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
     BAD_QUERY = Told(400, "INVALID_ARGUMENT", "badRequest", "The query is not valid.")
-    UNAUTHENTICATED = Told(401, "UNAUTHENTICATED", "authError", "A valid bearer token is required.")
+    NO_TOKEN = Told(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
+    UNAUTHENTICATED = Told(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
     NO_SCOPE = Told(403, "PERMISSION_DENIED", "insufficientPermissions", "The token lacks the scope tallymill.read.")
     OTHER_APP = Told(403, "PERMISSION_DENIED", "insufficientPermissions", "The token is for another app.")
     NOT_FOUND = Told(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
     METHOD = Told(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
     INTERNAL = Told(500, "INTERNAL", "backendError", "An error of ours.")
+    TOKEN_UNCHECKED = Told(503, "UNAVAILABLE", "backendError", "The token can't be checked now. Ask again.")
     AWAY = Told(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
     BUSY = Told(503, "UNAVAILABLE", "backendError", "Too many queries are under way. Ask again.")
     SLOW = Told(504, "DEADLINE_EXCEEDED", "timeout", "The query took too long. Ask for a shorter range.")
 
 
 _HEADERS: Final[Mapping[Refusal, Mapping[str, str]]] = {
-    Refusal.UNAUTHENTICATED: {"www-authenticate": 'Bearer realm="tallymill", error="invalid_token"'},
+    Refusal.NO_TOKEN: {"www-authenticate": CHALLENGE.decode()},
+    Refusal.UNAUTHENTICATED: {"www-authenticate": CHALLENGE_INVALID.decode()},
+    Refusal.NO_SCOPE: {"www-authenticate": lacks_scope(READ_SCOPE).decode()},
+    Refusal.TOKEN_UNCHECKED: {"retry-after": str(RETRY_SECONDS)},
     Refusal.AWAY: {"retry-after": str(RETRY_SECONDS)},
     Refusal.BUSY: {"retry-after": str(RETRY_SECONDS)},
 }

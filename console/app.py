@@ -1,6 +1,7 @@
 """The routes of the console. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
 
 from collections.abc import Awaitable, Callable
+from importlib.resources import files
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from console.answers import Refusal, Refused, json_reply, refusal_reply
 from console.edge import Edge, Stopping
-from console.metrics import COUNTS, EVENTS
+from console.metrics import COUNTS, DOCUMENT, EVENTS
 from console.query import BadQuery
 from console.reading import Counts, Events, Parts
 
@@ -34,6 +35,12 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Edge:
         }
         return [name for name, ready in there.items() if not ready]
 
+    text = (files("schemas") / "json" / "openapi.console.json").read_bytes()
+
+    async def document(_request: Request) -> Response:
+        """The committed file, byte for byte."""
+        return Response(text, media_type="application/json; charset=utf-8")
+
     async def livez(_request: Request) -> Response:
         return json_reply({"live": True})
 
@@ -47,6 +54,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Edge:
     routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
         COUNTS: Counts(parts).reply,
         EVENTS: Events(parts).reply,
+        DOCUMENT: document,
         "/livez": livez,
         "/readyz": readyz,
         "/metrics": metrics,
@@ -56,7 +64,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Edge:
         exception_handlers={Refused: _refused, BadQuery: _bad_query, HTTPException: _http, Exception: _bug},
     )
     app.router.redirect_slashes = False  # never a redirect (B2)
-    return Edge(app, parts.metrics, stopping)
+    return Edge(app, parts.metrics, stopping, parts.settings.cors_origins)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

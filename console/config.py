@@ -1,10 +1,11 @@
-"""The settings of the console: one section, what it takes of `tokens`, and the object one console process is given."""
+"""The settings of the console: one section, and the object one console process is given."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from schemas.settings import MIB, MongoSettings, Section
+from serving.config import Origin, TokenCheckSettings
 
 
 class ConsoleSettings(Section):
@@ -27,24 +28,18 @@ class ConsoleSettings(Section):
     """Bytes of events (as MongoDB keeps them) a page holds before it ends early; a larger one comes alone."""
     read_preference: Literal["primary", "secondaryPreferred"] = "primary"
     """Where to read. A secondary takes work off the primary and may be some seconds behind."""
+    cors_origins: tuple[Origin, ...] = ()
+    """Origins (`https://dashboard.example`, as a browser writes them, or `*` for any) whose pages may read (CORS); none
+    by default."""
     drain_seconds: Annotated[float, Field(ge=0)] = 1
     """How long a stop still takes requests while /readyz answers 503, so that a load balancer can turn away first."""
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15
     """How long a stop waits for requests it has accepted."""
 
 
-class TokenRules(Section):
-    """What the console needs of the ingress's `tokens` settings: who signs, for whom, with which keys."""
-
-    issuer: str
-    audience: str
-    jwks: str
-    jwks_refresh_seconds: float
-
-
 class ConsoleConfig(Section):
     """All that one console process needs."""
 
     mongodb: MongoSettings
-    tokens: TokenRules
+    tokens: TokenCheckSettings
     console: ConsoleSettings

@@ -5,11 +5,14 @@
 - `_id` begins with hour/app/source: one range of the `_id` index an hour reads this app's documents alone, however
   many others have, and needs no index that a flush would have to pay for.
 - A page is read part by part, from short to long, each of whole steps; so few rows come of few documents.
+- All pages of a walk show one moment, that of the first: its token carries it. MongoDB keeps a moment for minutes; a
+  page that comes later shows a newer one, and says so. Even then no row comes twice, and none that was there all along
+  is skipped: rows keep their order, and a page begins after the last one's last, while counts only grow.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -31,6 +34,8 @@ HOUR_MILLIS = 3_600_000
 Step = Literal["minute", "hour", "day"]
 STEP_MILLIS: Final[Mapping[Step, int]] = {"minute": MINUTE_MILLIS, "hour": HOUR_MILLIS, "day": 24 * HOUR_MILLIS}
 
+UINT32_MAX = 2**32 - 1
+
 PARAMETERS: Final = ("app", "source", "event", "from", "to", "step", "limit", "pageToken")
 DEFAULT_ROWS = 1_000
 
@@ -50,6 +55,13 @@ class Place(NamedTuple):
     event: str
 
 
+class Moment(NamedTuple):
+    """A time of MongoDB's log: what was written up to there, and nothing else."""
+
+    seconds: int
+    increment: int
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     at_millis: int
@@ -67,6 +79,7 @@ class CountsQuery:
     step: Step
     limit: int
     after: Place | None = None
+    moment: Moment | None = None
 
     @property
     def step_millis(self) -> int:
@@ -92,9 +105,14 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     limit = limit_param(parameters, DEFAULT_ROWS, max_rows)
     first = CountsQuery(app, source, parameters.get("event"), start, end, step, limit)
     if token := parameters.get("pageToken"):
-        place = Place(*place_of(token, first.named()))
-        return CountsQuery(app, source, first.event, start, end, step, limit, place)
+        at_millis, name, *moment = place_of(token, first.named(), (int, str, int, int))
+        return replace(first, after=Place(at_millis, name), moment=_moment_of(*moment))
     return first
+
+
+def _moment_of(seconds: int, increment: int) -> Moment | None:
+    """0: the page before was of no one moment. A time is 64 bits; what is beyond nobody has got of us."""
+    return Moment(seconds, increment) if 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX else None
 
 
 def _missing(source: object, step: object, start: object, end: object) -> Iterator[tuple[str, str]]:
@@ -136,8 +154,9 @@ def _ids(query: CountsQuery, hour_millis: int) -> tuple[str, str]:
 class CountsPage:
     """One page, built up from what is read for it: read `wanted`, give it to `add`, `close` the part; until None."""
 
-    def __init__(self, query: CountsQuery, max_documents: int) -> None:
+    def __init__(self, query: CountsQuery, max_documents: int, moment: Moment | None = None) -> None:
         self._query = query
+        self._moment = moment
         self._max_documents = max_documents
         self._documents = 0
         self._part_documents = 0
@@ -199,8 +218,10 @@ class CountsPage:
         query = self._query
         rows = [{"at": rfc3339(row.at_millis), "event": row.event, "count": row.count} for row in self.rows]
         answer: dict[str, object] = {"app": query.app, "source": query.source, "step": query.step, "rows": rows}
+        if self._moment:
+            answer["asOf"] = rfc3339(self._moment.seconds * 1000)
         if self.next:
-            answer["nextPageToken"] = page_token(self.next, query.named())
+            answer["nextPageToken"] = page_token((*self.next, *(self._moment or (0, 0))), query.named())
         return answer
 
 

@@ -1,16 +1,20 @@
-"""What holds for every request: X-Request-Id, no-store, a count, and 500 without a trace (B5)."""
+"""What holds for every request: X-Request-Id, no-store, a count, CORS, and 500 without a trace (B5)."""
 
 import re
 import secrets
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.metrics import Metrics
+from console.metrics import COUNTS, DOCUMENT, EVENTS, Metrics
+from serving.cors import Cors, RawHeader, Shared, preflight_headers
 
 log = structlog.get_logger()
+
+CORS = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
 
 # A client's own request id is echoed if it can neither break a log line nor fill it.
 _is_request_id = re.compile(r"[A-Za-z0-9._-]{1,64}\Z").match
@@ -24,8 +28,9 @@ class Stopping(Protocol):
 class Edge:
     """The ASGI app around the routes."""
 
-    def __init__(self, routes: ASGIApp, metrics: Metrics, stopping: Stopping) -> None:
+    def __init__(self, routes: ASGIApp, metrics: Metrics, stopping: Stopping, cors_origins: Collection[str]) -> None:
         self._routes = routes
+        self._cors = Cors(cors_origins, CORS) if cors_origins else None
         self._metrics = metrics
         self._stopping = stopping
 
@@ -33,6 +38,7 @@ class Edge:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._metrics.answered(scope["path"], message["status"])
+                message["headers"].extend(self._cors_headers(scope))
                 headers = MutableHeaders(raw=message["headers"])
                 headers["x-request-id"] = request_id(scope)
                 headers["cache-control"] = "no-store"
@@ -41,10 +47,26 @@ class Edge:
             await send(message)
 
         try:
-            await self._routes(scope, receive, sending)
+            routes = preflight if self._is_preflight(scope) else self._routes
+            await routes(scope, receive, sending)
         except Exception:
             # Starlette has answered 500 before it raises again.
             log.exception("bug", path=scope["path"])
+
+    def _cors_headers(self, scope: Scope) -> Iterable[RawHeader]:
+        return self._cors.headers(dict(scope["headers"])) if self._cors else ()
+
+    def _is_preflight(self, scope: Scope) -> bool:
+        """A browser that asks whether a page may read. Of probes, and of what isn't there, no page needs to."""
+        if self._cors is None or scope["method"] != "OPTIONS" or scope["path"] not in (COUNTS, EVENTS, DOCUMENT):
+            return False
+        return self._cors.is_preflight(dict(scope["headers"]))
+
+
+async def preflight(_scope: Scope, _receive: Receive, send: Send) -> None:
+    headers = list(preflight_headers(("GET", "HEAD"), CORS))
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def request_id(scope: Scope) -> str:

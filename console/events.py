@@ -64,7 +64,7 @@ def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
         app, actor, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
     )
     if token := parameters.get("pageToken"):
-        return replace(query, after=Key(*place_of(token, query.named())))
+        return replace(query, after=Key(*place_of(token, query.named(), (int, str))))
     return query
 
 

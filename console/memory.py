@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.counts import Part
+from console.counts import Moment, Part
 from console.events import Key, KeysWanted, Stored
-from console.ports import TooSlow, Unavailable
+from console.ports import MomentGone, TooSlow, Unavailable
 from schemas.documents import millis_of
+
+# Its clock begins some time in 2026.
+FIRST_SECOND = 1_790_000_000
 
 
 @dataclass(slots=True)
 class MemoryStore:
-    """Implements Store. `parts` and `keys_wanted` hold what was asked for."""
+    """Implements Store. `parts` and `keys_wanted` hold what was asked for, `kept` the moments that aren't gone."""
 
     counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -22,11 +25,24 @@ class MemoryStore:
     slow: bool = False
     parts: list[Part] = field(default_factory=list)
     keys_wanted: list[KeysWanted] = field(default_factory=list)
+    kept: dict[Moment, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    moments: int = 0
+    keeps_moments: bool = True
 
-    async def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    async def now(self) -> Moment:
+        await self.ping()
+        self.moments += 1
+        moment = Moment(FIRST_SECOND + self.moments, 1)
+        if self.keeps_moments:
+            self.kept[moment] = dict(self.counts)
+        return moment
+
+    async def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         self.parts.append(part)
         await self.ping()
-        for key, document in self.counts.items():
+        if moment is not None and moment not in self.kept:
+            raise MomentGone(f"{moment} is gone, as it was told")
+        for key, document in (self.counts if moment is None else self.kept[moment]).items():
             in_hours = any(low <= key < high for low, high in part.ids)
             if in_hours and part.event in (None, document["event"]):
                 yield [_fields(document, part)]

@@ -5,10 +5,13 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from serving.token_metrics import TokenMetrics
+
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-COUNTS, EVENTS = "/v1/counts", "/v1/events"
-ROUTES: Final = (COUNTS, EVENTS, "/livez", "/readyz", "/metrics")
+COUNTS, EVENTS, DOCUMENT = "/v1/counts", "/v1/events", "/openapi.json"
+PROBES: Final = ("/livez", "/readyz", "/metrics")
+ROUTES: Final = (COUNTS, EVENTS, DOCUMENT, *PROBES)
 OTHER_ROUTE = "other"
 
 
@@ -36,6 +39,8 @@ class Metrics:
             ("route",),
             registry=self.registry,
         )
+
+        self.tokens = TokenMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:
         self._requests.labels(path if path in ROUTES else OTHER_ROUTE, str(code)).inc()

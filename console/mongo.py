@@ -9,15 +9,18 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
 from pymongo import AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import ExecutionTimeout, PyMongoError
+from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
-from console.counts import Part
+from console.counts import Moment, Part
 from console.events import Key, KeysWanted, Stored
-from console.ports import TooSlow, Unavailable
+from console.ports import MomentGone, TooSlow, Unavailable
 from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of, utc
 from schemas.settings import MongoSettings
 
@@ -28,6 +31,9 @@ CONNECT_MILLIS = 2_000
 SOCKET_MARGIN_MILLIS = 2_000
 # Documents decoded at a time, so that the loop is never held up for long.
 BATCH_DOCUMENTS = 2_000
+
+# SnapshotTooOld, SnapshotUnavailable; InvalidOptions: a moment that has not come yet, which we have given nobody.
+_MOMENT_GONE_CODES = (239, 246, 72)
 
 _AFTER_SLASH = "0"
 _PREFERENCES = {"primary": ReadPreference.PRIMARY, "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED}
@@ -55,7 +61,7 @@ class MongoStore:
             read_concern=ReadConcern("majority"),
             read_preference=_PREFERENCES[settings.read_preference],
         )
-        self._period_counts: AsyncCollection[_Document] = database[PERIOD_COUNTS]
+        self._database = database
         self._events: AsyncCollection[_Document] = database[EVENTS]
         raw: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
         self._raw_events = database.with_options(codec_options=raw)[EVENTS]
@@ -63,14 +69,36 @@ class MongoStore:
     async def close(self) -> None:
         await self._client.close()
 
-    async def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    async def now(self) -> Moment:
+        """What the server that reads has applied; a majority has it, too, within milliseconds."""
         with _translated():
-            found = self._period_counts.find(
-                counts_filter(part), counts_fields(part), batch_size=BATCH_DOCUMENTS, max_time_ms=self._timeout_millis
-            )
-            async with found:
+            async with self._client.start_session() as session:
+                await self._command({"ping": 1}, session)
+                reached = session.operation_time
+        if reached is None:
+            raise Unavailable("MongoDB says no operationTime: neither a replica set nor a cluster")
+        return Moment(reached.time, reached.inc)
+
+    async def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        with _translated():
+            async with await self._counts_found(part, moment) as found:
                 while documents := await found.to_list(BATCH_DOCUMENTS):
                     yield documents
+
+    async def _counts_found(self, part: Part, moment: Moment | None) -> AsyncCommandCursor[_Document]:
+        """A command by hand: pymongo's own snapshot reads can't go on with a moment that another request began."""
+        at = {} if moment is None else {"atClusterTime": Timestamp(*moment)}
+        return await self._database.cursor_command(
+            "find",
+            PERIOD_COUNTS,
+            read_preference=self._database.read_preference,
+            codec_options=self._database.codec_options,
+            filter=counts_filter(part),
+            projection=counts_fields(part),
+            batchSize=BATCH_DOCUMENTS,
+            maxTimeMS=self._timeout_millis,
+            readConcern={"level": "snapshot" if at else "majority", **at},
+        )
 
     async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
         with _translated():
@@ -84,7 +112,12 @@ class MongoStore:
 
     async def ping(self) -> None:
         with _translated():
-            await self._client.admin.command("ping", maxTimeMS=self._timeout_millis)
+            await self._command({"ping": 1})
+
+    async def _command(self, command: _Document, session: AsyncClientSession | None = None) -> None:
+        preference = self._database.read_preference
+        limited = {**command, "maxTimeMS": self._timeout_millis}
+        await self._client.admin.command(limited, read_preference=preference, session=session)
 
 
 def counts_filter(part: Part) -> _Document:
@@ -128,11 +161,14 @@ def keys_filter(wanted: KeysWanted) -> _Document:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Errors of pymongo as ours. Raises TooSlow, Unavailable."""
+    """Errors of pymongo as ours. Raises TooSlow, MomentGone, Unavailable."""
     try:
         yield
     except ExecutionTimeout as error:
         raise TooSlow(_reason(error)) from error
+    except OperationFailure as error:
+        gone = error.code in _MOMENT_GONE_CODES
+        raise (MomentGone if gone else Unavailable)(_reason(error)) from error
     except PyMongoError as error:
         raise Unavailable(_reason(error)) from error
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from console.counts import Part
+from console.counts import Moment, Part
 from console.events import Key, KeysWanted, Stored
 
 
@@ -15,11 +15,22 @@ class TooSlow(Exception):
     """MongoDB has ended a query that took too long: asking the same again won't help (504)."""
 
 
+class MomentGone(Exception):
+    """MongoDB doesn't have that moment any more."""
+
+
 class Store(Protocol):
     """All raise Unavailable and TooSlow."""
 
-    def period_counts(self, part: Part) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-        """Documents of period_counts, some at a time, in any order; `minutes` of the part's cut hours alone."""
+    async def now(self) -> Moment:
+        """The moment of what has been written up to now."""
+        ...
+
+    def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """Documents of period_counts, some at a time, in any order; `minutes` of the part's cut hours alone.
+
+        As they were at that moment (raises MomentGone); without one, each as it is when it is read.
+        """
         ...
 
     async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]: ...

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl
 
 from schemas.documents import millis_of
@@ -96,16 +97,16 @@ def page_token(place: Sequence[str | int], query: Sequence[str | int | None]) ->
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def place_of(token: str, query: Sequence[str | int | None]) -> tuple[int, str]:
-    """The inverse of page_token() for a place of a number and a text. Raises BadQuery."""
+def place_of(token: str, query: Sequence[str | int | None], shape: Sequence[type]) -> tuple[Any, ...]:
+    """The inverse of page_token() for a place of this shape: texts, and numbers from 0. Raises BadQuery."""
     try:
         found = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         found = None
     match found:
-        case [str() as digest, int() as number, str() as text] if digest == _digest(query):
-            if not isinstance(number, bool) and 0 <= number <= MAX_MILLIS:
-                return number, text
+        case [str() as digest, *place] if digest == _digest(query) and [type(part) for part in place] == [*shape]:
+            if all(0 <= part <= MAX_MILLIS for part in place if isinstance(part, int)):
+                return tuple(place)
     raise BadQuery(("pageToken", "is not one of this query's: take nextPageToken, and change nothing but limit"))
 
 

@@ -5,7 +5,7 @@ Token 401 -> scope 403 -> parameters 400 -> another app's 403 -> its turn 503 ->
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,11 +15,11 @@ from console import counts, events
 from console.answers import Refusal, Refused, json_reply
 from console.auth import Authenticator
 from console.config import ConsoleSettings
-from console.counts import CountsPage
+from console.counts import CountsPage, CountsQuery, Moment
 from console.events import Key, KeysPage, Stored
 from console.gate import Gate
 from console.metrics import COUNTS, EVENTS, Metrics
-from console.ports import Store, TooSlow, Unavailable
+from console.ports import MomentGone, Store, TooSlow, Unavailable
 from console.query import Parameters, parameters_of
 
 # Events are read so many at a time, so that a page that grows too large is noticed in time.
@@ -36,9 +36,9 @@ class Parts:
     gate: Gate
     metrics: Metrics
 
-    def asked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
+    async def asked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
         """The app that is asked about, and how. Raises Refused, BadQuery."""
-        reader = self.authenticator.reader(request.headers.get("authorization"), time.time())
+        reader = await self.authenticator.reader(_authorization(request), time.time())
         parameters = parameters_of(request.scope["query_string"], known)
         if parameters.get("app", reader.app) != reader.app:
             raise Refused(Refusal.OTHER_APP)
@@ -59,6 +59,10 @@ class Parts:
             self.metrics.queried(route, time.monotonic() - start)
 
 
+def _authorization(request: Request) -> bytes | None:
+    return next((value for name, value in request.scope["headers"] if name == b"authorization"), None)
+
+
 class Counts:
     """`GET /v1/counts`."""
 
@@ -67,17 +71,33 @@ class Counts:
 
     async def reply(self, request: Request) -> Response:
         parts, settings = self._parts, self._parts.settings
-        app, parameters = parts.asked(request, counts.PARAMETERS)
+        app, parameters = await parts.asked(request, counts.PARAMETERS)
         query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
-        page = CountsPage(query, settings.max_scanned_documents)
         async with parts.querying(COUNTS):
-            give_up = time.monotonic() + settings.query_timeout_seconds
-            while page.wanted:
-                async for documents in parts.store.period_counts(page.wanted):
-                    page.add(documents)
-                page.close(ends=time.monotonic() > give_up)
+            page = await self._page(query)
         parts.metrics.read(COUNTS, page.documents)
         return json_reply(page.answer())
+
+    async def _page(self, query: CountsQuery) -> CountsPage:
+        """Of the moment of the pages before it, while MongoDB has it; else of now; of none where it keeps none."""
+        store = self._parts.store
+        if query.moment is not None:
+            with suppress(MomentGone):
+                return await self._read(query, query.moment)
+        with suppress(MomentGone):
+            return await self._read(query, await store.now())
+        return await self._read(query, None)
+
+    async def _read(self, query: CountsQuery, moment: Moment | None) -> CountsPage:
+        """Raises MomentGone."""
+        settings = self._parts.settings
+        page = CountsPage(query, settings.max_scanned_documents, moment)
+        give_up = time.monotonic() + settings.query_timeout_seconds
+        while page.wanted:
+            async for documents in self._parts.store.period_counts(page.wanted, moment):
+                page.add(documents)
+            page.close(ends=time.monotonic() > give_up)
+        return page
 
 
 class Events:
@@ -88,7 +108,7 @@ class Events:
 
     async def reply(self, request: Request) -> Response:
         parts, settings = self._parts, self._parts.settings
-        app, parameters = parts.asked(request, events.PARAMETERS)
+        app, parameters = await parts.asked(request, events.PARAMETERS)
         query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
         page = KeysPage(query)
         async with parts.querying(EVENTS):

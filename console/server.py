@@ -21,11 +21,12 @@ from console.auth import Authenticator
 from console.config import ConsoleConfig
 from console.gate import Gate
 from console.health import MongoWatch
-from console.keys import keep_keys
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
 from serving import life
+from serving.clock import SystemClock
+from serving.tokens import issuers_tokens
 
 log = structlog.get_logger()
 
@@ -49,19 +50,18 @@ class _Process:
 
 def _build(config: ConsoleConfig) -> _Process:
     """Put the real parts together. Nothing is connected yet."""
-    settings, tokens = config.console, config.tokens
+    settings, metrics = config.console, Metrics()
+    tokens = issuers_tokens(config.tokens, SystemClock(), metrics.tokens)
     store = MongoStore(config.mongodb, settings)
     parts = Parts(
         settings=settings,
-        authenticator=Authenticator(tokens.issuer, tokens.audience),
+        authenticator=Authenticator(tokens),
         store=store,
         gate=Gate(settings.max_concurrent_queries, settings.query_timeout_seconds),
-        metrics=Metrics(),
+        metrics=metrics,
     )
     watch = MongoWatch(store)
-    use_keys = parts.authenticator.use_keys
-    keepers = (watch.run, lambda: keep_keys(tokens.jwks, tokens.jwks_refresh_seconds, use_keys))
-    return _Process(parts, watch, store, keepers)
+    return _Process(parts, watch, store, (watch.run, tokens.keep))
 
 
 async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:

@@ -19,9 +19,8 @@ from typing import Final, TypeVar
 from ingress.analytics_answers import DUPLICATE, analytics_refusal, partly_registered_reply, registered_reply
 from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, Reply, retry_after
 from ingress.applied import AppliedWatch
-from ingress.auth import Authenticator, Identity, bearer_token
+from ingress.auth import Authenticator
 from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_text
-from ingress.clock import Clock
 from ingress.config import ANY_APP
 from ingress.delivery import Delivery, Sealed
 from ingress.edge import Scope
@@ -47,6 +46,9 @@ from schemas.games import Violation
 from schemas.pools import PoolJudgement, seal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
+from serving.bearer import bearer_token
+from serving.clock import Clock
+from serving.identity import Identity
 
 # A smaller body is read in less time than a thread takes to answer for it.
 MAX_INLINE_BYTES = 64 * 1024

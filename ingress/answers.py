@@ -20,6 +20,7 @@ from schemas.games import (
 )
 from schemas.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
 from schemas.refusals import REFUSALS_SCOPE
+from serving.bearer import CHALLENGE, CHALLENGE_INVALID, CHALLENGE_SCOPE, lacks_scope
 
 RawHeader = tuple[bytes, bytes]
 
@@ -100,21 +101,15 @@ class Refusal(Enum):
     )
 
 
-def _lacks_scope(scope: str) -> bytes:
-    """RFC 6750: the scope that would do; of several, the widest."""
-    return f'Bearer realm="tallymill", error="insufficient_scope", scope="{scope}"'.encode()
-
-
 # Headers that belong to a refusal, whatever the request was.
 REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
-    # RFC 6750, section 3: no error code where no token was sent.
-    Refusal.NO_TOKEN: ((b"www-authenticate", b'Bearer realm="tallymill"'),),
-    Refusal.UNAUTHENTICATED: ((b"www-authenticate", b'Bearer realm="tallymill", error="invalid_token"'),),
-    Refusal.FORBIDDEN: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
-    Refusal.FORBIDDEN_LIST: ((b"www-authenticate", _lacks_scope("https://www.googleapis.com/auth/games")),),
-    Refusal.FORBIDDEN_REFUSALS: ((b"www-authenticate", _lacks_scope(REFUSALS_SCOPE)),),
-    Refusal.NO_ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
-    Refusal.ANONYMOUS: ((b"www-authenticate", b'Bearer realm="tallymill", error="insufficient_scope"'),),
+    Refusal.NO_TOKEN: ((b"www-authenticate", CHALLENGE),),
+    Refusal.UNAUTHENTICATED: ((b"www-authenticate", CHALLENGE_INVALID),),
+    Refusal.FORBIDDEN: ((b"www-authenticate", lacks_scope("https://www.googleapis.com/auth/games")),),
+    Refusal.FORBIDDEN_LIST: ((b"www-authenticate", lacks_scope("https://www.googleapis.com/auth/games")),),
+    Refusal.FORBIDDEN_REFUSALS: ((b"www-authenticate", lacks_scope(REFUSALS_SCOPE)),),
+    Refusal.NO_ANONYMOUS: ((b"www-authenticate", CHALLENGE_SCOPE),),
+    Refusal.ANONYMOUS: ((b"www-authenticate", CHALLENGE_SCOPE),),
     Refusal.TOKEN_UNCHECKED: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.BODY_LATE: (CLOSE,),
     # The rest of the body is still on its way; who keeps the connection would have to read it all.

@@ -11,10 +11,10 @@ import asyncio
 
 import structlog
 
-from ingress.clock import Clock
 from ingress.ports import AppliedStore, Unavailable
 from ingress.waiting import NOTHING_KNOWN, Due, Lag, Seen, Waiter, Waiting
 from schemas.coordinates import Coordinates
+from serving.clock import Clock
 
 log = structlog.get_logger()
 

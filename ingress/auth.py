@@ -1,45 +1,13 @@
-"""Who sends: a bearer token of the Authorization header, and nowhere else (B6, G21; RFC 6750).
+"""Who sends: whom a bearer token names (serving/bearer.py), and whether it may do what is asked (B6, G21)."""
 
-Checked by a signature (signed.py) or by asking the issuer (introspection.py); here is what both have in common.
-A token nobody can check now is 503, for it may be a good one; 401 is said only of what is known to be bad.
-"""
-
-from typing import Final, Protocol
+from typing import Final
 
 from ingress.answers import Refusal, Refused
-from ingress.identity import BadToken, Identity
-from ingress.ports import Unavailable
-
-__all__ = ["Authenticator", "Identity", "TokenCheck", "bearer_token", "require_player", "require_record_scope"]
+from serving.bearer import TokenCheck, bearer_token, identified
+from serving.identity import BadToken, Identity, Unchecked
 
 GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
 RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/games_lite"))
-
-# A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
-MAX_TOKEN_BYTES: Final = 8_192
-
-
-class TokenCheck(Protocol):
-    """How tokens are checked. A token that was checked before costs a look-up."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether any token can be checked."""
-        ...
-
-    async def identity(self, token: str, now_seconds: float) -> Identity:
-        """Raises BadToken; Unavailable where nobody can tell now."""
-        ...
-
-    async def keep(self) -> None:
-        """What has to run in the background; until cancelled."""
-        ...
-
-
-def bearer_token(authorization: bytes | None) -> str | None:
-    """The token of an Authorization header; None where there is none, or another scheme's credentials."""
-    scheme, _, token = (authorization or b"").partition(b" ")
-    return token.strip().decode("ascii", errors="replace") or None if scheme.lower() == b"bearer" else None
 
 
 class Authenticator:
@@ -61,13 +29,11 @@ class Authenticator:
 
     async def identify_token(self, token: str, now_seconds: float) -> Identity:
         """The same, of a token at hand."""
-        if len(token) > MAX_TOKEN_BYTES:
-            raise Refused(Refusal.UNAUTHENTICATED)
         try:
-            return await self._tokens.identity(token, now_seconds)
+            return await identified(self._tokens, token, now_seconds)
         except BadToken as error:
             raise Refused(Refusal.UNAUTHENTICATED) from error
-        except Unavailable as error:
+        except Unchecked as error:
             raise Refused(Refusal.TOKEN_UNCHECKED) from error
 
 

@@ -15,10 +15,10 @@ from datetime import datetime
 import structlog
 from cachetools import LRUCache, TTLCache
 
-from ingress.clock import Clock
 from ingress.ports import AppChange, DefinitionStore, Unavailable
 from schemas.documents import Definition, millis_of
 from schemas.judging import matches_id
+from serving.clock import Clock
 
 log = structlog.get_logger()
 

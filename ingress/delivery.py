@@ -11,7 +11,6 @@ from typing import NamedTuple, Protocol
 
 from ingress.answers import RawHeader, Refusal, Refused, server_timing
 from ingress.applied import AppliedWatch
-from ingress.clock import Clock
 from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.ports import Position, Publisher, Unavailable
@@ -19,6 +18,7 @@ from ingress.waiting import NOTHING_KNOWN, Seen
 from schemas.coordinates import Coordinates
 from schemas.receipt import Receipt, issue_receipt
 from schemas.signing import SigningKeys
+from serving.clock import Clock
 
 
 class DeliveryParts(Protocol):

@@ -30,13 +30,13 @@ from ingress.body import (
     refuse_announced_size,
     require_form,
 )
-from ingress.clock import Clock
 from ingress.config import IngressSettings
-from ingress.cors import Cors, preflight_reply
 from ingress.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.metrics import Metrics
 from ingress.query import KEY, MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, query_of, written
 from schemas.games import Violation
+from serving.clock import Clock
+from serving.cors import Cors, Shared, preflight_headers
 
 log = structlog.get_logger()
 
@@ -49,6 +49,11 @@ RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
 # A client's own request id is echoed if it can neither break a log line nor fill it.
 _is_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z").match
 NO_STORE = (b"cache-control", b"no-store")
+CORS = Shared(
+    allowed=b"authorization, content-type, content-encoding, prefer, x-http-method-override, x-request-id, "
+    b"idempotency-key",
+    exposed=b"Tallymill-Receipt, Tallymill-Duplicate, Retry-After, X-Request-Id",
+)
 VARY_ENCODING = (b"vary", b"Accept-Encoding")
 CLIENT_LEFT_CODE = 499
 NO_CONTENT_CODE = 204
@@ -67,7 +72,7 @@ class Edge:
         self._stopping = stopping
         self._clock = clock
         self._body_timeout_seconds = settings.body_timeout_seconds
-        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._cors = Cors(settings.cors_origins, CORS) if settings.cors_origins else None
         self._addresses = _address_limit(settings)
         # Unique among processes by the prefix, in this one by the number; a uuid costs ten times as much.
         self._prefix = secrets.token_hex(6)
@@ -205,7 +210,7 @@ class Served:
         self.preflight: Reply | None = None
         if methods:
             self.otherwise = refusal_writer(Refusal.METHOD, ()).having((b"allow", ", ".join(methods).encode()))
-            self.preflight = preflight_reply(methods)
+            self.preflight = Reply(NO_CONTENT_CODE, b"", preflight_headers(methods, CORS))
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         await self._edge.serve(self, scope, receive, send)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, events_named
 from ingress.applied import AppliedWatch
-from ingress.auth import Authenticator, Identity, bearer_token, require_record_scope
+from ingress.auth import Authenticator, require_record_scope
 from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_json
-from ingress.clock import Clock
 from ingress.definitions import Definitions
 from ingress.edge import Scope
 from ingress.lineage import Lineage
@@ -26,6 +25,9 @@ from schemas.games import EventFailureCause, EventRecordRequest, EventUpdateFail
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
+from serving.bearer import bearer_token
+from serving.clock import Clock
+from serving.identity import Identity
 
 Headers = dict[bytes, bytes]
 

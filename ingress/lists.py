@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingress.answers import Refusal, Refused, Reply, player_events
-from ingress.auth import Authenticator, Identity, require_games_scope
+from ingress.auth import Authenticator, require_games_scope
 from ingress.body import Receive, headers_of
-from ingress.clock import Clock
 from ingress.definitions import Definitions
 from ingress.edge import Scope
 from ingress.images import default_image_url
@@ -21,6 +20,8 @@ from ingress.query import query_of
 from schemas.documents import Definition, utc
 from schemas.games import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
 from schemas.signing import SigningKeys
+from serving.clock import Clock
+from serving.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from ingress.answers import Refusal
 from schemas.games import EventFailureCause, EventUpdateFailureCause
-
-# An ack takes milliseconds, a visible count tens of them; the deadlines are seconds.
-SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from serving.token_metrics import SECONDS_BUCKETS, TokenMetrics
 
 ROUTES: Final = (
     "/AddEvent",
@@ -32,9 +30,6 @@ BAD_ITEM: Final = "BAD_ITEM"
 CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause, BAD_ITEM)
 # Why a refusal is not in the sample: beyond its rate, no room to wait in, MongoDB away or without the collection.
 NotKept = Literal["rate", "full", "away"]
-
-IntrospectionOutcome = Literal["active", "not_active", "failed"]
-INTROSPECTION_OUTCOMES: Final[tuple[IntrospectionOutcome, ...]] = get_args(IntrospectionOutcome)
 
 
 class Metrics:
@@ -80,7 +75,7 @@ class Metrics:
         self._request_children: dict[tuple[str, int], Counter] = {}
         self._declare_analytics()
         self._declare_sample()
-        self._declare_tokens()
+        self.tokens = TokenMetrics("ingress", self.registry)
 
     def _declare_analytics(self) -> None:
         """Of AddEvent and AddEventBatch."""
@@ -114,26 +109,6 @@ class Metrics:
             registry=self.registry,
         )
         self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
-
-    def _declare_tokens(self) -> None:
-        """Of the tokens' issuer."""
-        self._key_reads = Counter(
-            "tallymill_ingress_key_reads",
-            "Reads of the token issuer's keys, by outcome: read, failed (the last good set stays in use).",
-            ("outcome",),
-            registry=self.registry,
-        )
-        self._introspection_seconds = Histogram(
-            "tallymill_ingress_introspection_seconds",
-            "Seconds of one question to the token issuer, by outcome: active, not_active, failed (answered 503).",
-            ("outcome",),
-            buckets=SECONDS_BUCKETS,
-            registry=self.registry,
-        )
-        self._key_read_children = {outcome: self._key_reads.labels(outcome) for outcome in ("read", "failed")}
-        self._introspection_children = {
-            outcome: self._introspection_seconds.labels(outcome) for outcome in INTROSPECTION_OUTCOMES
-        }
 
     def answered(self, route: str, code: int) -> None:
         child = self._request_children.get((route, code))
@@ -170,20 +145,6 @@ class Metrics:
 
     def refusals_not_kept(self, reason: NotKept, number: int = 1) -> None:
         self._not_kept_children[reason].inc(number)
-
-    def keys_read(self, *, read: bool) -> None:
-        self._key_read_children["read" if read else "failed"].inc()
-
-    def introspected(self, outcome: IntrospectionOutcome, seconds: float) -> None:
-        self._introspection_children[outcome].observe(seconds)
-
-    def watch_keys(self, age_seconds: Callable[[], float]) -> None:
-        """A gauge of the issuer's keys, where tokens are checked with keys."""
-        Gauge(
-            "tallymill_ingress_keys_age_seconds",
-            "Seconds since the token issuer's keys were last read; NaN before, absent where tokens are introspected.",
-            registry=self.registry,
-        ).set_function(age_seconds)
 
     def watch(
         self,

@@ -20,7 +20,6 @@ from pydantic import TypeAdapter, ValidationError
 from ingress.answers import Refusal, Refused, Reply, json_reply
 from ingress.auth import Authenticator, require_record_scope
 from ingress.body import Receive, headers_of
-from ingress.clock import Clock
 from ingress.edge import Scope
 from ingress.ports import Fortune, FortuneStore, Unavailable
 from schemas.envelope import rfc3339
@@ -29,6 +28,7 @@ from schemas.int64 import Int64
 from schemas.receipt import BadReceipt, Receipt, read_receipt
 from schemas.replies import State
 from schemas.signing import SigningKeys
+from serving.clock import Clock
 
 # An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
 # just been removed would read as applied.

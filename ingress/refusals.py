@@ -6,9 +6,8 @@ The app is the token's, and the scope an operator's: it shows what all players o
 import re
 
 from ingress.answers import Refusal, Refused, Reply
-from ingress.auth import Authenticator, Identity
+from ingress.auth import Authenticator
 from ingress.body import Receive, headers_of
-from ingress.clock import Clock
 from ingress.edge import Scope
 from ingress.metrics import CAUSES
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
@@ -16,6 +15,8 @@ from ingress.query import Query, query_of
 from schemas.envelope import matches_player, rfc3339
 from schemas.games import Violation
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
+from serving.clock import Clock
+from serving.identity import Identity
 
 _is_refusal_id = re.compile(r"[0-9a-f]{24}\Z").match
 _is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match

@@ -16,11 +16,11 @@ from typing import Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from ingress.auth import MAX_TOKEN_BYTES
-from ingress.clock import Clock
 from ingress.metrics import Metrics
 from ingress.ports import RefusalStore, SampledRefusal, Unavailable
 from schemas.int64 import Int64
+from serving.bearer import MAX_TOKEN_BYTES
+from serving.clock import Clock
 
 log = structlog.get_logger()
 

@@ -24,7 +24,6 @@ from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
-from ingress.clock import SystemClock
 from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -45,6 +44,7 @@ from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from schemas.signing import signing_keys
 from serving import life
+from serving.clock import SystemClock
 
 log = structlog.get_logger()
 

@@ -20,18 +20,18 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ingress.addresses import AddressLimit
 from ingress.answers import Refusal, Refused, Reply, json_reply, retry_after
-from ingress.auth import TokenCheck
 from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_json
-from ingress.clock import Clock
 from ingress.config import IngressSettings, TokenSettings
 from ingress.edge import Scope
-from ingress.identity import BadToken, ClaimRules, Identity
 from ingress.metrics import Metrics
-from ingress.signed import SignedTokens
 from ingress.startup import StartRefused
 from schemas.envelope import ANONYMOUS_PREFIX
 from schemas.games import MalformedBody
 from schemas.sessions import MAX_SESSION_BODY_BYTES, parse_session
+from serving.bearer import TokenCheck
+from serving.clock import Clock
+from serving.identity import BadToken, ClaimRules, Identity
+from serving.signed import SignedTokens
 
 ISSUER: Final = "tallymill-sessions"
 RULES: Final = ClaimRules(issuer=ISSUER, audience=ISSUER)

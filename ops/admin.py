@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from ops.config import Settings, SettingsError, load_settings
+from ops.config import Settings, SettingsError, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
     BadDefinitions,
@@ -95,12 +95,14 @@ async def token(wanted: TokenWanted, *, as_json: bool) -> int:
 
 async def config(*, as_json: bool) -> int:
     """The settings in force, secrets masked."""
-    shown = load_settings().model_dump(mode="json")
+    sections = shown(load_settings())
     if as_json:
-        say(json.dumps(shown))
+        say(json.dumps(sections))
     else:
         rows = [
-            (f"{section}.{name}", _shown(value)) for section, values in shown.items() for name, value in values.items()
+            (f"{section}.{name}", _shown(value))
+            for section, values in sections.items()
+            for name, value in values.items()
         ]
         print_table(("setting", "value"), rows)
     return EXIT_OK

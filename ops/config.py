@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -24,12 +25,16 @@ from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
+from serving.config import URL_SCHEMES, TokenCheckSettings
 
 PREFIX = "TALLYMILL_"
 FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
 DATA_VARIABLE = "TALLYMILL_DATA"
 LOCAL_FILE_NAME = "settings.toml"
 SRV_SCHEME = "mongodb+srv://"
+
+# As pydantic writes a secret.
+MASK = "**********"
 
 # Variables under our prefix that are no settings of a process: where the file is, where the local stack lives.
 NOT_SETTINGS = {FILE_VARIABLE, DATA_VARIABLE, "TALLYMILL_CACHE", "TALLYMILL_TEST_KAFKA", "TALLYMILL_TEST_MONGODB"}
@@ -88,7 +93,7 @@ INGRESS_NEEDS = (
     "tokens.audience",
 )
 WORKER_NEEDS = ("kafka.bootstrap_servers", "mongodb.uri", "signing.keys")
-CONSOLE_NEEDS = ("mongodb.uri", "tokens.issuer", "tokens.audience", "tokens.jwks")
+CONSOLE_NEEDS = ("mongodb.uri", "tokens.issuer", "tokens.audience")
 
 
 def settings_file(environ: Mapping[str, str]) -> Path | None:
@@ -171,8 +176,9 @@ def _token_problems(tokens: TokenSettings) -> list[str]:
 
 def console_config(settings: Settings) -> ConsoleConfig:
     """What a console process gets; of `tokens`, what it needs. Raises SettingsError as the others do."""
-    _require(settings, CONSOLE_NEEDS)
-    return ConsoleConfig.model_validate(settings, from_attributes=True)
+    _require(settings, CONSOLE_NEEDS, _token_problems(settings.tokens))
+    tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
+    return ConsoleConfig(mongodb=settings.mongodb, tokens=TokenCheckSettings(**tokens), console=settings.console)
 
 
 def _require(settings: Settings, needs: Iterable[str], problems: Iterable[str] = ()) -> None:
@@ -208,6 +214,24 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
         for name, upper in ours.items()
         if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
     ]
+
+
+def shown(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The settings as anybody may see them, by section: secrets are masked, and what URLs may hold of them."""
+    sections: dict[str, dict[str, Any]] = settings.model_dump(mode="json")
+    urls = {name: sections["tokens"][name] for name in ("jwks", "introspection_url")}
+    sections["tokens"] |= {name: _masked(url) for name, url in urls.items() if url}
+    return sections
+
+
+def _masked(url: str) -> str:
+    """A user, a password and a query are secrets; a file, or the key set itself, is none."""
+    if not url.startswith(URL_SCHEMES):
+        return url
+    parts = urlsplit(url)
+    user, separator, host = parts.netloc.rpartition("@")
+    masked = parts._replace(netloc=(MASK if user else "") + separator + host, query=MASK if parts.query else "")
+    return masked._replace(fragment="").geturl()
 
 
 def _is_below(variable: str, name: str) -> bool:

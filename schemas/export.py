@@ -1,6 +1,7 @@
 """The contract as files, committed under schemas/json/ and compared in a test.
 
-JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves; `asyncapi.json` for the topics.
+JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves, and `openapi.console.json`, which a
+console does; `asyncapi.json` for the topics.
 
 python -m schemas.export        writes the files anew
 """
@@ -13,6 +14,8 @@ from pydantic import TypeAdapter
 
 from schemas.analytics_wire import AddEventBatchRequest, AddEventRequest, AnalyticsReply
 from schemas.asyncapi import asyncapi_document
+from schemas.console_routes import CONSOLE
+from schemas.console_wire import CountsReply, EventsReply
 from schemas.documents import (
     CheckpointDocument,
     DeadLetterDocument,
@@ -48,10 +51,12 @@ READ: dict[str, Any] = {
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
+    "CountsReply": CountsReply,
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,
     "EventDefinitionListResponse": EventDefinitionListResponse,
     "EventUpdateResponse": EventUpdateResponse,
+    "EventsReply": EventsReply,
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
@@ -73,7 +78,11 @@ def exported() -> dict[str, str]:
     """The text of every file, by file name."""
     read = {name: TypeAdapter(model).json_schema(mode="validation") for name, model in READ.items()}
     written = {name: TypeAdapter(model).json_schema(mode="serialization") for name, model in WRITTEN.items()}
-    documents = {"openapi": openapi_document(), "asyncapi": asyncapi_document()}
+    documents = {
+        "openapi": openapi_document(),
+        "openapi.console": openapi_document(CONSOLE),
+        "asyncapi": asyncapi_document(),
+    }
     files = read | written | documents
     return {f"{name}.json": json.dumps(content, indent=2) + "\n" for name, content in files.items()}
 

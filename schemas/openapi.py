@@ -10,24 +10,13 @@ from pydantic.json_schema import models_json_schema
 from schemas.analytics_wire import AnalyticsReply
 from schemas.errors import ErrorBody
 from schemas.examples import Example
-from schemas.route import ANYWHERE, BY_ANYBODY, JSON, AnalyticsRow, Answer, Body, ErrorRow, Parameter, Route
-from schemas.routes import ROUTES, TAGS
+from schemas.route import ANYWHERE, JSON, AnalyticsRow, Answer, Body, Described, ErrorRow, Parameter, Route
+from schemas.routes import INGRESS
 
 Json = dict[str, Any]
 
 REF_TEMPLATE = "#/components/schemas/{model}"
 API_VERSION = "1.0.0"
-
-_INTRODUCTION = """\
-Counts events exactly once. int64 values are JSON strings (an integer is taken too); times are milliseconds since 1970 \
-UTC. A path that is not in this document is 404, with the same error body. Never a redirect. HEAD is answered where \
-GET is.
-
-Queries, where there is no probe: `alt=json` is all that is served, `prettyPrint=true` indents, `fields` keeps a part \
-of a 200 reply (Google's partial responses: `playerEvents(definitionId,numEvents)`); what is not known is ignored.
-
-A POST with `x-http-method-override: GET` and a form body is that GET. Bodies may be gzip, deflate or zstd; so are \
-replies, when asked."""
 
 # Every reply has the first two (B5).
 _HEADERS: dict[str, Json] = {
@@ -56,38 +45,31 @@ _HEADERS: dict[str, Json] = {
 _ALWAYS = ("X-Request-Id", "Cache-Control")
 
 
-def openapi_document(routes: Iterable[Route] = ROUTES) -> Json:
-    """The document."""
-    routes = tuple(routes)
-    rows = {row.name: row for route in routes for row in _rows(route)}
+def openapi_document(api: Described = INGRESS) -> Json:
+    """The document of one process's API."""
+    rows = {row.name: row for route in api.routes for row in _rows(route, api)}
     paths: dict[str, Json] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    for route in api.routes:
+        paths.setdefault(route.path, {})[route.method] = _operation(route, _rows(route, api))
     return {
         "openapi": "3.1.0",
-        "info": {"title": "tallymill", "version": API_VERSION, "description": _INTRODUCTION},
+        "info": {"title": api.title, "version": API_VERSION, "description": api.introduction},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "tags": [{"name": name, "description": description} for name, description in api.tags.items()],
         "paths": paths,
         "components": {
-            "schemas": _schemas(routes),
+            "schemas": _schemas(api.routes),
             "responses": {name: _error_response(row) for name, row in sorted(rows.items())},
             "headers": {name: {**_HEADERS[name], "required": True} for name in _ALWAYS},
             "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "A token that names app and player. In this header, never in the query; of AddEvent "
-                    "and AddEventBatch it may be the body's `Token` instead.",
-                }
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": api.bearer}
             },
         },
     }
 
 
-def _rows(route: Route) -> tuple[ErrorRow | AnalyticsRow, ...]:
-    everybodys: tuple[ErrorRow, ...] = ANYWHERE if route.is_probe else (*BY_ANYBODY, *ANYWHERE)
+def _rows(route: Route, api: Described) -> tuple[ErrorRow | AnalyticsRow, ...]:
+    everybodys: tuple[ErrorRow, ...] = ANYWHERE if route.is_probe else (*api.by_anybody, *ANYWHERE)
     if any(isinstance(row, AnalyticsRow) for row in route.errors):
         everybodys = ()  # its own rows say those too
     return tuple(dict.fromkeys((*route.errors, *everybodys)))
@@ -103,7 +85,7 @@ def _schemas(routes: Iterable[Route]) -> Json:
     return definitions
 
 
-def _operation(route: Route) -> Json:
+def _operation(route: Route, rows: Iterable[ErrorRow | AnalyticsRow]) -> Json:
     operation: Json = {"operationId": route.operation_id, "tags": [route.tag], "summary": route.summary}
     if route.description:
         operation["description"] = route.description
@@ -116,7 +98,7 @@ def _operation(route: Route) -> Json:
     if route.body:
         operation["requestBody"] = _body(route.body)
     answers = {str(answer.status): _answer(answer) for answer in route.answers}
-    errors = {str(row.code): {"$ref": f"#/components/responses/{row.name}"} for row in _rows(route)}
+    errors = {str(row.code): {"$ref": f"#/components/responses/{row.name}"} for row in rows}
     # A route's own answer stands before what is answered anywhere.
     operation["responses"] = dict(sorted((errors | answers).items()))
     return operation
@@ -127,7 +109,7 @@ def _parameter(parameter: Parameter) -> Json:
         "name": parameter.name,
         "in": parameter.place,
         "description": parameter.description,
-        "required": parameter.place == "path",
+        "required": parameter.required or parameter.place == "path",
         "schema": dict(parameter.schema),
     }
     return written if parameter.example is None else {**written, "example": parameter.example}

@@ -1,4 +1,4 @@
-"""What a route of the ingress is said in: rows of error answers, parameters, bodies, answers (schemas/routes.py)."""
+"""What a route is said in: rows of error answers, parameters, bodies, answers (routes.py, console_routes.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,6 +107,7 @@ class Parameter:
     description: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     example: object = None
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +157,15 @@ class Route:
     body: Body | None = None
     answers: tuple[Answer, ...]
     errors: tuple[ErrorRow | AnalyticsRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """The HTTP API of one process. `by_anybody`: what each route that is no probe may be answered by the edge."""
+
+    title: str
+    introduction: str
+    tags: Mapping[str, str]
+    bearer: str
+    routes: tuple[Route, ...]
+    by_anybody: tuple[ErrorRow, ...]

@@ -20,6 +20,7 @@ from schemas.int64 import INT64_PATTERN, NOT_ZERO
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
 from schemas.replies import LiveReply, ReadyReply, ReceiptReply, RequestReply
 from schemas.route import (
+    BY_ANYBODY,
     BY_TOKEN,
     GONE,
     MALFORMED,
@@ -28,6 +29,7 @@ from schemas.route import (
     WITH_BODY,
     Answer,
     Body,
+    Described,
     Parameter,
     Route,
 )
@@ -43,6 +45,17 @@ TAGS = {
     "fate": "What became of a batch.",
     "service": "The service itself: limits, health, metrics, documentation. No token.",
 }
+
+_INTRODUCTION = """\
+Counts events exactly once. int64 values are JSON strings (an integer is taken too); times are milliseconds since 1970 \
+UTC. A path that is not in this document is 404, with the same error body. Never a redirect. HEAD is answered where \
+GET is.
+
+Queries, where there is no probe: `alt=json` is all that is served, `prettyPrint=true` indents, `fields` keeps a part \
+of a 200 reply (Google's partial responses: `playerEvents(definitionId,numEvents)`); what is not known is ignored.
+
+A POST with `x-http-method-override: GET` and a form body is that GET. Bodies may be gzip, deflate or zstd; so are \
+replies, when asked."""
 
 LANGUAGE = Parameter(
     name="language",
@@ -308,4 +321,14 @@ ROUTES = (
         summary="This document, as a page",
         answers=(Answer(description="HTML.", media_type="text/html"),),
     ),
+)
+
+INGRESS = Described(
+    title="tallymill",
+    introduction=_INTRODUCTION,
+    tags=TAGS,
+    bearer="A token that names app and player. In this header, never in the query; of AddEvent "
+    "and AddEventBatch it may be the body's `Token` instead.",
+    routes=ROUTES,
+    by_anybody=BY_ANYBODY,
 )

@@ -211,8 +211,8 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
 
 def _demo_tokens(data: Path) -> tuple[str, str]:
     """One to record with, one to read with."""
-    from console.auth import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
     from ops.token import GAMES_SCOPE, make_token  # noqa: PLC0415 the same
+    from schemas.console_wire import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
 
     settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     record, read = (make_token(settings, DEMO_APP, DEMO_PLAYER, [scope]) for scope in (GAMES_SCOPE, READ_SCOPE))

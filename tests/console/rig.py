@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.app import create_app
-from console.auth import READ_SCOPE, Authenticator
+from console.auth import Authenticator
 from console.config import ConsoleSettings
 from console.gate import Gate
 from console.health import MongoWatch
@@ -17,9 +17,11 @@ from console.memory import MemoryStore
 from console.metrics import Metrics
 from console.ports import Store
 from console.reading import Parts
+from schemas.console_wire import READ_SCOPE
 from schemas.coordinates import PartitionId
 from schemas.documents import event_key, period_count_key, utc
-from tests.ingress.rig import AUDIENCE, ISSUER, public_keys, token
+from serving.bearer import TokenCheck
+from tests.ingress.rig import TestClock, signed_tokens, token
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 # A midnight in UTC.
@@ -57,13 +59,12 @@ class Draining:
 class Rig:
     """One console, its keys read and its store there."""
 
-    def __init__(self, real: Store | None = None, **settings: object) -> None:
+    def __init__(self, real: Store | None = None, tokens: TokenCheck | None = None, **settings: object) -> None:
         self.store = real if isinstance(real, MemoryStore) else MemoryStore()
         store = real or self.store
         self.stopping = Draining()
         self.settings = ConsoleSettings.model_validate(settings)
-        self.authenticator = Authenticator(ISSUER, AUDIENCE)
-        self.authenticator.use_keys(public_keys())
+        self.authenticator = Authenticator(tokens or signed_tokens(TestClock()))
         self.metrics = Metrics()
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)

@@ -1,8 +1,9 @@
 """GET /v1/counts: the laws of its sums and of its pages (Q4, Q5, Q6)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,13 @@ from console.counts import (
     counts_query,
     part_of,
 )
-from console.query import BadQuery, Parameters, place_of
+from console.query import BadQuery, Parameters, page_token, place_of
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, period_counts
 
+# What a page token of counts holds: time, event, and the moment.
+PLACE = (int, str, int, int)
 SPAN_MINUTES = 3 * 24 * 60
 STEPS = st.sampled_from(tuple(STEP_MILLIS))
 # A title may hold the separator of ids, or sort before it.
@@ -62,7 +65,7 @@ async def walk(rig: Rig, parameters: Parameters, max_documents: int = 200_000) -
         one = counts_query({**parameters, "pageToken": token} if token else parameters, "demo", 10_000, 400)
         page = CountsPage(one, max_documents)
         while page.wanted:
-            async for documents in rig.store.period_counts(page.wanted):
+            async for documents in rig.store.period_counts(page.wanted, None):
                 page.add(documents)
             page.close()
         assert len(page.rows) <= one.limit
@@ -113,6 +116,90 @@ async def test_q4_ranges_side_by_side_add_up(all_counted: list[Counted], step: S
 
     parts = [await total(start, end) for start, end in pairwise(edges)]
     assert await total(edges[0], edges[-1]) == sum(parts)
+
+
+grown = st.lists(st.lists(st.tuples(minutes, st.sampled_from(EVENTS), st.integers(1, 9)), max_size=4), max_size=30)
+
+
+async def answers(rig: Rig, growth: Sequence[Sequence[Counted]], forgets: Sequence[bool], **asked: str) -> list[Any]:
+    """All pages of a query over HTTP; between two of them workers count on, and MongoDB forgets moments."""
+    whole = query(end=MIDNIGHT + 3 * DAY) | asked
+    found = [(await rig.get("/v1/counts", whole)).json]
+    counted_on, forgetting = iter(growth), iter(forgets)
+    while token := found[-1].get("nextPageToken"):
+        assert len(found) < 500
+        add(rig, next(counted_on, ()))
+        if next(forgetting, False):
+            rig.store.kept.clear()
+        found.append((await rig.get("/v1/counts", whole | {"pageToken": token})).json)
+    return found
+
+
+def add(rig: Rig, more: Sequence[Counted]) -> None:
+    """Count on, in the partition that `held` has: documents are replaced, as MongoDB's versions are."""
+    for key, new in period_counts(more).items():
+        old = rig.store.counts.get(key, {"count": 0, "minutes": {}})
+        minutes_ = Counter(old["minutes"]) + Counter(new["minutes"])
+        rig.store.counts[key] = {**new, "count": minutes_.total(), "minutes": dict(minutes_)}
+
+
+def keys(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["at"], row["event"]) for row in rows]
+
+
+@settings(deadline=None, max_examples=50)
+@given(counted, grown, STEPS, st.sampled_from(["1", "2", "5"]))
+async def test_q6_all_pages_show_the_moment_of_the_first(
+    all_counted: list[Counted], growth: list[list[Counted]], step: Step, limit: str
+) -> None:
+    """Whatever is counted meanwhile: the rows, and so their sum, are those of the moment that every page names."""
+    expected_ = await answers(held([all_counted]), [], [], step=step)
+    found = await answers(held([all_counted]), growth, [], step=step, limit=limit)
+    assert [row for page in expected_ for row in page["rows"]] == [row for page in found for row in page["rows"]]
+    assert 1 == len({page["asOf"] for page in found})
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    all_counted=counted,
+    growth=grown,
+    forgets=st.lists(st.booleans(), max_size=30),
+    step=STEPS,
+    keeps=st.booleans(),
+)
+async def test_q6_no_row_comes_twice_and_none_is_skipped_though_moments_are_forgotten(
+    all_counted: list[Counted], growth: list[list[Counted]], forgets: list[bool], step: Step, *, keeps: bool
+) -> None:
+    """A walk that takes too long, or a MongoDB that keeps no moment: rows grow, but hold their order."""
+    before = await answers(held([all_counted]), [], [], step=step)
+    rig = held([all_counted])
+    rig.store.keeps_moments = keeps
+    pages_ = await answers(rig, growth, forgets, step=step, limit="2")
+    after = await answers(rig, [], [], step=step)
+    first, rows, last = ([row for page in pages for row in page["rows"]] for pages in (before, pages_, after))
+    assert sorted(set(keys(rows))) == keys(rows)
+    assert set(keys(first)) <= set(keys(rows)) <= set(keys(last))
+    assert all(keeps == ("asOf" in page) for page in pages_)
+    least, most = ({key: row["count"] for key, row in zip(keys(all_), all_, strict=True)} for all_ in (first, last))
+    assert all(least.get(key, 1) <= row["count"] <= most[key] for key, row in zip(keys(rows), rows, strict=True))
+
+
+async def test_q6_a_later_page_of_a_forgotten_moment_says_so_by_a_newer_one() -> None:
+    """Who needs one moment for all sees it, and begins anew."""
+    rig = held([[(MIDNIGHT + n * HOUR, "A", 1) for n in range(4)]])
+    found = await answers(rig, [], [False, True], limit="1")
+    moments = [page["asOf"] for page in found]
+    assert moments[0] == moments[1] < moments[2] == moments[3]
+
+
+@pytest.mark.parametrize("moment", [(2**32, 1), (1, 2**32), (0, 0), (7, 7)])
+async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> None:
+    """The token isn't signed: it leads to what its sender may read anyway, and never to a bug."""
+    rig = held([[(MIDNIGHT, "A", 1), (MIDNIGHT + HOUR, "A", 2)]])
+    asked = query()
+    named = counts_query(asked, "demo", 1_000, 400).named()
+    answer = await rig.get("/v1/counts", {**asked, "pageToken": page_token((MIDNIGHT, "A", *moment), named)})
+    assert [2] == [row["count"] for row in answer.json["rows"]]
 
 
 async def test_q4_days_are_utc_and_the_first_row_may_begin_before_the_range() -> None:
@@ -176,7 +263,7 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
     page = CountsPage(one, 10**9)
     page.close(ends=True)
     assert (None, []) == (page.wanted, list(page.rows))
-    assert (MIDNIGHT + HOUR, "") == place_of(str(page.answer()["nextPageToken"]), one.named())
+    assert (MIDNIGHT + HOUR, "", 0, 0) == place_of(str(page.answer()["nextPageToken"]), one.named(), PLACE)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """What every route of the console answers: who may ask, what is refused and how (Q1, Q2, Q9, Q10)."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from console.memory import MemoryStore
+from console.memory import FIRST_SECOND, MemoryStore
 from console.metrics import Metrics
+from schemas.envelope import rfc3339
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts, read_token
 
 RANGE: dict[str, object] = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY}
@@ -17,7 +19,8 @@ async def test_q5_counts_are_answered_as_documented() -> None:
     rig.store.counts |= period_counts([(MIDNIGHT, "A", 2**60)], 0) | period_counts([(MIDNIGHT, "A", 1)], 1)
     answer = await rig.get("/v1/counts", RANGE | {"app": "demo", "step": "minute"})
     rows = [{"at": "2026-11-23T00:00:00.000Z", "event": "A", "count": 2**60 + 1}]
-    assert {"app": "demo", "source": "games", "step": "minute", "rows": rows} == answer.json
+    as_of = rfc3339((FIRST_SECOND + 1) * 1000)
+    assert {"app": "demo", "source": "games", "step": "minute", "rows": rows, "asOf": as_of} == answer.json
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
@@ -184,3 +187,48 @@ def asked(metrics: Metrics, route: str, code: int) -> float | None:
 
 def sample(metrics: Metrics, name: str) -> float | None:
     return metrics.registry.get_sample_value(f"tallymill_console_{name}", {"route": "/v1/counts"})
+
+
+PAGE = "https://dashboard.example"
+PREFLIGHT = {"origin": PAGE, "access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+
+
+def cors_headers(headers: Mapping[str, str]) -> set[str]:
+    return {name for name in headers if name.startswith("access-control-")}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/counts", 200), ("/v1/events", 400), ("/x", 404), ("/livez", 200)])
+async def test_b5_q10_every_reply_to_a_page_that_is_allowed_can_be_read(path: str, status: int) -> None:
+    """Errors too: a dashboard must be able to show why."""
+    answer = await Rig(cors_origins=[PAGE]).get(path, RANGE, headers={"origin": PAGE})
+    shown = [answer.headers[name] for name in ("access-control-allow-origin", "access-control-expose-headers", "vary")]
+    assert (status, [PAGE, "Retry-After, X-Request-Id", "Origin"]) == (answer.status, shown)
+
+
+@pytest.mark.parametrize("path", ["/v1/counts", "/v1/events", "/openapi.json"])
+async def test_b5_q10_a_preflight_is_answered_without_a_token(path: str) -> None:
+    """A browser asks before it sends an Authorization header, and sends none along."""
+    answer = await Rig(cors_origins=[PAGE]).call("OPTIONS", path, headers=PREFLIGHT)
+    assert (204, b"", PAGE) == (answer.status, answer.body, answer.headers["access-control-allow-origin"])
+    allowed = answer.headers["access-control-allow-methods"], answer.headers["access-control-allow-headers"]
+    assert ("GET, HEAD", "authorization, x-request-id") == allowed
+    assert ("no-store", True) == (answer.headers["cache-control"], "x-request-id" in answer.headers)
+
+
+async def test_b5_q10_a_page_that_is_not_allowed_hears_nothing() -> None:
+    """By default none is; nor is a preflight of a probe, or of what isn't there, answered."""
+    rig = Rig(cors_origins=[PAGE])
+    for one, origin in ((rig, f"{PAGE}.evil.example"), (rig, "null"), (Rig(), PAGE)):
+        assert set() == cors_headers((await one.get("/v1/counts", RANGE, headers={"origin": origin})).headers)
+        answer = await one.call("OPTIONS", "/v1/counts", headers=PREFLIGHT | {"origin": origin})
+        assert (405, set()) == (answer.status, cors_headers(answer.headers))
+    for path, status in (("/livez", 405), ("/nowhere", 404)):
+        assert status == (await rig.call("OPTIONS", path, headers=PREFLIGHT)).status
+    no_preflight = await rig.call("OPTIONS", "/v1/counts", headers={"origin": PAGE})
+    assert 405 == no_preflight.status
+
+
+async def test_b5_q10_any_page_may_be_allowed() -> None:
+    """The answer is the same for all, and says so."""
+    answer = await Rig(cors_origins=["*"]).get("/v1/counts", RANGE, headers={"origin": PAGE})
+    assert "*" == answer.headers["access-control-allow-origin"]

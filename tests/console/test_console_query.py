@@ -16,6 +16,7 @@ from console.query import (
 )
 
 KNOWN = ("app", "from", "limit")
+SHAPE = (int, str)
 
 
 def fields(error: pytest.ExceptionInfo[BadQuery]) -> list[str]:
@@ -106,20 +107,20 @@ def test_q6_a_page_token_reads_back_with_its_own_query_alone(
 ) -> None:
     """With another query it would begin in the middle of nowhere."""
     token = page_token((number, text), (app, event))
-    assert (number, text) == place_of(token, (app, event))
+    assert (number, text) == place_of(token, (app, event), SHAPE)
     with pytest.raises(BadQuery, match="pageToken"):
-        place_of(token, (app, event, "more"))
+        place_of(token, (app, event, "more"), SHAPE)
 
 
 @given(st.text())
 def test_q6_any_other_text_is_no_page_token(text: str) -> None:
     """Whatever a stranger sends: a sentence, never a bug."""
     with pytest.raises(BadQuery, match="pageToken"):
-        place_of(text, ("demo",))
+        place_of(text, ("demo",), SHAPE)
 
 
 @pytest.mark.parametrize("place", [("x", "y"), (-1, ""), (True, ""), (1,), (1, "", ""), (MAX_MILLIS + 1, "")])
 def test_q6_a_token_of_another_shape_is_refused(place: tuple[str | int, ...]) -> None:
     """It is not signed: who makes one up asks nothing he may not ask."""
     with pytest.raises(BadQuery):
-        place_of(page_token(place, ("demo",)), ("demo",))
+        place_of(page_token(place, ("demo",)), ("demo",), SHAPE)

@@ -17,12 +17,9 @@ from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
-from ingress.clock import Clock
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
-from ingress.identity import ClaimRules
-from ingress.keys import IssuerKeys
 from ingress.lineage import Lineage
 from ingress.lists import ListParts
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
@@ -33,7 +30,6 @@ from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
 from ingress.sessions import SessionKey, Sessions, WithSessions
-from ingress.signed import SignedTokens
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
 from schemas.envelope import unseal
@@ -42,6 +38,10 @@ from schemas.items import Item
 from schemas.judging import accepted_updates, payload_crc
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
+from serving.clock import Clock
+from serving.identity import ClaimRules
+from serving.keys import IssuerKeys
+from serving.signed import SignedTokens
 
 NOW = 1_790_000_000_000
 ISSUER, AUDIENCE = "https://issuer.test", "tallymill"
@@ -300,7 +300,7 @@ class Rig:
 
 def signed_tokens(clock: Clock, keys: KeySet | None = None, rules: ClaimRules = RULES) -> SignedTokens:
     """A check of tokens that has its keys already, from a source that has nothing more to say."""
-    source = IssuerKeys(json.dumps((keys or public_keys()).as_dict(private=False)), 10, clock, Metrics())
+    source = IssuerKeys(json.dumps((keys or public_keys()).as_dict(private=False)), 10, clock, Metrics().tokens)
     source.use(keys or public_keys())
     return SignedTokens(rules, source, 300)
 

@@ -10,13 +10,14 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from ingress.answers import Refusal, Refused, refusal_reply
-from ingress.auth import Authenticator, bearer_token, require_record_scope
-from ingress.identity import Identity
-from ingress.keys import IssuerKeys
+from ingress.auth import Authenticator, require_record_scope
 from ingress.metrics import Metrics
-from ingress.signed import _REGISTRY, SignedTokens
-from tests.ingress.issuer import key, keys_text
+from serving.bearer import bearer_token
+from serving.identity import Identity
+from serving.keys import IssuerKeys
+from serving.signed import _REGISTRY, SignedTokens
 from tests.ingress.rig import NOW, RULES, TestClock, claims, public_keys, signed_tokens, token
+from tests.serving.issuer import key, keys_text
 
 NOW_SECONDS = NOW / 1000
 
@@ -162,7 +163,7 @@ async def test_a_known_token_costs_no_signature_and_no_turn_of_the_loop() -> Non
 
 async def test_a_withdrawn_key_makes_its_remembered_tokens_worthless() -> None:
     """A set that is the same again makes nothing be forgotten."""
-    keys = IssuerKeys(keys_text(KeySet([key("k2")])), 10, TestClock(), Metrics())
+    keys = IssuerKeys(keys_text(KeySet([key("k2")])), 10, TestClock(), Metrics().tokens)
     tokens = SignedTokens(RULES, keys, 300)
     keys.use(public_keys())
     first = await tokens.identity(token(), NOW_SECONDS)
@@ -175,7 +176,7 @@ async def test_a_withdrawn_key_makes_its_remembered_tokens_worthless() -> None:
 
 async def test_before_there_are_keys_nobody_is_told_that_his_token_is_bad() -> None:
     """503: it may be a good one."""
-    one = Authenticator(SignedTokens(RULES, IssuerKeys("/no/such/file", 10, TestClock(), Metrics()), 300))
+    one = Authenticator(SignedTokens(RULES, IssuerKeys("/no/such/file", 10, TestClock(), Metrics().tokens), 300))
     assert not one.ready
     assert Refusal.TOKEN_UNCHECKED == await refusal(one.identify(bearer(token()), NOW_SECONDS))
 

@@ -66,12 +66,12 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
         thread.join(SERVER_SECONDS)
 
 
-def schemathesis(url: str, bearer: str, folder: Path, *more: str) -> None:
+def schemathesis(url: str, bearer: str, folder: Path, *more: str, document: str = "openapi.json") -> None:
     """Fails with what it says if it found anything."""
     command: list[str | Path] = [
         Path(sys.executable).with_name("schemathesis"),
         "run",
-        FOLDER / "openapi.json",
+        FOLDER / document,
         f"--url={url}",
         f"--header=Authorization: Bearer {bearer}",
         f"--checks={','.join(CHECKS)}",

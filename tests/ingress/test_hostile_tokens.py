@@ -11,8 +11,8 @@ from joserfc import jws
 
 from ingress.answers import Refusal, Refused
 from ingress.auth import Authenticator
-from ingress.identity import BadToken, Identity, identity_of
-from ingress.signed import _REGISTRY
+from serving.identity import BadToken, Identity, identity_of
+from serving.signed import _REGISTRY
 from tests.ingress.rig import GAMES, NOW, RULES, Rig, TestClock, claims, issuer_key, signed_tokens, token
 
 NOW_SECONDS = NOW / 1000

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.auth import MAX_TOKEN_BYTES
 from ingress.memory import MemoryStore
 from ingress.metrics import CAUSES, Metrics
 from ingress.sample import (
@@ -22,6 +21,7 @@ from ingress.sample import (
     Sender,
     first_bytes,
 )
+from serving.bearer import MAX_TOKEN_BYTES
 from tests.ingress.rig import NOW, TestClock, token
 
 SENDER = Sender("demo", "ann", b"opaque-token", NOW)

@@ -10,9 +10,9 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from pydantic import ValidationError
 
 from ingress.config import TokenSettings
-from ingress.identity import BadToken, Identity
 from ingress.sessions import ISSUER, KEY_ID_PREFIX, SessionKey, WithSessions, read_session_key, session_key
 from ingress.startup import StartRefused
+from serving.identity import BadToken, Identity
 from tests.ingress.rig import NOW, Answer, Rig, TestClock, own_key, signed_tokens, token
 from tests.samples import item, pool
 

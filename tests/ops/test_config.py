@@ -23,6 +23,7 @@ from ops.config import (
     variable_of,
     worker_config,
 )
+from serving.config import TokenCheckSettings
 
 SECRETS = {
     "TALLYMILL_MONGODB__URI": "mongodb://user:hidden-word@127.0.0.1/",
@@ -223,12 +224,14 @@ def test_tokens_are_checked_in_one_of_two_ways(
 ) -> None:
     """Neither and both are told by name, and so is what introspection lacks."""
     set_all(monkeypatch, **NEEDED, **{f"TALLYMILL_TOKENS__{name}": value for name, value in given.items()})
-    settings, told = load_settings(), []
-    try:
-        ingress_config(settings)
-    except SettingsError as error:
-        told = [problem.partition(":")[0] for problem in error.problems]
-    assert problems == told
+    settings = load_settings()
+    for config_of in (ingress_config, console_config):
+        told = []
+        try:
+            config_of(settings)
+        except SettingsError as error:
+            told = [problem.partition(":")[0] for problem in error.problems]
+        assert problems == told
     assert "hidden-word" not in repr(settings)
 
 
@@ -258,11 +261,13 @@ def test_a_source_of_keys_or_answers_that_cannot_be_one_is_a_wrong_setting(
 
 def test_the_console_is_given_its_part_of_the_tokens_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the local issuer's private key: it signs nothing."""
-    needs = {variable_of(name): "x" for name in CONSOLE_NEEDS} | {"TALLYMILL_MONGODB__URI": "mongodb://127.0.0.1"}
+    needs = {variable_of(name): "x" for name in (*CONSOLE_NEEDS, "tokens.jwks")}
+    needs |= {"TALLYMILL_MONGODB__URI": "mongodb://127.0.0.1", "TALLYMILL_TOKENS__APP_CLAIM": "tenant"}
     set_all(monkeypatch, TALLYMILL_TOKENS__PRIVATE_KEY="secret.jwk", TALLYMILL_CONSOLE__PORT="1", **needs)
     given = console_config(load_settings())
-    expected = {"issuer": "x", "audience": "x", "jwks": "x", "jwks_refresh_seconds": 300}
-    assert (expected, 1) == (given.tokens.model_dump(), given.console.port)
+    assert type(given.tokens) is TokenCheckSettings
+    assert {"private_key", "session_key"}.isdisjoint(given.tokens.model_dump())
+    assert ("x", "tenant", 1) == (given.tokens.issuer, given.tokens.app_claim, given.console.port)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -278,6 +283,24 @@ def test_config_shows_what_is_in_force_and_no_secret(
     if as_json:
         shown = json.loads(told)
         assert shown["mongodb"]["uri"] == shown["kafka"]["sasl_password"] == "**********"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("https://id:hidden-word@issuer.test:8443/jwks.json", "https://**********@issuer.test:8443/jwks.json"),
+        ("https://issuer.test/jwks.json?key=hidden-word#hidden-word", "https://issuer.test/jwks.json?**********"),
+        ("https://issuer.test/jwks.json", "https://issuer.test/jwks.json"),
+        ("keys/jwks@home.json", "keys/jwks@home.json"),
+    ],
+)
+def test_config_shows_where_keys_are_read_but_no_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, told: str
+) -> None:
+    """A URL may hold one; the rest of it is what one looks for."""
+    monkeypatch.setenv("TALLYMILL_TOKENS__JWKS", given)
+    assert 0 == guarded(config(as_json=True))
+    assert told == json.loads(capsys.readouterr().out)["tokens"]["jwks"]
 
 
 def test_a_problem_does_not_show_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

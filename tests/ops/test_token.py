@@ -8,11 +8,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from ingress.identity import identity_of
-from ingress.tokens import claim_rules
 from ops.config import Settings, SettingsError
 from ops.issuer import AUDIENCE, ISSUER, PRIVATE_KEY_FILE, PUBLIC_KEYS_FILE, ensure_issuer
 from ops.token import GAMES_SCOPE, make_token
+from serving.identity import identity_of
+from serving.tokens import claim_rules
 
 SCOPES = (GAMES_SCOPE, "another")
 

@@ -9,33 +9,42 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from schemas.analytics import JSON_TYPE, MalformedAnalytics, parse_analytics, read_sent, token_of
+from schemas.console_routes import CONSOLE
 from schemas.documents import utc
 from schemas.envelope import rfc3339
 from schemas.errors import ErrorBody
 from schemas.games import MalformedBody, parse_request
 from schemas.openapi import openapi_document
 from schemas.replies import ReceiptReply, RequestReply
-from schemas.routes import ROUTES
+from schemas.route import Described
+from schemas.routes import INGRESS, ROUTES
 from schemas.sessions import parse_session
 from tests.samples import NOW
 
+Document = dict[str, Any]
+
 DOCUMENT = openapi_document()
+of_each_process = pytest.mark.parametrize(
+    ("api", "document"),
+    [(INGRESS, DOCUMENT), (CONSOLE, openapi_document(CONSOLE))],
+    ids=["ingress", "console"],
+)
 
 
-def operations() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in DOCUMENT["paths"].items():
+def operations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield f"{method} {path}", operation
 
 
-def validator(schema: dict[str, Any]) -> Draft202012Validator:
+def validator(schema: dict[str, Any], document: Document = DOCUMENT) -> Draft202012Validator:
     """Of a schema of the document; what it refers to lies in the document."""
-    return Draft202012Validator({"components": DOCUMENT["components"], **schema})
+    return Draft202012Validator({"components": document["components"], **schema})
 
 
-def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+def contents(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every body that is described, with where."""
-    for name, operation in operations():
+    for name, operation in operations(document):
         if "requestBody" in operation:
             yield name, operation["requestBody"]["content"]["application/json"]
         for status, response in operation["responses"].items():
@@ -43,26 +52,31 @@ def contents() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name} {status}", content
 
 
-def test_the_document_is_openapi_3_1() -> None:
+@of_each_process
+def test_the_document_is_openapi_3_1(api: Described, document: Document) -> None:
     """By the standard's own schema, and every reference resolves."""
-    assert [] == [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()]
-    assert DOCUMENT["openapi"].startswith("3.1.")
+    assert [] == [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()]
+    assert api.title == document["info"]["title"]
+    assert document["openapi"].startswith("3.1.")
 
 
-def test_every_example_is_what_its_schema_says() -> None:
+@of_each_process
+def test_every_example_is_what_its_schema_says(api: Described, document: Document) -> None:
     """Who copies one gets what is described."""
     examples = [
         (f"{where} {name}", content["schema"], example["value"])
-        for where, content in contents()
+        for where, content in contents(document)
         for name, example in content.get("examples", {}).items()
     ]
-    assert len(examples) > 8
-    assert [] == [where for where, schema, value in examples if not validator(schema).is_valid(value)]
+    assert len(examples) > (8 if api is INGRESS else 1)
+    assert [] == [where for where, schema, value in examples if not validator(schema, document).is_valid(value)]
 
 
-def test_every_example_of_a_parameter_is_what_its_schema_says() -> None:
-    """Path parameters have one."""
-    parameters = [parameter for _, operation in operations() for parameter in operation.get("parameters", ())]
+@of_each_process
+def test_every_example_of_a_parameter_is_what_its_schema_says(api: Described, document: Document) -> None:
+    """Path parameters have one, and required ones."""
+    assert api.routes
+    parameters = [parameter for _, operation in operations(document) for parameter in operation.get("parameters", ())]
     assert [] == [p["name"] for p in parameters if not validator(p["schema"]).is_valid(p["example"])]
 
 
@@ -82,27 +96,31 @@ def test_every_path_parameter_is_described(path: str) -> None:
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
 
 
-def test_every_answer_names_the_headers_that_every_reply_has() -> None:
+@of_each_process
+def test_every_answer_names_the_headers_that_every_reply_has(api: Described, document: Document) -> None:
     """X-Request-Id and Cache-Control (B5), in the shared error answers too."""
-    responses = [r for _, operation in operations() for r in operation["responses"].values() if "$ref" not in r]
-    for response in [*responses, *DOCUMENT["components"]["responses"].values()]:
+    assert api.routes
+    responses = [r for _, op in operations(document) for r in op["responses"].values() if "$ref" not in r]
+    for response in [*responses, *document["components"]["responses"].values()]:
         assert {"X-Request-Id", "Cache-Control"} <= set(response["headers"])
 
 
-def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403() -> None:
+@of_each_process
+def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403(api: Described, document: Document) -> None:
     """Alternatives, not all at once; a token in the body is one."""
-    for route in ROUTES:
-        operation = DOCUMENT["paths"][route.path][route.method]
+    for route in api.routes:
+        operation = document["paths"][route.path][route.method]
         in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.token_in_body else []
         assert [{"bearer": [scope]} for scope in route.scopes] + in_body == operation.get("security", [])
         assert bool(route.scopes or in_body) == ("401" in operation["responses"])
         assert bool(route.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
 
 
-def test_operations_are_called_by_names_of_their_own() -> None:
+@of_each_process
+def test_operations_are_called_by_names_of_their_own(api: Described, document: Document) -> None:
     """Generated clients name their functions so."""
-    names = [operation["operationId"] for _, operation in operations()]
-    assert len(names) == len(set(names)) == len(ROUTES)
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names)) == len(api.routes)
 
 
 @pytest.mark.parametrize(

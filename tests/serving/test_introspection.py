@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import json
 import math
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 import pytest
 from aiohttp import web
@@ -13,18 +15,18 @@ from structlog.testing import capture_logs
 from ingress.answers import Refusal, Refused
 from ingress.auth import Authenticator
 from ingress.config import TokenSettings
-from ingress.identity import ClaimRules, Identity
-from ingress.introspection import (
+from ingress.metrics import Metrics
+from ingress.tokens import token_check
+from serving.identity import ClaimRules, Identity
+from serving.introspection import (
     MAX_ANSWER_BYTES,
     NOT_ACTIVE_SECONDS,
     EndpointSettings,
     IntrospectedTokens,
     IntrospectionEndpoint,
 )
-from ingress.metrics import Metrics
-from ingress.tokens import token_check
-from tests.ingress.issuer import Issuer, active, issuer, not_active, until
 from tests.ingress.rig import AUDIENCE, GAMES, ISSUER, NOW, RULES, TestClock, claims
+from tests.serving.issuer import Issuer, active, issuer, not_active, until
 
 NOW_SECONDS = NOW / 1000
 CACHE_SECONDS = 60
@@ -38,7 +40,7 @@ class Checks:
     def __init__(self, url: str, rules: ClaimRules = RULES) -> None:
         self.metrics = Metrics()
         settings = EndpointSettings(url, CLIENT_ID, CLIENT_SECRET, 5, CONNECTIONS)
-        self.endpoint = IntrospectionEndpoint(settings, TestClock(), self.metrics)
+        self.endpoint = IntrospectionEndpoint(settings, TestClock(), self.metrics.tokens)
         self.tokens = IntrospectedTokens(rules, self.endpoint, CACHE_SECONDS)
         self.authenticator = Authenticator(self.tokens)
 
@@ -156,7 +158,7 @@ async def test_questions_at_a_time_are_bounded(source: Issuer, checks: Checks, m
     source.gate.clear()
     asking = [asyncio.create_task(checks.identity(f"t{n}")) for n in range(10)]
     await until(lambda: source.running == CONNECTIONS)
-    monkeypatch.setattr("ingress.introspection.MAX_WAITING", 10)
+    monkeypatch.setattr("serving.introspection.MAX_WAITING", 10)
     assert Refusal.TOKEN_UNCHECKED == await checks.refusal("one-more")
     source.gate.set()
     await asyncio.gather(*asking)
@@ -224,7 +226,7 @@ async def test_an_endpoint_that_is_silent_is_503_within_the_timeout(source: Issu
 
 async def test_made_up_tokens_push_no_good_one_out(source: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The two caches are apart, and both are bounded."""
-    monkeypatch.setattr("ingress.introspection.MAX_REMEMBERED_TOKENS", 3)
+    monkeypatch.setattr("serving.introspection.MAX_REMEMBERED_TOKENS", 3)
     one = Checks(source.introspection_url)
     source.answer = lambda token: active(token) if token == "good" else not_active(token)
     async with one.endpoint.open():
@@ -282,3 +284,56 @@ async def test_the_settings_make_a_check_by_introspection(source: Issuer) -> Non
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
     assert not tokens.ready
+
+
+@dataclass
+class Hangup:
+    """A server that keeps connections, answers so many requests on each, and ends it at the next without a word."""
+
+    answers: int
+    url: str = ""
+    connections: int = 0
+    requests: int = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        body = json.dumps({"active": True} | claims()).encode()
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            for answered in range(self.answers + 1):
+                asked = await reader.readuntil(b"\r\n\r\n")
+                length = next(line for line in asked.lower().splitlines() if line.startswith(b"content-length:"))
+                await reader.readexactly(int(length.partition(b":")[2]))
+                self.requests += 1
+                if answered < self.answers:
+                    writer.write(head + body)
+        writer.close()
+
+
+@asynccontextmanager
+async def hanging_up(answers: int) -> AsyncIterator[Hangup]:
+    one = Hangup(answers)
+    server = await asyncio.start_server(one.talk, "127.0.0.1", 0)
+    async with server:
+        one.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield one
+
+
+async def test_a_question_on_a_kept_connection_that_ends_is_asked_once_more() -> None:
+    """Asking changes nothing at the issuer, and the client's token is as good as before."""
+    async with hanging_up(answers=1) as source:
+        one = Checks(source.url)
+        async with one.endpoint.open():
+            for text in ("a", "b", "c"):
+                assert "ann" == (await one.identity(text)).player
+        assert (3, 5) == (source.connections, source.requests)
+        assert (3, 0) == (one.asked("active"), one.asked("failed"))
+
+
+async def test_a_question_on_a_new_connection_that_ends_is_not_repeated() -> None:
+    """Then the endpoint is not well: 503, and no second load on it."""
+    async with hanging_up(answers=0) as source:
+        one = Checks(source.url)
+        async with one.endpoint.open():
+            assert Refusal.TOKEN_UNCHECKED == await one.refusal()
+        assert (1, 1) == (source.connections, source.requests)

@@ -3,7 +3,7 @@
 - The last good set survives an outage of its source: tokens stay good while the issuer's site is down.
 - A token that names an unknown key makes one read, for all requests that wait for it; then none for a while, so that
   a stranger who makes up names can't make us hammer the issuer.
-- While the source can't be read nobody can say that a key does not exist: Unavailable, never "unknown".
+- While the source can't be read nobody can say that a key does not exist: Unchecked, never "unknown".
 """
 
 import asyncio
@@ -12,10 +12,10 @@ import math
 import structlog
 from joserfc.jwk import Key, KeySet
 
-from ingress.clock import Clock
-from ingress.metrics import Metrics
-from ingress.ports import Unavailable
+from serving.clock import Clock
+from serving.identity import Unchecked
 from serving.key_sets import NoKeys, label, read_keys
+from serving.token_metrics import TokenMetrics
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ FIRST_RETRY_SECONDS = 1
 class IssuerKeys:
     """The newest good set. One read is under way at a time, whoever asks for it."""
 
-    def __init__(self, source: str, cooldown_seconds: float, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, source: str, cooldown_seconds: float, clock: Clock, metrics: TokenMetrics) -> None:
         self._source = source
         self._cooldown_seconds = cooldown_seconds
         self._clock = clock
@@ -48,20 +48,20 @@ class IssuerKeys:
         return self._clock.seconds() - self._newest_seconds
 
     def named(self, key_id: str | None) -> list[Key]:
-        """The keys of this id; all of them for a token that names none. Raises Unavailable without a set."""
+        """The keys of this id; all of them for a token that names none. Raises Unchecked without a set."""
         if self._newest is None:
-            raise Unavailable("the issuer's keys have not been read yet")
+            raise Unchecked("the issuer's keys have not been read yet")
         return [key for key in self._newest.keys if key_id is None or key.kid == key_id]
 
     async def look_for(self, key_id: str) -> list[Key]:
-        """The keys of this id, read anew if need be and allowed. Raises Unavailable if the last read failed."""
+        """The keys of this id, read anew if need be and allowed. Raises Unchecked if the last read failed."""
         if self._reading is not None:
             await self.read()  # it may have begun before this key was published, so it is not the last word
         if not self.named(key_id) and self._may_look():
             await self.read()
         found = self.named(key_id)
         if not found and self._failed:
-            raise Unavailable("the issuer's keys can't be read")
+            raise Unchecked("the issuer's keys can't be read")
         return found
 
     def _may_look(self) -> bool:

@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import Key
 
-from ingress.identity import BadToken, ClaimRules, Identity, identity_of
+from serving.identity import BadToken, ClaimRules, Identity, identity_of
 
 # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm; joserfc warns of the first.
 ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
@@ -79,11 +79,11 @@ class VerifyingKeys(Protocol):
     def ready(self) -> bool: ...
 
     def named(self, key_id: str | None) -> list[Key]:
-        """The keys of this id; all of them for a token that names none. Raises Unavailable without any."""
+        """The keys of this id; all of them for a token that names none. Raises Unchecked without any."""
         ...
 
     async def look_for(self, key_id: str) -> list[Key]:
-        """The keys of this id that are not at hand. Raises Unavailable where nobody can tell."""
+        """The keys of this id that are not at hand. Raises Unchecked where nobody can tell."""
         ...
 
     async def keep(self, refresh_seconds: float) -> None:

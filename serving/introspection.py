@@ -2,10 +2,11 @@
 
 - Active: believed until the token ends, `introspection_cache_seconds` at most: so long a withdrawn token still works.
 - Not active, or its claims don't do: believed for some seconds. Kept apart: made-up tokens push no good one out.
-- No answer, or none that RFC 7662 knows: Unavailable (503), for the token may be a good one.
+- No answer, or none that RFC 7662 knows: Unchecked (503), for the token may be a good one.
 
 One question per token is under way at a time; `introspection_connections` bounds all of them together, and the time-out
-includes the wait for one. Tokens are kept as hashes: a list of what others may send is not worth stealing.
+includes the wait for one. A kept connection that the endpoint closes as we write is no answer: the question is asked
+once more, for asking changes nothing. Tokens are kept as hashes: a list of what others may send is not worth stealing.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -23,11 +25,10 @@ import aiohttp
 import structlog
 from cachetools import LRUCache
 
-from ingress.clock import Clock
-from ingress.identity import BadToken, ClaimRules, Identity, identity_of
-from ingress.metrics import Metrics
-from ingress.ports import Unavailable
+from serving.clock import Clock
+from serving.identity import BadToken, ClaimRules, Identity, Unchecked, identity_of
 from serving.issuer import address, body_of, reason
+from serving.token_metrics import TokenMetrics
 
 log = structlog.get_logger()
 
@@ -54,10 +55,26 @@ class EndpointSettings:
     connections: int
 
 
+@dataclass(slots=True)
+class _Sent:
+    """How a question went out."""
+
+    on_kept_connection: bool = False
+
+
+def _noting_kept_connections() -> aiohttp.TraceConfig:
+    async def reused(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.on_kept_connection = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(reused)
+    return tracing
+
+
 class IntrospectionEndpoint:
     """The issuer's endpoint. It can be asked while it is open."""
 
-    def __init__(self, settings: EndpointSettings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, settings: EndpointSettings, clock: Clock, metrics: TokenMetrics) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -73,8 +90,9 @@ class IntrospectionEndpoint:
         settings = self._settings
         async with aiohttp.ClientSession(
             headers={"accept": "application/json", "authorization": _basic(settings.client_id, settings.client_secret)},
-            timeout=aiohttp.ClientTimeout(total=settings.timeout_seconds),
+            timeout=aiohttp.ClientTimeout(total=None),  # of all tries together: claims()
             connector=aiohttp.TCPConnector(limit=settings.connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            trace_configs=[_noting_kept_connections()],
         ) as session:
             self._session = session
             try:
@@ -83,24 +101,37 @@ class IntrospectionEndpoint:
                 self._session = None
 
     async def claims(self, token: str) -> Mapping[str, object] | None:
-        """What the issuer says of the token; None where it is not active. Raises Unavailable."""
+        """What the issuer says of the token; None where it is not active. Raises Unchecked."""
         started_seconds = self._clock.seconds()
         try:
-            answer = _checked(await self._answer(token))
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                answer = _checked(await self._answer(token))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
             self._metrics.introspected("failed", self._clock.seconds() - started_seconds)
             self._note_away(reason(error))
-            raise Unavailable("the issuer does not say") from error
+            raise Unchecked("the issuer does not say") from error
         self._metrics.introspected("active" if answer else "not_active", self._clock.seconds() - started_seconds)
         self._note_back()
         return answer
 
     async def _answer(self, token: str) -> bytes:
+        """The answer to the question; to its repeat, where a kept connection had ended."""
         if self._session is None:
-            raise Unavailable("not open")
+            raise Unchecked("not open")
+        sent = _Sent()
+        try:
+            return await self._ask(self._session, token, sent)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not sent.on_kept_connection:
+                raise
+        return await self._ask(self._session, token, _Sent())
+
+    async def _ask(self, session: aiohttp.ClientSession, token: str, sent: "_Sent") -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
         # Never followed elsewhere: the request carries the token and our secret.
-        async with self._session.post(self._settings.url, data=form, allow_redirects=False) as response:
+        async with session.post(
+            self._settings.url, data=form, allow_redirects=False, trace_request_ctx=sent
+        ) as response:
             if response.status != 200:  # noqa: PLR2004 HTTP's OK
                 raise ValueError(f"HTTP {response.status}")
             return await body_of(response, MAX_ANSWER_BYTES)
@@ -179,7 +210,7 @@ class IntrospectedTokens:
         asking = self._asking.get(digest)
         if asking is None:
             if len(self._asking) >= MAX_WAITING:
-                raise Unavailable("too many tokens wait for the issuer")
+                raise Unchecked("too many tokens wait for the issuer")
             asking = self._asking[digest] = asyncio.create_task(self._ask(token, digest, now_seconds))
             asking.add_done_callback(lambda done: self._ended(digest, done))
         return await asyncio.shield(asking)

@@ -4,46 +4,50 @@ Without cookies there is nothing that a foreign page could borrow: no `Access-Co
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from ingress.answers import RawHeader, Reply
+RawHeader = tuple[bytes, bytes]
 
-ALLOWED_HEADERS: Final = (
-    b"authorization, content-type, content-encoding, prefer, x-http-method-override, x-request-id, idempotency-key"
-)
-EXPOSED_HEADERS: Final = b"Tallymill-Receipt, Tallymill-Duplicate, Retry-After, X-Request-Id"
 # How long a browser may remember a preflight; no browser but one keeps it longer.
-PREFLIGHT_SECONDS = 7_200
+PREFLIGHT_SECONDS: Final = 7_200
 
 ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a process lets pages send, and read of its replies, beyond what the Fetch standard always lets them."""
+
+    allowed: bytes
+    exposed: bytes
 
 
 class Cors:
     """What is said to pages of `origins`: exact ones (`https://game.example`), or any (`*`)."""
 
-    def __init__(self, origins: Iterable[str]) -> None:
+    def __init__(self, origins: Iterable[str], shared: Shared) -> None:
         self._origins = frozenset(origin.encode() for origin in origins)
         self._any = ANY.encode() in self._origins
+        self._exposed = (b"access-control-expose-headers", shared.exposed)
 
     def headers(self, request: Mapping[bytes, bytes]) -> tuple[RawHeader, ...]:
         """For every reply, errors too: a page must be able to read why."""
         origin = request.get(b"origin")
         if origin is None or not (self._any or origin in self._origins):
             return ()
-        exposed = (b"access-control-expose-headers", EXPOSED_HEADERS)
         allowed = (b"access-control-allow-origin", b"*" if self._any else origin)
-        return (allowed, exposed, (b"vary", b"Origin"))
+        return (allowed, self._exposed, (b"vary", b"Origin"))
 
     def is_preflight(self, request: Mapping[bytes, bytes]) -> bool:
         """Whether an OPTIONS request asks for a page of an allowed origin; others are none of ours."""
         return b"access-control-request-method" in request and bool(self.headers(request))
 
 
-def preflight_reply(methods: Iterable[str]) -> Reply:
-    """What a page may send to a path that takes `methods`. Without a token: browsers send none along."""
-    headers = (
+def preflight_headers(methods: Iterable[str], shared: Shared) -> tuple[RawHeader, ...]:
+    """What a page may send to a path that takes `methods`: 204, without a token, for browsers send none along."""
+    return (
         (b"access-control-allow-methods", ", ".join(methods).encode()),
-        (b"access-control-allow-headers", ALLOWED_HEADERS),
+        (b"access-control-allow-headers", shared.allowed),
         (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
     )
-    return Reply(204, b"", headers)

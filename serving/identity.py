@@ -19,7 +19,11 @@ MAX_NUMERIC_DATE: Final = 2**53
 
 
 class BadToken(Exception):
-    """The token names no sender to us; the message says why, without a word of the token."""
+    """The token names nobody to us (401); the message says why, without a word of the token."""
+
+
+class Unchecked(Exception):
+    """Nobody can tell now whom the token names (503): it may be a good one."""
 
 
 @dataclass(frozen=True, slots=True)

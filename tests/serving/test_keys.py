@@ -14,14 +14,14 @@ from structlog.testing import capture_logs
 from ingress.answers import Refusal, Refused
 from ingress.auth import Authenticator
 from ingress.config import TokenSettings
-from ingress.keys import IssuerKeys
 from ingress.metrics import Metrics
-from ingress.ports import Unavailable
-from ingress.signed import SignedTokens
 from ingress.tokens import token_check
+from serving.identity import Unchecked
 from serving.key_sets import MAX_JWKS_BYTES, NoKeys, label, read_keys
-from tests.ingress.issuer import Issuer, issuer, key, keys_text, until
+from serving.keys import IssuerKeys
+from serving.signed import SignedTokens
 from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, TestClock, claims, issuer_key, public_keys
+from tests.serving.issuer import Issuer, issuer, key, keys_text, until
 
 NOW_SECONDS = NOW / 1000
 COOLDOWN_SECONDS = 10
@@ -40,7 +40,7 @@ class Checks:
     def __init__(self, url: str) -> None:
         self.clock = TestClock()
         self.metrics = Metrics()
-        self.keys = IssuerKeys(url, COOLDOWN_SECONDS, self.clock, self.metrics)
+        self.keys = IssuerKeys(url, COOLDOWN_SECONDS, self.clock, self.metrics.tokens)
         self.authenticator = Authenticator(SignedTokens(RULES, self.keys, 300))
 
     async def player(self, text: str) -> str:
@@ -228,7 +228,7 @@ async def test_b6_a_withdrawn_key_stops_working_with_the_next_read(source: Issue
 
 async def test_the_age_of_the_keys_is_that_of_the_last_good_read(source: Issuer, checks: Checks) -> None:
     """What an alarm is made of."""
-    assert math.isnan(IssuerKeys("x", 10, checks.clock, checks.metrics).age_seconds())
+    assert math.isnan(IssuerKeys("x", 10, checks.clock, checks.metrics.tokens).age_seconds())
     checks.clock.skipped_seconds = 1000
     source.away = True
     await checks.keys.read()
@@ -242,7 +242,7 @@ async def test_a_changed_file_is_picked_up_in_the_background(tmp_path: Path) -> 
     """Static keys are rotated by writing the file; while it is missing the last good set is used."""
     file, metrics = tmp_path / "jwks.json", Metrics()
     file.write_text(keys_text(public_keys()))
-    keys = IssuerKeys(str(file), COOLDOWN_SECONDS, TestClock(), metrics)
+    keys = IssuerKeys(str(file), COOLDOWN_SECONDS, TestClock(), metrics.tokens)
     keeping = asyncio.create_task(keys.keep(0.001))
     try:
         await until(lambda: keys.ready)
@@ -265,10 +265,10 @@ def failed_reads(metrics: Metrics) -> float:
 async def test_a_source_that_is_away_at_the_start_is_asked_until_it_is_there(tmp_path: Path) -> None:
     """Nobody's token is good or bad before."""
     file = tmp_path / "jwks.json"
-    keys = IssuerKeys(str(file), COOLDOWN_SECONDS, TestClock(), Metrics())
+    keys = IssuerKeys(str(file), COOLDOWN_SECONDS, TestClock(), Metrics().tokens)
     keeping = asyncio.create_task(keys.keep(0.001))
     try:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unchecked):
             keys.named("k1")
         file.write_text(keys_text(public_keys()))
         await until(lambda: keys.ready)

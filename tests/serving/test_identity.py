@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingress.identity import BadToken, ClaimRules, Identity, identity_of
+from serving.identity import BadToken, ClaimRules, Identity, identity_of
 from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, claims
 
 NOW_SECONDS = NOW // 1000

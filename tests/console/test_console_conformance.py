@@ -1,0 +1,49 @@
+"""schemathesis: whatever is asked of a console, its answer is in its document, and none is an error of ours."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.console_wire import READ_SCOPE
+from serving.life import Server, server_config
+from tests.console.rig import MIDNIGHT, MINUTE, Rig, event, period_counts
+from tests.ingress.rig import token
+from tests.ingress.test_conformance import SERVER_SECONDS, TIMEOUT_SECONDS, schemathesis
+
+
+@contextlib.contextmanager
+def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
+    """The in-memory console behind uvicorn, in a thread of its own, with something to show."""
+    rig = Rig()
+    rig.store.counts |= period_counts([(MIDNIGHT + n * MINUTE, "A", 1) for n in range(100)])
+    rig.store.stored |= {one["_id"]: one for one in (event(f"{n}", MIDNIGHT + n) for n in range(100))}
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(server_config(rig.app, 75, 5))
+
+    async def serve() -> None:
+        await rig.watch.look()
+        await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        host, port = listener.getsockname()
+        yield rig, f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(SERVER_SECONDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(TIMEOUT_SECONDS + 20)
+def test_no_answer_of_a_console_is_outside_its_document(tmp_path: Path) -> None:
+    """All phases; some of what is asked leads to rows."""
+    with rig_on_a_socket() as (rig, url):
+        schemathesis(url, token(scope=READ_SCOPE, exp=4_000_000_000), tmp_path, document="openapi.console.json")
+    assert rig.store.parts, "some of what it made was a good query"
+    assert rig.store.keys_wanted

@@ -1,0 +1,70 @@
+"""`/openapi.json` of the console: the document says what the console does."""
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from starlette.applications import Starlette
+from starlette.routing import Route as AppRoute
+
+from console.answers import Refusal, refusal_reply
+from schemas.console_routes import CONSOLE, CONSOLE_ROUTES
+from schemas.console_wire import CountsReply, EventsReply
+from schemas.errors import ErrorBody
+from schemas.export import FOLDER
+from schemas.games import Violation
+from schemas.openapi import openapi_document
+from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts
+
+DOCUMENT = openapi_document(CONSOLE)
+
+
+async def test_the_document_is_served_as_it_is_committed() -> None:
+    """Byte for byte, and nobody is asked for a token."""
+    answer = await Rig().call("GET", "/openapi.json")
+    assert (200, "application/json; charset=utf-8") == (answer.status, answer.headers["content-type"])
+    assert (FOLDER / "openapi.console.json").read_bytes() == answer.body
+
+
+def test_the_document_has_just_the_routes_of_the_app() -> None:
+    """One entry in schemas/console_routes.py for each method of each path."""
+    app = Rig().app._routes
+    assert isinstance(app, Starlette)
+    served = {
+        (route.path, method.lower())
+        for route in app.routes
+        if isinstance(route, AppRoute)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert served == {(route.path, route.method) for route in CONSOLE_ROUTES}
+
+
+@pytest.mark.parametrize("refusal", [one for one in Refusal if one is not Refusal.NOT_FOUND])
+@pytest.mark.parametrize("violations", [(), (Violation(field="from", description="is required"),)])
+def test_every_refusal_is_in_the_document(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
+    """Where it can be answered: its body, and the headers it always has."""
+    reply = refusal_reply(refusal, violations, {"allow": "GET, HEAD"} if refusal is Refusal.METHOD else None)
+    reference = DOCUMENT["paths"]["/v1/counts"]["get"]["responses"][str(reply.status_code)]["$ref"]
+    response: dict[str, Any] = DOCUMENT["components"]["responses"][reference.rpartition("/")[2]]
+    schema = response["content"]["application/json"]["schema"]
+    body = json.loads(bytes(reply.body))
+    assert Draft202012Validator({"components": DOCUMENT["components"], **schema}).is_valid(body)
+    assert refusal.value.code == ErrorBody.model_validate(body).error.code
+    always = {name.lower() for name, header in response["headers"].items() if header.get("required")}
+    assert always <= set(reply.headers)
+
+
+async def test_answers_are_read_back_by_their_models() -> None:
+    """With every field that an event can have, and without any that it needn't."""
+    rig = Rig()
+    rig.store.counts |= period_counts([(MIDNIGHT, "A", 2**60), (MIDNIGHT, "B", 1)])
+    query = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY, "limit": 1}
+    counts = CountsReply.model_validate((await rig.get("/v1/counts", query)).json)
+    assert (2**60, True, True) == (counts.rows[0].count, counts.asOf is not None, counts.nextPageToken is not None)
+    more: dict[str, Any] = {"clock": "old", "extra": {"x": 1}, "media": {"y": 2}, "mediaRaw": "?", "requestId": "7"}
+    rig.store.stored = {"demo/ann/a": event("a", MIDNIGHT), "demo/ann/b": event("b", MIDNIGHT, **more)}
+    events = EventsReply.model_validate((await rig.get("/v1/events", {"actor": "ann"})).json)
+    assert ["old", None] == [one.clock for one in events.events]
+    assert "r1/00/7" == events.events[0].origin
