@@ -1,7 +1,8 @@
-"""Node.js and Google's client for it: a wheel has the one, npm brings the other, once, into the cache folder.
+"""Node.js and its packages: a wheel has the one, npm brings the others, once, into the cache folder.
 
 Keyed by the lock's hash, complete or absent, as all that ops/local/fetch.py brings: a second run needs no network.
-`googleapis` is what its users install (10 s, 256 MB); there is no smaller package of the games API alone.
+Google's client `googleapis` is what its users install (10 s, 256 MB); there is no smaller package of the games API
+alone. `playwright-core` drives a browser, and brings none.
 """
 
 import json
@@ -27,7 +28,7 @@ FETCH_SECONDS = 240
 RUN_SECONDS = 60
 
 
-def google_client() -> Path:
+def packages() -> Path:
     """The node_modules that the lock names, fetched if missing. Fails the test where it can't be."""
     home = cached(cache_folder(), "node", HOME / "package-lock.json")
     if not home.exists():
@@ -60,7 +61,7 @@ def _install(folder: Path) -> None:
             return
         told = ran.stderr.strip()
     raise AssertionError(
-        f"Google's client for Node.js is not in the cache folder and npm could not fetch it; "
+        f"Packages for Node.js are not in the cache folder and npm could not fetch them; "
         f"it takes a package registry that npm reaches, once:\n{told}"
     )
 

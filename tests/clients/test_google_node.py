@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.discovery import problems
 from tests.clients.google import batch, period
-from tests.clients.nodejs import google_client, run_with_client
+from tests.clients.nodejs import packages, run_with_client
 from tests.clients.running import System
 
 # npm's first fetch is part of it.
@@ -20,7 +20,7 @@ DRIVE_SCOPE = "https://www.googleapis.com/auth/drive"
 
 @pytest.fixture(scope="module")
 def node_modules() -> Path:
-    return google_client()
+    return packages()
 
 
 def call(url: str, token: str, method: str, **parameters: object) -> Call:

@@ -4,7 +4,7 @@ import pytest
 
 from ops.token import GAMES_LITE_SCOPE
 from tests.clients.google import batch, period
-from tests.clients.nodejs import google_client
+from tests.clients.nodejs import packages
 from tests.clients.running import System
 from tests.clients.test_google_node import call, outcomes, told
 
@@ -18,7 +18,7 @@ def test_g20_its_lists_page_to_the_end_and_fields_give_a_part(system: System) ->
     """A long query stays a GET with this client."""
     token, body = system.token("node-liz"), batch(1, period(LEVEL_UP=2, COIN_FOUND=1, ROUND_WON=1))
     record, own, definitions, part, long = outcomes(
-        google_client(),
+        packages(),
         call(system.url, token, "record", requestBody=body),
         call(system.url, token, "listByPlayer", maxResults=2),
         call(system.url, token, "listDefinitions", maxResults=3, language="de"),
@@ -38,5 +38,5 @@ def test_g20_its_lists_page_to_the_end_and_fields_give_a_part(system: System) ->
 def test_403_its_lists_want_the_whole_scope(system: System) -> None:
     """games_lite may record, not read."""
     token = system.token("node-mia", GAMES_LITE_SCOPE)
-    found = outcomes(google_client(), *(call(system.url, token, name) for name in ("listByPlayer", "listDefinitions")))
+    found = outcomes(packages(), *(call(system.url, token, name) for name in ("listByPlayer", "listDefinitions")))
     assert [(403, "PERMISSION_DENIED", "insufficientPermissions")] * 2 == [told(outcome) for outcome in found]

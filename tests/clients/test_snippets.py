@@ -1,7 +1,6 @@
 """docs/clients.md does what it says: each of its programs is run as it stands, through failures, and counts once."""
 
 import re
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -9,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ops.local import fetch
+from tests.clients.browser import MODULES
 from tests.clients.nodejs import NODE
-from tests.clients.running import APP, PATIENCE_SECONDS, ROOT, System, environment, until
+from tests.clients.programs import program
+from tests.clients.running import APP, PATIENCE_SECONDS, System, environment, until
+from tests.clients.snippets import programs
 from tests.clients.unlucky import RETRY_AFTER_SECONDS, Attempt, Fault, Unlucky
 
-PAGE = ROOT / "docs" / "clients.md"
 HTTP_PROGRAMS = ("google_client.py", "fetch_client.mjs", "curl_client.sh")
 OFFLINE_POOL = "offline_pool.mjs"
 
@@ -22,18 +22,14 @@ OFFLINE_POOL = "offline_pool.mjs"
 TOTALS = {"LEVEL_UP": 7}
 
 
-def programs() -> dict[str, str]:
-    """The programs of the page, by the file name beside their language."""
-    return dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL))
-
-
 def command(name: str, folder: Path) -> list[str]:
-    """The program, written out to be run."""
+    """The program, written out to be run, and the module it may want."""
     file = folder / name
-    file.write_text(programs()[name])
+    for wanted in {name, *MODULES} if name == OFFLINE_POOL else {name}:
+        (folder / wanted).write_text(programs()[wanted])
     runners = {".py": [sys.executable], ".mjs": [str(NODE)], ".sh": ["sh"]}
-    if name.endswith(".sh") and not shutil.which("curl"):
-        fetch._apt(("curl",), "a program of docs/clients.md is a shell's, with curl")
+    if name.endswith(".sh"):
+        program("curl")
     return [*runners[file.suffix], str(file)]
 
 
@@ -46,8 +42,8 @@ def run(name: str, folder: Path, **variables: str) -> "subprocess.CompletedProce
 
 
 def test_every_program_of_the_page_is_run_here() -> None:
-    """A new one wants a test."""
-    assert {*HTTP_PROGRAMS, OFFLINE_POOL, "kafka_producer.py"} == programs().keys()
+    """A new one wants a test; those of a page are run in test_browser.py."""
+    assert {*HTTP_PROGRAMS, OFFLINE_POOL, *MODULES, "kafka_producer.py"} == programs().keys()
 
 
 @pytest.mark.parametrize("name", HTTP_PROGRAMS)

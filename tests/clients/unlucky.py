@@ -35,21 +35,26 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request as it came: when, what, and the fault it met."""
+    """One request as it came: when, what, as which type, and the fault it met."""
 
     at_seconds: float
     body: Any
+    content_type: str | None
     fault: Fault | None
 
 
 @dataclass(slots=True)
 class Unlucky:
-    """The next POSTs meet `faults`, in order; then all goes well."""
+    """The next POSTs meet `faults`, in order; then all goes well.
+
+    `preflights`: paths that a browser has asked about first.
+    """
 
     upstream: str
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    preflights: list[str] = field(default_factory=list)
 
 
 def reset(connection: socket.socket) -> None:
@@ -82,10 +87,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._relay(b"")
 
+    def do_OPTIONS(self) -> None:
+        self.proxy.preflights.append(self.path)
+        self._relay(b"")
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         fault = self.proxy.faults.pop(0) if self.proxy.faults else None
-        self.proxy.attempts.append(Attempt(time.monotonic(), json.loads(body), fault))
+        attempt = Attempt(time.monotonic(), json.loads(body), self.headers["Content-Type"], fault)
+        self.proxy.attempts.append(attempt)
         if fault is Fault.AWAY:
             self._answer(503, {"error": {"code": 503, "message": "away", "errors": [{"reason": "backendError"}]}})
         elif fault is Fault.TOO_FAST and self.path.startswith("/AddEvent"):
@@ -97,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, content: object) -> None:
         headers = {"Content-Type": "application/json", "Retry-After": str(RETRY_AFTER_SECONDS)}
+        # As an ingress that allows any page: a browser's script may read why.
+        headers |= {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
         self._send(status, headers, json.dumps(content).encode())
 
     def _relay(self, body: bytes, *, cut: bool = False) -> None:

@@ -1,0 +1,67 @@
+"use strict";
+// A headless Chromium, told what to do: one step a line on standard input, and one line back with what came of it.
+// When the input ends, however its writer ended, so do the browser and this program, whatever they are at.
+
+const { createInterface } = require("node:readline");
+const { chromium } = require("playwright-core");
+
+const FLAGS = [
+  "--no-sandbox", // it runs as root too
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // Nobody but the test's own servers is there.
+  "--no-proxy-server",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+const STEP_MILLIS = 20_000;
+const END_MILLIS = 5_000;
+
+let browser, visitor;
+const pages = [];
+
+const steps = {
+  start: async ({ program }) => {
+    browser = await chromium.launch({ executablePath: program, headless: true, args: FLAGS, timeout: STEP_MILLIS });
+    return browser.version();
+  },
+  /** Somebody new: nothing is kept of who was there before. */
+  visitor: async () => {
+    await visitor?.close();
+    visitor = await browser.newContext();
+    visitor.setDefaultTimeout(STEP_MILLIS);
+  },
+  offline: ({ on }) => visitor.setOffline(on),
+  open: async ({ url }) => {
+    const page = await visitor.newPage();
+    await page.goto(url);
+    return pages.push(page) - 1;
+  },
+  go: async ({ page, url }) => void (await pages[page].goto(url)),
+  close: ({ page }) => pages[page].close(),
+  run: ({ page, script }) => pages[page].evaluate(script),
+};
+
+async function end() {
+  setTimeout(() => process.exit(1), END_MILLIS); // and the browser with it
+  await browser?.close();
+  process.exit();
+}
+
+async function main() {
+  const lines = createInterface({ input: process.stdin });
+  lines.once("close", end);
+  for await (const line of lines) {
+    const { step, ...given } = JSON.parse(line);
+    const outcome = await steps[step](given).then(
+      (value) => ({ value: value ?? null }),
+      (error) => ({ error: String(error) }),
+    );
+    console.log(JSON.stringify(outcome));
+  }
+}
+
+main();

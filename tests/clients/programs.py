@@ -1,0 +1,38 @@
+"""Programs of Debian's that the tests of real clients run: a shell's curl, and a browser.
+
+`make test` has all of them installed before it begins (`python -m tests.clients.programs`), and says so at once where it
+can't; what is there is used, and then no network is. Nobody needs them but the tests.
+"""
+
+import shutil
+import sys
+
+from ops.local import fetch
+
+WANTED = {
+    "curl": "a program of docs/clients.md is a shell's, with curl",
+    "chromium": "programs of docs/clients.md are a page's, and a browser runs them",
+}
+
+
+def program(name: str) -> str:
+    """Where it is, once it is installed if it was missing. Raises FetchError."""
+    install([name])
+    found = shutil.which(name)
+    if not found:
+        raise fetch.FetchError(f"{name} was installed and is not on PATH")
+    return found
+
+
+def install(names: list[str]) -> None:
+    """Those that are missing, all at once. Raises FetchError."""
+    missing = [name for name in names if not shutil.which(name)]
+    if missing:
+        fetch._apt(tuple(missing), "; ".join(WANTED[name] for name in missing))
+
+
+if __name__ == "__main__":
+    try:
+        install([*WANTED])
+    except fetch.FetchError as error:
+        sys.exit(str(error))
