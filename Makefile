@@ -21,7 +21,8 @@ check: setup ## format, lint, types, import contracts, fast tests
 	.venv/bin/lint-imports
 	$(PYTHON) -m pytest -q -m "not real and not slow" $(ARGS)
 
-test: setup ## every test, on real Kafka and MongoDB; coverage of schemas and consumer/core must be whole
+test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be whole
+	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 faults: setup ## a hundred seeded schedules of killed workers and primaries (SCHEDULES=, FIRST=); ten of them are in `make test`

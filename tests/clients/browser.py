@@ -83,7 +83,7 @@ def chromium(log: Path) -> Iterator[Browser]:
     with log.open("w") as errors:
         process = subprocess.Popen(
             [str(NODE), str(HOME / "browse.cjs")],
-            env=environment(NODE_PATH=str(node_modules)),
+            env=environment(NODE_PATH=str(node_modules), TMPDIR=str(log.parent)),  # its profile, also if it is killed
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -200,6 +200,20 @@ def test_a_pool_is_sent_when_the_network_is_back(web: Web) -> None:
     registered_as_sent(web, "FIRST", "LAST")
 
 
+def test_a_pool_that_is_refused_holds_up_no_other(web: Web) -> None:
+    """It stays for a program without the mistake, and this one doesn't send it again."""
+    tab = web.open()
+    add(tab, "(other)")
+    script(tab, "pools.seal()")
+    add(tab, "GOOD")
+    refused = "(pools.seal(), pools.send().then(() => 'nothing', (error) => error.message))"
+    assert "eventData[0].Event" in script(tab, refused)
+    assert (2, 1) == (len(web.way.attempts), kept(tab))
+    assert "nothing" == script(tab, refused)
+    assert (2, 1) == (len(web.way.attempts), kept(tab))
+    registered_as_sent(web, "GOOD")
+
+
 def test_an_open_pool_is_its_own_page_s(web: Web) -> None:
     """Another tab lets it be while its page is there."""
     one, other = web.open(), web.open()
