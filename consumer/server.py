@@ -20,10 +20,11 @@ from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
 from consumer.ports import TooManyDead, UnknownLineage
-from consumer.startup import StartRefused, check_start
+from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.worker import Worker
 from schemas.signing import signing_keys
+from serving.start import StartRefused
 
 log = structlog.get_logger()
 

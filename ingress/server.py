@@ -38,13 +38,14 @@ from ingress.receipts import ReceiptParts
 from ingress.record import RecordParts
 from ingress.sample import Refusals
 from ingress.sessions import Sessions, session_key
-from ingress.startup import StartCheck, StartRefused
+from ingress.startup import StartCheck
 from ingress.tokens import token_check
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from schemas.signing import signing_keys
 from serving import life
 from serving.clock import SystemClock
+from serving.start import StartRefused
 
 log = structlog.get_logger()
 

@@ -24,7 +24,6 @@ from ingress.body import Receive, headers_of, read_body, refuse_announced_size, 
 from ingress.config import IngressSettings, TokenSettings
 from ingress.edge import Scope
 from ingress.metrics import Metrics
-from ingress.startup import StartRefused
 from schemas.envelope import ANONYMOUS_PREFIX
 from schemas.games import MalformedBody
 from schemas.sessions import MAX_SESSION_BODY_BYTES, parse_session
@@ -32,6 +31,7 @@ from serving.bearer import TokenCheck
 from serving.clock import Clock
 from serving.identity import BadToken, ClaimRules, Identity
 from serving.signed import SignedTokens
+from serving.start import StartRefused
 
 ISSUER: Final = "tallymill-sessions"
 RULES: Final = ClaimRules(issuer=ISSUER, audience=ISSUER)

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from ingress.config import TokenSettings
 from ingress.sessions import ISSUER, KEY_ID_PREFIX, SessionKey, WithSessions, read_session_key, session_key
-from ingress.startup import StartRefused
 from serving.identity import BadToken, Identity
+from serving.start import StartRefused
 from tests.ingress.rig import NOW, Answer, Rig, TestClock, own_key, signed_tokens, token
 from tests.samples import item, pool
 

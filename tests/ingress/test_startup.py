@@ -16,8 +16,9 @@ import aiohttp
 import pytest
 
 from ingress.ports import Unavailable
-from ingress.startup import StartCheck, StartRefused
+from ingress.startup import StartCheck
 from schemas.settings import KafkaSettings, Limits
+from serving.start import StartRefused
 from tests.ingress import serve
 from tests.ingress.real import config, declare, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig
