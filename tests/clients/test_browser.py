@@ -186,11 +186,13 @@ def test_a11_a_pool_made_offline_is_sent_by_the_next_page(web: Web) -> None:
 def test_a_pool_is_sent_when_the_network_is_back(web: Web) -> None:
     """In the page that made it, and what comes meanwhile goes into the next one."""
     tab = web.open()
-    tab.run("Math.random = () => 1_000_000")  # between two attempts it would wait for days
+    # Between two attempts it would wait for a quarter of an hour.
+    tab.run("Math.random = () => { globalThis.waits = true; return 1_000; }")
     web.browser.offline(on=True)
     add(tab, "FIRST")
     script(tab, "(pools.seal(), pools.send(), 0)")
     add(tab, "LAST")
+    until(lambda: bool(tab.run("globalThis.waits")), "the first attempt has failed")
     assert [] == web.way.attempts
     web.browser.offline(on=False)
     web.until_registered("FIRST")

@@ -22,6 +22,16 @@ const END_MILLIS = 5_000;
 
 let browser, visitor;
 const pages = [];
+const sessions = new WeakMap();
+
+/** A page's own line to the browser: what it has set holds for as long as it is. */
+async function session(page) {
+  if (!sessions.has(page)) sessions.set(page, await visitor.newCDPSession(page));
+  return sessions.get(page);
+}
+
+/** With a latency, or a machine without any network would have its pages believe that they are offline still. */
+const conditions = (offline) => ({ offline, latency: 1, downloadThroughput: -1, uploadThroughput: -1 });
 
 const steps = {
   start: async ({ program }) => {
@@ -34,7 +44,11 @@ const steps = {
     visitor = await browser.newContext();
     visitor.setDefaultTimeout(STEP_MILLIS);
   },
-  offline: ({ on }) => visitor.setOffline(on),
+  offline: async ({ on }) => {
+    for (const page of visitor.pages()) {
+      await (await session(page)).send("Network.emulateNetworkConditions", conditions(on));
+    }
+  },
   open: async ({ url }) => {
     const page = await visitor.newPage();
     await page.goto(url);
