@@ -19,6 +19,10 @@ from consumer.ports import Listener, OutOfRange, TopicChanged, TopicIdentity, Un
 from consumer.topic_id import topic_identity
 from schemas.settings import Api, KafkaSettings
 
+# A member hears of a rebalance with its next heartbeat, and until the last one has, nobody counts. Several of them fit
+# into the shortest session, so that one that is late costs nothing.
+HEARTBEAT_MILLIS = 1_000
+
 # An outage of MongoDB, however long, must not cost the worker its partitions: only heartbeats say it is alive.
 _NEVER_MILLIS = 2**31 - 1
 
@@ -45,7 +49,7 @@ class KafkaLog:
             fetch_max_bytes=worker.max_fetch_bytes,
             max_partition_fetch_bytes=worker.max_partition_fetch_bytes,
             session_timeout_ms=int(worker.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=int(worker.session_timeout_seconds * 1000 / 4),
+            heartbeat_interval_ms=HEARTBEAT_MILLIS,
             max_poll_interval_ms=_NEVER_MILLIS,
         )
 

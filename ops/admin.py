@@ -5,16 +5,16 @@ Each returns an exit status: 0 done and fine, 1 something is wrong or away, 2 ba
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ops.config import Settings, SettingsError, load_settings, shown
+from ops.config import SettingsError, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
     BadDefinitions,
@@ -28,10 +28,7 @@ from ops.definitions import (
 from ops.doctor import Check, examine
 from ops.init import initialise, wrong
 from ops.local.commands import complain, say
-from ops.logs import configure_logs
 from ops.token import make_token
-
-Config = TypeVar("Config")
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -66,6 +63,11 @@ async def doctor(*, as_json: bool) -> int:
     else:
         print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
     return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
+
+
+async def prepare(definitions: Path) -> int:
+    """What a local system needs once before its processes start: `init`, then an app's events. Safe to repeat."""
+    return await init(as_json=False) or await definitions_apply(definitions, as_json=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +135,6 @@ async def definitions_list(app: str, *, as_json: bool) -> int:
         ]
         print_table(("id", "name", "languages", "visibility", "format", "retired"), rows)
     return EXIT_OK
-
-
-def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config], int]) -> int:
-    """Run one process with its part of the settings; with bad ones, tell every problem and start nothing."""
-    try:
-        config = config_of(load_settings())
-    except SettingsError as error:
-        complain("\n".join(error.problems))
-        return EXIT_BAD_INPUT
-    configure_logs()
-    return run(config)
 
 
 def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:

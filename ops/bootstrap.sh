@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to a working .venv/bin/tallymill and the servers' files, on a bare Debian 12 with Python 3.11.
 # Only what must be there before Python packages are is done here; the servers' files are ops/local/fetch.py's.
-# A second run compares one checksum, does nothing and uses no network.
+# A second run compares one checksum, compiles what has changed of our own files, and uses no network.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
@@ -74,7 +74,8 @@ python_environment() {
   .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     "$uv" venv --quiet --clear --python "$(the_python)" .venv
   say "installing the Python packages"
-  install pip sync --python .venv/bin/python --require-hashes requirements/dev.txt
+  # Bytecode now: it is half the start of each process, and where PYTHONDONTWRITEBYTECODE is set nobody else writes it.
+  install pip sync --python .venv/bin/python --require-hashes --compile-bytecode requirements/dev.txt
   install pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
   echo "$wanted" >"$stamp"
 }
@@ -82,8 +83,11 @@ python_environment() {
 # uv is wanted with a finished .venv too: the servers' wheels come through it when the cache is new.
 uv=$(find_uv)
 
-# The folder is part of the stamp: the command in .venv points into it.
-wanted=$(cat requirements/dev.txt pyproject.toml <(pwd) | sha256sum)
+# The folder is part of the stamp: the command in .venv points into it. So is this file: it says how .venv is made.
+wanted=$(cat requirements/dev.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/tallymill ] || python_environment
+
+# Of our own files what has changed; the start of all of ours alike.
+.venv/bin/python -m compileall -q schemas serving ingress consumer console ops
 
 exec .venv/bin/python -m ops.local.fetch

@@ -79,30 +79,30 @@ def logs(
 def ingress() -> None:
     """Run one ingress process, configured by the environment or a TOML file; what production runs."""
     from ingress import server  # noqa: PLC0415
-    from ops import admin  # noqa: PLC0415
+    from ops import run  # noqa: PLC0415
     from ops.config import ingress_config  # noqa: PLC0415
 
-    raise typer.Exit(admin.run_process(ingress_config, server.run))
+    raise typer.Exit(run.run_process(ingress_config, server.run))
 
 
 @app.command()
 def worker() -> None:
     """Run one worker process, configured by the environment or a TOML file; what production runs."""
     from consumer import server  # noqa: PLC0415
-    from ops import admin  # noqa: PLC0415
+    from ops import run  # noqa: PLC0415
     from ops.config import worker_config  # noqa: PLC0415
 
-    raise typer.Exit(admin.run_process(worker_config, server.run))
+    raise typer.Exit(run.run_process(worker_config, server.run))
 
 
 @app.command()
 def console() -> None:
     """Run one console process, the query side, configured by the environment or a TOML file; what production runs."""
     from console import server  # noqa: PLC0415
-    from ops import admin  # noqa: PLC0415
+    from ops import run  # noqa: PLC0415
     from ops.config import console_config  # noqa: PLC0415
 
-    raise typer.Exit(admin.run_process(console_config, server.run))
+    raise typer.Exit(run.run_process(console_config, server.run))
 
 
 @app.command()
@@ -111,6 +111,14 @@ def init(*, as_json: Json = False) -> None:
     from ops import admin  # noqa: PLC0415
 
     raise typer.Exit(admin.guarded(admin.init(as_json=as_json)))
+
+
+@app.command(hidden=True)
+def prepare(definitions_file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON.")]) -> None:
+    """`init`, then `definitions apply FILE`, in one process: what `up` runs before the others."""
+    from ops import admin  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(admin.prepare(definitions_file)))
 
 
 @app.command()

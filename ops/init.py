@@ -79,7 +79,7 @@ async def topic_config(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]
 
 async def _collections(db: AsyncDatabase[Document]) -> list[Finding]:
     existing = set(await db.list_collection_names())
-    return [await _collection(db, name, existing) for name in wanted.COLLECTIONS]
+    return list(await asyncio.gather(*(_collection(db, name, existing) for name in wanted.COLLECTIONS)))
 
 
 async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]) -> Finding:

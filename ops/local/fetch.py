@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ops.config import SettingsError
+from ops.local.class_archive import archive_of, make_archive, with_archive
 from ops.local.paths import JRE_PIN, MONGOD_PIN, POM, KafkaFiles, cache_folder, cached
 from ops.local.source import Sources, settings_of_user, sources_in_force
 
@@ -44,7 +45,10 @@ def say(text: str) -> None:
 def fetch_files(sources: Sources) -> None:
     """All that the servers of our own need. Raises FetchError."""
     if sources.kafka == "local":
-        kafka_files()
+        files = kafka_files()
+        if not archive_of(files.jars, files.java).exists():
+            say("preparing Kafka for quick starts")
+            make_archive(files)
     if sources.mongodb == "local":
         mongod_file()
 
@@ -58,7 +62,7 @@ def kafka_files() -> KafkaFiles:
     java = _java(cache)
     if not jars.exists():
         _fetch_jars(jars, java)
-    return KafkaFiles(java=java, jars=jars)
+    return with_archive(KafkaFiles(java=java, jars=jars))
 
 
 def mongod_file() -> str:

@@ -58,10 +58,12 @@ def properties_text(place: KafkaPlace) -> str:
     return Template(body).substitute(port=place.port, controller_port=place.controller_port, log_dir=log_dir) + "\n"
 
 
-def java_command(files: KafkaFiles, main: str, *arguments: str) -> tuple[str, ...]:
+def java_command(files: KafkaFiles, main: str, *arguments: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
     """One of Kafka's own commands."""
+    if files.archive:
+        options = (*options, f"-XX:SharedArchiveFile={files.archive}")
     logging = f"-Dlog4j2.configurationFile={KAFKA_LOGGING}"
-    return (files.java, *JVM_OPTIONS, logging, "-cp", f"{files.jars}/*", main, *arguments)
+    return (files.java, *JVM_OPTIONS, *options, logging, "-cp", f"{files.jars}/*", main, *arguments)
 
 
 def format_command(files: KafkaFiles, place: KafkaPlace, cluster_id: str) -> tuple[str, ...]:
@@ -70,8 +72,8 @@ def format_command(files: KafkaFiles, place: KafkaPlace, cluster_id: str) -> tup
     return java_command(files, tool, "format", f"--cluster-id={cluster_id}", "--config", str(place.properties))
 
 
-def kafka_program(files: KafkaFiles, place: KafkaPlace) -> Program:
-    command = java_command(files, "kafka.Kafka", str(place.properties))
+def kafka_program(files: KafkaFiles, place: KafkaPlace, *options: str) -> Program:
+    command = java_command(files, "kafka.Kafka", str(place.properties), options=options)
     return Program("kafka", command, stop_seconds=STOP_SECONDS)
 
 

@@ -23,6 +23,7 @@ class KafkaFiles:
 
     java: str
     jars: Path
+    archive: Path | None = None  # of the jars' classes (class_archive.py)
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:

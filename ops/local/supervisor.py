@@ -127,17 +127,17 @@ class Supervisor:
         return servers
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
-        """What has to be done once before the rest starts; each of these is safe to repeat."""
+        """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
         with self._narrator.phase("topics, collections and the demo app"):
-            for name, words in (("init", "init"), ("definitions", f"definitions apply {DEMO_DEFINITIONS}")):
-                child = children.start(Program(name, self._wanted.command(words), environ))
-                give_up = time.monotonic() + ONCE_SECONDS
-                while (status := child.exit_status()) is None and time.monotonic() < give_up:
-                    if self._stop.wait(STEP_SECONDS / 4):
-                        raise StoppedError(name)
-                children.forget(child)
-                if status != 0:
-                    raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
+            words = f"prepare {DEMO_DEFINITIONS}"
+            child = children.start(Program("init", self._wanted.command(words), environ))
+            give_up = time.monotonic() + ONCE_SECONDS
+            while (status := child.exit_status()) is None and time.monotonic() < give_up:
+                if self._stop.wait(STEP_SECONDS / 4):
+                    raise StoppedError(words)
+            children.forget(child)
+            if status != 0:
+                raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
         with self._narrator.phase(f"ingress, console and workers ({self._wanted.workers})"):

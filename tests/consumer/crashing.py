@@ -27,8 +27,8 @@ from consumer.mongo import MongoStore, OnStep
 from consumer.ports import TopicIdentity
 from consumer.sessions import Sessions
 from consumer.transactions import Document
-from ops.admin import run_process
 from ops.config import variable_of, worker_config
+from ops.run import run_process
 from schemas.coordinates import PartitionId
 
 NEVER = "never"

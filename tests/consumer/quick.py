@@ -4,8 +4,8 @@ import sys
 
 from consumer import server
 from consumer.config import WorkerConfig
-from ops.admin import run_process
 from ops.config import Settings, worker_config
+from ops.run import run_process
 
 SESSION_SECONDS = 2.0
 
