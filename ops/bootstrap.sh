@@ -88,6 +88,6 @@ wanted=$(cat requirements/dev.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha25
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/tallymill ] || python_environment
 
 # Of our own files what has changed; the start of all of ours alike.
-.venv/bin/python -m compileall -q schemas serving ingress consumer console ops
+.venv/bin/python -m compileall -qq schemas serving ingress consumer console ops || true # a help, not a need
 
 exec .venv/bin/python -m ops.local.fetch

@@ -126,7 +126,7 @@ class IntrospectionEndpoint:
                 raise
         return await self._ask(self._session, token, _Sent())
 
-    async def _ask(self, session: aiohttp.ClientSession, token: str, sent: "_Sent") -> bytes:
+    async def _ask(self, session: aiohttp.ClientSession, token: str, sent: _Sent) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
         # Never followed elsewhere: the request carries the token and our secret.
         async with session.post(
