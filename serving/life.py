@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 BACKLOG_CONNECTIONS = 2_048
 
+CANCEL_AGAIN_SECONDS = 0.2
+
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 Keeper = Callable[[], Coroutine[Any, Any, None]]
@@ -99,10 +101,28 @@ async def serve(config: uvicorn.Config, listener: socket.socket, stop: Stop, kee
 async def _background(keepers: tuple[Keeper, ...]) -> AsyncIterator[None]:
     """The keepers run as long as the body does; if one of them fails, the body is cancelled."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(keeper()) for keeper in keepers]
+        tasks = [group.create_task(_ending(keeper)) for keeper in keepers]
         yield
         for task in tasks:
             task.cancel()
+
+
+async def _ending(keeper: Keeper) -> None:
+    """A keeper that ends when it is cancelled: it is cancelled until it does.
+
+    MongoDB's client (pymongo 4.20) loses a cancellation now and then: it comes out as an error of the line, the keeper
+    waits for the server to come back, and the process would never end.
+    """
+    kept = asyncio.create_task(keeper())
+    try:
+        await asyncio.shield(kept)
+    except asyncio.CancelledError:
+        while not kept.done():
+            kept.cancel()
+            await asyncio.wait((kept,), timeout=CANCEL_AGAIN_SECONDS)
+        if not kept.cancelled():
+            kept.result()  # what it raised meanwhile is told
+        raise
 
 
 @contextlib.contextmanager
