@@ -87,11 +87,11 @@ def exported() -> dict[str, str]:
     return {f"{name}.json": json.dumps(content, indent=2) + "\n" for name, content in files.items()}
 
 
-def write() -> None:
+def write(folder: Path = FOLDER) -> None:
     """Write the files anew."""
-    FOLDER.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for name, text in exported().items():
-        (FOLDER / name).write_text(text)
+        (folder / name).write_text(text)
 
 
 if __name__ == "__main__":
