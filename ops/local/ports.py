@@ -1,9 +1,17 @@
-"""Ports on loopback: the usual one if it is free, or any other."""
+"""Ports on loopback: the usual one if it is free, or any other.
+
+Any other is kept for its server as long as this process lives: a socket is bound to it, so that the system gives it to
+nobody else before the server listens there, nor while it is down. On Linux a server may listen where another socket is
+merely bound, if both say SO_REUSEADDR, as servers do.
+"""
 
 import socket
+import sys
 from collections.abc import Callable, Collection, Iterable
 
 LOOPBACK = "127.0.0.1"
+
+KEEPS = sys.platform == "linux"
 
 
 def is_free(port: int) -> bool:
@@ -21,9 +29,13 @@ def any_free(avoid: Collection[int] = ()) -> int:
     """A free port of the system's choice, other than those promised to somebody already."""
     while True:
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((LOOPBACK, 0))
             port = int(probe.getsockname()[1])
-        if port not in avoid:
+            if port in avoid:
+                continue
+            if KEEPS:
+                probe.detach()  # never closed
             return port
 
 

@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Collection
 
-from ops.local.ports import LOOPBACK, any_free, choose_ports, is_free
+import pytest
+
+from ops.local.ports import KEEPS, LOOPBACK, any_free, choose_ports, is_free
 
 
 def first_from_5000(avoid: Collection[int]) -> int:
@@ -42,3 +44,14 @@ def test_a_port_listened_on_at_every_address_is_not_free_on_loopback() -> None:
 
 def test_any_free_port_can_be_listened_on() -> None:
     assert is_free(any_free())
+
+
+@pytest.mark.skipif(not KEEPS, reason="only Linux lets a server listen where another socket is bound")
+def test_a_port_that_was_given_is_given_to_nobody_else_and_can_be_listened_on_again_and_again() -> None:
+    """The system would give each port again before long: it has fewer than a test run has servers and connections."""
+    port = any_free()
+    for _ in range(2):
+        with socket.create_server((LOOPBACK, port)), socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((LOOPBACK, port))
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((LOOPBACK, port))
