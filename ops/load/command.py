@@ -1,8 +1,11 @@
 """Runs a load: an app of its own (for batches with its events declared), the load sent, the sums checked."""
 
+import asyncio
 import json
 import secrets
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +55,19 @@ class _Target:
         with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
             what = f"{self.options.rate:g}/s for {self.options.seconds:g} s"
             task = bar.add_task(what, total=self.options.shots)
-            return await sender.run(lambda n: bar.advance(task, n))
+            with _ctrl_c() as stop:
+                return await sender.run(lambda n: bar.advance(task, n), stop)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[asyncio.Event]:
+    """Set by the first SIGINT: what has been sent is counted all the same."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    try:
+        yield stop
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def _load_batches(target: _Target, db: Database, *, quiet: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Sends a load: each shot at its time, whatever has become of the ones before; a lost answer is asked for again."""
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -99,8 +100,9 @@ class OpenLoop(Generic[S]):
         self._give_up_seconds = give_up_seconds
         self._first_pause_seconds = first_pause_seconds
 
-    async def run(self, progress: Callable[[int], None]) -> Outcomes[S]:
-        """Send everything and wait for the answers, in bounded time."""
+    async def run(self, progress: Callable[[int], None], stop: asyncio.Event | None = None) -> Outcomes[S]:
+        """Send everything, or what there is until `stop`, and wait for the answers, in bounded time."""
+        stop = stop or asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=TRY_SECONDS)
         start = time.monotonic()
         async with (
@@ -109,8 +111,8 @@ class OpenLoop(Generic[S]):
         ):
             for shot in self._api.shots(self._options, time.time_ns() // 1_000_000):
                 due = start + shot.at_seconds
-                if (wait := due - time.monotonic()) > 0:
-                    await asyncio.sleep(wait)
+                if await _is_set_by(stop, due):
+                    break
                 tasks.create_task(self._shoot(session, shot, due))
                 progress(1)
         return self.outcomes
@@ -159,6 +161,14 @@ class OpenLoop(Generic[S]):
 
     def _refused(self, cause: str) -> None:
         self.outcomes.refused[cause] = self.outcomes.refused.get(cause, 0) + 1
+
+
+async def _is_set_by(stop: asyncio.Event, due: float) -> bool:
+    """Whether it is set, asked when it is, or at the time that is due."""
+    if not stop.is_set() and (wait := due - time.monotonic()) > 0:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+    return stop.is_set()
 
 
 class Sender(OpenLoop[Batch]):

@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +19,27 @@ import pytest
 from pymongo import MongoClient
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, PREFIX
+from ops.local.supervisor import http_answers
 from schemas.documents import REQUESTS
+from tests.ops.test_processes import is_alive
+from tests.patience import PATIENCE_SECONDS
 
-COMMAND_SECONDS = 90
+# `up` waits for several processes, one after the other.
+COMMAND_SECONDS = 2 * PATIENCE_SECONDS
+
+# Longer than any test waits.
+FOR_EVER_SECONDS = 3_600
 
 # Shorter than by default, so that a test needs not wait as long as a user would rather.
 PUBLISH_DEADLINE_SECONDS = 2
 SETTINGS = {
     "TALLYMILL_INGRESS__PUBLISH_DEADLINE_SECONDS": str(PUBLISH_DEADLINE_SECONDS),
     "TALLYMILL_WORKER__SESSION_TIMEOUT_SECONDS": "6",
-    "TALLYMILL_INGRESS__APPLY_TIMEOUT_SECONDS": "10",
+    "TALLYMILL_INGRESS__APPLY_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
 }
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     give_up = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > give_up:
@@ -57,7 +66,7 @@ class Reply:
 def post(url: str, headers: dict[str, str], body: str | bytes) -> Reply:
     """POST past any proxy."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_SECONDS)
     start = time.monotonic()
     try:
         connection.request("POST", parts.path, body=body, headers=headers)
@@ -71,7 +80,7 @@ def post(url: str, headers: dict[str, str], body: str | bytes) -> Reply:
 def get(url: str, authorization: str) -> tuple[int, dict[str, Any]]:
     """GET past any proxy."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}", headers={"Authorization": authorization})
         answer = connection.getresponse()
@@ -107,6 +116,27 @@ class System:
         state: dict[str, Any] = json.loads(self.run("status", "--json")[1])
         return state
 
+    def worker(self) -> int:
+        """The first worker's process id, once it is at work."""
+        pid = 0
+
+        def at_work() -> bool:
+            nonlocal pid
+            worker = self.status()["workers"][0]
+            pid = worker["pid"]
+            return is_alive(pid) and http_answers(worker["metrics"].replace("/metrics", "/readyz"))
+
+        until(at_work, "worker-1 is at work")
+        return pid
+
+    def accepted(self) -> int:
+        """How many batches the ingress has answered with 200."""
+        url = self.status()["ingress"]
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        name = 'tallymill_ingress_requests_total{code="200",route="/games/v1/events"} '
+        return int(float(next((line.removeprefix(name) for line in lines if line.startswith(name)), "0")))
+
     def pids(self) -> list[int]:
         state = self.status()
         names = ("supervisor", "kafka_pid", "mongodb_pid", "ingress_pid", "console_pid")
@@ -117,17 +147,17 @@ class System:
         return self.run("token", "--app", app, "--player", player)[1].splitlines()[-1]
 
     @contextmanager
-    def loading(self, seconds: float, *, after: int) -> Iterator["Load"]:
-        """A load under way, of which `after` batches have been counted already."""
+    def loading(self, seconds: float = FOR_EVER_SECONDS, *, after: int) -> Iterator["Load"]:
+        """A load under way, of which `after` batches have been counted already; it goes on until it is ended."""
         state = self.status()
-        words = ("load", "--rate=100", f"--seconds={seconds}", "--players=50", "--json")
+        words = ("load", "--rate=100", f"--seconds={seconds:g}", "--players=50", "--json")
         with MongoClient[dict[str, Any]](state["mongodb"]) as client:
-            counted = client[state["database"]][REQUESTS].count_documents
-            before = counted({})
+            requests = client[state["database"]][REQUESTS]
             with self.start(*words) as process:
+                load = Load(process, lambda: requests.count_documents({}))
                 try:
-                    until(lambda: counted({}) >= before + after, "the load has begun")
-                    yield Load(process)
+                    load.until_counted(after)
+                    yield load
                 finally:
                     process.kill()
 
@@ -135,11 +165,20 @@ class System:
 class Load:
     """A load under way."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", counted: Callable[[], int]) -> None:
         self._process = process
+        self._counted = counted
 
-    def goes_on(self) -> bool:
-        return self._process.poll() is None
+    def until_counted(self, more: int) -> None:
+        """Until so many more batches are than now."""
+        before = self._counted()
+        until(lambda: self._counted() >= before + more, f"{more} batches counted")
+
+    def ended(self) -> dict[str, Any]:
+        """End it, as Ctrl-C does. What it found of what it has sent."""
+        assert self._process.poll() is None, "it went on until now"
+        self._process.send_signal(signal.SIGINT)
+        return self.report()
 
     def report(self) -> dict[str, Any]:
         """What it found, once it has ended well: every sum right to the unit, nothing refused or unknown."""

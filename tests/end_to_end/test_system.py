@@ -16,9 +16,10 @@ from ops.local.welcome import DEMO_EVENT
 from ops.reference import ROOT
 from tests.end_to_end.readme import tour
 from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, get, post, until
-from tests.ops.test_processes import gone_within
+from tests.ops.test_processes import goes
+from tests.patience import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     finally:
         stopped = starting.run("down")
     assert (0, "stopped\n") == stopped[:2]
-    assert [] == [pid for pid in pids if pid and not gone_within(pid, 5)]
+    assert [] == [pid for pid in pids if pid and not goes(pid)]
 
 
 def curl_lines(welcome: str) -> list[str]:
@@ -101,7 +102,8 @@ def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: P
 def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
     """A shell reads it as it stands; what is hidden until it is recorded is not in it."""
     _, line, _ = curl_lines(system.welcome)
-    listed = json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=10).stdout)
+    ran = subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=PATIENCE_SECONDS)
+    listed = json.loads(ran.stdout)
     assert ["BOSS_DEFEATED", "ENEMY_DEFEATED", "LEVEL_UP"] == [item["id"] for item in listed["items"]]
     assert "Subiu de nível" == listed["items"][-1]["displayName"]
     assert listed["nextPageToken"]
@@ -166,27 +168,28 @@ def test_a_load_is_counted_to_the_unit(system: System) -> None:
 )
 def test_a_worker_that_ends_within_a_load_costs_no_count(system: System, number: int, ending: str) -> None:
     """Its partitions move to the other worker, and it is started again, with a line that says so."""
-    log, pid = system.data / "logs" / "supervisor.log", system.status()["workers"][0]["pid"]
+    log, pid = system.data / "logs" / "supervisor.log", system.worker()
     told_before = len(log.read_text())
-    with system.loading(8, after=200) as load:
+    with system.loading(after=200) as load:
         os.kill(pid, number)
         until(lambda: "worker-1 started again" in log.read_text()[told_before:], "a new worker")
-        assert load.goes_on()
-        load.report()
+        load.until_counted(200)
+        load.ended()
     assert f"worker-1 ended ({ending})" in log.read_text()[told_before:]
 
 
 def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -> None:
     """Batches are accepted all the while and counted when it goes on; none that was answered 200 is lost."""
     pid = system.status()["mongodb_pid"]
-    with system.loading(8, after=200) as load:
+    with system.loading(after=200) as load:
         os.kill(pid, signal.SIGSTOP)
         try:
-            time.sleep(3)
+            before = system.accepted()
+            until(lambda: system.accepted() >= before + 200, "batches are accepted")
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert load.goes_on()
-        report = load.report()
+        load.until_counted(200)
+        report = load.ended()
     assert report["answered_before_visible"] > 50, "answered while nothing could be counted"
 
 
@@ -201,7 +204,7 @@ def test_kafka_that_stands_still_is_never_an_ok(system: System) -> None:
     for reply in away:
         assert 503 == reply.status
         assert int(reply.headers["retry-after"]) > 0
-        assert reply.seconds < PUBLISH_DEADLINE_SECONDS + 1
+        assert reply.seconds < 10 * PUBLISH_DEADLINE_SECONDS, "nothing else would have ended it"
     until(lambda: {DEMO_EVENT: 1} == curl.paste().totals, "counted")
     again = curl.paste()
     assert ({DEMO_EVENT: 1}, ["ALREADY_UPDATED"]) == (again.totals, again.causes)

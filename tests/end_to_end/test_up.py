@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import System, finish, until
-from tests.ops.test_processes import gone_within
+from tests.end_to_end.running import COMMAND_SECONDS, System, finish, until
+from tests.ops.test_processes import goes
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     system = System(tmp_path)
     with system.start("up", "--workers=2") as process:
         try:
-            until(lambda: system.status()["phase"] == "ready" or process.poll() is not None, "ready", seconds=90)
+            until(lambda: system.status()["phase"] == "ready" or process.poll() is not None, "ready", COMMAND_SECONDS)
             pids = system.pids()
             process.send_signal(signal.SIGINT)
             status, _, told = finish(process)
@@ -24,7 +24,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
             process.terminate()
     assert 0 == status, told
     assert 7 == len(pids)
-    assert [] == [pid for pid in pids if not gone_within(pid, 5)]
+    assert [] == [pid for pid in pids if not goes(pid)]
     assert 3 == system.run("status")[0]
     assert "nothing runs\n" == system.run("down")[1]
 

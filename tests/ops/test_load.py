@@ -13,6 +13,7 @@ from aiohttp import web
 from ops.load.plan import EVENTS, Batch, LoadOptions, Sums, Update, differences, shots
 from ops.load.report import as_text, percentiles_millis, report
 from ops.load.send import Outcomes, Sender
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import MINUTE, NOW
 
 LOAD = LoadOptions(rate=50, seconds=10, players=20, duplicates=0.3, seed=7)
@@ -227,6 +228,16 @@ async def test_each_player_has_a_token_and_each_answer_its_times() -> None:
     assert outcomes.already_updated == len(outcomes.visible_seconds) == 20 - outcomes.not_yet_visible
 
 
+async def test_a_load_that_is_stopped_waits_for_its_answers() -> None:
+    """What was sent is reckoned as ever; the rest never was."""
+    endless = LoadOptions(rate=0.001, seconds=10_000, players=3, duplicates=0, seed=1)
+    stop = asyncio.Event()
+    async with serving(busy_first) as ingress:
+        sender = Sender(ingress.url, lambda _: "token", endless, first_pause_seconds=0.01)
+        outcomes = await asyncio.wait_for(sender.run(lambda _: stop.set(), stop), PATIENCE_SECONDS)
+    assert (1, 1, 1) == (outcomes.requests, outcomes.retries, len(outcomes.answered))
+
+
 async def test_a_slow_ingress_does_not_slow_the_load() -> None:
     """Open loop: the last batch is sent though none was answered yet."""
     all_there, seen = asyncio.Event(), 0
@@ -239,7 +250,7 @@ async def test_a_slow_ingress_does_not_slow_the_load() -> None:
         await all_there.wait()
         return web.Response()
 
-    async with serving(answer) as ingress, asyncio.timeout(10):
+    async with serving(answer) as ingress, asyncio.timeout(PATIENCE_SECONDS):
         outcomes = await ingress.load()
     assert 20 == len(outcomes.answered)
     assert 0 == outcomes.retries
