@@ -29,12 +29,13 @@ from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits, MongoSettings
 from tests.console import serve
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, event, period_counts, read_token
+from tests.ingress.real import port_of
 from tests.ingress.rig import AUDIENCE, ISSUER, public_keys
+from tests.patience import PATIENCE_SECONDS
 from tests.real import place
 from tests.servers import Servers
 
 Database = AsyncDatabase[dict[str, Any]]
-START_SECONDS = 30
 
 
 @pytest.fixture
@@ -189,13 +190,11 @@ async def test_q9_a_query_that_takes_too_long_is_ended_by_mongodb(
 ) -> None:
     """Not only given up here: what nobody waits for must cost the workers nothing."""
     await database[PERIOD_COUNTS].insert_one({"_id": "x"})
-    monkeypatch.setattr("console.mongo.counts_filter", lambda _part: {"$where": "sleep(2000) || true"})
+    monkeypatch.setattr("console.mongo.counts_filter", lambda _part: {"$where": "sleep(3600000) || true"})
     mongodb = MongoSettings(uri=SecretStr(servers.mongodb), database=database.name)
     hasty = MongoStore(mongodb, ConsoleSettings(query_timeout_seconds=0.2))
-    start = time.monotonic()
     query = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY}
     assert 504 == (await Rig(hasty).get("/v1/counts", query)).status
-    assert time.monotonic() - start < 2
     await hasty.close()
 
 
@@ -233,12 +232,7 @@ def console_process(file: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, serve.__file__, str(file)], stderr=output, text=True)
     try:
-        give_up = time.monotonic() + START_SECONDS
-        while time.monotonic() < give_up and process.poll() is None and '"listening"' not in log.read_text():
-            time.sleep(0.02)
-        ports = [json.loads(line)["port"] for line in log.read_text().splitlines() if '"listening"' in line]
-        assert ports, log.read_text()
-        yield f"http://127.0.0.1:{ports[0]}", process
+        yield f"http://127.0.0.1:{port_of(process, log)}", process
     finally:
         process.kill()
         process.wait()
@@ -251,7 +245,7 @@ async def test_the_process_answers_and_stops_in_order(servers: Servers, database
     (tmp_path / "first.json").write_text(json.dumps(config))
     with console_process(tmp_path / "first.json") as (url, process):
         async with aiohttp.ClientSession(headers={"authorization": f"Bearer {read_token()}"}) as session:
-            give_up = time.monotonic() + START_SECONDS
+            give_up = time.monotonic() + PATIENCE_SECONDS
             while await missing(session, url):
                 assert time.monotonic() < give_up
             query = f"source=games&step=day&from={MIDNIGHT}&to={MIDNIGHT + DAY}"
@@ -264,7 +258,7 @@ async def test_the_process_answers_and_stops_in_order(servers: Servers, database
         with pytest.raises(AssertionError, match="port_not_taken"), console_process(tmp_path / "second.json"):
             pass
         process.send_signal(signal.SIGTERM)
-        assert 0 == process.wait(20)
+        assert 0 == process.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.real  # a process of its own, and seconds
@@ -274,13 +268,13 @@ async def test_q10_mongodb_away_at_the_start_is_503_in_bounded_time(tmp_path: Pa
     (tmp_path / "away.json").write_text(json.dumps(config))
     with console_process(tmp_path / "away.json") as (url, process):
         async with aiohttp.ClientSession(headers={"authorization": f"Bearer {read_token()}"}) as session:
-            give_up = time.monotonic() + START_SECONDS
+            give_up = time.monotonic() + PATIENCE_SECONDS
             while (await missing(session, url)) != ["mongodb"]:
                 assert time.monotonic() < give_up
             async with session.get(f"{url}/v1/events?actor=ann") as response:
                 assert (503, "1") == (response.status, response.headers["retry-after"])
         process.send_signal(signal.SIGTERM)
-        assert 0 == process.wait(20)
+        assert 0 == process.wait(PATIENCE_SECONDS)
 
 
 def process_config(folder: Path, mongodb: str, database: str) -> dict[str, Any]:

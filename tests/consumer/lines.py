@@ -15,7 +15,7 @@ class CommitLine:
     def __init__(self, mongodb: str, *, lands: bool) -> None:
         host, _, port = mongodb.partition("://")[2].partition("/")[0].partition(":")
         self._target = (host, int(port))
-        self._lands = lands
+        self.lands = lands
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._deaf = False
@@ -58,7 +58,7 @@ class CommitLine:
         while data := await source.read(1 << 16):
             if b"commitTransaction\x00" in data and not self._mended:
                 self._deaf = True
-                if self._lands and not self.swallowed.is_set():
+                if self.lands and not self.swallowed.is_set():
                     sink.write(data)
                 self.swallowed.set()
             elif not self._deaf:

@@ -14,6 +14,8 @@ import pytest
 from tests.consumer.lines import CommitLine
 from tests.consumer.processes import Workers, workers
 from tests.consumer.sums import Sent, assert_exact, checkpoints, declare, mixed, send, until_applied
+from tests.consumer.waiting import until
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
 
@@ -37,6 +39,18 @@ async def applied_by_a_worker_like_any_other(where: Place, started: Workers, sen
     started.start(kafka__group=f"{where.settings.kafka.group}-next")
     await until_applied(where, len(sent))
     await assert_exact(where, sent)
+
+
+async def swallowed(line: CommitLine, where: Place) -> None:
+    """The first commit has gone into the line; MongoDB has done it, if it is one that lands."""
+    await asyncio.wait_for(line.swallowed.wait(), PATIENCE_SECONDS)
+    if line.lands:
+        await until(lambda: _has_moved(where), "the commit landed")
+    assert await _has_moved(where) is line.lands
+
+
+async def _has_moved(where: Place) -> bool:
+    return any(found["next"] for found in (await checkpoints(where)).values())
 
 
 @pytest.mark.parametrize(
@@ -71,9 +85,7 @@ async def test_a_crash_during_the_commit_counts_everything_once(
     async with loaded(servers, tmp_path) as (where, started, sent):
         async with CommitLine(servers.mongodb, lands=lands) as line:
             dying = started.start(mongodb__uri=line.uri)
-            await asyncio.wait_for(line.swallowed.wait(), 20)
-            await asyncio.sleep(0.2)
-            assert any(found["next"] for found in (await checkpoints(where)).values()) is lands
+            await swallowed(line, where)
             dying.send(signal.SIGKILL)
             assert await dying.exited() == -signal.SIGKILL
         await applied_by_a_worker_like_any_other(where, started, sent)
@@ -89,8 +101,7 @@ async def test_a_worker_that_never_hears_of_its_commit_counts_once(
         CommitLine(servers.mongodb, lands=lands) as line,
     ):
         started.start(mongodb__uri=line.uri)
-        await asyncio.wait_for(line.swallowed.wait(), 20)
-        await asyncio.sleep(0.2)
+        await swallowed(line, where)
         line.cut_and_mend()
         await until_applied(where, len(sent))
         await assert_exact(where, sent)

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,9 +15,9 @@ from tests.real import Place, place
 from tests.servers import Servers
 
 LIFETIME = "transactionLifetimeLimitSeconds"
-# The server's default. It would free the documents by itself after this; the local stack has it at 15.
-LONG_SECONDS = 60
-MOVED_ON_SECONDS = 15
+# Longer than any test waits: what moves on has been freed by somebody. (The server's default is 60, the local stack's
+# 15.)
+LONG_SECONDS = 3_600
 
 
 @asynccontextmanager
@@ -53,8 +52,10 @@ async def killed_with_its_transaction_open(where: Place, started: Workers, sent:
     return dead
 
 
-async def test_partitions_of_a_killed_worker_move_on_within_fifteen_seconds(servers: Servers, tmp_path: Path) -> None:
-    """The group's session, then killSessions; the server itself would have taken a minute."""
+async def test_partitions_of_a_killed_worker_move_on_though_its_transaction_is_open(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """The group's session, then killSessions; the server itself would have kept it for an hour."""
     sent = [counting(0, number) for number in range(10, 110)]
     async with (
         transactions_live_long(servers) as client,
@@ -62,12 +63,10 @@ async def test_partitions_of_a_killed_worker_move_on_within_fifteen_seconds(serv
     ):
         with workers(tmp_path, where.settings) as started:
             await killed_with_its_transaction_open(where, started, sent)
-            killed_at = time.monotonic()
             left = (await checkpoints(where))["r1/00"]
             assert await open_transactions(client, left["lsid"]) == 1, "the server keeps what the dead worker began"
             started.start()
             await until_applied(where, len(sent))
-            assert time.monotonic() - killed_at < MOVED_ON_SECONDS
             await assert_exact(where, sent)
 
 

@@ -17,10 +17,13 @@ from consumer.core.records import Record
 from ops.config import Settings, variable_of
 from ops.local.ports import choose_ports
 from schemas.documents import CHECKPOINTS, LINEAGES, PLAYERS
-from tests.consumer.parts import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.samples import KEYS, batch, period, sealed, update
 from tests.servers import Servers
+
+# Longer than any test waits.
+FOR_EVER_SECONDS = 3_600
 
 
 def one(offset: int) -> Record:
@@ -68,10 +71,11 @@ async def get(port: int, path: str) -> tuple[int, str]:
         return reply.status, await reply.text()
 
 
-async def until_ready(port: int) -> None:
+async def until_it_says(port: int, path: str, *words: str) -> None:
+    """With status 200."""
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while await get(port, "/readyz") != (200, '{"ready": true}'):
-        assert time.monotonic() < give_up
+    while (answer := await get(port, path))[0] != 200 or any(word not in answer[1] for word in words):
+        assert time.monotonic() < give_up, answer
         await asyncio.sleep(0.05)
 
 
@@ -92,11 +96,10 @@ async def test_a_worker_counts_tells_and_stops_on_sigterm(servers: Servers) -> N
             await until_applied(where, 3)
             assert totals(await where.documents(PLAYERS)) == {"demo/ann": {"LEVEL_UP": 2}}
             assert await get(port, "/livez") == (200, '{"alive": true}')
-            await until_ready(port)
-            status, text = await get(port, "/metrics")
-            assert status == 200
-            assert 'tallymill_worker_records_total{fate="applied"} 2.0' in text
-            assert 'tallymill_worker_records_total{fate="duplicate"} 1.0' in text
+            await until_it_says(port, "/readyz", '{"ready": true}')
+            # MongoDB has a flush a moment before the worker hears of it.
+            applied, duplicate = (f'records_total{{fate="{fate}"}}' for fate in ("applied", "duplicate"))
+            await until_it_says(port, "/metrics", f"{applied} 2.0", f"{duplicate} 1.0")
             process.terminate()
             assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
 
@@ -133,12 +136,13 @@ async def test_a_topic_without_a_lineage_is_refused_with_what_to_do(servers: Ser
 
 
 class Line:
-    """A line to MongoDB that can be cut without either end noticing."""
+    """A line to MongoDB that can be cut without either end noticing. `lost`: a flush has gone into it since."""
 
     def __init__(self, mongodb: str) -> None:
         host, _, port = mongodb.partition("://")[2].partition("/")[0].partition(":")
         self._target = (host, int(port))
         self.frozen = False
+        self.lost = asyncio.Event()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_connection(*self._target)
@@ -150,7 +154,16 @@ class Line:
         while data := await source.read(1 << 16):
             if not self.frozen:
                 sink.write(data)
+            elif b"startTransaction\x00" in data:
+                self.lost.set()
         sink.close()
+
+
+async def said(process: asyncio.subprocess.Process, words: bytes) -> None:
+    """Reads its log on to the line with these words."""
+    assert process.stderr
+    while words not in (line := await process.stderr.readline()):
+        assert line, "it ended"
 
 
 async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
@@ -158,15 +171,17 @@ async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
     line = Line(servers.mongodb)
     async with await asyncio.start_server(line.forward, "127.0.0.1", 0) as through, place(servers) as where:
         uri = f"mongodb://127.0.0.1:{through.sockets[0].getsockname()[1]}/?directConnection=true"
-        async with worker_process(where.settings, free_port(), **{variable_of("mongodb.uri"): uri}) as process:
+        own = {variable_of("mongodb.uri"): uri, variable_of("worker.stop_timeout_seconds"): str(FOR_EVER_SECONDS)}
+        async with worker_process(where.settings, free_port(), **own) as process:
             await produce(where.settings, 0, one(0))
             await until_applied(where, 1)
             line.frozen = True
             await produce(where.settings, 0, one(1))
-            await asyncio.sleep(1)
+            await asyncio.wait_for(line.lost.wait(), PATIENCE_SECONDS)
             process.terminate()
-            await asyncio.sleep(1)
+            await asyncio.wait_for(said(process, b'"stopping"'), PATIENCE_SECONDS)
+            await asyncio.sleep(0.5)
             assert process.returncode is None, "it waits for what is in flight"
             process.terminate()
-            assert await asyncio.wait_for(process.wait(), 2) == 130
+            assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 130
             assert totals(await where.documents(PLAYERS)) == {"demo/ann": {"LEVEL_UP": 1}}

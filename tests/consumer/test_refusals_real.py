@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +14,12 @@ from schemas.documents import DEAD_LETTERS
 from schemas.requirements import topic_config
 from tests.consumer.processes import workers
 from tests.consumer.sums import assert_exact, checkpoints, counting, garbage, send, until_applied
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
 
-# The topic is asked after every trouble, and every 30 s; a worker that noticed nothing would be still there then.
-NOTICED_SECONDS = 45
+# The topic is asked after every trouble, and every 30 s.
+NOTICED_SECONDS = PATIENCE_SECONDS + 30
 
 
 @asynccontextmanager
@@ -36,7 +38,8 @@ async def make_anew(where: Place) -> None:
     right = topic_config(where.settings.kafka, where.settings.limits)
     async with admin_of(where) as admin:
         await admin.delete_topics([topic])
-        for _ in range(200):
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:
             answer = await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=right)])
             if not answer.topic_errors[0][1]:
                 return

@@ -4,15 +4,15 @@ import asyncio
 import signal
 from pathlib import Path
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from consumer.core.records import Record
 from schemas.documents import CHECKPOINTS, EVENTS, LINEAGES, PERIOD_COUNTS, PLAYERS
 from tests.consumer.processes import workers
-from tests.consumer.sums import declare
+from tests.consumer.sums import PERIODS_HOUR, declare, fresh_pool
+from tests.patience import PATIENCE_SECONDS
 from tests.real import place
-from tests.samples import batch, item, period, pool, sealed, sealed_pool, update
+from tests.samples import batch, item, period, sealed, update
 from tests.servers import Servers
 
 ITEMS = 50
@@ -24,23 +24,22 @@ async def send(servers: Servers, topic: str, *records: Record) -> None:
             await producer.send_and_wait(topic, record.value, record.key, number % 2, headers=list(record.headers))
 
 
-@pytest.mark.timeout(120)
 async def test_both_topics_are_read_and_a_kill_counts_nothing_twice(servers: Servers, tmp_path: Path) -> None:
-    """Items once by their identity, batches once by their id, after a SIGKILL and with everything sent again."""
-    pools = [sealed_pool(n, pool(*(item(f"T{n}", n=i) for i in range(ITEMS)))) for n in range(4)]
+    """Items once by their identity, batches once by their id, after a SIGKILL within a flush, with all sent again."""
+    pools = [fresh_pool(*(item(f"T{n}", PERIODS_HOUR, n=i) for i in range(ITEMS))) for n in range(4)]
     batches = [sealed(n, batch(period(update()), request_id=str(n + 1)), request_id=n + 1) for n in range(4)]
     async with place(servers, apis=["games", "analytics"]) as where:
         await declare(where)
         kafka = where.settings.kafka
         with workers(tmp_path, where.settings) as started:
-            worker = started.start()
+            killed = started.start_crashing("analytics:write")
             await asyncio.gather(
                 send(servers, kafka.analytics_topic, *pools, *pools), send(servers, kafka.records_topic, *batches)
             )
-            worker.send(signal.SIGKILL)
+            assert -signal.SIGKILL == await killed.exited()
             started.start()
             await send(servers, kafka.analytics_topic, *pools)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while sum(one["next"] for one in (await where.documents(CHECKPOINTS)).values()) < 16:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         events = await where.documents(EVENTS)

@@ -23,9 +23,9 @@ from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
 from tests.ingress import serve
 from tests.ingress.rig import AUDIENCE, ISSUER, public_keys, token
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS
 
-START_SECONDS = 30
 KEY = KEYS.keys[0].decode()
 
 
@@ -91,29 +91,32 @@ def ingress_process(file: Path, script: str = serve.__file__, *words: str) -> It
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, script, str(file), *words], stderr=output, text=True)
     try:
-        yield Running(f"http://127.0.0.1:{_port(process, log)}", process, log)
+        yield Running(f"http://127.0.0.1:{port_of(process, log)}", process, log)
     finally:
         process.kill()
         process.wait()
 
 
-def _port(process: "subprocess.Popen[str]", log: Path) -> int:
-    give_up = time.monotonic() + START_SECONDS
-    while time.monotonic() < give_up and process.poll() is None:
-        for line in log.read_text().splitlines():
-            if '"listening"' in line:
-                return int(json.loads(line)["port"])
+def port_of(process: "subprocess.Popen[str]", log: Path) -> int:
+    """Where a process listens, by its log; also one that has ended since."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    runs = True
+    while runs and time.monotonic() < give_up:
+        runs = process.poll() is None  # asked before the log is read
+        whole_lines = log.read_text().rpartition("\n")[0].splitlines()
+        if said := [line for line in whole_lines if '"listening"' in line]:
+            return int(json.loads(said[0])["port"])
         time.sleep(0.02)
-    raise AssertionError(f"the ingress does not listen:\n{log.read_text()}")
+    raise AssertionError(f"it does not listen:\n{log.read_text()}")
 
 
-async def until_ready(running: Running, session: aiohttp.ClientSession, seconds: float = START_SECONDS) -> None:
+async def until_ready(running: Running, session: aiohttp.ClientSession, seconds: float = PATIENCE_SECONDS) -> None:
     async with asyncio.timeout(seconds):
         while await running.missing(session):  # noqa: ASYNC110 another process has no event to wait for
             await asyncio.sleep(0.05)
 
 
-def stopped(running: Running, seconds: float = 20) -> int:
+def stopped(running: Running, seconds: float = PATIENCE_SECONDS) -> int:
     """Ask it to stop; its exit code."""
     running.process.send_signal(signal.SIGTERM)
     return running.process.wait(seconds)

@@ -15,22 +15,23 @@ from ops.local.processes import Children, NotReadyError, Program, StoppedError, 
 from ops.local.restart import MAX_DELAY_SECONDS, restart_delay_seconds
 from ops.local.watch import Watch, ending
 from ops.local.watchdog import groups_left
+from tests.patience import PATIENCE_SECONDS
 
-SLEEP = Program("sleep", ("sleep", "60"), stop_seconds=5)
+SLEEP = Program("sleep", ("sleep", "3600"), stop_seconds=PATIENCE_SECONDS)
 DEAF = Program("deaf", ("sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"), stop_seconds=0.2)
 
 
 def is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it goes while it is being read
         return False
-    state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    return state != "Z"
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def gone_within(pid: int, seconds: float) -> bool:
-    give_up = time.monotonic() + seconds
+def goes(pid: int) -> bool:
+    """Whether it ends by itself."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while is_alive(pid) and time.monotonic() < give_up:
         time.sleep(0.02)
     return not is_alive(pid)
@@ -46,7 +47,7 @@ def test_a_child_is_stopped_with_its_owner(tmp_path: Path) -> None:
 def test_a_child_that_does_not_listen_is_killed_in_time(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         child = children.start(DEAF)
-        wait_until(lambda: "deaf" in last_lines(child.log), child, "deaf", seconds=5)
+        wait_until(lambda: "deaf" in last_lines(child.log), child, "deaf", seconds=PATIENCE_SECONDS)
         children.stop([child])
         assert child.exit_status() == -signal.SIGKILL
 
@@ -56,15 +57,15 @@ def test_nothing_outlives_an_owner_that_was_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from ops.local.processes import Children, Program\n"
         "children = Children(Path(sys.argv[1]))\n"
-        "children.start(Program('parent', ('sh', '-c', 'sleep 60 & echo $! $$; wait')))\n"
-        "time.sleep(60)"
+        "children.start(Program('parent', ('sh', '-c', 'sleep 3600 & echo $! $$; wait')))\n"
+        "time.sleep(3600)"
     )
     log = tmp_path / "parent.log"
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as owner:
-        wait_until(lambda: len(last_lines(log).split()) == 2, None, "the child", seconds=10)
+        wait_until(lambda: len(last_lines(log).split()) == 2, None, "the child", seconds=PATIENCE_SECONDS)
         pids = [int(word) for word in last_lines(log).split()]
         owner.kill()
-    assert [gone_within(pid, 5) for pid in pids] == [True, True]
+    assert [goes(pid) for pid in pids] == [True, True]
 
 
 def test_the_watchdog_forgets_those_that_were_stopped() -> None:
@@ -75,7 +76,7 @@ def test_a_wait_ends_with_the_child_and_shows_its_log(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         child = children.start(Program("broken", ("sh", "-c", "echo no such luck; exit 3")))
         with pytest.raises(NotReadyError, match=r"broken ended with status 3:\nno such luck"):
-            wait_until(lambda: False, child, "broken", seconds=10)
+            wait_until(lambda: False, child, "broken", seconds=PATIENCE_SECONDS)
 
 
 def test_a_wait_is_bounded(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_new_supervisor_does_not_show_the_state_of_the_last(tmp_path: Path) ->
 def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from ops.local.state import hold\n"
-        "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+        "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(3600)"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout

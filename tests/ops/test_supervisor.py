@@ -8,20 +8,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.config import variable_of
 from ops.local.kafka import answers
+from ops.local.processes import Children, Program
 from ops.local.replica_set import make_primary
 from ops.local.source import Sources
-from ops.local.state import State, holder, read_state
-from ops.local.supervisor import masked, servers_text
-from tests.ops.test_processes import gone_within, is_alive
+from ops.local.state import State, Worker, holder, read_state
+from ops.local.supervisor import masked, servers_text, with_pids
+from ops.local.watch import Watch
+from tests.ops.test_processes import goes, is_alive
+from tests.ops.test_state import STATE
+from tests.patience import PATIENCE_SECONDS
 
 STUB_UP = str(Path(__file__).with_name("stub_up.py"))
-pytestmark = pytest.mark.timeout(180)
 
 
 def pids_of(state: dict[str, Any]) -> list[int]:
@@ -30,10 +35,10 @@ def pids_of(state: dict[str, Any]) -> list[int]:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+def running(data: Path, **environ: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     """A system with two workers that is ready; killed at the end if it still runs."""
-    command = [sys.executable, STUB_UP, str(data), "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command, env = [sys.executable, STUB_UP, str(data), "2"], os.environ | environ
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
         try:
             assert process.stdout
             lines: list[str] = []
@@ -45,8 +50,8 @@ def running(data: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any
             process.kill()
 
 
-def state_when(data: Path, holds: Callable[[State], bool], seconds: float) -> State:
-    give_up = time.monotonic() + seconds
+def state_when(data: Path, holds: Callable[[State], bool]) -> State:
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         state = read_state(data)
         if state and holds(state):
@@ -63,10 +68,9 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
         assert process.pid == holder(tmp_path) == state["supervisor"]
         first = state["workers"][0]["pid"]
         os.kill(first, signal.SIGKILL)
-        state_when(tmp_path, lambda now: now.workers[0].pid == 0, 5)
-        restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first), 10)
+        restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first))
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1]
+        told = process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert process.returncode == 0
         assert "worker-1 ended (killed by signal 9)" in told
         assert "worker-1 started again" in told
@@ -81,24 +85,33 @@ def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) ->
     with running(tmp_path) as (process, state):
         process.kill()
         process.wait()
-        assert [pid for pid in pids_of(state) if not gone_within(pid, 5)] == []
+        assert [pid for pid in pids_of(state) if not goes(pid)] == []
         assert read_state(tmp_path) is None
     with running(tmp_path) as (process, _):
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0
 
 
 @pytest.mark.real
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with running(tmp_path) as (process, state):
+    with running(tmp_path, **{variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
         os.kill(state["ingress_pid"], signal.SIGSTOP)  # it will not answer the first
         process.send_signal(signal.SIGTERM)
-        state_when(tmp_path, lambda now: now.phase == "stopping", 5)
+        state_when(tmp_path, lambda now: now.phase == "stopping")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=5)
+        process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 130
-        assert [pid for pid in pids_of(state) if not gone_within(pid, 5)] == []
+        assert [pid for pid in pids_of(state) if not goes(pid)] == []
+
+
+def test_a_worker_that_is_down_has_0_for_its_process_id(tmp_path: Path) -> None:
+    """The other one keeps its own."""
+    two = replace(STATE, workers=(Worker(11, "http://one"), Worker(12, "http://two")))
+    with Children(tmp_path) as children:
+        watch = Watch(children, lambda _: None)
+        watch.add(child := children.start(Program("worker-2", ("sleep", "3600"))))
+        assert (Worker(0, "http://one"), Worker(child.pid, "http://two")) == with_pids(two, watch).workers
 
 
 def test_a_password_is_not_shown() -> None:
