@@ -1,13 +1,26 @@
 """What every test may use."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import Servers, real_servers
 
 # A failed sum is to be told with its numbers, though it is no test module that asserts it.
 pytest.register_assert_rewrite("tests.consumer.sums")
+
+# How quick a machine is decides nothing here, and no run draws examples that the one before did not: what a run covers
+# is the same each time. `make fuzz` draws others, by its seed.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    database=None,
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

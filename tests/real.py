@@ -17,6 +17,7 @@ from consumer.core.records import Record
 from ops.config import Settings
 from ops.init import initialise, wrong
 from schemas.requirements import topic_config
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS
 from tests.servers import Servers
 
@@ -70,7 +71,7 @@ async def change_topic(settings: Settings, **changed: str) -> None:
     try:
         (answer,) = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, config)])
         assert 0 == answer.resources[0][0], answer
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not config.items() <= (await described(admin, name)).items():  # noqa: ASYNC110 Kafka has no event
                 await asyncio.sleep(0.05)
     finally:

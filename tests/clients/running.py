@@ -26,13 +26,12 @@ from ops.local.processes import Child, Children, Program, wait_until
 from ops.local.settings import to_toml
 from ops.token import GAMES_SCOPE, make_token
 from schemas.documents import CHECKPOINTS, EVENTS, PLAYERS, REQUESTS, request_key
+from tests.patience import PATIENCE_SECONDS
 from tests.real import settings_of
 from tests.samples import KEYS
 from tests.servers import Servers
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 30
-PATIENCE_SECONDS = 20
 
 APP = "arcade"
 # So few that a client has to cut its batches, as `GET /v1/limits` tells it.
@@ -100,7 +99,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         if time.monotonic() > give_up:
-            pytest.fail(f"not within {PATIENCE_SECONDS} s: {what}")
+            pytest.fail(f"not within {PATIENCE_SECONDS:g} s: {what}")
         time.sleep(0.02)
 
 
@@ -111,19 +110,23 @@ def system(servers: Servers, folder: Path) -> Iterator[System]:
     assert not wrong(asyncio.run(initialise(settings)))
     asyncio.run(_declare(settings))
     with Children(folder / "logs") as children:
-        worker = children.start(process("worker", settings, folder))
+        metrics_port = any_free()
+        worker = children.start(process("worker", settings, folder, worker={"metrics_port": metrics_port}))
         url = start_ingress(children, settings, folder)
-        wait_until(lambda: _is_ready(url), None, "the ingress", seconds=START_SECONDS)
+        at_work = f"http://{LOOPBACK}:{metrics_port}"
+        wait_until(lambda: _is_ready(at_work), worker, "the worker", seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_ready(url), None, "the ingress", seconds=PATIENCE_SECONDS)
         yield System(url, settings, worker)
 
 
 def start_ingress(children: Children, settings: Settings, folder: Path, **changed: Mapping[str, object]) -> str:
     """An ingress that listens, ready or not; `changed` are settings by section. Its address."""
     port = any_free()
-    changed = {**changed, "ingress": {"apply_timeout_seconds": 10, "port": port, **changed.get("ingress", {})}}
+    own = {"apply_timeout_seconds": PATIENCE_SECONDS, "port": port}
+    changed = {**changed, "ingress": own | dict(changed.get("ingress", {}))}
     ingress = children.start(process("ingress", settings, folder, **changed))
     url = f"http://{LOOPBACK}:{port}"
-    wait_until(lambda: _status(url, "/livez") == http.client.OK, ingress, "the ingress", seconds=START_SECONDS)
+    wait_until(lambda: _status(url, "/livez") == http.client.OK, ingress, "the ingress", seconds=PATIENCE_SECONDS)
     return url
 
 
@@ -138,7 +141,7 @@ def process(name: str, settings: Settings, folder: Path, **changed: Mapping[str,
         "limits": {"max_updates_per_request": MAX_UPDATES},
         "signing": {"keys": [KEYS.keys[0].decode()]},
         "tokens": {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)},
-        "worker": {"metrics_port": 0, "session_timeout_seconds": 6},
+        "worker": {"session_timeout_seconds": 6},
     }
     tables |= {section: {**tables.get(section, {}), **table} for section, table in changed.items()}
     file = folder / f"{name}-{any_free()}.toml"

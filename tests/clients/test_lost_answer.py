@@ -14,8 +14,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.clients.google import batch, period
-from tests.clients.running import PATIENCE_SECONDS, System, until
+from tests.clients.running import System, until
 from tests.clients.unlucky import Fault, Unlucky, reset
+from tests.patience import PATIENCE_SECONDS
 
 PATH = "/games/v1/events"
 

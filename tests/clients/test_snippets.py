@@ -11,9 +11,10 @@ import pytest
 from tests.clients.browser import MODULES
 from tests.clients.nodejs import NODE
 from tests.clients.programs import program
-from tests.clients.running import APP, PATIENCE_SECONDS, System, environment, until
+from tests.clients.running import APP, System, environment, until
 from tests.clients.snippets import programs
 from tests.clients.unlucky import RETRY_AFTER_SECONDS, Attempt, Fault, Unlucky
+from tests.patience import PATIENCE_SECONDS
 
 HTTP_PROGRAMS = ("google_client.py", "fetch_client.mjs", "curl_client.sh")
 OFFLINE_POOL = "offline_pool.mjs"
@@ -37,7 +38,7 @@ def run(name: str, folder: Path, **variables: str) -> "subprocess.CompletedProce
     given = environment(**variables)
     words = command(name, folder)
     return subprocess.run(
-        words, cwd=folder, env=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
+        words, cwd=folder, env=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
 
 

@@ -14,8 +14,10 @@ from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE_SECONDS
+
 RETRY_AFTER_SECONDS = 1
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = PATIENCE_SECONDS
 # Said by each end for its own connection (RFC 9110, section 7.6.1).
 HOP_BY_HOP = {"connection", "transfer-encoding", "host"}
 

@@ -9,24 +9,35 @@ from consumer.config import WorkerSettings
 from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts
 from consumer.metrics import WorkerMetrics
-from consumer.ports import Log, Store, TopicIdentity
+from consumer.ports import Clock, Log, Store, TopicIdentity
 from consumer.server import SystemClock
 from consumer.worker import Worker
 from schemas.settings import Limits
-from tests.samples import KEYS
+from tests.patience import PATIENCE_SECONDS
+from tests.samples import KEYS, NOW
 
 TOPIC = TopicIdentity("cluster", "tallymill.records", "0123")
 
-# A test waits for what must come; longer means it never will.
-PATIENCE_SECONDS = 20.0
+
+class StillClock:
+    """Stands until it is moved; sleeps are real."""
+
+    def __init__(self) -> None:
+        self.millis = NOW
+
+    def now_millis(self) -> int:
+        return self.millis
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
-def parts(log: Log, store: Store, **settings: object) -> Parts:
+def parts(log: Log, store: Store, clock: Clock | None = None, **settings: object) -> Parts:
     made = WorkerSettings.model_validate({"linger_seconds": 0, "max_backoff_seconds": 0.05, **settings})
     return Parts(
         log=log,
         store=store,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         metrics=WorkerMetrics(),
         settings=made,
         limits=Limits(),

@@ -62,7 +62,7 @@ async def mongo_place(
         await declare(where)
         await where.database[LINEAGES].insert_one({"_id": "r1", **_lineage(TOPIC)})
         log = MemoryLog(partitions, TOPIC)
-        yield MongoPlace(where, log, parts(log, MongoStore(workers_client, name, on_step), **settings))
+        yield MongoPlace(where, log, parts(log, MongoStore(workers_client, name, on_step), None, **settings))
         await client.drop_database(name)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from ops.config import PREFIX, Settings, variable_of
 from ops.local.ports import choose_ports
 from ops.local.processes import Child, Children, Program, last_lines
-from tests.consumer.parts import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS
 
 _NUMBERS = itertools.count(1)

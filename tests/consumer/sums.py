@@ -23,9 +23,13 @@ from schemas.documents import (
     Definition,
     utc,
 )
-from tests.consumer.parts import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place
-from tests.samples import DAY, HOUR, MINUTE, batch, period, sealed, update
+from tests.samples import DAY, HOUR, MINUTE, batch, period, pool, sealed, sealed_pool, update
+
+# The hour before the one in which this process began: all periods lie in it, and those of one id stay the same though
+# the clock's hour ends between two of its records.
+PERIODS_HOUR = time.time_ns() // 1_000_000 // HOUR * HOUR - HOUR
 
 Outcome = Literal["counts", "refused", "dead"]
 EVENT = "LEVEL_UP"
@@ -51,11 +55,16 @@ class Sent:
 def counting(partition: int, request_id: int, player: str = "ann", *, count: int = 1, raw: bool = False) -> Sent:
     """A record as an ingress writes it, or as a pipeline that knows no ingress does."""
     # One minute for each id, and the same one when it is sent again.
-    start = now_millis() // HOUR * HOUR - HOUR + request_id % 60 * MINUTE
+    start = PERIODS_HOUR + request_id % 60 * MINUTE
     body = batch(period(update(count=str(count)), start=start), request_id=str(request_id))
     made = sealed(0, body, request_id=request_id, player=player)
     record = Record(0, 0, f"demo/{player}".encode(), body, []) if raw else made
     return Sent(partition, record, "counts", player, request_id, start, count)
+
+
+def fresh_pool(*items: object, **more: object) -> Record:
+    """A pool of items as an ingress writes it now: events are kept by the time they were received, and then removed."""
+    return sealed_pool(0, pool(*items, **more), received_millis=now_millis())
 
 
 def undeclared(partition: int, request_id: int) -> Sent:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from consumer.transactions import uncancelled
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_work_goes_on_when_its_caller_is_cancelled() -> None:
@@ -25,7 +26,7 @@ async def test_work_goes_on_when_its_caller_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    await asyncio.wait_for(ended.wait(), 1)
+    await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
 
 
 async def test_its_result_and_its_error_come_out() -> None:

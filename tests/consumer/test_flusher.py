@@ -13,8 +13,12 @@ from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TooMan
 from consumer.worker import Worker
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
-from tests.consumer.parts import TOPIC, eventually, parts, running
+from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import batch, period, sealed, update
+
+# More than `stall_seconds`.
+LONG_MILLIS = 3_600_000
 
 
 def one(offset: int, request_id: int | None = None) -> Record:
@@ -146,28 +150,28 @@ async def test_a_topic_of_garbage_stops_the_worker_before_it_is_all_set_aside() 
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
     with pytest.raises(TooManyDead, match="r1/00"):
-        await asyncio.wait_for(Worker(parts(log, store, max_flush_records=10)).run(), 20)
+        await asyncio.wait_for(Worker(parts(log, store, max_flush_records=10)).run(), PATIENCE_SECONDS)
     assert len(store.collections[DEAD_LETTERS]) == DEAD_ALLOWANCE
 
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
     """A worker that hangs is to be started again; one that waits for MongoDB is not."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
-    made = parts(log, store, stall_seconds=0.05)
-    async with running(made) as worker:
-        await eventually(lambda: checkpoint(store)["next"] == 0)
-        assert worker.alive()
+    log, store, clock = MemoryLog(1, TOPIC), PickyStore(), StillClock()
+    async with running(parts(log, store, clock)) as worker:
+        await eventually(worker.ready)
+        clock.millis += LONG_MILLIS
+        await eventually(worker.alive)
         store.away = True
         log.append(0, one(0))
         flusher = worker._flushers[0]
         await eventually(lambda: flusher.is_away)
-        await asyncio.sleep(0.1)
+        clock.millis += LONG_MILLIS
         assert worker.alive(), "MongoDB is away"
         flusher._retry.is_away = False
         assert not worker.alive(), "nothing is away, and nothing moves"
         store.away = False
         await eventually(lambda: checkpoint(store)["next"] == 1)
-        assert worker.alive()
+        await eventually(worker.alive)
 
 
 class SilentStore(MemoryStore):
@@ -176,10 +180,12 @@ class SilentStore(MemoryStore):
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
+        self.asked = asyncio.Event()
         self.answers = asyncio.Event()
 
     async def _say_nothing(self, question: str) -> None:
         if question == self._question:
+            self.asked.set()
             await self.answers.wait()
 
     async def lineage(self, topic: TopicIdentity) -> str:
@@ -194,9 +200,11 @@ class SilentStore(MemoryStore):
 @pytest.mark.parametrize("question", ["lineage", "claim"])
 async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
     """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
-    store = SilentStore(question)
-    async with running(parts(MemoryLog(1, TOPIC), store, stall_seconds=0.2)) as worker:
+    store, clock = SilentStore(question), StillClock()
+    async with running(parts(MemoryLog(1, TOPIC), store, clock)) as worker:
+        await asyncio.wait_for(store.asked.wait(), PATIENCE_SECONDS)
         assert worker.alive()
-        await eventually(lambda: not worker.alive())
+        clock.millis += LONG_MILLIS
+        assert not worker.alive()
         store.answers.set()
         await eventually(lambda: worker.ready() and worker.alive())

@@ -11,7 +11,8 @@ from consumer.core.records import Record
 from consumer.kafka import KafkaLog
 from consumer.memory import MemoryLog
 from consumer.ports import Log
-from tests.consumer.parts import PATIENCE_SECONDS, TOPIC, eventually
+from tests.consumer.parts import TOPIC, eventually
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.samples import batch, period, sealed, update
 from tests.servers import Servers

@@ -6,16 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from consumer.core.records import Record
 from ops.verify.command import recounted
 from schemas.documents import EVENTS, PERIOD_COUNTS
 from tests.consumer.processes import workers
-from tests.consumer.sums import declare, mixed, send, until_applied
+from tests.consumer.sums import PERIODS_HOUR, declare, fresh_pool, mixed, send, until_applied
 from tests.consumer.test_two_topics import send as send_pools
 from tests.real import Place, place
-from tests.samples import item, pool, sealed_pool
+from tests.samples import item
 from tests.servers import Servers
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
@@ -28,13 +26,11 @@ def pools() -> list[Record]:
     """Of each pool the same again, with one more item, and whole once more: in turns in both partitions."""
     records = []
     for n in range(ROUNDS):
-        first = [item("A", n=n), item("B", n=n)]
-        records += [sealed_pool(0, pool(*first)), sealed_pool(0, pool(*first, item("C", n=n)))]
-        records += [sealed_pool(0, pool(*first)), sealed_pool(0, pool(item("D", n=n), requestId=str(n)))]
+        a, b, c, d = (item(title, PERIODS_HOUR, n=n) for title in "ABCD")
+        records += [fresh_pool(a, b), fresh_pool(a, b, c), fresh_pool(a, b), fresh_pool(d, requestId=str(n))]
     return records
 
 
-@pytest.mark.timeout(180)
 async def test_a11_a_crash_at_any_step_of_a_flush_of_pools_leaves_one_document_an_event(
     servers: Servers, tmp_path: Path
 ) -> None:

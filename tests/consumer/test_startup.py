@@ -11,8 +11,8 @@ import pytest
 
 from ops.config import Settings, variable_of
 from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS
-from tests.consumer.parts import PATIENCE_SECONDS
 from tests.consumer.test_process import free_port, one, until_applied, worker_process
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, change_topic, place, produce
 from tests.servers import Servers
 from tests.standalone import standalone_mongod

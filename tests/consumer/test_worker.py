@@ -15,6 +15,7 @@ from consumer.worker import FETCH_SECONDS, Worker
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, PLAYERS
 from tests.consumer.parts import TOPIC, eventually, parts, running
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import batch, period, sealed, update
 
 
@@ -204,7 +205,7 @@ async def test_a_topic_without_a_lineage_stops_the_worker_with_the_reason() -> N
     """Nothing is read of a topic whose offsets mean nobody knows what."""
     log = MemoryLog(1, TOPIC)
     with pytest.raises(UnknownLineage, match="init"):
-        await asyncio.wait_for(Worker(parts(log, NoLineageStore())).run(), 10)
+        await asyncio.wait_for(Worker(parts(log, NoLineageStore())).run(), PATIENCE_SECONDS)
 
 
 class BrokenStore(MemoryStore):
@@ -217,7 +218,7 @@ async def test_a_bug_in_a_flush_ends_the_worker_instead_of_hiding() -> None:
     log = MemoryLog(1, TOPIC)
     log.append(0, one(0))
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(Worker(parts(log, BrokenStore())).run(), 10)
+        await asyncio.wait_for(Worker(parts(log, BrokenStore())).run(), PATIENCE_SECONDS)
 
 
 class DeafLog(MemoryLog):

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.consumer.parts import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS) -> None:

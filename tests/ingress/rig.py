@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -102,7 +101,7 @@ def batch(*periods: dict[str, object], request_id: object = "7", sent_millis: in
 
 
 class TestClock:
-    """The wall stands at NOW until it is moved; the monotonic clock runs, and can be moved on."""
+    """Both clocks stand until they are moved."""
 
     __test__ = False
 
@@ -114,7 +113,7 @@ class TestClock:
         return self.now_millis
 
     def seconds(self) -> float:
-        return time.monotonic() + self.skipped_seconds
+        return 1_000 + self.skipped_seconds
 
 
 @dataclass(frozen=True)
@@ -198,8 +197,8 @@ class Rig:
     def __init__(
         self,
         limits: Limits | None = None,
-        apply_seconds: float = 1,
-        body_seconds: float = 1,
+        apply_seconds: float = 60,
+        body_seconds: float = 60,
         anonymous_apps: tuple[str, ...] = (ANY_APP,),
         **edge: Any,  # noqa: ANN401 any setting
     ) -> None:

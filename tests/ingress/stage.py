@@ -9,11 +9,9 @@ from schemas.documents import DEFINITIONS, Definition, utc
 from tests.consumer.test_process import free_port, worker_process
 from tests.ingress.real import config, now_millis
 from tests.ingress.rig import batch, period, update
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
-
-# A worker under load may take its time; a test that is about the answer's contents waits for it.
-APPLY_TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ async def stage(servers: Servers, folder: Path) -> AsyncIterator[Stage]:
         )
         await where.database[DEFINITIONS].insert_one(event.document())
         name = where.settings.kafka.records_topic
-        file = config(folder, servers.kafka, servers.mongodb, name, apply_timeout_seconds=APPLY_TIMEOUT_SECONDS)
+        file = config(folder, servers.kafka, servers.mongodb, name, apply_timeout_seconds=PATIENCE_SECONDS)
         async with worker_process(where.settings, free_port()):
             yield Stage(where, file)
 

@@ -1,19 +1,24 @@
 """AddEvent and AddEventBatch on in-memory Kafka and MongoDB: A1-A12, and B1-B8 as they are on these routes."""
 
+import asyncio
 import base64
 import gzip
 import json
+import threading
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from ingress import analytics
 from schemas.analytics import FORM_TYPE, JSON_TYPE
 from schemas.receipt import read_receipt
 from schemas.settings import Limits, LimitSettings
 from tests.ingress.conftest import running_rig
 from tests.ingress.rig import NOW, SIGNING, Answer, Rig, token
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import item, pool
 from tests.schemas.test_analytics import EXAMPLE, LITERAL
 
@@ -441,6 +446,27 @@ async def test_b8_a_body_of_the_whole_size_is_taken_beside_the_loop(rig: Rig) ->
     assert len(items) == len(rig.pool_worker.items)
     bomb = gzip.compress(b" " * (limit + 1), 1)
     assert (413, 5, 3, False) == told(await rig.add(bomb, content_encoding="gzip"))
+
+
+@pytest.mark.parametrize("step", ["read_sent", "parse_analytics"])
+async def test_b8_others_are_answered_while_a_large_pool_is_read(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """B8: neither step of it holds up the loop; this one ends only when another request has been answered."""
+    begun, others_answered = threading.Event(), threading.Event()
+    right: Callable[..., object] = vars(analytics)[step]
+
+    def held(*given: object, **more: object) -> object:
+        begun.set()
+        assert others_answered.wait(PATIENCE_SECONDS)
+        return right(*given, **more)
+
+    monkeypatch.setattr(analytics, step, held)
+    adding = asyncio.create_task(rig.add(pool(item("A", NOW, text="x" * analytics.MAX_INLINE_BYTES))))
+    assert await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+    assert 200 == (await rig.call("GET", "/livez")).status
+    others_answered.set()
+    assert OK == (await adding).json
 
 
 async def test_what_is_refused_after_the_token_is_noted(rig: Rig) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from serving.life import Server
 from tests.ingress.conftest import running_rig
 from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig, token
+from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 # A run of the default size takes seconds; a long one an example's share more.
-TIMEOUT_SECONDS = 100 + EXAMPLES * 10
-SERVER_SECONDS = 10
+TIMEOUT_SECONDS = 300 + EXAMPLES * 10
+SERVER_SECONDS = PATIENCE_SECONDS
 
 CHECKS = (
     "not_a_server_error",
@@ -78,7 +80,7 @@ def schemathesis(url: str, bearer: str, folder: Path, *more: str, document: str 
         f"--max-examples={EXAMPLES}",
         f"--seed={SEED}",
         "--no-color",
-        "--request-timeout=10",
+        f"--request-timeout={PATIENCE_SECONDS:g}",
         "--generation-database=none",
         *more,
     ]
@@ -98,9 +100,10 @@ def test_no_answer_is_outside_the_document(tmp_path: Path) -> None:
 @pytest.mark.timeout(TIMEOUT_SECONDS + 20)
 def test_no_answer_of_a_real_ingress_is_outside_the_document(servers: Servers, tmp_path: Path) -> None:
     """On real Kafka and MongoDB, for what only they can answer."""
-    asyncio.run(make_topic(servers.kafka, "conformance"))
-    declare(servers.mongodb, "conformance")
-    file = config(tmp_path, servers.kafka, servers.mongodb, "conformance", apply_timeout_seconds=0.05)
+    name = f"conformance-{uuid.uuid4().hex[:8]}"
+    asyncio.run(make_topic(servers.kafka, name))
+    declare(servers.mongodb, name)
+    file = config(tmp_path, servers.kafka, servers.mongodb, name, apply_timeout_seconds=0.05)
     with ingress_process(file) as running:
         asyncio.run(_ready(running))
         schemathesis(running.url, fresh_token(), tmp_path, "--phases=examples,fuzzing")

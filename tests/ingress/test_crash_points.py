@@ -16,6 +16,7 @@ from tests.ingress import serve_and_crash
 from tests.ingress.real import ingress_process, until_ready
 from tests.ingress.serve_and_crash import ACKED, BEFORE_SEND, COUNTED, HANDED_OVER, SENT
 from tests.ingress.stage import Stage, fresh_batch, stage
+from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 
 COUNT = 3
@@ -28,7 +29,7 @@ async def crash_during(one: Stage, point: str, body: bytes) -> None:
             await until_ready(dying, session)
             with pytest.raises(aiohttp.ClientError):
                 await dying.post(session, body)
-            assert -signal.SIGKILL == dying.process.wait(10)
+            assert -signal.SIGKILL == dying.process.wait(PATIENCE_SECONDS)
 
 
 async def send_again(one: Stage, body: bytes) -> tuple[list[str], int]:

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from ingress import definitions
-from ingress.definitions import NOT_FOUND_SECONDS, REFRESH_SECONDS, Definitions, terms_of
+from ingress.definitions import NOT_FOUND_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Definitions, terms_of
 from ingress.memory import MemoryStore
+from ingress.mongo import READ_TIMEOUT_MILLIS
 from ingress.ports import Unavailable
 from schemas.documents import Definition, DefinitionTerm, utc
 from tests.ingress.rig import NOW, TestClock
@@ -121,6 +122,11 @@ async def test_what_changed_is_read_again_and_nothing_else() -> None:
     assert "Changed" == one.known("demo")["A"].names["en"]
     await one.poll()
     assert 1 == store.reads["definitions"]
+
+
+def test_g20_a_change_is_known_within_5_s() -> None:
+    """By the next poll; that a running ingress polls, test_real_lists.py shows."""
+    assert POLL_SECONDS + READ_TIMEOUT_MILLIS / 1000 <= 5
 
 
 async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> None:

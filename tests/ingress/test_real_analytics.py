@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from schemas.documents import EVENTS
 from schemas.examples import DOCUMENTED_POOL
 from tests.consumer.processes import workers
 from tests.ingress.real import Running, config, fresh_token, ingress_process, now_millis, until_ready
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.samples import item
 from tests.servers import Servers
 
 ITEMS = 10_000
-APPLY_SECONDS = 30
-# A moment without a pool being read, and a machine with much else to do.
-PROBE_SECONDS = 2
 OK = {"StatusCode": 0, "Severity": 1, "StatusMessage": "OK", "Content": True}
 
 
@@ -30,7 +27,7 @@ OK = {"StatusCode": 0, "Severity": 1, "StatusMessage": "OK", "Content": True}
 async def system(servers: Servers, folder: Path) -> AsyncIterator[tuple[Place, Running, aiohttp.ClientSession]]:
     async with place(servers, apis=["games", "analytics"]) as where, aiohttp.ClientSession() as session:
         name = where.settings.kafka.records_topic
-        file = config(folder, servers.kafka, servers.mongodb, name, apply_timeout_seconds=APPLY_SECONDS)
+        file = config(folder, servers.kafka, servers.mongodb, name, apply_timeout_seconds=PATIENCE_SECONDS)
         with workers(folder, where.settings) as started, ingress_process(file) as running:
             started.start()
             await until_ready(running, session)
@@ -47,19 +44,14 @@ async def add(
         return answer.status, await answer.json(), answer.headers
 
 
-async def slowest_probe(running: Running, session: aiohttp.ClientSession, until: asyncio.Task[Any]) -> float:
-    """What else is asked of the ingress meanwhile is answered (B8)."""
-    slowest, loop = 0.0, asyncio.get_running_loop()
+async def others_are_answered(running: Running, session: aiohttp.ClientSession, until: asyncio.Task[Any]) -> None:
+    """What else is asked of the ingress meanwhile (B8; that reading holds up nobody: test_analytics.py)."""
     while not until.done():
-        asked = loop.time()
         async with session.get(f"{running.url}/livez") as live:
             assert 200 == live.status
-        slowest = max(slowest, loop.time() - asked)
         await asyncio.sleep(0.01)
-    return slowest
 
 
-@pytest.mark.timeout(120)
 async def test_a12_a11_the_documents_example_comes_back_and_a_large_pool_is_registered_once(
     servers: Servers, tmp_path: Path
 ) -> None:
@@ -75,7 +67,7 @@ async def test_a12_a11_the_documents_example_comes_back_and_a_large_pool_is_regi
         now = now_millis()
         pool = {"eventData": [item(f"T{n % 7}", now - n, n=n) for n in range(ITEMS)]}
         adding = asyncio.create_task(add(running, session, pool))
-        assert await slowest_probe(running, session, adding) < PROBE_SECONDS
+        await others_are_answered(running, session, adding)
         first = await adding
         again = await add(running, session, pool)
         assert [(200, OK), (200, OK)] == [first[:2], again[:2]]

@@ -14,10 +14,9 @@ from ops.init import initialise, refusals_options, wrong
 from schemas.documents import REFUSALS
 from tests.ingress.real import Running, config, fresh_token, ingress_process, now_millis, until_ready
 from tests.ingress.rig import batch, period, token, update
+from tests.patience import PATIENCE_SECONDS
 from tests.real import place
 from tests.servers import Servers
-
-PATIENCE_SECONDS = 20
 
 
 def operator_token() -> str:

@@ -23,6 +23,7 @@ from ingress.sample import (
 )
 from serving.bearer import MAX_TOKEN_BYTES
 from tests.ingress.rig import NOW, TestClock, token
+from tests.patience import PATIENCE_SECONDS
 
 SENDER = Sender("demo", "ann", b"opaque-token", NOW)
 
@@ -98,7 +99,7 @@ async def test_the_background_task_writes_what_comes() -> None:
     task = asyncio.create_task(one.refusals.run())
     for reads, one.store.away in ((1, True), (2, False)):
         one.refusals.note(SENDER, Noted("TOO_LARGE"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while one.store.reads.get("add_refusals") != reads:  # noqa: ASYNC110 the task gives no sign
                 await asyncio.sleep(0.01)
     task.cancel()
@@ -167,12 +168,12 @@ def test_whatever_the_bytes_are_a_few_of_them_are_kept(piece: bytes) -> None:
 
 @pytest.mark.parametrize("unit", [b"token", b"token ", b"token=", b"eyJ", b"eyJ.", b"\\u0074oken", b'token"', b"\0"])
 def test_no_body_is_made_that_takes_long(unit: bytes) -> None:
-    """Sampling runs on the loop that serves requests: the worst costs milliseconds."""
+    """Sampling runs on the loop that serves requests: the worst costs milliseconds; one that backtracks, minutes."""
     piece = unit * (MAX_TOKEN_BYTES * 2 // len(unit))
     started = time.process_time()
     for _ in range(20):
         first_bytes(piece, b"opaque-token")
-    assert time.process_time() - started < 20 * 0.05
+    assert time.process_time() - started < 20 * 0.25
 
 
 def test_what_is_no_secret_is_kept_as_it_is() -> None:

@@ -22,6 +22,7 @@ from serving.start import StartRefused
 from tests.ingress import serve
 from tests.ingress.real import config, declare, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig
+from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 from tests.standalone import standalone_mongod
 
@@ -66,7 +67,7 @@ async def test_an_ingress_that_has_not_been_checked_is_not_ready(rig: Rig) -> No
 async def refused(file: Path) -> list[str]:
     """The reasons of an ingress process that ends by itself with status 1."""
     with ingress_process(file) as running:
-        assert 1 == await asyncio.to_thread(running.process.wait, 30), running.log.read_text()
+        assert 1 == await asyncio.to_thread(running.process.wait, PATIENCE_SECONDS), running.log.read_text()
     said = [json.loads(line) for line in running.log.read_text().splitlines()]
     (reasons,) = (line["reasons"] for line in said if line["event"] == "refused")
     return list(reasons)
@@ -96,7 +97,7 @@ async def test_a_key_that_signs_no_session_is_refused_at_once(servers: Servers, 
     settings["tokens"] |= {"session_key": str(tmp_path / "none.jwk"), "session_apps": ["demo"]}
     file.write_text(json.dumps(settings))
     process = await asyncio.create_subprocess_exec(sys.executable, serve.__file__, str(file), stderr=subprocess.PIPE)
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     assert (1, True) == (process.returncode, b"tokens.session_key" in said)
 
 
@@ -106,7 +107,7 @@ async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Serve
     declare(servers.mongodb, name)
     async with aiohttp.ClientSession() as session:
         with ingress_process(config(tmp_path, servers.kafka, servers.mongodb, name)) as running:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while await running.missing(session) != ["kafka", "kafka analytics", "start check"]:  # noqa: ASYNC110 another process
                     await asyncio.sleep(0.05)
             await make_topic(servers.kafka, name, cleanup_policy="compact")

@@ -13,7 +13,7 @@ from consumer.core.records import Record
 from ops.config import FILE_VARIABLE, Settings
 from ops.local.settings import to_toml
 from schemas.documents import CHECKPOINTS
-from tests.consumer.parts import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place
 from tests.samples import KEYS
 

@@ -18,27 +18,28 @@ from ops.local.balance import _ask
 from ops.verify import command
 from schemas.documents import EVENTS, PERIOD_COUNTS, TITLES
 from tests.consumer.processes import workers
+from tests.consumer.sums import PERIODS_HOUR, fresh_pool
 from tests.consumer.test_two_topics import send
 from tests.ops.running import Output, applied, raw, told, until, use
 from tests.ops.test_verify_real import sent
 from tests.real import Place, place, produce
-from tests.samples import item, pool, sealed_pool
+from tests.samples import item
 from tests.servers import Servers
 
 
 def pools() -> list[Record]:
     """In turns to both partitions: new, again with more, again, refused, unreadable."""
-    a, b, c = item("A", at_millis=0), item("B"), item("C", n=1)
+    a, b, c = item("A", at_millis=0), item("B", PERIODS_HOUR), item("C", PERIODS_HOUR, n=1)
     a["Timestamp"] = "4315435114"
     return [
-        sealed_pool(0, pool(a, b)),
-        sealed_pool(0, pool(c, item("A", n=2))),
-        sealed_pool(0, pool(a, b, c)),
-        sealed_pool(0, pool(c)),
-        sealed_pool(0, pool(a, b)),
-        sealed_pool(0, pool({"Event": "A"})),
+        fresh_pool(a, b),
+        fresh_pool(c, item("A", PERIODS_HOUR, n=2)),
+        fresh_pool(a, b, c),
+        fresh_pool(c),
+        fresh_pool(a, b),
+        fresh_pool({"Event": "A"}),
         raw(b"{"),
-        sealed_pool(0, pool(item("B", n=3), requestId="r")),
+        fresh_pool(item("B", PERIODS_HOUR, n=3), requestId="r"),
     ]
 
 
@@ -59,7 +60,6 @@ async def change_by_hand(where: Place) -> tuple[str, str]:
     return removed["_id"], added["_id"]
 
 
-@pytest.mark.timeout(120)
 async def test_an_operator_sees_and_mends_both_topics(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:

@@ -24,6 +24,7 @@ from ops.config import (
     worker_config,
 )
 from serving.config import TokenCheckSettings
+from tests.patience import PATIENCE_SECONDS
 
 SECRETS = {
     "TALLYMILL_MONGODB__URI": "mongodb://user:hidden-word@127.0.0.1/",
@@ -316,7 +317,12 @@ def test_a_process_with_bad_settings_starts_nothing(name: str) -> None:
     """Every problem on standard error, nothing on standard output, exit status 2."""
     environ = {**os.environ, "TALLYMILL_KAFKA__PARTITIONS": "0", "TALLYMILL_KAFKA__GRUOP": "x"}
     process = subprocess.run(
-        [sys.executable, "-m", "ops", name], env=environ, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "ops", name],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert 2 == process.returncode
     assert ["kafka.gruop", "kafka.partitions"] == sorted(line.partition(":")[0] for line in process.stderr.splitlines())

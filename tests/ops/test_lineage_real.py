@@ -19,11 +19,11 @@ from ops.topic import identity_of
 from ops.verify import command as verify_command
 from schemas.documents import CHECKPOINTS, LINEAGES, PLAYERS
 from schemas.requirements import topic_config
-from tests.consumer.parts import PATIENCE_SECONDS
 from tests.consumer.processes import workers
 from tests.ops.running import Output, applied, told, until, use
 from tests.ops.test_init_real import empty_place
 from tests.ops.test_verify_real import sent
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.servers import Servers
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from joserfc.jwk import KeySet, OKPKey
 
 from tests.ingress.rig import claims, public_keys
+from tests.patience import PATIENCE_SECONDS
 
 
 def key(key_id: str) -> OKPKey:
@@ -95,6 +96,6 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 async def until(reached: Callable[[], bool]) -> None:
     """Let the others run until it is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not reached():  # noqa: ASYNC110 what is waited for is another's state, on a real connection
             await asyncio.sleep(0.001)

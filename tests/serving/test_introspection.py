@@ -26,6 +26,7 @@ from serving.introspection import (
     IntrospectionEndpoint,
 )
 from tests.ingress.rig import AUDIENCE, GAMES, ISSUER, NOW, RULES, TestClock, claims
+from tests.patience import PATIENCE_SECONDS
 from tests.serving.issuer import Issuer, active, issuer, not_active, until
 
 NOW_SECONDS = NOW / 1000
@@ -39,7 +40,7 @@ class Checks:
 
     def __init__(self, url: str, rules: ClaimRules = RULES) -> None:
         self.metrics = Metrics()
-        settings = EndpointSettings(url, CLIENT_ID, CLIENT_SECRET, 5, CONNECTIONS)
+        settings = EndpointSettings(url, CLIENT_ID, CLIENT_SECRET, PATIENCE_SECONDS, CONNECTIONS)
         self.endpoint = IntrospectionEndpoint(settings, TestClock(), self.metrics.tokens)
         self.tokens = IntrospectedTokens(rules, self.endpoint, CACHE_SECONDS)
         self.authenticator = Authenticator(self.tokens)
