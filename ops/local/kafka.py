@@ -73,7 +73,9 @@ def format_command(files: KafkaFiles, place: KafkaPlace, cluster_id: str) -> tup
 
 
 def kafka_program(files: KafkaFiles, place: KafkaPlace, *options: str) -> Program:
-    command = java_command(files, "kafka.Kafka", str(place.properties), options=options)
+    # Its codecs unpack libraries there, and a broker that is killed leaves them.
+    unpacked = f"-Djava.io.tmpdir={place.home}"
+    command = java_command(files, "kafka.Kafka", str(place.properties), options=(unpacked, *options))
     return Program("kafka", command, stop_seconds=STOP_SECONDS)
 
 

@@ -42,6 +42,11 @@ def test_kafka_is_run_from_its_jars_with_a_small_heap() -> None:
     assert command[-4:] == ("-cp", "/cache/kafka/*", "kafka.Kafka", "/data/kafka/server.properties")
 
 
+def test_kafka_unpacks_its_libraries_among_its_own_files() -> None:
+    """In the system's temporary folder each broker that is killed would leave some."""
+    assert "-Djava.io.tmpdir=/data/kafka" in kafka.kafka_program(FILES, KAFKA).command
+
+
 def test_storage_is_formatted_for_one_cluster() -> None:
     command = kafka.format_command(FILES, KAFKA, "-bc")
     assert command[-4:] == ("format", "--cluster-id=-bc", "--config", "/data/kafka/server.properties")
