@@ -20,7 +20,7 @@ from tests.clients.programs import program
 from tests.clients.running import environment
 from tests.clients.snippets import programs
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 MODULES = ("event_pools.mjs", "page.mjs")
 HTML = """<!doctype html>

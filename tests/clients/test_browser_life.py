@@ -9,7 +9,7 @@ import pytest
 from ops.local.fetch import FetchError
 from tests.clients.browser import chromium, serving
 from tests.clients.programs import program
-from tests.ops.test_processes import gone_within
+from tests.ops.test_processes import goes
 
 
 def descendants(pid: int) -> list[int]:
@@ -32,7 +32,7 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
         left = [browser.process.pid, *descendants(browser.process.pid)]
         browser.process.stdin.close()
         assert len(left) > 3
-        assert [] == [pid for pid in left if not gone_within(pid, 10)]
+        assert [] == [pid for pid in left if not goes(pid)]
 
 
 def test_a_browser_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ const FLAGS = [
   "--no-proxy-server",
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
-const STEP_MILLIS = 20_000;
+const STEP_MILLIS = 60_000;
 const END_MILLIS = 5_000;
 
 let browser, visitor;
