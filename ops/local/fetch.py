@@ -58,7 +58,8 @@ def kafka_files() -> KafkaFiles:
     cache = cache_folder()
     jars = cached(cache, "kafka", POM)
     if not jars.exists() and not shutil.which("mvn"):
-        _apt(("maven",), "Kafka's jars come through Maven")  # brings a Java too, so it goes before the look for one
+        # Brings a Java too, so it goes before the look for one.
+        apt_install(("maven",), "Kafka's jars come through Maven")
     java = _java(cache)
     if not jars.exists():
         _fetch_jars(jars, java)
@@ -77,7 +78,7 @@ def mongod_file() -> str:
         mongod.chmod(0o755)
     if not _mongod_problem(mongod):
         return str(mongod)
-    _apt(MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
+    apt_install(MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
     if problem := _mongod_problem(mongod):
         raise FetchError(f"mongod does not run: {problem}")
     return str(mongod)
@@ -170,8 +171,8 @@ def _whole_or_absent(home: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _apt(packages: tuple[str, ...], why: str) -> None:
-    """Install Debian packages if we may; otherwise say which right is lacking and what to type."""
+def apt_install(packages: tuple[str, ...], why: str) -> None:
+    """Install Debian packages if we may. Raises FetchError, with which right is lacking and what to type."""
     names = " ".join(packages)
     if not shutil.which("apt-get"):
         raise FetchError(f"{why}. Install it with this system's package manager (on Debian: {names})")

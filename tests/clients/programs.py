@@ -28,7 +28,7 @@ def install(names: list[str]) -> None:
     """Those that are missing, all at once. Raises FetchError."""
     missing = [name for name in names if not shutil.which(name)]
     if missing:
-        fetch._apt(tuple(missing), "; ".join(WANTED[name] for name in missing))
+        fetch.apt_install(tuple(missing), "; ".join(WANTED[name] for name in missing))
 
 
 if __name__ == "__main__":

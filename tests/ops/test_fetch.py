@@ -43,13 +43,13 @@ def test_without_root_it_is_said_what_to_type(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(FetchError, match=r"needs root. Type:\n    sudo apt-get update && .* install -y maven"):
-        fetch._apt(("maven",), "Kafka's jars come through Maven")
+        fetch.apt_install(("maven",), "Kafka's jars come through Maven")
 
 
 def test_without_apt_the_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchError, match=r"on Debian: libcurl4 libssl3"):
-        fetch._apt(fetch.MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
+        fetch.apt_install(fetch.MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
 
 
 def test_the_cache_folder_is_the_users_word_or_the_usual_place() -> None:
