@@ -11,6 +11,7 @@ each into a database of its own:
     naive        N processes, one insert_one an item (bench/naive_items.py); the first thousands of items only
     connector    the MongoDB Kafka sink connector with N tasks (bench/connector.py): one document a pool, whole, as it
                  can't take a pool apart; --pool 1 compares document with document
+    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/replay.py)
 
 Each is timed from its first items that are through to its last; but through an ingress, tallymill's workers stand ready
 while the topic is filled, and its time is from the first request to the last item in MongoDB, sender and all. With
@@ -56,7 +57,7 @@ from ops.local.ports import LOOPBACK
 from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
-OTHERS = ("naive", "connector")
+OTHERS = ("naive", "connector", "replay")
 # A rate of a few hundred items a second needs no more of them to be told.
 NAIVE_ITEMS = 2_000
 # Signed one by one beforehand.
@@ -90,6 +91,13 @@ class Subject:
         programs = [connector(self.place, self.settings, self.options.workers, topic)]
         return await drain(self.place, programs, self._pools(documents(self.database, COLLECTION)), self.options.items)
 
+    async def replay(self) -> Drained:
+        assert not wrong(await initialise(self.settings))
+        programs = self.place.replays(self.settings, self.options.workers, "analytics")
+        drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
+        await verify(self.database, self.expected)
+        return drained
+
     def _pools(self, progress: Progress) -> Progress:
         """Items through, by whole pools."""
         each: int = self.options.pool
@@ -102,8 +110,8 @@ class Subject:
 
 async def whole_path(
     place: Place, settings: Settings, client: AsyncMongoClient[dict[str, Any]], options: argparse.Namespace
-) -> Drained:
-    """From the first request to the last item in MongoDB. The topic is full afterwards, for others."""
+) -> tuple[Drained, Counter[str]]:
+    """From the first request to the last item in MongoDB. The topic is full afterwards, for others: what it counts."""
     settings = settings.model_copy(update={"tokens": TokenSettings.model_validate(ensure_issuer(place.folder))})
     tokens = tokens_of(settings, APP, min(options.players, MOST_TOKENS))
     made = list(make_bodies(options.items // options.pool, options.pool, time.time_ns() // 1_000_000))
@@ -120,8 +128,9 @@ async def whole_path(
         await at_least(options.items, documents(database, EVENTS), running.processes)
         measured = meter.read(options.items)
         loop.close()
-    await verify(database, Counter(title for _, titles in made for title in titles))
-    return measured
+    expected = Counter(title for _, titles in made for title in titles)
+    await verify(database, expected)
+    return measured, expected
 
 
 async def verify(database: Database, expected: Counter[str]) -> None:
@@ -140,8 +149,9 @@ async def run(options: argparse.Namespace) -> dict[str, Drained]:
         assert not wrong(await initialise(settings))
         async with AsyncMongoClient[dict[str, Any]](place.mongodb) as client:
             if options.through == "ingress":
-                measured[OURS].append(await whole_path(place, settings, client, options))
-                names, expected = options.against, Counter[str]()
+                through, expected = await whole_path(place, settings, client, options)
+                measured[OURS].append(through)
+                names = options.against
             else:
                 names = (OURS, *options.against)
                 expected = await fill_pools(settings, options.items // options.pool, options.pool, options.players)

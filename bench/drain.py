@@ -76,8 +76,7 @@ class Subject:
 
     async def replay(self) -> Drained:
         await self._initialise()
-        arguments = [("bench.replay", str(i), str(self.workers)) for i in range(self.workers)]
-        programs = [self.place.python(f"replay-{i}", self.settings, *given) for i, given in enumerate(arguments)]
+        programs = self.place.replays(self.settings, self.workers, "games")
         drained = await drain(self.place, programs, applied(self.database), self.records)
         await verify(self.database, self.expected)
         return drained

@@ -52,6 +52,10 @@ class Place:
             for i in range(count)
         ]
 
+    def replays(self, settings: Settings, count: int, api: Api) -> list[Program]:
+        """So many processes that share what workers of one API would write (bench/replay.py)."""
+        return [self.python(f"replay-{i}", settings, "bench.replay", str(i), str(count), api) for i in range(count)]
+
     def _environ(self, settings: Settings) -> dict[str, str]:
         tokens = {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)}
         return {variable_of(f"tokens.{name}"): value for name, value in tokens.items()} | {

@@ -18,13 +18,16 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
 from consumer.core.backlog import Backlog
-from consumer.core.plan import Flush, Known, WritePlan, make_plan
+from consumer.core.decode import DECODES
+from consumer.core.events import KnownPools
+from consumer.core.plan import Flush, Known, WritePlan, make_plan, questions
 from consumer.core.records import Record
 from consumer.mongo import MongoStore
 from ops.config import Settings, load_settings
 from ops.connect import kafka_consumer
 from ops.topic import bounds_of
 from schemas.coordinates import PartitionId
+from schemas.settings import APIS, Api
 from schemas.signing import signing_keys
 
 Planned = list[tuple[Flush, WritePlan]]
@@ -34,10 +37,10 @@ READY = "ready"
 POLL_SECONDS = 0.05
 
 
-async def run(own: int, processes: int) -> None:
+async def run(own: int, processes: int, api: Api) -> None:
     settings = load_settings()
     uri = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
-    planned = await _plan_all(settings, range(own, settings.kafka.partitions, processes))
+    planned = await _plan_all(settings, api, range(own, settings.kafka.partitions, processes))
     # Hundreds of megabytes that live to the end: nothing for the collector to walk through again and again.
     gc.collect()
     gc.freeze()
@@ -49,12 +52,12 @@ async def run(own: int, processes: int) -> None:
         await asyncio.Event().wait()  # until killed, so that what it took can be read
 
 
-async def _plan_all(settings: Settings, partitions: range) -> dict[PartitionId, Planned]:
+async def _plan_all(settings: Settings, api: Api, partitions: range) -> dict[PartitionId, Planned]:
     async with kafka_consumer(settings) as consumer:
         return {
-            PartitionId(LINEAGE, p): list(_plans(settings, PartitionId(LINEAGE, p), records))
+            PartitionId(LINEAGE, p): list(_plans(settings, api, PartitionId(LINEAGE, p), records))
             for p in partitions
-            if (records := await _read(consumer, settings.kafka.records_topic, p))
+            if (records := await _read(consumer, settings.kafka.topic(api), p))
         }
 
 
@@ -71,14 +74,18 @@ async def _read(consumer: AIOKafkaConsumer, topic: str, partition: int) -> list[
     return records
 
 
-def _plans(settings: Settings, partition: PartitionId, records: list[Record]) -> Iterator[tuple[Flush, WritePlan]]:
-    """As many records a flush as a worker that is behind takes, planned as if no id were remembered."""
+def _plans(
+    settings: Settings, api: Api, partition: PartitionId, records: list[Record]
+) -> Iterator[tuple[Flush, WritePlan]]:
+    """As many records a flush as a worker that is behind takes, planned as if no id, but every title, were known."""
     worker = settings.worker
-    backlog = Backlog(worker.max_flush_records, worker.max_flush_bytes, signing_keys(settings.signing))
+    keys = signing_keys(settings.signing)
+    backlog = Backlog(worker.max_flush_records, worker.max_flush_bytes, keys, DECODES[api])
     backlog.offer(records)
     start = 0
     while backlog.decode_some(worker.max_flush_records) and (flush := backlog.take(partition, start)):
-        yield flush, make_plan(flush, Known(), settings.limits)
+        known = Known(pools=KnownPools(titles=frozenset(questions(flush).titles)))
+        yield flush, make_plan(flush, known, settings.limits)
         start = flush.end
 
 
@@ -97,5 +104,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("own", type=int)
     parser.add_argument("processes", type=int)
+    parser.add_argument("api", choices=APIS)
     options = parser.parse_args()
-    uvloop.run(run(options.own, options.processes))
+    uvloop.run(run(options.own, options.processes, options.api))

@@ -17,7 +17,7 @@ import structlog
 
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import Batch, Decode, decode, decode_analytics
+from consumer.core.decode import DECODES, Batch, Decode
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large
 from consumer.core.pools import Pool
@@ -55,7 +55,7 @@ class Parts:
 
     @property
     def decode(self) -> Decode:
-        return decode if self.api == "games" else decode_analytics
+        return DECODES[self.api]
 
 
 class Flusher:

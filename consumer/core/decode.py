@@ -4,7 +4,7 @@ A record that an ingress has judged is decided here and now. One without a valid
 in force at its time (core/judge.py), which only the store can tell. Which API its records are of, the topic says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from schemas.analytics import MalformedAnalytics
 from schemas.envelope import Envelope, MalformedEnvelope, unseal
 from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
+from schemas.settings import Api
 from schemas.signing import SigningKeys
 
 
@@ -75,6 +76,9 @@ def decode(record: Record, keys: SigningKeys) -> Decoded:
     if envelope.judged is None:
         return Unjudged(record, envelope, request)
     return judged_batch(record, envelope, request, envelope.judged)
+
+
+DECODES: Mapping[Api, Decode] = {"games": decode, "analytics": decode_analytics}
 
 
 def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:
