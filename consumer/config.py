@@ -22,9 +22,9 @@ class WorkerSettings(Section):
     """Most bytes of one flush, as read from Kafka: what one MongoDB transaction has to hold in its cache."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
     """Bytes read from Kafka and not yet applied at which the worker stops fetching: bounds its memory."""
-    max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 4 * MIB
+    max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 2 * MIB
     """Bytes of one fetch, as Kafka keeps them (compressed). Several times that is held when they are unpacked."""
-    max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = MIB
+    max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 512 * 1024
     """Bytes of one partition in one fetch; a larger record still comes, alone."""
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10
     """How long Kafka waits for a worker's heartbeat before its partitions move on."""
