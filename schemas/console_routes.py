@@ -3,7 +3,7 @@
 from schemas import console_examples as examples
 from schemas.console_wire import READ_SCOPE, CountsReply, EventsReply
 from schemas.documents import ID_SCHEMA_PATTERN
-from schemas.replies import LiveReply, ReadyReply
+from schemas.probes import PROBES
 from schemas.route import BY_TOKEN, JSON, MALFORMED, Answer, Described, ErrorRow, Parameter, Route
 
 AWAY = ErrorRow(
@@ -124,36 +124,7 @@ CONSOLE_ROUTES = (
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(MALFORMED, *BY_TOKEN, AWAY, SLOW),
     ),
-    Route(
-        method="get",
-        path="/livez",
-        operation_id="getLiveness",
-        is_probe=True,
-        tag="service",
-        summary="Whether the process runs",
-        answers=(Answer(description="It does.", model=LiveReply),),
-    ),
-    Route(
-        method="get",
-        path="/readyz",
-        operation_id="getReadiness",
-        is_probe=True,
-        tag="service",
-        summary="Whether requests should be sent here",
-        answers=(
-            Answer(description="They should.", model=ReadyReply),
-            Answer(status=503, description="They should not; `missing` says why.", model=ReadyReply),
-        ),
-    ),
-    Route(
-        method="get",
-        path="/metrics",
-        operation_id="getMetrics",
-        is_probe=True,
-        tag="service",
-        summary="Metrics, as Prometheus reads them",
-        answers=(Answer(description="Prometheus text format 0.0.4.", media_type="text/plain"),),
-    ),
+    *PROBES,
     Route(
         method="get",
         path="/openapi.json",

@@ -17,8 +17,9 @@ from schemas.games import (
     PlayerEventListResponse,
 )
 from schemas.int64 import INT64_PATTERN, NOT_ZERO
+from schemas.probes import PROBES
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
-from schemas.replies import LiveReply, ReadyReply, ReceiptReply, RequestReply
+from schemas.replies import ReceiptReply, RequestReply
 from schemas.route import (
     BY_ANYBODY,
     BY_TOKEN,
@@ -275,36 +276,7 @@ ROUTES = (
         summary="The image of a definition that has none",
         answers=(Answer(description="A PNG.", media_type="image/png", schema={}),),
     ),
-    Route(
-        method="get",
-        path="/livez",
-        operation_id="getLiveness",
-        is_probe=True,
-        tag="service",
-        summary="Whether the process runs",
-        answers=(Answer(description="It does.", model=LiveReply),),
-    ),
-    Route(
-        method="get",
-        path="/readyz",
-        operation_id="getReadiness",
-        is_probe=True,
-        tag="service",
-        summary="Whether requests should be sent here",
-        answers=(
-            Answer(description="They should.", model=ReadyReply),
-            Answer(status=503, description="They should not; `missing` says why.", model=ReadyReply),
-        ),
-    ),
-    Route(
-        method="get",
-        path="/metrics",
-        operation_id="getMetrics",
-        is_probe=True,
-        tag="service",
-        summary="Metrics, as Prometheus reads them",
-        answers=(Answer(description="Prometheus text format 0.0.4.", media_type="text/plain"),),
-    ),
+    *PROBES,
     Route(
         method="get",
         path="/openapi.json",

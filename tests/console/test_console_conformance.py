@@ -1,9 +1,7 @@
 """schemathesis: whatever is asked of a console, its answer is in its document, and none is an error of ours."""
 
-import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from schemas.console_wire import READ_SCOPE
 from serving.life import Server, server_config
 from tests.console.rig import MIDNIGHT, MINUTE, Rig, event, period_counts
 from tests.ingress.rig import token
-from tests.ingress.test_conformance import SERVER_SECONDS, TIMEOUT_SECONDS, schemathesis
+from tests.ingress.test_conformance import TIMEOUT_SECONDS, on_a_socket, schemathesis
 
 
 @contextlib.contextmanager
@@ -22,21 +20,14 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT + n * MINUTE, "A", 1) for n in range(100)])
     rig.store.stored |= {one["_id"]: one for one in (event(f"{n}", MIDNIGHT + n) for n in range(100))}
-    listener = socket.create_server(("127.0.0.1", 0))
     server = Server(server_config(rig.app, 75, 5))
 
-    async def serve() -> None:
+    async def serve(listener: socket.socket) -> None:
         await rig.watch.look()
         await server.serve(sockets=[listener])
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        host, port = listener.getsockname()
-        yield rig, f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(SERVER_SECONDS)
+    with on_a_socket(server, serve) as url:
+        yield rig, url
 
 
 @pytest.mark.slow

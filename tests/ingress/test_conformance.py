@@ -11,14 +11,16 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from ingress.config import IngressSettings
 from ingress.server import server_config
+from ops.local.ports import LOOPBACK
 from schemas.export import FOLDER
 from schemas.settings import Limits
 from serving.life import Server
@@ -51,18 +53,24 @@ CHECKS = (
 def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
     """The in-memory ingress behind uvicorn, in a thread of its own."""
     rig = Rig(Limits(max_requests_per_player=1_000_000), apply_seconds=0.2)
-    listener = socket.create_server(("127.0.0.1", 0))
     server = Server(server_config(IngressSettings(), rig.app))
 
-    async def serve() -> None:
+    async def serve(listener: socket.socket) -> None:
         async for _ in running_rig(rig):
             await server.serve(sockets=[listener])
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    with on_a_socket(server, serve) as url:
+        yield rig, url
+
+
+@contextlib.contextmanager
+def on_a_socket(server: Server, serve: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> Iterator[str]:
+    """A server that serves on a port of the system's choice, in a thread of its own; its address."""
+    listener = socket.create_server((LOOPBACK, 0))
+    thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
     thread.start()
     try:
-        host, port = listener.getsockname()
-        yield rig, f"http://{host}:{port}"
+        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(SERVER_SECONDS)
