@@ -24,6 +24,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,7 @@ from ops.config import Settings
 from ops.init import initialise, wrong
 from ops.issuer import ensure_issuer
 from ops.local.ports import LOOPBACK
+from ops.local.processes import Program
 from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
@@ -75,11 +77,7 @@ class Subject:
     expected: Counter[str]
 
     async def tallymill(self) -> Drained:
-        assert not wrong(await initialise(self.settings))
-        programs = self.place.workers(self.settings, self.options.workers, "analytics")
-        drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
-        await verify(self.database, self.expected)
-        return drained
+        return await self._exact(self.place.workers(self.settings, self.options.workers, "analytics"))
 
     async def naive(self) -> Drained:
         names = [f"naive-{i}" for i in range(self.options.workers)]
@@ -92,8 +90,11 @@ class Subject:
         return await drain(self.place, programs, self._pools(documents(self.database, COLLECTION)), self.options.items)
 
     async def replay(self) -> Drained:
+        return await self._exact(self.place.replays(self.settings, self.options.workers, "analytics"))
+
+    async def _exact(self, programs: Sequence[Program]) -> Drained:
+        """Those that write what ours write, held to it."""
         assert not wrong(await initialise(self.settings))
-        programs = self.place.replays(self.settings, self.options.workers, "analytics")
         drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
         await verify(self.database, self.expected)
         return drained

@@ -5,10 +5,51 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.console_wire import READ_SCOPE
 from serving.identity import BadToken, ClaimRules, Identity, identity_of
 from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, claims
 
 NOW_SECONDS = NOW // 1000
+
+
+# Each makes good claims bad. Whoever checks tokens is held against them (test_claims_contract.py).
+HOSTILE: list[dict[str, object]] = [
+    {"iss": "https://other.test"},
+    {"iss": [ISSUER]},
+    {"aud": "other"},
+    {"aud": ["other"]},
+    {"aud": {AUDIENCE: 1}},
+    {"exp": NOW // 1000},
+    {"exp": math.nan},
+    {"exp": math.inf},
+    {"exp": 10**400},
+    {"exp": -1},
+    {"exp": "2200000000"},
+    {"exp": True},
+    {"exp": [2200000000]},
+    {"nbf": NOW // 1000 + 60},
+    {"nbf": math.nan},
+    {"nbf": False},
+    {"nbf": "soon"},
+    {"sub": "a/b"},
+    {"sub": ""},
+    {"sub": 7},
+    {"sub": "~ann"},
+    {"sub": "\ud800"},
+    {"sub": "x" * 129},
+    {"sub": "a\x00"},
+    {"app": "de.mo"},
+    {"app": "demo\n"},
+    {"app": ["demo"]},
+    {"scope": 7},
+    {"scope": ["games", 7]},
+    {"scope": {"games": True}},
+    {"scope": [READ_SCOPE, 7]},
+    {"scope": {READ_SCOPE: True}},
+    {"anonymous": "true"},
+    {"anonymous": 1},
+    {"anonymous": []},
+]
 
 
 def named(rules: ClaimRules = RULES, **changed: object) -> Identity:
@@ -29,43 +70,7 @@ def test_b6_any_claim_missing_is_refused(missing: str) -> None:
         named(RULES, **{missing: None})
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"iss": "https://other.test"},
-        {"iss": [ISSUER]},
-        {"aud": "other"},
-        {"aud": ["other"]},
-        {"aud": {AUDIENCE: 1}},
-        {"exp": NOW // 1000},
-        {"exp": math.nan},
-        {"exp": math.inf},
-        {"exp": 10**400},
-        {"exp": -1},
-        {"exp": "2200000000"},
-        {"exp": True},
-        {"exp": [2200000000]},
-        {"nbf": NOW // 1000 + 60},
-        {"nbf": math.nan},
-        {"nbf": False},
-        {"nbf": "soon"},
-        {"sub": "a/b"},
-        {"sub": ""},
-        {"sub": 7},
-        {"sub": "\ud800"},
-        {"sub": "x" * 129},
-        {"sub": "a\x00"},
-        {"app": "de.mo"},
-        {"app": "demo\n"},
-        {"app": ["demo"]},
-        {"scope": 7},
-        {"scope": ["games", 7]},
-        {"scope": {"games": True}},
-        {"anonymous": "true"},
-        {"anonymous": 1},
-        {"anonymous": []},
-    ],
-)
+@pytest.mark.parametrize("wrong", HOSTILE)
 def test_b6_a_claim_that_is_wrong_is_refused(wrong: dict[str, object]) -> None:
     """Wrong in type as in value: nothing is guessed."""
     with pytest.raises(BadToken):
