@@ -1,0 +1,51 @@
+"""Nesting is counted as a parser would count it, wherever the text is cut into parts."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import depth
+from schemas.depth import MAX_DEPTH, is_deeper
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}"\\a\u00e9'),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(alphabet='[]{}"\\'), inner, max_size=4),
+    max_leaves=30,
+)
+
+
+def depth_of(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max((depth_of(one) for one in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((depth_of(one) for one in value), default=0)
+    return 0
+
+
+@given(value=JSON, part_bytes=st.integers(1, 20), ascii_only=st.booleans())
+def test_depth_is_that_of_the_parsed_value(value: object, part_bytes: int, ascii_only: bool) -> None:  # noqa: FBT001
+    """However the text is cut, and whatever stands in its strings."""
+    text = json.dumps(value, ensure_ascii=ascii_only).encode()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "_PART_BYTES", part_bytes)
+        expected = depth_of(value)
+        assert is_deeper(text, expected) is False
+        assert expected == 0 or is_deeper(text, expected - 1)
+
+
+@given(text=st.binary(max_size=200), part_bytes=st.integers(1, 20))
+def test_any_bytes_have_an_answer_that_no_cut_changes(text: bytes, part_bytes: int) -> None:
+    """Also what is no JSON."""
+    whole = [is_deeper(text, limit) for limit in range(-1, 5)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "_PART_BYTES", part_bytes)
+        assert whole == [is_deeper(text, limit) for limit in range(-1, 5)]
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_the_bound_itself_passes(opening: bytes) -> None:
+    """One more does not."""
+    assert is_deeper(opening * MAX_DEPTH) is False
+    assert is_deeper(opening * (MAX_DEPTH + 1)) is True
