@@ -46,6 +46,7 @@ from schemas.games import Violation
 from schemas.pools import PoolJudgement, seal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
+from schemas.stored import MAX_STORED_BYTES, stored_bytes
 from serving.bearer import bearer_token
 from serving.clock import Clock
 from serving.identity import Identity
@@ -175,6 +176,8 @@ class AddEvents:
         # Where no event is good there is no part to register.
         if batch.bad and not (taken.partial and batch.items):
             raise Refused(Refusal.MALFORMED, tuple(batch.bad))
+        if stored_bytes(batch, identity.app, identity.player, taken.request_id) > MAX_STORED_BYTES:
+            raise Refused(Refusal.TOO_MUCH_TO_STORE)
         self._refuse_haste(arrival)
         return taken
 

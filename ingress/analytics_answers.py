@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ingress.answers import REFUSAL_HEADERS, RawHeader, Refusal, Reply, json_reply
 from schemas.games import Violation
+from schemas.stored import MAX_STORED_BYTES
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.
 MAX_NAMED = 10
@@ -61,6 +62,11 @@ _ROWS: Final[Mapping[Refusal, _Row]] = {
     Refusal.BODY_LARGE: _Row(StatusCode.TOO_LARGE, _DONT, "The request body is larger than allowed: send less in one."),
     Refusal.TOO_MANY_ITEMS: _Row(
         StatusCode.TOO_LARGE, _DONT, "eventData: more events than one request may hold: send several."
+    ),
+    Refusal.TOO_MUCH_TO_STORE: _Row(
+        StatusCode.TOO_LARGE,
+        _DONT,
+        f"eventData: more than {MAX_STORED_BYTES >> 20} MiB to store, mediaInfo with every event: send several.",
     ),
     Refusal.MEDIA_TYPE: _Row(StatusCode.NOT_READABLE, _DONT, "The body must be JSON or a form, in UTF-8."),
     Refusal.NOT_A_FORM: _Row(StatusCode.NOT_READABLE, _DONT, "A query sent as a body must be a form in UTF-8."),

@@ -1,8 +1,9 @@
-"""How deeply a JSON text is nested, counted before it is parsed.
+"""How deeply a JSON text is nested, and how much it holds, counted before it is parsed.
 
 Python's JSON parsers recurse, and how deep they get depends on the stack they are called from: the same body passed in
 one process and raised RecursionError in the other. With this bound checked first, the verdict depends on the bytes
-alone. The text is looked at in parts, so that other threads run in between, and its memory stays small.
+alone. A parsed value takes up to forty times the bytes of its text, so values are counted as well. The text is looked
+at in parts, so that other threads run in between, and its memory stays small.
 """
 
 import re
@@ -13,16 +14,22 @@ from typing import Final
 MAX_DEPTH: Final = 64
 """Arrays and objects inside each other, of any JSON text that arrives (B9)."""
 
+MAX_VALUES: Final = 1_000_000
+"""Values in one JSON text: some 100 MB once parsed. A pool of 8 MiB whose events are of any use holds a fifth of it."""
+
 # Strings are left out: what looks like a bracket in one is none. A text may end inside a string.
 _without_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL).sub
 _STEPS: Final = [1 if byte in b"[{" else -1 if byte in b"]}" else 0 for byte in range(256)]
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if not _STEPS[byte])
+_OPENINGS: Final = b"[{"
 
 _PART_BYTES: Final = 64 * 1024
 
 
 def is_deeper(text: bytes, limit: int = MAX_DEPTH) -> bool:
     """Whether arrays and objects in `text` are nested deeper than `limit`. Linear; `text` need not be JSON."""
+    if _count(text, _OPENINGS) <= limit:  # most texts; strings and all
+        return False
     depth = 0
     for part in _parts(text):
         brackets = _without_strings(b"", part).translate(None, _NOT_BRACKETS)
@@ -31,6 +38,20 @@ def is_deeper(text: bytes, limit: int = MAX_DEPTH) -> bool:
             return True
         depth = depths[-1]
     return False
+
+
+def is_fuller(text: bytes, limit: int = MAX_VALUES) -> bool:
+    """Whether `text` holds more values than `limit`: each but the outermost is its container's first or has a comma.
+
+    Linear. An empty array or object counts as if it held one.
+    """
+    if _count(text, b",[{") < limit:  # most texts; strings and all
+        return False
+    return 1 + sum(_count(_without_strings(b"", part), b",[{") for part in _parts(text)) > limit
+
+
+def _count(text: bytes, signs: bytes) -> int:
+    return sum(text.count(sign) for sign in signs)
 
 
 def _parts(text: bytes) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas.items import BadValue, check_value
 from schemas.strict_json import BadJson, read_value, text_of
+from schemas.values import BadValue, storable_bytes
 
 _TO_STANDARD = str.maketrans("-_", "+/")
 
@@ -31,7 +31,7 @@ def decode_media(sent: str | None) -> Media:
     text = "".join(sent.split()).rstrip("=").translate(_TO_STANDARD)
     try:
         info = read_value(text_of(base64.b64decode(text + "=" * (-len(text) % 4), validate=True)))
-        check_value(info)
+        storable_bytes(info)
     except (binascii.Error, BadJson, BadValue, ValueError):
         return Media(raw=sent)
     return Media(info=info) if isinstance(info, dict) else Media(raw=sent)

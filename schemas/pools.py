@@ -14,10 +14,14 @@ from schemas.signing import SigningKeys
 
 @dataclass(frozen=True, slots=True)
 class PoolJudgement:
-    """Without an ingress: nothing is left out, and the body alone names the request."""
+    """Without an ingress: nothing is left out, and the body alone names the request.
+
+    `signed`: an ingress has accepted it, so it is never refused for its size (G18).
+    """
 
     partial: bool = False
     request_id: str | None = None
+    signed: bool = False
 
 
 def seal_pool(
@@ -37,4 +41,4 @@ def unseal_pool(
     """Whose pool it is, and how it was judged. Raises MalformedEnvelope where nobody says whose it is."""
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
     said = json.loads(judged) if judged else {}
-    return owner, PoolJudgement(said.get("partial", False), said.get("requestId"))
+    return owner, PoolJudgement(said.get("partial", False), said.get("requestId"), judged is not None)

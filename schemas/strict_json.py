@@ -2,12 +2,18 @@
 
 Not pydantic's reader, as for the games API: that one tells no places, and a token has to be blanked in its place with
 all else kept byte for byte (api.md B6). Of a key given twice the last counts, as there (B2).
+
+Depth and number of values are bounded before anything is parsed (B9), and no integer is converted that is beyond all
+that is kept. So no text raises anything but BadJson, whatever stack, process or Python it is read in.
 """
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple, NoReturn
+
+from schemas.depth import MAX_DEPTH, MAX_VALUES, is_deeper, is_fuller
 
 
 class BadJson(ValueError):
@@ -27,7 +33,21 @@ def _no_constant(name: str) -> NoReturn:
     raise BadJson(f"{name} is no JSON number")
 
 
+MAX_MEMBERS: Final = 100
+"""Of the outermost object, one given twice counted twice. Ours has four; a form is bounded to as many fields."""
+
+_INTEGER_CHARACTERS: Final = 20
+"""Of the longest int64, with its sign."""
+
+
+def _integer(text: str) -> int:
+    """Beyond int64 stays beyond int64. Longer ones cost the square of their digits, up to a limit of the process's."""
+    return int(text[: _INTEGER_CHARACTERS + 2])
+
+
 _decoder = json.JSONDecoder(parse_constant=_no_constant)
+_decoder_of_long_integers = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer)
+_has_long_integer = re.compile(rf"[0-9]{{{_INTEGER_CHARACTERS}}}").search
 _skip_blanks = re.compile(r"[ \t\n\r]*").match
 # Half of a pair; whether the other half stands beside it, only reading tells.
 _has_surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
@@ -46,7 +66,7 @@ def text_of(body: bytes) -> str:
 
 def read_value(text: str) -> object:
     """The value that `text` is. Raises BadJson."""
-    value, end = _value(text, _after_blanks(text, 0))
+    value, end = _reader(text)(text, _after_blanks(text, 0))
     _expect_end(text, end)
     _refuse_surrogates(text, value)
     return value
@@ -60,35 +80,45 @@ def read_members(text: str) -> list[Member]:
 
 
 def _members(text: str) -> Iterator[Member]:
+    read = _reader(text)
     at = _after_blanks(text, _expect(text, _after_blanks(text, 0), "{"))
     if text[at : at + 1] == "}":
         _expect_end(text, at + 1)
         return
-    while True:
+    for _ in range(MAX_MEMBERS):
         if text[at : at + 1] != '"':
             raise _error("a key in double quotes is expected", text, at)
-        key, at = _value(text, at)
+        key, at = read(text, at)
         start = _after_blanks(text, _expect(text, _after_blanks(text, at), ":"))
-        value, end = _value(text, start)
+        value, end = read(text, start)
         yield Member(key, value, start, end)
         at = _after_blanks(text, end)
         if text[at : at + 1] != ",":
-            break
+            _expect_end(text, _expect(text, at, "}"))
+            return
         at = _after_blanks(text, at + 1)
-    _expect_end(text, _expect(text, at, "}"))
+    raise BadJson(f"more than {MAX_MEMBERS} names")
 
 
-def _value(text: str, at: int) -> tuple[Any, int]:
+_Read = Callable[[str, int], tuple[Any, int]]
+
+
+def _reader(text: str) -> _Read:
+    """What reads a value at a place of `text`. Raises BadJson where the text is beyond the bounds."""
+    utf8 = text.encode(errors="surrogatepass")
+    if is_deeper(utf8):
+        raise BadJson(f"nested deeper than {MAX_DEPTH}")
+    if is_fuller(utf8):
+        raise BadJson(f"more than {MAX_VALUES} values")
+    decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
+    return partial(_value, decoder)
+
+
+def _value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
     try:
-        return _decoder.raw_decode(text, at)
+        return decoder.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise _error(error.msg, text, error.pos) from None
-    except RecursionError:
-        raise BadJson("nested too deeply") from None
-    except BadJson:
-        raise
-    except ValueError as error:  # an integer of thousands of digits
-        raise BadJson(str(error)) from None
 
 
 def _after_blanks(text: str, at: int) -> int:

@@ -16,6 +16,7 @@ from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
 from schemas.settings import Api
 from schemas.signing import SigningKeys
+from schemas.stored import TooMuchToStore
 
 
 class Batch(NamedTuple):
@@ -62,6 +63,8 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
         return Unreadable(record, f"no app and player: {error}")
     except MalformedAnalytics as error:
         return Unreadable(record, f"not a batch: {error}")
+    except TooMuchToStore as error:
+        return Unreadable(record, f"too large: {error}")
 
 
 def decode(record: Record, keys: SigningKeys) -> Decoded:

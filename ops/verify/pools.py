@@ -13,6 +13,7 @@ from schemas.envelope import MalformedEnvelope
 from schemas.pools import unseal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
+from schemas.stored import MAX_STORED_BYTES, stored_bytes
 
 
 class ItemReading(NamedTuple):
@@ -47,7 +48,10 @@ def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReadi
         return DEAD
     if not batch.items or (batch.bad_positions and not judged.partial):
         return PoolReading("refused", owner.app, owner.player)
-    found = identities(batch, f"{owner.app}/{owner.player}", judged.request_id or batch.request_id)
+    request_id = judged.request_id or batch.request_id
+    if not judged.signed and stored_bytes(batch, owner.app, owner.player, request_id) > MAX_STORED_BYTES:
+        return DEAD
+    found = identities(batch, f"{owner.app}/{owner.player}", request_id)
     items = []
     for position, identity in found.items():
         item = batch.items[position]

@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.items import MAX_DEPTH, BadValue, check_value, identity_of, parse_item, timestamp_micros
+from schemas.items import identity_of, parse_item
+from schemas.timestamps import timestamp_micros
+from schemas.values import MAX_DATA_DEPTH, BadValue, storable_bytes
 
 MOMENT = 1_790_000_000_123_000
 
@@ -47,8 +49,9 @@ def test_a6_every_form_of_a_time_is_the_same_moment(sent: object) -> None:
 
 @given(st.datetimes(datetime(1970, 1, 2), datetime(5000, 1, 1)), st.sampled_from([1, 10**3, 10**6]))  # noqa: DTZ001
 def test_a6_epochs_are_told_apart_by_magnitude(moment: datetime, per_second: int) -> None:
-    """From 1973 on in all three units."""
+    """From 1973 on in all three units, but for some that read as a date written in digits."""
     seconds = int(moment.replace(tzinfo=UTC).timestamp()) + 10**8
+    assume(len(str(seconds)) == 10 or not str(seconds).startswith(("19", "20")))
     assert seconds * 10**6 == timestamp_micros(str(seconds * per_second))
 
 
@@ -129,11 +132,11 @@ def test_a9_what_can_not_be_kept_is_refused_by_name(sent: dict[str, object], fie
 def test_a9_an_item_is_bounded_in_depth_and_size() -> None:
     """32 levels and 256 KiB pass, more doesn't."""
     deep: object = 1
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_DATA_DEPTH):
         deep = {"a": deep}
-    check_value(deep)
+    storable_bytes(deep)
     with pytest.raises(BadValue, match="deeper than 32"):
-        check_value([deep])
+        storable_bytes([deep])
     assert refused(item(Data={"a": "x" * 300_000})) == ("", "is larger than 262144 bytes")
     assert parse_item(item(Data={"a": "x" * 250_000})).title == "Navigation"
 

@@ -1,15 +1,23 @@
 """Reading JSON strictly, with the places of the outermost values."""
 
 import json
+import sys
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.strict_json import BadJson, read_members, read_value, text_of
+from schemas.depth import MAX_VALUES
+from schemas.int64 import INT64_MAX, INT64_MIN
+from schemas.strict_json import MAX_MEMBERS, BadJson, read_members, read_value, text_of
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text('aé😀"\\\n'),
+    st.none()
+    | st.booleans()
+    | st.integers(2 * INT64_MIN, 2 * INT64_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text('aé😀"\\\n'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
@@ -45,7 +53,7 @@ def test_members_are_what_the_library_reads_and_stand_where_they_say(
         ('{"a": -Infinity}', "-Infinity is no JSON number"),
         ('{"a": "\\ud800"}', "a lone surrogate is no character"),
         ('{"\\udfff": 1}', "a lone surrogate is no character"),
-        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested deeper than 64"),
         ('{"a": "\n"}', "Invalid control character at: line 1 column 8"),
     ],
 )
@@ -56,10 +64,39 @@ def test_a12_what_is_no_json_is_told_with_line_and_column(text: str, said: str) 
     assert said == str(error.value)
 
 
-def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    """Not an error of ours."""
-    with pytest.raises(BadJson, match="4300"):
-        read_members('{"a": ' + "9" * 5000 + "}")
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_of_thousands_of_digits_is_beyond_int64_as_any_other(sign: str) -> None:
+    """How many digits Python converts is a setting of the process; the verdict is not."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        (member,) = read_members(f'{{"a": {sign}{"9" * 5000}}}')
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert not INT64_MIN <= member.value <= INT64_MAX
+
+
+@given(st.integers(-(10**25), 10**25))
+def test_an_integer_is_itself_or_stays_beyond_int64(number: int) -> None:
+    """With its sign."""
+    found = read_value(f"[{number}]")
+    assert isinstance(found, list)
+    assert [number] == found or (not INT64_MIN <= found[0] <= INT64_MAX and (found[0] < 0) == (number < 0))
+
+
+def test_b9_members_of_the_outermost_object_are_bounded() -> None:
+    """A hundred pass; what is beyond isn't read."""
+    assert MAX_MEMBERS == len(read_members("{" + ",".join(['"Token":1'] * MAX_MEMBERS) + "}"))
+    with pytest.raises(BadJson, match="more than 100 names"):
+        read_members("{" + ",".join(['"Token":1'] * (MAX_MEMBERS + 1)) + ", and no JSON")
+
+
+def test_b9_values_are_bounded() -> None:
+    """A million pass, in strings as many as there is room for."""
+    assert MAX_VALUES - 1 == len(cast("list[int]", read_value("[" + ",".join("1" * (MAX_VALUES - 1)) + "]")))
+    with pytest.raises(BadJson, match="more than 1000000 values"):
+        read_value("[" + ",".join("1" * MAX_VALUES) + "]")
+    assert "," * (MAX_VALUES + 1) == read_value('"' + "," * (MAX_VALUES + 1) + '"')
 
 
 def test_a_pair_of_surrogates_is_a_character() -> None:

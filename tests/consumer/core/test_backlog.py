@@ -57,7 +57,7 @@ def test_a_flush_is_bounded_in_bytes_but_for_one_large_record() -> None:
 
 def pool_of(record: Record, _: SigningKeys) -> Pool:
     """As many items as the record has bytes."""
-    item = Item(1, "A", None, {}, b"")
+    item = Item(1, "A", None, {}, b"", 0)
     items = {str(number): item for number in range(record.size_bytes)}
     return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "")
 

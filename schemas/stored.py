@@ -1,0 +1,67 @@
+"""How much a pool makes MongoDB store: bounded before it is accepted (api.md B10), and what a flush is measured by.
+
+A pool is applied whole, in one transaction, so one that no transaction takes would hold up its partition. What it
+stores can be many times its body: mediaInfo is kept with every event, and an array of empty arrays grows sixfold.
+"""
+
+from typing import Final
+
+from schemas.analytics import AnalyticsBatch
+from schemas.documents import event_key
+from schemas.int64 import INT64_MAX
+from schemas.items import IDENTITY_BYTES
+from schemas.values import element_bytes, storable_bytes, string_bytes
+
+MAX_STORED_BYTES: Final = 24 * 1024 * 1024
+"""Of one pool, ITEM_BYTES included. Measured on a mongod with a cache of 256 MB, the smallest that can be set: by this
+measure one transaction takes 32 MiB in many events or few (33 and 32), and fails with 40 (41 and 48)."""
+
+ITEM_BYTES: Final = 1024
+"""What an event takes in a transaction beside its document: the entry in the index, and the hour of `period_counts`
+that it may be the first of, with its entry and its place in the oplog. Measured as above."""
+
+# `r12/03/1234567890123456789`: lineage, partition and offset of the record, at their longest.
+_COORDINATES: Final = "r99999/99999/" + "9" * 19
+
+
+class TooMuchToStore(ValueError):
+    """A pool that would store more than MAX_STORED_BYTES."""
+
+
+def stored_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
+    """What the good events of `batch` make MongoDB store. Never less than the BSON of their documents."""
+    if not batch.items:
+        return 0
+    shared = ITEM_BYTES + _document_bytes(batch, app, player, request_id)
+    return len(batch.items) * shared + sum(item.stored_bytes for item in batch.items.values())
+
+
+def _document_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
+    """Of one event's document, all that its item's own `stored_bytes` leaves out."""
+    a_date = INT64_MAX  # takes eight bytes, too
+    document = {
+        "_id": event_key(app, player, "f" * 2 * IDENTITY_BYTES),
+        "app": app,
+        "actor": player,
+        "anonymous": True,
+        "at": a_date,
+        "event": "",
+        "data": None,
+        "clock": "future",
+        "receivedAt": a_date,
+        "from": _COORDINATES,
+    }
+    size, media = storable_bytes(document), batch.media
+    if media.info is not None:
+        size += element_bytes("media", storable_bytes(media.info))
+    if media.raw is not None:
+        size += element_bytes("mediaRaw", string_bytes(media.raw))
+    if request_id is not None:
+        size += element_bytes("requestId", string_bytes(request_id))
+    return size
+
+
+def require_storable(size_bytes: int) -> None:
+    """Raises TooMuchToStore."""
+    if size_bytes > MAX_STORED_BYTES:
+        raise TooMuchToStore(f"{size_bytes} bytes to store, at most {MAX_STORED_BYTES} are taken")
