@@ -46,7 +46,9 @@ from schemas.games import Violation
 from schemas.pools import PoolJudgement, seal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
-from schemas.stored import MAX_STORED_BYTES, stored_bytes
+from schemas.stored import require_storable, stored_bytes
+from schemas.strict_json import TooManyValues
+from schemas.values import TooLarge
 from serving.bearer import bearer_token
 from serving.clock import Clock
 from serving.identity import Identity
@@ -143,6 +145,8 @@ class AddEvents:
             token = _token(token_of(sent), bearer_token(headers.get(b"authorization")))
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
+        except TooLarge as error:
+            raise _too_large(error) from error
         identity = await parts.authenticator.identify_token(token, millis / 1000)
         limits = parts.limits.for_app(identity.app)
         sender = Sender(identity.app, identity.player, token.encode(errors="replace"), millis)
@@ -170,14 +174,16 @@ class AddEvents:
             )
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
-        except TooManyItems as error:
-            raise Refused(Refusal.TOO_MANY_ITEMS) from error
+        except TooLarge as error:
+            raise _too_large(error) from error
         taken = _Taken(batch, _request_id(batch.request_id, arrival.headers), _PARTIAL[partial])
         # Where no event is good there is no part to register.
         if batch.bad and not (taken.partial and batch.items):
             raise Refused(Refusal.MALFORMED, tuple(batch.bad))
-        if stored_bytes(batch, identity.app, identity.player, taken.request_id) > MAX_STORED_BYTES:
-            raise Refused(Refusal.TOO_MUCH_TO_STORE)
+        try:
+            require_storable(stored_bytes(batch, identity.app, identity.player, taken.request_id))
+        except TooLarge as error:
+            raise _too_large(error) from error
         self._refuse_haste(arrival)
         return taken
 
@@ -234,6 +240,12 @@ def _request_id(in_body: str | None, headers: dict[bytes, bytes]) -> str | None:
     if in_body not in (None, key):
         raise _wrong("requestId", "is another than Idempotency-Key")
     return key
+
+
+def _too_large(error: TooLarge) -> Refused:
+    if isinstance(error, TooManyItems):
+        return Refused(Refusal.TOO_MANY_ITEMS)
+    return Refused(Refusal.TOO_MANY_VALUES if isinstance(error, TooManyValues) else Refusal.TOO_MUCH_TO_STORE)
 
 
 def _wrong(field: str, description: str) -> Refused:

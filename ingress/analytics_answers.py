@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ingress.answers import REFUSAL_HEADERS, RawHeader, Refusal, Reply, json_reply
+from schemas.depth import MAX_VALUES
 from schemas.games import Violation
 from schemas.stored import MAX_STORED_BYTES
 
@@ -62,6 +63,9 @@ _ROWS: Final[Mapping[Refusal, _Row]] = {
     Refusal.BODY_LARGE: _Row(StatusCode.TOO_LARGE, _DONT, "The request body is larger than allowed: send less in one."),
     Refusal.TOO_MANY_ITEMS: _Row(
         StatusCode.TOO_LARGE, _DONT, "eventData: more events than one request may hold: send several."
+    ),
+    Refusal.TOO_MANY_VALUES: _Row(
+        StatusCode.TOO_LARGE, _DONT, f"The body holds more than {MAX_VALUES} values: send several."
     ),
     Refusal.TOO_MUCH_TO_STORE: _Row(
         StatusCode.TOO_LARGE,

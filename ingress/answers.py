@@ -81,6 +81,7 @@ class Refusal(Enum):
     BODY_LATE = Told(408, "DEADLINE_EXCEEDED", "requestTimeout", "The request body did not come in time.")
     BODY_LARGE = Told(413, "INVALID_ARGUMENT", "requestTooLarge", "The request body is larger than allowed.")
     TOO_MANY_ITEMS = Told(413, "INVALID_ARGUMENT", "requestTooLarge", "More events than one request may hold.")
+    TOO_MANY_VALUES = Told(413, "INVALID_ARGUMENT", "requestTooLarge", "More values than one request may hold.")
     TOO_MUCH_TO_STORE = Told(
         413, "INVALID_ARGUMENT", "requestTooLarge", "The events take more room than one request's."
     )

@@ -14,7 +14,7 @@ from schemas.games import MAX_VIOLATIONS, Violation
 from schemas.items import Item, identity_of, parse_item
 from schemas.media import Media, decode_media
 from schemas.strict_json import BadJson, Member, read_members, read_value, text_of
-from schemas.values import BadValue
+from schemas.values import BadValue, TooLarge
 
 ANALYTICS_TYPE = "tallymill.analytics.add_event"
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -38,7 +38,7 @@ class MalformedAnalytics(ValueError):
         super().__init__("; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations))
 
 
-class TooManyItems(ValueError):
+class TooManyItems(TooLarge):
     """More items than one request may hold."""
 
 
@@ -63,7 +63,10 @@ class AnalyticsBatch:
 
 
 def read_sent(body: bytes, content_type: str) -> Sent:
-    """JSON if it begins like an object, whatever was announced; otherwise a form (A2). Raises MalformedAnalytics."""
+    """JSON if it begins like an object, whatever was announced; otherwise a form (A2).
+
+    Raises MalformedAnalytics, TooLarge.
+    """
     try:
         if body.lstrip(b" \t\r\n").startswith(b"{") or content_type == JSON_TYPE:
             return _json(text_of(body))
@@ -114,7 +117,7 @@ def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict
 
 
 def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
-    """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooManyItems."""
+    """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooLarge."""
     media_info = _text(sent.fields, "mediaInfo")
     request_id = _text(sent.fields, "requestId")
     if request_id is not None and not 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:

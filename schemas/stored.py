@@ -10,7 +10,7 @@ from schemas.analytics import AnalyticsBatch
 from schemas.documents import event_key
 from schemas.int64 import INT64_MAX
 from schemas.items import IDENTITY_BYTES
-from schemas.values import element_bytes, storable_bytes, string_bytes
+from schemas.values import TooLarge, element_bytes, storable_bytes, string_bytes
 
 MAX_STORED_BYTES: Final = 24 * 1024 * 1024
 """Of one pool, ITEM_BYTES included. Measured on a mongod with a cache of 256 MB, the smallest that can be set: by this
@@ -24,7 +24,7 @@ that it may be the first of, with its entry and its place in the oplog. Measured
 _COORDINATES: Final = "r99999/99999/" + "9" * 19
 
 
-class TooMuchToStore(ValueError):
+class TooMuchToStore(TooLarge):
     """A pool that would store more than MAX_STORED_BYTES."""
 
 

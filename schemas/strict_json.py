@@ -4,7 +4,7 @@ Not pydantic's reader, as for the games API: that one tells no places, and a tok
 all else kept byte for byte (api.md B6). Of a key given twice the last counts, as there (B2).
 
 Depth and number of values are bounded before anything is parsed (B9), and no integer is converted that is beyond all
-that is kept. So no text raises anything but BadJson, whatever stack, process or Python it is read in.
+that is kept. So no text raises anything but BadJson and TooManyValues, whatever stack, process or Python it is read in.
 """
 
 import json
@@ -14,10 +14,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple, NoReturn
 
 from schemas.depth import MAX_DEPTH, MAX_VALUES, is_deeper, is_fuller
+from schemas.values import TooLarge
 
 
 class BadJson(ValueError):
     """The text is not JSON; the message says what is wrong, with line and column."""
+
+
+class TooManyValues(TooLarge):
+    """More than MAX_VALUES in one text."""
 
 
 class Member(NamedTuple):
@@ -65,7 +70,7 @@ def text_of(body: bytes) -> str:
 
 
 def read_value(text: str) -> object:
-    """The value that `text` is. Raises BadJson."""
+    """The value that `text` is. Raises BadJson, TooManyValues."""
     value, end = _reader(text)(text, _after_blanks(text, 0))
     _expect_end(text, end)
     _refuse_surrogates(text, value)
@@ -73,7 +78,10 @@ def read_value(text: str) -> object:
 
 
 def read_members(text: str) -> list[Member]:
-    """The members of the object that `text` is, in order, a key given twice both times. Raises BadJson."""
+    """The members of the object that `text` is, in order, a key given twice both times.
+
+    Raises BadJson, TooManyValues.
+    """
     members = list(_members(text))
     _refuse_surrogates(text, [(member.key, member.value) for member in members])
     return members
@@ -104,12 +112,12 @@ _Read = Callable[[str, int], tuple[Any, int]]
 
 
 def _reader(text: str) -> _Read:
-    """What reads a value at a place of `text`. Raises BadJson where the text is beyond the bounds."""
+    """What reads a value at a place of `text`. Raises BadJson, TooManyValues where the text is beyond the bounds."""
     utf8 = text.encode(errors="surrogatepass")
     if is_deeper(utf8):
         raise BadJson(f"nested deeper than {MAX_DEPTH}")
     if is_fuller(utf8):
-        raise BadJson(f"more than {MAX_VALUES} values")
+        raise TooManyValues(f"more than {MAX_VALUES} values")
     decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
     return partial(_value, decoder)
 

@@ -27,6 +27,10 @@ class BadValue(ValueError):
         super().__init__(f"{field}: {description}" if field else description)
 
 
+class TooLarge(ValueError):
+    """More than one request may hold (413): send several. The message says of what."""
+
+
 class _NotStorable(Exception):
     """`path` grows on the way out, innermost part first."""
 

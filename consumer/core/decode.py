@@ -16,7 +16,7 @@ from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
 from schemas.settings import Api
 from schemas.signing import SigningKeys
-from schemas.stored import TooMuchToStore
+from schemas.values import TooLarge
 
 
 class Batch(NamedTuple):
@@ -63,7 +63,7 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
         return Unreadable(record, f"no app and player: {error}")
     except MalformedAnalytics as error:
         return Unreadable(record, f"not a batch: {error}")
-    except TooMuchToStore as error:
+    except TooLarge as error:
         return Unreadable(record, f"too large: {error}")
 
 

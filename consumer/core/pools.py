@@ -33,7 +33,7 @@ class Pool(NamedTuple):
 
 
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
-    """Read one record. Raises MalformedEnvelope, MalformedAnalytics, TooMuchToStore."""
+    """Read one record. Raises MalformedEnvelope, MalformedAnalytics, TooLarge."""
     owner, judged = unseal_pool(record.key, record.headers, record.value, record.timestamp_millis, keys)
     content_type = dict(record.headers).get("content-type", b"").decode(errors="replace")
     batch = parse_analytics(read_sent(record.value, content_type))

@@ -14,6 +14,7 @@ from schemas.pools import unseal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 from schemas.stored import MAX_STORED_BYTES, stored_bytes
+from schemas.values import TooLarge
 
 
 class ItemReading(NamedTuple):
@@ -44,7 +45,7 @@ def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReadi
         owner, judged = unseal_pool(record.key, record.headers, record.value, record.time_millis, keys)
         content_type = dict(record.headers).get("content-type", b"").decode(errors="replace")
         batch = parse_analytics(read_sent(record.value, content_type))
-    except (MalformedEnvelope, MalformedAnalytics):
+    except (MalformedEnvelope, MalformedAnalytics, TooLarge):
         return DEAD
     if not batch.items or (batch.bad_positions and not judged.partial):
         return PoolReading("refused", owner.app, owner.player)
