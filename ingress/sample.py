@@ -165,12 +165,13 @@ def first_bytes(piece: bytes, token: bytes) -> bytes:
 
 def piece_of(value: object) -> bytes:
     """How a decoded part of a body begins, as JSON; no more of it is written than is looked at."""
-    text = ""
+    chunks, left = [], MAX_PIECE_BYTES
     for chunk in json.JSONEncoder(ensure_ascii=False).iterencode(value):
-        text += chunk[:MAX_PIECE_BYTES]
-        if len(text) >= MAX_PIECE_BYTES:
+        chunks.append(chunk[:left])
+        left -= len(chunk)
+        if left <= 0:
             break
-    return text.encode(errors="replace")[:MAX_PIECE_BYTES]
+    return "".join(chunks).encode(errors="replace")[:MAX_PIECE_BYTES]
 
 
 class _WithId(BaseModel):
