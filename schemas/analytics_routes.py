@@ -3,6 +3,7 @@
 from schemas import examples
 from schemas.analytics import FORM_TYPE, MAX_REQUEST_ID_CHARACTERS
 from schemas.analytics_wire import AddEventBatchRequest, AddEventRequest, AnalyticsReply
+from schemas.depth import MAX_VALUES
 from schemas.route import (
     ADDRESS_RATE,
     FORBIDDEN,
@@ -14,6 +15,7 @@ from schemas.route import (
     Route,
 )
 from schemas.sessions import SessionReply, SessionRequest
+from schemas.stored import MAX_STORED_BYTES
 
 # What is refused, by HTTP status: which StatusCode and Severity the answer has.
 ANALYTICS_ERRORS = (
@@ -33,7 +35,8 @@ ANALYTICS_ERRORS = (
         413,
         (5,),
         3,
-        "The body is larger than `max_analytics_body_bytes`, decoded, or holds more than `max_items_per_request`.",
+        "The body is larger than `max_analytics_body_bytes`, decoded, holds more than `max_items_per_request` or "
+        f"{MAX_VALUES} JSON values, or its events take more than {MAX_STORED_BYTES >> 20} MiB to store.",
     ),
     AnalyticsRow(
         "AnalyticsMediaType",

@@ -23,7 +23,10 @@ class AnalyticsEventItem(_Sent):
 
     Timestamp: Annotated[
         str | float | int,
-        Field(description="Seconds, milliseconds or microseconds since 1970, ISO 8601, or `/Date(ms)/`."),
+        Field(
+            description="Seconds, milliseconds or microseconds since 1970, ISO 8601, or `/Date(ms)/`. A number that"
+            " reads as a date, as 20260921 or 20260921141320, is refused."
+        ),
     ]
     Event: Annotated[str, Field(min_length=1, description="Its title: 1 to 256 bytes of UTF-8 after trimming.")]
     Data: Annotated[

@@ -131,7 +131,7 @@ def test_a8_twice_the_marks_of_a_title_take_no_more_steps(monkeypatch: pytest.Mo
             len(list(run)) for is_mark, run in groupby(text, lambda one: unicodedata.combining(one) > 0) if is_mark
         )
         taken[0] += len(text) + sum(count**2 for count in marks)
-        return unicodedata.normalize(form, text)
+        return unicodedata.normalize(form, text) if len(text) < N else text
 
     monkeypatch.setattr("schemas.items.unicodedata", SimpleNamespace(normalize=normalize))
     for count in (100, 150, 10_000, 150_000):
