@@ -6,7 +6,6 @@ alone. A parsed value takes up to forty times the bytes of its text, so values a
 at in parts, so that other threads run in between, and its memory stays small.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
@@ -17,8 +16,6 @@ MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 1_000_000
 """Values in one JSON text: some 100 MB once parsed. A pool of 8 MiB whose events are of any use holds a fifth of it."""
 
-# Strings are left out: what looks like a bracket in one is none. A text may end inside a string.
-_without_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL).sub
 _STEPS: Final = [1 if byte in b"[{" else -1 if byte in b"]}" else 0 for byte in range(256)]
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if not _STEPS[byte])
 _OPENINGS: Final = b"[{"
@@ -31,8 +28,8 @@ def is_deeper(text: bytes, limit: int = MAX_DEPTH) -> bool:
     if _count(text, _OPENINGS) <= limit:  # most texts; strings and all
         return False
     depth = 0
-    for part in _parts(text):
-        brackets = _without_strings(b"", part).translate(None, _NOT_BRACKETS)
+    for part in _without_strings(text):
+        brackets = part.translate(None, _NOT_BRACKETS)
         depths = list(accumulate(map(_STEPS.__getitem__, brackets), initial=depth))
         if max(depths) > limit:
             return True
@@ -47,33 +44,32 @@ def is_fuller(text: bytes, limit: int = MAX_VALUES) -> bool:
     """
     if _count(text, b",[{") < limit:  # most texts; strings and all
         return False
-    return 1 + sum(_count(_without_strings(b"", part), b",[{") for part in _parts(text)) > limit
+    return 1 + sum(_count(part, b",[{") for part in _without_strings(text)) > limit
 
 
 def _count(text: bytes, signs: bytes) -> int:
     return sum(text.count(sign) for sign in signs)
 
 
+def _without_strings(text: bytes) -> Iterator[bytes]:
+    """What stands between the strings, part by part: what looks like a bracket in one is none.
+
+    Without its escapes, a string is what stands between two quotation marks. Outside of strings a backslash is no
+    JSON, and nothing behind it is parsed.
+    """
+    inside = False
+    for part in _parts(text):
+        pieces = part.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
+        yield b"".join(pieces[inside::2])
+        inside ^= len(pieces) % 2 == 0
+
+
 def _parts(text: bytes) -> Iterator[bytes]:
-    """The text in parts; one that begins inside a string has a quotation mark put in front."""
-    start, inside = 0, False
+    """The text in parts, never cut within an escape: behind an odd number of backslashes one byte more is taken."""
+    start = 0
     while start < len(text):
-        end = _end_of_part(text, start)
-        part = b'"' * inside + text[start:end]
-        yield part
-        start, inside = end, _ends_inside(part)
-
-
-def _end_of_part(text: bytes, start: int) -> int:
-    """Never within an escape: behind an odd number of backslashes one byte more is taken."""
-    end = min(start + _PART_BYTES, len(text))
-    part = text[start:end]
-    return end + (len(part) - len(part.rstrip(b"\\"))) % 2
-
-
-_to_open_string = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL).match
-
-
-def _ends_inside(part: bytes) -> bool:
-    found = _to_open_string(part)
-    return found is not None and found.end() < len(part)
+        end = min(start + _PART_BYTES, len(text))
+        part = text[start:end]
+        end += (len(part) - len(part.rstrip(b"\\"))) % 2
+        yield text[start:end]
+        start = end

@@ -114,10 +114,10 @@ _Read = Callable[[str, int], tuple[Any, int]]
 def _reader(text: str) -> _Read:
     """What reads a value at a place of `text`. Raises BadJson, TooManyValues where the text is beyond the bounds."""
     utf8 = text.encode(errors="surrogatepass")
-    if is_deeper(utf8):
-        raise BadJson(f"nested deeper than {MAX_DEPTH}")
     if is_fuller(utf8):
         raise TooManyValues(f"more than {MAX_VALUES} values")
+    if is_deeper(utf8):
+        raise BadJson(f"nested deeper than {MAX_DEPTH}")
     decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
     return partial(_value, decoder)
 

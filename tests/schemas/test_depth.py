@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import depth
-from schemas.depth import MAX_DEPTH, is_deeper
+from schemas.depth import MAX_DEPTH, is_deeper, is_fuller
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}"\\a\u00e9'),
+    st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}",\\a\u00e9'),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(alphabet='[]{}"\\'), inner, max_size=4),
     max_leaves=30,
 )
@@ -49,3 +49,21 @@ def test_the_bound_itself_passes(opening: bytes) -> None:
     """One more does not."""
     assert is_deeper(opening * MAX_DEPTH) is False
     assert is_deeper(opening * (MAX_DEPTH + 1)) is True
+
+
+def values_in(value: object) -> int:
+    """Each counted; an empty array or object as if it held one."""
+    if isinstance(value, dict | list):
+        inside = list(value.values()) if isinstance(value, dict) else value
+        return 1 + sum(map(values_in, inside)) + (not inside)
+    return 1
+
+
+@given(value=JSON, part_bytes=st.integers(1, 20), ascii_only=st.booleans())
+def test_values_are_counted_as_they_are_parsed(value: object, part_bytes: int, ascii_only: bool) -> None:  # noqa: FBT001
+    """Commas and brackets in strings are none."""
+    text = json.dumps(value, ensure_ascii=ascii_only).encode()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "_PART_BYTES", part_bytes)
+        assert is_fuller(text, values_in(value)) is False
+        assert is_fuller(text, values_in(value) - 1) is True
