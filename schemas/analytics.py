@@ -25,6 +25,9 @@ MAX_MEDIA_BYTES = 16 * 1024
 # mediaInfo is kept with every item: what a request may make of it in all.
 MAX_MEDIA_COPIES_BYTES = 16 * 1024 * 1024
 MAX_FORM_FIELDS = 100
+# Of `token` as the name of a form's field: five letters, of three bytes at most (the Kelvin sign is a K), escaped. A
+# longer name is another, and needn't be unescaped.
+MAX_ESCAPED_TOKEN_CHARACTERS = 5 * 3 * 3
 
 _FIELDS = {"token": "Token", "mediainfo": "mediaInfo", "eventdata": "eventData", "requestid": "requestId"}
 
@@ -98,7 +101,8 @@ def _form(text: str) -> Sent:
 
 def _blanked(part: str) -> str:
     key, equals, _ = part.partition("=")
-    return key + equals if unquote_plus(key).lower() == "token" else part
+    is_token = len(key) <= MAX_ESCAPED_TOKEN_CHARACTERS and unquote_plus(key).lower() == "token"
+    return key + equals if is_token else part
 
 
 def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict[str, Any]:

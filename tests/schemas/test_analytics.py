@@ -145,6 +145,14 @@ def test_b6_every_token_is_blanked_in_json_and_in_a_form() -> None:
     assert b"a=1&t%6Fken=&b&token" == read_sent(b"a=1&t%6Fken=secret&b&token", FORM_TYPE).blanked
 
 
+@pytest.mark.parametrize("name", ["%74%6F%6b%65%6E", "TO%E2%84%AAEN", "To\u212aen", "+token", "token%20"])
+def test_b6_a_forms_token_is_blanked_however_its_name_is_escaped(name: str) -> None:
+    """What is read as the token is blanked, and nothing else."""
+    sent = read_sent(f"{name}=secret&eventData=[]&{'%74' * 10_000}=kept".encode(), FORM_TYPE)
+    assert ("secret" == token_of(sent)) == (f"{name}=&" in sent.blanked.decode())
+    assert sent.blanked.endswith(b"=kept")
+
+
 @pytest.mark.parametrize("field", ["Token", "mediaInfo", "requestId"])
 def test_b2_a_field_of_another_type_is_refused_by_name(field: str) -> None:
     """A token, too."""
