@@ -46,16 +46,20 @@ JUNK += ["[" * 70 + "]" * 70, "[" * 60 + "]" * 60, "[" * 980 + "]" * 980, "nul",
 BLANKS = st.sampled_from(["", "", "", " ", "\n", "\t\r\n "])
 
 
-def ints(values: st.SearchStrategy[int], *, wrong: bool = True) -> st.SearchStrategy[str]:
-    """An int64 as the wire has it: digits, or a string of digits; sometimes one that is none."""
+def ints(values: st.SearchStrategy[int], hostile: st.SearchStrategy[bool]) -> st.SearchStrategy[str]:
+    """An int64 as the wire has it: digits, or a string of digits; where it is hostile one that is none."""
     good = values.flatmap(lambda number: st.sampled_from([str(number), f'"{number}"', f'"{number}"']))
-    return st.one_of(good, good, good, st.sampled_from([*NO_INT64, "null", '"-0"', "-0"])) if wrong else good
+    bad = st.sampled_from([*NO_INT64, "null", '"-0"', "-0"])
+    return hostile.flatmap(lambda now: bad if now else good)
 
 
 NAMES = st.sampled_from(["LEVEL_UP", "COIN", "UNDECLARED", "", "a.b", "$inc", "x" * 70, "\u00e9\U0001f600", "a\0b"])
 STRINGS = NAMES.map(json.dumps) | NAMES.map(lambda name: json.dumps(name, ensure_ascii=False))
-TIMES_NEAR = st.integers(NOW - 2 * HOUR, NOW) | st.sampled_from(TIMES)
-COUNTS = st.integers(-1, 10) | st.sampled_from(EDGES)
+NEAR = st.integers(NOW - 2 * HOUR, NOW)
+TIMES_NEAR = st.one_of(NEAR, NEAR, NEAR, NEAR, NEAR, st.sampled_from(TIMES))
+SMALL = st.integers(1, 10)
+COUNTS = st.one_of(SMALL, SMALL, SMALL, st.integers(-1, 10**9), st.sampled_from(EDGES))
+IDS = st.one_of(SMALL, SMALL, SMALL, st.sampled_from(EDGES))
 
 
 @st.composite
@@ -86,18 +90,21 @@ def _array(elements: st.SearchStrategy[str], hostile: st.SearchStrategy[bool], m
 
 def batches(one_in: int = 12) -> st.SearchStrategy[bytes]:
     """Bodies of which about one part in `one_in` is damaged."""
-    hostile = st.integers(1, one_in).map(lambda number: number == 1)
+    hostile = st.integers(1, one_in).map(lambda number: number == one_in // 2)
     wrong = hostile.map(bool)
-    update = an_object([("definitionId", STRINGS), ("updateCount", ints(COUNTS))], hostile=wrong)
-    span = an_object([("periodStartMillis", ints(TIMES_NEAR)), ("periodEndMillis", ints(TIMES_NEAR))], hostile=wrong)
+    update = an_object([("definitionId", STRINGS), ("updateCount", ints(COUNTS, hostile))], hostile=wrong)
+    span = an_object(
+        [("periodStartMillis", ints(TIMES_NEAR, hostile)), ("periodEndMillis", ints(TIMES_NEAR, hostile))],
+        hostile=wrong,
+    )
     near = st.integers(NOW - 2 * HOUR, NOW - MINUTE).map(
         lambda start: f'{{"periodStartMillis":"{start}","periodEndMillis":{start + MINUTE}}}'
     )
     one = an_object([("timePeriod", near | span), ("updates", _array(update, hostile, 4))], hostile=wrong)
     members = [
-        ("requestId", ints(st.integers(1, 5) | st.sampled_from(EDGES))),
+        ("requestId", ints(IDS, hostile)),
         ("timePeriods", _array(one, hostile, 3)),
-        ("currentTimeMillis", ints(TIMES_NEAR) | st.just("null")),
+        ("currentTimeMillis", ints(TIMES_NEAR, hostile) | st.just("null")),
     ]
     return an_object(members, hostile=wrong).map(str.encode)
 
