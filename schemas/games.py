@@ -220,9 +220,7 @@ def _kinds_of_range(sent: SentPeriodRange) -> set[type]:
 
 
 def _kinds_of_period(period: SentPeriodUpdate) -> set[type]:
-    sent = period.time_period
-    updates = [type(update.update_count) for update in period.updates]
-    return {type(sent.period_start_millis), type(sent.period_end_millis), *updates}
+    return _kinds_of_range(period.time_period).union([type(update.update_count) for update in period.updates])
 
 
 def _kinds_of_request(request: EventRecordRequest) -> set[type]:
