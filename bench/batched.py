@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 
 from ops.config import load_settings
 from ops.connect import database
-from schemas.games import EventRecordRequest, parse_request
+from schemas.games_wire import EventRecordRequest
 
 Database = AsyncDatabase[dict[str, Any]]
 Batches = dict[str, tuple[str, EventRecordRequest]]
@@ -56,7 +56,7 @@ async def run() -> None:
 async def count(db: Database, records: Sequence[ConsumerRecord]) -> None:
     batches: Batches = {}
     for record in records:
-        actor, request = record.key.decode(), parse_request(record.value)
+        actor, request = record.key.decode(), EventRecordRequest.model_validate_json(record.value)
         batches.setdefault(f"{actor}/{request.request_id}", (actor, request))
     for seen in await _already_seen(db, batches):
         del batches[seen]

@@ -185,11 +185,11 @@ def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> It
     found: dict[str, Noted] = {}
     for i, cause in judgement.periods:
         if cause not in found:
-            piece = request.time_periods[i].time_period.model_dump_json(by_alias=True, exclude_none=True)
-            found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece.encode(), request.request_id)
+            piece = request.time_periods[i].time_period.as_sent()
+            found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
             name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
-            piece = request.time_periods[i].updates[j].model_dump_json(by_alias=True, exclude_none=True)
-            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece.encode(), request.request_id)
+            piece = request.time_periods[i].updates[j].as_sent()
+            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
     return found.values()

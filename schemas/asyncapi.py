@@ -9,7 +9,7 @@ from schemas.analytics_wire import AddEventBatchRequest
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.envelope import CE_TYPE, CONTENT_TYPE
 from schemas.examples import GOOD_BATCH, POOLS
-from schemas.games import EventRecordRequest
+from schemas.games_wire import EventRecordRequest
 from schemas.int64 import INT64_PATTERN
 from schemas.openapi import API_VERSION, REF_TEMPLATE
 from schemas.requirements import topic_config

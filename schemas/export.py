@@ -33,10 +33,10 @@ from schemas.dry_run import DryRunAnswer
 from schemas.errors import ErrorBody
 from schemas.games import (
     EventDefinitionListResponse,
-    EventRecordRequest,
     EventUpdateResponse,
     PlayerEventListResponse,
 )
+from schemas.games_wire import EventRecordRequest
 from schemas.openapi import openapi_document
 from schemas.refusals import RefusalsAnswer
 from schemas.settings import Limits

@@ -2,19 +2,24 @@
 
 Requests hold what was sent, nothing more: limits and definitions are `schemas/judging.py`. Field names of the
 wire are camelCase, and no other spelling is taken.
+
+A body is read by structs (msgspec). A body that they refuse is read again part by part (schemas/violations.py): either
+it is a batch after all, with a null or a key given twice, or the parts say what is wrong. Structs alone accept.
 """
 
 from collections.abc import Iterator
 from enum import StrEnum
-from itertools import islice
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json
 
-from schemas.int64 import NOT_NEGATIVE, NOT_ZERO, Int64
-from schemas.violations import Shape, errors_of, in_object
+from schemas import games_wire as wire
+from schemas.depth import MAX_DEPTH, is_deeper
+from schemas.int64 import Int64, ReadInt64, ReadInt64OrNone
+from schemas.json_text import flaw_of, without_constants
+from schemas.violations import Location, Shape, Wrongs, read_in_parts
 
 # The first violations tell a client what is wrong; all of a 1 MiB body would drown it (B2).
 MAX_VIOLATIONS = 20
@@ -43,12 +48,6 @@ class EventUpdateFailureCause(StrEnum):
     INVALID_UPDATE_VALUE = "INVALID_UPDATE_VALUE"
 
 
-class _Sent(BaseModel):
-    """What a client sends: unknown fields refused by name (G5)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
-
-
 class _Answer(BaseModel):
     """What we answer: every field of the discovery document, always."""
 
@@ -62,52 +61,44 @@ class _Answer(BaseModel):
     )
 
 
-def _null_is_empty(value: object) -> object:
-    return () if value is None else value
+class _Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True, rename="camel"):
+    """What a client sends: unknown fields are refused (G5). No garbage collection: none of these makes a cycle."""
+
+    kind: str | None = None
+
+    def as_sent(self) -> bytes:
+        """JSON again, its int64 as strings."""
+        fields = msgspec.to_builtins(self, builtin_types=())
+        return msgspec.json.encode({n: str(v) if type(v) is int else v for n, v in fields.items() if v is not None})
 
 
-Kind = Annotated[str | None, Field(description="Any string; ignored (G5).")]
-
-
-class SentPeriodRange(_Sent):
+class SentPeriodRange(_Sent, frozen=True):
     """EventPeriodRange: start inclusive, end exclusive, milliseconds since 1970 UTC."""
 
-    kind: Kind = None
-    period_start_millis: Int64
-    period_end_millis: Int64
+    period_start_millis: ReadInt64
+    period_end_millis: ReadInt64
 
 
-class SentUpdate(_Sent):
+class SentUpdate(_Sent, frozen=True):
     """EventUpdateRequest: one event's count within its period."""
 
-    kind: Kind = None
     definition_id: str
-    update_count: Int64
+    update_count: ReadInt64
 
 
-class SentPeriodUpdate(_Sent):
+class SentPeriodUpdate(_Sent, frozen=True):
     """EventPeriodUpdate: the updates of one period."""
 
-    kind: Kind = None
     time_period: SentPeriodRange
-    updates: Annotated[
-        tuple[SentUpdate, ...],
-        FailFast(),
-        BeforeValidator(_null_is_empty, json_schema_input_type=tuple[SentUpdate, ...] | None),
-    ] = ()
+    updates: tuple[SentUpdate, ...] = ()
 
 
-class EventRecordRequest(_Sent):
-    """The body of events.record: one batch."""
+class EventRecordRequest(_Sent, frozen=True):
+    """The body of events.record: one batch. The models of games_wire.py have the same shape."""
 
-    kind: Kind = None
-    request_id: Annotated[Int64, Field(json_schema_extra=NOT_ZERO)]
-    current_time_millis: Annotated[Int64 | None, Field(json_schema_extra=NOT_NEGATIVE)] = None
-    time_periods: Annotated[
-        tuple[SentPeriodUpdate, ...],
-        FailFast(),
-        BeforeValidator(_null_is_empty, json_schema_input_type=tuple[SentPeriodUpdate, ...] | None),
-    ] = ()
+    request_id: ReadInt64
+    current_time_millis: ReadInt64OrNone = None
+    time_periods: tuple[SentPeriodUpdate, ...] = ()
 
 
 class EventPeriodRange(_Answer):
@@ -201,12 +192,54 @@ class Violation(BaseModel):
     description: str
 
 
+# What pydantic says of a name that no field has.
+UNKNOWN_FIELD: Final = "Extra inputs are not permitted"
+
+
 class MalformedBody(ValueError):
-    """The body is not an EventRecordRequest. `violations` holds the first MAX_VIOLATIONS (B2)."""
+    """The body is not an EventRecordRequest. `violations` holds the first MAX_VIOLATIONS (B2), one at least."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         self.violations = violations
         super().__init__("; ".join(f"{v.field or 'body'}: {v.description}" for v in violations))
+
+    @property
+    def reason(self) -> str:
+        """The first violation for logs and dead letters: short, and without a name that is the client's own."""
+        first = self.violations[0]
+        place = "an unknown field" if first.description == UNKNOWN_FIELD else first.field or "body"
+        return f"{place}: {first.description}"
+
+
+def _kinds_of_update(update: SentUpdate) -> set[type]:
+    return {type(update.update_count)}
+
+
+def _kinds_of_range(sent: SentPeriodRange) -> set[type]:
+    return {type(sent.period_start_millis), type(sent.period_end_millis)}
+
+
+def _kinds_of_period(period: SentPeriodUpdate) -> set[type]:
+    return _kinds_of_range(period.time_period).union([type(update.update_count) for update in period.updates])
+
+
+def _kinds_of_request(request: EventRecordRequest) -> set[type]:
+    kinds = {type(request.request_id), type(request.current_time_millis)}
+    for period in request.time_periods:
+        kinds |= _kinds_of_period(period)
+    return kinds
+
+
+_UPDATE: Final = Shape(SentUpdate, wire.SentUpdate, _kinds_of_update)
+_RANGE: Final = Shape(SentPeriodRange, wire.SentPeriodRange, _kinds_of_range)
+_PERIOD: Final = Shape(
+    SentPeriodUpdate,
+    wire.SentPeriodUpdate,
+    _kinds_of_period,
+    objects={"timePeriod": _RANGE},
+    arrays={"updates": _UPDATE},
+)
+_REQUEST: Final = Shape(EventRecordRequest, wire.EventRecordRequest, _kinds_of_request, arrays={"timePeriods": _PERIOD})
 
 
 def parse_request(body: bytes) -> EventRecordRequest:
@@ -215,13 +248,30 @@ def parse_request(body: bytes) -> EventRecordRequest:
     Of a key given twice, the last counts; a BOM, NaN, 1e400, lone surrogates, a requestId of 0 are refused
     (B2, G4). Ingress and worker both call this, so a body can't mean two things.
     """
-    try:
-        request = EventRecordRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise MalformedBody(_violations(body, error)) from None
+    request = _REQUEST.read(body) or _read_again(body)
     if violations := tuple(_wrong_values(request)):
         raise MalformedBody(violations)
     return request
+
+
+def _read_again(body: bytes) -> EventRecordRequest:
+    """The batch in a body that isn't one at first sight: cheap checks first, then part by part."""
+    if is_deeper(body):
+        raise MalformedBody((Violation(field="", description=f"Nested deeper than {MAX_DEPTH}"),))
+    flaw = flaw_of(body)
+    # A body with NaN is refused, but as JSON otherwise: so the field is named.
+    text = without_constants(body) if flaw else body
+    if flaw and (text is body or flaw_of(text)):
+        raise MalformedBody((Violation(field="", description=flaw),))
+    wrongs = Wrongs(MAX_VIOLATIONS)
+    request = read_in_parts(_REQUEST, text, (), wrongs)
+    if request is None or flaw:
+        raise MalformedBody(_violations(wrongs) or (Violation(field="", description=flaw),))
+    return request
+
+
+def _violations(wrongs: Wrongs) -> tuple[Violation, ...]:
+    return tuple(Violation(field=_path(at), description=message) for at, message in wrongs.first())
 
 
 def _wrong_values(request: EventRecordRequest) -> Iterator[Violation]:
@@ -232,20 +282,6 @@ def _wrong_values(request: EventRecordRequest) -> Iterator[Violation]:
         yield Violation(field="currentTimeMillis", description="Must not be negative")
 
 
-_UPDATE: Final = Shape(SentUpdate)
-_PERIOD: Final = Shape(SentPeriodUpdate, objects={"timePeriod": Shape(SentPeriodRange)}, arrays={"updates": _UPDATE})
-_REQUEST: Final = Shape(EventRecordRequest, arrays={"timePeriods": _PERIOD})
-
-
-def _violations(body: bytes, error: ValidationError) -> tuple[Violation, ...]:
-    """The first that is wrong with a body that was refused with `error`."""
-    try:
-        wrong = in_object(_REQUEST, from_json(body))
-    except ValueError:  # no JSON: there is one error, and nothing to look at
-        wrong = iter(errors_of(error))
-    return tuple(Violation(field=_path(at), description=message) for at, message in islice(wrong, MAX_VIOLATIONS))
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """JSON path of a pydantic location: ("a", 1, "b") -> "a[1].b"."""
+def _path(location: Location) -> str:
+    """JSON path of a location: ("a", 1, "b") -> "a[1].b"."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

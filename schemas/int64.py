@@ -5,8 +5,9 @@ requestId, and two spellings of one id would be two ids. So it is a type of its 
 pydantic-core's parts so that it costs no Python call a number.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from pydantic import GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
@@ -48,3 +49,13 @@ Int64 = Annotated[
     WithJsonSchema(_STRING, mode="serialization"),
     WithJsonSchema({"anyOf": [_STRING, _INTEGER]}, mode="validation"),
 ]
+
+# As structs read it: msgspec's lax mode takes digits in a string, by the grammar of JSON numbers, and nothing padded.
+# It would take 7.0 and "1e3" too; with `float` beside they become floats, and whoever reads refuses those. No `None`
+# at run time: lax, the string "null" would be one.
+if TYPE_CHECKING:
+    ReadInt64 = int
+    ReadInt64OrNone = int | None
+else:
+    ReadInt64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)] | float
+    ReadInt64OrNone = ReadInt64

@@ -26,6 +26,10 @@ from schemas.settings import Limits
 # App and definition ids: they stand in document ids and field names, so they hold neither '/', '.' nor '$'.
 matches_id = re.compile(ID_SCHEMA_PATTERN[:-1] + r"\Z").match
 
+# What a date can say: buckets are kept under datetimes (years 1 to 9999), and no event is older than 1970.
+FIRST_MILLIS = 0
+LAST_MILLIS = 253_402_300_799_999
+
 # A refused definitionId is echoed to its sender; a whole body of it needn't be (G11).
 MAX_ECHO_CHARACTERS = 256
 
@@ -88,14 +92,17 @@ def _shift_millis(sent_millis: int | None, received_millis: int, limits: Limits)
 def _judge_period(
     sent: SentPeriodRange, shift_millis: int, received_millis: int, limits: Limits
 ) -> EventFailureCause | None:
-    """The first of SHORT, LONG, EXPIRED that fits (G8). Equal to a limit passes."""
-    length = sent.period_end_millis - sent.period_start_millis
-    end = sent.period_end_millis + shift_millis
-    if length < limits.min_period_seconds * 1000:
+    """The first of SHORT, LONG, EXPIRED that fits (G8). Equal to a limit passes.
+
+    Whatever the limits are, what passes starts at a time that MongoDB can keep.
+    """
+    start, end = sent.period_start_millis + shift_millis, sent.period_end_millis + shift_millis
+    latest = min(received_millis + limits.clock_skew_tolerance_seconds * 1000, LAST_MILLIS)
+    if end - start < limits.min_period_seconds * 1000:
         return EventFailureCause.TIME_PERIOD_SHORT
-    if length > limits.max_period_seconds * 1000 or end > received_millis + limits.clock_skew_tolerance_seconds * 1000:
+    if end - start > limits.max_period_seconds * 1000 or end > latest:
         return EventFailureCause.TIME_PERIOD_LONG
-    if received_millis - end > limits.max_period_age_seconds * 1000:
+    if received_millis - end > limits.max_period_age_seconds * 1000 or start < FIRST_MILLIS:
         return EventFailureCause.TIME_PERIOD_EXPIRED
     return None
 

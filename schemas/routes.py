@@ -12,10 +12,10 @@ from schemas.games import (
     DEFAULT_RESULTS,
     MAX_RESULTS,
     EventDefinitionListResponse,
-    EventRecordRequest,
     EventUpdateResponse,
     PlayerEventListResponse,
 )
+from schemas.games_wire import EventRecordRequest
 from schemas.int64 import INT64_PATTERN, NOT_ZERO
 from schemas.probes import PROBES
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.depth import MAX_DEPTH, is_deeper
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.games import MAX_VIOLATIONS, MalformedBody, Violation
 from schemas.violations import errors_of
@@ -32,6 +33,8 @@ class SessionReply(BaseModel):
 
 def parse_session(body: bytes) -> SessionRequest:
     """Raises MalformedBody."""
+    if is_deeper(body):
+        raise MalformedBody((Violation(field="", description=f"Nested deeper than {MAX_DEPTH}"),))
     try:
         return SessionRequest.model_validate_json(body)
     except ValidationError as error:

@@ -1,97 +1,184 @@
-"""What is wrong with a JSON body, one thing after the other, looking no further than is asked for (B2).
+"""A JSON body read part by part: what it holds, or what is wrong with it, as far as is asked for (B2).
 
-A body is validated whole, by pydantic, up to its first bad array element; only one that is refused comes here. A list
-of all errors would be as long as the body: half a million wrong elements kept an ingress from everything else for
-seconds, though its client is told of twenty. So the parts are looked at one by one, and whoever asks stops.
+Only a body that its struct refuses at once comes here. Each object is taken apart without reading what it holds; its
+own fields, cut small, go to the struct; its arrays follow element by element. Structs alone accept. What they refuse
+goes to pydantic, whose messages are the violations. So no call sees more than a part, nothing of the client's is built
+only to be refused, and the work ends with the last violation that is told: all of them would be as long as the body.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
-from pydantic_core import to_json
+import msgspec
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_snake
 
 Location = tuple[int | str, ...]
 Wrong = tuple[Location, str]
+Text = bytes | msgspec.Raw
+T = TypeVar("T", bound=msgspec.Struct)
 
-# Elements that are validated at once, to pass over those that are good.
-_CHUNK: Final = 100
 # Of unknown names in one object no more are looked at than are told.
 _MAX_UNKNOWN: Final = 20
+# A longer number is no int64, whatever its digits; nobody need convert them.
+_MAX_NUMBER_BYTES: Final = 32
+_BEYOND_ALL: Final = b"1e400"
+_NULL: Final = b"null"
+
+_as_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_as_elements: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class Shape:
-    """An object of the wire: its model, its fields that are objects, and what its arrays hold. Arrays are last."""
+@dataclass(slots=True)
+class Wrongs:
+    """What was found wrong, in order; enough at `limit`."""
+
+    limit: int
+    found: list[Wrong] = field(default_factory=list)
+
+    @property
+    def enough(self) -> bool:
+        return len(self.found) >= self.limit
+
+    def first(self) -> list[Wrong]:
+        return self.found[: self.limit]
+
+
+class Shape(Generic[T]):
+    """An object of the wire: its struct, its model, its fields that are objects, and what its arrays hold.
+
+    `kinds` are the types of its numbers: a fraction is no int64 (schemas/int64.py).
+    """
 
     def __init__(
         self,
+        struct: type[T],
         model: type[BaseModel],
+        kinds: Callable[[T], set[type]],
         *,
-        objects: Mapping[str, "Shape"] | None = None,
-        arrays: Mapping[str, "Shape"] | None = None,
+        objects: Mapping[str, "Shape[Any]"] | None = None,
+        arrays: Mapping[str, "Shape[Any]"] | None = None,
     ) -> None:
         self.objects = objects or {}
         self.arrays = arrays or {}
+        fields = {one.alias or name: one for name, one in model.model_fields.items()}
+        self._names = fields.keys()
+        self._may_be_null = {name for name, one in fields.items() if not one.is_required()}
+        self._decode = msgspec.json.Decoder(struct, strict=False).decode
+        self._kinds = kinds
         self._model = model
-        many: Any = tuple[model, ...]  # type: ignore[valid-type]  # a type that is known at run time
-        self._many: TypeAdapter[Any] = TypeAdapter(Annotated[many, FailFast()])
-        self._names = frozenset(field.alias or name for name, field in model.model_fields.items())
 
     def knows(self, name: object) -> bool:
         return name in self._names
 
-    def errors(self, value: object, at: Location) -> list[Wrong]:
-        """All that is wrong with one value that lies at `at`."""
+    def read(self, text: Text) -> T | None:
+        """The struct that `text` is at once. A null, or a bad value before a good one, takes reading by parts."""
         try:
-            self._model.model_validate_json(_text(value))
+            value = self._decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return None if float in self._kinds(value) else value
+
+    def read_members(self, members: Mapping[str, Text]) -> T | None:
+        """The struct of these members, null being the same as missing where it may be."""
+        if not members.keys() <= self._names:
+            return None
+        texts = {name: bytes(text) for name, text in members.items()}
+        return self.read(_object({n: text for n, text in texts.items() if text != _NULL or n not in self._may_be_null}))
+
+    def errors(self, text: bytes, at: Location) -> list[Wrong]:
+        """All that is wrong with a small part that the struct refuses and that lies at `at`; never nothing."""
+        try:
+            self._model.model_validate_json(text)
         except ValidationError as error:
             return [((*at, *place), message) for place, message in errors_of(error)]
-        return []
-
-    def takes_all(self, values: list[object]) -> bool:
-        try:
-            self._many.validate_json(_text(values))
-        except ValidationError:
-            return False
-        return True
+        return [(at, "Not what belongs here")]
 
 
 def errors_of(error: ValidationError) -> list[Wrong]:
     return [(e["loc"], e["msg"]) for e in error.errors(include_url=False, include_context=False, include_input=False)]
 
 
-def in_object(shape: Shape, value: object, at: Location = ()) -> Iterator[Wrong]:
-    """What is wrong with a decoded value: its fields, its arrays, its unknown names."""
-    if not isinstance(value, dict):
-        yield from shape.errors(value, at)
-        return
-    arrays = {name: value[name] for name in shape.arrays if isinstance(value.get(name), list)}
-    own = shape.errors({**_cut(shape, value), **dict.fromkeys(arrays, ())}, at)
-    yield from (one for one in own if shape.knows(one[0][len(at)]))
-    for name, values in arrays.items():
-        yield from _in_array(shape.arrays[name], values, (*at, name))
-    yield from (one for one in own if not shape.knows(one[0][len(at)]))
+def read_in_parts(shape: Shape[T], text: Text, at: Location, wrongs: Wrongs) -> T | None:
+    """What lies at `at`; None, and something more in `wrongs`, where it is not what belongs there.
 
-
-def _in_array(shape: Shape, values: list[object], at: Location) -> Iterator[Wrong]:
-    for start in range(0, len(values), _CHUNK):
-        chunk = values[start : start + _CHUNK]
-        if not shape.takes_all(chunk):
-            for number, value in enumerate(chunk, start):
-                yield from in_object(shape, value, (*at, number))
-
-
-def _cut(shape: Shape, value: dict[str, object]) -> dict[str, object]:
-    """Without most of the unknown names, in its objects too."""
-    unknown = dict(islice(((name, part) for name, part in value.items() if not shape.knows(name)), _MAX_UNKNOWN))
-    known = {name: part for name, part in value.items() if shape.knows(name)}
-    objects = {
-        name: _cut(one, part) for name, one in shape.objects.items() if isinstance(part := known.get(name), dict)
+    `text` is JSON, of a bounded depth. Of a key given twice the last counts.
+    """
+    members = _members(text)
+    if members is None:
+        wrongs.found += shape.errors(_stand_in(text), at)
+        return None
+    if (whole := shape.read_members(members)) is not None:
+        return whole
+    before = len(wrongs.found)
+    own = _small(shape, members)
+    value = shape.read_members(own)
+    errors = [] if value is not None else shape.errors(_object(own), at)
+    wrongs.found += [one for one in errors if not _is_unknown(shape, one, at)]
+    arrays = {
+        to_snake(name): _read_array(one, members.get(name), (*at, name), wrongs) for name, one in shape.arrays.items()
     }
-    return known | objects | unknown
+    wrongs.found += [one for one in errors if _is_unknown(shape, one, at)]
+    if value is None or len(wrongs.found) > before:
+        return None
+    return msgspec.structs.replace(value, **arrays)
 
 
-def _text(value: object) -> bytes:
-    """JSON again: read as JSON a value is judged, and told of, as it was in the body."""
-    return to_json(value, inf_nan_mode="constants")
+def _read_array(shape: Shape[T], text: Text | None, at: Location, wrongs: Wrongs) -> tuple[T, ...]:
+    """The elements that are good; none of what is no array, which is the object's own fault."""
+    elements = [] if text is None else _elements(text)
+    good = []
+    for number, element in enumerate(elements):
+        if wrongs.enough:
+            break
+        value = shape.read(element) or read_in_parts(shape, element, (*at, number), wrongs)
+        if value is not None:
+            good.append(value)
+    return tuple(good)
+
+
+def _is_unknown(shape: Shape[Any], wrong: Wrong, at: Location) -> bool:
+    """Whether it is about a name that the object at `at` doesn't have."""
+    own = wrong[0][len(at) :]
+    return bool(own) and not shape.knows(own[0])
+
+
+def _small(shape: Shape[Any], members: Mapping[str, msgspec.Raw]) -> dict[str, bytes]:
+    """Its fields without what they hold, and as many of its unknown names as are told."""
+    known = {name: _small_value(shape.objects.get(name), text) for name, text in members.items() if shape.knows(name)}
+    unknown = islice((name for name in members if not shape.knows(name)), _MAX_UNKNOWN)
+    return known | dict.fromkeys(unknown, _NULL)
+
+
+def _small_value(shape: Shape[Any] | None, text: Text) -> bytes:
+    members = _members(text) if shape else None
+    return _stand_in(text) if shape is None or members is None else _object(_small(shape, members))
+
+
+def _object(members: Mapping[str, bytes]) -> bytes:
+    return b"{%b}" % b",".join(b"%b:%b" % (msgspec.json.encode(name), text) for name, text in members.items())
+
+
+def _stand_in(text: Text) -> bytes:
+    """A value of the same type that is as wrong: no object or array is read to be refused."""
+    view = memoryview(text)
+    first = bytes(view[:1])
+    if first in b"[{":
+        return b"[]" if first == b"[" else b"{}"
+    return _BEYOND_ALL if len(view) > _MAX_NUMBER_BYTES and first != b'"' else bytes(view)
+
+
+def _members(text: Text) -> dict[str, msgspec.Raw] | None:
+    try:
+        return _as_members(text)
+    except msgspec.ValidationError:
+        return None
+
+
+def _elements(text: Text) -> list[msgspec.Raw]:
+    try:
+        return _as_elements(text)
+    except msgspec.ValidationError:
+        return []

@@ -75,7 +75,7 @@ def decode(record: Record, keys: SigningKeys) -> Decoded:
     except MalformedEnvelope as error:
         return Unreadable(record, f"no app and player: {error}")
     except MalformedBody as error:
-        return Unreadable(record, f"not a batch: {error}")
+        return Unreadable(record, f"not a batch: {error.reason}")
     if envelope.judged is None:
         return Unjudged(record, envelope, request)
     return judged_batch(record, envelope, request, envelope.judged)

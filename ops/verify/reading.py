@@ -1,7 +1,7 @@
 """What a record says, read anew: whose it is, which id, what it adds to which minute. Pure.
 
-Shares the contract with the worker (envelope, signature, rules for what no ingress has judged), and none of its code
-that plans: bodies are taken apart here with `json`.
+Shares the contract with the worker (envelope, signature, what a batch is, rules for what no ingress has judged), and
+none of its code that plans: what a batch counts is taken out of the body here, with `json`.
 """
 
 import json
@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from schemas.documents import Definition, request_key, utc
 from schemas.envelope import Envelope, Headers, MalformedEnvelope, unseal
-from schemas.games import MalformedBody, parse_request
+from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import Judgement, judge
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 
 MINUTE_MILLIS = 60_000
+MAX_INT64_CHARACTERS = len(str(-(2**63)))
 
 Definitions = Mapping[str, Sequence[Definition]]
 """Every definition of an app, retired ones too, by app."""
@@ -60,23 +61,36 @@ DEAD = Reading("dead")
 
 
 def read(record: LogRecord, rules: Rules) -> Reading:
-    """Never raises: what nobody can read is dead."""
+    """Never raises: what nobody can read is dead.
+
+    What is a batch, the contract says, for worker and recount alike. Whatever is raised after that is a fault of this
+    code; the record then is dead here and not for the worker, and the report shows it.
+    """
     try:
         envelope = unseal(record.key, record.headers, record.value, record.time_millis, rules.keys)
-        judgement = envelope.judged if envelope.judged is not None else _judged_now(record, envelope, rules)
-        body = json.loads(record.value)
+        batch = parse_request(record.value)
+        judgement = envelope.judged if envelope.judged is not None else _judged_now(batch, envelope, rules)
+        body = json.loads(record.value, parse_int=_int_of)
         sums = _sums(body, judgement)
         request = request_key(envelope.app, envelope.player, int(body["requestId"]))
-    except (MalformedEnvelope, MalformedBody, ValueError, KeyError, TypeError, AttributeError):
+    except (MalformedEnvelope, MalformedBody, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return DEAD
     return Reading("countable" if sums else "refused", envelope.app, envelope.actor, request, sums)
 
 
-def _judged_now(record: LogRecord, envelope: Envelope, rules: Rules) -> Judgement:
+def _int_of(digits: str) -> int:
+    """Digits beyond int64 belong to a value that doesn't count: of a name given twice the last does.
+
+    They are not converted: how many Python converts depends on its settings.
+    """
+    return int(digits) if len(digits) <= MAX_INT64_CHARACTERS else 0
+
+
+def _judged_now(request: EventRecordRequest, envelope: Envelope, rules: Rules) -> Judgement:
     """By the definitions in force at its own time and its app's limits, as no ingress has done it."""
     received = utc(envelope.received_millis)
     declared = {d.definition_id for d in rules.definitions.get(envelope.app, ()) if d.in_force(received)}
-    return judge(parse_request(record.value), envelope.received_millis, rules.limits.for_app(envelope.app), declared)
+    return judge(request, envelope.received_millis, rules.limits.for_app(envelope.app), declared)
 
 
 def _sums(body: Mapping[str, Any], judgement: Judgement) -> Mapping[tuple[str, int], int]:

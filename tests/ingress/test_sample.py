@@ -13,6 +13,7 @@ from ingress.memory import MemoryStore
 from ingress.metrics import CAUSES, Metrics
 from ingress.sample import (
     MAX_FIRST_BYTES,
+    MAX_READ_BYTES,
     MAX_WAITING,
     PER_CAUSE_A_MINUTE,
     Noted,
@@ -20,6 +21,7 @@ from ingress.sample import (
     Refusals,
     Sender,
     first_bytes,
+    readable_request_id,
 )
 from serving.bearer import MAX_TOKEN_BYTES
 from tests.ingress.rig import NOW, TestClock, token
@@ -180,3 +182,10 @@ def test_what_is_no_secret_is_kept_as_it_is() -> None:
     """Else it would help nobody."""
     piece = b'{"definitionId":"LEVEL_UP","updateCount":"0"}'
     assert piece == first_bytes(piece, b"opaque-token")
+
+
+def test_only_a_small_body_is_read_again_for_its_request_id() -> None:
+    """Of a large one the sample keeps the first bytes."""
+    body = b'{"requestId":"7","more":"%b"}'
+    assert 7 == readable_request_id(body % (b"x" * (MAX_READ_BYTES - len(body) + 2)))
+    assert None is readable_request_id(body % (b"x" * MAX_READ_BYTES))

@@ -18,7 +18,7 @@ from schemas.analytics import FORM_TYPE, JSON_TYPE, identities, parse_analytics,
 from schemas.depth import is_deeper, is_fuller
 from schemas.items import MAX_SENT_TITLE_CHARACTERS
 from schemas.stored import stored_bytes
-from tests.bodies import GOOD, nested
+from tests.pool_bodies import GOOD, nested
 from tests.steps import steps_of
 
 # Of the smaller body: large enough that what every body costs is little beside it.
