@@ -22,10 +22,10 @@ from schemas.coordinates import PartitionId
 from schemas.settings import Limits
 from schemas.stored import ITEM_BYTES
 from schemas.values import TooLarge
-from tests.pool_bodies import Body, bodies
 from tests.ingress.conftest import running_rig
 from tests.ingress.rig import NOW, SIGNING, Answer, Rig, token
 from tests.ingress.test_hostile import hostile
+from tests.pool_bodies import Body, bodies
 
 # Far more than any of our processes has below it when it reads a body.
 FRAMES = 600

@@ -13,12 +13,12 @@ from ops.verify import command
 from schemas.analytics import JSON_TYPE, parse_analytics, read_sent
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EVENTS
 from schemas.stored import MAX_STORED_BYTES, stored_bytes
-from tests.pool_bodies import nested
 from tests.consumer.core.test_stored import LARGE
 from tests.consumer.processes import workers
 from tests.ingress.real import Running, config, fresh_token, ingress_process, now_millis, until_ready
 from tests.ops.running import Output, told, use
 from tests.patience import PATIENCE_SECONDS
+from tests.pool_bodies import nested
 from tests.real import place
 from tests.samples import HOUR, item, pool
 from tests.servers import Servers

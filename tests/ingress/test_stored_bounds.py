@@ -5,10 +5,10 @@ import gzip
 
 import pytest
 
-from tests.pool_bodies import nested
 from tests.consumer.core.test_stored import HALF, LARGE
 from tests.ingress.rig import Rig
 from tests.ingress.test_analytics import A, told
+from tests.pool_bodies import nested
 from tests.samples import pool
 
 
