@@ -31,7 +31,8 @@ class WorkerSettings(Section):
     max_backoff_seconds: Annotated[float, Field(gt=0)] = 5
     """Longest pause between two tries of a flush that failed."""
     max_dead_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Dead records, of all this worker has applied, above which it stops (past the first hundred)."""
+    """Dead records that no ingress has signed, of all records this worker has applied, above which a partition that
+    brings more of them stops (past the first hundred)."""
     stall_seconds: Annotated[float, Field(gt=0)] = 60
     """How long a partition may be behind without progress, all servers there, before /livez says not alive."""
     stop_timeout_seconds: Annotated[float, Field(gt=0)] = 20

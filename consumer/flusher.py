@@ -17,23 +17,24 @@ import structlog
 
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import DECODES, Batch, Decode
+from consumer.core.decode import DECODES, Batch, Decode, Unreadable
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
-from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large
+from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
 from consumer.core.pools import Pool
 from consumer.core.position import Checkpoint, Lost, verify_first, where_to_read
+from consumer.core.reasons import short
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
 from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
 from consumer.retry import Retry
-from schemas.coordinates import PartitionId
+from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
 from schemas.settings import Api, Limits
 from schemas.signing import SigningKeys
 
 log = structlog.get_logger()
 
-# Records decoded between two looks at the event loop: at 50 us each well under the 100 ms that heartbeats allow.
+# Records decoded between two looks at the event loop: well under the 100 ms that heartbeats allow.
 DECODE_SLICE = 250
 
 
@@ -144,10 +145,14 @@ class Flusher:
             both.create_task(self._flush_loop())
 
     async def _decode_loop(self) -> None:
+        backlog = self._backlog
         while not self._closing.is_set():
-            if self._backlog.decode_some(DECODE_SLICE):
+            if backlog.decode_some(DECODE_SLICE):
                 self._may_flush.set()
                 await asyncio.sleep(0)
+            elif large := backlog.next_large():
+                backlog.accept(large, await asyncio.to_thread(self._parts.decode, large, self._parts.keys))
+                self._may_flush.set()
             else:
                 self._may_decode.clear()
                 await self._may_decode.wait()
@@ -160,7 +165,7 @@ class Flusher:
                 await self._take_position(claimed)
             while not self._closing.is_set():
                 await self._step()
-        except (Lost, CannotApply, Collision) as error:
+        except (Lost, CannotApply, Collision, TooManyDead) as error:
             await self._stand_still(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:
@@ -213,7 +218,7 @@ class Flusher:
             written = await self._retry.until_done("flush", lambda: self._parts.store.apply(flush, plan))
         except RecordRefused as refused:
             self._parts.metrics.flushes_failed.labels("refused").inc()
-            return instead_of_refused(flush, str(refused))
+            return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
         except FlushTooLarge as too_large:
             self._parts.metrics.flushes_failed.labels("too_large").inc()
             return instead_of_too_large(flush, str(too_large))
@@ -230,16 +235,20 @@ class Flusher:
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
         planned = make_plan(flush, known, self._parts.limits)
-        if not self._parts.dead_ratio.admits(planned.fates):
-            raise TooManyDead(f"{self.partition}, offsets {flush.start} to {flush.end - 1}: {planned.exceptions[-1]}")
+        suspects = suspects_of(flush, self._parts.keys)
+        if not self._parts.dead_ratio.admits(suspects, len(flush.records)):
+            raise TooManyDead(
+                f"offsets {flush.start} to {flush.end - 1}: {suspects} records that no ingress has signed"
+            )
         return planned
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
         log.info("overtaken by another owner", partition=str(self.partition), next=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
-    async def _stand_still(self, reason: str) -> None:
+    async def _stand_still(self, why: str) -> None:
         """Read nothing more of this partition; say why, here, in the metrics and in the checkpoint."""
+        reason = short(why)
         self.stopped = reason
         self.settled.set()
         self.positioned.clear()
@@ -253,6 +262,11 @@ class Flusher:
     def _applied(self, flush: Flush, written: WritePlan) -> None:
         self.checkpoint = Checkpoint(written.end, written.last)
         now = self.progress_millis = self._parts.clock.now_millis()
-        self._parts.dead_ratio.applied(written.fates)
+        self._parts.dead_ratio.applied(suspects_of(flush, self._parts.keys), len(flush.records))
         received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch | Pool)]
         self._parts.metrics.applied(written, received, now)
+        for bug in (decoded for decoded in flush.decoded if isinstance(decoded, Unreadable) and decoded.bug):
+            self._parts.metrics.bugs.inc()
+            log.error(
+                "record set aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
+            )

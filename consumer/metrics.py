@@ -96,6 +96,12 @@ class WorkerMetrics:
             ("cause",),
             registry=registry,
         )
+        self.bugs = Counter(
+            "tallymill_worker_bugs",
+            "Records set aside as dead letters because reading, planning or encoding them raised what nobody foresaw: "
+            "a bug, to be looked at (*record set aside* in the log).",
+            registry=registry,
+        )
         self.visible_seconds = FlushHistogram(
             "tallymill_worker_accepted_to_visible_seconds",
             "Seconds from a batch's receipt at the ingress until its counts stand in MongoDB.",

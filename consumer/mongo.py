@@ -11,6 +11,7 @@ A flush is one transaction, in five steps; what a crash leaves behind it:
 Nothing decides here but the checkpoint: whoever moves it on has applied those records, and no one else has.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,9 +28,11 @@ from consumer.core.events import KnownPools
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
-from consumer.mongo_errors import HANDLED, translated
-from consumer.mongo_writes import Writes, checkpoint_move, writes_of
-from consumer.ports import FlushTooLarge, Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
+from consumer.core.reasons import bug_reason
+from consumer.mongo_errors import HANDLED, told, translated
+from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, writes_of
+from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
+from consumer.record_faults import records_fault
 from consumer.sessions import Sessions
 from consumer.transactions import DURABLE, Document, in_transaction, uncancelled
 from schemas.coordinates import PartitionId
@@ -52,6 +55,9 @@ CLAIM_MILLIS = 1_000
 # server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
 LONG_TRY_SECONDS = 10.0
 
+# Batches, or items of pools, that are planned in less time than a heartbeat can wait: some 20 us each.
+INLINE_WEIGHT = 2_500
+
 OnStep = Callable[[str, float], None]
 """Told the name of each step and the seconds it took."""
 
@@ -73,7 +79,7 @@ class MongoStore:
         try:
             newest = await collection.find_one({"topic": topic.topic}, sort=[("generation", -1)])
         except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {error!r}") from error
+            raise Unavailable(told(error)) from error
         return known_lineage(topic, newest)
 
     async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
@@ -100,7 +106,7 @@ class MongoStore:
                 key, ours, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS
             )
         except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {error!r}") from error
+            raise Unavailable(told(error)) from error
         return _checkpoint(found)
 
     async def release(self, partition: PartitionId) -> None:
@@ -116,7 +122,7 @@ class MongoStore:
         try:
             await self._database[CHECKPOINTS].update_one({"_id": str(partition)}, {"$set": {"stopped": reason}})
         except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {error!r}") from error
+            raise Unavailable(told(error)) from error
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
         return await uncancelled(self._apply(flush, plan))
@@ -141,6 +147,11 @@ class MongoStore:
             written = await in_transaction(self._sessions.of(flush.partition), body)
         except HANDLED as error:
             raise translated(error) from error
+        except OURS:
+            raise
+        except Exception as error:
+            # A bug of the client's, say. No record is at fault, so none may be lost by it, and no process ended.
+            raise Unavailable(bug_reason("applying", error)) from error
         finally:
             self._applying.discard(flush.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
@@ -162,16 +173,23 @@ class _Transaction:
         self._since = time.perf_counter()
 
     async def run(self, flush: Flush, plan: Plan) -> WritePlan:
-        known = await self._read(questions(flush))
+        with records_fault("asking for"):
+            asked = questions(flush)
+        known = await self._read(asked)
         self._step_done("read")
-        planned = plan(known)
-        writes = writes_of(planned)
+        planned, writes = await self._planned(flush, plan, known)
         self._step_done("plan")
         await self._move_checkpoint(planned)
         self._step_done("checkpoint")
         await self._write(writes)
         self._step_done("write")
         return planned
+
+    async def _planned(self, flush: Flush, plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
+        """Step 2; of a large flush beside the event loop, which heartbeats wait for."""
+        if flush.weight > INLINE_WEIGHT:
+            return await asyncio.to_thread(_planned, plan, known)
+        return _planned(plan, known)
 
     async def _read(self, asked: Questions) -> Known:
         """Step 1. Not remembered is the rule, so this reads the `_id` index and little else.
@@ -217,12 +235,29 @@ class _Transaction:
         """Step 4. Each bulk names each document once, so its order doesn't matter."""
         for collection, operations in writes.items():
             if operations:
-                await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+                await self._bulk_write(collection, operations)
+
+    async def _bulk_write(self, collection: str, operations: Writes) -> None:
+        try:
+            await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+        except HANDLED:
+            raise
+        except Exception as error:
+            # Nobody foresaw it. The record's fault only where BSON can't be made of what is to be written.
+            if are_encodable(operations):
+                raise
+            raise RecordRefused(bug_reason("encoding", error), bug=True) from error
 
     def _step_done(self, step: str) -> None:
         now = time.perf_counter()
         self._on_step(step, now - self._since)
         self._since = now
+
+
+def _planned(plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
+    with records_fault("planning"):
+        planned = plan(known)
+        return planned, writes_of(planned)
 
 
 def _raise_if_long(flush: Flush, tried_at: float | None) -> None:

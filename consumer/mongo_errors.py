@@ -9,11 +9,13 @@ A failover raises errors of many kinds, some without any label (a bare Configura
 certain to be a record's fault may cost a record its count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from bson.errors import BSONError
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
+from consumer.core.reasons import short
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
 
 # BadValue, DocumentValidationFailure (121), BSONObjectTooLarge: the server looked at the document and refused it.
@@ -31,7 +33,7 @@ HANDLED = (PyMongoError, *CLIENT_ERRORS)
 def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge | Collision:
     """Ours for theirs. `error` is one of HANDLED."""
     codes = set(_codes(error))
-    text = f"MongoDB: {error!r}"
+    text = told(error)
     if isinstance(error, CLIENT_ERRORS) or codes & RECORD_CODES:
         return RecordRefused(text)
     if codes & FLUSH_CODES:
@@ -39,6 +41,29 @@ def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge 
     if DUPLICATE_KEY_CODE in codes:
         return Collision(text)
     return Unavailable(text)
+
+
+# Named as the server names them, for its messages and the client's quote whole documents.
+_NAMES: Final[Mapping[int, str]] = {
+    2: "BadValue, such as a sum beyond int64",
+    121: "DocumentValidationFailure",
+    257: "TransactionTooLarge",
+    290: "TransactionExceededLifetimeLimitSeconds",
+    388: "TransactionTooLargeForCache",
+    10334: "BSONObjectTooLarge",
+    DUPLICATE_KEY_CODE: "DuplicateKey",
+}
+
+
+def told(error: Exception) -> str:
+    """What an error says, short, and without a document in it."""
+    name = type(error).__name__
+    if isinstance(error, CLIENT_ERRORS):
+        return f"MongoDB: BSON can't hold it ({name})"
+    if isinstance(error, OperationFailure):
+        names = [f"{code} ({_NAMES[code]})" if code in _NAMES else str(code) for code in sorted(set(_codes(error)))]
+        return short(f"MongoDB: {name}, code {', '.join(names) or 'unknown'}")
+    return short(f"MongoDB: {name}: {error}")
 
 
 def _codes(error: Exception) -> Iterator[int]:

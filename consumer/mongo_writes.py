@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import bson
 from bson import Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
@@ -21,6 +22,16 @@ def checkpoint_move(plan: WritePlan) -> Document:
         "$inc": increments | {"gaps": Int64(plan.gaps)},
         "$currentDate": {"updatedAt": True},
     }
+
+
+def are_encodable(operations: Writes) -> bool:
+    """Whether BSON can be made of all of them: only then can it be anything but a record's fault that one failed."""
+    try:
+        for one in operations:
+            bson.encode({"filter": getattr(one, "_filter", None), "document": one._doc})  # noqa: SLF001 no public name
+    except Exception:  # noqa: BLE001 whatever the encoder raises
+        return False
+    return True
 
 
 def writes_of(plan: WritePlan) -> Mapping[str, Writes]:

@@ -25,7 +25,11 @@ class Moved(Exception):
 
 
 class RecordRefused(Exception):
-    """A record of the flush can't be stored, now or ever; which one, halving tells."""
+    """A record of the flush can't be stored, now or ever; which one, halving tells. `bug`: nobody foresaw why."""
+
+    def __init__(self, reason: str, *, bug: bool = False) -> None:
+        self.bug = bug
+        super().__init__(reason)
 
 
 class FlushTooLarge(Exception):
@@ -37,7 +41,11 @@ class Collision(Exception):
 
 
 class TooManyDead(Exception):
-    """More dead records than can be the records' fault. The worker stops before it sets a whole topic aside."""
+    """More dead records than can be the records' fault. Their partition stops before all of it is set aside."""
+
+
+OURS = (Unavailable, Moved, RecordRefused, FlushTooLarge, Collision, TooManyDead)
+"""What applying a flush may raise."""
 
 
 class TopicChanged(Exception):

@@ -19,7 +19,7 @@ from consumer.http import serve
 from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
-from consumer.ports import TooManyDead, UnknownLineage
+from consumer.ports import UnknownLineage
 from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.worker import Worker
@@ -80,7 +80,7 @@ async def _run(config: WorkerConfig) -> int:
         async with asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker.run())
-    except* (StartRefused, UnknownLineage, TooManyDead) as refused:
+    except* (StartRefused, UnknownLineage) as refused:
         for error in refused.exceptions:
             log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
         exit_code = EXIT_REFUSED

@@ -162,18 +162,28 @@ class ExceptionDocument(TypedDict):
     at: datetime
 
 
-class DeadLetterDocument(TypedDict):
-    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, kept whole.
+class DeadLetterCut(TypedDict):
+    """What a record was that no document can hold: the size and SHA-256 of its value, and how many headers it had."""
 
-    `redriven` says when it was last produced again.
+    bytes: int
+    sha256: str
+    headers: int
+
+
+class DeadLetterDocument(TypedDict):
+    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, or that can't be stored; kept whole.
+
+    `cut`: it was too large to be kept whole, so it can't be produced again. `redriven` says when it was last produced
+    again.
     """
 
     _id: str
     value: bytes
-    headers: list[list[str | bytes]]
+    headers: list[list[str | bytes | None]]
     key: bytes | None
     reason: str
     at: datetime
+    cut: NotRequired[DeadLetterCut]
     redriven: NotRequired[datetime]
 
 

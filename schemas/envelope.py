@@ -146,6 +146,11 @@ def _verified(headers: dict[str, bytes], body: bytes, keys: SigningKeys) -> byte
     return judged if judged and keys.verifies(signed, mac.decode(errors="replace")) else None
 
 
+def is_signed(headers: Headers, body: bytes, keys: SigningKeys) -> bool:
+    """Whether an ingress has made this record, be it readable or not. Never raises."""
+    return _verified({name: value for name, value in headers if value is not None}, body, keys) is not None
+
+
 def _judgement_json(judgement: Judgement) -> bytes:
     parts = {"shift": judgement.shift_millis, "periods": judgement.periods, "updates": judgement.updates}
     refused = {name: part for name, part in parts.items() if part}

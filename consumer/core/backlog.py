@@ -1,37 +1,48 @@
 """Records of one partition between the log and a flush: waiting (raw), then ready (decoded).
 
 Raw records are small, decoded ones are not: so only as many are decoded ahead as one flush may hold. A flush is
-measured in what it writes: a batch is one, a pool as many as it has items.
+measured in what it writes: a batch is one, a pool as many as it has items, and in the bytes that are stored. Only who
+has decoded a record knows those, so one that was decoded and no longer fits is held for the next flush.
 """
 
 from collections import deque
 from collections.abc import Sequence
 
-from consumer.core.decode import Decode, Decoded, decode
+from consumer.core.decode import DECODES, Decode, Decoded, stored_bytes_of, weight_of
 from consumer.core.plan import Flush
-from consumer.core.pools import Pool
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.signing import SigningKeys
+
+# A larger record takes milliseconds to decode, and one of 8 MiB a second: that is for whoever can wait.
+LARGE_BYTES = 64 * 1024
+# Bytes decoded between two looks at the event loop.
+SLICE_BYTES = 512 * 1024
+
+_Entry = tuple[Record, Decoded]
 
 
 class Backlog:
     """A queue that knows its bytes. `take` gives all that is ready."""
 
-    def __init__(self, max_records: int, max_bytes: int, keys: SigningKeys, decode: Decode = decode) -> None:
+    def __init__(self, max_records: int, max_bytes: int, keys: SigningKeys, decode: Decode = DECODES["games"]) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._keys = keys
         self._decode = decode
         self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
-        self._ready: list[tuple[Record, Decoded]] = []
-        self._ready_size = 0
+        self._ready: list[_Entry] = []
+        self._ready_weight = 0
         self._ready_bytes = 0
+        self._ready_stored_bytes = 0
+        self._held: _Entry | None = None
 
     @property
     def size_bytes(self) -> int:
-        return self._waiting_bytes + self._ready_bytes
+        """As read from the log."""
+        held_bytes = self._held[0].size_bytes if self._held else 0
+        return self._waiting_bytes + self._ready_bytes + held_bytes
 
     @property
     def has_ready(self) -> bool:
@@ -50,39 +61,76 @@ class Backlog:
         self._waiting_bytes += sum(record.size_bytes for record in records)
 
     def decode_some(self, most: int) -> int:
-        """Decode up to `most` (a pool, once begun, whole), as far as the next flush has room. Returns how many."""
-        done = 0
-        while done < most and self._waiting and self._has_room(self._waiting[0]):
-            record = self._waiting.popleft()
-            self._waiting_bytes -= record.size_bytes
-            decoded = self._decode(record, self._keys)
-            self._ready.append((record, decoded))
-            self._ready_bytes += record.size_bytes
-            size = _size_of(decoded)
-            self._ready_size += size
-            done += size
+        """Decode up to `most` (a pool, once begun, whole), as far as the next flush has room. Returns how many.
+
+        Ends before a large record, which `next_large` gives.
+        """
+        done = size_bytes = 0
+        while done < most and size_bytes < SLICE_BYTES and (record := self._next()) and not _is_large(record):
+            size_bytes += record.size_bytes
+            done += self._accept(record, self._decode(record, self._keys))
         return done
 
-    def _has_room(self, record: Record) -> bool:
+    def next_large(self) -> Record | None:
+        """The next record, if the flush has room and it is a large one: decode it elsewhere, and `accept` it."""
+        record = self._next()
+        return record if record and _is_large(record) else None
+
+    def accept(self, record: Record, decoded: Decoded) -> None:
+        """A record that `next_large` gave, decoded. Dropped where it is not the next any more."""
+        if self._waiting and self._waiting[0] is record:
+            self._accept(record, decoded)
+
+    def _next(self) -> Record | None:
+        """The next record to decode, if there is room for it."""
+        if not self._waiting or self._held or not self._has_room(self._waiting[0].size_bytes):
+            return None
+        return self._waiting[0]
+
+    def _accept(self, record: Record, decoded: Decoded) -> int:
+        """Returns its weight."""
+        self._waiting.popleft()
+        self._waiting_bytes -= record.size_bytes
+        if self._has_room(stored_bytes_of(record, decoded)):
+            self._add(record, decoded)
+        else:
+            self._held = (record, decoded)
+        return weight_of(decoded)
+
+    def _add(self, record: Record, decoded: Decoded) -> None:
+        self._ready.append((record, decoded))
+        self._ready_bytes += record.size_bytes
+        self._ready_stored_bytes += stored_bytes_of(record, decoded)
+        self._ready_weight += weight_of(decoded)
+
+    def _has_room(self, stored_bytes: int) -> bool:
         """A record larger than a whole flush still gets one of its own, or its partition would stand still."""
         if not self._ready:
             return True
-        return self._ready_size < self._max_records and self._ready_bytes + record.size_bytes <= self._max_bytes
+        fits = self._ready_stored_bytes + stored_bytes <= self._max_bytes
+        return self._ready_weight < self._max_records and fits
 
     def take(self, partition: PartitionId, start: int) -> Flush | None:
         """All that is ready, as the flush from `start` on; None when nothing is."""
         if not self._ready:
             return None
         records, decoded = zip(*self._ready, strict=True)
-        self._ready, self._ready_size, self._ready_bytes = [], 0, 0
+        self._empty_ready()
+        if self._held:
+            held, self._held = self._held, None
+            self._add(*held)
         return Flush(partition, start, records, decoded)
 
     def clear(self) -> None:
         """Forget everything: the log will be read again from the checkpoint."""
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._ready, self._ready_size, self._ready_bytes = [], 0, 0
+        self._held = None
+        self._empty_ready()
+
+    def _empty_ready(self) -> None:
+        self._ready, self._ready_weight, self._ready_bytes, self._ready_stored_bytes = [], 0, 0, 0
 
 
-def _size_of(decoded: Decoded) -> int:
-    return max(1, len(decoded.items)) if isinstance(decoded, Pool) else 1
+def _is_large(record: Record) -> bool:
+    return record.size_bytes > LARGE_BYTES

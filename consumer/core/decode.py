@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from consumer.core.pools import Pool, decode_pool
+from consumer.core.reasons import bug_reason
 from consumer.core.records import Record
 from schemas.analytics import MalformedAnalytics
 from schemas.envelope import Envelope, MalformedEnvelope, unseal
@@ -44,13 +45,28 @@ class Unjudged:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record without owner or without a batch in it: dead, for `reason`."""
+    """A record without owner or without a batch in it, or that can't be stored: dead, for `reason`.
+
+    `bug`: nobody foresaw what it raised, so a person should look.
+    """
 
     record: Record
     reason: str
+    bug: bool = False
 
 
 Decoded = Batch | Unjudged | Pool | Unreadable
+
+
+def weight_of(decoded: Decoded) -> int:
+    """What a record writes: a batch is one, a pool as many as it has items."""
+    return max(1, len(decoded.items)) if isinstance(decoded, Pool) else 1
+
+
+def stored_bytes_of(record: Record, decoded: Decoded) -> int:
+    """What a record makes a transaction hold: a pool more than it was sent as."""
+    return max(record.size_bytes, decoded.stored_bytes) if isinstance(decoded, Pool) else record.size_bytes
+
 
 Decode = Callable[[Record, SigningKeys], Decoded]
 
@@ -81,7 +97,19 @@ def decode(record: Record, keys: SigningKeys) -> Decoded:
     return judged_batch(record, envelope, request, envelope.judged)
 
 
-DECODES: Mapping[Api, Decode] = {"games": decode, "analytics": decode_analytics}
+def surely(decode: Decode) -> Decode:
+    """The same, but that what `decode` raises unexpectedly is the record's fault: no record ends a worker."""
+
+    def decoded(record: Record, keys: SigningKeys) -> Decoded:
+        try:
+            return decode(record, keys)
+        except Exception as error:  # noqa: BLE001 whatever it is
+            return Unreadable(record, bug_reason("reading", error), bug=True)
+
+    return decoded
+
+
+DECODES: Mapping[Api, Decode] = {"games": surely(decode), "analytics": surely(decode_analytics)}
 
 
 def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
-from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable
+from consumer.core.dead import dead_exception, dead_letter
+from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable, weight_of
 from consumer.core.dedupe import SeenRequest, Verdict, dedupe
 from consumer.core.events import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
 from consumer.core.judge import Definitions, judge_unjudged
@@ -54,6 +55,11 @@ class Flush:
         return sum(record.size_bytes for record in self.records)
 
     @property
+    def weight(self) -> int:
+        """What it writes, in batches or items."""
+        return sum(weight_of(decoded) for decoded in self.decoded)
+
+    @property
     def oldest_millis(self) -> int:
         return self.records[0].timestamp_millis
 
@@ -63,9 +69,9 @@ class Flush:
         first = Flush(self.partition, self.start, self.records[:middle], self.decoded[:middle])
         return first, Flush(self.partition, first.end, self.records[middle:], self.decoded[middle:])
 
-    def as_dead(self, reason: str) -> "Flush":
+    def as_dead(self, reason: str, *, bug: bool = False) -> "Flush":
         """The same records, all to be set aside."""
-        dead = [Unreadable(record, reason) for record in self.records]
+        dead = [Unreadable(record, reason, bug) for record in self.records]
         return Flush(self.partition, self.start, self.records, dead)
 
 
@@ -160,8 +166,8 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         forgotten=frozenset(requests.keys() & known.requests.keys()),
         exceptions=[_exception(v, flush.partition) for v in verdicts if v.fate != "applied"]
         + [_pool_exception(v, flush.partition) for v in pools if v.fate != "applied"]
-        + [_dead_exception(d, flush.partition) for d in unreadable],
-        dead_letters=[_dead_letter(d, flush.partition) for d in unreadable],
+        + [dead_exception(d, flush.partition) for d in unreadable],
+        dead_letters=[dead_letter(d, flush.partition) for d in unreadable],
         pools=written,
     )
 
@@ -208,28 +214,4 @@ def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDo
         "player": pool.actor,
         "requestId": pool.request_id,
         "at": utc(pool.time_millis),
-    }
-
-
-def _dead_exception(dead: Unreadable, partition: PartitionId) -> ExceptionDocument:
-    return {
-        "_id": str(Coordinates(*partition, dead.record.offset)),
-        "fate": "dead",
-        "cause": dead.reason,
-        "app": None,
-        "player": None,
-        "requestId": None,
-        "at": utc(dead.record.timestamp_millis),
-    }
-
-
-def _dead_letter(dead: Unreadable, partition: PartitionId) -> DeadLetterDocument:
-    record = dead.record
-    return {
-        "_id": str(Coordinates(*partition, record.offset)),
-        "value": record.value,
-        "headers": [[name, value] for name, value in record.headers],
-        "key": record.key,
-        "reason": dead.reason,
-        "at": utc(record.timestamp_millis),
     }

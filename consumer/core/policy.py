@@ -1,11 +1,12 @@
 """What a worker does about failures and fullness, and how far it is behind. Decisions alone: data in, data out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer.core.decode import Unreadable
 from consumer.core.plan import Flush
-from schemas.documents import Fate
+from schemas.envelope import is_signed
+from schemas.signing import SigningKeys
 
 # The first try again follows at once-ish: most failures are a lost race, gone with the next read.
 FIRST_BACKOFF_SECONDS = 0.05
@@ -20,7 +21,7 @@ class CannotApply(Exception):
     """A single record that can neither be applied nor set aside. Its partition stops; the message says why."""
 
 
-def instead_of_refused(flush: Flush, reason: str) -> Sequence[Flush]:
+def instead_of_refused(flush: Flush, reason: str, *, bug: bool = False) -> Sequence[Flush]:
     """What to apply instead of a flush that holds a record which can't be stored: its halves, until it is found.
 
     The record that is left is set aside as a dead letter. Raises CannotApply where even that can't be stored.
@@ -29,7 +30,7 @@ def instead_of_refused(flush: Flush, reason: str) -> Sequence[Flush]:
         return flush.halves()
     if isinstance(flush.decoded[0], Unreadable):
         raise CannotApply(f"offset {flush.start} can't even be set aside: {reason}")
-    return (flush.as_dead(reason),)
+    return (flush.as_dead(reason, bug=bug),)
 
 
 def instead_of_too_large(flush: Flush, reason: str) -> Sequence[Flush]:
@@ -39,26 +40,37 @@ def instead_of_too_large(flush: Flush, reason: str) -> Sequence[Flush]:
     raise CannotApply(f"offset {flush.start} alone is too large for a transaction: {reason}")
 
 
-# Fewer dead records than this never stop a worker: somebody's garbage, not a bug of ours.
+# Fewer suspects than this never stop a partition: garbage of some producer, not a fault of the settings.
 DEAD_ALLOWANCE = 100
 
 
 @dataclass(slots=True)
 class DeadRatio:
-    """Keeps a worker with bad code from eating a topic: more than `max_ratio` dead of all it has applied stops it."""
+    """Keeps a worker with bad settings from eating a topic: more than `max_ratio` suspects of all it has applied.
+
+    A suspect is a dead record that no ingress has signed. A signed one was accepted from a client, so any client could
+    stop the worker by it; it is a bug of ours, and has a counter of its own.
+    """
 
     max_ratio: float
-    dead: int = 0
+    suspects: int = 0
     records: int = 0
 
-    def admits(self, fates: Mapping[Fate, int]) -> bool:
-        """Whether a flush of these fates may be applied."""
-        dead, records = self.dead + fates["dead"], self.records + sum(fates.values())
-        return dead <= DEAD_ALLOWANCE or dead <= self.max_ratio * records
+    def admits(self, suspects: int, records: int) -> bool:
+        """Whether a flush of so many records, `suspects` of them suspect, may be applied. Without any it always may."""
+        total = self.suspects + suspects
+        allowed = max(DEAD_ALLOWANCE, self.max_ratio * (self.records + records))
+        return not suspects or total <= allowed
 
-    def applied(self, fates: Mapping[Fate, int]) -> None:
-        self.dead += fates["dead"]
-        self.records += sum(fates.values())
+    def applied(self, suspects: int, records: int) -> None:
+        self.suspects += suspects
+        self.records += records
+
+
+def suspects_of(flush: Flush, keys: SigningKeys) -> int:
+    """Dead records of a flush that no ingress has signed."""
+    dead = (one.record for one in flush.decoded if isinstance(one, Unreadable))
+    return sum(not is_signed(record.headers, record.value, keys) for record in dead)
 
 
 def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_away: bool) -> bool:

@@ -46,7 +46,7 @@ def filter_of(chosen: Chosen) -> Document:
 
 async def letters(db: Database, chosen: Chosen) -> list[Document]:
     """Oldest first, without the records' bytes."""
-    fields = {"reason": 1, "at": 1, "redriven": 1, "key": 1, "size": {"$binarySize": "$value"}}
+    fields = {"reason": 1, "at": 1, "redriven": 1, "key": 1, "cut": 1, "size": {"$binarySize": "$value"}}
     found = db[DEAD_LETTERS].find(filter_of(chosen), fields).sort("at", 1).limit(chosen.limit)
     return await found.to_list()
 
@@ -87,10 +87,12 @@ async def redrive(
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
-    """Raises LookupError if the letter is gone, or nobody knows its topic; KafkaError, TimeoutError."""
+    """Raises LookupError if the letter is gone or was cut, or nobody knows its topic; KafkaError, TimeoutError."""
     found = await letter(db, identity)
     if found is None:
         raise LookupError("it is gone")
+    if "cut" in found:
+        raise LookupError("it was too large to be kept whole")
     await _produce(producer, topic_of[parse_coordinates(identity).lineage], found)
     await db[DEAD_LETTERS].update_one({"_id": identity}, {"$set": {"redriven": datetime.now(UTC)}})
 
@@ -110,13 +112,14 @@ def readable(found: Document) -> Document:
 
 def summary(found: Document) -> Document:
     """One line of the list."""
-    at, redriven = found["at"], found.get("redriven")
+    at, redriven, cut = found["at"], found.get("redriven"), found.get("cut")
     return {
         "id": found["_id"],
         "at": at.isoformat(),
         "reason": found["reason"],
         "key": None if found["key"] is None else text_of(found["key"]),
-        "bytes": found["size"] if "size" in found else len(found["value"]),
+        "bytes": cut["bytes"] if cut else found["size"] if "size" in found else len(found["value"]),
+        "cut": cut,
         "redriven": redriven.isoformat() if redriven else None,
     }
 

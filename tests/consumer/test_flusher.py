@@ -9,8 +9,7 @@ from consumer.core.policy import DEAD_ALLOWANCE
 from consumer.core.position import Checkpoint
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
-from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TooManyDead, TopicIdentity, Unavailable
-from consumer.worker import Worker
+from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TopicIdentity, Unavailable
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
 from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
@@ -144,14 +143,28 @@ async def test_records_removed_before_they_were_applied_stop_the_partition() -> 
     assert "offsets 0 to 4 were removed" in str(checkpoint(store)["stopped"])
 
 
-async def test_a_topic_of_garbage_stops_the_worker_before_it_is_all_set_aside() -> None:
-    """About a hundred dead letters, then the worker says so and ends."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None:
+    """About a hundred dead letters, then it says so; the other partition goes on, and nobody starts the worker anew."""
+    log, store = MemoryLog(2, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
-    with pytest.raises(TooManyDead, match="r1/00"):
-        await asyncio.wait_for(Worker(parts(log, store, max_flush_records=10)).run(), PATIENCE_SECONDS)
+    async with running(parts(log, store, max_flush_records=10)) as worker:
+        await eventually(lambda: "stopped" in checkpoint(store))
+        log.append(1, one(0))
+        await eventually(lambda: checkpoint(store, 1)["next"] == 1)
+        assert worker.alive()
+    assert "TooManyDead: offsets 100 to 109: 10 records" in str(checkpoint(store)["stopped"])
     assert len(store.collections[DEAD_LETTERS]) == DEAD_ALLOWANCE
+
+
+async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
+    """However much of it is dead: else any client whose body meets with a bug could stop a worker."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    for offset in range(3 * DEAD_ALLOWANCE):
+        log.append(0, sealed(offset, b"no batch", request_id=offset))
+    async with running(parts(log, store, max_flush_records=10)):
+        await eventually(lambda: checkpoint(store)["next"] == 3 * DEAD_ALLOWANCE)
+    assert len(store.collections[DEAD_LETTERS]) == 3 * DEAD_ALLOWANCE
 
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:

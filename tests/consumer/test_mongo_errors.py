@@ -21,6 +21,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from consumer.core.reasons import MAX_REASON_CHARACTERS
 from consumer.mongo_errors import HANDLED, translated
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
 
@@ -91,6 +92,28 @@ def test_everything_else_is_an_outage(error: Exception) -> None:
     assert isinstance(translated(error), Unavailable)
 
 
-def test_the_message_names_the_error() -> None:
-    """It goes into dead letters and logs."""
-    assert "Failed to apply $inc" in str(translated(OperationFailure("Failed to apply $inc", 2)))
+SECRET = "what only the client may know"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OperationFailure(f"Failed to apply $inc for {SECRET}", 2, {"errmsg": SECRET}), "code 2 (BadValue"),
+        (
+            BulkWriteError({"writeErrors": [{"code": 121, "errmsg": SECRET, "op": {"q": SECRET}}]}),
+            "121 (DocumentValidationFailure)",
+        ),
+        (BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}), "11000 (DuplicateKey)"),
+        (WriteError(SECRET, 9, {"op": SECRET}), "WriteError, code 9"),
+        (OperationFailure(SECRET), "code unknown"),
+        (InvalidDocument(f"cannot encode {SECRET}"), "BSON can't hold it (InvalidDocument)"),
+        (UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET), "BSON can't hold it (UnicodeEncodeError)"),
+        (AutoReconnect("127.0.0.1:27017: connection refused" + "x" * 10_000), "AutoReconnect: 127.0.0.1:27017"),
+    ],
+)
+def test_a_message_names_the_error_and_quotes_no_document(error: Exception, said: str) -> None:
+    """It goes into dead letters, checkpoints and logs."""
+    text = str(translated(error))
+    assert said in text
+    assert SECRET not in text
+    assert len(text) <= MAX_REASON_CHARACTERS

@@ -1,4 +1,4 @@
-"""When a whole worker ends rather than goes on: another topic under the same name, and a topic of garbage."""
+"""When a worker ends, or stops a partition, rather than goes on: a topic made anew, and a topic of garbage."""
 
 import asyncio
 import signal
@@ -90,17 +90,28 @@ async def test_a_topic_made_anew_while_the_worker_was_away_ends_it(servers: Serv
         assert {found["next"] for found in (await checkpoints(where)).values()} == {0}
 
 
-async def test_a_topic_of_garbage_ends_the_worker_after_a_hundred_dead_letters(
+async def test_a_topic_of_garbage_stops_its_partition_after_a_hundred_dead_letters(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Bad code must not eat a topic: what is left is unread, and exit status 1 says that somebody has to look."""
-    async with place(servers, partitions=1, max_flush_records=20) as where:
+    """Wrong settings must not eat a topic. What is left is unread; the worker stays, so nobody starts it for ever."""
+    async with place(servers, partitions=2, max_flush_records=20) as where:
         await send(where.settings, [garbage(0) for _ in range(500)])
         with workers(tmp_path, where.settings) as started:
             worker = started.start()
-            assert await worker.exited() == 1
-            assert "no app and player" in worker.said()
+            await _until_stopped(where, "r1/00")
+            sent = [counting(1, number) for number in range(10, 15)]
+            await send(where.settings, sent)
+            await until_applied(where, len(sent))
+            assert worker.child.exit_status() is None
+            assert "no ingress has signed" in worker.said()
         dead = len(await where.documents(DEAD_LETTERS))
         assert DEAD_ALLOWANCE - 20 <= dead <= DEAD_ALLOWANCE
         found = (await checkpoints(where))["r1/00"]
         assert (found["next"], found["fates"]["dead"]) == (dead, dead)
+
+
+async def _until_stopped(where: Place, partition: str) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while "stopped" not in (await checkpoints(where)).get(partition, {}):
+        assert time.monotonic() < give_up, "it never stopped"
+        await asyncio.sleep(0.02)

@@ -1,10 +1,21 @@
 """Which dead letters are chosen, and how they are shown; without any server."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from ops.dead_letters.store import Chosen, filter_of, readable, summary, text_of, topic_of
+from ops.dead_letters.store import (
+    Chosen,
+    Database,
+    filter_of,
+    readable,
+    redrive,
+    summary,
+    text_of,
+    topic_of,
+)
 from schemas.documents import utc
 from tests.samples import NOW
 
@@ -42,12 +53,45 @@ def test_a_letter_is_shown_whole_and_listed_short() -> None:
         "reason": "not a batch",
         "key": "demo/ann",
         "bytes": 2,
+        "cut": None,
         "redriven": None,
         "headers": [["ce_id", "7"], ["empty", None]],
         "value": "hex:ff00",
     } == readable(LETTER)
     listed = summary({**LETTER, "size": 9, "redriven": utc(NOW), "key": None})
     assert (9, utc(NOW).isoformat(), None) == (listed["bytes"], listed["redriven"], listed["key"])
+
+
+def test_a_letter_that_was_cut_shows_what_it_was() -> None:
+    """The size is the record's, not that of what is left."""
+    cut = {"bytes": 60_000_000, "sha256": "0" * 64, "headers": 0}
+    listed = summary({**LETTER, "cut": cut})
+    assert (60_000_000, cut) == (listed["bytes"], listed["cut"])
+
+
+async def test_a_letter_that_was_cut_is_not_redriven() -> None:
+    """What is left of it is another record."""
+    db = cast("Database", _OneLetter({**LETTER, "cut": {"bytes": 9, "sha256": "", "headers": 0}}))
+    done, problem = await redrive(db, cast("AIOKafkaProducer", None), ["r1/00/3"], None)
+    assert (done, "too large to be kept whole" in problem) == (0, True)
+
+
+class _OneLetter:
+    """A database that has one letter, and no lineage."""
+
+    def __init__(self, letter: dict[str, Any]) -> None:
+        self._letter = letter
+
+    def __getitem__(self, _collection: str) -> "_OneLetter":
+        return self
+
+    async def find_one(self, _wanted: object) -> dict[str, Any]:
+        return self._letter
+
+    async def find(self, *_wanted: object) -> AsyncIterator[dict[str, Any]]:
+        nothing: list[dict[str, Any]] = []
+        for lineage in nothing:
+            yield lineage
 
 
 def test_the_lineage_of_a_letter_tells_its_topic() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core.backlog import Backlog
+from consumer.core.backlog import LARGE_BYTES, SLICE_BYTES, Backlog
 from consumer.core.policy import FIRST_BACKOFF_SECONDS, backoff_seconds, lag_records, lag_seconds, may_fetch
 from consumer.core.pools import Pool
 from consumer.core.records import Record
@@ -81,6 +81,61 @@ def test_a_turn_of_decoding_ends_after_so_many_items() -> None:
     queue = Backlog(100, 100, KEYS, pool_of)
     queue.offer([record(offset, 4) for offset in range(5)])
     assert [8, 8, 4, 0] == [queue.decode_some(6) for _ in range(4)]
+
+
+def pool_storing(record: Record, _: SigningKeys) -> Pool:
+    """One item, which stores three times what the record has."""
+    items = {"one": Item(1, "A", None, {}, b"", 0)}
+    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "", record.size_bytes * 3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "flushes"),
+    [([10, 10, 10, 10], [3, 1]), ([40, 5, 5], [1, 2]), ([20, 20, 5, 5], [1, 3]), ([30, 30], [1, 1])],
+)
+def test_a_flush_is_bounded_in_the_bytes_it_stores(sizes: list[int], flushes: list[int]) -> None:
+    """What was decoded and no longer fits comes with the next, in its order; nothing is lost from sight meanwhile."""
+    queue = Backlog(100, 100, KEYS, pool_storing)
+    queue.offer([record(offset, size) for offset, size in enumerate(sizes)])
+    taken: list[list[int]] = []
+    waiting = sum(sizes)
+    while queue.decode_some(9) or queue.has_ready:
+        assert waiting == queue.size_bytes
+        flush = queue.take(PARTITION, 0)
+        assert flush
+        waiting -= flush.size_bytes
+        taken.append([one.offset for one in flush.records])
+    assert flushes == [len(offsets) for offsets in taken]
+    assert list(range(len(sizes))) == [offset for offsets in taken for offset in offsets]
+
+
+def test_a_large_record_is_decoded_elsewhere_and_keeps_its_place() -> None:
+    """Those before it first; it is dropped where the log is read anew meanwhile."""
+    queue = Backlog(100, 10 * LARGE_BYTES, KEYS, pool_storing)
+    large = record(1, LARGE_BYTES + 1)
+    queue.offer([record(0), large, record(2)])
+    assert queue.next_large() is None
+    assert (queue.decode_some(9), queue.decode_some(9)) == (1, 0)
+    assert queue.next_large() is large
+    queue.accept(large, pool_storing(large, KEYS))
+    assert queue.decode_some(9) == 1
+    flush = queue.take(PARTITION, 0)
+    assert flush
+    assert [one.offset for one in flush.records] == [0, 1, 2]
+    queue.offer([large])
+    assert queue.next_large() is large
+    queue.clear()
+    queue.accept(large, pool_storing(large, KEYS))
+    queue.offer([record(1, LARGE_BYTES + 1)])
+    queue.accept(large, pool_storing(large, KEYS))
+    assert queue.take(PARTITION, 0) is None
+
+
+def test_a_turn_of_decoding_ends_after_so_many_bytes() -> None:
+    """However few records they are."""
+    queue = Backlog(10**6, 10**9, KEYS, pool_storing)
+    queue.offer([record(offset, LARGE_BYTES) for offset in range(20)])
+    assert queue.decode_some(10**6) == SLICE_BYTES // LARGE_BYTES
 
 
 def test_a_cleared_backlog_is_empty() -> None:

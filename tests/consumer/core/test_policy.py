@@ -12,11 +12,12 @@ from consumer.core.policy import (
     instead_of_refused,
     instead_of_too_large,
     is_stuck,
+    suspects_of,
 )
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
-from schemas.documents import Fate
 from schemas.settings import Limits
+from schemas.signing import SigningKeys
 from tests.samples import KEYS, batch, period, sealed, update
 
 
@@ -31,10 +32,6 @@ def flush_of(offsets: list[int], start: int = 0) -> Flush:
 
 def one(offset: int) -> Record:
     return sealed(offset, batch(period(update()), request_id=str(offset + 1)), request_id=offset + 1)
-
-
-def fates(dead: int, applied: int) -> dict[Fate, int]:
-    return {"applied": applied, "duplicate": 0, "refused": 0, "dead": dead}
 
 
 def test_halves_hold_the_same_records_and_offsets() -> None:
@@ -71,15 +68,33 @@ def test_a_flush_too_large_is_halved_and_one_record_never_becomes_a_dead_letter(
         instead_of_too_large(flush_of([0]), "388")
 
 
-def test_a_worker_stops_when_too_many_are_dead() -> None:
-    """Bad code must not eat a topic; a little garbage, however dense, must not stop one."""
+def test_too_many_suspects_are_not_admitted() -> None:
+    """Wrong settings must not eat a topic; a little garbage, however dense, must not stop one."""
     ratio = DeadRatio(0.1)
-    assert ratio.admits(fates(DEAD_ALLOWANCE, 0))
-    assert not ratio.admits(fates(DEAD_ALLOWANCE + 1, 0))
-    ratio.applied(fates(50, 950))
-    assert ratio.admits(fates(51, 10))
-    assert not ratio.admits(fates(60, 10))
-    assert ratio.admits(fates(60, 90))
+    assert ratio.admits(DEAD_ALLOWANCE, DEAD_ALLOWANCE)
+    assert not ratio.admits(DEAD_ALLOWANCE + 1, DEAD_ALLOWANCE + 1)
+    ratio.applied(50, 1_000)
+    assert ratio.admits(51, 61)
+    assert not ratio.admits(60, 70)
+    assert ratio.admits(60, 150)
+
+
+def test_a_flush_without_suspects_is_always_admitted() -> None:
+    """However many there were: other partitions of the worker go on."""
+    ratio = DeadRatio(0.1, suspects=10_000, records=10_000)
+    assert ratio.admits(0, 1)
+    assert not ratio.admits(1, 1)
+
+
+def test_a_suspect_is_a_dead_record_that_no_ingress_has_signed() -> None:
+    """Headers that are null, or forged, are no signature; what is not dead is no suspect."""
+    signed, value = one(0), b"garbage"
+    forged = [("judged", b"{}." + b"0" * 64), ("ce_id", None), ("", None)]
+    records = [signed, Record(1, 0, None, value, forged), Record(2, 0, None, value, []), one(3)]  # type: ignore[arg-type]
+    decoded = [*(Unreadable(record, "garbage") for record in records[:3]), flush_of([3]).decoded[0]]
+    flush = Flush(PartitionId("r1", 0), 0, records, decoded)
+    assert suspects_of(flush, KEYS) == 2
+    assert suspects_of(flush, SigningKeys((b"another key of sixteen bytes",))) == 3
 
 
 def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
