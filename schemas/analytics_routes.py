@@ -50,6 +50,13 @@ ANALYTICS_ERRORS = (
         "This sender or this address is too fast, or the workers are far behind.",
         ("Retry-After",),
     ),
+    AnalyticsRow(
+        "AnalyticsHeadLarge",
+        431,
+        (5,),
+        3,
+        "The head of the request is larger than 64 KiB or has more than 100 headers; the connection is closed.",
+    ),
     AnalyticsRow("AnalyticsInternal", 500, (9,), 2, "An error of ours."),
     AnalyticsRow(
         "AnalyticsUnavailable",

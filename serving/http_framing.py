@@ -94,6 +94,11 @@ class Framer:
         """Whether nothing of a message has come."""
         return not (self.has_head or self._waiting or self._head_bytes)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What has come and was not passed on."""
+        return len(self._waiting)
+
     def feed(self, data: bytes) -> bytes:
         """What the parser is to be given for `data`, up to the end of this message, or to where it is bad."""
         if self.bad:
