@@ -66,6 +66,9 @@ ANALYTICS_ERRORS = (
         "Kafka is away, or did not answer in time. Send the same again.",
         ("Retry-After",),
     ),
+    AnalyticsRow(
+        "AnalyticsHttpVersion", 505, (1,), 3, "Only HTTP/1.1 and HTTP/1.0 are served; the connection is closed."
+    ),
 )
 
 _PARAMETERS = (

@@ -97,8 +97,16 @@ UNAVAILABLE = ErrorRow(
     ("Retry-After",),
 )
 
-# Whatever the route: a method it doesn't take, a head that is too large, a bug.
-ANYWHERE = (METHOD, HEAD_LARGE, INTERNAL)
+HTTP_VERSION = ErrorRow(
+    "HttpVersion",
+    505,
+    "INVALID_ARGUMENT",
+    "httpVersionNotSupported",
+    "Only HTTP/1.1 and HTTP/1.0 are served; the connection is closed.",
+)
+
+# Whatever the route: a method it doesn't take, a head that is too large, a bug, another HTTP.
+ANYWHERE = (METHOD, HEAD_LARGE, INTERNAL, HTTP_VERSION)
 # Whatever isn't a probe: a query that can't be read (G2), an address that is too fast.
 BY_ANYBODY = (MALFORMED, ADDRESS_RATE)
 # Whatever asks for a token.
