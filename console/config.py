@@ -31,6 +31,9 @@ class ConsoleSettings(Section):
     cors_origins: tuple[Origin, ...] = ()
     """Origins (`https://dashboard.example`, as a browser writes them, or `*` for any) whose pages may read (CORS); none
     by default."""
+    max_connections: Annotated[int, Field(ge=1)] = 1_000
+    """Connections that one console process holds; when all places are taken, the connection that has been silent for
+    longest is closed for a new one."""
     drain_seconds: Annotated[float, Field(ge=0)] = 1
     """How long a stop still takes requests while /readyz answers 503, so that a load balancer can turn away first."""
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15

@@ -9,8 +9,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.answers import json_reply
 from console.metrics import COUNTS, DOCUMENT, EVENTS, Metrics
+from schemas.errors import error_body
 from serving.cors import Cors, RawHeader, Shared, preflight_headers
+from serving.unparsed import announces_body, unparsed_of
 
 log = structlog.get_logger()
 
@@ -42,12 +45,15 @@ class Edge:
                 headers = MutableHeaders(raw=message["headers"])
                 headers["x-request-id"] = request_id(scope)
                 headers["cache-control"] = "no-store"
-                if self._stopping.draining:
+                if self._stopping.draining or unparsed or announces_body(dict(scope["headers"])):
                     headers["connection"] = "close"
             await send(message)
 
+        unparsed = unparsed_of(scope)
         try:
-            routes = preflight if self._is_preflight(scope) else self._routes
+            routes: ASGIApp = preflight if self._is_preflight(scope) else self._routes
+            if unparsed:
+                routes = json_reply(error_body(unparsed.value), unparsed.value.code)
             await routes(scope, receive, sending)
         except Exception:
             # Starlette has answered 500 before it raises again.

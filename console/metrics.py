@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from serving.connection_metrics import ConnectionMetrics
 from serving.token_metrics import TokenMetrics
 
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -41,6 +42,7 @@ class Metrics:
         )
 
         self.tokens = TokenMetrics("console", self.registry)
+        self.connections = ConnectionMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:
         self._requests.labels(path if path in ROUTES else OTHER_ROUTE, str(code)).inc()

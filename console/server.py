@@ -24,8 +24,9 @@ from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
-from serving import life
+from serving import http_protocol, life
 from serving.clock import SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.tokens import issuers_tokens
 
 log = structlog.get_logger()
@@ -68,7 +69,11 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     process = _build(config)
     stop = life.Stop(config.console.drain_seconds)
     app = create_app(process.parts, process.watch, stop)
-    server_config = life.server_config(app, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
+    most = connections_within(raise_descriptor_limit(), config.console.max_connections)
+    connections = process.parts.metrics.connections.bounded(most, None)
+    server_config = http_protocol.server_config(
+        app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds
+    )
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.keepers)

@@ -1,33 +1,104 @@
-"""What a worker tells over HTTP: /metrics (Prometheus), /livez, /readyz."""
+"""What a worker tells over HTTP: /metrics (Prometheus), /livez, /readyz; within the bounds of every server (B9)."""
 
-from collections.abc import Callable
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from consumer.metrics import WorkerMetrics
+from schemas.errors import Told, error_body
+from serving import life
+from serving.http_protocol import server_config
+from serving.unparsed import announces_body, unparsed_of
+
+# Supervisors and scrapers: a handful.
+MAX_CONNECTIONS: Final = 100
+KEEP_ALIVE_SECONDS: Final = 75
+STOP_TIMEOUT_SECONDS: Final = 1
+
+_JSON: Final = "application/json; charset=utf-8"
+_NOT_FOUND: Final = Told(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
+_METHOD: Final = Told(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
 
 
-def _app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> web.Application:
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+class _Reply(NamedTuple):
+    status: int
+    body: bytes
+    content_type: str = _JSON
 
-    async def livez(_request: web.Request) -> web.Response:
-        is_alive = alive()
-        return web.json_response({"alive": is_alive}, status=200 if is_alive else 503)
 
-    async def readyz(_request: web.Request) -> web.Response:
-        is_ready = ready()
-        return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
+Tell = Callable[[], _Reply]
 
-    app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
-    return app
+
+def _told(told: Told) -> _Reply:
+    return _Reply(told.code, json.dumps(error_body(told)).encode())
+
+
+def _state(name: str, holds: Callable[[], bool]) -> Tell:
+    def tell() -> _Reply:
+        found = holds()
+        return _Reply(200 if found else 503, json.dumps({name: found}).encode())
+
+    return tell
+
+
+class _App:
+    """The ASGI app: a path, what is told there."""
+
+    def __init__(self, paths: Mapping[str, Tell]) -> None:
+        self._paths = paths
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 ASGI's own
+        reply = self._reply(scope)
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", b"%d" % len(reply.body)),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", secrets.token_hex(8).encode()),
+        ]
+        if unparsed_of(scope) or announces_body(dict(scope["headers"])):
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def _reply(self, scope: Mapping[str, Any]) -> _Reply:
+        if unparsed := unparsed_of(scope):
+            return _told(unparsed.value)
+        tell = self._paths.get(scope["path"])
+        if tell is None:
+            return _told(_NOT_FOUND)
+        return tell() if scope["method"] in ("GET", "HEAD") else _told(_METHOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The server, listening."""
+
+    server: life.Server
+    serving: asyncio.Task[None]
+
+    async def cleanup(self) -> None:
+        """Stop listening."""
+        self.server.should_exit = True
+        await self.serving
 
 
 async def serve(
-    host: str, port: int, registry: CollectorRegistry, *, alive: Callable[[], bool], ready: Callable[[], bool]
-) -> web.AppRunner:
-    """Listen. The caller cleans the runner up. Raises OSError where the port is taken."""
-    runner = web.AppRunner(_app(registry, alive, ready), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return runner
+    host: str, port: int, metrics: WorkerMetrics, *, alive: Callable[[], bool], ready: Callable[[], bool]
+) -> Probes:
+    """Listen. The caller cleans up. Raises OSError where the port is taken."""
+    app = _App(
+        {
+            "/metrics": lambda: _Reply(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST),
+            "/livez": _state("alive", alive),
+            "/readyz": _state("ready", ready),
+        }
+    )
+    listener = life.listening(host, port)
+    connections = metrics.connections.bounded(MAX_CONNECTIONS, None)
+    server = life.Server(server_config(app, connections, KEEP_ALIVE_SECONDS, STOP_TIMEOUT_SECONDS))
+    return Probes(server, asyncio.create_task(server.serve(sockets=[listener]), name="probes"))

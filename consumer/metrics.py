@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 from consumer.core.plan import WritePlan
 from schemas.documents import FATES
 from schemas.settings import Api
+from serving.connection_metrics import ConnectionMetrics
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 
@@ -57,6 +58,7 @@ class WorkerMetrics:
         self._declare_flushes(self.registry)
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
+        self.connections = ConnectionMetrics("worker", self.registry)
         for fate in FATES:
             self.records.labels(fate)
         for step in STEPS:

@@ -71,7 +71,7 @@ async def _run(config: WorkerConfig) -> int:
     http = await serve(
         config.worker.metrics_host,
         config.worker.metrics_port,
-        metrics.registry,
+        metrics,
         alive=lambda: all(worker.alive() for worker in workers),
         ready=lambda: all(worker.ready() for worker in workers),
     )

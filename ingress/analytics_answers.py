@@ -51,6 +51,11 @@ class _Row(NamedTuple):
 
 _DONT, _AGAIN = Severity.DONT, Severity.AGAIN
 _ROWS: Final[Mapping[Refusal, _Row]] = {
+    Refusal.BAD_HTTP: _Row(StatusCode.NOT_READABLE, _DONT, "The request is not valid HTTP/1.1."),
+    Refusal.HEAD_LATE: _Row(StatusCode.AGAIN, _AGAIN, "The head of the request did not come in time."),
+    Refusal.HEAD_LARGE: _Row(StatusCode.TOO_LARGE, _DONT, "The head of the request is larger than allowed."),
+    Refusal.FULL: _Row(StatusCode.AGAIN, _AGAIN, "Too many connections are open. Send the same again later."),
+    Refusal.HTTP_VERSION: _Row(StatusCode.NOT_READABLE, _DONT, "Only HTTP/1.1 and HTTP/1.0 are served here."),
     Refusal.MALFORMED: _Row(StatusCode.WRONG_FIELD, _DONT, "The request is not valid."),
     Refusal.NO_TOKEN: _Row(
         StatusCode.UNAUTHENTICATED, _DONT, "Token: is required, in the body or as a bearer token in Authorization."

@@ -21,6 +21,7 @@ from schemas.games import (
 from schemas.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
 from schemas.refusals import REFUSALS_SCOPE
 from serving.bearer import CHALLENGE, CHALLENGE_INVALID, CHALLENGE_SCOPE, lacks_scope
+from serving.unparsed import Unparsed
 
 RawHeader = tuple[bytes, bytes]
 
@@ -48,6 +49,11 @@ class Reply:
 class Refusal(Enum):
     """Why a whole request is refused: HTTP code, Google's status and reason, and what the client is told."""
 
+    BAD_HTTP = Unparsed.MALFORMED.value
+    HEAD_LATE = Unparsed.LATE.value
+    HEAD_LARGE = Unparsed.HEAD_LARGE.value
+    FULL = Unparsed.FULL.value
+    HTTP_VERSION = Unparsed.VERSION.value
     MALFORMED = Told(400, "INVALID_ARGUMENT", "badRequest", "The request is not valid.")
     NO_TOKEN = Told(401, "UNAUTHENTICATED", "authError", "A bearer token is required in the Authorization header.")
     UNAUTHENTICATED = Told(401, "UNAUTHENTICATED", "authError", "The bearer token is not valid, or has expired.")
@@ -115,6 +121,11 @@ REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     Refusal.NO_ANONYMOUS: ((b"www-authenticate", CHALLENGE_SCOPE),),
     Refusal.ANONYMOUS: ((b"www-authenticate", CHALLENGE_SCOPE),),
     Refusal.TOKEN_UNCHECKED: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
+    Refusal.BAD_HTTP: (CLOSE,),
+    Refusal.HEAD_LATE: (CLOSE,),
+    Refusal.HEAD_LARGE: (CLOSE,),
+    Refusal.HTTP_VERSION: (CLOSE,),
+    Refusal.FULL: (CLOSE, (b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS)),
     Refusal.BODY_LATE: (CLOSE,),
     # The rest of the body is still on its way; who keeps the connection would have to read it all.
     Refusal.BODY_LARGE: (CLOSE,),
@@ -122,6 +133,10 @@ REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     Refusal.AWAY: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.UNAVAILABLE: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
 }
+
+
+UNPARSED: Final[Mapping[Unparsed, Refusal]] = {unparsed: Refusal(unparsed.value) for unparsed in Unparsed}
+"""How it is answered that something is no request."""
 
 
 class Refused(Exception):

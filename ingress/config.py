@@ -56,6 +56,11 @@ class IngressSettings(Section):
     """How long a client may take to send its body before 408."""
     keep_alive_seconds: Annotated[int, Field(ge=75)] = 75
     """How long an idle connection is kept (B4): shorter than a client's own makes clients resend."""
+    max_connections: Annotated[int, Field(ge=1)] | None = None
+    """Connections that one ingress process holds; by default as many as the system lets it open files, less a reserve.
+    When all places are taken, the connection that has been silent for longest is closed for a new one."""
+    max_connections_per_address: Annotated[int, Field(ge=1)] | None = None
+    """Connections of one address; off when unset: behind a load balancer everybody is one address."""
     drain_seconds: Annotated[float, Field(ge=0)] = 1
     """How long a stop still takes requests while /readyz answers 503, so that a load balancer can turn away first."""
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15

@@ -1,13 +1,15 @@
 """What holds for every request, in this order; endpoints return a Reply or raise Refused, and here ASGI is spoken.
 
+0. what is no request is refused, in the shape of its path's API (B9)
 1. a browser's preflight is answered (B5)
 2. an address that sends too often: 429 (B1)
 3. path and method: 404, 405 (G1)
 4. the query, of the URL or of a form that stands for one: 400 (G1, G2)
 5. the endpoint; a bug is 500, without a trace of it
-6. the reply is written as the query wants it (G2), encoded if asked (B3), with X-Request-Id and no-store (B5)
+6. the reply is written as the query wants it (G2), encoded if asked (B3), with X-Request-Id and no-store (B5); it
+   closes the connection where the request's body was not read whole
 
-/livez, /readyz and /metrics have 3, 5 and 6 only: whatever is asked of them, and however often, they answer.
+/livez, /readyz and /metrics have 0, 3, 5 and 6 only: whatever is asked of them, and however often, they answer.
 """
 
 import re
@@ -19,7 +21,7 @@ from typing import Any, Protocol
 import structlog
 
 from ingress.addresses import AddressLimit
-from ingress.answers import CLOSE, RawHeader, Refusal, Refused, Reply, refusal_reply, retry_after
+from ingress.answers import CLOSE, UNPARSED, RawHeader, Refusal, Refused, Reply, refusal_reply, retry_after
 from ingress.body import (
     HEADERS_KEY,
     ClientLeft,
@@ -37,6 +39,7 @@ from ingress.query import KEY, MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, qu
 from schemas.games import Violation
 from serving.clock import Clock
 from serving.cors import Cors, Shared, preflight_headers
+from serving.unparsed import announces_body, unparsed_of
 
 log = structlog.get_logger()
 
@@ -93,13 +96,16 @@ class Edge:
 
     async def serve(self, served: "Served", scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         request = scope[HEADERS_KEY] = headers_by_name(scope["headers"])
+        body = _Body(receive)
         try:
-            reply = await self._reply(served, scope, request, receive)
+            reply = await self._reply(served, scope, request, body)
         except ClientLeft:
             self._metrics.answered(served.route, CLIENT_LEFT_CODE)
             return
         if len(reply.body) >= MIN_ENCODED_BYTES and scope["method"] != "HEAD":
             reply = _encoded(reply, request.get(b"accept-encoding"))
+        if not body.is_whole and announces_body(request) and CLOSE not in reply.headers:
+            reply = reply.having(CLOSE)
         self._metrics.answered(served.route, reply.status)
         await send({"type": "http.response.start", "status": reply.status, "headers": self._headers(reply, request)})
         if CLOSE in reply.headers:
@@ -114,6 +120,8 @@ class Edge:
         self, served: "Served", scope: MutableMapping[str, Any], request: dict[bytes, bytes], receive: Receive
     ) -> Reply:
         try:
+            if unparsed := unparsed_of(scope):
+                raise Refused(UNPARSED[unparsed])  # noqa: TRY301 refused like all else
             reply = self._turned_away(served, scope, request)
             if reply is None:
                 reply = await self._asked(served, scope, request, receive)
@@ -184,6 +192,20 @@ class Edge:
         if given is not None and _is_request_id(given):
             return given
         return b"%b-%x" % (self._prefix.encode(), next(self._numbers))
+
+
+class _Body:
+    """A request's body as it is received; knows whether all of it has been."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_whole = False
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self.is_whole = True
+        return message
 
 
 class Served:

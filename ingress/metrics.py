@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from ingress.answers import Refusal
 from schemas.games import EventFailureCause, EventUpdateFailureCause
+from serving.connection_metrics import ConnectionMetrics
 from serving.token_metrics import SECONDS_BUCKETS, TokenMetrics
 
 ROUTES: Final = (
@@ -76,6 +77,7 @@ class Metrics:
         self._declare_analytics()
         self._declare_sample()
         self.tokens = TokenMetrics("ingress", self.registry)
+        self.connections = ConnectionMetrics("ingress", self.registry)
 
     def _declare_analytics(self) -> None:
         """Of AddEvent and AddEventBatch."""

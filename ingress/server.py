@@ -43,8 +43,9 @@ from ingress.tokens import token_check
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from schemas.signing import signing_keys
-from serving import life
+from serving import http_protocol, life
 from serving.clock import SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.start import StartRefused
 
 log = structlog.get_logger()
@@ -152,7 +153,9 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     app = create_app(process.parts, stop, process.check, config.ingress)
     failed = False
     try:
-        await life.serve(server_config(config.ingress, app), listener, stop, process.keepers)
+        await life.serve(
+            server_config(config.ingress, app, process.parts.record.metrics), listener, stop, process.keepers
+        )
     except* StartRefused as refused:
         log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
         failed = True
@@ -167,5 +170,8 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     return life.EXIT_FAILED if failed else life.EXIT_OK
 
 
-def server_config(settings: IngressSettings, app: Asgi) -> uvicorn.Config:
-    return life.server_config(app, settings.keep_alive_seconds, settings.stop_timeout_seconds)
+def server_config(settings: IngressSettings, app: Asgi, metrics: Metrics | None = None) -> uvicorn.Config:
+    """A server of `app` with these settings; `metrics` are told of its connections."""
+    most = connections_within(raise_descriptor_limit(), settings.max_connections)
+    connections = (metrics or Metrics()).connections.bounded(most, settings.max_connections_per_address)
+    return http_protocol.server_config(app, connections, settings.keep_alive_seconds, settings.stop_timeout_seconds)

@@ -53,6 +53,13 @@ ANALYTICS_ERRORS = (
         "This sender or this address is too fast, or the workers are far behind.",
         ("Retry-After",),
     ),
+    AnalyticsRow(
+        "AnalyticsHeadLarge",
+        431,
+        (5,),
+        3,
+        "The head of the request is larger than 64 KiB or has more than 100 headers; the connection is closed.",
+    ),
     AnalyticsRow("AnalyticsInternal", 500, (9,), 2, "An error of ours."),
     AnalyticsRow(
         "AnalyticsUnavailable",
@@ -61,6 +68,9 @@ ANALYTICS_ERRORS = (
         2,
         "Kafka is away, or did not answer in time. Send the same again.",
         ("Retry-After",),
+    ),
+    AnalyticsRow(
+        "AnalyticsHttpVersion", 505, (1,), 3, "Only HTTP/1.1 and HTTP/1.0 are served; the connection is closed."
     ),
 )
 

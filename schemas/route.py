@@ -80,6 +80,13 @@ ADDRESS_RATE = ErrorRow(
     "Too many requests from this address.",
     ("Retry-After",),
 )
+HEAD_LARGE = ErrorRow(
+    "HeadLarge",
+    431,
+    "RESOURCE_EXHAUSTED",
+    "requestHeaderFieldsTooLarge",
+    "The head of the request is larger than 64 KiB or has more than 100 headers; the connection is closed.",
+)
 INTERNAL = ErrorRow("Internal", 500, "INTERNAL", "backendError", "An error of ours.")
 UNAVAILABLE = ErrorRow(
     "Unavailable",
@@ -90,8 +97,16 @@ UNAVAILABLE = ErrorRow(
     ("Retry-After",),
 )
 
-# Whatever the route: a method it doesn't take, a bug.
-ANYWHERE = (METHOD, INTERNAL)
+HTTP_VERSION = ErrorRow(
+    "HttpVersion",
+    505,
+    "INVALID_ARGUMENT",
+    "httpVersionNotSupported",
+    "Only HTTP/1.1 and HTTP/1.0 are served; the connection is closed.",
+)
+
+# Whatever the route: a method it doesn't take, a head that is too large, a bug, another HTTP.
+ANYWHERE = (METHOD, HEAD_LARGE, INTERNAL, HTTP_VERSION)
 # Whatever isn't a probe: a query that can't be read (G2), an address that is too fast.
 BY_ANYBODY = (MALFORMED, ADDRESS_RATE)
 # Whatever asks for a token.

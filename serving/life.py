@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import structlog
@@ -22,8 +22,6 @@ BACKLOG_CONNECTIONS = 2_048
 
 CANCEL_AGAIN_SECONDS = 0.2
 
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
-
 Keeper = Callable[[], Coroutine[Any, Any, None]]
 
 EXIT_OK = 0
@@ -33,13 +31,20 @@ EXIT_FAILED = 1
 def run(host: str, port: int, serve: Callable[[socket.socket], Coroutine[Any, Any, int]]) -> int:
     """Take the port and `serve` on it; the process's exit code."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG_CONNECTIONS)
+        listener = listening(host, port)
     except OSError as error:
         log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
         return EXIT_FAILED
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(listener))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens. `::` is every address, those of IPv4 too. Raises OSError."""
+    if ":" not in host:
+        return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
+    both = socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG_CONNECTIONS, dualstack_ipv6=both)
 
 
 class Stop:
@@ -69,22 +74,6 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def server_config(app: Asgi, keep_alive_seconds: int, stop_timeout_seconds: int) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=keep_alive_seconds,
-        timeout_graceful_shutdown=stop_timeout_seconds,
-    )
 
 
 async def serve(config: uvicorn.Config, listener: socket.socket, stop: Stop, keepers: tuple[Keeper, ...]) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from schemas.console_wire import READ_SCOPE
-from serving.life import Server, server_config
+from serving.connections import Connections
+from serving.http_protocol import server_config
+from serving.life import Server
 from tests.console.rig import MIDNIGHT, MINUTE, Rig, event, period_counts
 from tests.ingress.rig import token
 from tests.ingress.test_conformance import TIMEOUT_SECONDS, on_a_socket, schemathesis
@@ -20,7 +22,7 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT + n * MINUTE, "A", 1) for n in range(100)])
     rig.store.stored |= {one["_id"]: one for one in (event(f"{n}", MIDNIGHT + n) for n in range(100))}
-    server = Server(server_config(rig.app, 75, 5))
+    server = Server(server_config(rig.app, Connections(100, None), 75, 5))
 
     async def serve(listener: socket.socket) -> None:
         await rig.watch.look()
