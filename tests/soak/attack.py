@@ -125,7 +125,8 @@ class Attack:
                     await _closed(writer)
             except OSError as error:
                 came_of[type(error).__name__] += 1
-        came_of.update(status.decode() for status in _STATUS.findall(heard))
+        statuses = [status.decode() for status in _STATUS.findall(heard)]
+        came_of.update(statuses or (["no answer"] if isinstance(act.steps[-1], Hear) else []))
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

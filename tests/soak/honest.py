@@ -15,7 +15,9 @@ from ops.load.report import percentiles_millis
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes
 from schemas.envelope import ANONYMOUS_PREFIX
 
+# One each: the sums of a load of batches are those of everything that its app has.
 APP = "honest"
+POOLS_APP = "honest-pools"
 BATCHES_A_SECOND = 20.0
 POOLS_A_SECOND = 20.0
 PLAYERS = 500
@@ -75,7 +77,7 @@ def _figures(one: Outcomes[Any]) -> dict[str, Any]:
 async def load(settings: Settings, db: Database, ingress: str, seconds: float, seed: int) -> Load:
     """Both loads, for so long; returns when everything is answered or given up."""
     await _declare(db, APP)
-    tokens, stop = _tokens(settings, APP), asyncio.Event()
+    batches, pools = _tokens(settings, APP), _tokens(settings, POOLS_APP)
 
     def options(rate: float) -> LoadOptions:
         return LoadOptions(rate, seconds, PLAYERS, DUPLICATES, seed)
@@ -84,25 +86,26 @@ async def load(settings: Settings, db: Database, ingress: str, seconds: float, s
         return None
 
     for number in range(PLAYERS):
-        tokens(f"player-{number}")  # signed before the clock runs: it would be measured as latency
-    games = OpenLoop(ingress, tokens, options(BATCHES_A_SECOND), GAMES)
+        for token in (batches, pools):
+            token(f"player-{number}")  # signed before the clock runs: it would be measured as latency
+    games = OpenLoop(ingress, batches, options(BATCHES_A_SECOND), GAMES)
     of_new_titles = replace(ANALYTICS, shots=pools_of_new_titles)
-    pools = OpenLoop(ingress, tokens, options(POOLS_A_SECOND), of_new_titles)
-    return Load(*await asyncio.gather(games.run(sent, stop), pools.run(sent, stop)))
+    analytics = OpenLoop(ingress, pools, options(POOLS_A_SECOND), of_new_titles)
+    return Load(*await asyncio.gather(games.run(sent), analytics.run(sent)))
 
 
 async def wrong_sums(db: Database, done: Load) -> list[str]:
     """Every place where MongoDB does not hold what honest clients were told; empty: to the unit."""
     batches = differences(await expected_sums(db, APP, done.games), await found_sums(db, APP))
-    expected = await expected_pool_sums(db, APP, done.pools)
-    return batches + pool_differences(expected, _of_honest(await found_pool_sums(db, APP), expected))
+    expected = await expected_pool_sums(db, POOLS_APP, done.pools)
+    return batches + pool_differences(expected, _of_honest(await found_pool_sums(db, POOLS_APP), expected))
 
 
 def _of_honest(found: PoolSums, expected: PoolSums) -> PoolSums:
     """Without what anonymous clients of the same app have sent: they use other titles."""
     titles = set(expected.events.values())
     events: Mapping[str, str] = {
-        key: title for key, title in found.events.items() if not key.startswith(f"{APP}/{ANONYMOUS_PREFIX}")
+        key: title for key, title in found.events.items() if not key.startswith(f"{POOLS_APP}/{ANONYMOUS_PREFIX}")
     }
     only = PoolSums(dict(events))
     only.minutes.update({key: count for key, count in found.minutes.items() if key[1] in titles})

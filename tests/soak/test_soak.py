@@ -113,7 +113,7 @@ async def soak(system: System) -> Found:
     watch = Watch(system.data, state)
     ports = {"ingress": state.ingress, "console": state.console, "worker": state.workers[0].metrics}
     targets = {name: urlsplit(url or "").port or 0 for name, url in ports.items()}
-    plan = Plan(str(system.data), SEED, KINDS, SECONDS, ACTS_A_SECOND, honest.APP, targets)
+    plan = Plan(str(system.data), SEED, KINDS, SECONDS, ACTS_A_SECOND, honest.POOLS_APP, targets)
     async with database(settings) as db:
         watching = asyncio.create_task(watch.keep())
         load, (came_of, errors) = await asyncio.gather(
@@ -152,8 +152,8 @@ def as_text(found: Found) -> str:
     lines = [f"{name:<18}{value}" for name, value in found.figures.items() if name not in ("attack", "honest")]
     lines += [f"honest {name:<11}{value}" for name, value in found.figures["honest"].items()]
     attack = sorted(found.figures["attack"].items())
-    lines += [f"  {kind:<20}" + "  ".join(f"{what} {n}" for what, n in counts.items()) for kind, counts in attack]
-    return "\n".join([*lines, *(f"WRONG  {problem}" for problem in found.problems or ["nothing"])])
+    lines += [f"    {kind:<20}" + "  ".join(f"{what} {n}" for what, n in counts.items()) for kind, counts in attack]
+    return "\n".join([*lines, *(f"WRONG: {problem}" for problem in found.problems)])
 
 
 @pytest.mark.real

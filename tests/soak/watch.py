@@ -19,7 +19,7 @@ MAX_RSS_MB = 600
 PROBE_SECONDS = 1.0
 # A probe of an orchestrator has a time limit of seconds.
 PROBE_LIMIT_SECONDS = 5.0
-LAG_SECONDS = 180.0
+LAG_SECONDS = 120.0
 OUR_LOGS = ("ingress", "console", "worker-", "supervisor")
 
 _LAG = re.compile(r"^tallymill_(?:worker|partition)_lag_records(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
