@@ -120,7 +120,7 @@ async def soak(system: System) -> Found:
             honest.load(settings, db, state.ingress or "", SECONDS, SEED), attacked(plan)
         )
         watching.cancel()
-        lag_seconds, unsettled = await watch.settled()
+        lag_seconds, unsettled = await watch.settled(settings, db)
         problems = [
             *load.problems(),
             *attack_problems(came_of, errors),
@@ -162,5 +162,5 @@ async def test_nothing_that_arrives_stops_or_misleads_it(tmp_path: Path) -> None
     """No restart, memory and latency bounded, every honest request counted once, verify without a difference."""
     with running(tmp_path) as system:
         found = await soak(system)
-    print(as_text(found))  # noqa: T201 the report, with -s and where it fails
+    print(f"\n{as_text(found)}")  # noqa: T201 the report, with -s and where it fails
     assert [] == found.problems

@@ -3,14 +3,18 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ops.config import Settings
+from ops.connect import kafka_consumer
+from ops.load.check import Database
 from ops.local.state import State, read_state
+from schemas.documents import CHECKPOINTS, LINEAGES
 from tests.soak.json_texts import CANARY
 
 # What one process may take at its peak: bodies and records of the sizes allowed, several at once, and the rest.
@@ -97,17 +101,20 @@ class Watch:
     def _logs(self) -> list[Path]:
         return [log for log in sorted((self.data / "logs").glob("*.log")) if log.name.startswith(OUR_LOGS)]
 
-    async def settled(self) -> tuple[float, list[str]]:
+    async def settled(self, settings: Settings, db: Database) -> tuple[float, list[str]]:
         """Wait until nothing lags and every process is alive. The seconds it took, and what is wrong after them."""
         began = time.monotonic()
-        async with _session() as session:
-            while problems := [problem async for problem in self._unsettled(session)]:
+        async with _session() as session, kafka_consumer(settings) as consumer:
+            while problems := [
+                *[problem async for problem in self._unsettled(session)],
+                *[problem async for problem in _behind(consumer, db)],
+            ]:
                 if time.monotonic() - began > LAG_SECONDS:
                     break
                 await asyncio.sleep(PROBE_SECONDS)
         return time.monotonic() - began, problems
 
-    async def _unsettled(self, session: aiohttp.ClientSession) -> Any:  # noqa: ANN401 an asynchronous generator of str
+    async def _unsettled(self, session: aiohttp.ClientSession) -> AsyncIterator[str]:
         for name, url in self.probes.items():
             status, _ = await get(session, f"{url}/livez")
             if status != 200:
@@ -119,6 +126,19 @@ class Watch:
                     yield f"{name} tells no lag"
                 elif sum(lags):
                     yield f"{name} lags by {sum(lags):g} records"
+
+
+async def _behind(consumer: AIOKafkaConsumer, db: Database) -> AsyncIterator[str]:
+    """Records that can be read and are not applied, by Kafka and the checkpoints: a worker that is down tells none."""
+    topics = {one["_id"]: one["topic"] async for one in db[LINEAGES].find()}
+    async for checkpoint in db[CHECKPOINTS].find():
+        lineage, _, number = checkpoint["_id"].partition("/")
+        partition = TopicPartition(topics[lineage], int(number))
+        # Of committed records alone: the last stable offset.
+        end = (await consumer.end_offsets([partition]))[partition]
+        if end > checkpoint["next"]:
+            why = f": {stopped[:200]}" if (stopped := checkpoint.get("stopped")) else ""
+            yield f"{checkpoint['_id']} stands at {checkpoint['next']}, its log ends at {end}{why}"
 
 
 def _session() -> aiohttp.ClientSession:
