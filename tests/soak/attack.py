@@ -106,9 +106,13 @@ class Attack:
 
     async def _transact(self, act: Transact) -> None:
         async with self._transaction:
-            await self._producers.begin(act)
-            await asyncio.sleep(act.open_seconds)
-            await self._producers.end(act)
+            try:
+                await self._producers.begin(act)
+                await asyncio.sleep(act.open_seconds)
+                await self._producers.end(act)
+            except KafkaError:
+                await self._producers.begin_anew()
+                raise
 
     async def _talk(self, act: Talk, came_of: Counter[str]) -> None:
         address = ADDRESSES[next(self._address) % len(ADDRESSES)]

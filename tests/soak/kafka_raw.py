@@ -44,12 +44,24 @@ class Producers:
     def __init__(self, bootstrap_servers: str, topics: dict[str, str]) -> None:
         self._topics = topics
         self._plain = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", max_request_size=ANY_SIZE)
-        self._transactional = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers, transactional_id="soak", transaction_timeout_ms=TRANSACTION_MILLIS
+        self._bootstrap_servers = bootstrap_servers
+        self._transactional = self._of_transactions()
+
+    def _of_transactions(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            transactional_id="soak",
+            transaction_timeout_ms=TRANSACTION_MILLIS,
         )
 
     async def start(self) -> None:
         await self._plain.start()
+        await self._transactional.start()
+
+    async def begin_anew(self) -> None:
+        """After a failure: the same id on a new producer ends at once what the old one has left open."""
+        await self._transactional.stop()
+        self._transactional = self._of_transactions()
         await self._transactional.start()
 
     async def produce(self, produced: Produce) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from ops.connect import database
 from ops.load.check import Database
 from ops.local.state import read_state
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS
+from tests.conftest import REPORT
 from tests.end_to_end.running import System
 from tests.soak import honest
 from tests.soak.attack import Plan, words
@@ -158,9 +159,11 @@ def as_text(found: Found) -> str:
 
 @pytest.mark.real
 @pytest.mark.timeout(SECONDS + 2 * END_SECONDS)
-async def test_nothing_that_arrives_stops_or_misleads_it(tmp_path: Path) -> None:
+async def test_nothing_that_arrives_stops_or_misleads_it(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """No restart, memory and latency bounded, every honest request counted once, verify without a difference."""
     with running(tmp_path) as system:
         found = await soak(system)
-    print(f"\n{as_text(found)}")  # noqa: T201 the report, with -s and where it fails
+    record_property(REPORT, as_text(found))
     assert [] == found.problems

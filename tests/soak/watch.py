@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +90,9 @@ class Watch:
     def problems(self) -> Iterator[str]:
         """Restarts and memory."""
         self._look()
-        for name, pid in sorted(self.seen - set(processes(self.before).items())):
-            yield f"{name} did not stay the process it was: {pid or 'down'}"
+        others = Counter(name for name, pid in self.seen - set(processes(self.before).items()) if pid)
+        for name, count in sorted(others.items()):
+            yield f"{name} was started again, {count} times or more"
         for name, megabytes in self.peaks_mb().items():
             if megabytes > MAX_RSS_MB:
                 yield f"{name} had {megabytes} MB resident, more than {MAX_RSS_MB}"
