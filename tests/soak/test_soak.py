@@ -20,15 +20,14 @@ import pytest
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings
 from ops.connect import database
-from ops.load.check import Database
 from ops.local.state import read_state
-from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS
+from schemas.signing import signing_keys
 from tests.conftest import REPORT
 from tests.end_to_end.running import System
 from tests.soak import honest
 from tests.soak.attack import Plan, words
 from tests.soak.grammar import chosen
-from tests.soak.json_texts import CANARY
+from tests.soak.stored import wrong_documents
 from tests.soak.watch import Watch
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
@@ -90,13 +89,6 @@ def attack_problems(came_of: dict[str, dict[str, int]], errors: str) -> Iterator
             yield f"{kind}: answered 500 {counts['500']} times"
 
 
-async def told_data(db: Database) -> list[str]:
-    """Reasons in MongoDB that hold what a client has sent."""
-    fields = ((CHECKPOINTS, "stopped"), (DEAD_LETTERS, "reason"), (EXCEPTIONS, "cause"))
-    counts = {name: await db[name].count_documents({where: {"$regex": CANARY}}) for name, where in fields}
-    return [f"{name}: {count} reasons hold a customer's data" for name, count in counts.items() if count]
-
-
 async def command_problems(system: System, *command: str) -> list[str]:
     """Of a command that says by its exit status whether all is well."""
     try:
@@ -128,7 +120,7 @@ async def soak(system: System) -> Found:
             *unsettled,
             *watch.problems(),
             *(f"honest sums: {line}" for line in (await honest.wrong_sums(db, load))[:10]),
-            *await told_data(db),
+            *await wrong_documents(db, signing_keys(settings.signing)),
         ]
     for command in ("lineage", "verify"):
         problems += await command_problems(system, command)
