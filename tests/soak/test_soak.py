@@ -20,6 +20,7 @@ import pytest
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings
 from ops.connect import database
+from ops.local.ports import choose_ports
 from ops.local.state import read_state
 from schemas.signing import signing_keys
 from tests.conftest import REPORT
@@ -44,6 +45,7 @@ END_SECONDS = 900
 
 # Here producers write what they like, on purpose: the guard against bad deployments would stop the workers.
 SETTINGS = {"TALLYMILL_WORKER__MAX_DEAD_RATIO": "1"}
+PORTS = ("TALLYMILL_INGRESS__PORT", "TALLYMILL_CONSOLE__PORT", "TALLYMILL_WORKER__METRICS_PORT")
 
 
 @dataclass(slots=True)
@@ -56,8 +58,9 @@ class Found:
 
 @contextmanager
 def running(data: Path) -> Iterator[System]:
-    """A system with two workers, stopped at the end."""
-    system = System(data, settings=SETTINGS)
+    """A system with two workers, stopped at the end. Not on the usual ports: other tests start systems meanwhile."""
+    ports = dict(zip(PORTS, map(str, choose_ports([0] * len(PORTS))), strict=True))
+    system = System(data, settings=SETTINGS | ports)
     try:
         status, _, errors = system.run("up", "--detach", "--workers=2", f"--data={data}")
         assert 0 == status, errors
