@@ -24,7 +24,7 @@ PLAYERS = 500
 DUPLICATES = 0.05
 
 # A new set of titles now and then, so that names are wanted all the while, not only before hostile ones came.
-ITEMS_A_TITLE = 1_000
+ITEMS_A_TITLE = 500
 
 
 def titled(item: PoolItem) -> PoolItem:
