@@ -12,7 +12,7 @@ from ops.load.command import _declare, _tokens
 from ops.load.plan import Batch, LoadOptions, Shot, differences
 from ops.load.pools import Pool, PoolItem, PoolSums, _pool, pool_differences, pool_shots
 from ops.load.report import percentiles_millis
-from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes
+from ops.load.send import ANALYTICS, GAMES, GIVE_UP_SECONDS, OpenLoop, Outcomes
 from schemas.envelope import ANONYMOUS_PREFIX
 
 # One each: the sums of a load of batches are those of everything that its app has.
@@ -50,8 +50,7 @@ class Load:
 
     def p99_seconds(self) -> float:
         """The worse of the two."""
-        both = (self.games.latencies_seconds, self.pools.latencies_seconds)
-        return max((percentiles_millis(one).get("p99", float("inf")) / 1000 for one in both), default=float("inf"))
+        return max(percentiles_millis(_latencies(one))["p99"] / 1000 for one in (self.games, self.pools))
 
     def problems(self) -> Iterator[str]:
         """Requests that were refused, or never answered."""
@@ -62,6 +61,11 @@ class Load:
                 yield f"honest {name}: nothing was answered"
 
 
+def _latencies(one: Outcomes[Any]) -> list[float]:
+    """Of every request: one that was never answered took at least as long as its client tried."""
+    return [*one.latencies_seconds, *[float(GIVE_UP_SECONDS)] * len(one.unknown)]
+
+
 def _figures(one: Outcomes[Any]) -> dict[str, Any]:
     return {
         "requests": one.requests,
@@ -69,7 +73,7 @@ def _figures(one: Outcomes[Any]) -> dict[str, Any]:
         "retries": one.retries,
         "refused": one.refused,
         "unknown": len(one.unknown),
-        "latency_ms": percentiles_millis(one.latencies_seconds),
+        "latency_ms": percentiles_millis(_latencies(one)),
         "accepted_to_visible_ms": percentiles_millis(one.visible_seconds),
     }
 
