@@ -1,6 +1,6 @@
 # The ways in. Each target does its own set-up; a second run finds it done and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test faults fuzz bench
+.PHONY: help setup up check test faults fuzz soak bench
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -30,6 +30,9 @@ faults: setup ## a hundred seeded schedules of killed workers and primaries (SCH
 
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py tests/console/test_console_conformance.py $(ARGS)
+
+soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); two in `make test`
+	SOAK_STRICT=1 SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) SOAK_KINDS=$(KINDS) $(PYTHON) -m pytest -q -o faulthandler_timeout=0 tests/soak/test_soak.py $(ARGS)
 
 bench: setup ## throughput, as ratios on real servers
 	$(PYTHON) -m bench.drain $(ARGS)

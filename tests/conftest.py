@@ -23,6 +23,10 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+# The property of a test that is printed at the end of the run, whether it passes or fails.
+REPORT = "report"
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Real Kafka and MongoDB, one pair for the whole run: a test takes topics and a database of its own."""
@@ -35,3 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.real)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have recorded to be read: figures of this run, which no assertion holds."""
+    for outcome in ("passed", "failed"):
+        for test in terminalreporter.getreports(outcome):
+            for text in (text for name, text in test.user_properties if name == REPORT):
+                terminalreporter.write_sep("-", test.nodeid)
+                terminalreporter.write_line(str(text))

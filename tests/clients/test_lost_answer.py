@@ -3,11 +3,9 @@
 import asyncio
 import http.client
 import json
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.clients.google import batch, period
 from tests.clients.running import System, until
 from tests.clients.unlucky import Fault, Unlucky, reset
+from tests.frozen import frozen
 from tests.patience import PATIENCE_SECONDS
 
 PATH = "/games/v1/events"
@@ -86,16 +85,6 @@ def test_totals_of_the_retry_are_those_of_now(system: System) -> None:
     assert {"LEVEL_UP": 42} == system.totals("cut-bea")
 
 
-@contextmanager
-def resting(worker: int) -> Iterator[None]:
-    """A worker that does nothing for a while, and keeps its partitions."""
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(worker, signal.SIGCONT)
-
-
 @asynccontextmanager
 async def log_of(system: System) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
     """Waits until so many more records have come into the topic."""
@@ -119,7 +108,7 @@ async def test_a_reset_between_the_ack_and_the_count_is_counted_once(system: Sys
     """Kafka has the batch, no worker has: the retry lies behind it in the log, and is the one that is dropped."""
     token, body = system.token("cut-cid"), batch(31, period(ROUND_WON=3))
     async with log_of(system) as published:
-        with resting(system.worker.pid):
+        with frozen(system.worker.pid):
             connection = sent(system, token, json.dumps(body).encode())
             await published(1)
             reset(connection)

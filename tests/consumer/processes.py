@@ -16,6 +16,7 @@ from pathlib import Path
 from ops.config import PREFIX, Settings, variable_of
 from ops.local.ports import choose_ports
 from ops.local.processes import Child, Children, Program, last_lines
+from tests.frozen import is_frozen
 from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS
 
@@ -41,11 +42,6 @@ class WorkerProcess:
         """Its log so far."""
         return self.child.log.read_text(errors="replace")
 
-    def state(self) -> str:
-        """As /proc has it: T is frozen by SIGSTOP, Z is dead."""
-        stat = Path(f"/proc/{self.child.pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0]
-
     async def exited(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit status, once it has ended by itself; -9 is SIGKILL."""
         give_up = time.monotonic() + seconds
@@ -54,9 +50,15 @@ class WorkerProcess:
             await asyncio.sleep(0.02)
         return status
 
+    async def freeze(self) -> None:
+        """Stop it. Returns when it stands still."""
+        self.send(signal.SIGSTOP)
+        await self.frozen()
+
     async def frozen(self) -> None:
+        """Until every thread of it stands still."""
         give_up = time.monotonic() + PATIENCE_SECONDS
-        while self.state() != "T":
+        while not is_frozen(self.child.pid):
             assert time.monotonic() < give_up, f"never froze:\n{last_lines(self.child.log)}"
             await asyncio.sleep(0.02)
 

@@ -56,6 +56,12 @@ async def failing(
         await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
+async def times_failed(made: MongoPlace) -> int:
+    """How often the fail point has been met since the server started."""
+    answer = await made.place.database.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    return int(answer["count"])
+
+
 @asynccontextmanager
 async def lifetime(made: MongoPlace, seconds: int) -> AsyncIterator[None]:
     """Within this block the server ends every transaction that takes longer."""
@@ -139,6 +145,35 @@ async def test_a_commit_that_a_shutdown_interrupted_costs_nothing(mongodb: str) 
             made.append(sent)
             await until_applied(made.place, len(sent))
         await assert_exact(made.place, sent)
+
+
+@pytest.mark.parametrize("code", [96, 50, 11601, 1, 13, 8000])
+async def test_a_failed_commit_is_never_taken_for_success(mongodb: str, code: int) -> None:
+    """OperationFailed, MaxTimeMSExpired, Interrupted and others. No record follows, whose checkpoint would tell.
+
+    Asserted at the moment when the worker says that it has applied the record, so that a wrong word fails at once.
+    """
+    async with mongo_place(mongodb, max_dead_ratio=1) as made:
+        sent = [counting(0, 10, count=3)]
+        async with failing(made, "commitTransaction", {"times": 1}, errorCode=code) as told, at_work(made):
+            made.append(sent)
+            await eventually(lambda: made.sample("tallymill_worker_records_total", fate="applied") == 1)
+            await assert_exact(made.place, sent)
+        assert await times_failed(made) == told["count"] + 1, "the commit failed, and was tried again"
+
+
+@pytest.mark.parametrize("code", [64, 91, 100])
+async def test_a_commit_that_stands_in_spite_of_its_error_counts_once(mongodb: str, code: int) -> None:
+    """A write concern's error: the server has committed. What is tried again finds the checkpoint moved."""
+    async with mongo_place(mongodb, max_dead_ratio=1) as made:
+        sent = [counting(0, 10, count=3)]
+        failure = {"writeConcernError": {"code": code, "errmsg": "as told"}}
+        async with failing(made, "commitTransaction", {"times": 1}, **failure), at_work(made):
+            made.append(sent)
+            await until_applied(made.place, len(sent))
+            made.append(more := [counting(0, 11)])
+            await until_applied(made.place, len(sent) + len(more))
+        await assert_exact(made.place, sent + more)
 
 
 @pytest.mark.parametrize("code", [388, 257, 290])

@@ -70,7 +70,7 @@ async def test_a_topic_made_anew_behind_the_back_of_a_worker_ends_it(servers: Se
         with workers(tmp_path, where.settings) as started:
             worker = started.start()
             await until_applied(where, len(sent))
-            worker.send(signal.SIGSTOP)
+            await worker.freeze()
             await make_anew(where)
             await send(where.settings, [counting(0, number) for number in range(100, 150)])
             worker.send(signal.SIGCONT)

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,6 +95,7 @@ class System:
 
     data: Path
     welcome: str = ""
+    settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
 
     def start(self, *words: str, settings_file: Path | None = None) -> "subprocess.Popen[str]":
         """A command under way."""
@@ -102,7 +103,7 @@ class System:
         file = {FILE_VARIABLE: str(settings_file)} if settings_file else {}
         return subprocess.Popen(
             [sys.executable, "-m", "ops", *words],
-            env={**own, **SETTINGS, **file, DATA_VARIABLE: str(self.data)},
+            env={**own, **self.settings, **file, DATA_VARIABLE: str(self.data)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

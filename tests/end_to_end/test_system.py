@@ -16,6 +16,7 @@ from ops.local.welcome import DEMO_EVENT
 from ops.reference import ROOT
 from tests.end_to_end.readme import tour
 from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, get, post, until
+from tests.frozen import frozen
 from tests.ops.test_processes import goes
 from tests.patience import PATIENCE_SECONDS
 
@@ -182,12 +183,9 @@ def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -
     """Batches are accepted all the while and counted when it goes on; none that was answered 200 is lost."""
     pid = system.status()["mongodb_pid"]
     with system.loading(after=200) as load:
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with frozen(pid):
             before = system.accepted()
             until(lambda: system.accepted() >= before + 200, "batches are accepted")
-        finally:
-            os.kill(pid, signal.SIGCONT)
         load.until_counted(200)
         report = load.ended()
     assert report["answered_before_visible"] > 50, "answered while nothing could be counted"
@@ -196,11 +194,8 @@ def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -
 def test_kafka_that_stands_still_is_never_an_ok(system: System) -> None:
     """503 within the deadline: nobody knows. The same requestId again, later, counts once."""
     curl, pid = as_player(system, "carol"), system.status()["kafka_pid"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(pid):
         away = [curl.paste() for _ in range(2)]
-    finally:
-        os.kill(pid, signal.SIGCONT)
     for reply in away:
         assert 503 == reply.status
         assert int(reply.headers["retry-after"]) > 0

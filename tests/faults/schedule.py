@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.consumer.sums import Sent, counting, garbage, undeclared
+from tests.faults.hostile import HOSTILE
 
 Fault = Literal["kill worker", "freeze worker", "kill primary", "step down"]
 FAULTS: tuple[Fault, ...] = ("kill worker", "freeze worker", "kill primary", "step down")
@@ -45,7 +46,7 @@ def _portion(chance: random.Random, ids: Iterator[int], before: list[Sent]) -> t
 
 
 def _record(chance: random.Random, number: int, before: Sequence[Sent]) -> Sent:
-    """Mostly a new id; now and then one sent before, there or in another partition, refused, or unreadable."""
+    """Mostly a new id; now and then one sent before, there or in another partition, refused, unreadable, or hostile."""
     partition, kind = chance.randrange(PARTITIONS), chance.random()
     if kind < 0.2 and before:
         again = chance.choice(before)
@@ -54,5 +55,7 @@ def _record(chance: random.Random, number: int, before: Sequence[Sent]) -> Sent:
         return undeclared(partition, number)
     if kind < 0.24:
         return garbage(partition)
-    raw = kind < 0.3
+    if kind < 0.28:
+        return chance.choice(HOSTILE)(chance, partition, number)
+    raw = kind < 0.34
     return counting(partition, number, chance.choice(PLAYERS), count=chance.randint(1, 1000), raw=raw)

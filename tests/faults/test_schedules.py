@@ -50,7 +50,7 @@ class Scene:
                 worker.send(signal.SIGKILL)
                 self.workers[step.worker] = self._start()
             case "freeze worker":
-                worker.send(signal.SIGSTOP)
+                await worker.freeze()
                 self._mending.append(asyncio.create_task(_wake(worker)))
             case "kill primary":
                 self._mending.append(asyncio.create_task(self._kill_primary()))

@@ -22,6 +22,7 @@ from ops.local.source import Sources
 from ops.local.state import State, Worker, holder, read_state
 from ops.local.supervisor import masked, servers_text, with_pids
 from ops.local.watch import Watch
+from tests.frozen import freeze
 from tests.ops.test_processes import goes, is_alive
 from tests.ops.test_state import STATE
 from tests.patience import PATIENCE_SECONDS
@@ -96,7 +97,7 @@ def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) ->
 @pytest.mark.real
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with running(tmp_path, **{variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
-        os.kill(state["ingress_pid"], signal.SIGSTOP)  # it will not answer the first
+        freeze(state["ingress_pid"])  # it will not answer the first
         process.send_signal(signal.SIGTERM)
         state_when(tmp_path, lambda now: now.phase == "stopping")
         process.send_signal(signal.SIGTERM)
