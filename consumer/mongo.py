@@ -24,11 +24,12 @@ from pymongo.read_concern import ReadConcern
 
 from consumer.core.dedupe import SeenRequest
 from consumer.core.events import KnownPools
+from consumer.core.gap import Gap
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.mongo_errors import HANDLED, translated
-from consumer.mongo_writes import Writes, checkpoint_move, writes_of
+from consumer.mongo_writes import Writes, checkpoint_move, gap_move, writes_of
 from consumer.ports import FlushTooLarge, Moved, Plan, TopicIdentity, Unavailable, UnknownLineage
 from consumer.sessions import Sessions
 from consumer.transactions import DURABLE, Document, in_transaction, uncancelled
@@ -145,6 +146,21 @@ class MongoStore:
             self._applying.discard(flush.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
+
+    async def pass_over(self, gap: Gap) -> None:
+        await uncancelled(self._pass_over(gap))
+
+    async def _pass_over(self, gap: Gap) -> None:
+        """One update of one document: it needs no transaction, and the same compare-and-set decides."""
+        checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
+        key = str(gap.partition)
+        try:
+            moved = await checkpoints.update_one({"_id": key, "next": gap.start}, gap_move(gap))
+            found = None if moved.matched_count else await checkpoints.find_one({"_id": key})
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
+        if not moved.matched_count:
+            raise Moved(_checkpoint(found))
 
 
 class _Transaction:

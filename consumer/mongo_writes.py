@@ -6,6 +6,7 @@ from typing import Any
 from bson import Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
+from consumer.core.gap import Gap
 from consumer.core.plan import WritePlan
 from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, TITLES
 
@@ -19,6 +20,15 @@ def checkpoint_move(plan: WritePlan) -> Document:
     return {
         "$set": {"next": Int64(plan.end), "last": dict(plan.last)},
         "$inc": increments | {"gaps": Int64(plan.gaps)},
+        "$currentDate": {"updatedAt": True},
+    }
+
+
+def gap_move(gap: Gap) -> Document:
+    """The update of a checkpoint that stands at gap.start: what it was last applied to stays as it is."""
+    return {
+        "$set": {"next": Int64(gap.end)},
+        "$inc": {"gaps": Int64(gap.offsets)},
         "$currentDate": {"updatedAt": True},
     }
 

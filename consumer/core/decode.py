@@ -11,7 +11,7 @@ from typing import NamedTuple
 from consumer.core.pools import Pool, decode_pool
 from consumer.core.records import Record
 from schemas.analytics import MalformedAnalytics
-from schemas.envelope import Envelope, MalformedEnvelope, unseal
+from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
 from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
 from schemas.settings import Api
@@ -54,8 +54,15 @@ Decoded = Batch | Unjudged | Pool | Unreadable
 Decode = Callable[[Record, SigningKeys], Decoded]
 
 
+def is_faulty(record: Record, keys: SigningKeys) -> bool:
+    """Whether the log found a fault in it. What an ingress has signed is accepted, and read whatever its size."""
+    return bool(record.fault) and not is_signed(record.key, record.headers, record.value, record.timestamp_millis, keys)
+
+
 def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
     """Read one record of the analytics topic. Never raises."""
+    if is_faulty(record, keys):
+        return Unreadable(record, record.fault)
     try:
         return decode_pool(record, keys)
     except MalformedEnvelope as error:
@@ -66,6 +73,8 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
 
 def decode(record: Record, keys: SigningKeys) -> Decoded:
     """Read one record of the games topic. Never raises: a record nobody can read is an answer too."""
+    if is_faulty(record, keys):
+        return Unreadable(record, record.fault)
     try:
         envelope = unseal(record.key, record.headers, record.value, record.timestamp_millis, keys)
         request = parse_request(record.value)

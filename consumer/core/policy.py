@@ -71,9 +71,12 @@ def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:
     return buffered_bytes < max_buffer_bytes
 
 
-def lag_records(end_offset: int | None, next_offset: int) -> int:
-    """Records of a partition not yet applied. Never negative: the end may have been read before the checkpoint."""
-    return 0 if end_offset is None else max(0, end_offset - next_offset)
+def lag_records(end_offset: int | None, next_offset: int) -> int | None:
+    """Records of a partition not yet applied; None where its end isn't known, which is not the same as none.
+
+    Never negative: the end may have been read before the checkpoint.
+    """
+    return None if end_offset is None else max(0, end_offset - next_offset)
 
 
 def lag_seconds(lag: int, oldest_waiting_millis: int | None, now_millis: int) -> float:

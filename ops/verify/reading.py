@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.documents import Definition, request_key, utc
-from schemas.envelope import Envelope, Headers, MalformedEnvelope, unseal
+from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
 from schemas.games import MalformedBody, parse_request
+from schemas.headers import Headers
 from schemas.judging import Judgement, judge
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
@@ -32,6 +33,11 @@ class LogRecord:
     key: bytes | None
     value: bytes
     headers: Headers
+    fault: str = ""
+    """Why the log could not give it whole: dead, unless an ingress signed it."""
+
+    def is_faulty(self, keys: SigningKeys) -> bool:
+        return bool(self.fault) and not is_signed(self.key, self.headers, self.value, self.time_millis, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ DEAD = Reading("dead")
 
 def read(record: LogRecord, rules: Rules) -> Reading:
     """Never raises: what nobody can read is dead."""
+    if record.is_faulty(rules.keys):
+        return DEAD
     try:
         envelope = unseal(record.key, record.headers, record.value, record.time_millis, rules.keys)
         judgement = envelope.judged if envelope.judged is not None else _judged_now(record, envelope, rules)

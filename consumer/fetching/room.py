@@ -1,0 +1,58 @@
+"""How much one drain of fetched batches may hold and unpack, and the hook that holds aiokafka to it.
+
+aiokafka unpacks all it has fetched at once, whatever comes of it. Here an iterator over fetched records ends when the
+drain is full, as if the rest had not been fetched yet: aiokafka then asks the broker again from there.
+"""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.consumer.fetcher import PartitionRecords
+
+MIB = 1024 * 1024
+
+# A batch of an ingress unpacks to 256 KiB, or is one record; another producer's is some MiB at most.
+UNPACK_BYTES = 32 * MIB
+# What one drain unpacks in one slice of the event loop, beyond its last batch: some 50 ms.
+UNPACKED_BYTES = 32 * MIB
+# A record without a value costs a KiB in Python all the same.
+RECORDS = 32_768
+
+
+@dataclass(slots=True)
+class Room:
+    """What is left for one drain: bytes of values, records, and bytes to unpack; and most that a batch may unpack to.
+
+    The first record always fits, or its partition would stand still.
+    """
+
+    bytes_left: int
+    unpack_limit: int = UNPACK_BYTES
+    records_left: int = field(default=RECORDS, kw_only=True)
+    unpacked_left: int = field(default=UNPACKED_BYTES, kw_only=True)
+
+    @property
+    def is_full(self) -> bool:
+        return min(self.bytes_left, self.records_left, self.unpacked_left) <= 0
+
+    def take(self, value_bytes: int) -> None:
+        self.bytes_left -= value_bytes
+        self.records_left -= 1
+
+
+ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
+"""That of the drain at work; None where a reader has set none: its batches are bounded one by one."""
+
+
+class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
+    """Of one partition's fetched records those that there is room for."""
+
+    def __next__(self) -> Any:  # noqa: ANN401 aiokafka's ConsumerRecord
+        room = ROOM.get()
+        if room and room.is_full:
+            raise StopIteration
+        record = super().__next__()
+        if room:
+            room.take(max(record.serialized_value_size, 0))
+        return record
