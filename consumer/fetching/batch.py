@@ -71,6 +71,7 @@ class Batch:
         self.is_control_batch = bool(self._attributes & _CONTROL)
         self.next_offset = self.base_offset + self._span + 1
         self.is_damaged = False
+        self._is_dense = self._count == self._span + 1
 
     def validate_crc(self) -> bool:
         """Left to the iterator: an error out of aiokafka would lose what it has drained of other partitions."""
@@ -108,7 +109,7 @@ class Batch:
         following, done = self.base_offset, 0
         if unpacked.whole and unpacked.size <= FAST_BYTES:
             records = iter(DefaultRecordBatch(unpacked.buffer[: HEAD_BYTES + unpacked.size]))
-            while (record := _next(records)) and following <= record.offset < self.next_offset:
+            while (record := _next(records)) and self._is_in_order(record.offset, following):
                 following, done = record.offset + 1, done + 1
                 yield record
         if done < self._count:
@@ -123,22 +124,30 @@ class Batch:
                 offset = self.base_offset + offset_delta
                 if number < done:
                     continue
-                following = self._after(offset, following)
-                yield self._found(offset, self._first_time + time_delta, cursor)
+                flaw = None
+                if not self._is_in_order(offset, following):
+                    flaw, offset = Flaw("its offset is out of order"), self._following(following)
+                following = offset + 1
+                yield self._found(offset, self._first_time + time_delta, cursor, flaw)
         except CannotRead as error:
             yield from self._dead(following, self._reason(unpacked, cursor, error), cursor.key, cursor.value)
 
-    def _after(self, offset: int, following: int) -> int:
-        """A broker doesn't look at the offsets of a batch that isn't packed. Raises CannotRead."""
-        if not following <= offset < self.next_offset:
-            raise CannotRead("an offset is out of order")
-        return offset + 1
+    def _is_in_order(self, offset: int, following: int) -> bool:
+        """A broker doesn't look at the offsets of a batch that isn't packed; only compaction leaves some out."""
+        return offset == following if self._is_dense else following <= offset < self.next_offset
 
-    def _found(self, offset: int, created: int, cursor: Cursor) -> Found:
+    def _following(self, following: int) -> int:
+        """Where the broker counts a record whose own offset is wrong. Raises CannotRead where nobody can say."""
+        if not self._is_dense:
+            raise CannotRead("an offset is out of order")
+        return following
+
+    def _found(self, offset: int, created: int, cursor: Cursor, flaw: Flaw | None) -> Found:
         is_appended = bool(self._attributes & _APPEND_TIME)
         value = cursor.value if cursor.value is None else bytes(cursor.value)
         headers = tuple(cursor.headers)
-        return Found(offset, self._max_time if is_appended else created, int(is_appended), cursor.key, value, headers)
+        time = self._max_time if is_appended else created
+        return Found(offset, time, int(is_appended), cursor.key, value, headers, flaw)
 
     def _reason(self, unpacked: Unpacked, cursor: Cursor, error: CannotRead) -> str:
         if unpacked.whole:

@@ -16,7 +16,7 @@ import cramjam
 
 # Room for the first try, as a multiple of the packed size: JSON rarely packs better. What doesn't fit is unpacked
 # again into all of the limit, which the system hands out page by page as it is written to.
-FIRST_TRY_RATIO = 8
+FIRST_TRY_RATIO = 16
 FIRST_TRY_BYTES = 64 * 1024
 
 # How cramjam says that its output is full; it has filled it then.
