@@ -81,7 +81,7 @@ class Batch:
         return next(DefaultRecordBatch(self._raw))
 
     def __iter__(self) -> Iterator[Any]:
-        if not DefaultRecordBatch(self._raw).validate_crc():
+        if not is_sound(self._raw):
             self.is_damaged = True
             return iter((damaged(f"the batch at offset {self.base_offset} is damaged: its checksum is wrong"),))
         if self._count > MAX_BATCH_RECORDS:
@@ -162,6 +162,11 @@ class Batch:
         for offset in range(following, min(self.next_offset, following + MAX_DEAD)):
             yield Found(offset, self._max_time, 1, key, kept, (), Flaw(reason))
             key = kept = None
+
+
+def is_sound(raw: memoryview) -> bool:
+    """Whether a batch is as its producer wrote it, by its checksum."""
+    return bool(DefaultRecordBatch(raw).validate_crc())
 
 
 def damaged(reason: str) -> Found:
