@@ -138,7 +138,7 @@ class StoreContract(ABC):
         assert found["fates"] == {"applied": 2, "duplicate": 1, "refused": 1, "dead": 1}
 
     async def test_a_gap_moves_the_checkpoint_and_nothing_else(self) -> None:
-        """What was applied last stays what the log is known by; another owner's gap, or the same again, moves nothing."""
+        """What was applied last stays known; another owner's gap, or the same one again, moves nothing."""
         await self.store.claim(OURS, "me")
         await apply(self.store, one(0), one(1))
         before = await self.checkpoint()

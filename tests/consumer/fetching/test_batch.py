@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +53,9 @@ def room(bytes_left: int, limit: int = 10**7, **left: int) -> Iterator[Room]:
 
 
 def partition_records(data: bytes, position: int = 0) -> BoundedRecords:
-    return BoundedRecords(TopicPartition("t", 0), Batches(data), [], position, None, None, True, 1)
+    return BoundedRecords(
+        TopicPartition("t", 0), Batches(data), [], position, None, None, check_crcs=True, isolation_level=1
+    )
 
 
 def read(data: bytes, position: int = 0) -> list[ConsumerRecord]:
@@ -141,7 +144,7 @@ def test_of_a_record_with_too_many_headers_some_are_read(size: int) -> None:
     """A header is two bytes there and a hundred here; whoever makes a record of it sees that they are too many."""
     wires = [Wire(b"a", b"x", [(b"", None)] * 5_000), Wire(b"b", bytes(size))]
     many, other = read(batch_bytes(wires, ZSTD))
-    assert (5_000 if size == 10 else MAX_HEADERS + 1) == len(many.headers)  # noqa: PLR2004 the one above
+    assert (5_000 if size == 10 else MAX_HEADERS + 1) == len(many.headers)
     assert (b"b", size) == (other.key, len(other.value))
 
 
@@ -190,8 +193,6 @@ def _checked(raw: bytes) -> bytes:
     made = with_payload(raw[61:], 5)
     body = bytearray(made)
     body[57:61] = raw[57:61]
-    from aiokafka.record.util import calc_crc32c  # noqa: PLC0415
-
     body[17:21] = calc_crc32c(bytes(body[21:])).to_bytes(4, "big")
     return bytes(body)
 

@@ -61,7 +61,7 @@ def test_a_value_larger_than_any_body_is_cut_and_dead() -> None:
         "a value of 100000 bytes, more than any body may have (1000); its first 65536 are kept"
     )
     assert "" == of(bytes(LARGEST)).fault
-    assert len(made.fault) <= 200  # noqa: PLR2004 what reasons are cut to
+    assert len(made.fault) <= 200
 
 
 @pytest.mark.parametrize("is_pool", [False, True])
@@ -76,7 +76,7 @@ def test_what_an_ingress_signed_is_read_whatever_the_limits_are_now(*, is_pool: 
         assert made.fault
         assert made.value == changed.value
         assert is_dead == isinstance(decodes(Record(*made), KEYS), Unreadable)
-        recounted = recounts(LogRecord(*made), *((KEYS, LIMITS) if is_pool else (rules,)))  # type: ignore[arg-type]
+        recounted = recounts(LogRecord(*made), *((KEYS, LIMITS) if is_pool else (rules,)))
         assert is_dead == (recounted.kind == "dead")
 
 
@@ -104,4 +104,4 @@ def test_bounds_are_those_of_the_app_with_the_highest() -> None:
     """Of an API that is not known, of both."""
     limits = LimitSettings.model_validate({"max_body_bytes": 2_000, "max_analytics_body_bytes": 3_000})
     assert [2_000, 3_000, 3_000] == [largest_value_bytes(limits, api) for api in ("games", "analytics", None)]
-    assert most_unpacked_bytes(limits) > 3_000  # noqa: PLR2004 with its envelope
+    assert most_unpacked_bytes(limits) > 3_000
