@@ -4,6 +4,7 @@ aiokafka unpacks all it has fetched at once, whatever comes of it. Here an itera
 drain is full, as if the rest had not been fetched yet: aiokafka then asks the broker again from there.
 """
 
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +19,13 @@ UNPACK_BYTES = 32 * MIB
 UNPACKED_BYTES = 32 * MIB
 # A record without a value costs a KiB in Python all the same.
 RECORDS = 32_768
+# Heartbeats wait meanwhile, and so do the flushes. Usual is a tenth; what was fetched and not drained is fetched again.
+DRAIN_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Room:
-    """What is left for one drain: bytes of values, records, and bytes to unpack; and most that a batch may unpack to.
+    """What is left for one drain: bytes of values, records, bytes to unpack, time; and most that a batch may unpack to.
 
     The first record always fits, or its partition would stand still.
     """
@@ -31,10 +34,15 @@ class Room:
     unpack_limit: int = UNPACK_BYTES
     records_left: int = field(default=RECORDS, kw_only=True)
     unpacked_left: int = field(default=UNPACKED_BYTES, kw_only=True)
+    seconds: float = field(default=DRAIN_SECONDS, kw_only=True)
+    _until: float | None = field(default=None, init=False)
 
     @property
     def is_full(self) -> bool:
-        return min(self.bytes_left, self.records_left, self.unpacked_left) <= 0
+        """Time runs from the first look: until then nothing has come."""
+        now = time.monotonic()
+        self._until = self._until or now + self.seconds
+        return min(self.bytes_left, self.records_left, self.unpacked_left) <= 0 or now > self._until
 
     def take(self, value_bytes: int) -> None:
         self.bytes_left -= value_bytes
@@ -51,6 +59,10 @@ class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's ConsumerRecord
         room = ROOM.get()
         if room and room.is_full:
+            # It and its generator refer to each other, and with them to what is unpacked: it must not wait for the
+            # garbage collector.
+            self._records_iterator.close()
+            self._records_iterator = iter(())
             raise StopIteration
         record = super().__next__()
         if room:
