@@ -16,7 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from consumer.fetching.room import ROOM, UNPACK_BYTES
 from consumer.fetching.unpack import CannotUnpack, Unpacked, unpack
-from consumer.fetching.wire import CannotRead, Cursor
+from consumer.fetching.wire import CannotRead, Cursor, FlawedRecord
 
 # A batch that says it holds more is set aside: its records could be a byte or two each, and cost a KiB in Python.
 MAX_BATCH_RECORDS = 65_536
@@ -61,8 +61,9 @@ class Found(NamedTuple):
 class Batch:
     """A batch with a whole head. What aiokafka asks of one: properties, an iterator, `next` for a control batch."""
 
-    def __init__(self, raw: memoryview) -> None:
+    def __init__(self, raw: memoryview, position: int = 0) -> None:
         self._raw = raw
+        self._position = position
         head = _HEAD.unpack_from(raw)
         self.base_offset, self._magic, self._attributes = head[0], head[3], head[5]
         self._span, self._first_time, self._max_time = head[6], head[7], head[8]
@@ -116,19 +117,20 @@ class Batch:
             yield from self._patiently(unpacked, following, done)
 
     def _patiently(self, unpacked: Unpacked, following: int, done: int) -> Iterator[Found]:
-        """The records behind the first `done`, up to the flaw; and what is left."""
+        """The records behind the first `done`, as far as one ends where it says; and what is left.
+
+        Those that the reader has had are skipped by their lengths, or a batch read in parts would cost its square.
+        """
         cursor = Cursor(unpacked.buffer[HEAD_BYTES : HEAD_BYTES + unpacked.size])
         try:
-            for number in range(self._count):
-                offset_delta, time_delta = cursor.next_record()
-                offset = self.base_offset + offset_delta
-                if number < done:
-                    continue
-                flaw = None
-                if not self._is_in_order(offset, following):
-                    flaw, offset = Flaw("its offset is out of order"), self._following(following)
-                following = offset + 1
-                yield self._found(offset, self._first_time + time_delta, cursor, flaw)
+            read = max(done, self._position - self.base_offset if self._is_dense else 0)
+            for number in range(min(read, self._count)):
+                cursor.skip_record()
+                following = max(following, self.base_offset + number + 1) if self._is_dense else following
+            for _ in range(read, self._count):
+                found = self._next_found(cursor, following)
+                following = found.offset + 1
+                yield found
         except CannotRead as error:
             yield from self._dead(following, self._reason(unpacked, cursor, error), cursor.key, cursor.value)
 
@@ -141,6 +143,18 @@ class Batch:
         if not self._is_dense:
             raise CannotRead("an offset is out of order")
         return following
+
+    def _next_found(self, cursor: Cursor, following: int) -> Found:
+        """The next record, with its flaw if it has one. Raises CannotRead."""
+        try:
+            offset_delta, time_delta = cursor.next_record()
+        except FlawedRecord as error:
+            kept, flaw = bytes(cursor.record[:KEPT_BYTES]), Flaw(f"it can't be read: {error}")
+            return Found(self._following(following), self._max_time, 1, cursor.key, kept, (), flaw)
+        offset, time, wrong = self.base_offset + offset_delta, self._first_time + time_delta, None
+        if not self._is_in_order(offset, following):
+            offset, wrong = self._following(following), Flaw("its offset is out of order")
+        return self._found(offset, time, cursor, wrong)
 
     def _found(self, offset: int, created: int, cursor: Cursor, flaw: Flaw | None) -> Found:
         is_appended = bool(self._attributes & _APPEND_TIME)

@@ -25,6 +25,8 @@ class Batches:
         self._data = memoryview(data)
         self._at = 0
         self._last: Batch | OtherBatch | None = None
+        self.position = 0
+        """Where its reader stands: records below it are not looked at."""
 
     def size_in_bytes(self) -> int:
         return len(self._data)
@@ -40,7 +42,7 @@ class Batches:
         raw = self._data[self._at : self._at + _LOG_OVERHEAD_BYTES + max(self._length(), 0)]
         self._at += len(raw)
         magic = raw[_MAGIC_AT] if len(raw) > _MAGIC_AT else -1
-        self._last = Batch(raw) if magic == MAGIC and len(raw) >= HEAD_BYTES else OtherBatch(raw, magic)
+        self._last = Batch(raw, self.position) if magic == MAGIC and len(raw) >= HEAD_BYTES else OtherBatch(raw, magic)
         return self._last
 
     def _length(self) -> int:

@@ -56,12 +56,16 @@ ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
 class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     """Of one partition's fetched records those that there is room for."""
 
+    def __init__(self, partition: Any, batches: Any, aborted: Any, position: int, *more: Any, **named: Any) -> None:  # noqa: ANN401 aiokafka's own
+        super().__init__(partition, batches, aborted, position, *more, **named)
+        batches.position = position
+
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's ConsumerRecord
         room = ROOM.get()
         if room and room.is_full:
             # It and its generator refer to each other, and with them to what is unpacked: it must not wait for the
             # garbage collector.
-            self._records_iterator.close()
+            self._records_iterator.close()  # type: ignore[has-type]  # the same
             self._records_iterator = iter(())
             raise StopIteration
         record = super().__next__()

@@ -9,11 +9,15 @@ from schemas.headers import name_of
 _MAX_VARINT_BYTES = 10
 
 # More headers than this make a record dead (record.py); of those the first this many and one more are read.
-MAX_HEADERS = 1_000
+MAX_HEADERS = 256
 
 
 class CannotRead(ValueError):
     """The bytes are no record. The message holds nothing of them."""
+
+
+class FlawedRecord(ValueError):
+    """The bytes up to the end of this record are none, but behind it there may be others."""
 
 
 class Cursor:
@@ -28,13 +32,41 @@ class Cursor:
         self.key: bytes | None = None
         self.value: memoryview | None = None
         self.value_bytes = 0
+        self.record = self._data[:0]
         self.headers: list[tuple[str, bytes | None]] = []
 
+    def skip_record(self) -> None:
+        """Go behind the next record without a look into it. Raises CannotRead."""
+        self._at = self._end()
+
     def next_record(self) -> tuple[int, int]:
-        """Offset and time of the next record, as deltas. Raises CannotRead."""
+        """Offset and time of the next record, as deltas. Raises CannotRead, FlawedRecord."""
         self._forget()
+        start, end = self._at, self._end()
+        try:
+            return self._record(end)
+        except CannotRead as error:
+            self._at = end
+            raise FlawedRecord(str(error)) from error
+        finally:
+            self.record = self._data[start:end]
+
+    def _end(self) -> int:
+        """Where the record ends whose length stands here. Of one that is cut off there is still a beginning."""
         length = self._varint()
         end = self._at + length
+        if length < 0:
+            raise CannotRead("a length is negative")
+        if end > len(self._data):
+            self._beginning(end)
+        return end
+
+    def _beginning(self, end: int) -> None:
+        """Key and value as far as they are there. Raises CannotRead."""
+        self._record(end)
+        raise CannotRead("a record is cut off")
+
+    def _record(self, end: int) -> tuple[int, int]:
         self._at += 1  # attributes: none are defined
         time_delta, offset_delta = self._varint(), self._varint()
         key = self._bytes()
@@ -47,7 +79,7 @@ class Cursor:
                 raise CannotRead("a header has no name")
             self.headers.append((name_of(bytes(name)), None if value is None else bytes(value)))
         if count > MAX_HEADERS:
-            self._at = min(end, len(self._data))
+            self._at = end
         if self._at != end:
             raise CannotRead("a record has another length than it says")
         return offset_delta, time_delta

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from consumer.fetching.batch import FAST_BYTES, KEPT_BYTES, MAX_BATCH_RECORDS, MAX_DEAD, Batch, Flaw
 from consumer.fetching.batches import Batches, install
 from consumer.fetching.room import ROOM, BoundedRecords, Room
-from consumer.fetching.wire import MAX_HEADERS
+from consumer.fetching.wire import MAX_HEADERS, Cursor
 from tests.consumer.wire import (
     APPEND_TIME,
     GZIP,
@@ -152,21 +152,22 @@ def test_of_a_record_with_too_many_headers_some_are_read(size: int) -> None:
     ("body", "why"),
     [
         (varint(0) + varint(0) + field(b"k") + field(b"v") + varint(-1), "a number of headers is negative"),
-        (varint(0) + varint(0) + field(b"k") + field(b"v") + varint(1) + field(None), "a number is cut off"),
+        (varint(0) + varint(0) + field(b"k") + field(b"v") + varint(1) + field(None), "a header has no name"),
         (varint(0) + varint(0) + field(b"k") + field(b"v") + varint(1) + field(None) * 2, "a header has no name"),
         (varint(0) + varint(0) + field(b"k") + varint(99), "a record is cut off"),
         (varint(0) + varint(0) + field(b"k") + field(b"v") + varint(0) + b"x", "a record has another length"),
         (b"\xff" * 11, "a number is cut off"),
     ],
 )
-def test_a_record_that_is_none_is_dead_and_so_is_what_is_behind_it(body: bytes, why: str) -> None:
-    """Where it ends nobody can say."""
+def test_a_record_that_is_none_is_dead_and_costs_no_other(body: bytes, why: str) -> None:
+    """It says where it ends; where not even that can be read, what is behind it is dead too."""
     record = varint(len(body) + 1) + b"\0" + body
-    good = record_bytes(Wire(b"k", b"good"), 0)
-    found = read(with_payload(good + record, 3))
-    assert [0, 1, 2] == [one.offset for one in found]
-    assert reasons(found)[0] == ""
-    assert all(why in reason for reason in reasons(found)[1:])
+    good, last = record_bytes(Wire(b"k", b"good"), 0), record_bytes(Wire(b"k", b"good"), 2)
+    found = read(with_payload(good + record + last, 4))
+    assert [0, 1, 2, 3] == [one.offset for one in found]
+    assert ["", "", "its batch can't be read: a number is cut off"] == [reasons(found)[n] for n in (0, 2, 3)]
+    assert why in reasons(found)[1]
+    assert record == found[1].value
 
 
 @pytest.mark.parametrize("magic", [0, 1])
@@ -243,3 +244,28 @@ def test_garbage_is_told_as_what_it_is() -> None:
     assert ["its batch can't be unpacked: it is not zstd"] == reasons([found])
     assert b"garbage" in found.value
     assert packed(0, b"x") == b"x"
+
+
+@pytest.mark.parametrize("position", [0, 1, 700, 1_199])
+def test_a_reader_in_the_middle_looks_at_nothing_before_it(position: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is read in parts would cost its square."""
+    looked = 0
+    own = Cursor.next_record
+
+    def counted(cursor: Cursor) -> tuple[int, int]:
+        nonlocal looked
+        looked += 1
+        return own(cursor)
+
+    monkeypatch.setattr(Cursor, "next_record", counted)
+    raw = batch_bytes([Wire(b"k", bytes(1_000), [(b"h", None)] * 9)] * 1_200, ZSTD)
+    assert 1_200 - position == len(read(raw, position)) == looked
+
+
+def test_what_can_not_be_read_is_dead_at_the_same_offsets_from_wherever_it_is_read() -> None:
+    """Beyond a thousand too, where the rest are gaps."""
+    raw = with_payload(b"".join(record_bytes(Wire(), n) for n in range(20)) + b"\xff" * 20, 5_000)
+    whole = [one.offset for one in read(raw)]
+    assert [*range(20), *range(20, 20 + MAX_DEAD)] == whole
+    for position in (10, 20, 500, 1_019, 1_020, 3_000):
+        assert [offset for offset in whole if offset >= position] == [one.offset for one in read(raw, position)]
