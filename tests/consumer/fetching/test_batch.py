@@ -1,5 +1,7 @@
 """Batches as brokers send them: what aiokafka can decode is found the same, all else is dead in its place."""
 
+import gc
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -44,7 +46,7 @@ odd = st.lists(
 
 @contextmanager
 def room(bytes_left: int, limit: int = 10**7, **left: int) -> Iterator[Room]:
-    made = Room(bytes_left, limit, **left)
+    made = Room(bytes_left, limit, seconds=10**9, **left)
     token = ROOM.set(made)
     try:
         yield made
@@ -269,3 +271,19 @@ def test_what_can_not_be_read_is_dead_at_the_same_offsets_from_wherever_it_is_re
     assert [*range(20), *range(20, 20 + MAX_DEAD)] == whole
     for position in (10, 20, 500, 1_019, 1_020, 3_000):
         assert [offset for offset in whole if offset >= position] == [one.offset for one in read(raw, position)]
+
+
+def test_a_drain_ends_in_time_and_what_it_unpacked_is_freed_with_it() -> None:
+    """Not when the garbage collector comes by, which in a worker is seldom: 32 MiB each would be gigabytes."""
+    raw = batch_bytes([Wire(b"k", bytes(600_000))] * 3, ZSTD)
+    gc.disable()
+    try:
+        token = ROOM.set(Room(10**9, seconds=0))
+        records = partition_records(raw)
+        batches = weakref.ref(records._records)  # noqa: SLF001 what it holds
+        assert 1 == len(list(records))
+        del records
+        assert batches() is None
+    finally:
+        gc.enable()
+        ROOM.reset(token)
