@@ -280,7 +280,7 @@ def test_a_drain_ends_in_time_and_what_it_unpacked_is_freed_with_it() -> None:
     try:
         token = ROOM.set(Room(10**9, seconds=0))
         records = partition_records(raw)
-        batches = weakref.ref(records._records)  # noqa: SLF001 what it holds
+        batches = weakref.ref(records._records)
         assert 1 == len(list(records))
         del records
         assert batches() is None
