@@ -18,6 +18,7 @@ import structlog
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
 from consumer.core.decode import DECODES, Batch, Decode, Unreadable
+from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
 from consumer.core.pools import Pool
@@ -81,6 +82,7 @@ class Flusher:
         self._in_flight_bytes = 0
         self._expected: Fingerprint | None = None
         self._lost: Lost | None = None
+        self._reached: int | None = None
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
         self._closing = asyncio.Event()
@@ -123,6 +125,17 @@ class Flusher:
             self._expected, records = None, records[1:]
         self._backlog.offer(records)
         self._may_decode.set()
+
+    def reached(self, offset: int | None) -> None:
+        """All records below `offset` have been offered: what of it is no record is passed over."""
+        self._reached = offset
+        if self._gap():
+            self._may_flush.set()
+
+    def damaged(self, reason: str) -> None:
+        """What the log gives next can't be records. What was read before is applied when somebody has looked."""
+        self._lost = Lost(reason)
+        self._may_flush.set()
 
     def out_of_range(self) -> None:
         """The log doesn't hold what was to be read next: look again at where it begins and ends."""
@@ -174,16 +187,39 @@ class Flusher:
             raise self._lost
         if self.checkpoint and not self.positioned.is_set():
             await self._take_position(self.checkpoint)
+        if gap := self._gap():
+            await self._pass_over(gap)
         if not self._backlog.has_ready:
             self._may_flush.clear()
             await self._may_flush.wait()
             await self._parts.clock.sleep(self._parts.settings.linger_seconds)
         await self._flush_ready()
 
+    def _gap(self) -> Gap | None:
+        """Offsets without a record between the checkpoint and where reading stands, if nothing waits in between."""
+        is_sure = self.positioned.is_set() and not (self._expected or self._lost or self._in_flight)
+        if not is_sure or self._closing.is_set() or self.checkpoint is None or self._backlog.oldest_millis is not None:
+            return None
+        return gap_of(self.partition, self.checkpoint.next_offset, self._reached)
+
+    async def _pass_over(self, gap: Gap) -> None:
+        """Move the checkpoint over a gap. A try whose answer got lost has done it."""
+        try:
+            await self._retry.until_done("gap", lambda: self._parts.store.pass_over(gap))
+        except Moved as moved:
+            if moved.checkpoint.next_offset != gap.end:
+                await self._overtaken(moved.checkpoint)
+                return
+        if self.checkpoint and not self._closing.is_set():
+            self.checkpoint = Checkpoint(gap.end, self.checkpoint.last)
+            self.progress_millis = self._parts.clock.now_millis()
+            self._parts.metrics.gaps.inc(gap.offsets)
+
     async def _take_position(self, checkpoint: Checkpoint) -> None:
         """Drop what was read, and read the log on from the checkpoint. Raises Lost."""
         self.positioned.clear()
         self._backlog.clear()
+        self._reached = None
         self.checkpoint = checkpoint
         source, number = self._parts.log, self.partition.partition
         bounds = await self._retry.until_done("bounds", lambda: source.bounds(number))
@@ -221,7 +257,13 @@ class Flusher:
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
         except FlushTooLarge as too_large:
             self._parts.metrics.flushes_failed.labels("too_large").inc()
-            return instead_of_too_large(flush, str(too_large))
+            parts = instead_of_too_large(flush, str(too_large))
+            if parts == (flush,):
+                log.warning(
+                    "tried again later", partition=str(self.partition), offset=flush.start, reason=str(too_large)
+                )
+                await self._parts.clock.sleep(self._parts.settings.max_backoff_seconds)
+            return parts
         except Moved as moved:
             # A try whose answer got lost has done it.
             self._parts.metrics.flushes_failed.labels("moved").inc()

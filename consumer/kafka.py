@@ -2,10 +2,14 @@
 
 Positions come from the store's checkpoints alone: auto-commit off, no offset reset, read_committed. The group's
 offsets are written for lag tools and never read.
+
+What can be read ends at the last stable offset: behind it stands what belongs to a transaction that has not ended.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -15,9 +19,13 @@ from aiokafka.helpers import create_ssl_context
 from consumer.config import WorkerSettings
 from consumer.core.position import Bounds
 from consumer.core.records import Record
-from consumer.ports import Listener, OutOfRange, TopicChanged, TopicIdentity, Unavailable
+from consumer.fetching.batch import DAMAGED_OFFSET
+from consumer.fetching.batches import install
+from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
+from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
+from consumer.ports import Damaged, Listener, OutOfRange, TopicChanged, TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
-from schemas.settings import Api, KafkaSettings
+from schemas.settings import Api, KafkaSettings, LimitSettings
 
 # A member hears of a rebalance with its next heartbeat, and until the last one has, nobody counts. Several of them fit
 # into the shortest session, so that one that is late costs nothing.
@@ -30,13 +38,41 @@ _NEVER_MILLIS = 2**31 - 1
 _NO_POSITION_PAUSE_SECONDS = 0.05
 
 
+# A broker that is there answers a fetch within a second. An end it told longer ago is no longer known.
+END_KNOWN_MILLIS = 30_000
+
+# A batch whose checksum is wrong is asked for again, in case the network did it; then its partition stops.
+DAMAGE_TRIES = 3
+
+
+class _Drained(NamedTuple):
+    """What came of one partition, and the offset that reading has come to: behind the last record, or further."""
+
+    records: Sequence[ConsumerRecord]
+    reached: int
+
+
 class KafkaLog:
     """A Log over one topic of Kafka."""
 
-    def __init__(self, kafka: KafkaSettings, worker: WorkerSettings, api: Api = "games") -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        worker: WorkerSettings,
+        api: Api = "games",
+        limits: LimitSettings = LimitSettings(),  # noqa: B008 frozen
+    ) -> None:
+        install()
         self._topic = kafka.topic(api)
         self._identity: TopicIdentity | None = None
-        self._unverified: dict[TopicPartition, list[ConsumerRecord]] = {}
+        self._unverified: dict[TopicPartition, _Drained] = {}
+        self._reached: dict[TopicPartition, int] = {}
+        self._drained_millis = 0.0
+        self._damage: dict[TopicPartition, tuple[int, int]] = {}
+        self._damaged: dict[int, str] = {}
+        self._largest_bytes = largest_value_bytes(limits, api)
+        self._room_bytes = worker.max_buffer_bytes
+        self._unpack_limit = max(UNPACK_BYTES, most_unpacked_bytes(limits))
         self._consumer = AIOKafkaConsumer(
             **kafka.client_options(),
             ssl_context=create_ssl_context(
@@ -66,16 +102,26 @@ class KafkaLog:
         return found
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        if self._damaged:
+            damaged, self._damaged = self._damaged, {}
+            raise Damaged(damaged)
         # What has been drained is kept until it is known to be of our topic: aiokafka won't give it twice.
         self._unverified = self._unverified or await self._drain(timeout_seconds)
         await self._verify(list(self._unverified))
-        fetched, self._unverified = self._unverified, {}
-        return {partition.partition: [_record(r) for r in records] for partition, records in fetched.items()}
+        drained, self._unverified = self._unverified, {}
+        self._reached.update({ours: one.reached for ours, one in drained.items()})
+        return {
+            ours.partition: [Record(*record_of(found, self._largest_bytes)) for found in one.records]
+            for ours, one in drained.items()
+            if one.records
+        }
 
-    async def _drain(self, timeout_seconds: float) -> dict[TopicPartition, list[ConsumerRecord]]:
+    async def _drain(self, timeout_seconds: float) -> dict[TopicPartition, _Drained]:
+        """What has come, also of partitions where nothing but control records has."""
         # No max_records: with it, what is left over holds up the other partitions of that broker.
+        ROOM.set(Room(self._room_bytes, self._unpack_limit))
         try:
-            drained: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(
+            fetched: dict[TopicPartition, list[ConsumerRecord]] = await self._consumer.getmany(
                 timeout_ms=int(timeout_seconds * 1000)
             )
         except OffsetOutOfRangeError as error:
@@ -85,7 +131,28 @@ class KafkaLog:
             return {}
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error!r}") from error
-        return drained
+        self._drained_millis = time.time() * 1000
+        for ours, found in fetched.items():
+            if found[-1].offset >= DAMAGED_OFFSET:
+                self._stop_before(ours, found)
+        drained = {ours: _Drained(fetched.get(ours, ()), at) for ours, at in (await self._positions()).items()}
+        return {ours: one for ours, one in drained.items() if one.reached > self._reached[ours]}
+
+    def _stop_before(self, ours: TopicPartition, found: list[ConsumerRecord]) -> None:
+        """Take the mark of damage off what was found, and read from there again, so many times; then say so."""
+        mark = found.pop()
+        at = found[-1].offset + 1 if found else self._reached[ours]
+        before, tries = self._damage.get(ours, (at, 0))
+        self._damage[ours] = (at, tries + 1 if at == before else 1)
+        self._consumer.seek(ours, at)
+        if self._damage[ours][1] >= DAMAGE_TRIES:
+            del self._damage[ours]
+            self._damaged[ours.partition] = mark.checksum.reason
+
+    async def _positions(self) -> dict[TopicPartition, int]:
+        """Where reading stands, of partitions that are read. Nothing is waited for: they have been sought."""
+        ours = self._consumer.assignment() & self._reached.keys()
+        return {one: await self._consumer.position(one) for one in ours}
 
     async def _verify(self, partitions: Sequence[TopicPartition]) -> None:
         """Ask who gave these records which topic it is, after they were given.
@@ -105,6 +172,7 @@ class KafkaLog:
         if ours in self._consumer.assignment():
             self._consumer.seek(ours, offset)
             self._consumer.resume(ours)
+            self._reached[ours] = offset
 
     def hold(self, partition: int) -> None:
         """Pause it, with a position.
@@ -114,6 +182,7 @@ class KafkaLog:
         """
         ours = self._of(partition)
         self._unverified.pop(ours, None)
+        self._reached.pop(ours, None)
         if ours in self._consumer.assignment():
             self._consumer.seek(ours, 0)
             self._consumer.pause(ours)
@@ -127,11 +196,25 @@ class KafkaLog:
             raise Unavailable(f"Kafka: {error!r}") from error
         return Bounds(begin[ours], end[ours])
 
+    def reached(self, partition: int) -> int | None:
+        return self._reached.get(self._of(partition))
+
     def end_offset(self, partition: int) -> int | None:
-        if (ours := self._of(partition)) not in self._consumer.assignment():
+        if not self._is_end_known(ours := self._of(partition)):
             return None
-        end: int | None = self._consumer.highwater(ours)
+        end: int | None = self._consumer.last_stable_offset(ours)
         return end
+
+    def uncommitted(self, partition: int) -> int | None:
+        if not self._is_end_known(ours := self._of(partition)):
+            return None
+        return int(self._consumer.highwater(ours) - self._consumer.last_stable_offset(ours))
+
+    def _is_end_known(self, ours: TopicPartition) -> bool:
+        """Whether a broker has told it lately. While nothing is asked, for want of room, what it told last holds."""
+        if ours not in self._consumer.assignment() or self._consumer.last_stable_offset(ours) is None:
+            return False
+        return bool(self._drained_millis - self._consumer.last_poll_timestamp(ours) < END_KNOWN_MILLIS)
 
     async def commit(self, positions: Mapping[int, int]) -> None:
         try:
@@ -163,7 +246,3 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         for partition in partitions:
             self._hold(partition)
         await self._listener.assigned(partitions)
-
-
-def _record(fetched: ConsumerRecord) -> Record:
-    return Record(fetched.offset, fetched.timestamp, fetched.key, fetched.value or b"", fetched.headers)

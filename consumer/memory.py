@@ -10,6 +10,7 @@ from typing import Any
 
 from consumer.core.dedupe import SeenRequest
 from consumer.core.events import KnownPools
+from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
@@ -42,6 +43,8 @@ class MemoryLog:
         self.told: dict[int, int] = {}
         self.begins: dict[int, int] = {}
         """Partitions of which retention has removed everything below an offset."""
+        self.ends: dict[int, int] = {}
+        """Partitions that end behind their last record: with control records, say."""
         self._topic = topic
         self._assigned: frozenset[int] = frozenset()
         self._positions: dict[int, int] = {}
@@ -51,6 +54,11 @@ class MemoryLog:
     def append(self, partition: int, record: Record) -> None:
         """Add a record; its offset may leave a gap, and must not go back."""
         self.records[partition].append(record)
+        self._appended.set()
+
+    def append_gap(self, partition: int, offsets: int = 1) -> None:
+        """End a producer's transaction: offsets that hold no record."""
+        self.ends[partition] = self._end(partition) + offsets
         self._appended.set()
 
     async def start(self, listener: Listener) -> None:
@@ -84,7 +92,7 @@ class MemoryLog:
         for partition, position in self._positions.items():
             if found := [r for r in self.records[partition] if r.offset >= position]:
                 fetched[partition] = found
-                self._positions[partition] = found[-1].offset + 1
+            self._positions[partition] = max(position, self._end(partition))
         return fetched
 
     def seek(self, partition: int, offset: int) -> None:
@@ -102,9 +110,15 @@ class MemoryLog:
     def end_offset(self, partition: int) -> int | None:
         return self._end(partition) if partition in self._assigned else None
 
+    def reached(self, partition: int) -> int | None:
+        return self._positions.get(partition)
+
+    def uncommitted(self, partition: int) -> int | None:
+        return 0 if partition in self._assigned else None
+
     def _end(self, partition: int) -> int:
         records = self.records[partition]
-        return records[-1].offset + 1 if records else 0
+        return max(records[-1].offset + 1 if records else 0, self.ends.get(partition, 0))
 
     async def commit(self, positions: Mapping[int, int]) -> None:
         self.told.update(positions)
@@ -148,6 +162,12 @@ class MemoryStore:
             checkpoint["fates"][fate] += count
         self._write(planned)
         return planned
+
+    async def pass_over(self, gap: Gap) -> None:
+        checkpoint = self.collections[CHECKPOINTS][str(gap.partition)]
+        if checkpoint["next"] != gap.start:
+            raise Moved(Checkpoint(checkpoint["next"], checkpoint["last"]))
+        checkpoint.update(next=gap.end, gaps=checkpoint["gaps"] + gap.offsets)
 
     def _known(self, flush: Flush) -> Known:
         asked = questions(flush)

@@ -131,13 +131,20 @@ class WorkerMetrics:
     def _declare_reading(self, registry: CollectorRegistry) -> None:
         self.lag_records = Gauge(
             "tallymill_worker_lag_records",
-            "Records of a partition of this worker that are not applied yet.",
+            "Records of a partition of this worker that can be read and are not applied yet; missing while its end is "
+            "unknown.",
             ("api", "partition"),
             registry=registry,
         )
         self.lag_seconds = Gauge(
             "tallymill_worker_lag_seconds",
             "Age of a partition's oldest record that is not applied yet; 0 when nothing waits.",
+            ("api", "partition"),
+            registry=registry,
+        )
+        self.uncommitted_offsets = Gauge(
+            "tallymill_worker_uncommitted_offsets",
+            "Offsets of a partition that wait for a producer's transaction to end: records there can't be read yet.",
             ("api", "partition"),
             registry=registry,
         )
@@ -172,10 +179,19 @@ class WorkerMetrics:
         self.lag_records.labels(api, str(partition)).set(records)
         self.lag_seconds.labels(api, str(partition)).set(seconds)
 
+    def lag_unknown(self, api: Api, partition: int) -> None:
+        """No lag rather than one of before: a partition whose broker is silent is not known to be up to date."""
+        for gauge in (self.lag_records, self.lag_seconds):
+            gauge.remove_by_labels({"api": api, "partition": str(partition)})
+
+    def uncommitted(self, api: Api, partition: int, offsets: int | None) -> None:
+        if offsets is not None:
+            self.uncommitted_offsets.labels(api, str(partition)).set(offsets)
+
     def forget(self, api: Api, partitions: Iterable[int]) -> None:
         """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
         for partition in partitions:
-            for gauge in (self.lag_records, self.lag_seconds, self.stopped):
+            for gauge in (self.lag_records, self.lag_seconds, self.stopped, self.uncommitted_offsets):
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:

@@ -14,6 +14,7 @@ Nothing decides here but the checkpoint: whoever moves it on has applied those r
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pymongo import AsyncMongoClient, ReturnDocument
@@ -25,12 +26,13 @@ from pymongo.read_concern import ReadConcern
 
 from consumer.core.dedupe import SeenRequest
 from consumer.core.events import KnownPools
+from consumer.core.gap import Gap
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.core.reasons import bug_reason
 from consumer.mongo_errors import HANDLED, told, translated
-from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, writes_of
+from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
 from consumer.sessions import Sessions
@@ -58,6 +60,9 @@ LONG_TRY_SECONDS = 10.0
 # Batches, or items of pools, that are planned in less time than a heartbeat can wait: some 20 us each.
 INLINE_WEIGHT = 2_500
 
+# Larger flushes are written one after the other: three of the largest pools at once fill a cache of 256 MB.
+LARGE_FLUSH_BYTES = 8 * 1024 * 1024
+
 OnStep = Callable[[str, float], None]
 """Told the name of each step and the seconds it took."""
 
@@ -70,6 +75,7 @@ class MongoStore:
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
         self._applying: set[PartitionId] = set()
+        self._large = asyncio.Semaphore(1)
 
     async def lineage(self, topic: TopicIdentity) -> str:
         return await uncancelled(self._lineage(topic))
@@ -144,7 +150,8 @@ class MongoStore:
 
         self._applying.add(flush.partition)
         try:
-            written = await in_transaction(self._sessions.of(flush.partition), body)
+            async with self._large if flush.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
+                written = await in_transaction(self._sessions.of(flush.partition), body)
         except HANDLED as error:
             raise translated(error) from error
         except OURS:
@@ -156,6 +163,21 @@ class MongoStore:
             self._applying.discard(flush.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
+
+    async def pass_over(self, gap: Gap) -> None:
+        await uncancelled(self._pass_over(gap))
+
+    async def _pass_over(self, gap: Gap) -> None:
+        """One update of one document: it needs no transaction, and the same compare-and-set decides."""
+        checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
+        key = str(gap.partition)
+        try:
+            moved = await checkpoints.update_one({"_id": key, "next": gap.start}, gap_move(gap))
+            found = None if moved.matched_count else await checkpoints.find_one({"_id": key})
+        except PyMongoError as error:
+            raise Unavailable(f"MongoDB: {error!r}") from error
+        if not moved.matched_count:
+            raise Moved(_checkpoint(found))
 
 
 class _Transaction:

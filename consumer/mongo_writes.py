@@ -7,6 +7,7 @@ import bson
 from bson import Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
+from consumer.core.gap import Gap
 from consumer.core.plan import WritePlan
 from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, TITLES
 
@@ -32,6 +33,15 @@ def are_encodable(operations: Writes) -> bool:
     except Exception:  # noqa: BLE001 whatever the encoder raises
         return False
     return True
+
+
+def gap_move(gap: Gap) -> Document:
+    """The update of a checkpoint that stands at gap.start: what it was last applied to stays as it is."""
+    return {
+        "$set": {"next": Int64(gap.end)},
+        "$inc": {"gaps": Int64(gap.offsets)},
+        "$currentDate": {"updatedAt": True},
+    }
 
 
 def writes_of(plan: WritePlan) -> Mapping[str, Writes]:

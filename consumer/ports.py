@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, WritePlan
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
@@ -64,6 +65,14 @@ class OutOfRange(Exception):
         super().__init__(f"partitions {partitions}")
 
 
+class Damaged(Exception):
+    """What the broker gives of these partitions can't be records; why, by partition. The others are read on."""
+
+    def __init__(self, partitions: Mapping[int, str]) -> None:
+        self.partitions = partitions
+        super().__init__(str(partitions))
+
+
 class UnknownLineage(Exception):
     """No lineage says what the topic's offsets mean. The message says what to do. Not to be tried again."""
 
@@ -99,8 +108,9 @@ class Log(Protocol):
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
         """Records by partition, in order; empty after `timeout_seconds`.
 
-        All are of the topic that `identity` told first. Raises TopicChanged, OutOfRange, Unavailable; after the last,
-        nothing is lost: what had been read comes with the next fetch.
+        All are of the topic that `identity` told first, and what can't be decoded is among them, with its fault. Raises
+        TopicChanged, OutOfRange, Damaged, Unavailable; after the last two nothing is lost: what had been read comes
+        with the next fetch.
         """
         ...
 
@@ -116,8 +126,16 @@ class Log(Protocol):
         """The offsets the log holds now. Raises Unavailable."""
         ...
 
+    def reached(self, partition: int) -> int | None:
+        """Every record below this offset has been given out by `fetch`, or sought past; None where that isn't known."""
+        ...
+
     def end_offset(self, partition: int) -> int | None:
-        """The offset after the last record, as far as known."""
+        """The offset up to which records can be read now (the last stable one); None where that isn't known."""
+        ...
+
+    def uncommitted(self, partition: int) -> int | None:
+        """Offsets behind the end that wait for a producer's transaction to end; None where that isn't known."""
         ...
 
     async def commit(self, positions: Mapping[int, int]) -> None:
@@ -158,6 +176,10 @@ class Store(Protocol):
         can't be applied as it is; Unavailable where the outcome is unknown or nothing was written: apply the same
         flush again, and the checkpoint decides.
         """
+        ...
+
+    async def pass_over(self, gap: Gap) -> None:
+        """Move the checkpoint over a gap. Raises Moved where it isn't at gap.start; Unavailable as `apply` does."""
         ...
 
 

@@ -97,7 +97,7 @@ def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: Wo
     """Of one worker a topic: they share the process, its connections and its metrics, and nothing else."""
     return [
         Parts(
-            log=KafkaLog(config.kafka, config.worker, api),
+            log=KafkaLog(config.kafka, config.worker, api, config.limits),
             store=MongoStore(client, config.mongodb.database, metrics.step),
             clock=SystemClock(),
             metrics=metrics,

@@ -13,7 +13,7 @@ import structlog
 from consumer.core.policy import is_stuck, lag_records, lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher, Parts
-from consumer.ports import OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
+from consumer.ports import Damaged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
 
@@ -68,6 +68,8 @@ class Worker:
         for partition, records in (await self._fetch()).items():
             if flusher := self._flushers.get(partition):
                 flusher.offer(records)
+        for partition, flusher in self._flushers.items():
+            flusher.reached(self._log.reached(partition))
 
     async def _fetch(self) -> Mapping[int, Sequence[Record]]:
         try:
@@ -78,6 +80,10 @@ class Worker:
             for partition in error.partitions:
                 if flusher := self._flushers.get(partition):
                     flusher.out_of_range()
+        except Damaged as error:
+            for partition, reason in error.partitions.items():
+                if flusher := self._flushers.get(partition):
+                    flusher.damaged(reason)
         except Unavailable as error:
             log.warning("fetch failed", error=str(error))
             await self._parts.clock.sleep(FETCH_SECONDS)
@@ -182,15 +188,16 @@ class Worker:
             return False
         # Behind, as far as anyone knows, until its position is taken.
         lag = self._lag(partition, flusher) if flusher.settled.is_set() else 1
-        return self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
+        return lag is not None and self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
 
     def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
         idle = (self._parts.clock.now_millis() - since_millis) / 1000
         return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)
 
-    def _lag(self, partition: int, flusher: Flusher) -> int:
+    def _lag(self, partition: int, flusher: Flusher) -> int | None:
+        """Records to be read and not applied; None where the log's end, or its own position, isn't known."""
         if flusher.checkpoint is None:
-            return 0
+            return None
         return lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
 
     def _buffered_bytes(self) -> int:
@@ -201,14 +208,21 @@ class Worker:
         self._parts.metrics.buffered_bytes.labels(self._parts.api).set(self._buffered_bytes())
         for partition, flusher in self._flushers.items():
             if flusher.settled.is_set():
-                lag = self._lag(partition, flusher)
-                age = lag_seconds(lag, flusher.oldest_waiting_millis, now)
-                self._parts.metrics.lag(self._parts.api, partition, lag, age)
-                if not lag:
-                    flusher.progress_millis = now
+                self._report_lag(partition, flusher, now)
         if now / 1000 - self._told_at >= TELL_SECONDS:
             self._told_at = now / 1000
             await self._tell_group()
+
+    def _report_lag(self, partition: int, flusher: Flusher, now_millis: int) -> None:
+        lag = self._lag(partition, flusher)
+        self._parts.metrics.uncommitted(self._parts.api, partition, self._log.uncommitted(partition))
+        if lag is None:
+            self._parts.metrics.lag_unknown(self._parts.api, partition)
+            return
+        age = lag_seconds(lag, flusher.oldest_waiting_millis, now_millis)
+        self._parts.metrics.lag(self._parts.api, partition, lag, age)
+        if not lag:
+            flusher.progress_millis = now_millis
 
     async def _tell_group(self) -> None:
         """Write the group's offsets where they changed. Nobody counts on them, so a failure is only counted."""

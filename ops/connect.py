@@ -12,6 +12,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from consumer.fetching.batches import install
 from ops.config import Settings, SettingsError, variable_of
 
 Document = dict[str, Any]
@@ -42,6 +43,7 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 @asynccontextmanager
 async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A reader without a group, of committed records alone: it disturbs nobody. Raises as kafka_admin does."""
+    install()
     consumer = AIOKafkaConsumer(
         **_kafka_options(settings),
         group_id=None,

@@ -49,6 +49,7 @@ def metrics_page() -> str:
     """Every metric of ingress, worker and console."""
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
+    worker.uncommitted("games", 0, 0)
     ingress = IngressMetrics()
     ingress.watch(ready=lambda: True, buffer_bytes=lambda: 0, waiting=lambda: 0, lag_seconds=lambda: 0.0)
     ingress.tokens.watch_keys(lambda: 0.0)

@@ -9,7 +9,7 @@ record. A record without a valid one is judged by the worker.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,10 +17,9 @@ from urllib.parse import quote, unquote
 
 from schemas.documents import millis_of, utc
 from schemas.games import EventFailureCause, EventUpdateFailureCause
+from schemas.headers import Headers, by_name
 from schemas.judging import Judgement, matches_id
 from schemas.signing import SigningKeys
-
-Headers = Sequence[tuple[str, bytes]]
 
 CE_TYPE = "tallymill.games.events.record"
 CONTENT_TYPE = "application/json"
@@ -30,11 +29,23 @@ ANONYMOUS_PREFIX = "~"
 PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
 matches_player = re.compile(PLAYER_PATTERN).match
 
+# A record's time lies between 1970 and the start of the year 9000: a datetime, in Python and in MongoDB, whatever is
+# then added to it or taken off it (shifts, windows, buckets).
+MAX_TIME_MILLIS = 221_845_392_000_000
+
 _SOURCE = re.compile(r"/apps/([^/]+)/players/([^/]+)\Z")
 
 
 class MalformedEnvelope(ValueError):
-    """Neither the headers nor the key say whose record this is."""
+    """Neither the headers nor the key say whose record this is, or what an ingress has signed can't be read.
+
+    The message names the part and holds nothing of what it says.
+    """
+
+
+def clamped_millis(millis: int) -> int:
+    """A record's time as we take it: one that no clock can mean becomes the nearest one that can be kept."""
+    return min(max(millis, 0), MAX_TIME_MILLIS)
 
 
 # What nearly every record says.
@@ -100,7 +111,7 @@ def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: i
     Raises MalformedEnvelope where neither ce_source nor the key names app and player.
     """
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
-    found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(json.loads(judged))
+    found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(signed_parts(judged))
     return Envelope(owner.app, owner.player, owner.received_millis, found)
 
 
@@ -116,14 +127,25 @@ def opened(
     key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
 ) -> tuple[Owner, bytes | None]:
     """The owner of a record, and `judged` where an ingress has signed it. Raises MalformedEnvelope."""
-    by_name = dict(headers)
-    app, player = _owner(by_name.get("ce_source"), key)
-    received = _millis(by_name.get("ce_time"))
-    judged = _verified(by_name, body, keys)
+    named, now = by_name(headers), clamped_millis(timestamp_millis)
+    app, player = _owner(named.get("ce_source"), key)
+    received = _millis(named.get("ce_time"))
+    judged = _verified(named, body, keys)
     if judged is None or received is None:
         # Nobody vouches for this ce_time; at least it can't lie after the broker's own clock.
-        return Owner(app, player, timestamp_millis if received is None else min(received, timestamp_millis)), None
+        return Owner(app, player, now if received is None else min(received, now)), None
     return Owner(app, player, received), judged
+
+
+def signed_parts(judged: bytes) -> dict[str, Any]:
+    """What an ingress has signed, as JSON. Raises MalformedEnvelope: it may be a later version's."""
+    try:
+        parts = json.loads(judged)
+    except (ValueError, RecursionError):
+        parts = None
+    if not isinstance(parts, dict):
+        raise MalformedEnvelope("judged")
+    return parts
 
 
 def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
@@ -140,7 +162,7 @@ def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
     return app, player
 
 
-def _verified(headers: dict[str, bytes], body: bytes, keys: SigningKeys) -> bytes | None:
+def _verified(headers: Mapping[str, bytes], body: bytes, keys: SigningKeys) -> bytes | None:
     judged, _, mac = headers.get("judged", b"").rpartition(b".")
     signed = (judged, headers.get("ce_id", b""), headers.get("ce_source", b""), headers.get("ce_time", b""), body)
     return judged if judged and keys.verifies(signed, mac.decode(errors="replace")) else None
@@ -159,11 +181,23 @@ def _judgement_json(judgement: Judgement) -> bytes:
 
 
 def _judgement_of(parts: dict[str, Any]) -> Judgement:
-    return Judgement(
-        shift_millis=parts.get("shift", 0),
-        periods=tuple((i, EventFailureCause(cause)) for i, cause in parts.get("periods", ())),
-        updates=tuple((i, j, EventUpdateFailureCause(cause)) for i, j, cause in parts.get("updates", ())),
-    )
+    try:
+        return Judgement(
+            shift_millis=_whole(parts.get("shift", 0)),
+            periods=tuple((_whole(i), EventFailureCause(cause)) for i, cause in parts.get("periods", ())),
+            updates=tuple(
+                (_whole(i), _whole(j), EventUpdateFailureCause(cause)) for i, j, cause in parts.get("updates", ())
+            ),
+        )
+    except (ValueError, TypeError) as error:
+        raise MalformedEnvelope("judged") from error
+
+
+def _whole(number: object) -> int:
+    """A number of `judged`: a position, or a shift between two times. Raises ValueError."""
+    if type(number) is not int or abs(number) > MAX_TIME_MILLIS:
+        raise ValueError("number")
+    return number
 
 
 def rfc3339(millis: int) -> str:
@@ -172,11 +206,11 @@ def rfc3339(millis: int) -> str:
 
 
 def _millis(time: bytes | None) -> int | None:
-    """RFC 3339 to ms since 1970 UTC, or None for anything else (no zone, before 1970)."""
+    """RFC 3339 to ms since 1970 UTC, or None for anything else (no zone, before 1970, after what can be kept)."""
     if time is None:
         return None
     try:
         millis = millis_of(datetime.fromisoformat(time.decode()))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
-    return millis if millis >= 0 else None
+    return millis if 0 <= millis <= MAX_TIME_MILLIS else None

@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 
 from schemas.analytics import ANALYTICS_TYPE
-from schemas.envelope import Carrier, Headers, Owner, carry, opened
+from schemas.envelope import Carrier, MalformedEnvelope, Owner, carry, opened, signed_parts
+from schemas.headers import Headers
 from schemas.items import identity_of
 from schemas.signing import SigningKeys
 
@@ -38,7 +39,10 @@ def seal_pool(
 def unseal_pool(
     key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
 ) -> tuple[Owner, PoolJudgement]:
-    """Whose pool it is, and how it was judged. Raises MalformedEnvelope where nobody says whose it is."""
+    """Whose pool it is, and how it was judged. Raises MalformedEnvelope where nobody can say."""
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
-    said = json.loads(judged) if judged else {}
-    return owner, PoolJudgement(said.get("partial", False), said.get("requestId"), judged is not None)
+    said = signed_parts(judged) if judged else {}
+    partial, request_id = said.get("partial", False), said.get("requestId")
+    if not isinstance(partial, bool) or not isinstance(request_id, str | None):
+        raise MalformedEnvelope("judged")
+    return owner, PoolJudgement(partial, request_id, judged is not None)

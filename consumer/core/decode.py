@@ -12,7 +12,7 @@ from consumer.core.pools import Pool, decode_pool
 from consumer.core.reasons import bug_reason
 from consumer.core.records import Record
 from schemas.analytics import MalformedAnalytics
-from schemas.envelope import Envelope, MalformedEnvelope, unseal
+from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
 from schemas.games import EventRecordRequest, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
 from schemas.settings import Api
@@ -71,8 +71,15 @@ def stored_bytes_of(record: Record, decoded: Decoded) -> int:
 Decode = Callable[[Record, SigningKeys], Decoded]
 
 
+def is_faulty(record: Record, keys: SigningKeys) -> bool:
+    """Whether the log found a fault in it. What an ingress has signed is accepted, and read whatever its size."""
+    return bool(record.fault) and not is_signed(record.headers, record.value, keys)
+
+
 def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
     """Read one record of the analytics topic. Never raises."""
+    if is_faulty(record, keys):
+        return Unreadable(record, record.fault)
     try:
         return decode_pool(record, keys)
     except MalformedEnvelope as error:
@@ -85,6 +92,8 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
 
 def decode(record: Record, keys: SigningKeys) -> Decoded:
     """Read one record of the games topic. Never raises: a record nobody can read is an answer too."""
+    if is_faulty(record, keys):
+        return Unreadable(record, record.fault)
     try:
         envelope = unseal(record.key, record.headers, record.value, record.timestamp_millis, keys)
         request = parse_request(record.value)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
 from consumer.core.dead import dead_exception, dead_letter
-from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable, weight_of
+from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable, stored_bytes_of, weight_of
 from consumer.core.dedupe import SeenRequest, Verdict, dedupe
 from consumer.core.events import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
 from consumer.core.judge import Definitions, judge_unjudged
@@ -53,6 +53,11 @@ class Flush:
     @property
     def size_bytes(self) -> int:
         return sum(record.size_bytes for record in self.records)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What it makes a transaction hold."""
+        return sum(map(stored_bytes_of, self.records, self.decoded))
 
     @property
     def weight(self) -> int:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from consumer.core.decode import Unreadable
 from consumer.core.plan import Flush
+from consumer.core.pools import Pool
 from schemas.envelope import is_signed
 from schemas.signing import SigningKeys
+from schemas.stored import MAX_STORED_BYTES
 
 # The first try again follows at once-ish: most failures are a lost race, gone with the next read.
 FIRST_BACKOFF_SECONDS = 0.05
@@ -34,9 +36,15 @@ def instead_of_refused(flush: Flush, reason: str, *, bug: bool = False) -> Seque
 
 
 def instead_of_too_large(flush: Flush, reason: str) -> Sequence[Flush]:
-    """What to apply instead of a flush too large for one transaction: its halves. Raises CannotApply for one record."""
+    """What to apply instead of a flush too large for one transaction: its halves.
+
+    One pool that stores no more than a transaction takes is tried again, as it is, after a pause: others filled the
+    server's cache. Raises CannotApply for any other single record.
+    """
     if len(flush.records) > 1:
         return flush.halves()
+    if isinstance(flush.decoded[0], Pool) and flush.decoded[0].stored_bytes <= MAX_STORED_BYTES:
+        return (flush,)
     raise CannotApply(f"offset {flush.start} alone is too large for a transaction: {reason}")
 
 
@@ -83,9 +91,12 @@ def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:
     return buffered_bytes < max_buffer_bytes
 
 
-def lag_records(end_offset: int | None, next_offset: int) -> int:
-    """Records of a partition not yet applied. Never negative: the end may have been read before the checkpoint."""
-    return 0 if end_offset is None else max(0, end_offset - next_offset)
+def lag_records(end_offset: int | None, next_offset: int) -> int | None:
+    """Records of a partition not yet applied; None where its end isn't known, which is not the same as none.
+
+    Never negative: the end may have been read before the checkpoint.
+    """
+    return None if end_offset is None else max(0, end_offset - next_offset)
 
 
 def lag_seconds(lag: int, oldest_waiting_millis: int | None, now_millis: int) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from consumer.core.records import Record
 from schemas.analytics import AnalyticsBatch, identities, parse_analytics, read_sent
 from schemas.documents import event_key
+from schemas.headers import content_type_of
 from schemas.items import Item
 from schemas.media import Media
 from schemas.pools import unseal_pool
@@ -35,8 +36,7 @@ class Pool(NamedTuple):
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     """Read one record. Raises MalformedEnvelope, MalformedAnalytics, TooLarge."""
     owner, judged = unseal_pool(record.key, record.headers, record.value, record.timestamp_millis, keys)
-    content_type = dict(record.headers).get("content-type", b"").decode(errors="replace")
-    batch = parse_analytics(read_sent(record.value, content_type))
+    batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
     request_id = judged.request_id or batch.request_id
     refused = batch.bad and not judged.partial
     found = {} if refused else identities(batch, f"{owner.app}/{owner.player}", request_id)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from schemas.envelope import Headers
+from schemas.headers import Headers
 
 
 class Record(NamedTuple):
@@ -16,6 +16,8 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes
     headers: Headers
+    fault: str = ""
+    """Why the log could not give it whole, or should not be asked to decode it: dead, unless an ingress signed it."""
 
     @property
     def size_bytes(self) -> int:

@@ -8,8 +8,9 @@ from ops.connect import kafka_consumer
 from ops.verify.fates import Fates
 from ops.verify.reading import LogRecord
 from ops.verify.report import Difference, Differences, Range, checkpoint_compared
-from ops.verify.sources import Database, Snapshot, fates_of, records_of
+from ops.verify.sources import Database, Snapshot, fates_of, records_of, sizes_of
 from schemas.requirements import remembered_seconds
+from schemas.settings import APIS, Api
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,13 @@ class Look:
             return
         partition = int(covered.partition.rpartition("/")[2])
         async with kafka_consumer(self.settings) as consumer:
-            async for records in records_of(consumer, covered.topic, partition, covered.first, covered.next):
+            sizes = sizes_of(self.settings.limits, self._api(covered.topic))
+            async for records in records_of(consumer, covered.topic, partition, covered.first, covered.next, sizes):
                 yield records
+
+    def _api(self, topic: str) -> Api | None:
+        """None for a topic that is in the settings no more."""
+        return next((api for api in APIS if self.settings.kafka.topic(api) == topic), None)
 
     async def says(self, covered: Range, records: Sequence[LogRecord]) -> list[str | None]:
         """The fate of each record by `exceptions`; None once they may have forgotten it."""

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from ops.verify.reading import MINUTE_MILLIS, LogRecord
 from schemas.analytics import MalformedAnalytics, identities, parse_analytics, read_sent
 from schemas.envelope import MalformedEnvelope
+from schemas.headers import content_type_of
 from schemas.pools import unseal_pool
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
@@ -41,10 +42,11 @@ DEAD = PoolReading("dead")
 
 def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReading:
     """Never raises: what nobody can read is dead."""
+    if record.is_faulty(keys):
+        return DEAD
     try:
         owner, judged = unseal_pool(record.key, record.headers, record.value, record.time_millis, keys)
-        content_type = dict(record.headers).get("content-type", b"").decode(errors="replace")
-        batch = parse_analytics(read_sent(record.value, content_type))
+        batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
     except (MalformedEnvelope, MalformedAnalytics, TooLarge):
         return DEAD
     if not batch.items or (batch.bad_positions and not judged.partial):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.documents import Definition, request_key, utc
-from schemas.envelope import Envelope, Headers, MalformedEnvelope, unseal
+from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
 from schemas.games import EventRecordRequest, MalformedBody, parse_request
+from schemas.headers import Headers
 from schemas.judging import Judgement, judge
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
@@ -33,6 +34,11 @@ class LogRecord:
     key: bytes | None
     value: bytes
     headers: Headers
+    fault: str = ""
+    """Why the log could not give it whole: dead, unless an ingress signed it."""
+
+    def is_faulty(self, keys: SigningKeys) -> bool:
+        return bool(self.fault) and not is_signed(self.headers, self.value, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ def read(record: LogRecord, rules: Rules) -> Reading:
     What is a batch, the contract says, for worker and recount alike. Whatever is raised after that is a fault of this
     code; the record then is dead here and not for the worker, and the report shows it.
     """
+    if record.is_faulty(rules.keys):
+        return DEAD
     try:
         envelope = unseal(record.key, record.headers, record.value, record.time_millis, rules.keys)
         batch = parse_request(record.value)

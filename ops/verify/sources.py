@@ -11,6 +11,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
+from consumer.fetching.batch import DAMAGED_OFFSET
+from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
+from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.connect import NotReachable
 from ops.verify.reading import LogRecord
 from ops.verify.report import MINUTE_MILLIS, Difference, MinuteKey
@@ -29,6 +32,7 @@ from schemas.documents import (
     millis_of,
     utc,
 )
+from schemas.settings import Api, LimitSettings
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -36,6 +40,7 @@ Database = AsyncDatabase[Document]
 _EVENT_FIELDS = {"from": 1, "event": 1, "at": 1, "receivedAt": 1}
 
 BATCH_RECORDS = 1_000
+ROOM_BYTES = 16 * 1024 * 1024
 POLL_MILLIS = 500
 # A broker that is there gives records at once; one that has none of them has lost them.
 SILENCE_SECONDS = 30
@@ -124,11 +129,24 @@ def _majority(db: Database, collection: str) -> Any:  # noqa: ANN401 pymongo's c
     return db.get_collection(collection, read_concern=ReadConcern("majority"))
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a record and a batch may hold, the same as for the worker that applied them."""
+
+    largest_bytes: int
+    unpack_limit: int
+
+
+def sizes_of(limits: LimitSettings, api: Api | None) -> Sizes:
+    return Sizes(largest_value_bytes(limits, api), max(UNPACK_BYTES, most_unpacked_bytes(limits)))
+
+
 async def records_of(
-    consumer: AIOKafkaConsumer, topic: str, partition: int, first: int, end: int
+    consumer: AIOKafkaConsumer, topic: str, partition: int, first: int, end: int, sizes: Sizes
 ) -> AsyncIterator[list[LogRecord]]:
     """Committed records with offsets from `first` to below `end`, in batches. Raises NotReachable, KafkaError.
 
+    What can't be decoded is among them, with its fault, as the worker has it.
     The consumer must be a new one: aiokafka's was seen to stall after a second assign().
     """
     ours = TopicPartition(topic, partition)
@@ -136,10 +154,13 @@ async def records_of(
     consumer.seek(ours, first)
     position, heard = first, time.monotonic()
     while position < end:
+        ROOM.set(Room(ROOM_BYTES, sizes.unpack_limit))
         fetched = await consumer.getmany(ours, timeout_ms=POLL_MILLIS, max_records=BATCH_RECORDS)
         records: list[ConsumerRecord] = fetched.get(ours, [])
+        if records and records[-1].offset >= DAMAGED_OFFSET:
+            raise NotReachable(f"{topic}, partition {partition}: {records[-1].checksum.reason}")
         if records:
-            yield [_record(one) for one in records if one.offset < end]
+            yield [LogRecord(*record_of(one, sizes.largest_bytes)) for one in records if one.offset < end]
         reached = (
             records[-1].offset + 1 if records else await asyncio.wait_for(consumer.position(ours), SILENCE_SECONDS)
         )
@@ -147,7 +168,3 @@ async def records_of(
             position, heard = reached, time.monotonic()
         elif time.monotonic() - heard > SILENCE_SECONDS:
             raise NotReachable(f"Kafka gives nothing of {topic}, partition {partition}, from offset {position} on")
-
-
-def _record(found: ConsumerRecord) -> LogRecord:
-    return LogRecord(found.offset, found.timestamp, found.key, found.value or b"", found.headers)

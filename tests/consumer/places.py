@@ -36,7 +36,7 @@ class MongoPlace:
         for one in sent:
             before = self.log.records[one.partition]
             offset = before[-1].offset + 1 if before else 0
-            _, _, key, value, headers = one.record
+            _, _, key, value, headers, _ = one.record
             self.log.append(one.partition, Record(offset, now_millis(), key, value, headers))
 
     def sample(self, name: str, **labels: str) -> float | None:

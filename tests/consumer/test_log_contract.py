@@ -5,12 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from consumer.core.position import Bounds
 from consumer.core.records import Record
 from consumer.kafka import KafkaLog
 from consumer.memory import MemoryLog
-from consumer.ports import Log
+from consumer.ports import Damaged, Log
 from tests.consumer.parts import TOPIC, eventually
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
@@ -43,6 +44,19 @@ class LogContract(ABC):
     @abstractmethod
     async def produce(self, partition: int, *records: Record) -> None:
         """Append records to a partition."""
+
+    @abstractmethod
+    async def produce_in_transaction(self, partition: int, *records: Record) -> None:
+        """The same, with a control record behind them."""
+
+    async def reach(self, partition: int, offset: int) -> list[Record]:
+        """Fetch until all records below `offset` have come."""
+        got: list[Record] = []
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while (self.log.reached(partition) or 0) < offset:
+            assert time.monotonic() < give_up, self.log.reached(partition)
+            got.extend((await self.log.fetch(0.2)).get(partition, ()))
+        return got
 
     async def joined(self) -> None:
         owner = Owner()
@@ -110,12 +124,29 @@ class LogContract(ABC):
         await self.read(2)
         assert self.log.end_offset(0) == 2
 
+    async def test_a_control_record_at_the_end_is_reached_and_is_no_record(self) -> None:
+        """So the checkpoint can move over it; from between the two there is nothing to fetch."""
+        await self.produce_in_transaction(0, one(0), one(1))
+        await self.joined()
+        assert self.log.reached(0) is None
+        self.log.seek(0, 0)
+        assert [r.offset for r in await self.reach(0, 3)] == [0, 1]
+        assert self.log.reached(0) == self.log.end_offset(0) == (await self.log.bounds(0)).end == 3
+        assert self.log.uncommitted(0) == 0
+        self.log.seek(0, 2)
+        assert self.log.reached(0) == 2
+        assert await self.reach(0, 3) == []
+        self.log.hold(0)
+        assert self.log.reached(0) is None
+
     async def test_partitions_of_others_are_let_alone(self) -> None:
         """Told of one that isn't ours, it does nothing."""
         await self.joined()
         self.log.seek(7, 0)
         self.log.hold(7)
         assert self.log.end_offset(7) is None
+        assert self.log.uncommitted(7) is None
+        assert self.log.reached(7) is None
 
     async def test_it_knows_which_topic_it_is_and_takes_the_groups_offsets(self) -> None:
         """The same each time."""
@@ -134,6 +165,10 @@ class TestMemoryLog(LogContract):
         for record in records:
             self.memory.append(partition, record)
 
+    async def produce_in_transaction(self, partition: int, *records: Record) -> None:
+        await self.produce(partition, *records)
+        self.memory.append_gap(partition)
+
 
 class TestKafkaLog(LogContract):
     @pytest.fixture(autouse=True)
@@ -147,3 +182,60 @@ class TestKafkaLog(LogContract):
 
     async def produce(self, partition: int, *records: Record) -> None:
         await produce(self.where.settings, partition, *records)
+
+    async def produce_in_transaction(self, partition: int, *records: Record) -> None:
+        kafka = self.where.settings.kafka
+        made = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, transactional_id=kafka.records_topic)
+        async with made as producer, producer.transaction():
+            for record in records:
+                await producer.send(kafka.records_topic, record.value, key=record.key, partition=partition)
+
+    async def test_an_open_transaction_is_no_end_and_says_how_much_waits(self) -> None:
+        """Records behind it can't be read until it ends: they are not behind, they are not there yet."""
+        kafka = self.where.settings.kafka
+        made = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap_servers, transactional_id=kafka.records_topic)
+        async with made as producer:
+            await producer.begin_transaction()
+            await producer.send_and_wait(kafka.records_topic, b"open", partition=0)
+            await self.produce(0, one(1))
+            await self.joined()
+            self.log.seek(0, 0)
+            await eventually(lambda: self.log.end_offset(0) is None)
+            await self._until_end_known()
+            assert (self.log.end_offset(0), self.log.uncommitted(0), self.log.reached(0)) == (0, 2, 0)
+            assert await self.log.bounds(0) == Bounds(0, 0)
+            await producer.abort_transaction()
+        assert [r.offset for r in await self.reach(0, 3)] == [1]
+        assert self.log.uncommitted(0) == 0
+
+    async def _until_end_known(self) -> None:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while self.log.end_offset(0) is None:
+            assert time.monotonic() < give_up
+            await self.log.fetch(0.2)
+
+    async def test_an_end_that_no_broker_has_told_lately_is_unknown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Unknown, and not that nothing waits."""
+        await self.produce(0, one(0))
+        await self.joined()
+        self.log.seek(0, 0)
+        await self.reach(0, 1)
+        assert self.log.end_offset(0) == 1
+        monkeypatch.setattr("consumer.kafka.END_KNOWN_MILLIS", -(10**9))
+        assert self.log.end_offset(0) is None
+        assert self.log.uncommitted(0) is None
+
+    async def test_damage_stops_its_partition_alone_and_only_when_it_stays(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A checksum that is wrong three times over; the other partition's records come all the while."""
+        await self.produce(0, one(0))
+        await self.joined()
+        self.log.seek(1, 0)
+        self.log.seek(0, 0)
+        monkeypatch.setattr("consumer.fetching.batch.is_sound", lambda _: False)
+        with pytest.raises(Damaged) as raised:
+            await self.reach(0, 1)
+        assert raised.value.partitions == {0: "the batch at offset 0 is damaged: its checksum is wrong"}
+        monkeypatch.undo()
+        assert [r.offset for r in await self.reach(0, 1)] == [0]

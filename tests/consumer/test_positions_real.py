@@ -124,5 +124,5 @@ async def test_aborted_records_never_count_and_their_offsets_are_gaps(servers: S
             async with producer.transaction():
                 await send_with(producer, topic, sent)
         async with at_work(where):
-            await until_applied(where, 6)
-        await assert_exact(where, sent, gaps=4)
+            await until_applied(where, 7)
+        await assert_exact(where, sent, gaps=5)

@@ -16,6 +16,7 @@ from pymongo import AsyncMongoClient
 
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
+from consumer.core.gap import Gap
 from consumer.core.plan import Flush, make_plan
 from consumer.core.position import Checkpoint, fingerprint
 from consumer.core.records import Record
@@ -41,6 +42,7 @@ from tests.samples import DAY, KEYS, NOW, batch, item, period, pool, sealed, sea
 from tests.servers import Servers
 
 LIMITS = Limits()
+OURS = PartitionId("r1", 0)
 DEFINITION = Definition(
     app="demo", definition_id="LEVEL_UP", default_language="en", names={"en": "x"}, declared_at=utc(NOW - DAY)
 )
@@ -134,6 +136,21 @@ class StoreContract(ABC):
         found = await self.checkpoint()
         assert (found["next"], found["gaps"], found["last"]["offset"]) == (7, 2, 6)
         assert found["fates"] == {"applied": 2, "duplicate": 1, "refused": 1, "dead": 1}
+
+    async def test_a_gap_moves_the_checkpoint_and_nothing_else(self) -> None:
+        """What was applied last stays known; another owner's gap, or the same one again, moves nothing."""
+        await self.store.claim(OURS, "me")
+        await apply(self.store, one(0), one(1))
+        before = await self.checkpoint()
+        await self.store.pass_over(Gap(OURS, 2, 5))
+        found = await self.checkpoint()
+        assert (found["next"], found["gaps"], found["fates"], found["last"]) == (5, 3, before["fates"], before["last"])
+        for gap in (Gap(OURS, 2, 5), Gap(OURS, 4, 6)):
+            with pytest.raises(Moved) as moved:
+                await self.other.pass_over(gap)
+            assert moved.value.checkpoint == Checkpoint(5, fingerprint(one(1)))
+        await apply(self.store, one(5), start=5)
+        assert (await self.checkpoint())["next"] == 6
 
     async def test_a_second_flush_adds_to_the_first(self) -> None:
         """And an id counted in the first is a duplicate in the second, from another partition too."""

@@ -1,12 +1,30 @@
 """The envelope of a record: what goes in comes out, and only an ingress can say what was judged."""
 
+import contextlib
+import json
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope, MalformedEnvelope, matches_player, seal, unseal
+from schemas.documents import utc
+from schemas.envelope import (
+    MAX_TIME_MILLIS,
+    Carrier,
+    Envelope,
+    MalformedEnvelope,
+    carry,
+    clamped_millis,
+    is_signed,
+    matches_player,
+    seal,
+    unseal,
+)
 from schemas.games import EventFailureCause, EventUpdateFailureCause
+from schemas.headers import clean_headers
 from schemas.judging import Judgement
+from schemas.pools import unseal_pool
 from schemas.signing import SigningKeys
 from tests.samples import KEYS, NOW
 
@@ -117,3 +135,103 @@ def test_a_record_without_an_owner_is_malformed(key: bytes | None, source: bytes
     headers = [] if source is None else [("ce_source", source)]
     with pytest.raises(MalformedEnvelope):
         unseal(key, headers, BODY, NOW, KEYS)
+
+
+def signed(judged: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """A record of which an ingress has signed this."""
+    return carry(Envelope("demo", "ann", NOW, None), Carrier("t", "5", "application/json", judged), BODY, KEYS)
+
+
+SOURCES = [b"/apps/demo/players/", b"%ff", b"%00", b"%", b"%2", b"%zz", b"%ed%a0%80", b"%2F", b"\xff", b"ann", b"~"]
+TIMES = [
+    b"9999-12-31T23:59:59.999999-08:00",
+    b"9999-12-31T23:59:59.999999Z",
+    b"0001-01-01T00:00:00+14:00",
+    b"9000-01-01T00:00:00Z",
+    b"9000-01-01T00:00:00.001Z",
+    b"1970-01-01T00:00:00Z",
+    b"2026-W01-1",
+]
+pieces = st.binary(max_size=5) | st.sampled_from([*SOURCES, *TIMES, b"{}.", b"{}.\xff", b'{"shift":1}.ab', b"."])
+values = st.none() | st.lists(pieces, max_size=4).map(b"".join)
+named = st.sampled_from(["judged", "ce_id", "ce_source", "ce_time", "ce_type", "content-type"])
+any_headers = st.lists(st.tuples(named | st.text(max_size=5) | st.binary(max_size=5), values), max_size=8)
+any_time = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-1, NOW])
+
+
+@given(st.none() | pieces | st.just(b"demo/ann"), any_headers, any_time, st.lists(st.just(1), max_size=1))
+def test_any_record_has_an_envelope_or_a_malformed_one(
+    key: bytes | None, raw: list[tuple[str | bytes, bytes | None]], timestamp: int, signed_too: list[int]
+) -> None:
+    """Any key, any headers in any order, any time: and the time is one that can be stored and reckoned with."""
+    headers = clean_headers([*signed(b"{}")[1], *raw] if signed_too else raw)
+    for opens in (unseal, unseal_pool):
+        try:
+            found = opens(key, headers, BODY, timestamp, KEYS)
+        except MalformedEnvelope:
+            continue
+        owner = found if isinstance(found, Envelope) else found[0]
+        assert matches_player(owner.player)
+        assert 0 <= owner.received_millis <= MAX_TIME_MILLIS
+        assert isinstance(utc(owner.received_millis), datetime)
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["shift", "periods", "updates", "partial", "requestId"]) | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+
+
+@given(any_json.map(json.dumps).map(str.encode) | st.binary(min_size=1))
+def test_what_an_ingress_signed_is_read_or_malformed(judged: bytes) -> None:
+    """Of another API, or of a version that comes later: never an error of another kind."""
+    key, headers = signed(judged)
+    for opens in (unseal, unseal_pool):
+        with contextlib.suppress(MalformedEnvelope):
+            opens(key, headers, BODY, NOW, KEYS)
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [b"[]", b"{", b'{"shift":true}', b'{"shift":%d}' % 2**63, b'{"periods":[[0,"NOPE"]]}', b'{"updates":[[0]]}'],
+)
+def test_a_judgement_that_can_not_be_read_is_malformed(judged: bytes) -> None:
+    """To count more than its client was told would be worse than to set it aside."""
+    with pytest.raises(MalformedEnvelope, match="judged"):
+        unseal(*signed(judged), BODY, NOW, KEYS)
+
+
+@pytest.mark.parametrize("judged", [b'{"partial":1}', b'{"requestId":7}', b"[]"])
+def test_a_pools_judgement_that_can_not_be_read_is_malformed(judged: bytes) -> None:
+    """The same."""
+    with pytest.raises(MalformedEnvelope, match="judged"):
+        unseal_pool(*signed(judged), BODY, NOW, KEYS)
+
+
+def test_nesting_that_json_can_not_follow_is_malformed() -> None:
+    """Python raises RecursionError for it."""
+    with pytest.raises(MalformedEnvelope, match="judged"):
+        unseal(*signed(b"[" * 100_000), BODY, NOW, KEYS)
+
+
+def test_a_null_judged_is_none_and_a_record_without_an_owner_is_not_signed() -> None:
+    """Both were seen to end a worker."""
+    key, headers = signed(b"{}")
+    null = clean_headers([(name, None if name == "judged" else value) for name, value in headers])
+    assert unseal(key, null, BODY, NOW, KEYS).judged is None
+    assert is_signed(headers, BODY, KEYS)
+    assert not is_signed(null, BODY, KEYS)
+    assert not is_signed((), BODY, KEYS)
+
+
+@pytest.mark.parametrize(("millis", "kept"), [(-1, 0), (0, 0), (NOW, NOW), (2**63 - 1, MAX_TIME_MILLIS)])
+def test_a_time_that_no_clock_means_becomes_the_nearest_that_can_be_kept(millis: int, kept: int) -> None:
+    """Kafka's own -1 says that there is none."""
+    assert kept == clamped_millis(millis)

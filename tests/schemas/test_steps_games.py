@@ -65,7 +65,7 @@ class Steps:
                 (json_text, "_skip"),
                 (json_text, "_constants"),
                 (depth, "_without_strings"),
-                (depth, "_to_open_string"),
+                (depth, "_count"),
             ]:
                 patched.setattr(module, name, self.looking(getattr(module, name)))
             patched.setattr(violations.Shape, "errors", self.looking(violations.Shape.errors))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.decode import Batch, Unjudged, Unreadable, decode
+from consumer.core.decode import Batch, Unjudged, Unreadable, decode, decode_analytics
 from consumer.core.judge import judge_unjudged
 from consumer.core.records import Record
 from schemas.documents import Definition, DefinitionTerm, utc
@@ -130,3 +130,13 @@ def test_g12_a_record_of_a_time_before_a_definition_was_declared_again_counts() 
     assert 1 == len(judged(body, again).accepted)
     between = DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW))
     assert () == judged(body, definition("LEVEL_UP", NOW + DAY, None, between)).accepted
+
+
+def test_a_record_that_the_log_found_a_fault_in_is_dead_unless_an_ingress_signed_it() -> None:
+    """For both APIs, with the log's own reason; nothing of it is read."""
+    body = batch(period(update()))
+    for decodes in (decode, decode_analytics):
+        found = decodes(raw(body)._replace(fault="a value of 9 bytes"), KEYS)
+        assert isinstance(found, Unreadable)
+        assert found.reason == "a value of 9 bytes"
+    assert isinstance(decode(sealed(0, body)._replace(fault="a value of 9 bytes"), KEYS), Batch)

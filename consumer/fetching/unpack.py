@@ -1,0 +1,111 @@
+"""Decompression that never gives more than it is asked for. Pure.
+
+A few kilobytes may unpack to gigabytes, and brokers bound the packed size alone. What is over the limit is cut off; the
+bytes before it are as they would have been.
+"""
+
+import gzip
+import io
+import mmap
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import cramjam
+
+# Room for the first try, as a multiple of the packed size: JSON rarely packs better. What doesn't fit is unpacked
+# again into all of the limit, which the system hands out page by page as it is written to.
+FIRST_TRY_RATIO = 16
+FIRST_TRY_BYTES = 64 * 1024
+
+# How cramjam says that its output is full; it has filled it then.
+_FULL = "failed to write whole buffer"
+
+# snappy-java's stream: this head, two versions, then blocks behind their lengths.
+_XERIAL_MAGIC = b"\x82SNAPPY\x00"
+_XERIAL_HEAD_BYTES = 16
+
+
+class CannotUnpack(ValueError):
+    """The bytes are not what their codec says. The message holds nothing of them."""
+
+
+class Unpacked(NamedTuple):
+    """`size` bytes in `buffer`, behind the room asked for. Not `whole`: there is more than the limit."""
+
+    buffer: memoryview
+    size: int
+    whole: bool
+
+
+class _Into(NamedTuple):
+    size: int
+    whole: bool
+
+
+_Codec = Callable[[memoryview, memoryview], _Into]
+
+
+def unpack(codec: int, packed: memoryview, limit: int, room: int) -> Unpacked:
+    """At most `limit` bytes of what is packed, behind `room` bytes for the caller. Raises CannotUnpack."""
+    if codec not in _CODECS:
+        raise CannotUnpack(f"compression codec {codec} is unknown")
+    name, into = _CODECS[codec]
+    first = min(limit, FIRST_TRY_RATIO * len(packed) + FIRST_TRY_BYTES)
+    try:
+        buffer = memoryview(bytearray(room + first))
+        size, whole = into(packed, buffer[room:])
+        if not whole and first < limit:
+            buffer = memoryview(mmap.mmap(-1, room + limit))
+            size, whole = into(packed, buffer[room:])
+    except (cramjam.DecompressionError, OSError, EOFError, ValueError, zlib.error, struct.error) as error:
+        raise CannotUnpack(f"it is not {name}") from error
+    return Unpacked(buffer, size, whole)
+
+
+def _cramjam(decompress_into: Callable[[memoryview, memoryview], int]) -> _Codec:
+    def into(packed: memoryview, out: memoryview) -> _Into:
+        try:
+            return _Into(decompress_into(packed, out), whole=True)
+        except cramjam.DecompressionError as error:
+            if str(error) != _FULL:
+                raise
+            return _Into(len(out), whole=False)
+
+    return into
+
+
+def _gzip(packed: memoryview, out: memoryview) -> _Into:
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+        size = stream.readinto(out)
+        while size < len(out) and (more := stream.readinto(out[size:])):
+            size += more
+        return _Into(size, whole=size < len(out) or not stream.read(1))
+
+
+def _snappy(packed: memoryview, out: memoryview) -> _Into:
+    if packed[: len(_XERIAL_MAGIC)] != _XERIAL_MAGIC:
+        return _snappy_block(packed, out)
+    at, size, whole = _XERIAL_HEAD_BYTES, 0, True
+    while at < len(packed) and whole:
+        (length,) = struct.unpack_from(">I", packed, at)
+        at += 4 + length
+        added, whole = _snappy_block(packed[at - length : at], out[size:])
+        size += added
+    return _Into(size, whole)
+
+
+def _snappy_block(packed: memoryview, out: memoryview) -> _Into:
+    """Snappy says first how long it will be, so nothing is unpacked that has no room."""
+    if cramjam.snappy.decompress_raw_len(packed) > len(out):
+        return _Into(0, whole=False)
+    return _Into(cramjam.snappy.decompress_raw_into(packed, out), whole=True)
+
+
+_CODECS: Mapping[int, tuple[str, _Codec]] = {
+    1: ("gzip", _gzip),
+    2: ("snappy", _snappy),
+    3: ("lz4", _cramjam(cramjam.lz4.decompress_into)),
+    4: ("zstd", _cramjam(cramjam.zstd.decompress_into)),
+}

@@ -1,0 +1,120 @@
+"""Records of format 2 on the wire, one after the other. Pure; KIP-482's varints are not these: zigzag, as protobuf's.
+
+aiokafka's decoder raises for a header name that is no UTF-8 and copies every value it meets; this one does neither.
+"""
+
+from schemas.headers import name_of
+
+# Five bytes hold an int32, ten an int64.
+_MAX_VARINT_BYTES = 10
+
+# More headers than this make a record dead (record.py); of those the first this many and one more are read.
+MAX_HEADERS = 256
+
+
+class CannotRead(ValueError):
+    """The bytes are no record. The message holds nothing of them."""
+
+
+class FlawedRecord(ValueError):
+    """The bytes up to the end of this record are none, but behind it there may be others."""
+
+
+class Cursor:
+    """Where reading stands, and what the last record held: also as far as it came before it could not be read."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.key: bytes | None = None
+        self.value: memoryview | None = None
+        self.value_bytes = 0
+        self.record = self._data[:0]
+        self.headers: list[tuple[str, bytes | None]] = []
+
+    def skip_record(self) -> None:
+        """Go behind the next record without a look into it. Raises CannotRead."""
+        self._at = self._end()
+
+    def next_record(self) -> tuple[int, int]:
+        """Offset and time of the next record, as deltas. Raises CannotRead, FlawedRecord."""
+        self._forget()
+        start, end = self._at, self._end()
+        try:
+            return self._record(end)
+        except CannotRead as error:
+            self._at = end
+            raise FlawedRecord(str(error)) from error
+        finally:
+            self.record = self._data[start:end]
+
+    def _end(self) -> int:
+        """Where the record ends whose length stands here. Of one that is cut off there is still a beginning."""
+        length = self._varint()
+        end = self._at + length
+        if length < 0:
+            raise CannotRead("a length is negative")
+        if end > len(self._data):
+            self._beginning(end)
+        return end
+
+    def _beginning(self, end: int) -> None:
+        """Key and value as far as they are there. Raises CannotRead."""
+        self._record(end)
+        raise CannotRead("a record is cut off")
+
+    def _record(self, end: int) -> tuple[int, int]:
+        self._at += 1  # attributes: none are defined
+        time_delta, offset_delta = self._varint(), self._varint()
+        key = self._bytes()
+        self.key = None if key is None else bytes(key)
+        self.value = self._value()
+        count = self._count()
+        for _ in range(min(count, MAX_HEADERS + 1)):
+            name, value = self._bytes(), self._bytes()
+            if name is None:
+                raise CannotRead("a header has no name")
+            self.headers.append((name_of(bytes(name)), None if value is None else bytes(value)))
+        if count > MAX_HEADERS:
+            self._at = end
+        if self._at != end:
+            raise CannotRead("a record has another length than it says")
+        return offset_delta, time_delta
+
+    def _value(self) -> memoryview | None:
+        """Of one that is cut off what there is of it is kept."""
+        self.value_bytes = self._varint()
+        if self.value_bytes < 0:
+            self.value_bytes = 0
+            return None
+        self.value = self._data[self._at : self._at + self.value_bytes]
+        return self._taken(self.value_bytes)
+
+    def _bytes(self) -> memoryview | None:
+        length = self._varint()
+        return None if length < 0 else self._taken(length)
+
+    def _taken(self, length: int) -> memoryview:
+        if self._at + length > len(self._data):
+            raise CannotRead("a record is cut off")
+        self._at += length
+        return self._data[self._at - length : self._at]
+
+    def _count(self) -> int:
+        count = self._varint()
+        if count < 0:
+            raise CannotRead("a number of headers is negative")
+        return count
+
+    def _varint(self) -> int:
+        number = shift = 0
+        for byte in self._data[self._at : self._at + _MAX_VARINT_BYTES]:
+            self._at += 1
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:  # noqa: PLR2004 the bit that says more follows
+                return (number >> 1) ^ -(number & 1)
+            shift += 7
+        raise CannotRead("a number is cut off")
