@@ -24,6 +24,7 @@ from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
+from ingress.body_budget import BodyBudget
 from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -87,7 +88,7 @@ def _build(config: IngressConfig) -> _Process:
         applied=AppliedWatch(store, clock),
         refusals=Refusals(store.refusal_store(), clock, metrics),
         metrics=metrics,
-        body_timeout_seconds=settings.body_timeout_seconds,
+        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
@@ -137,7 +138,7 @@ def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher,
         applied=AppliedWatch(store, record.clock),
         refusals=record.refusals,
         metrics=record.metrics,
-        body_timeout_seconds=record.body_timeout_seconds,
+        bodies=record.bodies,
         apply_timeout_seconds=record.apply_timeout_seconds,
     )
 

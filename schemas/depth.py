@@ -56,3 +56,12 @@ _to_open_string = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DO
 def _ends_inside(part: bytes) -> bool:
     found = _to_open_string(part)
     return found is not None and found.end() < len(part)
+
+
+def net_depth(text: bytes) -> int:
+    """How many more arrays and objects `text` opens than it closes; it begins outside of a string."""
+    found = 0
+    for part in _parts(text):
+        brackets = _without_strings(b"", part).translate(None, _NOT_BRACKETS)
+        found += brackets.count(b"[") + brackets.count(b"{") - brackets.count(b"]") - brackets.count(b"}")
+    return found

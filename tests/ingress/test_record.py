@@ -281,7 +281,7 @@ async def test_g17_workers_far_behind_are_rate_high() -> None:
     rig = Rig(Limits(max_lag_seconds=10))
     await rig.parts.lineage.read()
     rig.worker.rests = True
-    rig.parts.applied.acked(Coordinates("r1", 0, 0))
+    rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
     rig.clock.skipped_seconds = 11
     await rig.parts.applied.poll()
     assert causes((await rig.record(period(update()))).json) == ["RECORD_RATE_HIGH"]
