@@ -56,7 +56,7 @@ def parse_mask(text: str) -> Mask:
             last.whole |= in_path
             (last, depth), in_path = opened.pop(), False
         else:
-            deep = depth >= MAX_MASK_DEPTH
+            deep = name_due and depth >= MAX_MASK_DEPTH
             raise BadMask(f"Deeper than {MAX_MASK_DEPTH} fields" if deep else f"Unexpected {piece[:40]!r}")
     if name_due or len(opened) > 1:
         raise BadMask("Ends too early")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import depth
-from schemas.depth import MAX_DEPTH, is_deeper
+from schemas.depth import MAX_DEPTH, is_deeper, net_depth
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}"\\a\u00e9'),
@@ -49,3 +49,12 @@ def test_the_bound_itself_passes(opening: bytes) -> None:
     """One more does not."""
     assert is_deeper(opening * MAX_DEPTH) is False
     assert is_deeper(opening * (MAX_DEPTH + 1)) is True
+
+
+@given(before=JSON, after=JSON, part_bytes=st.integers(1, 20))
+def test_net_depth_is_that_of_where_the_text_ends(before: object, after: object, part_bytes: int) -> None:
+    """Brackets in strings are none, and what is closed counts no more."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "_PART_BYTES", part_bytes)
+        assert 2 == net_depth(f'{{"a": {json.dumps(before)}, "b": [{json.dumps(after)}, '.encode())
+        assert 0 == net_depth(json.dumps([before, after]).encode())
