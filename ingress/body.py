@@ -156,6 +156,14 @@ def unpacked(wire: bytes, coding: bytes | None, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
+def beginning(wire: bytes, coding: bytes | None) -> bytes:
+    """How the decoded body begins: a slice of it at most; nothing of one that can't be decoded."""
+    try:
+        return Decoder(coding).decoded(wire[:SLICE_BYTES], SLICE_BYTES) if coding else wire[:SLICE_BYTES]
+    except Damaged:
+        return b""
+
+
 async def discard_rest(receive: Receive) -> None:
     """Read on for a moment what a refused client still sends.
 

@@ -90,7 +90,17 @@ async def test_a1_a_preflight_is_answered() -> None:
     assert "Tallymill-Duplicate" in read.headers["access-control-expose-headers"]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain;charset=UTF-8", FORM_TYPE, "x", ""])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "text/plain;charset=UTF-8",
+        "text/plain; charset='us-ascii'",
+        f'{FORM_TYPE};charset="UTF8"',
+        "x",
+        "",
+    ],
+)
 async def test_a2_json_is_read_whatever_it_is_announced_as(rig: Rig, content_type: str) -> None:
     """SendBeacon says text/plain, curl -d a form."""
     assert OK == (await rig.add(pool(A), content_type=content_type)).json

@@ -1,6 +1,7 @@
 """What bodies may hold and cost (B9): bounded in all and by sender, and who is not known yet costs least."""
 
 import asyncio
+import gc
 import gzip
 import json
 from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ async def test_what_is_unpacked_of_unknown_senders_is_one_body_at_a_time(
 ) -> None:
     """150 bodies of 12 KB that unpack to 8 MiB: held are the 12 KB, and the one that is searched."""
     held: list[int] = []
-    unpacked = analytics_intake.unpacked
+    unpacked: Callable[..., bytes] = vars(body_budget)["unpacked"]
     running = 0
 
     def unpacking(*given: Any) -> bytes:  # noqa: ANN401 what the other takes
@@ -122,16 +123,19 @@ async def test_a_turn_that_does_not_come_in_time_is_503() -> None:
 async def test_the_unknown_keep_no_player_from_a_turn() -> None:
     """Their queue is their own, and of the room they have a quarter at most."""
     rig = Rig(body_bytes_held=1 * MIB)
-    for number in range(40):  # each stays where it is: its end never comes
-        sent = {"content-type": "application/json"}
-        asyncio.create_task(  # noqa: RUF006 cancelled with the loop
-            rig.call("POST", BATCH, sent, [b"{" + b" " * 50_000], ends=False, peer=f"192.0.2.{number}")
-        )
+    sent = {"content-type": "application/json"}
+    flood = [  # each stays where it is: its end never comes
+        asyncio.create_task(rig.call("POST", BATCH, sent, [b"{" + b" " * 50_000], ends=False, peer=f"192.0.2.{number}"))
+        for number in range(40)
+    ]
     await asyncio.sleep(0.01)
     assert 100_000 < rig.parts.bodies.held_bytes <= MIB // 4 + 50_001
     assert (503, 7, 2) == told(await rig.add(pool(item("A", NOW, text="x" * 60_000)), bearer=""))
     assert 200 == (await rig.add(pool(item("A", NOW, text="x" * 60_000)))).status
     assert 200 == (await rig.record(period(update()))).status
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
 
 
 OUTCOMES: list[tuple[bytes, Mapping[str, str], int]] = [
@@ -192,8 +196,6 @@ async def test_what_was_parsed_of_a_pool_is_let_go_before_kafka_is_waited_for() 
     publish = rig.analytics_topic.publish
 
     async def published(*record: Any) -> object:  # noqa: ANN401 what the other takes
-        import gc
-
         seen.extend(one for one in gc.get_objects() if isinstance(one, dict) and one.get("mark") == "parsed")
         return await publish(*record)
 
