@@ -88,24 +88,25 @@ class AddEvents:
             raise wrong_field("partial", "must be true or false")
         if len(arrival.sent.blanked) > arrival.limits.max_analytics_body_bytes:
             raise Refused(Refusal.BODY_LARGE)
-        batch = await self._parsed(arrival)
-        request_id = _request_id(batch.request_id, arrival.headers)
-        # Where no event is good there is no part to register.
-        if batch.bad and not (_PARTIAL[partial] and batch.items):
-            raise Refused(Refusal.MALFORMED, tuple(batch.bad))
+        judge = bound(self._judged, arrival, is_partial=_PARTIAL[partial])
+        batch, request_id = await self._parts.bodies.made(arrival.lease, arrival.sent.blanked, judge)
         self._refuse_haste(arrival)
         self._count(arrival, batch)
         return _Taken(request_id, _PARTIAL[partial], len(batch.items), len(batch.bad_positions), tuple(batch.bad))
 
-    async def _parsed(self, arrival: Arrival) -> AnalyticsBatch:
-        sent, limits = arrival.sent, arrival.limits
-        parse = bound(parse_analytics, sent, limits.max_items_per_request, single=self._single)
+    def _judged(self, arrival: Arrival, *, is_partial: bool) -> tuple[AnalyticsBatch, str | None]:
+        """The events, and the request's id; beside the event loop where the body is large. Raises Refused."""
         try:
-            return await self._parts.bodies.made(arrival.lease, sent.blanked, parse)
+            batch = parse_analytics(arrival.sent, arrival.limits.max_items_per_request, single=self._single)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooManyItems as error:
             raise Refused(Refusal.TOO_MANY_ITEMS) from error
+        request_id = _request_id(batch.request_id, arrival.headers)
+        # Where no event is good there is no part to register.
+        if batch.bad and not (is_partial and batch.items):
+            raise Refused(Refusal.MALFORMED, tuple(batch.bad))
+        return batch, request_id
 
     def _refuse_haste(self, arrival: Arrival) -> None:
         if wait_seconds := self._throttle.wait_seconds(arrival.identity, arrival.limits, arrival.received_seconds):
