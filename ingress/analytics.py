@@ -116,7 +116,8 @@ class AddEvents:
         identity, sent = arrival.identity, arrival.sent
         owner = Owner(identity.app, identity.player, arrival.received_millis)
         judgement = PoolJudgement(taken.partial, taken.request_id)
-        key, headers = seal_pool(owner, judgement, sent.content_type, sent.blanked, self._parts.signing)
+        seal = bound(seal_pool, owner, judgement, sent.content_type, sent.blanked, self._parts.signing)
+        key, headers = await self._parts.bodies.made(arrival.lease, sent.blanked, seal)
         record = Sealed(key, headers, sent.blanked)
         delivered = await self._delivery.of(record, None, arrival.received_seconds, arrival.headers)
         return _answer(taken, delivered.seen).having(*delivered.headers)
