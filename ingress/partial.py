@@ -13,7 +13,7 @@ from typing import Final
 
 # Google's client moves to a form body for queries longer than 2,048 characters, which masks alone are.
 MAX_MASK_CHARACTERS = 8_192
-# Fields within each other; the deepest reply has four.
+# Fields within each other that are kept; the deepest reply has four, so what is named below keeps nothing anyway.
 MAX_MASK_DEPTH = 32
 
 _pieces = re.compile(r"[,/()]|[^,/()]+").findall
@@ -41,8 +41,8 @@ def parse_mask(text: str) -> Mask:
     # The fields whose brackets are open, the one read last and how deep it lies, and what may come next.
     opened, last, depth, name_due, in_path = [(root, 0)], root, 0, True, False
     for piece in _pieces(text):
-        if name_due and depth < MAX_MASK_DEPTH and _is_name(piece):
-            last = last.below.setdefault(piece, Mask())
+        if name_due and _is_name(piece):
+            last = last.below.setdefault(piece, Mask()) if depth < MAX_MASK_DEPTH else Mask()
             depth, name_due, in_path = depth + 1, False, True
         elif piece == "/" and in_path:
             name_due, in_path = True, False
@@ -56,8 +56,7 @@ def parse_mask(text: str) -> Mask:
             last.whole |= in_path
             (last, depth), in_path = opened.pop(), False
         else:
-            deep = name_due and depth >= MAX_MASK_DEPTH
-            raise BadMask(f"Deeper than {MAX_MASK_DEPTH} fields" if deep else f"Unexpected {piece[:40]!r}")
+            raise BadMask(f"Unexpected {piece[:40]!r}")
     if name_due or len(opened) > 1:
         raise BadMask("Ends too early")
     last.whole |= in_path

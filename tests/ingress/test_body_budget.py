@@ -206,5 +206,5 @@ async def test_what_was_parsed_of_a_pool_is_let_go_before_kafka_is_waited_for() 
         return await publish(*record)
 
     rig.analytics_topic.publish = published  # type: ignore[method-assign, assignment]
-    assert 200 == (await rig.add(pool(item("A", NOW, mark="parsed")))).status
+    assert 200 == (await rig.add(pool(item("A", NOW, mark="parsed", tracked=[[]])))).status
     assert [] == seen
