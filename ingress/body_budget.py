@@ -1,7 +1,7 @@
 """Bodies of events.record and AddEvent: how many bytes of them are held at once, and when a large one is worked on.
 
 1. While a body comes in, its bytes count as its sender's (shares.py): the player's where the token is known, else the
-   address's. No room: 503.
+   address's. Small bodies of unknown senders are counted apart from large ones. No room: 503.
 2. A body of up to MAX_INLINE_BYTES, decoded, is worked on at once: that takes less time than a thread takes to answer.
 3. A larger one waits for its turn (fair_queue.py) and is worked on in a thread, so that the event loop goes on. Senders
    take turns, however much each has waiting; unknown senders have a queue of their own. No turn in time: 503.
@@ -20,7 +20,7 @@ from ingress.answers import Refusal, Refused
 from ingress.body import Receive, read_wire, unpacked
 from ingress.edge import Scope
 from ingress.fair_queue import FairQueue, NoTurn
-from ingress.shares import UNKNOWN, Holder, Shares, holder_of
+from ingress.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
 from serving.identity import Identity
 
 MAX_INLINE_BYTES = 64 * 1024
@@ -47,12 +47,13 @@ class Lease:
     def holder(self) -> Holder:
         return self._holder
 
-    @property
-    def is_known(self) -> bool:
-        return self._holder.group != UNKNOWN
-
     def add(self, size_bytes: int) -> None:
         """Raises Refused where there is no room."""
+        if self._holder.group == UNKNOWN_SMALL and self._size_bytes + size_bytes > MAX_INLINE_BYTES:
+            self._pass_to(Holder(UNKNOWN, self._holder.one))
+        self._add(size_bytes)
+
+    def _add(self, size_bytes: int) -> None:
         if not self._shares.take(self._holder, size_bytes):
             raise Refused(Refusal.BUSY)
         self._size_bytes += size_bytes
@@ -68,10 +69,13 @@ class Lease:
 
     def belongs_to(self, identity: Identity) -> None:
         """The sender is known now. Raises Refused where that player has no room for it."""
+        self._pass_to(holder_of(identity.app, identity.player))
+
+    def _pass_to(self, holder: Holder) -> None:
         size_bytes = self._size_bytes
         self.drop(size_bytes)
-        self._holder = holder_of(identity.app, identity.player)
-        self.add(size_bytes)
+        self._holder = holder
+        self._add(size_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +115,7 @@ class BodyBudget:
         return Lease(self._shares, holder_of(identity.app, identity.player))
 
     def of_unknown(self, scope: Scope, forwarded_for: bytes | None) -> Lease:
-        return Lease(self._shares, Holder(UNKNOWN, sender_address(scope, forwarded_for, self._trusted) or ""))
+        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(scope, forwarded_for, self._trusted) or ""))
 
     async def sent(self, receive: Receive, max_bytes: int, lease: Lease) -> bytes:
         """The whole body as it was sent. Raises Refused, ClientLeft."""
@@ -146,9 +150,9 @@ class BodyBudget:
 
     async def beside(self, lease: Lease, size_bytes: int, work: Callable[[], _Made]) -> _Made:
         """Work on so many bytes in a thread, when it is the sender's turn. Raises Refused, and what `work` raises."""
-        queue = self._known if lease.is_known else self._unknown
+        queue, key = (self._known, lease.holder) if is_known(lease.holder) else (self._unknown, lease.holder.one)
         try:
-            async with queue.turn(lease.holder, size_bytes):
+            async with queue.turn(key, size_bytes):
                 return await asyncio.to_thread(work)
         except NoTurn:
             raise Refused(Refusal.BUSY) from None

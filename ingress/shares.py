@@ -20,9 +20,11 @@ class Holder(NamedTuple):
 
 UNKNOWN: Final = ""
 """The group of those whose token is not known yet; each is an address. No app is called so."""
+UNKNOWN_SMALL: Final = "/"
+"""The same while their bodies are small, so that large ones of the same address don't crowd them out. Not an app's."""
 
 # How many times what is free a group, and one of a group, may hold. Alone: an app 3/4 of all and one player of it 1/2;
-# all who are unknown together 1/4, and one address 1/5.
+# those who are unknown 1/4 with large bodies (less than 1/2 with small ones beside), and one address 1/5.
 _OF_APP, _OF_PLAYER, _OF_UNKNOWN, _OF_ADDRESS = 3.0, 1.0, 1 / 3, 1 / 4
 
 
@@ -35,6 +37,10 @@ def holder_of_key(key: bytes) -> Holder:
     """The same by a record's key, `app/player`."""
     app, _, player = key.decode(errors="replace").partition("/")
     return holder_of(app, player)
+
+
+def is_known(holder: Holder) -> bool:
+    return holder.group not in (UNKNOWN, UNKNOWN_SMALL)
 
 
 class Shares:
@@ -53,7 +59,7 @@ class Shares:
     def take(self, holder: Holder, size_bytes: int) -> bool:
         """Whether there is room for so many more bytes of `holder`; if so, they are held."""
         free = self._max_bytes - self.held_bytes
-        unknown = holder.group == UNKNOWN
+        unknown = not is_known(holder)
         fits = (
             size_bytes <= free
             and _may_add(self._by_group.get(holder.group, 0), size_bytes, free * (_OF_UNKNOWN if unknown else _OF_APP))
