@@ -51,8 +51,8 @@ class IngressSettings(Section):
     """Bytes of bodies that may wait for Kafka at once, timed-out ones included; beyond it 503 at once."""
     max_body_bytes_held: Annotated[int, Field(ge=64 * MIB)] = 256 * MIB
     """Bytes of request bodies that are held at once, as sent and decoded; at least 8 times
-    `limits.max_analytics_body_bytes`. Senders whose token is not known yet share less than half of it. Beyond a sender's
-    share: 503. What is parsed comes on top: 16 MiB of bodies at once, which may take twenty times as much."""
+    `limits.max_analytics_body_bytes`. Senders whose token is not known yet share less than half of it. Beyond a
+    sender's share: 503. What is parsed comes on top: 8 MiB of bodies at once, which may take twenty times as much."""
     apply_timeout_seconds: Annotated[float, Field(ge=0)] = 1
     """How long an acknowledged request waits to be counted, so that the answer holds the totals (G15); with 0 it
     doesn't, MongoDB isn't read for it, and the answer holds no totals."""
