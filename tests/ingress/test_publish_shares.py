@@ -30,18 +30,23 @@ def silent() -> tuple[KafkaPublisher, SilentProducer]:
     return publisher, producer
 
 
+async def settled() -> None:
+    """Everything has gone as far as it goes without Kafka."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def flooded(publisher: KafkaPublisher, keys: list[bytes]) -> list["asyncio.Task[Any]"]:
     """Records of 10 KB, one of each key after the other, far more than fit."""
     tasks = [asyncio.create_task(publisher.publish(keys[n % len(keys)], [], b"x" * 10_000)) for n in range(500)]
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await settled()
     return tasks
 
 
 async def taken(publisher: KafkaPublisher, key: bytes) -> bool:
     """Whether a record still finds room."""
     publishing = asyncio.create_task(publisher.publish(key, [], b"y" * 10_000))
-    await asyncio.wait([publishing], timeout=0.01)
+    await settled()
     waits = not publishing.done()
     publishing.cancel()
     [result] = await asyncio.gather(publishing, return_exceptions=True)
