@@ -29,13 +29,21 @@ class AddressLimit:
 
     def wait_seconds(self, scope: Mapping[str, Any], forwarded_for: bytes | None, now: float) -> float:
         """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""
-        peer = scope.get("client")
-        address = _address(peer[0]) if peer else None
-        if address is None:  # no TCP connection
-            return 0
-        if forwarded_for and self._trusted:
-            address = client_address(address, forwarded_for, self._trusted)
-        return self._window.wait_seconds(_subscriber(address), now)
+        sender = sender_address(scope, forwarded_for, self._trusted)
+        return 0 if sender is None else self._window.wait_seconds(sender, now)
+
+
+def sender_address(
+    scope: Mapping[str, Any], forwarded_for: bytes | None, trusted: Sequence[IPvAnyNetwork]
+) -> str | None:
+    """What is limited as one: an IPv4 address, or an IPv6 subscriber's network. None without a TCP connection."""
+    peer = scope.get("client")
+    address = _address(peer[0]) if peer else None
+    if address is None:
+        return None
+    if forwarded_for and trusted:
+        address = client_address(address, forwarded_for, trusted)
+    return _subscriber(address)
 
 
 def client_address(peer: IpAddress, forwarded_for: bytes, trusted: Sequence[IPvAnyNetwork]) -> IpAddress:

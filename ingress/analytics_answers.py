@@ -87,6 +87,9 @@ _ROWS: Final[Mapping[Refusal, _Row]] = {
     Refusal.INTERNAL: _Row(StatusCode.INTERNAL, _AGAIN, "An error of ours. Send the same request again."),
     Refusal.SET_ASIDE: _Row(StatusCode.INTERNAL, _AGAIN, "The events were accepted but could not be registered."),
     Refusal.TOKEN_UNCHECKED: _Row(StatusCode.AGAIN, _AGAIN, "The token can't be checked now; nothing was done."),
+    Refusal.BUSY: _Row(
+        StatusCode.AGAIN, _AGAIN, "Too many request bodies are in progress. Send the same request again."
+    ),
     Refusal.UNAVAILABLE: _Row(StatusCode.AGAIN, _AGAIN, "Not sure to be registered. Send the same request again."),
 }
 

@@ -105,6 +105,9 @@ class Refusal(Enum):
     TOKEN_UNCHECKED = Told(
         503, "UNAVAILABLE", "backendError", "The token can't be checked now; nothing was done. Send the same again."
     )
+    BUSY = Told(
+        503, "UNAVAILABLE", "backendError", "Too many request bodies are in progress. Send the same request again."
+    )
     AWAY = Told(503, "UNAVAILABLE", "backendError", "This can't be looked up now. Ask again.")
     UNAVAILABLE = Told(
         503, "UNAVAILABLE", "backendError", "Not sure to be recorded. Send it again with the same requestId."
@@ -129,6 +132,7 @@ REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     Refusal.BODY_LATE: (CLOSE,),
     # The rest of the body is still on its way; who keeps the connection would have to read it all.
     Refusal.BODY_LARGE: (CLOSE,),
+    Refusal.BUSY: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS), CLOSE),
     Refusal.ENCODING: ((b"accept-encoding", b", ".join(DECODED)),),
     Refusal.AWAY: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),
     Refusal.UNAVAILABLE: ((b"retry-after", b"%d" % RETRY_UNAVAILABLE_SECONDS),),

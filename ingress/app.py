@@ -1,13 +1,12 @@
 """The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.routing import BaseRoute, Route, Router
 
-from ingress.analytics import LARGE_BODIES_AT_ONCE, AddEvents, AnalyticsParts
+from ingress.analytics import AddEvents, AnalyticsParts
 from ingress.analytics_answers import analytics_refusal
 from ingress.answers import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
 from ingress.any_case import AnyCaseRoute
@@ -78,12 +77,8 @@ def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settin
 
 
 def _analytics_routes(edge: Edge, parts: AnalyticsParts) -> list[AnyCaseRoute]:
-    """By their whole names, in any case (A1). Both share what large bodies may take at once."""
-    reading = asyncio.Semaphore(LARGE_BODIES_AT_ONCE)
-    endpoints = {
-        "/AddEvent": AddEvents(parts, reading, single=True),
-        "/AddEventBatch": AddEvents(parts, reading, single=False),
-    }
+    """By their whole names, in any case (A1)."""
+    endpoints = {"/AddEvent": AddEvents(parts, single=True), "/AddEventBatch": AddEvents(parts, single=False)}
     return [
         AnyCaseRoute(path, edge.serving(path, {"POST": endpoint}, analytics_refusal))
         for path, endpoint in endpoints.items()
@@ -102,7 +97,9 @@ def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
     parts.record.metrics.watch(
         ready=lambda: not missing(),
         buffer_bytes=lambda: sum(publisher.waiting_bytes for publisher in publishers),
+        body_bytes=lambda: parts.record.bodies.held_bytes,
         waiting=lambda: sum(watch.waiting for watch in watches),
+        waiting_bodies=lambda: parts.record.bodies.waiting,
         lag_seconds=lag_seconds,
     )
 

@@ -46,14 +46,17 @@ class AppliedWatch:
         """Requests that wait."""
         return len(self._waiting)
 
-    def lag_seconds(self) -> float | None:
-        """How far behind the workers are, if it is known: the checkpoints were read within the last seconds."""
+    def lag_seconds(self, partition: int | None = None) -> float | None:
+        """How far behind the workers are, if it is known: the checkpoints were read within the last seconds.
+
+        Of one partition, or without it of the one that is furthest behind.
+        """
         now = self._clock.seconds()
         if not len(self._lag):
             return 0.0
         if self._read_seconds is None or now - self._read_seconds > LAG_FRESH_SECONDS:
             return None
-        return self._lag.seconds(now)
+        return self._lag.seconds(now) if partition is None else self._lag.seconds_of(partition, now)
 
     def acked(self, coordinates: Coordinates) -> None:
         """Kafka has this record: from now on it counts as lag."""

@@ -1,6 +1,10 @@
-"""The body of a request: its media type, coding, size and time (B1, B3, B8). Nothing is held past the limit."""
+"""The body of a request: its media type, coding, size and time (B1, B3, B8). Nothing is held past the limit.
+
+Those of the two APIs, which may be large, are read by `reading.py`.
+"""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
@@ -12,11 +16,15 @@ from schemas.games import Violation
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 DISCARD_SECONDS = 1.0
+# Of decoded bytes: a thread that decodes lets the others run after each.
+SLICE_BYTES = 64 * 1024
 
 HEADERS_KEY: Final = "tallymill.headers"
 FORM: Final = b"application/x-www-form-urlencoded"
-# None named, or this one.
-_UTF_8: Final[tuple[list[bytes], ...]] = ([], [b"utf-8"])
+# All of US-ASCII is UTF-8, and what is no UTF-8 is refused with the body.
+_UTF_8: Final = frozenset((b"utf-8", b"utf8", b"us-ascii"))
+# A parameter of a media type: its name, and its value, which may stand in quotes (RFC 9110, 5.6.6) or apostrophes.
+_parameters = re.compile(rb";[ \t]*+([^;=\s\"]*+)[ \t]*+=[ \t]*+(\"(?:[^\"\\]|\\.)*+\"?|[^;]*+)").findall
 # Headers that are lists: given twice, they are one list (RFC 9110 section 5.3).
 _LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 
@@ -71,21 +79,21 @@ def require_text(headers: dict[bytes, bytes]) -> tuple[str, bytes | None]:
     Raises Refused for multipart, for a charset other than UTF-8, and for a coding that is not read here.
     """
     media_type, charsets = _media_type(headers.get(b"content-type", b""))
-    if media_type.startswith(b"multipart/") or charsets not in _UTF_8:
+    if media_type.startswith(b"multipart/") or not charsets <= _UTF_8:
         raise Refused(Refusal.MEDIA_TYPE)
     return media_type.decode("latin-1"), _coding(headers)
 
 
 def _is(expected: bytes, content_type: bytes) -> bool:
     media_type, charsets = _media_type(content_type)
-    return media_type == expected and charsets in _UTF_8
+    return media_type == expected and charsets <= _UTF_8
 
 
-def _media_type(content_type: bytes) -> tuple[bytes, list[bytes]]:
+def _media_type(content_type: bytes) -> tuple[bytes, frozenset[bytes]]:
     """In lower case, and the charsets that are named."""
-    media_type, *parameters = content_type.lower().split(b";")
-    charsets = [p.partition(b"=")[2].strip(b' "') for p in parameters if p.strip().startswith(b"charset")]
-    return media_type.strip(), charsets
+    content_type = content_type.lower()
+    values = (value for name, value in _parameters(content_type) if name == b"charset")
+    return content_type.partition(b";")[0].strip(), frozenset(value.strip(b" \t\"'") for value in values)
 
 
 def _coding(headers: dict[bytes, bytes]) -> bytes | None:
@@ -96,40 +104,64 @@ def _coding(headers: dict[bytes, bytes]) -> bytes | None:
 
 
 async def read_body(receive: Receive, coding: bytes | None, max_bytes: int, timeout_seconds: float) -> bytes:
-    """The whole body, decoded.
+    """The whole of a small body, decoded.
 
     Raises Refused when it is too large, too slow or no stream of its coding, ClientLeft when its sender is gone.
     """
-    decoder = Decoder(coding) if coding else None
+    return unpacked(await read_wire(receive, max_bytes, timeout_seconds), coding, max_bytes)
+
+
+async def read_wire(
+    receive: Receive, max_bytes: int, timeout_seconds: float, took: Callable[[int], None] = lambda _bytes: None
+) -> bytes:
+    """The whole body as it was sent; `took` is told of every part, and may raise. Raises Refused, ClientLeft."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _whole(receive, decoder, max_bytes)
+            return await _whole(receive, max_bytes, took)
     except TimeoutError:
         raise Refused(Refusal.BODY_LATE) from None
-    except Damaged as error:
-        raise Refused(Refusal.MALFORMED, (Violation(field="", description=str(error)),)) from error
 
 
-async def _whole(receive: Receive, decoder: Decoder | None, max_bytes: int) -> bytes:
-    """At most `max_bytes` on the wire, which a stream of empty blocks would pass, and as many decoded (B8)."""
+async def _whole(receive: Receive, max_bytes: int, took: Callable[[int], None]) -> bytes:
     parts: list[bytes] = []
-    sent = size = 0
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft
         part: bytes = message.get("body", b"")
-        sent += len(part)
-        if decoder is not None and sent <= max_bytes:
-            part = decoder.decoded(part, max_bytes - size + 1)
         size += len(part)
-        if sent > max_bytes or size > max_bytes:
+        if size > max_bytes:
             raise Refused(Refusal.BODY_LARGE)
+        took(len(part))
         parts.append(part)
         if not message.get("more_body", False):
-            if decoder is not None:
-                decoder.finish()
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def unpacked(wire: bytes, coding: bytes | None, max_bytes: int) -> bytes:
+    """The body decoded, slice by slice. Raises Refused when it is too large (B8), or no stream of its coding."""
+    if coding is None:
+        return wire
+    decoder, parts, size = Decoder(coding), [], 0
+    try:
+        for part in decoder.slices(wire, SLICE_BYTES):
+            size += len(part)
+            if size > max_bytes:
+                raise Refused(Refusal.BODY_LARGE)
+            parts.append(part)
+        decoder.finish()
+    except Damaged as error:
+        raise Refused(Refusal.MALFORMED, (Violation(field="", description=str(error)),)) from error
+    return b"".join(parts)
+
+
+def beginning(wire: bytes, coding: bytes | None) -> bytes:
+    """How the decoded body begins: a slice of it at most; nothing of one that can't be decoded."""
+    try:
+        return Decoder(coding).decoded(wire[:SLICE_BYTES], SLICE_BYTES) if coding else wire[:SLICE_BYTES]
+    except Damaged:
+        return b""
 
 
 async def discard_rest(receive: Receive) -> None:

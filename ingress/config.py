@@ -49,6 +49,10 @@ class IngressSettings(Section):
     """How long a request waits for Kafka's ack before it is answered 503: unknown, retry with the same requestId."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 64 * MIB
     """Bytes of bodies that may wait for Kafka at once, timed-out ones included; beyond it 503 at once."""
+    max_body_bytes_held: Annotated[int, Field(ge=64 * MIB)] = 256 * MIB
+    """Bytes of request bodies that are held at once, as sent and decoded; at least 8 times
+    `limits.max_analytics_body_bytes`. Senders whose token is not known yet share less than half of it. Beyond a
+    sender's share: 503. What is parsed comes on top: 8 MiB of bodies at once, which may take twenty times as much."""
     apply_timeout_seconds: Annotated[float, Field(ge=0)] = 1
     """How long an acknowledged request waits to be counted, so that the answer holds the totals (G15); with 0 it
     doesn't, MongoDB isn't read for it, and the answer holds no totals."""
@@ -91,3 +95,10 @@ class IngressConfig(Section):
     signing: SigningSettings
     tokens: TokenSettings
     ingress: IngressSettings
+
+    @model_validator(mode="after")
+    def _the_largest_body_fits(self) -> Self:
+        """An unknown sender alone may hold a fifth."""
+        if self.ingress.max_body_bytes_held < 8 * self.limits.max_analytics_body_bytes:
+            raise ValueError("ingress.max_body_bytes_held must be at least 8 times limits.max_analytics_body_bytes")
+        return self

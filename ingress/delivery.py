@@ -20,6 +20,9 @@ from schemas.receipt import Receipt, issue_receipt
 from schemas.signing import SigningKeys
 from serving.clock import Clock
 
+# Of a Prefer header; what lies beyond is not read.
+MAX_PREFER_BYTES = 500
+
 
 class DeliveryParts(Protocol):
     """All that it needs; each API has a topic, a lineage and a watch of its own."""
@@ -119,5 +122,5 @@ class Delivery:
 
 def _responds_async(headers: Mapping[bytes, bytes]) -> bool:
     """`Prefer: respond-async` (RFC 7240): answered at once, not when counted."""
-    preferences = headers.get(b"prefer", b"").lower().split(b",")
+    preferences = headers.get(b"prefer", b"")[:MAX_PREFER_BYTES].lower().split(b",")
     return any(preference.partition(b";")[0].strip() == b"respond-async" for preference in preferences)

@@ -7,7 +7,7 @@ too small to gain costs one comparison of lengths.
 import re
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 if sys.version_info >= (3, 14):
@@ -19,6 +19,11 @@ else:
 DECODED: Final = (b"gzip", b"deflate", b"zstd")
 # RFC 9110 section 8.4.1.3: two names of one coding.
 _ALIASES: Final = {b"x-gzip": b"gzip"}
+
+# A browser sends some thirty bytes; what lies beyond is not read.
+MAX_ACCEPT_BYTES = 500
+# Of a Content-Encoding, which names one coding.
+MAX_CODING_BYTES = 200
 
 # Below it a packet is saved seldom, and a reply of events.record has a few hundred bytes.
 MIN_ENCODED_BYTES = 1_024
@@ -54,6 +59,8 @@ def content_coding(content_encoding: bytes | None) -> bytes | None:
     """The one coding that a body comes in, None for none. Raises UnknownCoding, also of several in a row."""
     if content_encoding is None:
         return None
+    if len(content_encoding) > MAX_CODING_BYTES:
+        raise UnknownCoding("longer than any list of codings")
     names = [name for name in (part.strip() for part in content_encoding.lower().split(b",")) if name]
     if names in ([], [b"identity"]):
         return None
@@ -91,8 +98,23 @@ class Decoder:
 
     def decoded(self, part: bytes, at_most: int) -> bytes:
         """What `part` adds, cut at `at_most` (1 or more) bytes: who gets as many must not go on. Raises Damaged."""
-        if not part:
-            return b""
+        return self._decoded(part, at_most) if part else b""
+
+    def slices(self, part: bytes, slice_bytes: int) -> Iterator[bytes]:
+        """All that `part` adds, in slices: other threads run meanwhile, and who has enough stops. Raises Damaged."""
+        for start in range(0, len(part), slice_bytes):
+            out = self._decoded(part[start : start + slice_bytes], slice_bytes)
+            while out:
+                yield out
+                # A whole slice may mean that more waits inside.
+                more = len(out) == slice_bytes and not self._ended
+                out = self._decoded(self._unused(), slice_bytes) if more else b""
+
+    def _unused(self) -> bytes:
+        """Of the part that was given last; zstd's decompressor keeps it itself."""
+        return getattr(self._stream, "unconsumed_tail", b"")
+
+    def _decoded(self, part: bytes, at_most: int) -> bytes:
         if self._stream is None:
             self._stream = self._start(part)
         try:
@@ -120,7 +142,8 @@ _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 def reply_coding(accept_encoding: bytes) -> str | None:
     """The coding an Accept-Encoding likes best of ours; None where it likes none, or `identity` better."""
-    wishes = dict(_wish(part) for part in accept_encoding.decode("latin-1").lower().split(","))
+    parts = accept_encoding[:MAX_ACCEPT_BYTES].decode("latin-1").lower().split(",")
+    wishes = dict(_wish(part) for part in parts)
     others = wishes.get("*", 0.0)
     liked = {name: wishes.get(name, wishes.get(f"x-{name}", others)) for name in _ENCODERS}
     best = max(liked, key=lambda name: liked[name])

@@ -3,17 +3,20 @@
 1. Content-Length too large 413 -> token 401 -> scope 403 -> media type 415 -> body too large 413, too slow 408
 2. JSON and shape 400 -> TOO_LARGE -> RECORD_RATE_HIGH -> judged by period and update
 
+A large body (body_budget.py) of a player who is too fast is RECORD_RATE_HIGH before it is decoded and parsed.
 Limits are those of the token's app, so only the first look at Content-Length is at everybody's. What is refused after
 the token is noted (sample.py): each cause of a request once, with the first place it was found at.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, events_named
+from ingress.answers import Refusal, Refused, events_named
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator, require_record_scope
-from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_json
+from ingress.body import Receive, headers_of, refuse_announced_size, require_json
+from ingress.body_budget import BodyBudget, Lease
 from ingress.definitions import Definitions
 from ingress.edge import Scope
 from ingress.lineage import Lineage
@@ -21,6 +24,7 @@ from ingress.metrics import Metrics
 from ingress.ports import Publisher, Unavailable
 from ingress.rates import AppRates
 from ingress.sample import Noted, Refusals, Sender
+from ingress.throttle import Throttle
 from schemas.games import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, MalformedBody, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.settings import Limits
@@ -50,7 +54,7 @@ class RecordParts:
     applied: AppliedWatch
     refusals: Refusals
     metrics: Metrics
-    body_timeout_seconds: float
+    bodies: BodyBudget
     apply_timeout_seconds: float
 
 
@@ -63,6 +67,7 @@ class Arrival:
     headers: Headers
     received_millis: int
     received_seconds: float
+    lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +94,28 @@ class Intake:
 
     def __init__(self, parts: RecordParts, rates: AppRates, refusals: Refusals | None) -> None:
         self._parts = parts
-        self._rates = rates
+        self._throttle = Throttle(rates, parts.publisher, parts.applied)
         self._refusals = refusals
 
-    async def batch(self, scope: Scope, receive: Receive) -> JudgedBatch | WholeFailure:
+    async def arrived(self, scope: Scope) -> Arrival:
+        """The request's sender; its lease is to be ended with the request. Raises Refused."""
+        parts, headers = self._parts, headers_of(scope)
+        millis, seconds = parts.clock.millis(), parts.clock.seconds()
+        refuse_announced_size(headers, parts.limits.max_body_bytes)
+        identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
+        lease = parts.bodies.of_player(identity)
+        return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds, lease)
+
+    async def batch(self, arrival: Arrival, receive: Receive) -> JudgedBatch | WholeFailure:
         """Raises Refused, ClientLeft."""
-        arrival = await self._arrived(headers_of(scope))
         body = b""
         try:
-            body = await self._body(arrival, receive)
-            request = _parsed(body)
+            found = await self._body(arrival, receive)
+            if isinstance(found, WholeFailure):
+                self._count(arrival, Noted(found.cause))
+                return found
+            body = found
+            request = await self._parts.bodies.made(arrival.lease, body, partial(_parsed, body))
         except Refused as error:
             self._note(arrival, _refused(error, body, arrival.headers))
             raise
@@ -109,29 +126,25 @@ class Intake:
         judgement = await self._judged(request, arrival)
         return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
 
-    async def _arrived(self, headers: Headers) -> Arrival:
-        parts = self._parts
-        millis, seconds = parts.clock.millis(), parts.clock.seconds()
-        refuse_announced_size(headers, parts.limits.max_body_bytes)
-        identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
-        return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds)
-
-    async def _body(self, arrival: Arrival, receive: Receive) -> bytes:
+    async def _body(self, arrival: Arrival, receive: Receive) -> bytes | WholeFailure:
         require_record_scope(arrival.identity)
         coding = require_json(arrival.headers)
-        max_bytes = arrival.limits.max_body_bytes
+        bodies, max_bytes, lease = self._parts.bodies, arrival.limits.max_body_bytes, arrival.lease
         refuse_announced_size(arrival.headers, max_bytes)
-        return await read_body(receive, coding, max_bytes, self._parts.body_timeout_seconds)
+        wire = await bodies.sent(receive, max_bytes, lease)
+        body = bodies.small(wire, coding, max_bytes, lease)
+        if body is not None:
+            return body
+        if wait_seconds := self._throttle.foreseen_seconds(*_sender(arrival)):
+            return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds)
+        return await bodies.large(wire, coding, max_bytes, lease)
 
     def _too_much(self, request: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
         """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor the id remembered (G17)."""
-        limits, identity = arrival.limits, arrival.identity
-        if is_too_large(request, limits):
+        if is_too_large(request, arrival.limits):
             return WholeFailure(EventFailureCause.TOO_LARGE)
-        retry_seconds = self._rates.wait_seconds(identity.app, identity.actor, arrival.received_seconds)
-        if (self._parts.applied.lag_seconds() or 0) > limits.max_lag_seconds:
-            retry_seconds = RETRY_LAG_SECONDS
-        return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, retry_seconds) if retry_seconds else None
+        wait_seconds = self._throttle.wait_seconds(*_sender(arrival))
+        return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
     async def _judged(self, request: EventRecordRequest, arrival: Arrival) -> Judgement:
         wanted, millis, app = events_named(request), arrival.received_millis, arrival.identity.app
@@ -163,6 +176,10 @@ class Intake:
             identity = arrival.identity
             token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
             self._refusals.note(Sender(identity.app, identity.player, token, arrival.received_millis), noted)
+
+
+def _sender(arrival: Arrival) -> tuple[Identity, Limits, float]:
+    return arrival.identity, arrival.limits, arrival.received_seconds
 
 
 def _parsed(body: bytes) -> EventRecordRequest:

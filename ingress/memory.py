@@ -53,10 +53,13 @@ class MemoryTopic:
     def waiting_bytes(self) -> int:
         return 0
 
+    def partition_of(self, key: bytes) -> int:
+        return zlib.crc32(key) % len(self._ends)
+
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         if self.away:
             raise Unavailable("away, as it was told")
-        partition = zlib.crc32(key) % len(self._ends)
+        partition = self.partition_of(key)
         offset = self._ends[partition]
         self._ends[partition] += 1
         self.records.append(MemoryRecord(partition, offset, key, headers, body))

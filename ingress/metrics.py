@@ -152,13 +152,17 @@ class Metrics:
         self,
         ready: Callable[[], bool],
         buffer_bytes: Callable[[], int],
+        body_bytes: Callable[[], int],
         waiting: Callable[[], int],
+        waiting_bodies: Callable[[], int],
         lag_seconds: Callable[[], float | None],
     ) -> None:
         """Gauges that are read when they are asked for."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "ready": ("1 while /readyz answers 200.", ready),
             "buffer_bytes": ("Bytes of bodies that Kafka has not yet taken, timed-out ones included.", buffer_bytes),
+            "body_bytes": ("Bytes of request bodies that are held, of ingress.max_body_bytes_held.", body_bytes),
+            "waiting_bodies": ("Large request bodies that wait for their turn to be read.", waiting_bodies),
             "waiting_requests": ("Requests that wait until they are counted.", waiting),
             "lag_seconds": (
                 "Age of the oldest record of this ingress that is not counted yet; NaN when not known.",

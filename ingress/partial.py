@@ -13,6 +13,8 @@ from typing import Final
 
 # Google's client moves to a form body for queries longer than 2,048 characters, which masks alone are.
 MAX_MASK_CHARACTERS = 8_192
+# Fields within each other that are kept; the deepest reply has four, so what is named below keeps nothing anyway.
+MAX_MASK_DEPTH = 32
 
 _pieces = re.compile(r"[,/()]|[^,/()]+").findall
 _is_name = re.compile(r"\*|[^*\s,/()]+").fullmatch
@@ -36,23 +38,23 @@ def parse_mask(text: str) -> Mask:
     if len(text) > MAX_MASK_CHARACTERS:
         raise BadMask(f"Longer than {MAX_MASK_CHARACTERS} characters")
     root = Mask()
-    # The fields whose brackets are open, the one read last, and what may come next.
-    opened, last, name_due, in_path = [root], root, True, False
+    # The fields whose brackets are open, the one read last and how deep it lies, and what may come next.
+    opened, last, depth, name_due, in_path = [(root, 0)], root, 0, True, False
     for piece in _pieces(text):
         if name_due and _is_name(piece):
-            last = last.below.setdefault(piece, Mask())
-            name_due, in_path = False, True
+            last = last.below.setdefault(piece, Mask()) if depth < MAX_MASK_DEPTH else Mask()
+            depth, name_due, in_path = depth + 1, False, True
         elif piece == "/" and in_path:
             name_due, in_path = True, False
         elif piece == "(" and in_path:
-            opened.append(last)
+            opened.append((last, depth))
             name_due, in_path = True, False
         elif piece == "," and not name_due:
             last.whole |= in_path
-            last, name_due, in_path = opened[-1], True, False
+            (last, depth), name_due, in_path = opened[-1], True, False
         elif piece == ")" and not name_due and len(opened) > 1:
             last.whole |= in_path
-            last, in_path = opened.pop(), False
+            (last, depth), in_path = opened.pop(), False
         else:
             raise BadMask(f"Unexpected {piece[:40]!r}")
     if name_due or len(opened) > 1:

@@ -33,6 +33,10 @@ class Publisher(Protocol):
         """
         ...
 
+    def partition_of(self, key: bytes) -> int | None:
+        """The partition that records of this key go to; None while it isn't known."""
+        ...
+
     @property
     def ready(self) -> bool:
         """Connected, and nothing waits past its deadline."""

@@ -2,6 +2,7 @@
 
 - A 200 needs an ack; a send that isn't answered in time is Unknown, and goes on in the background: aiokafka never
   gives up an idempotent batch. So its bytes count as waiting until Kafka has answered it, and the sum is bounded.
+- The waiting bytes are shared (shares.py): no app and no player fills the buffer for the others.
 - aiokafka takes a failed batch's sequence numbers for used, Kafka does not: after any failed batch every later one of
   that partition would be out of order. So whatever failed, a new producer is made (a retry with the same requestId
   is deduplicated by the workers, whichever producer sent it).
@@ -18,6 +19,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from ingress.ports import Position, Unavailable, Unknown
 from ingress.producer import CONNECT_TIMEOUT_SECONDS, connect, end_producer, new_producer
+from ingress.shares import Holder, Shares, holder_of_key
 from schemas.settings import Api, KafkaSettings
 
 log = structlog.get_logger()
@@ -43,7 +45,7 @@ class KafkaPublisher:
         self._limits = limits
         self._producer: Any = None
         self._lost = asyncio.Event()
-        self._waiting_bytes = 0
+        self._waiting = Shares(limits.max_buffer_bytes)
         self._overdue = 0
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -53,13 +55,21 @@ class KafkaPublisher:
 
     @property
     def waiting_bytes(self) -> int:
-        return self._waiting_bytes
+        return self._waiting.held_bytes
+
+    def partition_of(self, key: bytes) -> int | None:
+        """As aiokafka chooses it, from what it knows of the topic."""
+        producer = self._producer
+        if producer is None or not producer.client.cluster.partitions_for_topic(self._topic):
+            return None
+        partition: int = producer._partition(self._topic, None, None, None, key, None)  # noqa: SLF001 it has no public way
+        return partition
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         if self._producer is None:
             raise Unavailable("not connected to Kafka")
-        if self._waiting_bytes + len(body) > self._limits.max_buffer_bytes:
-            raise Unavailable("as many bytes wait for Kafka as may")
+        if not self._waiting.take(holder_of_key(key), len(body)):
+            raise Unavailable("as many bytes wait for Kafka as may, in all or of this player or app")
         deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
         sent = await self._send(key, headers, body, deadline)
         await _settled_or_late(sent, deadline)
@@ -72,17 +82,16 @@ class KafkaPublisher:
     async def _send(
         self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
     ) -> asyncio.Future[Any]:
-        """Hand the record to the producer. Its bytes wait from here until its future is done."""
-        producer = self._producer
-        self._waiting_bytes += len(body)
+        """Hand the record to the producer. Its bytes wait until its future is done."""
+        producer, holder = self._producer, holder_of_key(key)
         try:
             async with asyncio.timeout_at(deadline):
                 sent: asyncio.Future[Any] = await producer.send(self._topic, value=body, key=key, headers=headers)
         except BaseException as error:
-            self._waiting_bytes -= len(body)
+            self._waiting.give_back(holder, len(body))
             self._refused_by_producer(producer, error)
             raise
-        sent.add_done_callback(partial(self._settled, producer, len(body)))
+        sent.add_done_callback(partial(self._settled, producer, holder, len(body)))
         return sent
 
     def _refused_by_producer(self, producer: object, error: BaseException) -> None:
@@ -93,8 +102,8 @@ class KafkaPublisher:
             self._discard(producer, error)
             raise Unavailable(f"{type(error).__name__}: {error}") from error
 
-    def _settled(self, producer: object, size_bytes: int, sent: asyncio.Future[Any]) -> None:
-        self._waiting_bytes -= size_bytes
+    def _settled(self, producer: object, holder: Holder, size_bytes: int, sent: asyncio.Future[Any]) -> None:
+        self._waiting.give_back(holder, size_bytes)
         if not sent.cancelled() and (error := sent.exception()):
             self._discard(producer, error)
 

@@ -19,6 +19,8 @@ from schemas.games import Violation
 
 # Of a URL or of a form; real queries are a few KiB, and this one is read before its sender is known.
 MAX_QUERY_BYTES = 65_536
+# Real queries have a handful.
+MAX_PARAMETERS = 1_000
 
 KEY: Final = "tallymill.query"
 
@@ -97,6 +99,8 @@ def _pairs(text: bytes) -> Iterator[tuple[str, str]]:
     """Names and values of a form-urlencoded text."""
     if len(text) > MAX_QUERY_BYTES:
         raise BadQuery("query", f"Longer than {MAX_QUERY_BYTES} bytes")
+    if text.count(b"&") >= MAX_PARAMETERS:
+        raise BadQuery("query", f"More than {MAX_PARAMETERS} parameters")
     for part in text.split(b"&"):
         name, _, value = part.partition(b"=")
         if part:

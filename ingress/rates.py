@@ -21,20 +21,24 @@ class MovingWindow:
         self._window_seconds = window_seconds
         self._max_held = max_held
         self._arrivals: deque[tuple[float, str]] = deque()
-        self._by_sender: dict[str, list[float]] = {}
+        self._by_sender: dict[str, deque[float]] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
 
     def wait_seconds(self, sender: str, now: float) -> float:
         """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""
-        self._forget(now)
-        sent = self._by_sender.setdefault(sender, [])
-        if len(sent) >= self._max_requests:
-            return sent[0] + self._window_seconds - now
-        sent.append(now)
+        if wait_seconds := self.foreseen_seconds(sender, now):
+            return wait_seconds
+        self._by_sender.setdefault(sender, deque()).append(now)
         self._arrivals.append((now, sender))
         return 0
+
+    def foreseen_seconds(self, sender: str, now: float) -> float:
+        """The same, of a request that isn't counted in any case."""
+        self._forget(now)
+        sent = self._by_sender.get(sender)
+        return sent[0] + self._window_seconds - now if sent and len(sent) >= self._max_requests else 0
 
     def _forget(self, now: float) -> None:
         """Drop what has left the window, and what is too much to hold."""
@@ -42,7 +46,7 @@ class MovingWindow:
         while arrivals and (arrivals[0][0] <= now - self._window_seconds or len(arrivals) >= self._max_held):
             _, sender = arrivals.popleft()
             sent = self._by_sender[sender]
-            sent.pop(0)
+            sent.popleft()
             if not sent:
                 del self._by_sender[sender]
 
@@ -56,7 +60,13 @@ class AppRates:
 
     def wait_seconds(self, app: str, actor: str, now: float) -> float:
         """As MovingWindow says for the player `actor` (`app/player`) of `app`."""
-        return self._windows[_rate(self._limits.for_app(app))].wait_seconds(actor, now)
+        return self._window(app).wait_seconds(actor, now)
+
+    def foreseen_seconds(self, app: str, actor: str, now: float) -> float:
+        return self._window(app).foreseen_seconds(actor, now)
+
+    def _window(self, app: str) -> MovingWindow:
+        return self._windows[_rate(self._limits.for_app(app))]
 
 
 def _rate(limits: Limits) -> tuple[int, int]:

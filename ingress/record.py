@@ -19,7 +19,7 @@ from ingress.answers import (
 from ingress.body import Receive
 from ingress.delivery import Delivery, Sealed
 from ingress.edge import Scope
-from ingress.intake import Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.intake import Arrival, Intake, JudgedBatch, RecordParts, WholeFailure
 from ingress.language import Written, languages_asked, number_writer
 from ingress.query import Query, query_of
 from ingress.waiting import Seen
@@ -39,12 +39,17 @@ class RecordEvents:
         self._delivery = Delivery(parts)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        batch = await self._intake.batch(scope, receive)
+        arrival = await self._intake.arrived(scope)
+        with arrival.lease:
+            return await self._answered(arrival, receive, query_of(scope))
+
+    async def _answered(self, arrival: Arrival, receive: Receive, query: Query) -> Reply:
+        batch = await self._intake.batch(arrival, receive)
         if isinstance(batch, WholeFailure):
             return _failure(batch)
         if not batch.accepted:
             return judged_reply(batch.request, batch.judgement)
-        return await self._recorded(batch, self._written(batch, query_of(scope)))
+        return await self._recorded(batch, self._written(batch, query))
 
     def _written(self, batch: JudgedBatch, query: Query) -> Written:
         """How the totals are to be written (G19). The definitions are at hand: the batch was judged by them."""

@@ -13,7 +13,9 @@ A second signal skips the waiting. A crash anywhere loses nothing that was answe
 """
 
 import asyncio
+import gc
 import socket
+import sys
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +26,7 @@ from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
+from ingress.body_budget import BodyBudget
 from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -54,8 +57,19 @@ log = structlog.get_logger()
 FLUSH_SECONDS = 5
 
 
+# A large body makes many objects and no cycles: at the default of 700 the collector looks at them again and again, and
+# nothing else runs meanwhile.
+GC_THRESHOLD = 50_000
+# A thread that reads a large body hands the interpreter over after this time. At the default of 5 ms each step of the
+# event loop waits so long for it, and a request takes several.
+SWITCH_SECONDS = 0.001
+
+
 def run(config: IngressConfig) -> int:
     """Serve until stopped by a signal; the process's exit code."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+    sys.setswitchinterval(SWITCH_SECONDS)
     return life.run(config.ingress.host, config.ingress.port, partial(_serve, config))
 
 
@@ -88,7 +102,7 @@ def _build(config: IngressConfig) -> _Process:
         applied=AppliedWatch(store, clock),
         refusals=Refusals(store.refusal_store(), clock, metrics),
         metrics=metrics,
-        body_timeout_seconds=settings.body_timeout_seconds,
+        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
@@ -138,7 +152,7 @@ def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher,
         applied=AppliedWatch(store, record.clock),
         refusals=record.refusals,
         metrics=record.metrics,
-        body_timeout_seconds=record.body_timeout_seconds,
+        bodies=record.bodies,
         apply_timeout_seconds=record.apply_timeout_seconds,
     )
 

@@ -21,8 +21,10 @@ class ValidateEvents:
         self._intake = Intake(parts, AppRates(parts.limits), None)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
+        arrival = await self._intake.arrived(scope)
         try:
-            batch = await self._intake.batch(scope, receive)
+            with arrival.lease:
+                batch = await self._intake.batch(arrival, receive)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise

@@ -96,6 +96,10 @@ class _Track:
     newest: _Acked
     samples: deque[_Acked]
 
+    @property
+    def oldest(self) -> _Acked:
+        return self.samples[0] if self.samples else self.newest
+
 
 class Lag:
     """How old the oldest record is that this ingress has had acked and no checkpoint has passed."""
@@ -138,6 +142,9 @@ class Lag:
                 track.samples.popleft()
 
     def seconds(self, now: float) -> float:
-        """0 when all is passed."""
-        oldest = (track.samples[0] if track.samples else track.newest for track in self._tracks.values())
-        return max((now - acked.at for acked in oldest), default=0.0)
+        """Of the partition that is furthest behind; 0 when all is passed."""
+        return max((now - track.oldest.at for track in self._tracks.values()), default=0.0)
+
+    def seconds_of(self, partition: int, now: float) -> float:
+        track = self._tracks.get(partition)
+        return 0.0 if track is None else now - track.oldest.at

@@ -51,7 +51,14 @@ def metrics_page() -> str:
     worker.lag("games", 0, 0, 0.0)
     worker.uncommitted("games", 0, 0)
     ingress = IngressMetrics()
-    ingress.watch(ready=lambda: True, buffer_bytes=lambda: 0, waiting=lambda: 0, lag_seconds=lambda: 0.0)
+    ingress.watch(
+        ready=lambda: True,
+        buffer_bytes=lambda: 0,
+        body_bytes=lambda: 0,
+        waiting=lambda: 0,
+        waiting_bodies=lambda: 0,
+        lag_seconds=lambda: 0.0,
+    )
     ingress.tokens.watch_keys(lambda: 0.0)
     ingress.answered("other", 200)
     console = ConsoleMetrics()

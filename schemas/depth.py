@@ -73,3 +73,11 @@ def _parts(text: bytes) -> Iterator[bytes]:
         end += (len(part) - len(part.rstrip(b"\\"))) % 2
         yield text[start:end]
         start = end
+
+
+def net_depth(text: bytes) -> int:
+    """How many more arrays and objects `text` opens than it closes; it begins outside of a string."""
+    found = 0
+    for part in _without_strings(text):
+        found += part.count(b"[") + part.count(b"{") - part.count(b"]") - part.count(b"}")
+    return found

@@ -16,6 +16,7 @@ from ingress.analytics import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
+from ingress.body_budget import BodyBudget
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -199,6 +200,7 @@ class Rig:
         limits: Limits | None = None,
         apply_seconds: float = 60,
         body_seconds: float = 60,
+        body_bytes_held: int = 256 << 20,
         anonymous_apps: tuple[str, ...] = (ANY_APP,),
         **edge: Any,  # noqa: ANN401 any setting
     ) -> None:
@@ -225,7 +227,7 @@ class Rig:
             applied=AppliedWatch(self.store, self.clock),
             refusals=Refusals(self.store, self.clock, metrics),
             metrics=metrics,
-            body_timeout_seconds=body_seconds,
+            bodies=BodyBudget(body_bytes_held, body_seconds),
             apply_timeout_seconds=apply_seconds,
         )
         self.pool_worker = PoolWorker(self.store)
@@ -243,7 +245,7 @@ class Rig:
             applied=AppliedWatch(self.store, self.clock),
             refusals=self.parts.refusals,
             metrics=metrics,
-            body_timeout_seconds=body_seconds,
+            bodies=self.parts.bodies,
             apply_timeout_seconds=apply_seconds,
         )
         receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)

@@ -88,7 +88,8 @@ async def test_g17_workers_are_too_far_behind_by_the_apps_own_measure() -> None:
     rig.store.declare("other", "LEVEL_UP")
     await rig.parts.lineage.read()
     rig.worker.rests = True
-    rig.parts.applied.acked(Coordinates("r1", 0, 0))
+    for actor in (b"demo/ann", b"other/ann"):
+        rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(actor), 0))
     rig.clock.skipped_seconds = 11
     await rig.parts.applied.poll()
     refused = await rig.record(period(update()))

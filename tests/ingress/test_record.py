@@ -103,6 +103,15 @@ async def test_b2_a_malformed_body_lists_its_violations_with_their_paths(rig: Ri
     [
         ("application/json; charset=UTF-8", 200),
         ('Application/JSON;charset="utf-8"', 200),
+        ("application/json; charset=utf8", 200),
+        ('application/json; CHARSET="UTF8"', 200),
+        ("application/json ; charset = 'Utf-8' ; x=y", 200),
+        ('application/json; x="a;charset=latin-1"; charset=US-ASCII', 200),
+        ("application/json; charset=utf-8; charset=utf8", 200),
+        ("application/json; charset=utf-8; charset=latin-1", 415),
+        ("application/json; charset=utf-16", 415),
+        ('application/json; charset="', 415),
+        ("application/json; charset=", 415),
         ("application/json; charset=latin-1", 415),
         ("text/json", 415),
         ("", 415),
@@ -281,7 +290,7 @@ async def test_g17_workers_far_behind_are_rate_high() -> None:
     rig = Rig(Limits(max_lag_seconds=10))
     await rig.parts.lineage.read()
     rig.worker.rests = True
-    rig.parts.applied.acked(Coordinates("r1", 0, 0))
+    rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
     rig.clock.skipped_seconds = 11
     await rig.parts.applied.poll()
     assert causes((await rig.record(period(update()))).json) == ["RECORD_RATE_HIGH"]

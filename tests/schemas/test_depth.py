@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import depth
-from schemas.depth import MAX_DEPTH, is_deeper, is_fuller
+from schemas.depth import MAX_DEPTH, is_deeper, is_fuller, net_depth
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}",\\a\u00e9'),
@@ -67,3 +67,12 @@ def test_values_are_counted_as_they_are_parsed(value: object, part_bytes: int, a
         patched.setattr(depth, "_PART_BYTES", part_bytes)
         assert is_fuller(text, values_in(value)) is False
         assert is_fuller(text, values_in(value) - 1) is True
+
+
+@given(before=JSON, after=JSON, part_bytes=st.integers(1, 20))
+def test_net_depth_is_that_of_where_the_text_ends(before: object, after: object, part_bytes: int) -> None:
+    """Brackets in strings are none, and what is closed counts no more."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "_PART_BYTES", part_bytes)
+        assert 2 == net_depth(f'{{"a": {json.dumps(before)}, "b": [{json.dumps(after)}, '.encode())
+        assert 0 == net_depth(json.dumps([before, after]).encode())
