@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ops.config import SettingsError, load_settings, shown
 from ops.connect import NotReachable, database
@@ -156,7 +157,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        # As Text: what clients named is no markup.
+        table.add_row(*map(Text, row))
     Console().print(table)
 
 

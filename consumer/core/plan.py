@@ -6,7 +6,7 @@ The same records in any split of flushes, from any restart point, add up to the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
@@ -52,6 +52,10 @@ class Flush:
     @property
     def size_bytes(self) -> int:
         return sum(record.size_bytes for record in self.records)
+
+    @property
+    def pools(self) -> Iterator[Pool]:
+        return (decoded for decoded in self.decoded if isinstance(decoded, Pool))
 
     @property
     def oldest_millis(self) -> int:
@@ -145,7 +149,7 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
     applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
     requests = {request_key(b.app, b.player, b.request_id): _request(b, flush.partition) for b in applied}
-    pools = judge_pools((d for d in flush.decoded if isinstance(d, Pool)), known.pools.events, limits)
+    pools = judge_pools(flush.pools, known.pools.events, limits)
     written = write_pools(pools, known.pools, limits, flush.partition) if pools else NO_POOLS
     return WritePlan(
         partition=flush.partition,
@@ -159,7 +163,7 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         requests=requests,
         forgotten=frozenset(requests.keys() & known.requests.keys()),
         exceptions=[_exception(v, flush.partition) for v in verdicts if v.fate != "applied"]
-        + [_pool_exception(v, flush.partition) for v in pools if v.fate != "applied"]
+        + [_pool_exception(v, flush.partition) for v in pools if v.cause]
         + [_dead_exception(d, flush.partition) for d in unreadable],
         dead_letters=[_dead_letter(d, flush.partition) for d in unreadable],
         pools=written,
@@ -199,8 +203,9 @@ def _exception(verdict: Verdict, partition: PartitionId) -> ExceptionDocument:
 
 
 def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDocument:
+    """Of one that was not applied, or not whole: other items than before stand under its request id."""
     pool = verdict.pool
-    return {
+    document: ExceptionDocument = {
         "_id": str(Coordinates(*partition, pool.offset)),
         "fate": verdict.fate,
         "cause": verdict.cause,
@@ -209,6 +214,7 @@ def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDo
         "requestId": pool.request_id,
         "at": utc(pool.time_millis),
     }
+    return {**document, "differing": list(verdict.differing)} if verdict.differing else document
 
 
 def _dead_exception(dead: Unreadable, partition: PartitionId) -> ExceptionDocument:

@@ -1,6 +1,6 @@
 """From a record of AddEvent or AddEventBatch to a pool: whose it is, and its items by the `_id` of their documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from consumer.core.records import Record
@@ -24,6 +24,8 @@ class Pool(NamedTuple):
     media: Media
     items: Mapping[str, Item]
     cause: str
+    positions: Sequence[int] = ()
+    """Where each of `items` stands in the body; only of a pool with a request id, which is what tells them apart."""
 
 
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
@@ -44,4 +46,5 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
         media=batch.media,
         items={event_key(owner.app, owner.player, name): batch.items[i] for i, name in found.items()},
         cause=str(MalformedAnalytics(batch.bad[:1])) if batch.bad else "EMPTY",
+        positions=() if request_id is None else tuple(found),
     )

@@ -230,7 +230,7 @@ class StoreContract(ABC):
         pools = [sealed_pool(0, pool(*(item(f"{partition}-{n}") for n in range(3)))) for partition in (0, 1)]
         await asyncio.gather(*(apply_pools(self.store, pools[p], partition=p, max_titles=4) for p in (0, 1)))
         titles = await self.documents(TITLES)
-        assert titles.pop("demo") == {"_id": "demo", "count": 4}
+        assert titles.pop("demo") == {"_id": "demo", "count": 4, "anonymous": 0}
         assert len(titles) == 4
         others = [h["count"] for h in (await self.documents(PERIOD_COUNTS)).values() if h["event"] == "(other)"]
         assert sum(others) == 2

@@ -31,7 +31,8 @@ from ops.verify.report import (
     minute_name,
 )
 from ops.verify.sources import minutes_of
-from ops.verify.titles import Titles
+from ops.verify.titles import Counted as CountedAs
+from ops.verify.titles import Titles, apps_with_others
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import CHECKPOINTS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, TITLES, utc
 from schemas.settings import Limits
@@ -85,7 +86,8 @@ class Counted:
     def recounted(self, first: int = 0, now: int = NOW + HOUR) -> tuple[ItemRecount, list[str]]:
         """As ops/verify/analytics.py does it."""
         differences, ranges = Differences(), self.ranges(first)
-        titles = Titles(self.documents[TITLES].values(), self.limits.max_titles, differences)
+        minutes = {k: n for hour in self.documents[PERIOD_COUNTS].values() for k, n in minutes_of(hour).items()}
+        titles = Titles(self.documents[TITLES].values(), apps_with_others(minutes), differences)
         recount = ItemRecount(ranges, titles, WINDOW, differences)
         for stream, covered in enumerate(ranges):
             for record in self.log(int(covered.partition[-2:])):
@@ -97,8 +99,8 @@ class Counted:
             recount.compare(document)
         recount.settle(now)
         whole = {one.partition for one in ranges if one.whole and not recount.unsure}
-        minutes = {k: n for hour in self.documents[PERIOD_COUNTS].values() for k, n in minutes_of(hour).items()}
-        for one in counts_compared("period_counts", recount.minutes, minutes, lambda k: k[0] in whole, minute_name):
+        expected = recount.minutes_beside(minutes)
+        for one in counts_compared("period_counts", expected, minutes, lambda k: k[0] in whole, minute_name):
             differences.add(one)
         for covered, tally in zip(ranges, recount.fates.tallies, strict=True):
             for one in checkpoint_compared(covered, tally, self.documents[CHECKPOINTS][covered.partition]):
@@ -263,9 +265,10 @@ def test_a_title_that_is_not_registered_while_there_is_room_is_named() -> None:
 def test_a_title_registered_later_did_not_exist_before() -> None:
     """As where max_titles was raised: items before its registration count as `(other)`, those after it by the name."""
     differences = Differences()
-    registry = Titles([{"_id": "demo", "count": 1}, {"_id": "demo/C", "from": "r1/00/2"}], 3, differences)
+    registry = Titles([{"_id": "demo", "count": 1}, {"_id": "demo/C", "from": "r1/00/2"}], {"demo"}, differences)
     places = [Coordinates("r1", 0, 1), Coordinates("r1", 0, 2), Coordinates("r1", 1, 0)]
-    assert ["(other)", "C", "C"] == [registry.counted("demo", "C", place) for place in places]
+    found = [registry.counted("demo", "C", place, NOW) for place in places]
+    assert [CountedAs("(other)"), CountedAs("C"), CountedAs("C", sure=False)] == found
     assert 0 == differences.total
 
 

@@ -74,6 +74,7 @@ def test_an_item_is_stored_as_it_was_sent_and_counts_in_its_own_minute() -> None
         "extra": {"Session": "s"},
         "media": {"a": 1},
         "requestId": "r",
+        "digest": event["digest"],
         "receivedAt": utc(NOW + 5),
         "from": "a1/00/0",
     } == event
