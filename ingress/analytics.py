@@ -16,13 +16,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from ingress.analytics_answers import DUPLICATE, analytics_refusal, partly_registered_reply, registered_reply
+from ingress.analytics_answers import (
+    DUPLICATE,
+    analytics_refusal,
+    other_events,
+    partly_registered_reply,
+    registered_reply,
+)
 from ingress.answers import RETRY_LAG_SECONDS, Refusal, Refused, Reply, retry_after
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.body import Receive, headers_of, read_body, refuse_announced_size, require_text
 from ingress.config import ANY_APP
-from ingress.delivery import Delivery, Sealed
+from ingress.delivery import Delivered, Delivery, Sealed
 from ingress.edge import Scope
 from ingress.lineage import Lineage
 from ingress.metrics import BAD_ITEM, Metrics
@@ -41,6 +47,7 @@ from schemas.analytics import (
     read_sent,
     token_of,
 )
+from schemas.documents import PAYLOAD_DIFFERS
 from schemas.envelope import Owner
 from schemas.games import Violation
 from schemas.pools import PoolJudgement, seal_pool
@@ -193,7 +200,20 @@ class AddEvents:
         key, headers = seal_pool(owner, judgement, sent.content_type, sent.blanked, self._parts.signing)
         record = Sealed(key, headers, sent.blanked)
         delivered = await self._delivery.of(record, None, arrival.received_seconds, arrival.headers)
+        self._refuse_other_events(arrival, delivered)
         return _answer(taken.batch, delivered.seen).having(*delivered.headers)
+
+    def _refuse_other_events(self, arrival: _Arrival, delivered: Delivered) -> None:
+        """Raises Refused where some stand for others than before under the same request id (A11)."""
+        misfortune = delivered.seen.misfortune
+        if misfortune is None or misfortune.cause != PAYLOAD_DIFFERS:
+            return
+        self._parts.metrics.payload_differs()
+        where = "Idempotency-Key" if b"idempotency-key" in arrival.headers else "requestId"
+        violation = Violation(field=where, description=other_events(misfortune.differing))
+        refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
+        self._note(arrival, refused)
+        raise refused
 
     def _note(self, arrival: _Arrival, error: Refused) -> None:
         field = error.violations[0].field if error.violations else ""

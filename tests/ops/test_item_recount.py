@@ -357,6 +357,16 @@ def test_a_readable_pool_that_mongodb_could_not_hold_was_set_aside() -> None:
     assert (1, 1) == (recount.fates.set_aside, recount.fates.tallies[0].fates["dead"])
 
 
+def test_a11_another_event_under_a_used_id_is_no_difference() -> None:
+    """The first counts, in whichever partition it came first, and the other not."""
+    other = item("A", NOW - HOUR, n=1)
+    steps = [sent(0, A, B, request_id="r"), sent(1, other, B, C, request_id="r")]
+    for more in ([sent(0, C, other, request_id="r", partition=1)], []):
+        for order in ([*steps, *more], [*more, *steps]):
+            recount, differences = Counted(order, Limits()).recounted()
+            assert ([], 3) == (differences, recount.minutes.total())
+
+
 # Where records are gone.
 
 
