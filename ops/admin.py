@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ingress.language import text_for
 from ops.config import SettingsError, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
@@ -131,7 +132,14 @@ async def definitions_list(app: str, *, as_json: bool) -> int:
         say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
     else:
         rows = [
-            (d.definition_id, d.names[d.default_language], " ".join(d.names), d.visibility, d.format, _at(d.retired_at))
+            (
+                d.definition_id,
+                text_for(d.names, (), d.default_language),
+                " ".join(d.names),
+                d.visibility,
+                d.format,
+                _at(d.retired_at),
+            )
             for d in found.values()
         ]
         print_table(("id", "name", "languages", "visibility", "format", "retired"), rows)

@@ -506,7 +506,11 @@ def test_an_item_that_may_be_one_of_the_others_is_counted_as_mongodb_says() -> N
         hour["minutes"] = {minute: count + number for minute, count in hour["minutes"].items()}
 
     def moved(partition: int, others: int) -> list[str]:
-        return counted.changed(lambda d: (add("B", partition, -1, d), add("(other)", partition, others, d)))
+        def change(documents: dict[str, Any]) -> None:
+            add("B", partition, -1, documents)
+            add("(other)", partition, others, documents)
+
+        return counted.changed(change)
 
     assert [] == counted.differences() == moved(0, 1)
     assert 1 == len(moved(0, 0))
