@@ -22,11 +22,13 @@ from consumer.core.decode import DECODES
 from consumer.core.events import KnownPools
 from consumer.core.plan import Flush, Known, WritePlan, make_plan, questions
 from consumer.core.records import Record
+from consumer.core.titles import KnownTitles
 from consumer.mongo import MongoStore
 from ops.config import Settings, load_settings
 from ops.connect import kafka_consumer
 from ops.topic import bounds_of
 from schemas.coordinates import PartitionId
+from schemas.documents import TitleDocument
 from schemas.settings import APIS, Api
 from schemas.signing import signing_keys
 
@@ -84,7 +86,8 @@ def _plans(
     backlog.offer(records)
     start = 0
     while backlog.decode_some(worker.max_flush_records) and (flush := backlog.take(partition, start)):
-        known = Known(pools=KnownPools(titles=frozenset(questions(flush).titles)))
+        titles: dict[str, TitleDocument] = {key: {"_id": key, "from": ""} for key in questions(flush).titles}
+        known = Known(pools=KnownPools(titles=KnownTitles(titles)))
         yield flush, make_plan(flush, known, settings.limits)
         start = flush.end
 

@@ -5,15 +5,17 @@ They keep the contracts of ports.py, which tests hold them to together with Kafk
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from consumer.core.dedupe import SeenRequest
-from consumer.core.events import KnownPools
+from consumer.core.events import KnownItem, KnownPools
 from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
+from consumer.core.titles import KnownTitles, players_to_ask, split_titles
 from consumer.ports import Listener, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
 from schemas.documents import (
@@ -178,14 +180,17 @@ class MemoryStore:
             if key in remembered
         }
         definitions = {app: [d for d in self._definitions if d.app == app] for app in asked.apps}
-        return Known(seen, definitions, self._known_pools(asked))
+        return Known(seen, definitions, self._known_pools(flush, asked))
 
-    def _known_pools(self, asked: Questions) -> KnownPools:
+    def _known_pools(self, flush: Flush, asked: Questions) -> KnownPools:
         events, titles = self.collections[EVENTS], self.collections[TITLES]
+        stored = {key: events[key] for key in asked.events if key in events}
+        documents, shares = split_titles([titles[key] for key in asked.titles if key in titles])
+        players = players_to_ask(flush.pools, asked.titles, documents)
+        by_player = Counter(one["by"] for one in titles.values() if one.get("by") in players and "freed" not in one)
         return KnownPools(
-            {key: millis_of(events[key]["receivedAt"]) for key in asked.events if key in events},
-            frozenset(key for key in asked.titles if key in titles and "count" not in titles[key]),
-            {app: titles[app]["count"] for app in asked.titles if "count" in titles.get(app, {})},
+            {key: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for key, one in stored.items()},
+            KnownTitles(documents, shares, by_player),
         )
 
     def _write(self, plan: WritePlan) -> None:
@@ -204,9 +209,11 @@ class MemoryStore:
         for letter in plan.dead_letters:
             self.collections[DEAD_LETTERS][letter["_id"]] = dict(letter)
         self.collections[EVENTS].update(copy.deepcopy(dict(plan.pools.events)))  # type: ignore[arg-type]  # the same
-        self.collections[TITLES].update(copy.deepcopy(dict(plan.pools.titles)))  # type: ignore[arg-type]  # the same
-        for app, added in plan.pools.title_counts.items():
-            _increment(self.collections[TITLES].setdefault(app, {"_id": app, "count": 0}), {"count": added})
+        titles, written = self.collections[TITLES], plan.pools.titles
+        titles.update(copy.deepcopy(dict(written.documents)))  # type: ignore[arg-type]  # the same
+        for app, added in written.added.items():
+            numbers = titles.setdefault(app, {"_id": app, "count": 0, "anonymous": 0})
+            _increment(numbers, {"count": added.players, "anonymous": added.anonymous})
 
 
 def _increment(totals: dict[str, int], added: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from consumer.core.plan import WritePlan
-from schemas.documents import FATES
+from schemas.documents import FATES, PAYLOAD_DIFFERS
 from schemas.settings import Api
 from serving.connection_metrics import ConnectionMetrics
 
@@ -124,7 +124,12 @@ class WorkerMetrics:
         )
         self.other_titles = Counter(
             "tallymill_worker_other_title_items",
-            "Items counted as `(other)`, their app having max_titles titles already.",
+            "Items counted as `(other)`: their app, its anonymous actors or their player have all the titles they may.",
+            registry=registry,
+        )
+        self.payload_differs = Counter(
+            "tallymill_worker_payload_differs",
+            "Records under a requestId that had counted something else: a client's bug, and what differs is lost.",
             registry=registry,
         )
 
@@ -201,6 +206,7 @@ class WorkerMetrics:
         self.gaps.inc(written.gaps)
         self.items.inc(len(written.pools.events))
         self.other_titles.inc(written.pools.others)
+        self.payload_differs.inc(sum(one["cause"] == PAYLOAD_DIFFERS for one in written.exceptions))
         self.flush_records.observe(sum(written.fates.values()))
         self.last_progress.set(now_millis / 1000)
         self.visible_seconds.observe_all([max(0, now_millis - received) / 1000 for received in received_millis])

@@ -13,6 +13,7 @@ Nothing decides here but the checkpoint: whoever moves it on has applied those r
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -25,12 +26,13 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from consumer.core.dedupe import SeenRequest
-from consumer.core.events import KnownPools
+from consumer.core.events import KnownItem, KnownPools
 from consumer.core.gap import Gap
 from consumer.core.judge import Definitions
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.core.reasons import bug_reason
+from consumer.core.titles import KnownTitles, players_to_ask, split_titles
 from consumer.mongo_errors import HANDLED, told, translated
 from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
@@ -197,7 +199,7 @@ class _Transaction:
     async def run(self, flush: Flush, plan: Plan) -> WritePlan:
         with records_fault("asking for"):
             asked = questions(flush)
-        known = await self._read(asked)
+        known = await self._read(flush, asked)
         self._step_done("read")
         planned, writes = await self._planned(flush, plan, known)
         self._step_done("plan")
@@ -213,23 +215,32 @@ class _Transaction:
             return await asyncio.to_thread(_planned, plan, known)
         return _planned(plan, known)
 
-    async def _read(self, asked: Questions) -> Known:
+    async def _read(self, flush: Flush, asked: Questions) -> Known:
         """Step 1. Not remembered is the rule, so this reads the `_id` index and little else.
 
         What is not asked is not read, but for the first question: it opens the snapshot.
         """
-        pools = await self._pools(asked) if asked.events else KnownPools()
+        pools = await self._pools(flush, asked) if asked.events else KnownPools()
         seen: dict[str, SeenRequest] = {}
         if asked.requests or not asked.events:
             seen = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, asked.requests, None)}
         return Known(seen, await self._definitions(asked.apps) if asked.apps else {}, pools)
 
-    async def _pools(self, asked: Questions) -> KnownPools:
-        stored = self._found(EVENTS, asked.events, {"receivedAt": 1})
-        events = {document["_id"]: millis_of(document["receivedAt"]) async for document in stored}
-        registry = [document async for document in self._found(TITLES, asked.titles, {"count": 1})]
-        counts = {document["_id"]: document["count"] for document in registry if "count" in document}
-        return KnownPools(events, frozenset(document["_id"] for document in registry) - counts.keys(), counts)
+    async def _pools(self, flush: Flush, asked: Questions) -> KnownPools:
+        stored = self._found(EVENTS, asked.events, {"receivedAt": 1, "digest": 1})
+        events = {one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) async for one in stored}
+        return KnownPools(events, await self._titles(flush, asked.titles))
+
+    async def _titles(self, flush: Flush, asked: Sequence[str]) -> KnownTitles:
+        """How many titles a player has is asked only where one may be registered, which is seldom."""
+        documents, shares = split_titles([one async for one in self._found(TITLES, asked, None)])
+        players = sorted(players_to_ask(flush.pools, asked, documents))
+        by_player: Counter[str] = Counter()
+        if players:
+            wanted: Document = {"by": {"$in": players}, "freed": {"$exists": False}}
+            found = self._collection(TITLES).find(wanted, {"by": 1, "_id": 0}, session=self._session)
+            by_player.update([one["by"] async for one in found])
+        return KnownTitles(documents, shares, by_player)
 
     def _found(self, collection: str, keys: Sequence[str], fields: Document | None) -> AsyncCursor[Document]:
         return self._collection(collection).find(

@@ -66,13 +66,17 @@ def _events(plan: WritePlan) -> Writes:
 
 
 def _titles(plan: WritePlan) -> Writes:
-    """A title once; and the app's count of them, where two partitions that register one at once collide."""
-    pools = plan.pools
-    counts = [
-        UpdateOne({"_id": app}, {"$inc": {"count": Int64(added)}}, upsert=True)
-        for app, added in pools.title_counts.items()
+    """A title once; and the app's numbers of them, where two partitions that register one at once collide."""
+    titles = plan.pools.titles
+    numbers = [
+        UpdateOne({"_id": app}, {"$inc": {"count": Int64(n.players), "anonymous": Int64(n.anonymous)}}, upsert=True)
+        for app, n in titles.added.items()
     ]
-    return [*counts, *(InsertOne(dict(document)) for document in pools.titles.values())]
+    documents = [
+        ReplaceOne({"_id": key}, dict(document)) if key in titles.replaced else InsertOne(dict(document))
+        for key, document in titles.documents.items()
+    ]
+    return [*numbers, *documents]
 
 
 def _players(plan: WritePlan) -> Writes:

@@ -15,12 +15,18 @@ from dataclasses import dataclass
 from functools import partial as bound
 from typing import Final
 
-from ingress.analytics_answers import DUPLICATE, analytics_refusal, partly_registered_reply, registered_reply
+from ingress.analytics_answers import (
+    DUPLICATE,
+    analytics_refusal,
+    other_events,
+    partly_registered_reply,
+    registered_reply,
+)
 from ingress.analytics_intake import AnalyticsIntake, AnalyticsParts, Arrival, too_large, wrong_field
 from ingress.answers import Refusal, Refused, Reply, retry_after
 from ingress.body import Receive
 from ingress.config import ANY_APP
-from ingress.delivery import Delivery, Sealed
+from ingress.delivery import Delivered, Delivery, Sealed
 from ingress.edge import Scope
 from ingress.metrics import BAD_ITEM
 from ingress.query import query_of
@@ -28,6 +34,7 @@ from ingress.sample import MAX_PIECE_BYTES, Noted, piece_of
 from ingress.throttle import Throttle
 from ingress.waiting import Seen
 from schemas.analytics import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
+from schemas.documents import PAYLOAD_DIFFERS
 from schemas.envelope import Owner
 from schemas.games import Violation
 from schemas.pools import PoolJudgement, seal_pool
@@ -121,7 +128,20 @@ class AddEvents:
         key, headers = await self._parts.bodies.made(arrival.lease, sent.blanked, seal)
         record = Sealed(key, headers, sent.blanked)
         delivered = await self._delivery.of(record, None, arrival.received_seconds, arrival.headers)
+        self._refuse_other_events(arrival, delivered)
         return _answer(taken, delivered.seen).having(*delivered.headers)
+
+    def _refuse_other_events(self, arrival: Arrival, delivered: Delivered) -> None:
+        """Raises Refused where some stand for others than before under the same request id (A11)."""
+        misfortune = delivered.seen.misfortune
+        if misfortune is None or misfortune.cause != PAYLOAD_DIFFERS:
+            return
+        self._parts.metrics.payload_differs()
+        where = "Idempotency-Key" if b"idempotency-key" in arrival.headers else "requestId"
+        violation = Violation(field=where, description=other_events(misfortune.differing))
+        refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
+        self._note(arrival, refused)
+        raise refused
 
     def _note(self, arrival: Arrival, error: Refused) -> None:
         field = error.violations[0].field if error.violations else ""

@@ -4,7 +4,7 @@ One shape, whatever happens: `{"StatusCode", "Severity", "StatusMessage", "Conte
 Severity: 1 all is well, 2 try again (or, with StatusCode 0, only a part was good), 3 don't.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -82,6 +82,7 @@ _ROWS: Final[Mapping[Refusal, _Row]] = {
     Refusal.ENCODING: _Row(
         StatusCode.NOT_READABLE, _DONT, "The body's Content-Encoding must be one of Accept-Encoding."
     ),
+    Refusal.PAYLOAD_DIFFERS: _Row(StatusCode.WRONG_FIELD, _DONT, "requestId: was used before with other events."),
     Refusal.ADDRESS_RATE_HIGH: _Row(StatusCode.TOO_FAST, _AGAIN, "Too many requests from this address."),
     Refusal.ACTOR_RATE_HIGH: _Row(StatusCode.TOO_FAST, _AGAIN, "Too many requests; send it again later."),
     Refusal.INTERNAL: _Row(StatusCode.INTERNAL, _AGAIN, "An error of ours. Send the same request again."),
@@ -114,6 +115,12 @@ def partly_registered_reply(good: int, bad: int, violations: tuple[Violation, ..
     """`?partial=true`, and some were bad (A10)."""
     message = f"{good} of {good + bad} events registered, {bad} refused: {named(violations)}"
     return _reply(200, StatusCode.OK, Severity.AGAIN, message, content=True)
+
+
+def other_events(places: Sequence[int]) -> str:
+    """What is wrong with a request id under which other events are registered; they are named by their places."""
+    named_places = ", ".join(f"eventData[{place}]" for place in places)
+    return f"was used before with other events: {named_places}; these are not registered, send them under another id"
 
 
 def named(violations: tuple[Violation, ...]) -> str:

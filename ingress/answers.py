@@ -98,6 +98,9 @@ class Refusal(Enum):
     ENCODING = Told(
         415, "INVALID_ARGUMENT", "unsupportedMediaType", "The body's Content-Encoding must be one of Accept-Encoding."
     )
+    PAYLOAD_DIFFERS = Told(
+        422, "FAILED_PRECONDITION", "payloadDiffers", "The requestId was used before with another payload."
+    )
     ADDRESS_RATE_HIGH = Told(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests from this address.")
     ACTOR_RATE_HIGH = Told(429, "RESOURCE_EXHAUSTED", "rateLimitExceeded", "Too many requests; send it again later.")
     INTERNAL = Told(500, "INTERNAL", "backendError", "An error of ours. Send the same request again.")

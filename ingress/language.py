@@ -1,13 +1,13 @@
 """In which language texts are given and numbers written (G19). Pure; CLDR by Babel. Nothing a client says is an error.
 
 - Asked for: the `language` parameter; without it Accept-Language, by weight (RFC 9110, 12.5.4).
-- Texts, each by itself: for every language asked for, exact, then shorter and shorter (RFC 4647, 3.4: `pt-BR-x-a`,
-  `pt-BR`, `pt`), and at last the definition's own default, which always has a name.
+- Texts, each by itself: for every language asked for the best there is in that language and script (tags.py), and at
+  last the definition's own default, which always has a name.
 - Numbers: the same steps over all that CLDR knows, whatever languages there are texts in.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, get_group_symbol, parse_pattern
 
+from ingress.tags import best_tag, locale_names
 from schemas.documents import GROUPED, PLAIN, Definition
 
 # The longest tag RFC 5646 (4.4.1) asks anyone to take; the rest of a longer one is not looked at.
@@ -59,30 +60,21 @@ def _accepted(header: bytes) -> Languages:
     return tuple(tag for _, tag in sorted(weighted, key=lambda one: -one[0]))
 
 
-def _shorter(tag: str) -> Iterator[str]:
-    """The tag, then cut from the end, subtag by subtag; a single letter goes with what it introduces (RFC 4647)."""
-    subtags = tag.split("-")
-    while subtags:
-        yield "-".join(subtags)
-        subtags.pop()
-        if subtags and len(subtags[-1]) == 1:
-            subtags.pop()
-
-
 def text_for(texts: Mapping[str, str], asked: Languages, default: str) -> str:
     """The text in the best of the languages asked for; else in the default; else none."""
-    by_tag = {tag.lower(): text for tag, text in texts.items()}
-    for tag in (one.lower() for wanted in (*asked, default) for one in _shorter(wanted)):
-        if tag in by_tag:
-            return by_tag[tag]
+    tags = tuple(texts)
+    for wanted in (*asked, default):
+        tag = best_tag(tags, wanted)
+        if tag is not None:
+            return texts[tag]
     return ""
 
 
 def _locale(asked: Languages) -> Locale:
     """The first that CLDR knows."""
-    for tag in (one for wanted in asked for one in _shorter(wanted)):
+    for name in (name for wanted in asked for name in locale_names(wanted)):
         try:
-            return Locale.parse(tag, sep="-")
+            return Locale.parse(name)
         except (UnknownLocaleError, ValueError):
             continue
     return Locale.parse(FALLBACK_LANGUAGE)

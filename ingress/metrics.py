@@ -69,7 +69,7 @@ class Metrics:
         )
         self._payload_differs = Counter(
             "tallymill_ingress_payload_differs",
-            "Batches answered ALREADY_UPDATED whose requestId had counted another payload: a client's bug.",
+            "Batches and pools of which another payload had counted under the same requestId: a client's bug.",
             registry=self.registry,
         )
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}

@@ -37,6 +37,9 @@ READ_TIMEOUT_MILLIS = 2_000
 # The character after "/": `r1/` <= _id < `r10` are the ids that begin with `r1/`.
 _AFTER_SLASH = "0"
 
+# Of `exceptions`.
+_MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1}
+
 _Document = dict[str, Any]
 
 
@@ -77,8 +80,8 @@ class MongoStore:
 
     async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
         ids = [str(one) for one in coordinates]
-        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, {"fate": 1, "cause": 1})
-        return {parse_coordinates(d["_id"]): Misfortune(d["fate"], d.get("cause", "")) for d in documents}
+        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _MISFORTUNE)
+        return {parse_coordinates(d["_id"]): _misfortune(d) for d in documents}
 
     async def fortune(self, coordinates: Coordinates) -> Fortune:
         try:
@@ -95,7 +98,7 @@ class MongoStore:
         if checkpoint is None or checkpoint["next"] <= coordinates.offset:
             return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
         found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
-        return Fortune(passed=True, misfortune=Misfortune(found["fate"], found["cause"]) if found else None)
+        return Fortune(passed=True, misfortune=_misfortune(found) if found else None)
 
     async def _in_force(self, lineage: str, session: AsyncClientSession) -> bool:
         """Whether this is the newest lineage of its topic."""
@@ -172,6 +175,10 @@ class MongoStore:
             # A session that saw a failover may wait for a time that was rolled back: begin anew.
             self._session = None
             raise Unavailable(_reason(error)) from error
+
+
+def _misfortune(document: Mapping[str, Any]) -> Misfortune:
+    return Misfortune(document["fate"], document.get("cause", ""), tuple(document.get("differing", ())))
 
 
 def _ids_below(owner: str) -> _Document:

@@ -50,10 +50,14 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Misfortune:
-    """A record that was not applied (`exceptions`), and why."""
+    """A record that was not applied, or not whole (`exceptions`), and why.
+
+    `differing`: places in a pool of events that stand for others than before under its request id.
+    """
 
     fate: Fate
     cause: str
+    differing: Sequence[int] = ()
 
 
 class AppliedStore(Protocol):
@@ -68,7 +72,7 @@ class AppliedStore(Protocol):
         ...
 
     async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
-        """What is said of these records; of applied ones nothing is."""
+        """What is said of these records; of those applied whole nothing is."""
         ...
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ingress.language import text_for
 from ops.config import SettingsError, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
@@ -130,7 +132,14 @@ async def definitions_list(app: str, *, as_json: bool) -> int:
         say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
     else:
         rows = [
-            (d.definition_id, d.names[d.default_language], " ".join(d.names), d.visibility, d.format, _at(d.retired_at))
+            (
+                d.definition_id,
+                text_for(d.names, (), d.default_language),
+                " ".join(d.names),
+                d.visibility,
+                d.format,
+                _at(d.retired_at),
+            )
             for d in found.values()
         ]
         print_table(("id", "name", "languages", "visibility", "format", "retired"), rows)
@@ -156,7 +165,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        # As Text: what clients named is no markup.
+        table.add_row(*map(Text, row))
     Console().print(table)
 
 

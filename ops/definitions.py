@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ingress.language import format_problem
+from ingress.language import format_problem, text_for
 from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
 
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
@@ -67,7 +67,7 @@ class DefinitionsFile(BaseModel):
         ids = [event.id for event in self.definitions]
         problems = [f"{name} is declared twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
         for event in self.definitions:
-            if self.default_language not in event.names:
+            if not text_for(event.names, (), self.default_language):
                 problems.append(f"{event.id} has no name in the default language {self.default_language}")
             problems += [f"{event.id}: child {child} is not declared" for child in event.children if child not in ids]
         if problems:
@@ -111,7 +111,19 @@ def read_file(path: Path) -> DefinitionsFile:
 def _parsed(path: Path) -> object:
     """YAML takes most JSON, but no tabs and no surrogate pairs, so JSON is read as such."""
     text = path.read_text("utf-8")
-    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    if path.suffix == ".json":
+        return json.loads(text)
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 it is a SafeLoader
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 without its booleans: there `no`, which is Norwegian, means false."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, matches) for tag, matches in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

@@ -46,6 +46,15 @@ ANALYTICS_ERRORS = (
         "Multipart, a charset other than UTF-8, or an encoding that is not read: `Accept-Encoding` says which are.",
     ),
     AnalyticsRow(
+        "AnalyticsPayloadDiffers",
+        422,
+        (2,),
+        3,
+        "Events that differ from those registered under the same `requestId` or `Idempotency-Key`: they are named, and "
+        "not registered. Where that is not known in time the answer is 200, and the receipt tells.",
+        ("Tallymill-Receipt",),
+    ),
+    AnalyticsRow(
         "AnalyticsTooFast",
         429,
         (6,),

@@ -90,16 +90,46 @@ EventDocument = TypedDict(
         "mediaRaw": NotRequired[str],
         "clock": NotRequired[Literal["future", "old"]],
         "requestId": NotRequired[str],
+        "digest": NotRequired[int],
         "receivedAt": datetime,
         "from": str,
     },
 )
 """`events`, `_id` = app/actor/identity: one item of AddEvent, its data as sent. `at` as the client's clock had it;
-`clock` says that it can't be right, and that the item counts in the minute of `receivedAt` (the record's time)."""
+`clock` says that it can't be right, and that the item counts in the minute of `receivedAt` (the record's time).
+`digest`, with a requestId: a hash of the item's content, to tell another one under the same id by."""
 
-TitleDocument = TypedDict("TitleDocument", {"_id": str, "from": str})
-"""`titles`, `_id` = app/title: a title that is counted by name, and where it came first. Beside them one document an
-app, `_id` = app, with their `count`: two partitions that register a title at once meet there."""
+# `from` again, in both.
+TitleTerm = TypedDict(
+    "TitleTerm", {"from": str, "by": NotRequired[str], "promoted": NotRequired[str], "freed": datetime}
+)
+"""A time that a title was registered, and is no more."""
+
+TitleDocument = TypedDict(
+    "TitleDocument",
+    {
+        "_id": str,
+        "from": str,
+        "by": NotRequired[str],
+        "promoted": NotRequired[str],
+        "freed": NotRequired[datetime],
+        "earlier": NotRequired[list[TitleTerm]],
+    },
+)
+"""`titles`, `_id` = app/title: a title that counts by its name, the record that registered it, and whose that was
+(app/actor; not known of the oldest). `promoted`: the record by which an anonymous actor's title became a player's.
+`freed`: an operator freed it, and records that come then or later don't count by it. `earlier`: the same of before."""
+
+
+class TitleNumbersDocument(TypedDict):
+    """`titles`, `_id` = app: how many titles are registered and not freed, by players and by anonymous actors.
+
+    Two partitions that register a title at once meet here.
+    """
+
+    _id: str
+    count: int
+    anonymous: int
 
 
 class Fingerprint(TypedDict):
@@ -151,11 +181,16 @@ LineageDocument = TypedDict(
 
 
 class ExceptionDocument(TypedDict):
-    """`exceptions`, `_id` = lineage/partition/offset: a record that was not applied, and why. TTL on `at`."""
+    """`exceptions`, `_id` = lineage/partition/offset: a record that was not applied, and why. TTL on `at`.
+
+    Or a pool that was applied, and in which other items than before stand under its requestId: PAYLOAD_DIFFERS.
+    `differing`: the places of such items in the pool, the first ten.
+    """
 
     _id: str
     fate: Fate
     cause: str
+    differing: NotRequired[list[int]]
     app: str | None
     player: str | None
     requestId: int | str | None
@@ -268,6 +303,15 @@ def event_key(app: str, actor: str, identity: str) -> str:
 
 def title_key(app: str, title: str) -> str:
     return f"{app}/{title}"
+
+
+def actor_key(app: str, actor: str) -> str:
+    return f"{app}/{actor}"
+
+
+def is_anonymous(actor: str) -> bool:
+    """Whether an actor (without its app) is an anonymous session's (B6)."""
+    return actor.startswith("~")
 
 
 def definition_key(app: str, definition_id: str) -> str:

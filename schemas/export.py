@@ -28,6 +28,7 @@ from schemas.documents import (
     RefusalDocument,
     RequestDocument,
     TitleDocument,
+    TitleNumbersDocument,
 )
 from schemas.dry_run import DryRunAnswer
 from schemas.errors import ErrorBody
@@ -70,7 +71,7 @@ WRITTEN: dict[str, Any] = {
     "mongodb.players": PlayerDocument,
     "mongodb.refusals": RefusalDocument,
     "mongodb.requests": RequestDocument,
-    "mongodb.titles": TitleDocument,
+    "mongodb.titles": TitleDocument | TitleNumbersDocument,
 }
 
 

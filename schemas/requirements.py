@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REFUSALS, REQUESTS
+from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REFUSALS, REQUESTS, TITLES
 from schemas.settings import Api, KafkaSettings, Limits
 
 # Key and fixed headers of a record, and Kafka's own framing.
@@ -146,6 +146,7 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
             known_seconds(kafka, limits, "analytics"),
             "limits.event_retention_seconds + kafka.retention_seconds",
         ),
+        Index(TITLES, "by"),
     )
 
 

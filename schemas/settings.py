@@ -149,7 +149,11 @@ class Limits(Section):
     max_event_age_seconds: Annotated[int, Field(ge=60)] = 400 * DAY_SECONDS
     """An item older than this counts in the minute it was received, and is marked so (A6)."""
     max_titles: Annotated[int, Field(ge=1)] = 1_000
-    """Titles of an app that are counted by name; items of further ones count as `(other)`."""
+    """Titles of an app's players that are counted by name; items of further ones count as `(other)`."""
+    max_titles_per_player: Annotated[int, Field(ge=1)] = 100
+    """How many of `max_titles` one player may be the first to send. Raise it where one player sends for all."""
+    max_anonymous_titles: Annotated[int, Field(ge=0)] = 100
+    """Titles beside `max_titles` that are counted by name though only anonymous actors have sent them."""
     event_retention_seconds: Annotated[int, Field(ge=60)] = 90 * DAY_SECONDS
     """How long an item sent again is known for the same, by the records' own times (A11). Its document in `events` is
     kept for this and kafka.retention_seconds, so that a worker that lags still finds it."""

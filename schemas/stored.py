@@ -58,7 +58,9 @@ def _document_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: st
     if media.raw is not None:
         size += element_bytes("mediaRaw", string_bytes(media.raw))
     if request_id is not None:
-        size += element_bytes("requestId", string_bytes(request_id))
+        size += element_bytes("requestId", string_bytes(request_id)) + element_bytes(
+            "digest", storable_bytes(INT64_MAX)
+        )
     return size
 
 

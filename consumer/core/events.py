@@ -7,45 +7,58 @@ longer than event_retention ago by the records' own times, so that a recount agr
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, NamedTuple, cast
 
 from consumer.core.aggregate import PeriodIncrement
 from consumer.core.buckets import bucket_of, start_of
 from consumer.core.pools import Pool
+from consumer.core.titles import NO_TITLE_WRITES, KnownTitles, Titles, TitleWrites
 from schemas.coordinates import Coordinates, PartitionId
+from schemas.digest import digest_of
 from schemas.documents import (
     ALREADY_UPDATED,
+    PAYLOAD_DIFFERS,
     EventDocument,
     Fate,
-    TitleDocument,
+    is_anonymous,
     period_count_key,
-    title_key,
     utc,
 )
-from schemas.items import OTHER_TITLE, Item
+from schemas.items import Item
 from schemas.settings import Limits
 
 SOURCE = "analytics"
 
 Clock = Literal["future", "old"]
 
+# Of a pool with other items than before under its requestId so many are named; a client mends them all alike.
+MAX_DIFFERING = 10
+
+
+class KnownItem(NamedTuple):
+    """What is stored of an item: when (ms), and a digest of its content where its identity doesn't hold that."""
+
+    time_millis: int
+    digest: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class KnownPools:
-    """What the store knows: items and when they were stored (ms), titles registered, and how many an app has."""
+    """What the store knows: of the flush's items, and of its titles."""
 
-    events: Mapping[str, int] = field(default_factory=dict)
-    titles: frozenset[str] = frozenset()
-    title_counts: Mapping[str, int] = field(default_factory=dict)
+    events: Mapping[str, KnownItem] = field(default_factory=dict)
+    titles: KnownTitles = KnownTitles()  # noqa: RUF009 it is frozen
 
 
 class PoolVerdict(NamedTuple):
-    """A pool's fate, and its items that are new."""
+    """A pool's fate, its items that are new, and the places of those that stand for another than before."""
 
     pool: Pool
     fate: Fate
     cause: str
     new: Mapping[str, Item]
+    differing: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +67,16 @@ class PoolWrites:
 
     events: Mapping[str, EventDocument]
     replaced: frozenset[str]
-    titles: Mapping[str, TitleDocument]
-    title_counts: Mapping[str, int]
+    titles: TitleWrites
     periods: Mapping[str, PeriodIncrement]
     others: int
     """Items that count as `(other)`."""
 
 
-NO_POOLS = PoolWrites({}, frozenset(), {}, {}, {}, 0)
+NO_POOLS = PoolWrites({}, frozenset(), NO_TITLE_WRITES, {}, 0)
 
 
-def judge_pools(pools: Iterable[Pool], known: Mapping[str, int], limits: Limits) -> list[PoolVerdict]:
+def judge_pools(pools: Iterable[Pool], known: Mapping[str, KnownItem], limits: Limits) -> list[PoolVerdict]:
     """The fate of each pool, in order. An item repeated inside `pools` is a repeat."""
     stored = dict(known)
     window_millis = limits.event_retention_seconds * 1000
@@ -73,24 +85,43 @@ def judge_pools(pools: Iterable[Pool], known: Mapping[str, int], limits: Limits)
         new = {
             key: item
             for key, item in pool.items.items()
-            if key not in stored or pool.time_millis - stored[key] > window_millis
+            if key not in stored or pool.time_millis - stored[key].time_millis > window_millis
         }
-        stored.update(dict.fromkeys(new, pool.time_millis))
-        verdicts.append(_verdict(pool, new))
+        differing = _differing(pool, new, stored) if pool.request_id is not None else ()
+        stored.update((key, KnownItem(pool.time_millis, _digest(pool, item))) for key, item in new.items())
+        verdicts.append(_verdict(pool, new, differing))
     return verdicts
 
 
-def _verdict(pool: Pool, new: Mapping[str, Item]) -> PoolVerdict:
+def _digest(pool: Pool, item: Item) -> int | None:
+    """Without a request id an item's content is its identity (A11)."""
+    return digest_of(item) if pool.request_id is not None else None
+
+
+def _differing(pool: Pool, new: Mapping[str, Item], stored: Mapping[str, KnownItem]) -> Sequence[int]:
+    """The places of the first items whose identity is known for another content; an old document says nothing."""
+    found = (
+        position
+        for (key, item), position in zip(pool.items.items(), pool.positions, strict=True)
+        if key not in new and stored[key].digest not in (None, digest_of(item))
+    )
+    return tuple(islice(found, MAX_DIFFERING))
+
+
+def _verdict(pool: Pool, new: Mapping[str, Item], differing: Sequence[int]) -> PoolVerdict:
     if not pool.items:
         return PoolVerdict(pool, "refused", pool.cause, new)
-    return PoolVerdict(pool, "applied", "", new) if new else PoolVerdict(pool, "duplicate", ALREADY_UPDATED, new)
+    fate: Fate = "applied" if new else "duplicate"
+    if differing:
+        return PoolVerdict(pool, fate, PAYLOAD_DIFFERS, new, differing)
+    return PoolVerdict(pool, fate, "" if new else ALREADY_UPDATED, new)
 
 
 def write_pools(
     verdicts: Sequence[PoolVerdict], known: KnownPools, limits: Limits, partition: PartitionId
 ) -> PoolWrites:
     """Every document that the new items make."""
-    titles = _Titles(known, limits)
+    titles = Titles(known.titles, limits, partition)
     events: dict[str, EventDocument] = {}
     sums: defaultdict[tuple[int, str, str], Counter[int]] = defaultdict(Counter)
     for verdict in verdicts:
@@ -98,14 +129,13 @@ def write_pools(
         shared = _shared(pool, partition)
         for key, item in verdict.new.items():
             clock = clock_of(item.at_millis, pool.received_millis, own)
-            events[key] = _event(key, item, clock, shared)
+            events[key] = _event(key, item, clock, _digest(pool, item), shared)
             hour, minute = bucket_of(pool.received_millis if clock else item.at_millis)
-            sums[hour, pool.app, titles.counted(pool, item.title, partition)][minute] += 1
+            sums[hour, pool.app, titles.counted(pool, item.title)][minute] += 1
     return PoolWrites(
         events=events,
         replaced=frozenset(events.keys() & known.events.keys()),
-        titles=titles.registered,
-        title_counts=titles.added,
+        titles=titles.writes(),
         periods=dict(_increments(sums, partition)),
         others=titles.others,
     )
@@ -123,7 +153,7 @@ def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     shared = {
         "app": pool.app,
         "actor": pool.actor,
-        "anonymous": pool.actor.startswith("~"),
+        "anonymous": is_anonymous(pool.actor),
         "receivedAt": utc(pool.time_millis),
         "from": str(Coordinates(*partition, pool.offset)),
     }
@@ -131,39 +161,15 @@ def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     return shared | {name: value for name, value in optional.items() if value is not None}
 
 
-def _event(key: str, item: Item, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
+def _event(key: str, item: Item, clock: Clock | None, digest: int | None, shared: dict[str, Any]) -> EventDocument:
     own = {"_id": key, "at": utc(item.at_millis), "event": item.title, "data": item.data}
     if item.extra:
         own["extra"] = item.extra
     if clock:
         own["clock"] = clock
+    if digest is not None:
+        own["digest"] = digest
     return cast("EventDocument", own | shared)
-
-
-class _Titles:
-    """The registry of an app's titles while a flush is planned: who comes past max_titles counts as `(other)`."""
-
-    def __init__(self, known: KnownPools, limits: Limits) -> None:
-        self._known = known
-        self._limits = limits
-        self.registered: dict[str, TitleDocument] = {}
-        self.added: Counter[str] = Counter()
-        self.others = 0
-
-    def counted(self, pool: Pool, title: str, partition: PartitionId) -> str:
-        """What an item of this title counts as."""
-        key = title_key(pool.app, title)
-        if key in self._known.titles or key in self.registered:
-            return title
-        if (
-            self._known.title_counts.get(pool.app, 0) + self.added[pool.app]
-            >= self._limits.for_app(pool.app).max_titles
-        ):
-            self.others += 1
-            return OTHER_TITLE
-        self.registered[key] = {"_id": key, "from": str(Coordinates(*partition, pool.offset))}
-        self.added[pool.app] += 1
-        return title
 
 
 def _increments(

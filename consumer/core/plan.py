@@ -6,7 +6,7 @@ The same records in any split of flushes, from any restart point, add up to the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
@@ -63,6 +63,10 @@ class Flush:
     def weight(self) -> int:
         """What it writes, in batches or items."""
         return sum(weight_of(decoded) for decoded in self.decoded)
+
+    @property
+    def pools(self) -> Iterator[Pool]:
+        return (decoded for decoded in self.decoded if isinstance(decoded, Pool))
 
     @property
     def oldest_millis(self) -> int:
@@ -156,7 +160,7 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
     applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
     requests = {request_key(b.app, b.player, b.request_id): _request(b, flush.partition) for b in applied}
-    pools = judge_pools((d for d in flush.decoded if isinstance(d, Pool)), known.pools.events, limits)
+    pools = judge_pools(flush.pools, known.pools.events, limits)
     written = write_pools(pools, known.pools, limits, flush.partition) if pools else NO_POOLS
     return WritePlan(
         partition=flush.partition,
@@ -170,7 +174,7 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         requests=requests,
         forgotten=frozenset(requests.keys() & known.requests.keys()),
         exceptions=[_exception(v, flush.partition) for v in verdicts if v.fate != "applied"]
-        + [_pool_exception(v, flush.partition) for v in pools if v.fate != "applied"]
+        + [_pool_exception(v, flush.partition) for v in pools if v.cause]
         + [dead_exception(d, flush.partition) for d in unreadable],
         dead_letters=[dead_letter(d, flush.partition) for d in unreadable],
         pools=written,
@@ -210,8 +214,9 @@ def _exception(verdict: Verdict, partition: PartitionId) -> ExceptionDocument:
 
 
 def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDocument:
+    """Of one that was not applied, or not whole: other items than before stand under its request id."""
     pool = verdict.pool
-    return {
+    document: ExceptionDocument = {
         "_id": str(Coordinates(*partition, pool.offset)),
         "fate": verdict.fate,
         "cause": verdict.cause,
@@ -220,3 +225,4 @@ def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDo
         "requestId": pool.request_id,
         "at": utc(pool.time_millis),
     }
+    return {**document, "differing": list(verdict.differing)} if verdict.differing else document

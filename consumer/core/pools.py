@@ -1,7 +1,7 @@
 """From a record of AddEvent or AddEventBatch to a pool: whose it is, and its items by the `_id` of their documents."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from consumer.core.records import Record
@@ -30,6 +30,8 @@ class Pool(NamedTuple):
     media: Media
     items: Mapping[str, Item]
     cause: str
+    positions: Sequence[int] = ()
+    """Where each of `items` stands in the body; only of a pool with a request id, which is what tells them apart."""
     stored_bytes: int = 0
 
 
@@ -53,6 +55,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
         media=batch.media,
         items={event_key(owner.app, owner.player, name): batch.items[i] for i, name in found.items()},
         cause=refusal_cause(batch),
+        positions=() if request_id is None else tuple(found),
         stored_bytes=size_bytes,
     )
 

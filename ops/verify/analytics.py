@@ -10,7 +10,7 @@ from ops.verify.look import Look
 from ops.verify.pools import read_pool
 from ops.verify.report import Difference, Range, counts_compared, minute_name
 from ops.verify.sources import checkpoints_now, events_of, events_since
-from ops.verify.titles import Titles
+from ops.verify.titles import Titles, apps_with_others
 from schemas.signing import signing_keys
 
 LOOK_UP_ITEMS = 1_000
@@ -19,7 +19,7 @@ LOOK_UP_ITEMS = 1_000
 async def recount_analytics(look: Look, ranges: Sequence[Range]) -> tuple[Fates, int]:
     """What the records came to, and of how many items nobody can say; differences are added to the look's."""
     limits = look.settings.limits
-    titles = Titles(look.snapshot.titles, limits.max_titles, look.differences)
+    titles = Titles(look.snapshot.titles, apps_with_others(look.snapshot.minutes["analytics"]), look.differences)
     recount = ItemRecount(ranges, titles, limits.event_retention_seconds * 1000, look.differences)
     keys = signing_keys(look.settings.signing)
     for stream, covered in enumerate(ranges):
@@ -56,11 +56,12 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
 
 def _compare(look: Look, ranges: Sequence[Range], recount: ItemRecount) -> None:
     whole = {one.partition for one in ranges if one.whole and not recount.unsure}
+    minutes = look.snapshot.minutes["analytics"]
     found = [
         *counts_compared(
             "period_counts",
-            recount.minutes,
-            look.snapshot.minutes["analytics"],
+            recount.minutes_beside(minutes),
+            minutes,
             lambda key: key[0] in whole,
             minute_name,
         ),

@@ -20,7 +20,7 @@ from ops.verify.sightings import Interned, Records, Sighting, Sightings, by_stre
 from ops.verify.titles import Titles
 from schemas.coordinates import Coordinates, parse_coordinates
 from schemas.documents import millis_of, utc
-from schemas.items import IDENTITY_BYTES
+from schemas.items import IDENTITY_BYTES, OTHER_TITLE
 
 
 class ItemRecount:
@@ -28,6 +28,8 @@ class ItemRecount:
 
     def __init__(self, ranges: Sequence[Range], titles: Titles, window_millis: int, differences: Differences) -> None:
         self.minutes: Counter[MinuteKey] = Counter()
+        self._perhaps_others: Counter[MinuteKey] = Counter()
+        """Of `minutes`, items that may have counted as `(other)`: their titles were registered elsewhere."""
         self.fates = Fates(ranges, differences)
         self.unsure = 0
         """Items that may have counted in a record that is gone: neither counted nor missed."""
@@ -205,10 +207,23 @@ class ItemRecount:
         self._records[one.stream].note(one.record, Records.APPLIED)
         app, title = self._names.values[one.title]
         where = parse_coordinates(self._place(one))
-        counted = self._titles.counted(app, title, where)
-        self.minutes[self._ranges[one.stream].partition, app, counted, one.minute] += 1
+        counted = self._titles.counted(app, title, where, self._time(one))
+        key = (self._ranges[one.stream].partition, app, counted.name, one.minute)
+        self.minutes[key] += 1
+        if not counted.sure:
+            self._perhaps_others[key] += 1
         tally = self.fates.tallies[one.stream]
         tally.items = (tally.items or 0) + 1
+
+    def minutes_beside(self, found: Mapping[MinuteKey, int]) -> Counter[MinuteKey]:
+        """The minutes, with those items as `(other)` that may be, where MongoDB's minutes `found` say so."""
+        minutes = self.minutes.copy()
+        for key, most in self._perhaps_others.items():
+            partition, app, _, minute = key
+            others = max(0, min(most, minutes[key] - found.get(key, 0)))
+            minutes[key] -= others
+            minutes[partition, app, OTHER_TITLE, minute] += others
+        return minutes
 
     def _settle_records(self, stream: int, records: Records) -> None:
         for number, offset in enumerate(records.offsets):

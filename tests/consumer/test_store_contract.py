@@ -43,6 +43,7 @@ from tests.servers import Servers
 
 LIMITS = Limits()
 OURS = PartitionId("r1", 0)
+PER_PLAYER = {"max_titles_per_player": 5}
 DEFINITION = Definition(
     app="demo", definition_id="LEVEL_UP", default_language="en", names={"en": "x"}, declared_at=utc(NOW - DAY)
 )
@@ -247,10 +248,59 @@ class StoreContract(ABC):
         pools = [sealed_pool(0, pool(*(item(f"{partition}-{n}") for n in range(3)))) for partition in (0, 1)]
         await asyncio.gather(*(apply_pools(self.store, pools[p], partition=p, max_titles=4) for p in (0, 1)))
         titles = await self.documents(TITLES)
-        assert titles.pop("demo") == {"_id": "demo", "count": 4}
+        assert titles.pop("demo") == {"_id": "demo", "count": 4, "anonymous": 0}
         assert len(titles) == 4
         others = [h["count"] for h in (await self.documents(PERIOD_COUNTS)).values() if h["event"] == "(other)"]
         assert sum(others) == 2
+
+    async def test_anonymous_titles_of_two_partitions_stay_within_their_share(self) -> None:
+        """And leave the players' titles alone, whoever commits first."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        junk = [sealed_pool(0, pool(*(item(f"{p}-{n}") for n in range(50))), player=f"~{p}") for p in (0, 1)]
+        await asyncio.gather(*(apply_pools(self.store, junk[p], partition=p, max_anonymous_titles=7) for p in (0, 1)))
+        assert {"_id": "demo", "count": 0, "anonymous": 7} == (await self.documents(TITLES))["demo"]
+        await apply_pools(self.store, sealed_pool(1, pool(item("View"))), start=1, max_titles=1)
+        assert {"_id": "demo", "count": 1, "anonymous": 7} == (await self.documents(TITLES))["demo"]
+        assert {"_id": "demo/View", "from": "r1/00/1", "by": "demo/ann"} == (await self.documents(TITLES))["demo/View"]
+
+    async def test_one_player_registers_so_many_titles_in_all(self) -> None:
+        """In this flush and the next, and in two partitions at once."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        for offset in (0, 1):
+            pools = [sealed_pool(offset, pool(*(item(f"{offset}-{p}-{n}") for n in range(3)))) for p in (0, 1)]
+            flushes = (apply_pools(self.store, pools[p], start=offset, partition=p, **PER_PLAYER) for p in (0, 1))
+            await asyncio.gather(*flushes)
+        await apply_pools(self.store, sealed_pool(2, pool(item("B")), player="bob"), start=2, **PER_PLAYER)
+        titles = await self.documents(TITLES)
+        assert {"_id": "demo", "count": 6, "anonymous": 0} == titles.pop("demo")
+        assert ["demo/ann"] * 5 + ["demo/bob"] == sorted(one["by"] for one in titles.values())
+
+    async def test_a_title_is_promoted_once_by_two_partitions_at_once(self) -> None:
+        """Its app's numbers say so."""
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        await apply_pools(self.store, sealed_pool(0, pool(item("View")), player="~x"))
+        senders = [("ann", 0, 1), ("bob", 1, 0)]
+        await asyncio.gather(
+            *(
+                apply_pools(self.store, sealed_pool(start, pool(item("View")), player=player), start=start, partition=p)
+                for player, p, start in senders
+            )
+        )
+        titles = await self.documents(TITLES)
+        assert {"_id": "demo", "count": 1, "anonymous": 0} == titles["demo"]
+        by, promoted = titles["demo/View"]["by"], titles["demo/View"]["promoted"]
+        assert (by, promoted) in {("demo/ann", "r1/00/1"), ("demo/bob", "r1/01/0")}
+
+    async def test_another_event_under_a_used_id_is_told_in_a_later_flush(self) -> None:
+        """By the digest beside the document."""
+        await self.store.claim(PartitionId("r1", 0), "me")
+        for offset, title in enumerate(["A", "B", "A"]):
+            await apply_pools(self.store, sealed_pool(offset, pool(item(title)), request_id="r"), start=offset)
+        found = {key: (one["cause"], one.get("differing")) for key, one in (await self.documents(EXCEPTIONS)).items()}
+        assert {"r1/00/1": ("PAYLOAD_DIFFERS", [0]), "r1/00/2": ("ALREADY_UPDATED", None)} == found
 
 
 class TestMemoryStore(StoreContract):

@@ -175,8 +175,12 @@ class PoolWorker:
         pool = decode_pool(Record(record.offset, NOW, record.key, record.body, record.headers), SIGNING)
         self.pools.append(pool)
         new = pool.items.keys() - self.items.keys()
+        others = [key for key, item in pool.items.items() if self.items.get(key, item).canonical != item.canonical]
         self.items |= {key: item for key, item in pool.items.items() if key in new}
-        if new:
+        if others:
+            places = [pool.positions[list(pool.items).index(key)] for key in others]
+            self.store.pass_over(at, Misfortune("applied" if new else "duplicate", PAYLOAD_DIFFERS, places))
+        elif new:
             self.store.count(at, "", {})
         else:
             self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))

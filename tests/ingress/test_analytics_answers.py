@@ -36,6 +36,26 @@ async def test_answer_analytics_duplicate(rig: Rig) -> None:
     assert (200, OK, "true") == (answer.status, answer.json, answer.headers["tallymill-duplicate"])
 
 
+@pytest.mark.parametrize("field", ["Idempotency-Key", "requestId"])
+async def test_answer_analytics_payload_differs(rig: Rig, field: str) -> None:
+    """Other events under a used id: said by their places, counted, and in the sample; the receipt says it too."""
+    is_header = field == "Idempotency-Key"
+    body, header = ({}, {"idempotency_key": "k"}) if is_header else ({"requestId": "k"}, {})
+    await rig.add(pool(A, B, **body), **header)
+    for others in ((B, A), (B, A, B)):
+        answer = await rig.add(pool(*others, **body), **header)
+        assert (422, 2, 3, False) == told(answer)
+        assert answer.json["StatusMessage"] == (
+            f"{field}: was used before with other events: eventData[0], eventData[1]; these are not registered, send "
+            "them under another id"
+        )
+        asked = await rig.call("GET", f"/v1/receipts/{answer.headers['tallymill-receipt']}")
+        assert "PAYLOAD_DIFFERS" == asked.json["cause"]
+    assert "applied" == asked.json["state"], "of the last one an event was new"
+    assert 2 == rig.metric("payload_differs_total") == rig.metric("refused_total", cause="PAYLOAD_DIFFERS")
+    assert OK == (await rig.add(pool(A, B, **body), **header)).json
+
+
 async def test_answer_analytics_too_many() -> None:
     """Send several."""
     rig = Rig(Limits(max_items_per_request=1))

@@ -103,7 +103,7 @@ def assert_storable(record: Record, pool: Pool) -> None:
     plan = make_plan(flush, Known(), Limits())
     for key, period in plan.periods.items():
         bson.encode({"_id": key, "hour": period.hour, "event": period.event})
-    for document in [*plan.pools.titles.values(), *plan.exceptions]:
+    for document in [*plan.pools.titles.documents.values(), *plan.exceptions]:
         bson.encode(document)
     documents = sum(len(bson.encode(document)) for document in plan.pools.events.values())
     slack = pool.stored_bytes - documents - ITEM_BYTES * len(pool.items)

@@ -32,8 +32,10 @@ class Stage:
     session: aiohttp.ClientSession
     database: AsyncDatabase[dict[str, Any]]
 
-    async def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 JSON is any
+    async def get(self, path: str, accept: str = "", **query: str) -> Any:  # noqa: ANN401 JSON is any
         headers = {"authorization": f"Bearer {fresh_token()}"}
+        if accept:
+            headers["accept-language"] = accept
         async with self.session.get(self.running.url + path, params=query, headers=headers) as response:
             assert 200 == response.status, await response.text()
             return await response.json()
@@ -90,6 +92,20 @@ async def test_g20_what_apply_wrote_is_known_to_a_running_ingress(servers: Serve
         await stage.until_names_are({"B": "b"})
         assert ["NOT_FOUND"] == [failure["failureCause"] for failure in await stage.record("LEVEL_UP")]
         await page_through(stage)
+
+
+async def test_g19_tags_of_one_meaning_find_one_text(servers: Servers, tmp_path: Path) -> None:
+    """Declared by today's tag or by another, asked for by the parameter or by the header."""
+    tags = {"he": "iw", "in": "id", "nb": "no", "tl": "fil", "zh-Hans": "zh-CN", "zh-TW": "zh-Hant", "sr-Latn": "sh"}
+    async with staged(servers, tmp_path) as stage:
+        await stage.apply(DeclaredEvent(id="A", names={"en": "English", **{tag: tag for tag in tags}}))
+        await stage.until_names_are({"A": "English"})
+        for declared, asked in tags.items():
+            assert declared == (await stage.get(DEFINITIONS, language=asked))["items"][0]["displayName"]
+            assert (
+                declared == (await stage.get(DEFINITIONS, accept=f"{asked};q=0.9, en;q=0.1"))["items"][0]["displayName"]
+            )
+        assert "English" == (await stage.get(DEFINITIONS, language="sr"))["items"][0]["displayName"]
 
 
 async def page_through(stage: Stage) -> None:

@@ -73,6 +73,25 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     assert "Subiu de nível 🏆" == read_file(tmp_path / "a.yaml").definitions[0].names["pt-BR"]
 
 
+def test_norwegian_is_no_boolean(tmp_path: Path) -> None:
+    """YAML 1.1 reads `no`, `yes` and `on` as such; here nothing is one."""
+    path = tmp_path / "a.yaml"
+    path.write_text("{app: demo, default_language: no, definitions: [{id: A, names: {no: Ja, en: yes, nl: on}}]}")
+    file = read_file(path)
+    assert ("no", {"no": "Ja", "en": "yes", "nl": "on"}) == (file.default_language, dict(file.definitions[0].names))
+
+
+@pytest.mark.parametrize(("default", "tag"), [("he", "iw"), ("zh-CN", "zh-Hans"), ("pt-br", "pt-BR"), ("nb", "no")])
+def test_g19_a_name_in_the_default_language_may_have_another_tag(tmp_path: Path, default: str, tag: str) -> None:
+    """One that means the same; but not one in another script."""
+    file = {"app": "demo", "default_language": default, "definitions": [{"id": "A", "names": {tag: "x"}}]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(file))
+    assert {tag: "x"} == dict(read_file(path).definitions[0].names)
+    wrong = file | {"default_language": "zh-TW"}
+    assert "A has no name in the default language zh-TW" in problems(tmp_path, wrong)[0]
+
+
 def test_the_demo_app_declares_what_the_welcome_records() -> None:
     """The curl line that `up` prints counts something."""
     assert "LEVEL_UP" in [event.id for event in read_file(DEMO_DEFINITIONS).definitions]

@@ -31,7 +31,8 @@ from ops.verify.report import (
     minute_name,
 )
 from ops.verify.sources import minutes_of
-from ops.verify.titles import Titles
+from ops.verify.titles import Counted as CountedAs
+from ops.verify.titles import Titles, apps_with_others
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import CHECKPOINTS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, TITLES, utc
 from schemas.settings import Limits
@@ -42,6 +43,9 @@ WINDOW = LIMITS.event_retention_seconds * 1000
 
 Step = tuple[int, Record]
 """A partition, and its next record."""
+
+FREES = -1
+"""The partition of a step by which an operator frees the title that is the record's value."""
 
 
 @dataclass
@@ -62,6 +66,9 @@ class Counted:
         for number, record in self.steps:
             if self.forgets:
                 store.collections[EVENTS].clear()
+            if number == FREES:
+                free_title(store.collections[TITLES], record)
+                continue
             where = PartitionId("r1", number)
             backlog = Backlog(10, 10**9, KEYS, decode_analytics)
             backlog.offer([record])
@@ -85,7 +92,8 @@ class Counted:
     def recounted(self, first: int = 0, now: int = NOW + HOUR) -> tuple[ItemRecount, list[str]]:
         """As ops/verify/analytics.py does it."""
         differences, ranges = Differences(), self.ranges(first)
-        titles = Titles(self.documents[TITLES].values(), self.limits.max_titles, differences)
+        minutes = {k: n for hour in self.documents[PERIOD_COUNTS].values() for k, n in minutes_of(hour).items()}
+        titles = Titles(self.documents[TITLES].values(), apps_with_others(minutes), differences)
         recount = ItemRecount(ranges, titles, WINDOW, differences)
         for stream, covered in enumerate(ranges):
             for record in self.log(int(covered.partition[-2:])):
@@ -97,8 +105,8 @@ class Counted:
             recount.compare(document)
         recount.settle(now)
         whole = {one.partition for one in ranges if one.whole and not recount.unsure}
-        minutes = {k: n for hour in self.documents[PERIOD_COUNTS].values() for k, n in minutes_of(hour).items()}
-        for one in counts_compared("period_counts", recount.minutes, minutes, lambda k: k[0] in whole, minute_name):
+        expected = recount.minutes_beside(minutes)
+        for one in counts_compared("period_counts", expected, minutes, lambda k: k[0] in whole, minute_name):
             differences.add(one)
         for covered, tally in zip(ranges, recount.fates.tallies, strict=True):
             for one in checkpoint_compared(covered, tally, self.documents[CHECKPOINTS][covered.partition]):
@@ -119,6 +127,18 @@ class Counted:
 
 def sent(offset: int, *items: Mapping[str, Any], days: float = 0, partition: int = 0, **more: Any) -> Step:  # noqa: ANN401
     return partition, sealed_pool(offset, pool(*items), time_millis=NOW + int(days * DAY), **more)
+
+
+def frees(title: str, at_millis: int) -> Step:
+    return FREES, Record(0, at_millis, None, title.encode(), [])
+
+
+def free_title(documents: dict[str, Any], wanted: Record) -> None:
+    """As ops/titles/store.py does it: from a time on that no record has that was counted before."""
+    found = documents.get(f"demo/{wanted.value.decode()}")
+    if found is not None and "freed" not in found:
+        found["freed"] = utc(wanted.timestamp_millis)
+        documents["demo"]["anonymous" if found["by"].startswith("demo/~") else "count"] -= 1
 
 
 def place(steps: Step) -> str:
@@ -263,9 +283,10 @@ def test_a_title_that_is_not_registered_while_there_is_room_is_named() -> None:
 def test_a_title_registered_later_did_not_exist_before() -> None:
     """As where max_titles was raised: items before its registration count as `(other)`, those after it by the name."""
     differences = Differences()
-    registry = Titles([{"_id": "demo", "count": 1}, {"_id": "demo/C", "from": "r1/00/2"}], 3, differences)
+    registry = Titles([{"_id": "demo", "count": 1}, {"_id": "demo/C", "from": "r1/00/2"}], {"demo"}, differences)
     places = [Coordinates("r1", 0, 1), Coordinates("r1", 0, 2), Coordinates("r1", 1, 0)]
-    assert ["(other)", "C", "C"] == [registry.counted("demo", "C", place) for place in places]
+    found = [registry.counted("demo", "C", place, NOW) for place in places]
+    assert [CountedAs("(other)"), CountedAs("C"), CountedAs("C", sure=False)] == found
     assert 0 == differences.total
 
 
@@ -336,6 +357,16 @@ def test_a_readable_pool_that_mongodb_could_not_hold_was_set_aside() -> None:
     assert (1, 1) == (recount.fates.set_aside, recount.fates.tallies[0].fates["dead"])
 
 
+def test_a11_another_event_under_a_used_id_is_no_difference() -> None:
+    """The first counts, in whichever partition it came first, and the other not."""
+    other = item("A", NOW - HOUR, n=1)
+    steps = [sent(0, A, B, request_id="r"), sent(1, other, B, C, request_id="r")]
+    for more in ([sent(0, C, other, request_id="r", partition=1)], []):
+        for order in ([*steps, *more], [*more, *steps]):
+            recount, differences = Counted(order, Limits()).recounted()
+            assert ([], 3) == (differences, recount.minutes.total())
+
+
 # Where records are gone.
 
 
@@ -391,6 +422,99 @@ def test_any_order_of_two_partitions_recounts_without_a_difference(steps: list[S
     """What the worker's core made of it, whichever partition was first."""
     times = [record.timestamp_millis for _, record in steps]
     assert [] == Counted(steps).differences(now=max(times) + HOUR)
+
+
+SHARES = Limits(max_titles=2, max_titles_per_player=1, max_anonymous_titles=1)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[Step]:
+    """Players and anonymous actors with more titles than there is room for, in two partitions, and titles freed.
+
+    Partitions lag behind each other by minutes; a title is freed from a time on that is later than all counted so far.
+    """
+    steps: list[Step] = []
+    offsets, times = [0, 0], [NOW, NOW]
+    for _ in range(draw(st.integers(1, 12))):
+        number = draw(st.integers(FREES, 1))
+        if number == FREES:
+            steps.append(frees(draw(st.sampled_from("ABC")), max(times) + 1))
+            continue
+        times[number] += draw(st.sampled_from([0, 1, MINUTE]))
+        items = (item(draw(st.sampled_from("ABCDE")), n=f"{number}.{offsets[number]}.{i}") for i in range(2))
+        player = draw(st.sampled_from(["ann", "bob", "~x", "~y"]))
+        steps.append((number, sealed_pool(offsets[number], pool(*items), player=player, time_millis=times[number])))
+        offsets[number] += 1
+    return steps
+
+
+@settings(max_examples=200)
+@given(crowds())
+def test_any_order_of_shares_and_freed_titles_recounts_without_a_difference(steps: list[Step]) -> None:
+    """Whatever is registered, promoted, freed and registered anew."""
+    assert [] == Counted(steps, SHARES).differences()
+
+
+def test_titles_past_their_share_recount_without_a_difference() -> None:
+    """Also those that would have room by now: an anonymous title was promoted, one was freed, a limit was raised."""
+    steps = [
+        sent(0, item("J1"), player="~x"),
+        sent(1, item("J2", n=1), player="~y"),
+        sent(2, item("J1", n=2)),
+        sent(3, A, player="bob"),
+        sent(4, item("B", n=3), player="bob"),
+        sent(5, item("B", n=4), player="cid"),
+        frees("A", NOW + 1),
+        sent(0, item("B", n=5), days=1, player="cid", partition=1),
+        sent(6, item("A", n=6), days=1, player="bob"),
+    ]
+    counted = Counted(steps, SHARES)
+    titles = {key: one.get("by", "") for key, one in counted.documents[TITLES].items()}
+    assert {"demo": "", "demo/J1": "demo/ann", "demo/A": "demo/bob", "demo/B": "demo/cid"} == titles
+    assert [] == counted.differences()
+    counted.limits = Limits()
+    assert [] == counted.differences()
+
+
+def test_a_registration_that_was_changed_by_hand_is_named() -> None:
+    """Of a freed title too, and of a promoted one."""
+    counted = Counted([sent(0, A, player="~x"), sent(1, item("A", n=1)), sent(2, B)])
+
+    def first(change: Callable[[dict[str, Any]], object]) -> str:
+        return counted.changed(change)[0]
+
+    assert "titles demo, anonymous: found 1, expected 0" == first(lambda d: d[TITLES]["demo"].update(anonymous=1))
+    assert "titles demo, count: found 2, expected 1" == first(lambda d: d[TITLES]["demo/A"].update(freed=utc(NOW)))
+    for wrong in ("r1/00/2", "x", 7):
+        found = counted.changed(lambda d, wrong=wrong: d[TITLES]["demo/A"].update(promoted=wrong))  # type: ignore[misc]
+        told = f"promoted {wrong}" if wrong != "r1/00/2" else f"from {wrong}"
+        assert f"titles demo/A: found {told}, expected from a record that holds it" in found
+    earlier = {"from": "r1/00/2", "freed": utc(NOW)}
+    assert "titles demo/A: found from r1/00/2, expected from a record that holds it" in counted.changed(
+        lambda d: d[TITLES]["demo/A"].update(earlier=[earlier])
+    )
+
+
+def test_an_item_that_may_be_one_of_the_others_is_counted_as_mongodb_says() -> None:
+    """Where the order of two partitions decides; but it must count as either."""
+    steps = [sent(0, B, C, partition=1), sent(1, A, partition=1), sent(0, item("B", n=1), item("A", n=1))]
+    counted = Counted(steps, Limits(max_titles=2))
+
+    def add(event: str, partition: int, number: int, documents: dict[str, Any]) -> None:
+        hour = next(one for key, one in documents[PERIOD_COUNTS].items() if key.endswith(f"/{event}/r1/{partition:02}"))
+        hour["count"] += number
+        hour["minutes"] = {minute: count + number for minute, count in hour["minutes"].items()}
+
+    def moved(partition: int, others: int) -> list[str]:
+        def change(documents: dict[str, Any]) -> None:
+            add("B", partition, -1, documents)
+            add("(other)", partition, others, documents)
+
+        return counted.changed(change)
+
+    assert [] == counted.differences() == moved(0, 1)
+    assert 1 == len(moved(0, 0))
+    assert 2 == len(moved(1, 1)), "in its own partition the order is known"
 
 
 @settings(max_examples=60)

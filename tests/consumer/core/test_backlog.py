@@ -86,7 +86,8 @@ def test_a_turn_of_decoding_ends_after_so_many_items() -> None:
 def pool_storing(record: Record, _: SigningKeys) -> Pool:
     """One item, which stores three times what the record has."""
     items = {"one": Item(1, "A", None, {}, b"", 0)}
-    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "", record.size_bytes * 3)
+    stored_bytes = record.size_bytes * 3
+    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "", stored_bytes=stored_bytes)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_an_item_is_stored_as_it_was_sent_and_counts_in_its_own_minute() -> None
         "extra": {"Session": "s"},
         "media": {"a": 1},
         "requestId": "r",
+        "digest": event["digest"],
         "receivedAt": utc(NOW + 5),
         "from": "a1/00/0",
     } == event
@@ -130,6 +131,61 @@ def test_a11_an_item_is_known_as_long_as_events_are_kept() -> None:
     for flushes in (1, 3):
         documents = applied(*records, flushes=flushes)
         assert ({"A": 2}, 1) == (counts(documents), len(documents[EVENTS]))
+
+
+def told(documents: dict[str, Any]) -> dict[str, Any]:
+    """What exceptions say: fate, cause and places."""
+    found = documents[EXCEPTIONS].items()
+    return {key: (one["fate"], one["cause"], one.get("differing")) for key, one in found}
+
+
+@pytest.mark.parametrize("flushes", [1, 4])
+def test_a11_another_event_under_a_used_id_is_told(flushes: int) -> None:
+    """It isn't registered, and of a pool that is applied otherwise it is told too; a repeat of the first is one."""
+    a, b, c, other = item("A"), item("B"), item("C"), item("A", n=1)
+    records = [
+        sealed_pool(0, pool(a, b), request_id="r"),
+        sealed_pool(1, pool(other, b), request_id="r"),
+        sealed_pool(2, pool(a, {}, c), request_id="r", partial=True),
+        sealed_pool(3, pool(b, a, a, c), request_id="r"),
+    ]
+    documents = applied(*records, flushes=flushes, limits=Limits())
+    assert {
+        "a1/00/1": ("duplicate", "PAYLOAD_DIFFERS", [0]),
+        "a1/00/3": ("applied", "PAYLOAD_DIFFERS", [0, 1, 2]),
+    } == told(documents)
+    assert {"A": 1, "B": 1, "C": 2} == counts(documents)
+    (checkpoint,) = documents[CHECKPOINTS].values()
+    assert {"applied": 3, "duplicate": 1, "refused": 0, "dead": 0} == checkpoint["fates"]
+
+
+def test_a11_of_many_that_differ_the_first_are_named() -> None:
+    """An exception is no second copy of a pool."""
+    first, second = (pool(*(item("A", n=n) for n in range(begin, begin + 500))) for begin in (0, 1))
+    documents = applied(sealed_pool(0, first, request_id="r"), sealed_pool(1, second, request_id="r"))
+    assert {"a1/00/1": ("duplicate", "PAYLOAD_DIFFERS", list(range(10)))} == told(documents)
+
+
+async def test_a11_a_document_without_a_digest_tells_nothing_apart() -> None:
+    """One written before there were any, for as long as it is kept. Spelt otherwise an event is the same."""
+    store = MemoryStore()
+    await store.claim(PARTITION, "test")
+    same = {"timestamp": NOW, "EVENT": " A", "data": {"n": 1}}
+    await flushed(store, [sealed_pool(0, pool(item("A", n=1)), request_id="r")], 0, LIMITS, 0)
+    await flushed(store, [sealed_pool(1, pool(same), request_id="r")], 1, LIMITS, 0)
+    (event,) = store.collections[EVENTS].values()
+    del event["digest"]
+    await flushed(store, [sealed_pool(2, pool(item("B")), request_id="r")], 2, LIMITS, 0)
+    assert {"ALREADY_UPDATED"} == {one["cause"] for one in store.collections[EXCEPTIONS].values()}
+
+
+def test_a11_another_event_is_a_new_one_once_the_first_is_forgotten() -> None:
+    """Then nobody knows what stood there."""
+    later = NOW + LIMITS.event_retention_seconds * 1000 + 1
+    records = [sealed_pool(0, pool(item("A")), request_id="r")]
+    records.append(sealed_pool(1, pool(item("B")), request_id="r", time_millis=later))
+    documents = applied(*records)
+    assert ({}, {"A": 1, "B": 1}) == (told(documents), counts(documents))
 
 
 def test_a10_a_bad_item_refuses_the_record_unless_an_ingress_left_it_out() -> None:

@@ -1,0 +1,1 @@
+"""`tallymill titles`: the titles that count by their names, listed and freed."""

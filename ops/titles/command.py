@@ -1,0 +1,105 @@
+"""`tallymill titles list / free`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from ops.admin import EXIT_BAD_INPUT, EXIT_OK, print_table
+from ops.config import load_settings
+from ops.connect import database
+from ops.local.commands import complain, say
+from ops.titles.store import (
+    FREED_AFTER_SECONDS,
+    Chosen,
+    NoSuchTitle,
+    Registered,
+    counted_since,
+    free,
+    titles_of,
+    to_free,
+)
+from schemas.judging import matches_id
+from schemas.settings import Limits
+
+
+async def show_list(app: str, hours: int, *, as_json: bool) -> int:
+    """Exit status 2 if that can't be an app."""
+    if not _is_app(app):
+        return EXIT_BAD_INPUT
+    settings = load_settings()
+    async with database(settings) as db:
+        found = await titles_of(db, app)
+        counted = await counted_since(db, app, hours, datetime.now(UTC))
+    shares = _shares(found, settings.limits.for_app(app))
+    if as_json:
+        told = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
+        say(json.dumps({"app": app, "hours": hours, **shares, "titles": told}, default=datetime.isoformat))
+        return EXIT_OK
+    rows = [(one.title, one.first, _by(one), _state(one), str(counted[one.title])) for one in found]
+    print_table(("title", "first record", "by", "state", f"last {hours} h"), rows)
+    for name, share in shares.items():
+        say(f"{name}: {share['registered']} of {share['max']} titles")
+    return EXIT_OK
+
+
+def _is_app(app: str) -> bool:
+    is_app = bool(matches_id(app))
+    if not is_app:
+        complain(f"app {app!r}: must be 1 to 64 letters, digits, _ or -")
+    return is_app
+
+
+def _shares(found: Sequence[Registered], limits: Limits) -> dict[str, dict[str, int]]:
+    live = [one for one in found if one.freed is None]
+    anonymous = sum(one.anonymous for one in live)
+    return {
+        "players": {"registered": len(live) - anonymous, "max": limits.max_titles},
+        "anonymous": {"registered": anonymous, "max": limits.max_anonymous_titles},
+    }
+
+
+def _by(one: Registered) -> str:
+    return "anonymous" if one.anonymous else one.by or ""
+
+
+def _state(one: Registered) -> str:
+    if one.freed:
+        return f"freed from {one.freed:%Y-%m-%d %H:%M:%S} UTC on"
+    return "was anonymous" if one.promoted else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeWanted:
+    chosen: Chosen
+    dry_run: bool
+
+
+async def free_some(wanted: FreeWanted, *, as_json: bool) -> int:
+    """Exit status 2 where nothing is chosen, or a title that is named is not registered: then none is freed."""
+    chosen = wanted.chosen
+    if not _is_app(chosen.app):
+        return EXIT_BAD_INPUT
+    if chosen.is_nothing:
+        complain("name the titles to free, or choose them by --anonymous or --player")
+        return EXIT_BAD_INPUT
+    async with database(load_settings()) as db:
+        try:
+            freed = to_free(chosen, await titles_of(db, chosen.app)) if wanted.dry_run else await free(db, chosen)
+        except NoSuchTitle as error:
+            complain("\n".join([*error.problems, "nothing was freed"]))
+            return EXIT_BAD_INPUT
+    _tell_freed(wanted, [one.title for one in freed], as_json=as_json)
+    return EXIT_OK
+
+
+def _tell_freed(wanted: FreeWanted, titles: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps({"app": wanted.chosen.app, "dry_run": wanted.dry_run, "freed": titles}))
+    elif wanted.dry_run:
+        say("\n".join([*titles, f"{len(titles)} would be freed"]))
+    else:
+        say(
+            f"{len(titles)} freed: there is room for as many others now. What counted by these names stays so; their "
+            f"items count by them for {FREED_AFTER_SECONDS} s more, and then as new titles."
+        )
