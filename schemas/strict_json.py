@@ -50,6 +50,9 @@ def _integer(text: str) -> int:
     return int(text[: _INTEGER_CHARACTERS + 2])
 
 
+_LARGE_CHARACTERS: Final = 64 * 1024
+"""Of a text that is read in parts; less takes a millisecond."""
+
 _decoder = json.JSONDecoder(parse_constant=_no_constant)
 _decoder_of_long_integers = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer)
 _has_long_integer = re.compile(rf"[0-9]{{{_INTEGER_CHARACTERS}}}").search
@@ -119,7 +122,24 @@ def _reader(text: str) -> _Read:
     if is_deeper(utf8):
         raise BadJson(f"nested deeper than {MAX_DEPTH}")
     decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
-    return partial(_value, decoder)
+    return partial(_large_value if len(text) > _LARGE_CHARACTERS else _value, decoder)
+
+
+def _large_value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    """An array element by element: no call holds the interpreter for longer than one of them takes."""
+    if text[at : at + 1] != "[":
+        return _value(decoder, text, at)
+    values: list[Any] = []
+    at = _after_blanks(text, at + 1)
+    if text[at : at + 1] == "]":
+        return values, at + 1
+    while True:
+        value, at = _value(decoder, text, at)
+        values.append(value)
+        at = _after_blanks(text, at)
+        if text[at : at + 1] != ",":
+            return values, _expect(text, at, "]")
+        at = _after_blanks(text, at + 1)
 
 
 def _value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:

@@ -20,8 +20,8 @@ from tests.samples import KEYS, NOW, item, pool, sealed_pool
 
 # As in a public report: 1,664 characters of mediaInfo, kept with each of 10,000 events.
 MEDIA = base64.b64encode(json.dumps({"title": "x" * 1_235}).encode()).decode()
-LARGE = pool(*[item("A", n=n, x=[[]] * 40) for n in range(10_000)], mediaInfo=MEDIA)
-HALF = pool(*[item("A", n=n, x=[[]] * 40) for n in range(3_000)], mediaInfo=MEDIA)
+LARGE = pool(*[item("A", n=n, x=[[]] * 15) for n in range(10_000)], mediaInfo=MEDIA)
+HALF = pool(*[item("A", n=n, x=[[]] * 15) for n in range(3_000)], mediaInfo=MEDIA)
 
 
 def unsigned(body: bytes) -> Record:
