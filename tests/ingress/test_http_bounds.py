@@ -18,6 +18,7 @@ from ingress.config import IngressSettings
 from ingress.server import server_config
 from serving.http_framing import MAX_HEAD_BYTES
 from serving.life import Server, listening
+from tests.clients.programs import program
 from tests.ingress.rig import RECORD, Rig, batch, period, token, update
 from tests.patience import PATIENCE_SECONDS
 
@@ -351,3 +352,18 @@ async def test_b9_silent_connections_keep_nobody_out() -> None:
         assert (await client.reply())[0] == 200
         for one in (*silent, *probes, client):
             await one.close()
+
+
+@pytest.mark.slow
+async def test_b9_a_batch_of_curl_that_asks_for_http2_counts() -> None:
+    """The real client: it was answered 400, and the body was lost."""
+    async with Serving() as serving:
+        url = f"http://127.0.0.1:{serving.address[1]}{RECORD}"
+        told = ("-s", "-o", "/dev/null", "-w", "%{http_code} %{http_version}")
+        sent = ("-H", GOOD, "-H", "Content-Type: application/json", "--data-binary", counting().decode())
+        curl = await asyncio.create_subprocess_exec(
+            program("curl"), "--http2", *told, *sent, url, stdout=asyncio.subprocess.PIPE
+        )
+        answer, _ = await asyncio.wait_for(curl.communicate(), PATIENCE_SECONDS)
+        assert answer == b"200 1.1"
+        assert [counting()] == [record.body for record in serving.rig.topic.records]
