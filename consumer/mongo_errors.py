@@ -9,6 +9,7 @@ A failover raises errors of many kinds, some without any label (a bare Configura
 certain to be a record's fault may cost a record its count.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -62,8 +63,22 @@ def told(error: Exception) -> str:
         return f"MongoDB: BSON can't hold it ({name})"
     if isinstance(error, OperationFailure):
         names = [f"{code} ({_NAMES[code]})" if code in _NAMES else str(code) for code in sorted(set(_codes(error)))]
-        return short(f"MongoDB: {name}, code {', '.join(names) or 'unknown'}")
+        return short(f"MongoDB: {name}, code {', '.join(names) or 'unknown'}{_in_the_way(error)}")
     return short(f"MongoDB: {name}: {error}")
+
+
+_collection_of = re.compile(r"collection: \S+\.(\w+) index").search
+_are_coordinates = re.compile(r"r[0-9]+/[0-9]+/[0-9]+").fullmatch
+
+
+def _in_the_way(error: OperationFailure) -> str:
+    """Where a document stands that is in the way; which, only where its `_id` are coordinates: others name players."""
+    failed = (error.details or {}).get("writeErrors") or [error.details or {}]
+    found = _collection_of(str(failed[0].get("errmsg", "")))
+    if not found:
+        return ""
+    identity = str(failed[0].get("keyValue", {}).get("_id", ""))
+    return f": {found[1]}, {identity}" if _are_coordinates(identity) else f": {found[1]}"
 
 
 def _codes(error: Exception) -> Iterator[int]:

@@ -167,8 +167,10 @@ class Framer:
         self.method, self.target = found[1], found[2]
         if found[3] != b"1" or found[4] not in (b"0", b"1"):
             raise BadHttp(505, "Only HTTP/1.1 and HTTP/1.0 are served here.")
+        if self.method == b"CONNECT":
+            raise _malformed("This is no proxy.")
         if self.method not in METHODS:
-            raise _malformed("The method is not served here.")
+            raise BadHttp(405, "The method is not served here.")
         self._minor = found[4]
         self._lines.append(line)
 

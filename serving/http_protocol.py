@@ -110,7 +110,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if checked:
             super().data_received(checked)
         if framer.bad:
-            self._refuse(BY_STATUS[framer.bad.status])
+            self._refuse(BY_STATUS.get(framer.bad.status))
         elif framer.has_head:
             if framer.waiting_bytes > MAX_PIPELINED_BYTES:
                 self.flow.pause_reading()
@@ -127,8 +127,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._refuse(Unparsed.LATE)
 
-    def _refuse(self, unparsed: Unparsed) -> None:
-        """Answer instead of what is under way, and take no other request."""
+    def _refuse(self, unparsed: Unparsed | None) -> None:
+        """Answer instead of what is under way, and take no other request. None: the app says itself what is wrong."""
         if self._refusing or self.transport.is_closing():
             return
         self._refusing = True
@@ -146,7 +146,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.cycle = self._refusal_cycle(unparsed)
         self._start_asgi_task(self.cycle, self.app)
 
-    def _refusal_cycle(self, unparsed: Unparsed) -> RequestResponseCycle:
+    def _refusal_cycle(self, unparsed: Unparsed | None) -> RequestResponseCycle:
         path = self._framer.target.partition(b"?")[0].decode("ascii") or "/"
         scope: Any = {
             "type": "http",

@@ -104,6 +104,20 @@ SECRET = "what only the client may know"
             "121 (DocumentValidationFailure)",
         ),
         (BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}), "11000 (DuplicateKey)"),
+        (
+            BulkWriteError(
+                {
+                    "writeErrors": [
+                        {
+                            "code": 11000,
+                            "errmsg": f'E11000 duplicate key collection: t.events index: _id_ dup key: "{SECRET}"',
+                            "keyValue": {"_id": SECRET},
+                        }
+                    ]
+                }
+            ),
+            "11000 (DuplicateKey): events",
+        ),
         (WriteError(SECRET, 9, {"op": SECRET}), "WriteError, code 9"),
         (OperationFailure(SECRET), "code unknown"),
         (InvalidDocument(f"cannot encode {SECRET}"), "BSON can't hold it (InvalidDocument)"),

@@ -367,3 +367,15 @@ async def test_b9_a_batch_of_curl_that_asks_for_http2_counts() -> None:
         answer, _ = await asyncio.wait_for(curl.communicate(), PATIENCE_SECONDS)
         assert answer == b"200 1.1"
         assert [counting()] == [record.body for record in serving.rig.topic.records]
+
+
+@pytest.mark.parametrize("method", ["QUERY", "get", "PROPFIND", "X"])
+@pytest.mark.parametrize(("path", "status"), [(RECORD, 405), ("/nowhere", 404), ("/AddEvent", 405)])
+async def test_b9_a_method_that_nobody_takes_is_405_like_any_other(method: str, path: str, status: int) -> None:
+    """The parser doesn't know it; what is behind its head is not read as a request."""
+    async with Serving() as serving:
+        client = await serving.client()
+        client.send(f"{method} {path} HTTP/1.1", "Host: x", "Content-Length: 3", body=b"abc")
+        found, headers, _ = await client.reply()
+        assert (found, headers["connection"], "allow" in headers) == (status, "close", status == 405)
+        assert await client.ends() == b""

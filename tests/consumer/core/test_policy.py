@@ -14,11 +14,14 @@ from consumer.core.policy import (
     is_stuck,
     suspects_of,
 )
+from consumer.core.pools import Pool
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
+from schemas.media import NO_MEDIA
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
-from tests.samples import KEYS, batch, period, sealed, update
+from schemas.stored import MAX_STORED_BYTES
+from tests.samples import KEYS, NOW, batch, period, sealed, update
 
 
 def flush_of(offsets: list[int], start: int = 0) -> Flush:
@@ -103,3 +106,14 @@ def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
     assert not is_stuck(0, 61, 60, is_away=False)
     assert not is_stuck(5, 60, 60, is_away=False)
     assert not is_stuck(5, 61, 60, is_away=True)
+
+
+@pytest.mark.parametrize("stored_bytes", [0, MAX_STORED_BYTES])
+def test_a_pool_that_a_transaction_takes_is_tried_again_as_it_is(stored_bytes: int) -> None:
+    """Others have filled the server's cache: its partition must not stop for that."""
+    pool = Pool(0, NOW, NOW, "demo", "ann", None, NO_MEDIA, {}, "", stored_bytes=stored_bytes)
+    flush = Flush(PartitionId("r1", 0), 0, [one(0)], [pool])
+    assert instead_of_too_large(flush, "388") == (flush,)
+    larger = Flush(PartitionId("r1", 0), 0, [one(0)], [pool._replace(stored_bytes=MAX_STORED_BYTES + 1)])
+    with pytest.raises(CannotApply, match="too large"):
+        instead_of_too_large(larger, "388")
