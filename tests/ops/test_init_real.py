@@ -160,6 +160,7 @@ async def test_the_doctor_names_what_is_missing_and_is_content_after_init(server
             "index definitions.app_1",
             "index definitions.updatedAt_1",
             "index events.receivedAt_1",
+            "index titles.by_1",
             "lineage",
         }
         for _ in range(2):
