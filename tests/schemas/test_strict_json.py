@@ -133,3 +133,19 @@ def read_or_not(text: str) -> object:
         return read_value(text)
     except BadJson:
         return BadJson
+
+
+def test_no_call_reads_more_of_a_large_text_than_one_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold the interpreter, and so the event loop, for as long as the whole takes."""
+    read: list[int] = []
+    value = strict_json._value
+
+    def counted(decoder: json.JSONDecoder, text: str, at: int) -> tuple[object, int]:
+        found, end = value(decoder, text, at)
+        read.append(end - at)
+        return found, end
+
+    monkeypatch.setattr(strict_json, "_value", counted)
+    events = ",".join(['{"Event":"A","Data":{"n":[1,2,3]}}'] * 10_000)
+    assert 2 == len(read_members(f'{{"Token":"","eventData":[{events}]}}'))
+    assert 100 > max(read)
