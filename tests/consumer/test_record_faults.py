@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.collection import AsyncCollection
 
 from consumer.core import decode as decoding
-from consumer.core.decode import DECODES, Unreadable, surely
+from consumer.core.decode import DECODES, Unreadable
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
@@ -33,15 +33,16 @@ def one(offset: int) -> Record:
     return sealed(offset, batch(period(update()), request_id=str(offset + 1)), request_id=offset + 1)
 
 
-def failing_decode(error: type[Exception]) -> Callable[[Record, Any], Any]:
-    """Reads all but one record."""
+def failing_parse(error: type[Exception]) -> Callable[[bytes], Any]:
+    """Reads all bodies but one."""
+    read = decoding.parse_request
 
-    def decode(record: Record, keys: Any) -> Any:  # noqa: ANN401
-        if record.offset == BAD:
+    def parse(body: bytes) -> Any:  # noqa: ANN401
+        if body == one(BAD).value:
             raise error("what only the client may know")
-        return decoding.decode(record, keys)
+        return read(body)
 
-    return decode
+    return parse
 
 
 def failing_plan(error: type[Exception]) -> Callable[[Flush, Known, Limits], WritePlan]:
@@ -62,7 +63,7 @@ async def test_a_bug_costs_one_record_its_count(
 ) -> None:
     """It becomes a dead letter, which says where to look and nothing of the client's; a counter says that it did."""
     if step == "reading":
-        monkeypatch.setitem(DECODES, "games", surely(failing_decode(error)))
+        monkeypatch.setattr(decoding, "parse_request", failing_parse(error))
     else:
         monkeypatch.setattr("consumer.flusher.make_plan", failing_plan(error))
     log, store = MemoryLog(1, TOPIC), _Store()
@@ -183,3 +184,15 @@ async def test_a_bug_of_the_client_costs_no_record_its_count(servers: Servers, m
             await until_applied(made.place, len(sent))
         await assert_exact(made.place, sent)
         assert await made.place.documents(DEAD_LETTERS) == {}
+
+
+def test_a_bug_in_reading_a_pool_costs_that_pool_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other API's reader is guarded alike."""
+
+    def failing(*_: object) -> object:
+        raise RecursionError("what only the client may know")
+
+    monkeypatch.setattr(decoding, "decode_pool", failing)
+    found = DECODES["analytics"](sealed_pool(0, pool(item())), KEYS)
+    assert isinstance(found, Unreadable)
+    assert (found.bug, found.reason.startswith("bug: RecursionError in reading")) == (True, True)
