@@ -18,6 +18,7 @@ from consumer.ports import RecordRefused, TooManyDead
 from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
+from schemas.games import parse_request
 from schemas.settings import Limits
 from tests.consumer.parts import TOPIC, eventually, parts, running
 from tests.consumer.places import at_work, mongo_place
@@ -35,12 +36,11 @@ def one(offset: int) -> Record:
 
 def failing_parse(error: type[Exception]) -> Callable[[bytes], Any]:
     """Reads all bodies but one."""
-    read = decoding.parse_request
 
     def parse(body: bytes) -> Any:  # noqa: ANN401
         if body == one(BAD).value:
             raise error("what only the client may know")
-        return read(body)
+        return parse_request(body)
 
     return parse
 
