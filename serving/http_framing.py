@@ -29,18 +29,22 @@ METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _is_request_line = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])").fullmatch
+# Of a path, or of a whole URL (RFC 9112, section 3.2); a fragment is never sent.
+_is_target = re.compile(
+    rb"(?:https?://[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+)?/[\x21\x22\x24-\x7e]*", re.IGNORECASE
+).fullmatch
 _is_field = re.compile(rb"(" + _TOKEN + rb"+):[ \t]*([\t\x20-\x7e\x80-\xff]*)").fullmatch
 _is_host = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*").fullmatch
 _is_length = re.compile(rb"[0-9]{1,19}").fullmatch
-_is_chunk_line = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
+_is_chunk_line = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
 
 # Nearly every head: nothing in it that isn't passed on as it is.
 _HEADERS = rb"(?:" + _TOKEN + rb"+:[ \t]*[\t\x20-\x7e\x80-\xff]*+\r\n)*+"
 _is_plain_head = re.compile(
-    rb"(?:" + b"|".join(sorted(METHODS)) + rb") [\x21-\x7e]++ HTTP/1\.1\r\n" + _HEADERS + rb"\r\n"
+    rb"(?:" + b"|".join(sorted(METHODS)) + rb") /[\x21\x22\x24-\x7e]*+ HTTP/1\.1\r\n" + _HEADERS + rb"\r\n"
 ).fullmatch
 _has_special_field = re.compile(
-    rb"\n(?:upgrade|http2-settings|transfer-encoding|connection(?!:[ \t]*(?:keep-alive|close)\r)):", re.IGNORECASE
+    rb"\n(?:upgrade|http2-settings|transfer-encoding|te|connection(?!:[ \t]*(?:keep-alive|close)\r)):", re.IGNORECASE
 ).search
 _lengths_of = re.compile(rb"\ncontent-length:[ \t]*([^\r]*)\r", re.IGNORECASE).findall
 _hosts_of = re.compile(rb"\nhost:[ \t]*([^\r]*)\r", re.IGNORECASE).findall
@@ -169,6 +173,8 @@ class Framer:
             raise BadHttp(505, "Only HTTP/1.1 and HTTP/1.0 are served here.")
         if self.method == b"CONNECT":
             raise _malformed("This is no proxy.")
+        if not _is_target(self.target) and (self.method, self.target) != (b"OPTIONS", b"*"):
+            raise _malformed("The target is neither a path nor a URL.")
         if self.method not in METHODS:
             raise BadHttp(405, "The method is not served here.")
         self._minor = found[4]
@@ -190,6 +196,8 @@ class Framer:
         if len(hosts) > 1 or (self._minor == b"1" and not hosts) or not all(map(_is_host, hosts)):
             raise _malformed("Exactly one valid Host header is required.")
         framing = self._framing()
+        if any(b"chunked" in value.lower() for value in self._fields.get(b"te", ())):
+            raise _malformed("TE must not name chunked: it is always taken (RFC 9110, section 10.1.4).")
         asked = {token.strip().lower() for value in self._fields.get(b"connection", ()) for token in value.split(b",")}
         kept = [b"connection: " + token for token in (b"close", b"keep-alive") if token in asked][:1]
         return b"\r\n".join([*self._lines, *framing, *kept, b"", b""])
