@@ -30,9 +30,7 @@ METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _is_request_line = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])").fullmatch
 # Of a path, or of a whole URL (RFC 9112, section 3.2); a fragment is never sent.
-_is_target = re.compile(
-    rb"(?:https?://[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+)?/[\x21\x22\x24-\x7e]*", re.IGNORECASE
-).fullmatch
+_is_target = re.compile(rb"(?i:https?://[A-Z0-9._~%!$&'()*+,;=:\[\]-]+)?/[\x21\x22\x24-\x7e]*").fullmatch
 _is_field = re.compile(rb"(" + _TOKEN + rb"+):[ \t]*([\t\x20-\x7e\x80-\xff]*)").fullmatch
 _is_host = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*").fullmatch
 _is_length = re.compile(rb"[0-9]{1,19}").fullmatch
@@ -195,9 +193,9 @@ class Framer:
         hosts = self._fields.get(b"host", [])
         if len(hosts) > 1 or (self._minor == b"1" and not hosts) or not all(map(_is_host, hosts)):
             raise _malformed("Exactly one valid Host header is required.")
-        framing = self._framing()
         if any(b"chunked" in value.lower() for value in self._fields.get(b"te", ())):
             raise _malformed("TE must not name chunked: it is always taken (RFC 9110, section 10.1.4).")
+        framing = self._framing()
         asked = {token.strip().lower() for value in self._fields.get(b"connection", ()) for token in value.split(b",")}
         kept = [b"connection: " + token for token in (b"close", b"keep-alive") if token in asked][:1]
         return b"\r\n".join([*self._lines, *framing, *kept, b"", b""])

@@ -9,6 +9,7 @@ from typing import Any
 from serving.connections import Connections
 from serving.http_protocol import MAX_PIPELINED_BYTES, BoundedHttpProtocol, server_config
 from serving.life import Server
+from tests.consumer.parts import eventually
 from tests.patience import PATIENCE_SECONDS
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
@@ -58,8 +59,7 @@ async def test_what_waits_behind_a_request_is_bounded() -> None:
             await begun.wait()
             (connection,) = server.server_state.connections
             assert isinstance(connection, BoundedHttpProtocol)
-            while not connection.flow.read_paused:
-                await asyncio.sleep(0)
+        await eventually(lambda: connection.flow.read_paused)
         # One more read of the loop's may have been under way.
         assert MAX_PIPELINED_BYTES < connection._framer.waiting_bytes <= MAX_PIPELINED_BYTES + 1024 * 1024
         go.set()
