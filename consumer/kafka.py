@@ -133,9 +133,9 @@ class KafkaLog:
             raise Unavailable(f"Kafka: {error!r}") from error
         self._drained_millis = time.time() * 1000
         for ours, found in fetched.items():
-            if found[-1].offset >= DAMAGED_OFFSET:
+            if found[-1].offset >= DAMAGED_OFFSET and ours in self._consumer.assignment() & self._reached.keys():
                 self._stop_before(ours, found)
-        drained = {ours: _Drained(fetched.get(ours, ()), at) for ours, at in (await self._positions()).items()}
+        drained = {ours: _Drained(fetched.get(ours, ()), at) for ours, at in self._positions().items()}
         return {ours: one for ours, one in drained.items() if one.reached > self._reached[ours]}
 
     def _stop_before(self, ours: TopicPartition, found: list[ConsumerRecord]) -> None:
@@ -149,10 +149,17 @@ class KafkaLog:
             del self._damage[ours]
             self._damaged[ours.partition] = mark.checksum.reason
 
-    async def _positions(self) -> dict[TopicPartition, int]:
-        """Where reading stands, of partitions that are read. Nothing is waited for: they have been sought."""
-        ours = self._consumer.assignment() & self._reached.keys()
-        return {one: await self._consumer.position(one) for one in ours}
+    def _positions(self) -> dict[TopicPartition, int]:
+        """Where reading stands, of partitions that are read and have a position.
+
+        Not by the consumer's own `position`, which waits for one: a partition that is sought or lost meanwhile would
+        leave records behind that were fetched before, and they would be offered after it.
+        """
+        if not (ours := self._consumer.assignment() & self._reached.keys()):
+            return {}
+        subscription = self._consumer._subscription.subscription  # noqa: SLF001 no public name for what doesn't wait
+        states = {one: subscription.assignment.state_value(one) for one in ours}
+        return {one: state.position for one, state in states.items() if state is not None and state.has_valid_position}
 
     async def _verify(self, partitions: Sequence[TopicPartition]) -> None:
         """Ask who gave these records which topic it is, after they were given.
