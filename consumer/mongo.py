@@ -33,7 +33,7 @@ from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.core.reasons import bug_reason
 from consumer.core.titles import KnownTitles, players_to_ask, split_titles
-from consumer.mongo_errors import HANDLED, told, translated
+from consumer.mongo_errors import HANDLED, outage_or_too_large, told, translated
 from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
@@ -155,7 +155,7 @@ class MongoStore:
             async with self._large if flush.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
                 written = await in_transaction(self._sessions.of(flush.partition), body)
         except HANDLED as error:
-            raise translated(error) from error
+            raise outage_or_too_large(error) from error
         except OURS:
             raise
         except Exception as error:
@@ -273,7 +273,11 @@ class _Transaction:
     async def _bulk_write(self, collection: str, operations: Writes) -> None:
         try:
             await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
-        except HANDLED:
+        except HANDLED as error:
+            # Only what was to be written can be a record's fault; the rest may be tried again by the transaction.
+            found = translated(error)
+            if isinstance(found, RecordRefused):
+                raise found from error
             raise
         except Exception as error:
             # Nobody foresaw it. The record's fault only where BSON can't be made of what is to be written.

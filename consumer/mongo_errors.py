@@ -44,6 +44,12 @@ def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge 
     return Unavailable(text)
 
 
+def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Collision:
+    """The same of an error that no write of a record raised: a read, the checkpoint, or the commit is at no fault."""
+    found = translated(error)
+    return Unavailable(str(found)) if isinstance(found, RecordRefused) else found
+
+
 # Named as the server names them, for its messages and the client's quote whole documents.
 _NAMES: Final[Mapping[int, str]] = {
     2: "BadValue, such as a sum beyond int64",

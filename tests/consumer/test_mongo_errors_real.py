@@ -137,6 +137,19 @@ async def test_a_burst_of_outages_costs_nothing(mongodb: str, command: str, how:
         await assert_exact(made.place, sent)
 
 
+@pytest.mark.parametrize("code", [2, 121, 10334])
+@pytest.mark.parametrize("command", ["find", "update", "commitTransaction"])
+async def test_a_code_of_records_is_none_where_no_record_is_written(mongodb: str, command: str, code: int) -> None:
+    """A read, the checkpoint's move (the first update) and the commit hold nothing of a client's."""
+    async with mongo_place(mongodb, max_dead_ratio=1) as made:
+        sent = [counting(0, 10)]
+        async with failing(made, command, {"times": 1}, errorCode=code, errorLabels=[]), at_work(made):
+            made.append(sent)
+            await until_applied(made.place, len(sent))
+        await assert_exact(made.place, sent)
+        assert await made.place.documents(DEAD_LETTERS) == {}
+
+
 async def test_a_commit_that_a_shutdown_interrupted_costs_nothing(mongodb: str) -> None:
     """Code 11600: the client takes the server for gone, and looks again after ten seconds."""
     async with mongo_place(mongodb, max_dead_ratio=1) as made:
