@@ -70,9 +70,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._unread_timer:
-            self._unread_timer.cancel()
-            self._unread_timer = None
+        self._cancel_unread_timer()
 
     # What the parser, and the reply, tell.
 
@@ -187,11 +185,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _cancel_timers(self) -> None:
-        self._cancel_head_timer()
+    def _cancel_unread_timer(self) -> None:
         if self._unread_timer:
             self._unread_timer.cancel()
             self._unread_timer = None
+
+    def _cancel_timers(self) -> None:
+        self._cancel_head_timer()
+        self._cancel_unread_timer()
 
 
 def server_config(
