@@ -11,7 +11,7 @@ otherwise than the port does.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import errors
@@ -22,10 +22,21 @@ from schemas.settings import KafkaSettings
 from serving.kafka import REQUEST_TIMEOUT_MILLIS, client_options
 from serving.kafka_words import NotReached, why
 
-__all__ = ["ANSWER_SECONDS", "NotReached", "bootstrap_options", "first_to_answer", "unreached_brokers"]
+__all__ = [
+    "ANSWER_SECONDS",
+    "Address",
+    "NotReached",
+    "bootstrap_options",
+    "first_answer",
+    "first_to_answer",
+    "unreached_brokers",
+]
 
 # A broker that is there answers in milliseconds, one that has just started within a second or two.
 ANSWER_SECONDS = 5
+
+# The one that answered last is asked again first, and the others with it if it is not quick.
+PREFERRED_SECONDS = 1
 
 # A TLS connection is closed by both sides; one that is silent is not waited for.
 CLOSE_SECONDS = 1
@@ -48,18 +59,33 @@ async def bootstrap_options(
 
 async def first_to_answer(kafka: KafkaSettings) -> str:
     """The address, `host:port`, that answered first. Raises NotReached, UnusableFile."""
-    addresses = _addresses(kafka)
+    address, _ = await first_answer(kafka)
+    return _text(address)
+
+
+async def first_answer(
+    kafka: KafkaSettings, topics: Sequence[str] = (), preferred: Address | None = None, known: Iterable[Address] = ()
+) -> tuple[Address, Any]:
+    """The address that answered first, and the cluster's metadata of these topics.
+
+    The preferred one is asked alone, for a moment; else all of the settings, and the others that are known.
+    Raises NotReached, which names the addresses of the settings; UnusableFile.
+    """
+    if preferred is not None:
+        with suppress(Exception):  # its cause is found when it is asked again, with the others
+            return preferred, await _metadata(preferred, _connection_options(kafka), topics, PREFERRED_SECONDS)
+    configured = _addresses(kafka)
+    asked = [asyncio.create_task(_ask(kafka, one, topics)) for one in dict.fromkeys([*configured, *known])]
     failures: dict[Address, str] = {}
-    asked = [asyncio.create_task(_ask(kafka, address)) for address in addresses]
     try:
         for one in asyncio.as_completed(asked):
             address, outcome = await one
             if not isinstance(outcome, str):
-                return _text(address)
+                return address, outcome
             failures[address] = outcome
     finally:
         await _end(asked)
-    raise NotReached(_together([(address, failures[address]) for address in addresses]))
+    raise NotReached(_together([(address, failures[address]) for address in configured]))
 
 
 async def unreached_brokers(kafka: KafkaSettings) -> str | None:
@@ -67,11 +93,9 @@ async def unreached_brokers(kafka: KafkaSettings) -> str | None:
 
     The usual cause is advertised.listeners with a name that only the brokers' network knows. Raises as first_to_answer.
     """
-    bootstrap = await asyncio.gather(*(_ask(kafka, one) for one in _addresses(kafka)))
-    named = {address for _, brokers in bootstrap if not isinstance(brokers, str) for address in brokers}
-    if not named:
-        raise NotReached(_together([(address, str(words)) for address, words in bootstrap]))
-    outcomes = await asyncio.gather(*(_ask(kafka, one) for one in sorted(named)))
+    _, metadata = await first_answer(kafka)
+    named = sorted((broker[1], broker[2]) for broker in metadata.brokers)
+    outcomes = await asyncio.gather(*(_ask(kafka, one) for one in named))
     unreached = [(address, words) for address, words in outcomes if isinstance(words, str)]
     return _together(unreached) if unreached else None
 
@@ -100,14 +124,13 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ask(kafka: KafkaSettings, address: Address) -> tuple[Address, list[Address] | str]:
-    """The brokers that it names, or why it doesn't. Raises UnusableFile."""
+async def _ask(kafka: KafkaSettings, address: Address, topics: Sequence[str] = ()) -> tuple[Address, Any | str]:
+    """The cluster's metadata of these topics, or why there is none. Raises UnusableFile."""
     if not 0 < address[1] <= MAX_PORT:
         return address, NO_ADDRESS
     options = _connection_options(kafka)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return address, await _brokers(address, options)
+        return address, await _metadata(address, options, topics, ANSWER_SECONDS)
     except UnicodeError:  # a name that no host can have
         return address, NO_ADDRESS
     except Exception as error:  # noqa: BLE001 whatever a stranger's answer makes the client raise, there is no Kafka
@@ -119,15 +142,14 @@ def _connection_options(kafka: KafkaSettings) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in ("bootstrap_servers", "metadata_max_age_ms")}
 
 
-async def _brokers(address: Address, options: dict[str, Any]) -> list[Address]:
-    async with _connected(address, options) as connection:
+async def _metadata(address: Address, options: dict[str, Any], topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+    async with asyncio.timeout(seconds), _connected(address, options) as connection:
         try:
-            answer = await connection.send(MetadataRequest([]))
+            return await connection.send(MetadataRequest(list(topics)))
         except errors.KafkaConnectionError as error:
             if options["security_protocol"].startswith("SASL_"):
                 raise
             raise NotReached(WANTS_A_USER) from error
-    return [(broker[1], broker[2]) for broker in answer.brokers]
 
 
 @asynccontextmanager
