@@ -1,8 +1,8 @@
 """What the worker needs of the world: a log to read, a store to write, a clock. Adapters: kafka, mongo, memory."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, WritePlan
@@ -14,7 +14,15 @@ Plan = Callable[[Known], WritePlan]
 
 
 class Unavailable(Exception):
-    """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again."""
+    """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again.
+
+    The message begins with the server's name.
+    """
+
+    @property
+    def server(self) -> Literal["kafka", "mongodb"]:
+        """Which of them is unavailable."""
+        return "kafka" if str(self).startswith("Kafka") else "mongodb"
 
 
 class Moved(Exception):
@@ -65,6 +73,17 @@ class OutOfRange(Exception):
         super().__init__(f"partitions {partitions}")
 
 
+class LeaderChanged(Exception):
+    """Other brokers lead these partitions now, or the same ones anew: what they hold may differ from what was read.
+
+    The partitions are held. What was read before the election may be compared with what is there now.
+    """
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        self.partitions = partitions
+        super().__init__(f"partitions {partitions}")
+
+
 class Damaged(Exception):
     """What the broker gives of these partitions can't be records; why, by partition. The others are read on."""
 
@@ -86,19 +105,47 @@ class TopicIdentity:
     topic_id: str
 
 
-class Listener(Protocol):
-    """Who is told which partitions are its own. Neither call may raise: the log would swallow it."""
+Given = Callable[[frozenset[int]], None]
+"""Called with all partitions that are the member's from now on. Returns at once and raises nothing."""
 
-    async def assigned(self, partitions: Iterable[int]) -> None: ...
 
-    async def revoked(self, partitions: Iterable[int]) -> None: ...
+class Membership(Protocol):
+    """A member of the group that shares a topic's partitions out. It reads nothing.
+
+    A rebalance takes nothing away while it lasts: only a new share does.
+    """
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group has given it a share, and still knows it."""
+        ...
+
+    def start(self, given: Given) -> None:
+        """Join, and stay a member, whatever happens. `given` is called with each share, also the same one again."""
+        ...
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        """Write the group's offsets, for lag tools alone. Raises Unavailable."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        ...
 
 
 class Log(Protocol):
     """The partitions of one topic, shared by a group of workers."""
 
-    async def start(self, listener: Listener) -> None:
-        """Join the group. Raises Unavailable."""
+    @property
+    def is_member(self) -> bool:
+        """Whether it has a share of the partitions, be it an empty one."""
+        ...
+
+    async def start(self, given: Given) -> None:
+        """Connect, and begin to join the group. `given` is called with each share. Raises Unavailable.
+
+        A partition that stays goes on being read; one that is new is held until it is sought.
+        """
         ...
 
     async def identity(self) -> TopicIdentity:
@@ -108,9 +155,9 @@ class Log(Protocol):
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
         """Records by partition, in order; empty after `timeout_seconds`.
 
-        All are of the topic that `identity` told first, and what can't be decoded is among them, with its fault. Raises
-        TopicChanged, OutOfRange, Damaged, Unavailable; after the last two nothing is lost: what had been read comes
-        with the next fetch.
+        All are of the topic that `identity` told first, and of the leaders that held the partition when it was sought;
+        what can't be decoded is among them, with its fault. Raises TopicChanged, LeaderChanged, OutOfRange, Damaged,
+        Unavailable; after the last two nothing is lost: what had been read comes with the next fetch.
         """
         ...
 
@@ -136,6 +183,18 @@ class Log(Protocol):
 
     def uncommitted(self, partition: int) -> int | None:
         """Offsets behind the end that wait for a producer's transaction to end; None where that isn't known."""
+        ...
+
+    def unread_seconds(self, partition: int) -> float:
+        """For how long its records have been asked for in vain: no broker gives any, nor says that there are none."""
+        ...
+
+    def is_neglected(self, partition: int) -> bool:
+        """Whether the broker that has to give it answers other questions: then we are at fault, not the broker."""
+        ...
+
+    def unreachable_seconds(self) -> float:
+        """For how long no broker has answered anything."""
         ...
 
     async def commit(self, positions: Mapping[int, int]) -> None:
