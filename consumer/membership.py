@@ -47,6 +47,7 @@ from consumer.group_wire import (
     sync_request,
 )
 from consumer.ports import Unavailable
+from consumer.predecessors import Process, leave_for_the_dead
 
 log = structlog.get_logger()
 
@@ -72,11 +73,14 @@ Given = Callable[[frozenset[int]], None]
 """Told all partitions that are the member's from now on. Returns at once and raises nothing."""
 
 
-class Membership:
+class GroupMember:
     """A member of one topic's group, from `start` to `stop`."""
 
-    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group) -> None:
+    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group, process: Process | None = None) -> None:
+        """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
         self._group = group
+        self._process = process
+        self._leaving_for: asyncio.Task[None] | None = None
         self._coordinator = Coordinator(new_client, group.name)
         self._given: Given = _ignore
         self._task: asyncio.Task[None] | None = None
@@ -108,9 +112,10 @@ class Membership:
 
     async def stop(self) -> None:
         """Leave the group, so that the others needn't wait for the session to end."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+        for task in (self._task, self._leaving_for):
+            if task:
+                task.cancel()
+                await asyncio.wait((task,))
         try:
             if self._member != NO_MEMBER:
                 await self._coordinator.ask(leave_request(self._group, self._member))
@@ -158,6 +163,7 @@ class Membership:
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
+            self._leave_for_the_dead()
             answer = await self._held_back(join_request(self._group, member, self._claim))
         now = joined(answer)
         self._member = now.member
@@ -167,6 +173,12 @@ class Membership:
         self._claim = Claim(now.generation, share_of(answer, self._group.topic))
         self._must_join = False
         self._given(self._claim.partitions)
+
+    def _leave_for_the_dead(self) -> None:
+        """At the first joining alone, and beside it: it isn't answered until the dead ones have gone."""
+        if (process := self._process) and not self._leaving_for:
+            leaving = leave_for_the_dead(self._coordinator, self._group, self._member, process)
+            self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
 
     async def _held_back(self, request: JoinGroupRequest | SyncGroupRequest) -> Response:
         return await self._coordinator.ask(request, "held back", HELD_BACK_SECONDS)
