@@ -5,8 +5,8 @@
 
 Workers share the partitions of one topic under a steady load. One after the other, every few seconds, one of them is
 killed and started again at once. Meanwhile the checkpoints are looked at twenty times a second: the longest time
-without progress is told, of partitions whose owner was killed and of all others. Sums checked in the end.
-Each tree and each session time-out is a variant; rounds are interleaved, and the medians are told.
+without progress is told: of partitions whose owner was killed, of others, and of all of them together. Sums checked
+in the end. Each tree and each session time-out is a variant; rounds are interleaved, and the medians are told.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice, pairwise
 from pathlib import Path
@@ -75,10 +75,14 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The longest seconds without progress: of partitions whose owner had been killed, and of all others."""
+    """The longest seconds without progress: of partitions whose owner had been killed, of others, of all together."""
 
     dead: float
     living: float
+    all: float
+
+    def __str__(self) -> str:
+        return f"dead one's {self.dead:.1f} s, others {self.living:.1f} s, all at once {self.all:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,16 @@ class Variant:
 def pauses(watched: Watched, kills: Sequence[Kill], began: float, ended: float) -> Pauses:
     dead, living = [0.0], [0.0]
     for partition, moves in watched.moves.items():
-        inside = [began, *(at for at in moves if began < at < ended), ended]
-        for since, until in pairwise(inside):
-            own = [k for k in kills if partition in k.partitions and since - LANDS_SECONDS <= k.at <= until]
-            (dead if own else living).append(until - (max(since, own[0].at) if own else since))
-    return Pauses(max(dead), max(living))
+        for since, until in _gaps(moves, began, ended):
+            own = [k.at for k in kills if partition in k.partitions and since - LANDS_SECONDS <= k.at <= until]
+            living.append(min([until, *own]) - since)
+            dead += [until - max(since, at) for at in own[:1]]
+    any_partition = sorted(at for moves in watched.moves.values() for at in moves)
+    return Pauses(max(dead), max(living), max(until - since for since, until in _gaps(any_partition, began, ended)))
+
+
+def _gaps(moves: Sequence[float], began: float, ended: float) -> Iterable[tuple[float, float]]:
+    return pairwise([began, *(at for at in moves if began < at < ended), ended])
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -107,10 +116,10 @@ async def run(options: argparse.Namespace) -> None:
         for _ in range(options.rounds):
             for variant in variants:
                 found[variant].append(one := await measured(place, variant, options))
-                print(f"{variant}: dead one's {one.dead:.1f} s, others {one.living:.1f} s", flush=True)
+                print(f"{variant}: {one}", flush=True)
     for variant, rounds in found.items():
-        dead, living = median(one.dead for one in rounds), median(one.living for one in rounds)
-        print(f"median  {variant}: dead one's {dead:.1f} s, others {living:.1f} s")
+        middle = Pauses(*(median(getattr(one, name) for one in rounds) for name in Pauses.__slots__))
+        print(f"median  {variant}: {middle}")
 
 
 async def measured(place: Place, variant: Variant, options: argparse.Namespace) -> Pauses:

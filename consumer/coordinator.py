@@ -17,7 +17,7 @@ from aiokafka.protocol.api import Request, Response
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from consumer.group_wire import raise_error
+from consumer.group_wire import Group, raise_error
 
 # A broker that is there answers within a second. One that doesn't answer within this is taken for frozen, and another
 # is asked. Several such tries fit into the shortest session.
@@ -36,7 +36,7 @@ stand behind what waits for the group to form, or for a replica of the group's o
 class Coordinator:
     """Asks the coordinator of one group. `new_client` makes the client, which is started here."""
 
-    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: str) -> None:
+    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group) -> None:
         self._new_client = new_client
         self._group = group
         self._client: AIOKafkaClient | None = None
@@ -57,10 +57,10 @@ class Coordinator:
         """Look for it again before the next question: it has moved, or is silent."""
         self._node = None
 
-    async def partitions(self, topic: str) -> int:
-        """How many partitions the topic has. The topic isn't made by asking. Raises KafkaError."""
+    async def partitions(self) -> int:
+        """How many partitions the group's topic has. It isn't made by asking. Raises KafkaError."""
         client, node = await self._find()
-        answer = await self._send(client, node, MetadataRequest([topic], allow_auto_topic_creation=False))
+        answer = await self._send(client, node, MetadataRequest([self._group.topic], allow_auto_topic_creation=False))
         (found,) = answer.topics
         raise_error(found[0])
         return len(found[-1])
@@ -87,6 +87,7 @@ class Coordinator:
             except BaseException:
                 await client.close()
                 raise
+            client.set_topics([self._group.topic])  # or it would be told of all topics, again and again
             self._client, self._heard = client, time.monotonic()
         return self._client
 
@@ -94,7 +95,7 @@ class Coordinator:
         """Ask any broker which one it is. Raises KafkaError."""
         if (node := client.get_random_node()) is None:
             raise GroupCoordinatorNotAvailableError
-        answer = await self._send(client, node, FindCoordinatorRequest(self._group, _GROUP_KIND))
+        answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
         raise_error(answer.error_code)
         return int(answer.coordinator_id)
 

@@ -30,6 +30,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.api import Response
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
+from consumer.config import WorkerSettings
 from consumer.coordinator import Coordinator
 from consumer.core.sharing import Claim, share_out
 from consumer.group_wire import (
@@ -47,7 +48,9 @@ from consumer.group_wire import (
     sync_request,
 )
 from consumer.ports import Unavailable
-from consumer.predecessors import Process, leave_for_the_dead
+from consumer.predecessors import Process, leave_for_the_dead, own_process
+from schemas.settings import Api, KafkaSettings
+from serving.kafka import client_options, why
 
 log = structlog.get_logger()
 
@@ -73,6 +76,20 @@ Given = Callable[[frozenset[int]], None]
 """Told all partitions that are the member's from now on. Returns at once and raises nothing."""
 
 
+def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> "GroupMember":
+    """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
+    session_millis = int(worker.session_timeout_seconds * 1000)
+    rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
+    process = own_process()
+
+    def new_client() -> AIOKafkaClient:
+        return AIOKafkaClient(**client_options(kafka, process.client_id(), int(HELD_BACK_SECONDS * 1000)))
+
+    return GroupMember(
+        new_client, Group(kafka.group_of(api), kafka.topic(api), session_millis, rebalance_millis), process
+    )
+
+
 class GroupMember:
     """A member of one topic's group, from `start` to `stop`."""
 
@@ -81,7 +98,7 @@ class GroupMember:
         self._group = group
         self._process = process
         self._leaving_for: asyncio.Task[None] | None = None
-        self._coordinator = Coordinator(new_client, group.name)
+        self._coordinator = Coordinator(new_client, group)
         self._given: Given = _ignore
         self._task: asyncio.Task[None] | None = None
         self._member = NO_MEMBER
@@ -108,7 +125,7 @@ class GroupMember:
         try:
             raise_commit_errors(await self._coordinator.ask(request, "offsets"))
         except KafkaError as error:
-            raise Unavailable(f"Kafka: {_why(error)}") from error
+            raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def stop(self) -> None:
         """Leave the group, so that the others needn't wait for the session to end."""
@@ -120,7 +137,7 @@ class GroupMember:
             if self._member != NO_MEMBER:
                 await self._coordinator.ask(leave_request(self._group, self._member))
         except KafkaError as error:
-            log.warning("group not left", group=self._group.name, reason=_why(error))
+            log.warning("group not left", group=self._group.name, reason=why(error))
         finally:
             self._member = NO_MEMBER
             await self._coordinator.close()
@@ -143,7 +160,7 @@ class GroupMember:
         except KafkaError as error:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
-            self._failed(_why(error))
+            self._failed(why(error))
             return RETRY_SECONDS
         except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
             await self._start_anew(error)
@@ -185,7 +202,7 @@ class GroupMember:
 
     async def _count(self) -> int:
         self._counted_at = time.monotonic()
-        return await self._coordinator.partitions(self._group.topic)
+        return await self._coordinator.partitions()
 
     def _expelled(self) -> None:
         """The coordinator doesn't know it. After a silence longer than its session its partitions are others'."""
@@ -218,7 +235,3 @@ class GroupMember:
 
 def _ignore(_: frozenset[int]) -> None:
     """Before the start there is nobody to be told."""
-
-
-def _why(error: KafkaError) -> str:
-    return str(error) or type(error).__name__

@@ -5,12 +5,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
+from unittest.mock import AsyncMock
 
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.api import Response
 from structlog.testing import capture_logs
 
-from consumer.group_wire import Group
+from consumer.group_wire import NO_MEMBER, Group
 from consumer.membership import HEARTBEAT_SECONDS, REBALANCE_SECONDS, GroupMember
+from consumer.ports import Unavailable
 from consumer.predecessors import Process, own_process
 from tests.consumer.parts import eventually
 from tests.patience import PATIENCE_SECONDS
@@ -137,3 +144,92 @@ async def test_one_that_is_expelled_by_mistake_joins_again_with_what_it_holds(se
         await asyncio.sleep(2 * HEARTBEAT_SECONDS)
         await until_shared(where, group)
         assert all(len(share) >= 3 for share in group[0].shares)
+
+
+async def test_workers_of_before_share_the_group(servers: Servers) -> None:
+    """A new version is rolled out: whichever leads, the shares are whole; and the last of them are even again."""
+    async with place(servers, partitions=6) as where:
+        kafka = where.settings.kafka
+        before = AIOKafkaConsumer(
+            kafka.records_topic,
+            bootstrap_servers=kafka.bootstrap_servers,
+            group_id=kafka.group,
+            enable_auto_commit=False,
+            session_timeout_ms=SESSION_MILLIS,
+            heartbeat_interval_ms=1_000,
+        )
+        await before.start()
+        async with members(where, 0) as group:
+            group += [Member(where), Member(where)]
+
+            def are_shared() -> bool:
+                held = [one.partition for one in before.assignment()]
+                return len(held) == 2 and sorted([*held, *group[0].holds, *group[1].holds]) == list(range(6))
+
+            await eventually(are_shared)
+            held = [member.holds for member in group]
+            await before.stop()
+            await until_shared(where, group)
+            assert all(member.holds > some for member, some in zip(group, held, strict=True))
+
+
+async def test_one_that_slept_past_its_session_gives_everything_up_before_it_joins_again(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partitions are others' by then."""
+    async with place(servers, partitions=6) as where, members(where, 2) as group:
+        slept, other = group
+        before, wakes = slept.holds, asyncio.Event()
+        ask = slept.membership._coordinator.ask
+
+        async def sleep_first(*args: Any) -> Response:  # noqa: ANN401 as it is asked
+            await wakes.wait()
+            return await ask(*args)
+
+        monkeypatch.setattr(slept.membership._coordinator, "ask", sleep_first)
+        await until_shared(where, [other])
+        wakes.set()
+        await until_shared(where, group)
+        assert [before, frozenset()] == slept.shares[-3:-1]
+
+
+async def test_what_nobody_foresaw_does_not_end_a_membership(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It joins again under another id, and says so; its partitions stay."""
+    monkeypatch.setattr("consumer.membership.REBALANCE_SECONDS", 0.1)
+    async with place(servers, partitions=6) as where, members(where, 2) as group:
+        member = group[0]
+        first, before = member.membership._member, member.holds
+        with capture_logs() as said, monkeypatch.context() as patch:
+            patch.setattr(member.membership, "_stay", AsyncMock(side_effect=ValueError("a bug")))
+            await eventually(lambda: member.membership._member == NO_MEMBER)
+        await eventually(lambda: member.membership.is_member)
+        assert first != member.membership._member
+        assert before == member.holds
+        assert ["membership failed", "group unavailable"] == [line["event"] for line in said][:2]
+
+
+async def test_partitions_that_are_added_are_shared_out(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leader counts them now and then."""
+    monkeypatch.setattr("consumer.membership.PARTITIONS_SECONDS", 0.1)
+    async with place(servers, partitions=4) as where, members(where, 2) as group:
+        before = [member.holds for member in group]
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+        await admin.start()
+        await admin.create_partitions({where.settings.kafka.records_topic: NewPartitions(6)})
+        await admin.close()
+        await eventually(lambda: sorted(one for member in group for one in member.holds) == list(range(6)))
+        assert all(member.holds > held for member, held in zip(group, before, strict=True))
+
+
+async def test_the_groups_offsets_are_written_and_a_stranger_may_not(servers: Servers) -> None:
+    """What lag tools read. One that isn't a member is told so in our own error."""
+    async with place(servers, partitions=2) as where, members(where, 1) as group:
+        await group[0].membership.commit({0: 7})
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
+        await admin.start()
+        found = await admin.list_consumer_group_offsets(where.settings.kafka.group)
+        await admin.close()
+        assert [7] == [one.offset for one in found.values()]
+        group[0].membership._member = "nobody"
+        with pytest.raises(Unavailable):
+            await group[0].membership.commit({0: 8})
