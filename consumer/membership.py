@@ -47,7 +47,7 @@ from consumer.group_wire import (
     share_of,
     sync_request,
 )
-from consumer.ports import Unavailable
+from consumer.ports import Given, Membership, Unavailable
 from consumer.predecessors import Process, leave_for_the_dead, own_process
 from schemas.settings import Api, KafkaSettings
 from serving.kafka import client_options, why
@@ -72,11 +72,8 @@ RETRY_SECONDS = 0.2
 # How often the leader counts the topic's partitions: added ones are shared out then.
 PARTITIONS_SECONDS = 30.0
 
-Given = Callable[[frozenset[int]], None]
-"""Told all partitions that are the member's from now on. Returns at once and raises nothing."""
 
-
-def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> "GroupMember":
+def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> Membership:
     """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
     session_millis = int(worker.session_timeout_seconds * 1000)
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
@@ -91,7 +88,7 @@ def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> "Gr
 
 
 class GroupMember:
-    """A member of one topic's group, from `start` to `stop`."""
+    """A Membership of one topic's group, from `start` to `stop`."""
 
     def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group, process: Process | None = None) -> None:
         """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
@@ -111,16 +108,13 @@ class GroupMember:
 
     @property
     def is_member(self) -> bool:
-        """Whether the coordinator has given it a share, and has known it since."""
         return self._member != NO_MEMBER and self._claim.generation >= 0 and self._lost_at is None
 
     def start(self, given: Given) -> None:
-        """Join, and stay a member whatever happens. `given` is called with each share, also the same one again."""
         self._given = given
         self._task = asyncio.create_task(self._run(), name=f"member of {self._group.name}")
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        """Write the group's offsets, for lag tools alone. Raises Unavailable."""
         request = commit_request(self._group, self._claim.generation, self._member, positions)
         try:
             raise_commit_errors(await self._coordinator.ask(request, "offsets"))
