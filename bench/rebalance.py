@@ -12,7 +12,6 @@ in the end. Each tree and each session time-out is a variant; rounds are interle
 import argparse
 import asyncio
 import os
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -179,17 +178,13 @@ async def _look(watched: Watched, database: Database) -> None:
 
 
 async def _load(settings: Settings, made: Sequence[Made], rate: float) -> None:
-    """So many records a second, evenly over all partitions."""
-    chance = random.Random(1)  # noqa: S311 a benchmark, no secret
+    """So many records a second, a player's always into the same partition."""
     began, sent = time.monotonic(), 0
     async with AIOKafkaProducer(**settings.kafka.client_options(), acks="all") as producer:
         while sent < len(made):
             due = min(len(made), int((time.monotonic() - began) * rate))
             for one in made[sent:due]:
-                partition = chance.randrange(settings.kafka.partitions)
-                await producer.send(
-                    settings.kafka.records_topic, one.value, key=one.key, partition=partition, headers=one.headers
-                )
+                await producer.send(settings.kafka.records_topic, one.value, key=one.key, headers=one.headers)
             sent = due
             await asyncio.sleep(TICK_SECONDS)
 
