@@ -60,6 +60,7 @@ def metrics_page() -> str:
         lag_seconds=lambda: 0.0,
     )
     ingress.tokens.watch_keys(lambda: 0.0)
+    ingress.watch_clock("kafka", lambda: 0.0)
     ingress.answered("other", 200)
     console = ConsoleMetrics()
     console.watch(ready=lambda: True, queries=lambda: 0)
