@@ -10,11 +10,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
-from ops.init import refusals_options, topic_config
+from ops.init import refusals_options
 from ops.lineage.store import newest_lineage
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
-from schemas.settings import APIS, Api
+from schemas.settings import APIS, Api, KafkaSettings
+from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions, topic_risks
+from serving.topic import topic_config, topic_shape
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
 REQUEST_BYTES = 180
@@ -59,22 +61,23 @@ async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> li
     name = settings.kafka.topic(api)
     if name not in await admin.list_topics():
         return [Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
-    (topic,) = await admin.describe_topics([name])
-    replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
-    problems = requirements.wrong_topic_config(
-        await topic_config(admin, name), requirements.topic_config(settings.kafka, settings.limits, api)
-    )
-    return topic_checks(name, len(topic["partitions"]), replicas, problems)
+    config = (await topic_config(admin, name)).in_force
+    shape = await topic_shape(admin, name)
+    problems = requirements.wrong_topic_config(config, requirements.topic_config(settings.kafka, settings.limits, api))
+    return topic_checks(name, shape, problems, topic_risks(config, shape, settings.kafka), settings.kafka)
 
 
-def topic_checks(name: str, partitions: int, replicas: int, problems: Sequence[str]) -> list[Check]:
-    """What a topic's shape means."""
-    checks = [Check(f"topic {name}", "wrong", problem) for problem in problems]
+def topic_checks(
+    name: str, shape: TopicShape, problems: Sequence[str], risks: Sequence[str], kafka: KafkaSettings
+) -> list[Check]:
+    """What a topic's settings and shape mean."""
+    what, found = f"topic {name}", shape.partitions
+    wrong = [*problems, *filter(None, [too_few_partitions(found, kafka)])]
+    warnings = [*risks, *filter(None, [more_partitions(found, kafka)])]
+    checks = [Check(what, "wrong", problem) for problem in wrong]
     if not checks:
-        checks = [Check(f"topic {name}", "ok", f"{partitions} partitions: at most {partitions} workers share it")]
-    if replicas == 1:
-        checks.append(Check("replicas", "warning", "1: what Kafka acknowledged is lost with that broker's disk"))
-    return checks
+        checks = [Check(what, "ok", f"{found} partitions: at most {found} workers share it")]
+    return [*checks, *(Check(what, "warning", warning) for warning in warnings)]
 
 
 async def _mongodb(settings: Settings) -> list[Check]:

@@ -14,6 +14,8 @@ from ops.doctor import (
     set_check,
     topic_checks,
 )
+from schemas.settings import KafkaSettings
+from schemas.topic_risks import TopicShape
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, 
 
 def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
     """More workers than partitions would idle."""
-    (check,) = topic_checks("records", 6, 3, [])
+    (check,) = topic_checks("records", TopicShape(6, 3, 3), [], [], KafkaSettings())
     assert ("topic records", "ok", "6 partitions: at most 6 workers share it") == (
         check.what,
         check.state,
@@ -42,10 +44,13 @@ def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
     )
 
 
-def test_each_problem_of_a_topic_is_wrong_and_one_replica_a_warning() -> None:
-    """One replica is what a laptop has: no reason to fail, and nothing to be silent about."""
-    states = [(check.what, check.state) for check in topic_checks("records", 6, 1, ["this", "that"])]
-    assert [("topic records", "wrong"), ("topic records", "wrong"), ("replicas", "warning")] == states
+@pytest.mark.parametrize(("partitions", "more"), [(6, []), (5, ["wrong"]), (7, ["warning"])])
+def test_each_problem_of_a_topic_is_wrong_and_each_risk_a_warning(partitions: int, more: list[str]) -> None:
+    """Fewer partitions than were asked for are wrong, more are somebody's decision."""
+    shape = TopicShape(partitions, 1, 1)
+    checks = topic_checks("records", shape, ["this", "that"], ["one replica"], KafkaSettings(partitions=6))
+    assert sorted(["wrong", "wrong", "warning", *more]) == sorted(check.state for check in checks)
+    assert {"topic records"} == {check.what for check in checks}
 
 
 def test_a_topic_without_a_lineage_is_wrong() -> None:
