@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
-from aiokafka.helpers import create_ssl_context
 
 from schemas.requirements import wrong_topic_config
 from schemas.settings import KafkaSettings
 from schemas.topic_risks import TopicShape, topic_risks
+from serving.kafka import why
+from serving.kafka_bootstrap import bootstrap_options
 from serving.topic import topic_config, topic_shape
 
 log = structlog.get_logger()
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 ANSWER_SECONDS = 8
 
 # Risks that this process has logged: the look is repeated until all servers have answered.
-_told: set[tuple[str, str]] = set()
+_risks_told: set[tuple[str, str]] = set()
 
 
 class StartRefused(Exception):
@@ -56,19 +57,30 @@ async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str
         async with asyncio.timeout(ANSWER_SECONDS):
             found, shape = await _topic(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
-        log.warning("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {error!r}")
+        not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
+    _told.pop(("topic_not_checked", topic), None)
     for risk in topic_risks(found, shape, kafka):
-        if (topic, risk) not in _told:
-            _told.add((topic, risk))
+        if (topic, risk) not in _risks_told:
+            _risks_told.add((topic, risk))
             log.warning("topic_at_risk", topic=topic, risk=risk)
     return [f"topic {topic}: {problem}" for problem in wrong_topic_config(found, wanted)]
 
 
+_told: dict[tuple[str, ...], str] = {}
+
+
+def not_checked(event: str, reason: str, **subject: str) -> None:
+    """Log what could not be checked, and why: once a reason, for a start is tried again until every server answers."""
+    key = (event, *subject.values())
+    if _told.get(key) != reason:
+        _told[key] = reason
+        log.warning(event, reason=reason, **subject)
+
+
 async def _topic(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
     """The settings in force, and the shape. The connection is this question's own."""
-    tls = create_ssl_context(cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile)
-    admin = AIOKafkaAdminClient(**kafka.client_options(), ssl_context=tls)
+    admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()
         return (await topic_config(admin, topic)).in_force, await topic_shape(admin, topic)

@@ -1,0 +1,77 @@
+"""The one way to connect to Kafka: what every client of it is made with, and its errors in plain words.
+
+- Metadata is asked for without creating topics. A broker that may create them (auto.create.topics.enable, Kafka's
+  default) would make them with its own defaults, one partition and the client's time, before `init` does.
+- New brokers and partitions are known within METADATA_MAX_AGE_MILLIS.
+- A request that a silent broker holds ends by its time-out, and the client asks another.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from aiokafka.helpers import create_ssl_context
+from aiokafka.protocol.metadata import MetadataRequest
+
+from schemas.settings import KafkaSettings
+from serving.kafka_words import UnusableFile, why
+
+__all__ = ["METADATA_MAX_AGE_MILLIS", "REQUEST_TIMEOUT_MILLIS", "UnusableFile", "client_options", "why"]
+
+# Partitions that are added to a topic are read within this. The client's default of five minutes would be as long as
+# records of a new partition wait uncounted.
+METADATA_MAX_AGE_MILLIS = 30_000
+
+# A broker that is there answers within a second. The client's default of 40 s is how long a frozen one is waited for.
+REQUEST_TIMEOUT_MILLIS = 10_000
+
+
+def client_options(
+    kafka: KafkaSettings, client_id: str = "tallymill", request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS
+) -> dict[str, Any]:
+    """What each of aiokafka's clients is made with. Raises UnusableFile."""
+    never_create_topics()
+    return {
+        **kafka.client_options(),
+        "ssl_context": tls_context(kafka),
+        "client_id": client_id,
+        "request_timeout_ms": request_timeout_ms,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MILLIS,
+    }
+
+
+def never_create_topics() -> None:
+    """Make all of aiokafka's clients ask for metadata without creating topics.
+
+    None of them has an option for it. They all build MetadataRequest(topics), whose own default is to create.
+    """
+    MetadataRequest.__init__.__defaults__ = (None, False)
+
+
+def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
+    """What to encrypt with; None for a protocol without TLS. Read anew each time: certificates are renewed.
+
+    Raises UnusableFile.
+    """
+    if not kafka.security_protocol.endswith("SSL"):
+        return None
+    names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+    for name in names:
+        _readable(name, getattr(kafka, name))
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
+        )
+    except (OSError, ValueError) as error:
+        given = ", ".join(f"kafka.{name}" for name in names if getattr(kafka, name))
+        raise UnusableFile(f"{given}: not PEM files that belong together") from error
+    return context
+
+
+def _readable(name: str, file: str | None) -> None:
+    if file is None:
+        return
+    try:
+        Path(file).open("rb").close()
+    except OSError as error:
+        raise UnusableFile(f"kafka.{name}: {file}: {(error.strerror or 'not readable').lower()}") from error
