@@ -1,5 +1,6 @@
 """`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from ops.config import Settings, SettingsError
-from ops.connect import NotReachable, database, kafka_admin
+from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import refusals_options
 from ops.lineage.store import newest_lineage
+from ops.unread import clock_difference, unread_partitions
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
 from schemas.settings import APIS, Api, KafkaSettings
@@ -44,7 +46,26 @@ class Check:
 
 async def examine(settings: Settings) -> list[Check]:
     """All checks; a server that is away is a check too."""
-    return [*await _kafka(settings), *await _mongodb(settings)]
+    return [*await _kafka(settings), *await _mongodb(settings), *await _workers(settings)]
+
+
+async def _workers(settings: Settings) -> list[Check]:
+    """Whether somebody reads every partition; nothing while a server is away, which the other checks say."""
+    try:
+        async with kafka_consumer(settings) as consumer, database(settings) as db:
+            topics = [settings.kafka.topic(api) for api in APIS]
+            unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
+    except (NotReachable, SettingsError):
+        return []
+    return [check for topic, told in zip(topics, unread, strict=True) for check in unread_checks(topic, told)]
+
+
+def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
+    """Warnings: what waits is counted once somebody reads it."""
+    what = f"workers of {topic}"
+    if not told:
+        return [Check(what, "ok", "no partition with records that nobody reads")]
+    return [Check(what, "warning", sentence) for sentence in told]
 
 
 async def _kafka(settings: Settings) -> list[Check]:
@@ -83,8 +104,9 @@ def topic_checks(
 async def _mongodb(settings: Settings) -> list[Check]:
     try:
         async with database(settings) as db:
+            before = datetime.now(UTC)
             hello = await db.client.admin.command("hello")
-            reached = [set_check(hello)]
+            reached = [set_check(hello), clock_check(clock_difference(hello, before, datetime.now(UTC)))]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
             for topic in map(settings.kafka.topic, APIS):
@@ -105,6 +127,10 @@ def set_check(hello: dict[str, Any]) -> Check:
         return Check("mongodb", "warning", f"arbiters {hello['arbiters']}: {why}")
     members = len(hello.get("hosts", ())) or 1
     return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
+
+
+def clock_check(difference: str | None) -> Check:
+    return Check("clock", "warning" if difference else "ok", difference or "this machine's and MongoDB's agree")
 
 
 async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:

@@ -50,6 +50,7 @@ def metrics_page() -> str:
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
     worker.uncommitted("games", 0, 0)
+    worker.unread("games", {})
     ingress = IngressMetrics()
     ingress.watch(
         ready=lambda: True,

@@ -1,5 +1,6 @@
 """The doctor's judgement of what it sees."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,13 +8,16 @@ import pytest
 from ops.config import Settings
 from ops.doctor import (
     StoredEvents,
+    clock_check,
     cost_check,
     events_check,
     lineage_check,
     refusals_check,
     set_check,
     topic_checks,
+    unread_checks,
 )
+from ops.unread import clock_difference
 from schemas.settings import KafkaSettings
 from schemas.topic_risks import TopicShape
 
@@ -92,3 +96,26 @@ def test_the_cost_of_stored_items_is_told() -> None:
         assert words in detail
     few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
     assert "about 3 a day x 170 bytes: 0 MiB" in few
+
+
+def test_partitions_that_nobody_reads_are_warnings() -> None:
+    """What waits there is counted once somebody reads it: nothing is lost yet."""
+    assert ["ok"] == [check.state for check in unread_checks("records", [])]
+    (check,) = unread_checks("records", ["nobody reads partition 7: 120 records wait"])
+    assert ("workers of records", "warning") == (check.what, check.state)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(600, "600 s ahead of"), (-600, "600 s behind"), (1, None), (-1, None), (0, None)]
+)
+def test_a_clock_that_differs_from_mongodbs_is_a_warning(ahead: int, words: str | None) -> None:
+    """By what is certain: MongoDB answered somewhere in between."""
+    local = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    before = local + timedelta(seconds=ahead)
+    told = clock_difference({"localTime": local.replace(tzinfo=None)}, before, before)
+    assert (words is None) == (told is None)
+    assert (words or "") in (told or "")
+    check = clock_check(told)
+    assert ("ok" if told is None else "warning") == check.state
+    slow = clock_difference({"localTime": local}, local - timedelta(seconds=30), local + timedelta(seconds=30))
+    assert slow is None, "a slow answer is no difference"
