@@ -20,7 +20,7 @@ CLOCK_SECONDS = 2.0
 
 
 async def unread_partitions(consumer: AIOKafkaConsumer, db: Database, topic: str) -> list[str]:
-    """A sentence for each partition that nobody reads. Looks twice where records wait. Raises KafkaError, PyMongoError."""
+    """A sentence for each that nobody reads. Looks twice where records wait. Raises KafkaError, PyMongoError."""
     partitions = UnreadPartitions(stands_seconds=WATCHED_SECONDS)
     found = await look(consumer, db, topic)
     unread = partitions.looked(found, time.monotonic())
