@@ -8,13 +8,12 @@ What can be read ends at the last stable offset: behind it stands what belongs t
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumer.config import WorkerSettings
 from consumer.core.position import Bounds
@@ -23,16 +22,15 @@ from consumer.fetching.batch import DAMAGED_OFFSET
 from consumer.fetching.batches import install
 from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
-from consumer.ports import Damaged, Listener, OutOfRange, TopicChanged, TopicIdentity, Unavailable
+from consumer.held import hold_of
+from consumer.membership import membership_of
+from consumer.ports import Damaged, Given, OutOfRange, TopicChanged, TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
 from schemas.settings import Api, KafkaSettings, LimitSettings
+from serving.kafka import client_options, why
 
-# A member hears of a rebalance with its next heartbeat, and until the last one has, nobody counts. Several of them fit
-# into the shortest session, so that one that is late costs nothing.
-HEARTBEAT_MILLIS = 1_000
-
-# An outage of MongoDB, however long, must not cost the worker its partitions: only heartbeats say it is alive.
-_NEVER_MILLIS = 2**31 - 1
+# Beyond the group's session: whatever a broker holds for a member comes within it.
+REQUEST_MILLIS_PAST_SESSION = 5_000
 
 # Between being assigned and being held a partition has no position; ask again soon.
 _NO_POSITION_PAUSE_SECONDS = 0.05
@@ -74,27 +72,43 @@ class KafkaLog:
         self._room_bytes = worker.max_buffer_bytes
         self._unpack_limit = max(UNPACK_BYTES, most_unpacked_bytes(limits))
         self._consumer = AIOKafkaConsumer(
-            **kafka.client_options(),
-            ssl_context=create_ssl_context(
-                cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
+            **client_options(
+                kafka,
+                request_timeout_ms=int(worker.session_timeout_seconds * 1000) + REQUEST_MILLIS_PAST_SESSION,
             ),
-            group_id=kafka.group_of(api),
-            enable_auto_commit=False,
+            group_id=None,
             auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_max_bytes=worker.max_fetch_bytes,
             max_partition_fetch_bytes=worker.max_partition_fetch_bytes,
-            session_timeout_ms=int(worker.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=HEARTBEAT_MILLIS,
-            max_poll_interval_ms=_NEVER_MILLIS,
         )
+        self._held = hold_of(self._consumer, self._topic)
+        self._membership = membership_of(kafka, worker, api)
 
-    async def start(self, listener: Listener) -> None:
-        self._consumer.subscribe([self._topic], listener=_Relay(listener, self.hold))
+    async def start(self, given: Given) -> None:
         try:
             await self._consumer.start()
         except KafkaError as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
+            raise Unavailable(f"Kafka: {why(error)}") from error
+
+        def share(partitions: frozenset[int]) -> None:
+            self._share(partitions)
+            given(partitions)
+
+        self._membership.start(share)
+
+    def _share(self, partitions: frozenset[int]) -> None:
+        """Take what is new, drop what is lost, and leave the rest alone."""
+        ours = {self._of(partition) for partition in partitions}
+        for lost in self._held.tps - ours:
+            self.hold(lost.partition)
+            self._held.drop(lost)
+        for new in ours - self._held.tps:
+            self._held.take(new)
+
+    @property
+    def is_member(self) -> bool:
+        return self._membership.is_member
 
     async def identity(self) -> TopicIdentity:
         found = await topic_identity(self._client, self._topic)
@@ -130,7 +144,7 @@ class KafkaLog:
             await asyncio.sleep(_NO_POSITION_PAUSE_SECONDS)
             return {}
         except KafkaError as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
+            raise Unavailable(f"Kafka: {why(error)}") from error
         self._drained_millis = time.time() * 1000
         for ours, found in fetched.items():
             if found[-1].offset >= DAMAGED_OFFSET and ours in self._consumer.assignment() & self._reached.keys():
@@ -182,11 +196,6 @@ class KafkaLog:
             self._reached[ours] = offset
 
     def hold(self, partition: int) -> None:
-        """Pause it, with a position.
-
-        A partition merely without a position would starve all others of its broker: aiokafka sends a broker no fetch
-        while it looks for one position there.
-        """
         ours = self._of(partition)
         self._unverified.pop(ours, None)
         self._reached.pop(ours, None)
@@ -200,7 +209,7 @@ class KafkaLog:
             begin = await self._consumer.beginning_offsets([ours])
             end = await self._consumer.end_offsets([ours])
         except KafkaError as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
+            raise Unavailable(f"Kafka: {why(error)}") from error
         return Bounds(begin[ours], end[ours])
 
     def reached(self, partition: int) -> int | None:
@@ -224,32 +233,15 @@ class KafkaLog:
         return bool(self._drained_millis - self._consumer.last_poll_timestamp(ours) < END_KNOWN_MILLIS)
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        try:
-            await self._consumer.commit({self._of(partition): offset for partition, offset in positions.items()})
-        except (KafkaError, IllegalStateError) as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
+        await self._membership.commit(positions)
 
     @property
     def _client(self) -> AIOKafkaClient:
         return self._consumer._client  # noqa: SLF001 its connections have no public name
 
     async def stop(self) -> None:
+        await self._membership.stop()
         await self._consumer.stop()
 
     def _of(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
-
-
-class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    def __init__(self, listener: Listener, hold: Callable[[int], None]) -> None:
-        self._listener = listener
-        self._hold = hold
-
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._listener.revoked([partition.partition for partition in revoked])
-
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        partitions = [partition.partition for partition in assigned]
-        for partition in partitions:
-            self._hold(partition)
-        await self._listener.assigned(partitions)

@@ -16,7 +16,7 @@ from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
 from consumer.core.titles import KnownTitles, players_to_ask, split_titles
-from consumer.ports import Listener, Moved, Plan, TopicIdentity
+from consumer.ports import Given, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
 from schemas.documents import (
     CHECKPOINTS,
@@ -51,7 +51,7 @@ class MemoryLog:
         self._assigned: frozenset[int] = frozenset()
         self._positions: dict[int, int] = {}
         self._appended = asyncio.Event()
-        self._listener: Listener | None = None
+        self._given: Given | None = None
 
     def append(self, partition: int, record: Record) -> None:
         """Add a record; its offset may leave a gap, and must not go back."""
@@ -63,18 +63,21 @@ class MemoryLog:
         self.ends[partition] = self._end(partition) + offsets
         self._appended.set()
 
-    async def start(self, listener: Listener) -> None:
-        self._listener = listener
-        self._assigned = frozenset(range(len(self.records)))
-        await listener.assigned(self._assigned)
+    @property
+    def is_member(self) -> bool:
+        return self._given is not None
 
-    async def rebalance(self, kept: Iterable[int]) -> None:
-        """Take all partitions away and give `kept` back, as an eager rebalance does."""
-        if self._listener:
-            await self._listener.revoked(self._assigned)
-            self._positions.clear()
-            self._assigned = frozenset(kept)
-            await self._listener.assigned(self._assigned)
+    async def start(self, given: Given) -> None:
+        self._given = given
+        self.rebalance(range(len(self.records)))
+
+    def rebalance(self, share: Iterable[int]) -> None:
+        """Give the member another share. What it keeps is read on."""
+        self._assigned = frozenset(share)
+        for lost in self._positions.keys() - self._assigned:
+            del self._positions[lost]
+        if self._given:
+            self._given(self._assigned)
 
     async def identity(self) -> TopicIdentity:
         return self._topic

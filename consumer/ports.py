@@ -1,6 +1,6 @@
 """What the worker needs of the world: a log to read, a store to write, a clock. Adapters: kafka, mongo, memory."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,19 +86,47 @@ class TopicIdentity:
     topic_id: str
 
 
-class Listener(Protocol):
-    """Who is told which partitions are its own. Neither call may raise: the log would swallow it."""
+Given = Callable[[frozenset[int]], None]
+"""Called with all partitions that are the member's from now on. Returns at once and raises nothing."""
 
-    async def assigned(self, partitions: Iterable[int]) -> None: ...
 
-    async def revoked(self, partitions: Iterable[int]) -> None: ...
+class Membership(Protocol):
+    """A member of the group that shares a topic's partitions out. It reads nothing.
+
+    A rebalance takes nothing away while it lasts: only a new share does.
+    """
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group has given it a share, and still knows it."""
+        ...
+
+    def start(self, given: Given) -> None:
+        """Join, and stay a member, whatever happens. `given` is called with each share, also the same one again."""
+        ...
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        """Write the group's offsets, for lag tools alone. Raises Unavailable."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        ...
 
 
 class Log(Protocol):
     """The partitions of one topic, shared by a group of workers."""
 
-    async def start(self, listener: Listener) -> None:
-        """Join the group. Raises Unavailable."""
+    @property
+    def is_member(self) -> bool:
+        """Whether it has a share of the partitions, be it an empty one."""
+        ...
+
+    async def start(self, given: Given) -> None:
+        """Connect, and begin to join the group. `given` is called with each share. Raises Unavailable.
+
+        A partition that stays goes on being read; one that is new is held until it is sought.
+        """
         ...
 
     async def identity(self) -> TopicIdentity:

@@ -19,6 +19,7 @@ from aiokafka.protocol.types import (
 )
 
 from consumer.ports import TopicIdentity, Unavailable
+from serving.kafka import why
 
 
 class _Uuid:
@@ -113,7 +114,7 @@ async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = 
     try:
         answer = await client.send(client.get_random_node() if node is None else node, _MetadataRequest(topic))
     except KafkaError as error:
-        raise Unavailable(f"Kafka: {error!r}") from error
+        raise Unavailable(f"Kafka: {why(error)}") from error
     (found,) = answer.topics
     if found[0]:
         raise Unavailable(f"Kafka: topic {topic}: {for_code(found[0]).__name__}")

@@ -5,7 +5,7 @@ be lost by a crash here is read again from Kafka, and counted by the checkpoint'
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -13,9 +13,9 @@ import structlog
 from consumer.core.policy import is_stuck, lag_records, lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher, Parts
+from consumer.holdings import Holdings
 from consumer.ports import Damaged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
-from schemas.coordinates import PartitionId
 
 log = structlog.get_logger()
 
@@ -30,19 +30,17 @@ IDENTITY_SECONDS = 30.0
 
 
 class Worker:
-    """Reads one topic as a member of the group. Also the Listener of its log."""
+    """Reads one topic as a member of the group."""
 
     def __init__(self, parts: Parts) -> None:
         self._log = parts.log
         self._parts = parts
         self._stop = asyncio.Event()
         self._retry = Retry(parts.settings.max_backoff_seconds, self._stop)
-        self._flushers: dict[int, Flusher] = {}
+        self._holdings = Holdings(parts, self._retry, self._forget)
+        self._flushers = self._holdings.flushers
         self._told: dict[int, int] = {}
         self._told_at = 0.0
-        self._taking_over: asyncio.Task[None] | None = None
-        self._lineage_asked_millis: int | None = None
-        self._identity: TopicIdentity | None = None
         self._identity_at = 0.0
 
     def stop(self) -> None:
@@ -51,7 +49,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Raises UnknownLineage, and whatever bug ended a flusher."""
-        await self._retry.until_done("Kafka", lambda: self._log.start(self))
+        await self._retry.until_done("Kafka", lambda: self._log.start(self._given))
         try:
             while not self._stop.is_set():
                 await self._step()
@@ -59,7 +57,7 @@ class Worker:
             await self._leave()
 
     async def _step(self) -> None:
-        self._raise_failure()
+        self._holdings.raise_failure()
         await self._report()
         await self._verify_topic()
         if not may_fetch(self._buffered_bytes(), self._parts.settings.max_buffer_bytes):
@@ -94,12 +92,12 @@ class Worker:
     async def _verify_topic(self) -> None:
         """Ask now and then, and after every trouble, whether the topic is still the one. Raises UnknownLineage."""
         now = self._parts.clock.now_millis() / 1000
-        if self._identity is None or now - self._identity_at < IDENTITY_SECONDS:
+        if self._holdings.identity is None or now - self._identity_at < IDENTITY_SECONDS:
             return
         self._identity_at = now
         try:
             found = await asyncio.wait_for(self._log.identity(), FETCH_SECONDS * 10)
-            if found != self._identity:
+            if found != self._holdings.identity:
                 await self._refuse(found)
         except (Unavailable, TimeoutError):
             self._parts.metrics.fetch_errors.inc()
@@ -111,75 +109,30 @@ class Worker:
 
     async def _leave(self) -> None:
         """Stop in order. A kill at any point leaves what a kill at work does: the checkpoints."""
-        # 1. No new owner's work: whatever is being taken over is dropped.
-        if self._taking_over:
-            self._taking_over.cancel()
-        # 2. Flushes in flight are finished, in bounded time; records that wait are read again by the next owner.
-        await self._close(list(self._flushers), self._parts.settings.stop_timeout_seconds)
-        # 3. Tell the group at once, so that the others need not wait for a session to run out.
+        # 1. Flushes in flight are finished, in bounded time; records that wait are read again by the next owner.
+        await self._holdings.close(self._parts.settings.stop_timeout_seconds)
+        # 2. Tell the group at once, so that the others need not wait for a session to run out.
         await self._log.stop()
 
-    # The group's side: the log calls these two, and swallows what they raise.
-
-    async def assigned(self, partitions: Iterable[int]) -> None:
-        """Take partitions over. Returns in time for the next heartbeat, taken over or not."""
+    def _given(self, share: frozenset[int]) -> None:
         self._parts.metrics.rebalances.labels(self._parts.api).inc()
-        wanted = list(partitions)
-        log.info("partitions assigned", api=self._parts.api, partitions=wanted)
-        self._taking_over = asyncio.create_task(self._take_over(wanted), name="take over")
-        await asyncio.wait((self._taking_over,), timeout=self._parts.settings.session_timeout_seconds / 4)
+        self._holdings.given(share)
 
-    async def revoked(self, partitions: Iterable[int]) -> None:
-        """Give partitions up, with what is in flight finished if that is soon."""
-        if self._taking_over:
-            self._taking_over.cancel()
-            self._taking_over = None
-        lost = [partition for partition in partitions if partition in self._flushers]
-        await self._close(lost, self._parts.settings.session_timeout_seconds / 2)
-
-    async def _take_over(self, partitions: Sequence[int]) -> None:
-        self._lineage_asked_millis = self._parts.clock.now_millis()
-        try:
-            lineage = await self._retry.until_done("lineage", self._lineage)
-        finally:
-            self._lineage_asked_millis = None
-        if lineage is None:
-            return
-        flushers = {p: Flusher(PartitionId(lineage, p), self._parts) for p in partitions}
-        self._flushers.update(flushers)
-        for flusher in flushers.values():
-            await flusher.settled.wait()
-
-    async def _lineage(self) -> str:
-        self._identity = await self._log.identity()
-        self._identity_at = self._parts.clock.now_millis() / 1000
-        return await self._parts.store.lineage(self._identity)
-
-    async def _close(self, partitions: Sequence[int], timeout_seconds: float) -> None:
-        await asyncio.gather(*(self._flushers[p].close(timeout_seconds) for p in partitions))
+    async def _forget(self, partitions: Sequence[int]) -> None:
         await self._tell_group()
         for partition in partitions:
-            del self._flushers[partition]
             self._told.pop(partition, None)
-        self._parts.metrics.forget(self._parts.api, partitions)
 
     # What is known from outside.
 
-    def _raise_failure(self) -> None:
-        """A flusher's or a take-over's error ends the worker: going on without a partition would hide it."""
-        if self._taking_over and self._taking_over.done() and not self._taking_over.cancelled():
-            self._taking_over.result()
-        for flusher in self._flushers.values():
-            if failure := flusher.failure():
-                raise failure
-
     def ready(self) -> bool:
         """Whether it has been given its partitions, be they none, and reads each (or knows why it can't)."""
-        return self._taking_over is not None and self._taking_over.done()
+        return self._holdings.is_settled
 
     def alive(self) -> bool:
         """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
-        if self._lineage_asked_millis and self._is_idle(1, self._lineage_asked_millis, is_away=self._retry.is_away):
+        asked = self._holdings.lineage_asked_millis
+        if asked and self._is_idle(1, asked, is_away=self._retry.is_away):
             return False
         return not any(self._is_stuck(partition, flusher) for partition, flusher in self._flushers.items())
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,20 +17,17 @@ from tests.servers import Servers
 
 
 class Recorder:
-    """A Listener that seeks partitions to the offsets it is told."""
+    """Seeks the partitions of each share to the offsets it is told."""
 
     def __init__(self, log: KafkaLog, offsets: Mapping[int, int]) -> None:
         self.log = log
         self.offsets = offsets
-        self.owned: set[int] = set()
+        self.owned: frozenset[int] = frozenset()
 
-    async def assigned(self, partitions: Iterable[int]) -> None:
-        self.owned |= set(partitions)
-        for partition in self.owned & self.offsets.keys():
+    def given(self, share: frozenset[int]) -> None:
+        for partition in (share - self.owned) & self.offsets.keys():
             self.log.seek(partition, self.offsets[partition])
-
-    async def revoked(self, partitions: Iterable[int]) -> None:
-        self.owned -= set(partitions)
+        self.owned = share
 
 
 def log_of(where: Place) -> KafkaLog:
@@ -63,7 +60,7 @@ async def test_an_aborted_transaction_is_never_read(servers: Servers) -> None:
             async with producer.transaction():
                 await producer.send_and_wait(topic, b"committed", partition=0)
         log = log_of(where)
-        await log.start(Recorder(log, {0: 0, 1: 0}))
+        await log.start(Recorder(log, {0: 0, 1: 0}).given)
         await log.identity()
         try:
             (records,) = (await read(log, 1)).values()
@@ -78,7 +75,7 @@ async def test_two_members_share_the_partitions_and_one_takes_over(servers: Serv
         logs = [log_of(where), log_of(where)]
         listeners = [Recorder(log, {0: 0, 1: 0}) for log in logs]
         for log, listener in zip(logs, listeners, strict=True):
-            await log.start(listener)
+            await log.start(listener.given)
         try:
             await eventually(lambda: sorted(len(listener.owned) for listener in listeners) == [1, 1])
             await logs[0].stop()
@@ -91,7 +88,7 @@ async def test_a_topic_made_anew_has_another_identity(servers: Servers) -> None:
     """The same name, other offsets: the topic id tells."""
     async with place(servers) as where:
         log = log_of(where)
-        await log.start(Recorder(log, {0: 0, 1: 0}))
+        await log.start(Recorder(log, {0: 0, 1: 0}).given)
         admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
         await admin.start()
         try:

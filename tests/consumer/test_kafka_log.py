@@ -37,7 +37,7 @@ class Fetcher:
 async def log_with(monkeypatch: pytest.MonkeyPatch, *offsets: int) -> AsyncIterator[KafkaLog]:
     """One partition is sought at 5, and the broker gives these offsets; the other has no position yet."""
     log = KafkaLog(KafkaSettings(bootstrap_servers="127.0.0.1:1"), WorkerSettings())
-    log._consumer.assign([READ, UNREAD])
+    log._share(frozenset({0, 1}))
     log._consumer._fetcher = Fetcher(log._consumer._subscription)
     log.seek(0, 5)
     log._reached[UNREAD] = 0

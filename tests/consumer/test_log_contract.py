@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -20,16 +20,13 @@ from tests.servers import Servers
 
 
 class Owner:
-    """A Listener that only remembers."""
+    """Remembers the last share."""
 
     def __init__(self) -> None:
-        self.owned: set[int] = set()
+        self.owned: frozenset[int] = frozenset()
 
-    async def assigned(self, partitions: Iterable[int]) -> None:
-        self.owned |= set(partitions)
-
-    async def revoked(self, partitions: Iterable[int]) -> None:
-        self.owned -= set(partitions)
+    def given(self, share: frozenset[int]) -> None:
+        self.owned = share
 
 
 def one(offset: int) -> Record:
@@ -60,7 +57,7 @@ class LogContract(ABC):
 
     async def joined(self) -> None:
         owner = Owner()
-        await self.log.start(owner)
+        await self.log.start(owner.given)
         await eventually(lambda: owner.owned == {0, 1})
         await self.log.identity()
 

@@ -10,7 +10,7 @@ from consumer.core.plan import Flush, WritePlan
 from consumer.core.position import Checkpoint
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
-from consumer.ports import Listener, Plan, TopicIdentity, Unavailable, UnknownLineage
+from consumer.ports import Given, Plan, TopicIdentity, Unavailable, UnknownLineage
 from consumer.worker import FETCH_SECONDS, Worker
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, PLAYERS
@@ -137,7 +137,7 @@ async def test_a_lost_partition_leaves_nothing_behind_and_a_kept_one_goes_on() -
         await eventually(
             lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", api="games", partition="1") == 0
         )
-        await log.rebalance([0])
+        log.rebalance([0])
         log.append(0, one(1))
         log.append(1, one(1, request_id=10))
         await eventually(lambda: applied(store) == 2)
@@ -233,9 +233,9 @@ class DeafLog(MemoryLog):
             self.failures -= 1
             raise Unavailable("Kafka is away")
 
-    async def start(self, listener: Listener) -> None:
+    async def start(self, given: Given) -> None:
         self._fail()
-        await super().start(listener)
+        await super().start(given)
 
     async def identity(self) -> TopicIdentity:
         self._fail()

@@ -1,0 +1,219 @@
+"""How long partitions stand still while workers are killed and started again.
+
+    python -m bench.rebalance --rounds 3
+    python -m bench.rebalance --trees /path/to/another/checkout,. --sessions 6,10 --rounds 3
+
+Workers share the partitions of one topic under a steady load. One after the other, every few seconds, one of them is
+killed and started again at once. Meanwhile the checkpoints are looked at twenty times a second: the longest time
+without progress is told: of partitions whose owner was killed, of others, and of all of them together. Sums checked
+in the end. Each tree and each session time-out is a variant; rounds are interleaved, and the medians are told.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice, pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from pymongo import AsyncMongoClient
+
+from bench.measure import Database, verify
+from bench.place import Place, servers
+from bench.records import APP, Made, make_records
+from ops.config import Settings, variable_of
+from ops.init import initialise, wrong
+from ops.local.processes import Child, Program
+from schemas.documents import CHECKPOINTS
+from schemas.signing import signing_keys
+
+LOOK_SECONDS = 0.05
+TICK_SECONDS = 0.02
+# From the start of the load to the first kill, and from the last kill to its end.
+CALM_SECONDS = 5
+QUIET_SECONDS = 20
+# A flush in flight may land after its worker was killed.
+LANDS_SECONDS = 1.0
+GIVE_UP_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When, and whose partitions those were."""
+
+    at: float
+    partitions: frozenset[int]
+
+
+@dataclass(slots=True)
+class Watched:
+    """When each partition's checkpoint was seen to move, and who its owner is."""
+
+    moves: dict[int, list[float]] = field(default_factory=dict)
+    next: dict[int, int] = field(default_factory=dict)
+    owner: dict[int, str] = field(default_factory=dict)
+
+    async def look(self, database: Database) -> None:
+        # Those of the other topic have no owner.
+        async for found in database[CHECKPOINTS].find({"owner": {"$exists": True}}):
+            partition = int(found["_id"].rpartition("/")[2])
+            self.owner[partition] = found["owner"]
+            if found["next"] > self.next.get(partition, 0):
+                self.next[partition] = found["next"]
+                self.moves.setdefault(partition, []).append(time.monotonic())
+
+    def of_process(self, pid: int) -> frozenset[int]:
+        return frozenset(partition for partition, owner in self.owner.items() if owner.endswith(f":{pid}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """The longest seconds without progress: of partitions whose owner had been killed, of others, of all together."""
+
+    dead: float
+    living: float
+    all: float
+
+    def __str__(self) -> str:
+        return f"dead one's {self.dead:.1f} s, others {self.living:.1f} s, all at once {self.all:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    tree: Path
+    session_seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.tree} session {self.session_seconds:g} s"
+
+
+def pauses(watched: Watched, kills: Sequence[Kill], began: float, ended: float) -> Pauses:
+    dead, living = [0.0], [0.0]
+    for partition, moves in watched.moves.items():
+        for since, until in _gaps(moves, began, ended):
+            own = [k.at for k in kills if partition in k.partitions and since - LANDS_SECONDS <= k.at <= until]
+            living.append(min([until, *own]) - since)
+            dead += [until - max(since, at) for at in own[:1]]
+    any_partition = sorted(at for moves in watched.moves.values() for at in moves)
+    return Pauses(max(dead), max(living), max(until - since for since, until in _gaps(any_partition, began, ended)))
+
+
+def _gaps(moves: Sequence[float], began: float, ended: float) -> Iterable[tuple[float, float]]:
+    return pairwise([began, *(at for at in moves if began < at < ended), ended])
+
+
+async def run(options: argparse.Namespace) -> None:
+    variants = [Variant(tree, session) for tree in options.trees for session in options.sessions]
+    found: dict[Variant, list[Pauses]] = {variant: [] for variant in variants}
+    with servers() as place:
+        for _ in range(options.rounds):
+            for variant in variants:
+                found[variant].append(one := await measured(place, variant, options))
+                print(f"{variant}: {one}", flush=True)
+    for variant, rounds in found.items():
+        middle = Pauses(*(median(getattr(one, name) for one in rounds) for name in Pauses.__slots__))
+        print(f"median  {variant}: {middle}")
+
+
+async def measured(place: Place, variant: Variant, options: argparse.Namespace) -> Pauses:
+    settings = place.settings(options.partitions)
+    assert not wrong(await initialise(settings))
+    programs = [_program(program, variant) for program in place.workers(settings, options.workers)]
+    children = [place.children.start(program) for program in programs]
+    try:
+        async with AsyncMongoClient[dict[str, Any]](settings.mongodb.uri.get_secret_value()) as client:  # type: ignore[union-attr]
+            return await _under_load(place, children, settings, client[settings.mongodb.database], options)
+    finally:
+        place.children.stop(children)
+
+
+def _program(program: Program, variant: Variant) -> Program:
+    """The worker of that tree: -P, so that this one's folder doesn't stand before it."""
+    python, *rest = program.command
+    session = {variable_of("worker.session_timeout_seconds"): str(variant.session_seconds)}
+    environ = {**program.environ, **session, "PYTHONPATH": str(variant.tree)}
+    return Program(program.name, (python, "-P", *rest), environ, program.stop_seconds)
+
+
+async def _under_load(
+    place: Place, children: list[Child], settings: Settings, database: Database, options: argparse.Namespace
+) -> Pauses:
+    seconds = CALM_SECONDS + options.seconds + QUIET_SECONDS
+    made = list(make_records(int(seconds * options.rate), 1_000, signing_keys(settings.signing)))
+    watched, kills = Watched(), list[Kill]()
+    looking = asyncio.create_task(_look(watched, database))
+    loading = asyncio.create_task(_load(settings, made, options.rate))
+    await _until(lambda: len(watched.moves) == options.partitions)
+    await asyncio.sleep(CALM_SECONDS)
+    began = time.monotonic()
+    for number in islice(cycle(range(options.workers)), options.kills):
+        kills.append(Kill(time.monotonic(), watched.of_process(children[number].pid)))
+        place.children.forget(children[number])
+        children[number] = place.children.start(children[number].program)
+        await asyncio.sleep(options.seconds / options.kills)
+    await loading
+    ended = time.monotonic()
+    await _until(lambda: sum(watched.next.values()) == len(made))
+    looking.cancel()
+    await verify(database, _sums(made))
+    return pauses(watched, kills, began, ended)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while not holds():  # noqa: ASYNC110 the servers have no event for it
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _look(watched: Watched, database: Database) -> None:
+    while True:
+        await watched.look(database)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _load(settings: Settings, made: Sequence[Made], rate: float) -> None:
+    """So many records a second, a player's always into the same partition."""
+    began, sent = time.monotonic(), 0
+    async with AIOKafkaProducer(**settings.kafka.client_options(), acks="all") as producer:
+        while sent < len(made):
+            due = min(len(made), int((time.monotonic() - began) * rate))
+            for one in made[sent:due]:
+                await producer.send(settings.kafka.records_topic, one.value, key=one.key, headers=one.headers)
+            sent = due
+            await asyncio.sleep(TICK_SECONDS)
+
+
+def _sums(made: Sequence[Made]) -> Counter[tuple[str, str]]:
+    sums: Counter[tuple[str, str]] = Counter()
+    for one in made:
+        for event, count in one.counts:
+            sums[f"{APP}/{one.player}", event] += count
+    return sums
+
+
+def _trees(text: str) -> list[Path]:
+    return [Path(one).resolve() for one in text.split(",")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--partitions", type=int, default=12)
+    parser.add_argument("--rate", type=float, default=120)
+    parser.add_argument("--seconds", type=float, default=45)
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--trees", type=_trees, default=_trees("."), help="checkouts to compare")
+    parser.add_argument("--sessions", type=lambda text: [float(one) for one in text.split(",")], default=[10.0])
+    os.nice(1)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
