@@ -5,7 +5,7 @@ One registry and one port a process. What belongs to a partition goes when the p
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -59,6 +59,7 @@ class WorkerMetrics:
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
         self._declare_standing_still(self.registry)
+        self._declare_unread(self.registry)
         self.connections = ConnectionMetrics("worker", self.registry)
         for fate in FATES:
             self.records.labels(fate)
@@ -155,6 +156,7 @@ class WorkerMetrics:
             ("api", "partition"),
             registry=registry,
         )
+        self._declare_unread(registry)
         self.buffered_bytes = Gauge(
             "tallymill_worker_buffered_bytes",
             "Bytes read from Kafka and not applied yet.",
@@ -187,6 +189,27 @@ class WorkerMetrics:
             ("api", "partition"),
             registry=registry,
         )
+
+    def _declare_unread(self, registry: CollectorRegistry) -> None:
+        """Of all partitions of a topic, whoever has them."""
+        self.unread_partitions = Gauge(
+            "tallymill_worker_unread_partitions",
+            "Partitions of the topic that nobody reads, as every worker sees them: records wait, and no worker has "
+            "taken the partition, or its checkpoint has not moved for 15 s. NaN when not known.",
+            ("api",),
+            registry=registry,
+        )
+        self.unread_records = Gauge(
+            "tallymill_worker_unread_records",
+            "Records that wait in partitions that nobody reads; NaN when not known.",
+            ("api",),
+            registry=registry,
+        )
+
+    def unread(self, api: Api, records: Mapping[int, int] | None) -> None:
+        """What waits, by partition that nobody reads; None when that is not known."""
+        self.unread_partitions.labels(api).set(math.nan if records is None else len(records))
+        self.unread_records.labels(api).set(math.nan if records is None else sum(records.values()))
 
     def step(self, name: str, seconds: float) -> None:
         self.step_seconds.labels(name).observe(seconds)

@@ -24,6 +24,7 @@ from consumer.ports import UnknownLineage
 from consumer.retry import new_outages
 from consumer.startup import check_start
 from consumer.transactions import Document
+from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.signing import signing_keys
 from serving.start import StartRefused
@@ -79,7 +80,7 @@ async def _run(config: WorkerConfig) -> int:
     )
     try:
         await check_start(config, client, stopping)
-        async with asyncio.TaskGroup() as group:
+        async with watch_unread(config, client, metrics), asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker.run())
     except* (StartRefused, UnknownLineage) as refused:

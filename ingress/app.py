@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from starlette.routing import BaseRoute, Route, Router
@@ -11,6 +12,7 @@ from ingress.analytics_answers import analytics_refusal
 from ingress.answers import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
 from ingress.any_case import AnyCaseRoute
 from ingress.body import Receive
+from ingress.clock_watch import SOURCES, ClockWatch, Source
 from ingress.config import IngressSettings
 from ingress.docs import asset_endpoint, document_reply, page_reply
 from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
@@ -41,6 +43,7 @@ class AppParts:
     sessions: Sessions
     receipts: ReceiptParts
     lists: ListParts
+    clocks: ClockWatch
 
 
 def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
@@ -102,6 +105,12 @@ def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
         waiting_bodies=lambda: parts.record.bodies.waiting,
         lag_seconds=lag_seconds,
     )
+    for source in SOURCES:
+        parts.record.metrics.watch_clock(source, partial(_skew, parts, source))
+
+
+def _skew(parts: AppParts, source: Source) -> float | None:
+    return parts.clocks.skews(parts.record.clock.seconds()).by_source.get(source)
 
 
 def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
@@ -115,6 +124,7 @@ def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> 
             "kafka analytics": analytics.publisher.ready,
             "definitions": parts.definitions.ready,
             "start check": checked.passed,
+            "clock": app_parts.clocks.is_within(parts.clock.seconds()),
             "draining": not stopping.draining,
         }
         return [name for name, ready in there.items() if not ready]

@@ -65,6 +65,9 @@ class IngressSettings(Section):
     When all places are taken, the connection that has been silent for longest is closed for a new one."""
     max_connections_per_address: Annotated[int, Field(ge=1)] | None = None
     """Connections of one address; off when unset: behind a load balancer everybody is one address."""
+    max_clock_skew_seconds: Annotated[float, Field(gt=0)] = 30
+    """How far this machine's clock may be from Kafka's and MongoDB's before /readyz answers 503. Periods are judged by
+    this clock, and counted in the minute they began in."""
     drain_seconds: Annotated[float, Field(ge=0)] = 1
     """How long a stop still takes requests while /readyz answers 503, so that a load balancer can turn away first."""
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15

@@ -6,6 +6,7 @@ from typing import Final, Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ingress.answers import Refusal
+from ingress.clock_watch import Source
 from schemas.games import EventFailureCause, EventUpdateFailureCause
 from serving.connection_metrics import ConnectionMetrics
 from serving.token_metrics import SECONDS_BUCKETS, TokenMetrics
@@ -76,6 +77,13 @@ class Metrics:
         self._request_children: dict[tuple[str, int], Counter] = {}
         self._declare_analytics()
         self._declare_sample()
+        self._clock_skew = Gauge(
+            "tallymill_ingress_clock_skew_seconds",
+            "Seconds that this machine's clock is certainly ahead of a server's (kafka, mongodb), negative if behind; "
+            "0 within what an answer takes; NaN when not known: Kafka tells its time with acks alone.",
+            ("server",),
+            registry=self.registry,
+        )
         self.tokens = TokenMetrics("ingress", self.registry)
         self.connections = ConnectionMetrics("ingress", self.registry)
 
@@ -171,6 +179,10 @@ class Metrics:
         }
         for name, (meaning, read) in gauges.items():
             Gauge(f"tallymill_ingress_{name}", meaning, registry=self.registry).set_function(read)
+
+    def watch_clock(self, server: Source, skew_seconds: Callable[[], float | None]) -> None:
+        """The skew against one server, read when it is asked for."""
+        self._clock_skew.labels(server).set_function(lambda: _or_nan(skew_seconds()))
 
     def text(self) -> bytes:
         """The Prometheus text format."""

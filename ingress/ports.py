@@ -19,10 +19,11 @@ class Unknown(Unavailable):
 
 
 class Position(NamedTuple):
-    """Where Kafka put a record."""
+    """Where Kafka put a record, and when by its broker's clock; None where the topic keeps the client's time."""
 
     partition: int
     offset: int
+    append_millis: int | None = None
 
 
 class Publisher(Protocol):

@@ -27,6 +27,8 @@ from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.body_budget import BodyBudget
+from ingress.clock_probe import ClockProbe, WatchedPublisher
+from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -90,8 +92,8 @@ def _build(config: IngressConfig) -> _Process:
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
     sessions = session_key(config.tokens)
     tokens = token_check(config.tokens, sessions, clock, metrics)
-    outage = Outage("kafka")
-    store, publisher = MongoStore(config.mongodb), _publisher(config, "games", outage)
+    store, outage, clocks = MongoStore(config.mongodb), Outage("kafka"), ClockWatch(settings.max_clock_skew_seconds)
+    publisher = _publisher(config, "games", outage)
     record = RecordParts(
         limits=config.limits,
         signing=signing_keys(config.signing),
@@ -99,7 +101,7 @@ def _build(config: IngressConfig) -> _Process:
         authenticator=Authenticator(tokens),
         rates=AppRates(config.limits),
         definitions=Definitions(store, clock),
-        publisher=publisher,
+        publisher=WatchedPublisher(publisher, clocks, clock),
         lineage=Lineage(store, config.kafka.records_topic),
         applied=AppliedWatch(store, clock),
         refusals=Refusals(store.refusal_store(), clock, metrics),
@@ -109,7 +111,7 @@ def _build(config: IngressConfig) -> _Process:
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
     analytics_store, analytics_publisher = MongoStore(config.mongodb), _publisher(config, "analytics", outage)
-    analytics = _analytics(config, record, analytics_publisher, analytics_store)
+    analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
     kept_seconds = remembered_seconds(config.kafka, config.limits)
     parts = AppParts(
         record=record,
@@ -117,10 +119,13 @@ def _build(config: IngressConfig) -> _Process:
         sessions=Sessions(sessions, config.tokens, settings, clock, metrics),
         receipts=ReceiptParts(record.signing, clock, record.authenticator, store, kept_seconds),
         lists=ListParts(record.signing, clock, record.authenticator, record.definitions, store, settings.public_url),
+        clocks=clocks,
     )
-    check = StartCheck(config.kafka, config.limits, store)
+    probe = ClockProbe(store, clocks, clock)
+    check = StartCheck(config.kafka, config.limits, probe)
     keepers = (
         check.run,
+        probe.run,
         publisher.run,
         analytics_publisher.run,
         record.applied.run,

@@ -58,9 +58,8 @@ class StartCheck:
 
     async def _topic(self, api: Api) -> list[str]:
         wanted = requirements.topic_config(self._kafka, self._limits, api)
-        writers = {name: wanted[name] for name in requirements.WRITERS_TOPIC_SETTINGS}
         try:
-            return await wrong_topic(self._kafka, self._kafka.topic(api), writers)
+            return await wrong_topic(self._kafka, self._kafka.topic(api), wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable(f"Kafka: {why(error)}") from error
 

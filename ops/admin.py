@@ -49,8 +49,8 @@ def guarded(work: Coroutine[Any, Any, int]) -> int:
         return EXIT_WRONG
 
 
-async def init(*, as_json: bool) -> int:
-    findings = await initialise(load_settings())
+async def init(*, as_json: bool, add_partitions: bool = False) -> int:
+    findings = await initialise(load_settings(), add_partitions=add_partitions)
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
     else:

@@ -111,11 +111,17 @@ def console() -> None:
 
 
 @app.command()
-def init(*, as_json: Json = False) -> None:
-    """Make what is missing: topic, collections, indexes; check the rest. Safe to repeat. Exit status 1 if wrong."""
+def init(
+    *,
+    add_partitions: Annotated[
+        bool, typer.Option("--add-partitions", help="Give topics that have records kafka.partitions, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make what is missing: topics, collections, indexes; check the rest. Safe to repeat. Exit status 1 if wrong."""
     from ops import admin  # noqa: PLC0415
 
-    raise typer.Exit(admin.guarded(admin.init(as_json=as_json)))
+    raise typer.Exit(admin.guarded(admin.init(as_json=as_json, add_partitions=add_partitions)))
 
 
 @app.command(hidden=True)

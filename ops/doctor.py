@@ -1,5 +1,6 @@
 """`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,12 +10,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from ops.config import Settings, SettingsError
-from ops.connect import NotReachable, database, kafka_admin
-from ops.init import refusals_options, topic_config
+from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
+from ops.init import refusals_options
 from ops.lineage.store import newest_lineage
+from ops.unread import clock_difference, unread_partitions
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
-from schemas.settings import APIS, Api
+from schemas.settings import APIS, Api, KafkaSettings
+from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions, topic_risks
+from serving.topic import topic_config, topic_shape
 
 # What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
 REQUEST_BYTES = 180
@@ -42,7 +46,26 @@ class Check:
 
 async def examine(settings: Settings) -> list[Check]:
     """All checks; a server that is away is a check too."""
-    return [*await _kafka(settings), *await _mongodb(settings)]
+    return [*await _kafka(settings), *await _mongodb(settings), *await _workers(settings)]
+
+
+async def _workers(settings: Settings) -> list[Check]:
+    """Whether somebody reads every partition; nothing while a server is away, which the other checks say."""
+    try:
+        async with kafka_consumer(settings) as consumer, database(settings) as db:
+            topics = [settings.kafka.topic(api) for api in APIS]
+            unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
+    except (NotReachable, SettingsError):
+        return []
+    return [check for topic, told in zip(topics, unread, strict=True) for check in unread_checks(topic, told)]
+
+
+def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
+    """Warnings: what waits is counted once somebody reads it."""
+    what = f"workers of {topic}"
+    if not told:
+        return [Check(what, "ok", "no partition with records that nobody reads")]
+    return [Check(what, "warning", sentence) for sentence in told]
 
 
 async def _kafka(settings: Settings) -> list[Check]:
@@ -59,29 +82,31 @@ async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> li
     name = settings.kafka.topic(api)
     if name not in await admin.list_topics():
         return [Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
-    (topic,) = await admin.describe_topics([name])
-    replicas = min(len(partition["replicas"]) for partition in topic["partitions"])
-    problems = requirements.wrong_topic_config(
-        await topic_config(admin, name), requirements.topic_config(settings.kafka, settings.limits, api)
-    )
-    return topic_checks(name, len(topic["partitions"]), replicas, problems)
+    config = (await topic_config(admin, name)).in_force
+    shape = await topic_shape(admin, name)
+    problems = requirements.wrong_topic_config(config, requirements.topic_config(settings.kafka, settings.limits, api))
+    return topic_checks(name, shape, problems, topic_risks(config, shape, settings.kafka), settings.kafka)
 
 
-def topic_checks(name: str, partitions: int, replicas: int, problems: Sequence[str]) -> list[Check]:
-    """What a topic's shape means."""
-    checks = [Check(f"topic {name}", "wrong", problem) for problem in problems]
+def topic_checks(
+    name: str, shape: TopicShape, problems: Sequence[str], risks: Sequence[str], kafka: KafkaSettings
+) -> list[Check]:
+    """What a topic's settings and shape mean."""
+    what, found = f"topic {name}", shape.partitions
+    wrong = [*problems, *filter(None, [too_few_partitions(found, kafka)])]
+    warnings = [*risks, *filter(None, [more_partitions(found, kafka)])]
+    checks = [Check(what, "wrong", problem) for problem in wrong]
     if not checks:
-        checks = [Check(f"topic {name}", "ok", f"{partitions} partitions: at most {partitions} workers share it")]
-    if replicas == 1:
-        checks.append(Check("replicas", "warning", "1: what Kafka acknowledged is lost with that broker's disk"))
-    return checks
+        checks = [Check(what, "ok", f"{found} partitions: at most {found} workers share it")]
+    return [*checks, *(Check(what, "warning", warning) for warning in warnings)]
 
 
 async def _mongodb(settings: Settings) -> list[Check]:
     try:
         async with database(settings) as db:
+            before = datetime.now(UTC)
             hello = await db.client.admin.command("hello")
-            reached = [set_check(hello)]
+            reached = [set_check(hello), clock_check(clock_difference(hello, before, datetime.now(UTC)))]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
             for topic in map(settings.kafka.topic, APIS):
@@ -102,6 +127,10 @@ def set_check(hello: dict[str, Any]) -> Check:
         return Check("mongodb", "warning", f"arbiters {hello['arbiters']}: {why}")
     members = len(hello.get("hosts", ())) or 1
     return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
+
+
+def clock_check(difference: str | None) -> Check:
+    return Check("clock", "warning" if difference else "ok", difference or "this machine's and MongoDB's agree")
 
 
 async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:

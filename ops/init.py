@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid
 
@@ -18,30 +15,25 @@ from consumer.topic_id import topic_identity
 from ops import wanted
 from ops.config import Settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
+from ops.finding import Finding
+from ops.init_topic import TopicInit
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
 from schemas.documents import PERIOD_COUNTS, REFUSALS
-from schemas.settings import APIS, Api
+from schemas.settings import APIS
 
 # A fresh topic is known to all brokers within a second or so.
 TOPIC_APPEARS_TRIES = 50
 TOPIC_APPEARS_PAUSE_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that must be there. `wrong` says what has to be changed by hand."""
-
-    what: str
-    state: Literal["made", "there", "wrong"]
-    detail: str = ""
-
-
-async def initialise(settings: Settings) -> list[Finding]:
+async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
     """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
-    async with kafka_admin(settings) as admin, database(settings) as db:
-        findings = [await _topic(admin, settings, api) for api in APIS]
+    async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
+        findings: list[Finding] = []
+        for api in APIS:
+            findings += await TopicInit(admin, reader, settings, api).findings(add_partitions=add_partitions)
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
@@ -51,30 +43,6 @@ async def initialise(settings: Settings) -> list[Finding]:
         async with kafka_consumer(settings) as consumer:
             findings += [await _lineage(db, consumer, settings.kafka.topic(api)) for api in APIS]
     return findings
-
-
-async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> Finding:
-    name, config = settings.kafka.topic(api), requirements.topic_config(settings.kafka, settings.limits, api)
-    topic = NewTopic(
-        name=name,
-        num_partitions=settings.kafka.partitions,
-        replication_factor=settings.kafka.replication_factor,
-        topic_configs=config,
-    )
-    answer = await admin.create_topics([topic])
-    _, code, *message = answer.topic_errors[0]
-    if not code:
-        return Finding(f"topic {name}", "made", f"{settings.kafka.partitions} partitions")
-    if for_code(code) is not TopicAlreadyExistsError:
-        return Finding(f"topic {name}", "wrong", f"{for_code(code).__name__}: {message[0] if message else ''}")
-    problems = requirements.wrong_topic_config(await topic_config(admin, name), config)
-    return Finding(f"topic {name}", "wrong" if problems else "there", "; ".join(problems))
-
-
-async def topic_config(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
-    """The settings in force of a topic."""
-    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    return {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
 
 
 async def _collections(db: AsyncDatabase[Document]) -> list[Finding]:

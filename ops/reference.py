@@ -50,6 +50,7 @@ def metrics_page() -> str:
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
     worker.uncommitted("games", 0, 0)
+    worker.unread("games", {})
     ingress = IngressMetrics()
     ingress.watch(
         ready=lambda: True,
@@ -60,6 +61,7 @@ def metrics_page() -> str:
         lag_seconds=lambda: 0.0,
     )
     ingress.tokens.watch_keys(lambda: 0.0)
+    ingress.watch_clock("kafka", lambda: 0.0)
     ingress.answered("other", 200)
     console = ConsoleMetrics()
     console.watch(ready=lambda: True, queries=lambda: 0)

@@ -99,6 +99,7 @@ def _channel(api: Api, message: str) -> Json:
                 "topicConfiguration": {
                     "cleanup.policy": [config["cleanup.policy"]],
                     "retention.ms": int(config["retention.ms"]),
+                    "retention.bytes": int(config["retention.bytes"]),
                     "max.message.bytes": int(config["max.message.bytes"]),
                 },
                 "bindingVersion": KAFKA_BINDING,

@@ -4,7 +4,7 @@
 what is found, what must be, why, and what to change.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,32 +46,58 @@ def _same(found: str, wanted: str) -> bool:
     return found == wanted
 
 
-def _limited(found: str, wanted: str) -> bool:
+def _at_least(found: str, wanted: str) -> bool:
     """A negative limit is none."""
+    return int(found) < 0 or int(found) >= int(wanted)
+
+
+def _at_most(found: str, wanted: str) -> bool:
+    """The same."""
     return 0 <= int(found) <= int(wanted)
 
 
-def _at_least(found: str, wanted: str) -> bool:
-    return int(found) >= int(wanted)
+def _none(found: str, _wanted: str) -> bool:
+    return int(found) < 0
 
 
-_TOPIC_RULES: Mapping[str, _TopicRule] = {
-    "cleanup.policy": _TopicRule(_same, "compaction removes records that were never counted"),
-    "message.timestamp.type": _TopicRule(
-        _same, "a record's time must be the broker's, or remembered ids expire by a client's clock"
-    ),
-    "retention.ms": _TopicRule(
-        _limited,
-        "ids are remembered for dedupe_window + retention, so a topic that keeps more may count twice",
-        "set kafka.retention_seconds to what it keeps",
-    ),
-    "max.message.bytes": _TopicRule(
-        _at_least, "a body within the limit must fit, with its envelope", "lower limits.max_body_bytes"
-    ),
-}
+_KEPT_INSTEAD = "set kafka.retention_seconds to what it keeps"
 
-# What an ingress writes by; the rest matters to who reads.
-WRITERS_TOPIC_SETTINGS = ("message.timestamp.type", "max.message.bytes")
+# Of a setting that breaks several the first is told.
+_TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
+    ("cleanup.policy", _TopicRule(_same, "compaction removes records that were never counted")),
+    (
+        "message.timestamp.type",
+        _TopicRule(_same, "a record's time must be the broker's, or remembered ids expire by a client's clock"),
+    ),
+    (
+        "retention.ms",
+        _TopicRule(
+            _at_most,
+            "ids are remembered for dedupe_window + retention, so a topic that keeps more may count twice",
+            _KEPT_INSTEAD,
+        ),
+    ),
+    (
+        "retention.ms",
+        _TopicRule(
+            _at_least,
+            "Kafka removes records sooner than kafka.retention_seconds says, counted or not: what workers have not "
+            "read by then is lost",
+            _KEPT_INSTEAD,
+        ),
+    ),
+    (
+        "retention.bytes",
+        _TopicRule(
+            _none,
+            "a partition that holds more bytes loses its oldest records, counted or not, however young they are",
+        ),
+    ),
+    (
+        "max.message.bytes",
+        _TopicRule(_at_least, "a body within the limit must fit, with its envelope", "lower limits.max_body_bytes"),
+    ),
+)
 
 
 def topic_config(kafka: KafkaSettings, limits: Limits, api: Api = "games") -> dict[str, str]:
@@ -80,21 +106,30 @@ def topic_config(kafka: KafkaSettings, limits: Limits, api: Api = "games") -> di
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
         "retention.ms": str(kafka.retention_seconds * 1000),
+        "retention.bytes": "-1",
         "max.message.bytes": str(max_record_bytes(limits, api)),
     }
 
 
 def wrong_topic_config(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """One sentence for each setting that breaks a promise. More room for messages and less retention are fine."""
-    return [
-        _topic_sentence(name, found.get(name), value)
-        for name, value in wanted.items()
-        if name not in found or not _TOPIC_RULES[name].will_do(found[name], value)
-    ]
+    """One sentence for each setting that breaks a promise. More room for messages is fine."""
+    broken: dict[str, str] = {}
+    for name, rule in _TOPIC_RULES:
+        if name not in found or not rule.will_do(found[name], wanted[name]):
+            broken.setdefault(name, _topic_sentence(name, rule, found.get(name), wanted[name]))
+    return list(broken.values())
 
 
-def _topic_sentence(name: str, found: str | None, wanted: str) -> str:
-    rule = _TOPIC_RULES[name]
+def broken_settings(found: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """What each setting that breaks a promise must be."""
+    return {
+        name: wanted[name]
+        for name, rule in _TOPIC_RULES
+        if name not in found or not rule.will_do(found[name], wanted[name])
+    }
+
+
+def _topic_sentence(name: str, rule: _TopicRule, found: str | None, wanted: str) -> str:
     instead = f", or {rule.instead}" if rule.instead else ""
     return (
         f"{name} is {found}, must be {wanted}: {rule.reason}. "

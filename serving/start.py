@@ -9,18 +9,22 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
 
 from schemas.requirements import wrong_topic_config
 from schemas.settings import KafkaSettings
+from schemas.topic_risks import TopicShape, topic_risks
 from serving.kafka import why
 from serving.kafka_bootstrap import bootstrap_options
+from serving.topic import topic_config, topic_shape
 
 log = structlog.get_logger()
 
 # More than a client looks for a server, so that its own words are told.
 ANSWER_SECONDS = 8
+
+# Risks that this process has logged: the look is repeated until all servers have answered.
+_risks_told: set[tuple[str, str]] = set()
 
 
 class StartRefused(Exception):
@@ -45,14 +49,21 @@ def judge_start(answers: Sequence[Sequence[str] | BaseException]) -> None:
 
 
 async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str]) -> list[str]:
-    """What is wrong with a topic's settings. Raises KafkaError, OSError, TimeoutError where Kafka doesn't say."""
+    """What is wrong with a topic's settings; what they put at risk is logged, once.
+
+    Raises KafkaError, OSError, TimeoutError where Kafka doesn't say.
+    """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            found = await _topic_config(kafka, topic)
+            found, shape = await _topic(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
     _told.pop(("topic_not_checked", topic), None)
+    for risk in topic_risks(found, shape, kafka):
+        if (topic, risk) not in _risks_told:
+            _risks_told.add((topic, risk))
+            log.warning("topic_at_risk", topic=topic, risk=risk)
     return [f"topic {topic}: {problem}" for problem in wrong_topic_config(found, wanted)]
 
 
@@ -67,15 +78,11 @@ def not_checked(event: str, reason: str, **subject: str) -> None:
         log.warning(event, reason=reason, **subject)
 
 
-async def _topic_config(kafka: KafkaSettings, topic: str) -> dict[str, str]:
-    """The settings in force. The connection is this question's own."""
+async def _topic(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
+    """The settings in force, and the shape. The connection is this question's own."""
     admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()
-        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        return (await topic_config(admin, topic)).in_force, await topic_shape(admin, topic)
     finally:
         await admin.close()
-    ((code, message, _, _, entries),) = answer.resources
-    if code:
-        raise for_code(code)(message)
-    return {entry[0]: entry[1] for entry in entries}

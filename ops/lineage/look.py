@@ -81,7 +81,8 @@ def _judged(checkpoint: Document | None, bounds: tuple[int, int] | None) -> tupl
         return "lost", "the topic has no such partition"
     begin, end = bounds
     if checkpoint is None:
-        return "behind" if end else "ok", "no worker has taken it yet"
+        waiting = f": {end - begin} records wait" if end > begin else ""
+        return "behind" if end else "ok", f"no worker has taken it yet{waiting}"
     try:
         where_to_read(Checkpoint(checkpoint["next"], checkpoint["last"]), Bounds(begin, end))
     except Lost as lost:

@@ -17,6 +17,7 @@ from ingress.app import AppParts, create_app
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator
 from ingress.body_budget import BodyBudget
+from ingress.clock_watch import ClockWatch
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
 from ingress.definitions import Definitions
 from ingress.edge import Asgi
@@ -258,7 +259,8 @@ class Rig:
         lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
         tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
         sessions = Sessions(session_key, tokens, settings, self.clock, metrics)
-        parts = AppParts(self.parts, self.analytics, sessions, receipts, lists)
+        self.clocks = ClockWatch(settings.max_clock_skew_seconds)
+        parts = AppParts(self.parts, self.analytics, sessions, receipts, lists, self.clocks)
         self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:

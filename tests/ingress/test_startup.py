@@ -102,7 +102,7 @@ async def test_a_key_that_signs_no_session_is_refused_at_once(servers: Servers, 
 
 
 async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Servers, tmp_path: Path) -> None:
-    """As at a first deployment, where init and ingress start side by side. Compaction is the workers' to refuse."""
+    """As at a first deployment, where init and ingress start side by side. What may lose records is logged, once."""
     name = f"startup-{uuid.uuid4().hex[:8]}"
     declare(servers.mongodb, name)
     async with aiohttp.ClientSession() as session:
@@ -110,5 +110,25 @@ async def test_a_topic_that_is_made_after_the_start_is_waited_for(servers: Serve
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await running.missing(session) != ["kafka", "kafka analytics", "start check"]:  # noqa: ASYNC110 another process
                     await asyncio.sleep(0.05)
-            await make_topic(servers.kafka, name, cleanup_policy="compact")
+            await make_topic(servers.kafka, name, unclean_leader_election_enable="true")
             await until_ready(running, session)
+        said = [json.loads(line) for line in running.log.read_text().splitlines()]
+        risks = [(one["topic"], one["risk"]) for one in said if one["event"] == "topic_at_risk"]
+        for words in ("unclean.leader.election.enable is true", "1 replica, in a cluster of 1"):
+            assert [name, f"{name}-analytics"] == sorted(topic for topic, risk in risks if words in risk)
+
+
+async def test_a_topic_that_removes_records_before_they_are_counted_is_refused(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """An acknowledgement is worth no more than the topic keeps."""
+    name = f"startup-{uuid.uuid4().hex[:8]}"
+    await make_topic(servers.kafka, name, retention_ms="3600000", retention_bytes="1048576", cleanup_policy="compact")
+    (reasons,) = await refused(config(tmp_path, servers.kafka, servers.mongodb, name))
+    for words in (
+        f"topic {name}: retention.ms is 3600000, must be 604800000",
+        f"topic {name}: retention.bytes is 1048576, must be -1",
+        f"topic {name}-analytics: retention.bytes is 1048576, must be -1",
+        f"topic {name}: cleanup.policy is compact, must be delete",
+    ):
+        assert words in reasons

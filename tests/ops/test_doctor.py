@@ -1,5 +1,6 @@
 """The doctor's judgement of what it sees."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,13 +8,18 @@ import pytest
 from ops.config import Settings
 from ops.doctor import (
     StoredEvents,
+    clock_check,
     cost_check,
     events_check,
     lineage_check,
     refusals_check,
     set_check,
     topic_checks,
+    unread_checks,
 )
+from ops.unread import clock_difference
+from schemas.settings import KafkaSettings
+from schemas.topic_risks import TopicShape
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, 
 
 def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
     """More workers than partitions would idle."""
-    (check,) = topic_checks("records", 6, 3, [])
+    (check,) = topic_checks("records", TopicShape(6, 3, 3), [], [], KafkaSettings())
     assert ("topic records", "ok", "6 partitions: at most 6 workers share it") == (
         check.what,
         check.state,
@@ -42,10 +48,13 @@ def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
     )
 
 
-def test_each_problem_of_a_topic_is_wrong_and_one_replica_a_warning() -> None:
-    """One replica is what a laptop has: no reason to fail, and nothing to be silent about."""
-    states = [(check.what, check.state) for check in topic_checks("records", 6, 1, ["this", "that"])]
-    assert [("topic records", "wrong"), ("topic records", "wrong"), ("replicas", "warning")] == states
+@pytest.mark.parametrize(("partitions", "more"), [(6, []), (5, ["wrong"]), (7, ["warning"])])
+def test_each_problem_of_a_topic_is_wrong_and_each_risk_a_warning(partitions: int, more: list[str]) -> None:
+    """Fewer partitions than were asked for are wrong, more are somebody's decision."""
+    shape = TopicShape(partitions, 1, 1)
+    checks = topic_checks("records", shape, ["this", "that"], ["one replica"], KafkaSettings(partitions=6))
+    assert sorted(["wrong", "wrong", "warning", *more]) == sorted(check.state for check in checks)
+    assert {"topic records"} == {check.what for check in checks}
 
 
 def test_a_topic_without_a_lineage_is_wrong() -> None:
@@ -87,3 +96,26 @@ def test_the_cost_of_stored_items_is_told() -> None:
         assert words in detail
     few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
     assert "about 3 a day x 170 bytes: 0 MiB" in few
+
+
+def test_partitions_that_nobody_reads_are_warnings() -> None:
+    """What waits there is counted once somebody reads it: nothing is lost yet."""
+    assert ["ok"] == [check.state for check in unread_checks("records", [])]
+    (check,) = unread_checks("records", ["nobody reads partition 7: 120 records wait"])
+    assert ("workers of records", "warning") == (check.what, check.state)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(600, "600 s ahead of"), (-600, "600 s behind"), (1, None), (-1, None), (0, None)]
+)
+def test_a_clock_that_differs_from_mongodbs_is_a_warning(ahead: int, words: str | None) -> None:
+    """By what is certain: MongoDB answered somewhere in between."""
+    local = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    before = local + timedelta(seconds=ahead)
+    told = clock_difference({"localTime": local.replace(tzinfo=None)}, before, before)
+    assert (words is None) == (told is None)
+    assert (words or "") in (told or "")
+    check = clock_check(told)
+    assert ("ok" if told is None else "warning") == check.state
+    slow = clock_difference({"localTime": local}, local - timedelta(seconds=30), local + timedelta(seconds=30))
+    assert slow is None, "a slow answer is no difference"

@@ -17,7 +17,8 @@ from ops.config import FILE_VARIABLE, Settings
 from ops.connect import kafka_admin
 from ops.definitions import apply_changes, changes, existing_definitions
 from ops.doctor import Check, examine
-from ops.init import Finding, initialise, wrong
+from ops.finding import Finding
+from ops.init import initialise, wrong
 from ops.local.settings import to_toml
 from ops.wanted import COLLECTIONS, VIEWS
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
@@ -63,9 +64,13 @@ async def test_init_makes_everything_and_finds_it_there_the_second_time(servers:
         first = await initialise(new.settings)
         second = await initialise(new.settings)
         names = await new.database.list_collection_names()
-    assert {"made"} == states(first)
-    assert {"there"} == states(second)
+    assert {"made", "warning"} == states(first)
+    assert {"there", "warning"} == states(second)
     assert [finding.what for finding in first] == [finding.what for finding in second]
+    warned = [finding.detail for finding in first if finding.state == "warning"]
+    assert len(APIS) == len(warned)
+    assert all(detail.startswith("1 replica, in a cluster of 1") for detail in warned)
+    first = [finding for finding in first if finding.state != "warning"]
     of_settings = indexes(new.settings.kafka, new.settings.limits)
     topics_and_lineages = 2 * len(APIS)
     collections_made = len(COLLECTIONS) + 1  # and the capped one, refusals
@@ -106,7 +111,7 @@ async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers)
         (finding,) = wrong(findings)
         assert f"lineage of {name}" == finding.what
         assert "made anew" in finding.detail
-        assert "made" == findings[0].state, "the topic itself is there again"
+        assert ("made", f"topic {name}") == (findings[0].state, findings[0].what), "the topic itself is there again"
 
 
 async def test_the_view_sums_the_minutes_over_partitions(servers: Servers) -> None:
@@ -197,7 +202,7 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
         return json.loads(capsys.readouterr().out)
 
     assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
-    assert {"made"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
+    assert {"made", "warning"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
     assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
     dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True, dry_run=True))
     assert [] == run(0, admin.definitions_list("demo", as_json=True))

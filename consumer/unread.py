@@ -1,0 +1,139 @@
+"""Looks at all partitions of a topic, not at a worker's own alone: a partition that nobody has is in nobody's lag.
+
+By connections of its own, made anew after any failure, and with metadata as new as the look: what it says does not
+depend on what the worker's reader knows. A look that fails leaves the numbers unknown, never zero.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from consumer.config import WorkerConfig
+from consumer.core.unread import PartitionLook, UnreadPartitions
+from consumer.metrics import WorkerMetrics
+from consumer.transactions import Document
+from schemas.documents import CHECKPOINTS, LINEAGES
+from schemas.settings import Api, KafkaSettings
+from serving.kafka import UnusableFile
+from serving.kafka_bootstrap import NotReached, bootstrap_options
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 5.0
+# All of a look; more than one silent broker is waited for.
+ANSWER_SECONDS = 15.0
+
+FAILURES = (KafkaError, NotReached, UnusableFile, PyMongoError, OSError, TimeoutError)
+
+
+async def look(
+    consumer: AIOKafkaConsumer, database: AsyncDatabase[dict[str, Any]], topic: str
+) -> Mapping[int, PartitionLook]:
+    """Every partition of the topic's newest lineage: its checkpoint, then its log. Raises KafkaError, PyMongoError."""
+    nexts = await _next_offsets(database, topic)
+    client = consumer._client  # noqa: SLF001 a consumer without a subscription has no metadata of the topic
+    await client.add_topic(topic)
+    await client.force_metadata_update()
+    ours = [TopicPartition(topic, partition) for partition in sorted(consumer.partitions_for_topic(topic) or ())]
+    if not ours:
+        return {}
+    begins, ends = await consumer.beginning_offsets(ours), await consumer.end_offsets(ours)
+    return {one.partition: PartitionLook(begins[one], ends[one], nexts.get(one.partition)) for one in ours}
+
+
+async def _next_offsets(database: AsyncDatabase[dict[str, Any]], topic: str) -> dict[int, int]:
+    newest = await database[LINEAGES].find_one({"topic": topic}, sort=[("generation", -1)])
+    if newest is None:
+        return {}
+    first, behind = f"{newest['_id']}/", f"{newest['_id']}0"  # '0' follows '/'
+    found = database[CHECKPOINTS].find({"_id": {"$gte": first, "$lt": behind}}, {"next": 1})
+    return {int(one["_id"].rpartition("/")[2]): one["next"] async for one in found}
+
+
+@contextlib.asynccontextmanager
+async def all_reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group, connected. Raises NotReached, KafkaError, UnusableFile."""
+    options = await bootstrap_options(kafka, "tallymill-worker-watch")
+    consumer = AIOKafkaConsumer(
+        **options, group_id=None, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="none"
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+class UnreadWatch:
+    """Of one API's topic: metrics, and a line when nobody reads a partition, and when it is read again."""
+
+    def __init__(
+        self, kafka: KafkaSettings, api: Api, database: AsyncDatabase[dict[str, Any]], metrics: WorkerMetrics
+    ) -> None:
+        self._kafka = kafka
+        self._api: Api = api
+        self._database = database.with_options(read_concern=ReadConcern("majority"))
+        self._metrics = metrics
+        self._partitions = UnreadPartitions()
+        self._since: dict[int, float] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._metrics.unread(self._api, None)
+        try:
+            while True:
+                with contextlib.suppress(*FAILURES):  # that a server is away, the worker logs
+                    async with all_reader(self._kafka) as consumer:
+                        await self._look_on(consumer)
+                self._metrics.unread(self._api, None)
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._metrics.unread(self._api, None)
+
+    async def _look_on(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = await look(consumer, self._database, self._kafka.topic(self._api))
+            now = time.monotonic()
+            unread = self._partitions.looked(found, now)
+            self._metrics.unread(self._api, unread)
+            self._tell(unread, now)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _tell(self, unread: Mapping[int, int], now: float) -> None:
+        if new := {p: records for p, records in unread.items() if p not in self._since}:
+            reason = "no worker has taken them, or the one that has stands still"
+            records = sum(new.values())
+            log.warning("partitions_unread", api=self._api, partitions=list(new), records=records, reason=reason)
+        if read := [p for p in self._since if p not in unread]:
+            seconds = round(now - min(self._since[p] for p in read), 1)
+            log.info("partitions_read", api=self._api, partitions=read, after_seconds=seconds)
+        self._since = {p: self._since.get(p, now) for p in unread}
+
+
+@contextlib.asynccontextmanager
+async def watch_unread(
+    config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics
+) -> AsyncIterator[None]:
+    """Watch the topics of all APIs of this worker, until the block ends."""
+    database = client.get_database(config.mongodb.database)
+    watches = [UnreadWatch(config.kafka, api, database, metrics) for api in config.worker.apis]
+    tasks = [asyncio.create_task(watch.run(), name="watch unread partitions") for watch in watches]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for end in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(end, Exception):
+                log.error("bug", where="watch of unread partitions", exc_info=end)

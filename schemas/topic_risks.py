@@ -1,0 +1,109 @@
+"""What of a topic loses records, or stops them, once something else happens. Pure.
+
+What breaks it at once is refused (requirements.py). Every sentence says what is found, what is lost when, and what to
+change.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.settings import KafkaSettings
+
+# One that has the record may then fail: another still has it.
+SAFE_IN_SYNC = 2
+# With so many, two of them in sync, one may be away and records are taken on.
+SAFE_REPLICAS = 3
+
+MIN_IN_SYNC = "min.insync.replicas"
+UNCLEAN = "unclean.leader.election.enable"
+CHANGE = "kafka-configs.sh --alter --add-config"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShape:
+    """Partitions, the replicas of the one that has the fewest, and the brokers of the cluster."""
+
+    partitions: int
+    replicas: int
+    brokers: int
+
+
+def new_topic_config(kafka: KafkaSettings) -> dict[str, str]:
+    """What `init` gives a new topic besides, so that nothing is left to a broker's defaults."""
+    in_sync = SAFE_IN_SYNC if kafka.replication_factor >= SAFE_REPLICAS else 1
+    return {MIN_IN_SYNC: str(in_sync), UNCLEAN: "false"}
+
+
+def topic_risks(found: Mapping[str, str], shape: TopicShape, kafka: KafkaSettings) -> list[str]:
+    """One sentence a risk."""
+    risks = (_replicas(shape, kafka), _in_sync(found.get(MIN_IN_SYNC), shape), _unclean(found.get(UNCLEAN)))
+    return [risk for risk in risks if risk]
+
+
+def _replicas(shape: TopicShape, kafka: KafkaSettings) -> str | None:
+    if shape.replicas == 1:
+        return (
+            f"1 replica, in a cluster of {shape.brokers}: acknowledged records are lost with that broker's disk. "
+            "Add replicas (kafka-reassign-partitions.sh), and set kafka.replication_factor for new topics"
+        )
+    if shape.replicas < kafka.replication_factor:
+        return (
+            f"{shape.replicas} replicas, kafka.replication_factor is {kafka.replication_factor}: acknowledged records "
+            f"are lost with {shape.replicas} disks already. Add replicas (kafka-reassign-partitions.sh)"
+        )
+    return None
+
+
+def _in_sync(value: str | None, shape: TopicShape) -> str | None:
+    if value is None:
+        return f"{MIN_IN_SYNC} is not told: records may be acknowledged that only one broker has"
+    in_sync = int(value)
+    if in_sync > shape.replicas:
+        return (
+            f"{MIN_IN_SYNC} is {in_sync}, replicas are {shape.replicas}: Kafka refuses every record. "
+            f"Change the topic ({CHANGE} {MIN_IN_SYNC}={min(SAFE_IN_SYNC, shape.replicas)})"
+        )
+    if shape.replicas == 1:
+        return None  # told already: one replica is one disk
+    if in_sync < SAFE_IN_SYNC:
+        return (
+            f"{MIN_IN_SYNC} is {in_sync} of {shape.replicas} replicas: Kafka acknowledges records that one broker has "
+            "alone. They are lost with its disk, or if another replica is elected before it has copied them. "
+            f"Change the topic ({CHANGE} {MIN_IN_SYNC}={SAFE_IN_SYNC})"
+        )
+    if in_sync == shape.replicas:
+        return (
+            f"{MIN_IN_SYNC} is {in_sync} of {shape.replicas} replicas: nothing is acknowledged while one of their "
+            f"brokers is away. Have {in_sync + 1} replicas (kafka-reassign-partitions.sh)"
+        )
+    return None
+
+
+def _unclean(value: str | None) -> str | None:
+    if value == "false":
+        return None
+    return (
+        f"{UNCLEAN} is {value or 'not told'}: Kafka may elect a replica that is behind. Acknowledged records are lost "
+        f"then, and other records get their offsets. Change the topic ({CHANGE} {UNCLEAN}=false)"
+    )
+
+
+def too_few_partitions(found: int, kafka: KafkaSettings) -> str | None:
+    """Nothing is lost by it, and nobody gets the throughput that was set."""
+    if found >= kafka.partitions:
+        return None
+    return (
+        f"{found} partitions, kafka.partitions is {kafka.partitions}: at most {found} workers share them. Add "
+        "partitions (tallymill init --add-partitions): players go to other partitions then, and nothing is lost or "
+        f"counted twice. Or set kafka.partitions to {found}"
+    )
+
+
+def more_partitions(found: int, kafka: KafkaSettings) -> str | None:
+    """Somebody has added some: they are read as any others."""
+    if found <= kafka.partitions:
+        return None
+    return (
+        f"{found} partitions, kafka.partitions is {kafka.partitions}: all are read. Set kafka.partitions to {found}, "
+        "or a topic made anew has fewer"
+    )

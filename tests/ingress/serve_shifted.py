@@ -1,0 +1,20 @@
+"""An ingress whose wall clock is off: `python serve_shifted.py CONFIG.json FILE`. FILE holds by how many ms, now."""
+
+import sys
+from pathlib import Path
+
+from ingress import server
+from ingress.config import IngressConfig
+from ops.logs import configure_logs
+from serving.clock import SystemClock
+
+
+class ShiftedClock(SystemClock):
+    def millis(self) -> int:
+        return super().millis() + int(Path(sys.argv[2]).read_text())
+
+
+if __name__ == "__main__":
+    configure_logs()
+    vars(server).update(SystemClock=ShiftedClock)
+    sys.exit(server.run(IngressConfig.model_validate_json(Path(sys.argv[1]).read_bytes())))
