@@ -8,12 +8,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from consumer.fetching.batches import install
 from ops.config import Settings, SettingsError, variable_of
+from serving.mongodb import UnusableUri, new_client, why
 
 Document = dict[str, Any]
 
@@ -100,16 +101,15 @@ async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[Document]]
     """The database. Raises SettingsError without an address, NotReachable."""
     if not settings.mongodb.uri:
         raise SettingsError([_required("mongodb.uri")])
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        settings.mongodb.uri.get_secret_value(),
-        tz_aware=True,
-        serverSelectionTimeoutMS=ANSWER_MILLIS,
-        appname="tallymill",
-    )
+    try:
+        # No bound on a command: the build of an index, or a sum over all players, may take minutes.
+        client = new_client(settings.mongodb, "tallymill", serverSelectionTimeoutMS=ANSWER_MILLIS, socketTimeoutMS=None)
+    except UnusableUri as error:
+        raise SettingsError(error.problems) from error
     try:
         yield client.get_database(settings.mongodb.database, write_concern=WriteConcern(w="majority", j=True))
     except PyMongoError as error:
-        raise NotReachable(f"MongoDB: {error}") from error
+        raise NotReachable(f"MongoDB: {why(error)}") from error
     finally:
         await client.close()
 
