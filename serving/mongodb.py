@@ -13,9 +13,9 @@ from pymongo.errors import PyMongoError
 
 from schemas.settings import MongoSettings
 from serving.mongodb_uri import UnusableUri, uri_problems
-from serving.mongodb_words import why
+from serving.mongodb_words import codes_of, why
 
-__all__ = ["ANSWER_MILLIS", "PINNED", "SOCKET_MILLIS", "UnusableUri", "new_client", "uri_problems", "why"]
+__all__ = ["ANSWER_MILLIS", "PINNED", "SOCKET_MILLIS", "UnusableUri", "codes_of", "new_client", "uri_problems", "why"]
 
 Document = dict[str, Any]
 
