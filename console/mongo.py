@@ -10,7 +10,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo import AsyncMongoClient, ReadPreference
+from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
@@ -23,6 +23,7 @@ from console.events import Key, KeysWanted, Stored
 from console.ports import MomentGone, TooSlow, Unavailable
 from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of, utc
 from schemas.settings import MongoSettings
+from serving.mongodb import new_client, why
 
 _Document = dict[str, Any]
 
@@ -44,13 +45,10 @@ class MongoStore:
     """Implements Store."""
 
     def __init__(self, mongodb: MongoSettings, settings: ConsoleSettings) -> None:
-        if mongodb.uri is None:
-            raise ValueError("mongodb.uri: required")
         self._timeout_millis = int(settings.query_timeout_seconds * 1000)
-        self._client: AsyncMongoClient[_Document] = AsyncMongoClient(
-            mongodb.uri.get_secret_value(),
-            tz_aware=True,
-            appname="tallymill console",
+        self._client = new_client(
+            mongodb,
+            "tallymill console",
             maxPoolSize=settings.max_concurrent_queries + 1,
             serverSelectionTimeoutMS=CONNECT_MILLIS,
             connectTimeoutMS=CONNECT_MILLIS,
@@ -174,5 +172,4 @@ def _translated() -> Iterator[None]:
 
 
 def _reason(error: PyMongoError) -> str:
-    """The first line is enough: a topology description is a page."""
-    return f"{type(error).__name__}: {str(error).partition(', Timeout:')[0][:300]}"
+    return f"MongoDB: {why(error)}"

@@ -59,7 +59,6 @@ class WorkerMetrics:
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
         self._declare_standing_still(self.registry)
-        self._declare_unread(self.registry)
         self.connections = ConnectionMetrics("worker", self.registry)
         for fate in FATES:
             self.records.labels(fate)

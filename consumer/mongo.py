@@ -18,13 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from consumer.claims import checkpoint_of, claim, let_go
 from consumer.core.dedupe import SeenRequest
 from consumer.core.events import KnownItem, KnownPools
 from consumer.core.gap import Gap
@@ -48,12 +49,8 @@ from schemas.documents import (
     REQUESTS,
     TITLES,
     definition_of,
-    fresh_checkpoint,
     millis_of,
 )
-
-# How long a claim may wait for a lock on the checkpoint.
-CLAIM_MILLIS = 1_000
 
 # A failed try that took longer may have outlived what the server allows a transaction (15 s where we set it). The
 # server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
@@ -91,37 +88,13 @@ class MongoStore:
         return known_lineage(topic, newest)
 
     async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
-        return await uncancelled(self._claim(partition, owner))
-
-    async def _claim(self, partition: PartitionId, owner: str) -> Checkpoint:
-        """End what the last owner left open, then put our name on the checkpoint.
-
-        In this order: a transaction left open may have the checkpoint itself locked. Bounded in time, so that one
-        begun in between is met with another try.
-        """
-        checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
-        key = {"_id": str(partition)}
-        ours: Document = {
-            "$set": {"owner": owner, "lsid": self._sessions.lsid(partition)},
-            "$unset": {"stopped": ""},
-            "$currentDate": {"updatedAt": True},
-            "$setOnInsert": fresh_checkpoint(0),
-        }
-        try:
-            left = await checkpoints.find_one(key, {"lsid": 1})
-            await self._sessions.succeed(partition, left.get("lsid") if left else None)
-            found = await checkpoints.find_one_and_update(
-                key, ours, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS
-            )
-        except PyMongoError as error:
-            raise Unavailable(told(error)) from error
-        return _checkpoint(found)
+        return await uncancelled(claim(self._database, self._sessions, partition, owner))
 
     async def release(self, partition: PartitionId) -> None:
         if partition in self._applying:
             self._sessions.drop(partition)
         else:
-            await uncancelled(self._sessions.release(partition))
+            await uncancelled(let_go(self._database, self._sessions, partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
         await uncancelled(self._note_stopped(partition, reason))
@@ -177,9 +150,9 @@ class MongoStore:
             moved = await checkpoints.update_one({"_id": key, "next": gap.start}, gap_move(gap))
             found = None if moved.matched_count else await checkpoints.find_one({"_id": key})
         except PyMongoError as error:
-            raise Unavailable(f"MongoDB: {error!r}") from error
+            raise Unavailable(told(error)) from error
         if not moved.matched_count:
-            raise Moved(_checkpoint(found))
+            raise Moved(checkpoint_of(found))
 
 
 class _Transaction:
@@ -262,7 +235,7 @@ class _Transaction:
         )
         if moved.matched_count == 0:
             found = await checkpoints.find_one({"_id": key}, session=self._session)
-            raise Moved(_checkpoint(found))
+            raise Moved(checkpoint_of(found))
 
     async def _write(self, writes: Mapping[str, Writes]) -> None:
         """Step 4. Each bulk names each document once, so its order doesn't matter."""
@@ -314,10 +287,6 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
             f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])
-
-
-def _checkpoint(found: Document | None) -> Checkpoint:
-    return Checkpoint(found["next"], found["last"]) if found else Checkpoint(0)
 
 
 def _seen(document: Document) -> SeenRequest:

@@ -10,20 +10,22 @@ certain to be a record's fault may cost a record its count.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final
 
 from bson.errors import BSONError
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from consumer.core.reasons import short
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
+from serving.mongodb import codes_of, why
 
 # BadValue, DocumentValidationFailure (121), BSONObjectTooLarge: the server looked at the document and refused it.
 RECORD_CODES = frozenset({2, 121, 10334})
 # TransactionTooLargeForCache, TransactionTooLarge, TransactionExceededLifetimeLimitSeconds.
 FLUSH_CODES = frozenset({388, 257, 290})
 DUPLICATE_KEY_CODE = 11000
+# A session killed while it is in use ends what it does so.
+INTERRUPTED_CODE = 11601
+NOT_ALLOWED_CODE = 13
 
 # Raised before anything is sent: BSON can't hold it (InvalidDocument and DocumentTooLarge are BSONErrors).
 CLIENT_ERRORS = (BSONError, OverflowError, UnicodeEncodeError)
@@ -33,7 +35,7 @@ HANDLED = (PyMongoError, *CLIENT_ERRORS)
 
 def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge | Collision:
     """Ours for theirs. `error` is one of HANDLED."""
-    codes = set(_codes(error))
+    codes = set(codes_of(error))
     text = told(error)
     if isinstance(error, CLIENT_ERRORS) or codes & RECORD_CODES:
         return RecordRefused(text)
@@ -50,27 +52,11 @@ def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Colli
     return Unavailable(str(found)) if isinstance(found, RecordRefused) else found
 
 
-# Named as the server names them, for its messages and the client's quote whole documents.
-_NAMES: Final[Mapping[int, str]] = {
-    2: "BadValue, such as a sum beyond int64",
-    121: "DocumentValidationFailure",
-    257: "TransactionTooLarge",
-    290: "TransactionExceededLifetimeLimitSeconds",
-    388: "TransactionTooLargeForCache",
-    10334: "BSONObjectTooLarge",
-    DUPLICATE_KEY_CODE: "DuplicateKey",
-}
-
-
 def told(error: Exception) -> str:
     """What an error says, short, and without a document in it."""
-    name = type(error).__name__
-    if isinstance(error, CLIENT_ERRORS):
-        return f"MongoDB: BSON can't hold it ({name})"
-    if isinstance(error, OperationFailure):
-        names = [f"{code} ({_NAMES[code]})" if code in _NAMES else str(code) for code in sorted(set(_codes(error)))]
-        return short(f"MongoDB: {name}, code {', '.join(names) or 'unknown'}{_in_the_way(error)}")
-    return short(f"MongoDB: {name}: {error}")
+    codes = ", ".join(map(str, sorted(set(codes_of(error)))))
+    place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
+    return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 
 
 _collection_of = re.compile(r"collection: \S+\.(\w+) index").search
@@ -85,12 +71,3 @@ def _in_the_way(error: OperationFailure) -> str:
         return ""
     identity = str(failed[0].get("keyValue", {}).get("_id", ""))
     return f": {found[1]}, {identity}" if _are_coordinates(identity) else f": {found[1]}"
-
-
-def _codes(error: Exception) -> Iterator[int]:
-    """Its own code, and those of each write of a bulk (which hides them behind 65)."""
-    if isinstance(error, OperationFailure) and error.code is not None:
-        yield error.code
-    if isinstance(error, BulkWriteError) and error.details:
-        for failed in error.details.get("writeErrors", ()):
-            yield failed["code"]

@@ -27,12 +27,10 @@ from consumer.transactions import Document
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.signing import signing_keys
+from serving.mongodb import new_client
 from serving.start import StartRefused
 
 log = structlog.get_logger()
-
-# A server that is away answers within this, so that a flush can be tried again and a stop is noticed.
-SERVER_SELECTION_MILLIS = 5_000
 
 # A flush makes tens of thousands of objects and no cycles: at the default of 700 the collector looks at them, and at
 # all that waits, again and again.
@@ -62,10 +60,7 @@ def run(config: WorkerConfig) -> int:
 
 async def _run(config: WorkerConfig) -> int:
     metrics = WorkerMetrics()
-    uri = config.mongodb.uri.get_secret_value() if config.mongodb.uri else None
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        uri, tz_aware=True, serverSelectionTimeoutMS=SERVER_SELECTION_MILLIS, appname="tallymill-worker"
-    )
+    client = new_client(config.mongodb, "tallymill worker")
     parts = _parts(config, client, metrics)
     workers = [Worker(one) for one in parts]
     exit_code = EXIT_OK

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from pymongo import AsyncMongoClient, ReadPreference
+from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
@@ -28,6 +28,7 @@ from schemas.documents import (
     utc,
 )
 from schemas.settings import MongoSettings
+from serving.mongodb import new_client, why
 
 log = structlog.get_logger()
 
@@ -47,12 +48,9 @@ class MongoStore:
     """Implements the stores of the ports; AppliedStore in one causally consistent session."""
 
     def __init__(self, settings: MongoSettings) -> None:
-        if settings.uri is None:
-            raise ValueError("mongodb.uri: required")
-        self._client: AsyncMongoClient[_Document] = AsyncMongoClient(
-            settings.uri.get_secret_value(),
-            tz_aware=True,
-            appname="tallymill ingress",
+        self._client = new_client(
+            settings,
+            "tallymill ingress",
             serverSelectionTimeoutMS=READ_TIMEOUT_MILLIS,
             connectTimeoutMS=READ_TIMEOUT_MILLIS,
             timeoutMS=READ_TIMEOUT_MILLIS,
@@ -202,5 +200,4 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
 
 
 def _reason(error: PyMongoError) -> str:
-    """The first line is enough: a topology description is a page."""
-    return f"{type(error).__name__}: {str(error).partition(', Timeout:')[0][:300]}"
+    return f"MongoDB: {why(error)}"

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from ingress.ports import FoundRefusal, RefusalQuery, SampledRefusal, Unavailable
 from schemas.documents import REFUSALS, RefusalDocument, millis_of, utc
+from serving.mongodb import why
 
 _Document = dict[str, Any]
 
@@ -30,7 +31,7 @@ class MongoRefusals:
                 raise Unavailable(f"collection {REFUSALS} is missing or not capped: run `tallymill init`")
             await self._collection.insert_many([dict(_document(one)) for one in refusals], ordered=False)
         except PyMongoError as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(f"MongoDB: {why(error)}") from error
 
     async def refusals(self, app: str, query: RefusalQuery) -> Sequence[FoundRefusal]:
         wanted: _Document = {"app": app}
@@ -44,7 +45,7 @@ class MongoRefusals:
             # No index but `_id`'s: at worst the whole collection is looked through, and that is 16 MiB.
             documents = await self._collection.find(wanted, sort=[("_id", -1)], limit=query.limit).to_list()
         except PyMongoError as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(f"MongoDB: {why(error)}") from error
         return [_found(document) for document in documents]
 
     async def _is_capped(self) -> bool:

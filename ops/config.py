@@ -18,20 +18,18 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as NotParsed
-from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
+from serving.mongodb import PINNED, uri_problems
 
 PREFIX = "TALLYMILL_"
 FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
 DATA_VARIABLE = "TALLYMILL_DATA"
 LOCAL_FILE_NAME = "settings.toml"
-SRV_SCHEME = "mongodb+srv://"
 
 # As pydantic writes a secret.
 MASK = "**********"
@@ -135,15 +133,7 @@ def _read(file: Path | None) -> tuple[Settings | None, list[str]]:
 
 
 def _wrong_uri(mongodb: MongoSettings) -> list[str]:
-    """What a client would refuse without asking any server; an SRV name takes a server to resolve."""
-    uri = mongodb.uri.get_secret_value() if mongodb.uri else SRV_SCHEME
-    if uri.startswith(SRV_SCHEME):
-        return []
-    try:
-        parse_uri(uri)
-    except (PyMongoError, ValueError) as error:
-        return [f"mongodb.uri: {error}"]
-    return []
+    return uri_problems(mongodb.uri.get_secret_value(), PINNED) if mongodb.uri else []
 
 
 def _missing_files(kafka: KafkaSettings) -> list[str]:

@@ -7,14 +7,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from consumer.fetching.batches import install
 from ops.config import Settings, SettingsError, variable_of
-from serving.kafka import UnusableFile, why
+from serving import kafka, mongodb
+from serving.kafka import UnusableFile
 from serving.kafka_bootstrap import NotReached, bootstrap_options
+from serving.mongodb import UnusableUri, new_client
 
 Document = dict[str, Any]
 
@@ -93,7 +95,7 @@ async def _kafka_options(settings: Settings) -> dict[str, Any]:
 
 
 def _kafka_away(settings: Settings, error: KafkaError) -> NotReachable:
-    return NotReachable(f"Kafka at {settings.kafka.bootstrap_servers}: {why(error)}")
+    return NotReachable(f"Kafka at {settings.kafka.bootstrap_servers}: {kafka.why(error)}")
 
 
 @asynccontextmanager
@@ -101,16 +103,15 @@ async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[Document]]
     """The database. Raises SettingsError without an address, NotReachable."""
     if not settings.mongodb.uri:
         raise SettingsError([_required("mongodb.uri")])
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        settings.mongodb.uri.get_secret_value(),
-        tz_aware=True,
-        serverSelectionTimeoutMS=ANSWER_MILLIS,
-        appname="tallymill",
-    )
+    try:
+        # No bound on a command: the build of an index, or a sum over all players, may take minutes.
+        client = new_client(settings.mongodb, "tallymill", serverSelectionTimeoutMS=ANSWER_MILLIS, socketTimeoutMS=None)
+    except UnusableUri as error:
+        raise SettingsError(error.problems) from error
     try:
         yield client.get_database(settings.mongodb.database, write_concern=WriteConcern(w="majority", j=True))
     except PyMongoError as error:
-        raise NotReachable(f"MongoDB: {error}") from error
+        raise NotReachable(f"MongoDB: {mongodb.why(error)}") from error
     finally:
         await client.close()
 

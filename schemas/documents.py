@@ -143,7 +143,8 @@ class Fingerprint(TypedDict):
 class CheckpointDocument(TypedDict):
     """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start.
 
-    `lsid` is the owner's MongoDB session: the next owner ends what it left open. `stopped` says why nobody reads on.
+    `lsid` is the owner's MongoDB session, `uid` the digest of its user (null without users): the next owner ends what
+    it left open. Both are absent after the owner has let go. `stopped` says why nobody reads on.
     """
 
     _id: str
@@ -154,6 +155,7 @@ class CheckpointDocument(TypedDict):
     gaps: int
     owner: NotRequired[str]
     lsid: NotRequired[bytes]
+    uid: NotRequired[bytes | None]
     stopped: NotRequired[str]
     updatedAt: datetime
 

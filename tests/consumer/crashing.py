@@ -17,7 +17,6 @@ import signal
 import sys
 from collections.abc import Mapping
 
-from bson import Binary
 from pymongo import AsyncMongoClient
 
 from consumer import server
@@ -25,7 +24,7 @@ from consumer.core.position import Checkpoint
 from consumer.kafka import KafkaLog
 from consumer.mongo import MongoStore, OnStep
 from consumer.ports import TopicIdentity
-from consumer.sessions import Sessions
+from consumer.sessions import LeftSession, Sessions
 from consumer.transactions import Document
 from ops.config import variable_of, worker_config
 from ops.run import run_process
@@ -61,13 +60,13 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
     class CrashingSessions(Sessions):
         topic = ""
 
-        async def succeed(self, partition: PartitionId, found: Binary | None) -> None:
+        async def succeed(self, partition: PartitionId, found: LeftSession | None) -> None:
             await super().succeed(partition, found)
             point.reached("killed", self.topic)
 
-        async def _kill(self, partition: PartitionId, lsid: Binary) -> None:
+        async def _kill(self, partition: PartitionId, left: LeftSession) -> None:
             if kills_sessions:
-                await super()._kill(partition, lsid)
+                await super()._kill(partition, left)
 
     class CrashingStore(MongoStore):
         def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:

@@ -98,12 +98,18 @@ SECRET = "what only the client may know"
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (OperationFailure(f"Failed to apply $inc for {SECRET}", 2, {"errmsg": SECRET}), "code 2 (BadValue"),
+        (
+            OperationFailure(f"Failed to apply $inc for {SECRET}", 2, {"errmsg": SECRET}),
+            "a value can't be stored, such as a sum beyond int64 (code 2)",
+        ),
         (
             BulkWriteError({"writeErrors": [{"code": 121, "errmsg": SECRET, "op": {"q": SECRET}}]}),
-            "121 (DocumentValidationFailure)",
+            "does not pass the collection's validation (code 121)",
         ),
-        (BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}), "11000 (DuplicateKey)"),
+        (
+            BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}),
+            "another document stands where this one goes (code 11000)",
+        ),
         (
             BulkWriteError(
                 {
@@ -116,13 +122,13 @@ SECRET = "what only the client may know"
                     ]
                 }
             ),
-            "11000 (DuplicateKey): events",
+            "another document stands where this one goes (code 11000): events",
         ),
-        (WriteError(SECRET, 9, {"op": SECRET}), "WriteError, code 9"),
-        (OperationFailure(SECRET), "code unknown"),
-        (InvalidDocument(f"cannot encode {SECRET}"), "BSON can't hold it (InvalidDocument)"),
-        (UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET), "BSON can't hold it (UnicodeEncodeError)"),
-        (AutoReconnect("127.0.0.1:27017: connection refused" + "x" * 10_000), "AutoReconnect: 127.0.0.1:27017"),
+        (WriteError(SECRET, 9, {"op": SECRET}), "code 9"),
+        (OperationFailure(SECRET), "the server refuses it"),
+        (InvalidDocument(f"cannot encode {SECRET}"), "a document can't be stored: it does not fit BSON"),
+        (UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET), "a document can't be stored: a text is not Unicode"),
+        (AutoReconnect("127.0.0.1:27017: connection refused" + "x" * 10_000), "127.0.0.1:27017: connection refused"),
     ],
 )
 def test_a_message_names_the_error_and_quotes_no_document(error: Exception, said: str) -> None:

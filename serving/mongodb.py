@@ -1,0 +1,69 @@
+"""The one way to connect to MongoDB: what every client of it is made with, and its errors in plain words.
+
+- What is read and how durably it is written is pinned: primary, majority, journaled, with retries. Lineages,
+  checkpoints and sessions depend on it. A URI that says otherwise is refused, and the option named.
+- A server that stands still is noticed within HEARTBEAT_MILLIS + CONNECT_MILLIS: its heartbeat fails, and the client
+  ends the connections to it, also those that wait for an answer.
+"""
+
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from schemas.settings import MongoSettings
+from serving.mongodb_uri import UnusableUri, uri_problems
+from serving.mongodb_words import codes_of, why
+
+__all__ = ["ANSWER_MILLIS", "PINNED", "SOCKET_MILLIS", "UnusableUri", "codes_of", "new_client", "uri_problems", "why"]
+
+Document = dict[str, Any]
+
+# A server that is there accepts a connection, and answers a heartbeat, within milliseconds. The client's default, 20 s,
+# is how long a frozen one is waited for.
+CONNECT_MILLIS = 5_000
+
+# The client's default is 10 s. Half of it halves how long a frozen primary is taken for a living one.
+HEARTBEAT_MILLIS = 5_000
+
+# Longer than any command of a process that serves: a try of a flush is given up after 10 s, a query of the console and
+# a read of the ingress have bounds of their own.
+SOCKET_MILLIS = 20_000
+
+# How long a call looks for a primary before it says that there is none.
+ANSWER_MILLIS = 5_000
+
+# What a URI may not say otherwise, by the names of its options.
+PINNED: Final[dict[str, Any]] = {
+    "readPreference": "primary",
+    "readConcernLevel": "majority",
+    "w": "majority",
+    "journal": True,
+    "retryWrites": True,
+    "retryReads": True,
+    "directConnection": False,
+    "uuidRepresentation": "unspecified",
+    "tz_aware": True,
+    "unicode_decode_error_handler": "strict",
+    "connectTimeoutMS": CONNECT_MILLIS,
+    "heartbeatFrequencyMS": HEARTBEAT_MILLIS,
+    "socketTimeoutMS": SOCKET_MILLIS,
+    "serverSelectionTimeoutMS": ANSWER_MILLIS,
+}
+
+
+def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoClient[Document]:  # noqa: ANN401 options are any
+    """A client with the pinned options. `own` are the caller's: shorter time-outs, a pool's size.
+
+    `socketTimeoutMS=None` is for commands that may take minutes, such as the build of an index: a frozen server is
+    noticed by its heartbeat all the same. Raises UnusableUri.
+    """
+    if mongodb.uri is None:
+        raise UnusableUri(["mongodb.uri: required"])
+    uri = mongodb.uri.get_secret_value()
+    if problems := uri_problems(uri, PINNED):
+        raise UnusableUri(problems)
+    try:
+        return AsyncMongoClient(uri, appname=appname, **{**PINNED, **own})
+    except (PyMongoError, ValueError, OSError) as error:
+        raise UnusableUri([f"mongodb.uri: {why(error)}"]) from error

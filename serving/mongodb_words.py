@@ -1,0 +1,203 @@
+"""MongoDB's errors in plain words: no class name, no repr, no description of the topology, no document.
+
+The server's errors are told by their codes, for its messages quote whole documents. What the client says of a network
+is looked through for the few causes that there are; the rest of it is left out.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bson.errors import BSONError
+from pymongo import errors
+
+MAX_CHARACTERS = 300
+
+_NO_PRIMARY = "the replica set has no primary"
+_TAKEN = "another transaction writes the same documents"
+_ENDED = "the server has ended the transaction"
+_DISK = "the server's disk is full"
+
+# By the server's codes.
+_CODES: Final[Mapping[int, str]] = {
+    2: "a value can't be stored, such as a sum beyond int64",
+    6: "the server can't be reached by another member",
+    11: "no such user",
+    13: "not authorized",
+    18: "authentication failed: wrong user, password or authSource",
+    20: "the server has no transactions: it is not a member of a replica set",
+    24: "waited too long for a lock",
+    26: "no such collection",
+    43: "the server no longer knows the cursor",
+    46: "waited too long for a lock",
+    48: "the collection exists already",
+    50: "the server took too long and gave up",
+    59: "the server does not know this command: it is too old",
+    64: "the write was not confirmed by a majority in time",
+    85: "an index of this name or these keys exists with other options",
+    86: "an index of this name exists with other keys",
+    89: "a member of the cluster gave no answer in time",
+    91: "the server is shutting down",
+    100: "too few members to confirm a write by a majority",
+    112: _TAKEN,
+    121: "a document does not pass the collection's validation",
+    133: "no member of the shard that may be read",
+    134: "the server has not caught up with the time asked for",
+    189: "the primary is stepping down",
+    202: "the other member gave no answer in time",
+    211: "the server has no key to sign the cluster's time with",
+    225: "the transaction is older than one the server knows",
+    237: "the cursor was ended",
+    239: "the snapshot is too old",
+    246: "the snapshot is not there yet",
+    251: _ENDED,
+    256: "the transaction is committed already",
+    257: "the transaction is too large",
+    262: "the server took too long and gave up",
+    263: "the server does not allow this in a transaction",
+    290: "the transaction took longer than the server allows",
+    334: "the server does not know this way to authenticate: see authMechanism",
+    388: "the transaction is too large for the server's cache",
+    391: "the server asks for authentication again",
+    8000: "authentication failed: wrong user, password or authSource",
+    9001: "the server lost a connection",
+    10058: "the server is starting or stopping",
+    10107: "this server is not the primary",
+    10334: "a document is larger than 16 MB",
+    11000: "another document stands where this one goes",
+    11600: "the server is shutting down",
+    11601: "the server ended the operation",
+    11602: "the operation was ended by a change of the primary",
+    13388: "the cluster's settings have changed meanwhile",
+    13435: "this server is not the primary and may not be read",
+    13436: "this server is not the primary and may not be read",
+    14031: _DISK,
+    17280: "a key is too large for an index",
+}
+
+_UNAUTHORIZED = 13
+
+# Of the client's own errors: the most special first.
+_KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (errors.NotPrimaryError, "this server is not the primary"),
+    (errors.WaitQueueTimeoutError, "all connections were in use for too long"),
+    (errors.NetworkTimeout, "no answer in time"),
+    (errors.ServerSelectionTimeoutError, "no server answers"),
+    (errors.ConnectionFailure, "the connection broke"),
+    (errors.WTimeoutError, _CODES[64]),
+    (errors.WriteConcernError, "the write was not confirmed by a majority"),
+    (errors.ExecutionTimeout, _CODES[50]),
+    (errors.CursorNotFound, _CODES[43]),
+    (errors.DuplicateKeyError, _CODES[11000]),
+    (errors.OperationFailure, "the server refuses it"),
+    (errors.InvalidURI, "the URI can't be read"),
+    (errors.ConfigurationError, "the client can't be used with this server or these settings"),
+    (errors.CollectionInvalid, "the collection exists already"),
+    (errors.InvalidName, "a name is not allowed"),
+    (errors.InvalidOperation, "the client is closed, or was used out of order"),
+    (errors.ProtocolError, "the server does not speak MongoDB's protocol"),
+    (errors.EncryptionError, "the client can't encrypt or decrypt"),
+    (BSONError, "a document can't be stored: it does not fit BSON"),
+    (OverflowError, "a document can't be stored: a number is beyond int64"),
+    (UnicodeError, "a document can't be stored: a text is not Unicode"),
+    (errors.PyMongoError, "the client failed"),
+    (TimeoutError, "no answer in time"),
+)
+
+# What the client's own texts say, the most special first. A group is what may be told of it.
+_CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"certificate verify failed: ([\w ,'.:-]*\w'?)", "TLS: the server's certificate is not accepted: {0}"),
+        (r"certificate verify failed", "TLS: the server's certificate is not accepted"),
+        (r"alert unknown ca|alert bad certificate", "TLS: the server does not accept the client's certificate"),
+        (r"certificate required", "TLS: the server asks for a client's certificate"),
+        (r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|record layer failure", "the server does not speak TLS"),
+        (r"\bSSL\b|TLS handshake", "TLS failed"),
+        (r"Connection refused|Connect call failed", "connection refused"),
+        (r"Name or service not known|nodename nor servname|getaddrinfo|No address assoc|name resolution|query name",
+         "no such host name"),
+        (r"DNS|SRV|TXT record", "the SRV record can't be read"),
+        (r"timed out|timeout exceeded|deadline", "no answer in time"),
+        (r"No route to host|Network is unreachable", "no route to the server"),
+        (r"connection reset|broken pipe|connection closed|operation cancelled|pool (was )?cleared|pool for|paused",
+         "the connection was closed"),
+        (r"No primary available|selector .?Primary|No replica set members match", _NO_PRIMARY),
+        (r"No replica set members (found|available)|internal hostnames",
+         "no member of the replica set can be reached by the name the set has for it"),
+        (r"Sessions are not supported", "no server that knows sessions answers"),
+    )
+)  # fmt: skip
+
+# "host:port: [Errno 111] Connection refused (configured timeouts: ...)", several with commas in between.
+_server_texts = re.compile(r"(?:^|,)(?:SSL handshake failed: )?((?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}): ").split
+_denied = re.compile(r"not authorized on (\S+) to execute command \{ ?(\w+): ?(?:\"([\w.-]+)\")?").search
+_is_name = re.compile(r"[A-Z][A-Za-z]{2,60}").fullmatch
+
+
+def why(error: BaseException) -> str:
+    """What went wrong, for a person. Of several errors the first that says most."""
+    if isinstance(error, errors.EncryptionError):
+        return why(error.cause)
+    words = _of_server(error) if isinstance(error, errors.OperationFailure | errors.NotPrimaryError) else ""
+    if not words and isinstance(error, errors.PyMongoError):
+        words = _of_text(str(error))
+    return (words or _of_kind(error))[:MAX_CHARACTERS]
+
+
+def codes_of(error: BaseException) -> Iterator[int]:
+    """The server's codes: an error's own, and those of each write of a bulk (which hides them behind 65)."""
+    if isinstance(error, errors.OperationFailure) and error.code is not None:
+        yield error.code
+    details = getattr(error, "details", None)
+    if not isinstance(details, Mapping):
+        return
+    if isinstance(error, errors.NotPrimaryError) and isinstance(details.get("code"), int):
+        yield details["code"]
+    for name in ("writeErrors", "writeConcernErrors"):
+        for failed in details.get(name) or ():
+            if isinstance(failed, Mapping) and isinstance(failed.get("code"), int):
+                yield failed["code"]
+
+
+def _of_server(error: errors.PyMongoError) -> str:
+    """Its codes in words, or its name for the first of them; empty where it tells neither."""
+    codes = sorted(set(codes_of(error)))
+    told = [_denied_words(error) if code == _UNAUTHORIZED else _CODES[code] for code in codes if code in _CODES]
+    if told:
+        return "; ".join(dict.fromkeys(told))
+    if not codes:
+        return ""
+    name = str((getattr(error, "details", None) or {}).get("codeName", ""))
+    return f"the server refuses it with code {codes[0]}" + (f" ({name})" if _is_name(name) else "")
+
+
+def _denied_words(error: errors.PyMongoError) -> str:
+    found = _denied(str(error))
+    if not found:
+        return "not authorized: the user lacks a role for it"
+    place = ".".join(filter(None, (found[1], found[3])))
+    return f"not authorized: the user may not run {found[2]} on {place}"
+
+
+def _of_text(text: str) -> str:
+    """What the client says of its servers, each by its address; empty where it says nothing that is known."""
+    text = text.partition(", Timeout:")[0].partition("Topology Description")[0]
+    first, *pairs = _server_texts(text)
+    told = [
+        f"{address}: {words}" for address, part in zip(pairs[::2], pairs[1::2], strict=True) if (words := _cause(part))
+    ]
+    return "; ".join(told) or _cause(first)
+
+
+def _cause(text: str) -> str:
+    for pattern, words in _CAUSES:
+        if found := pattern.search(text):
+            return words.format(*found.groups())
+    return ""
+
+
+def _of_kind(error: BaseException) -> str:
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        return _cause(str(error)) or (error.strerror or "the network failed").lower()
+    return next((words for kind, words in _KINDS if isinstance(error, kind)), "an unexpected failure")
