@@ -14,7 +14,7 @@ from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
 from ops.lineage.cuts import cuts_of
-from ops.lineage.find import find_losses, known_of, newest_of
+from ops.lineage.find import find_losses, known_of, newest_of, topics_of
 from ops.lineage.look import (
     Document,
     PartitionState,
@@ -59,8 +59,7 @@ async def show(*, as_json: bool) -> int:
     async with database(settings) as db:
         known = await lineages_of(db)
         checkpoints = {key: one for lineage in known for key, one in (await checkpoints_of(db, lineage["_id"])).items()}
-        async with kafka_consumer(settings) as consumer:
-            topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in known}}
+        topics = await topics_of(settings, known)
         newest = newest_of(known)
         cuts = await cuts_of(settings, newest, checkpoints, topics)
         losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
