@@ -94,6 +94,7 @@ def _build(config: IngressConfig) -> _Process:
     tokens = token_check(config.tokens, sessions, clock, metrics)
     store, outage, clocks = MongoStore(config.mongodb), Outage("kafka"), ClockWatch(settings.max_clock_skew_seconds)
     publisher = _publisher(config, "games", outage)
+    lineage = Lineage(store, config.kafka.records_topic)
     record = RecordParts(
         limits=config.limits,
         signing=signing_keys(config.signing),
@@ -102,8 +103,8 @@ def _build(config: IngressConfig) -> _Process:
         rates=AppRates(config.limits),
         definitions=Definitions(store, clock),
         publisher=WatchedPublisher(publisher, clocks, clock),
-        lineage=Lineage(store, config.kafka.records_topic),
-        applied=AppliedWatch(store, clock),
+        lineage=lineage,
+        applied=AppliedWatch(store, clock, lambda: lineage.current),
         refusals=Refusals(store.refusal_store(), clock, metrics),
         metrics=metrics,
         bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
@@ -147,6 +148,7 @@ def _publisher(config: IngressConfig, api: Api, outage: Outage) -> KafkaPublishe
 
 def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:
     """What AddEvent shares with events.record, and what is its own."""
+    lineage = Lineage(store, config.kafka.analytics_topic)
     return AnalyticsParts(
         limits=config.limits,
         signing=record.signing,
@@ -155,8 +157,8 @@ def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher,
         anonymous_apps=config.tokens.anonymous_apps,
         rates=AppRates(config.limits),
         publisher=publisher,
-        lineage=Lineage(store, config.kafka.analytics_topic),
-        applied=AppliedWatch(store, record.clock),
+        lineage=lineage,
+        applied=AppliedWatch(store, record.clock, lambda: lineage.current),
         refusals=record.refusals,
         metrics=record.metrics,
         bodies=record.bodies,

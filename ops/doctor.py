@@ -12,6 +12,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import refusals_options
+from ops.lineage.find import find_losses
+from ops.lineage.losses import Loss, open_losses
 from ops.lineage.store import newest_lineage
 from ops.unread import clock_difference, unread_partitions
 from schemas import requirements
@@ -46,7 +48,8 @@ class Check:
 
 async def examine(settings: Settings) -> list[Check]:
     """All checks; a server that is away is a check too."""
-    return [*await _kafka(settings), *await _mongodb(settings), *await _workers(settings)]
+    examined = (_losses(settings), _kafka(settings), _mongodb(settings), _workers(settings))
+    return [check for checks in await asyncio.gather(*examined) for check in checks]
 
 
 async def _workers(settings: Settings) -> list[Check]:
@@ -66,6 +69,22 @@ def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
     if not told:
         return [Check(what, "ok", "no partition with records that nobody reads")]
     return [Check(what, "warning", sentence) for sentence in told]
+
+
+async def _losses(settings: Settings) -> list[Check]:
+    """What can't be counted any more; nothing while a server is away, which the other checks say."""
+    try:
+        return losses_checks(await find_losses(settings))
+    except (NotReachable, SettingsError):
+        return []
+
+
+def losses_checks(losses: Sequence[Loss]) -> list[Check]:
+    if not losses:
+        return [Check("records", "ok", "none is lost")]
+    lost = [Check("records", "wrong", f"LOST: {loss}") for loss in open_losses(losses)]
+    accepted = [f"lost, accepted ({loss.accepted}): {loss}" for loss in losses if loss.accepted is not None]
+    return [*lost, *(Check("records", "warning", told) for told in accepted)]
 
 
 async def _kafka(settings: Settings) -> list[Check]:
