@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-
-ANSWER_SECONDS = 2.0
+from ops.local.probes import ANSWER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
