@@ -16,7 +16,7 @@ from ops.local.fetch import FetchError, fetch_files
 from ops.local.health import as_text as health_text
 from ops.local.health import health_of
 from ops.local.narrate import Narrator
-from ops.local.processes import NotReadyError, last_lines
+from ops.local.processes import NotReadyError, last_lines, own_command
 from ops.local.source import settings_of_user, sources_in_force
 from ops.local.state import RunningError, State, holder, read_state, to_json
 from ops.local.supervisor import Supervisor, Wanted
@@ -81,7 +81,7 @@ def up_detached(data: Path, workers: int, *, as_json: bool) -> int:
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / SUPERVISOR_LOG
-    command = [sys.executable, "-m", "ops", "up", f"--workers={workers}", f"--data={data.resolve()}"]
+    command = own_command("up", f"--workers={workers}", f"--data={data.resolve()}")
     with log.open("wb") as output:
         supervisor = subprocess.Popen(  # noqa: S603 our own command
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
