@@ -5,6 +5,7 @@ Each returns an exit status: 0 done and fine, 1 something is wrong or away, 2 ba
 
 import asyncio
 import json
+import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingress.language import text_for
-from ops.config import SettingsError, load_settings, shown
+from ops.config import SettingsError, ignored_variables, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
     BadDefinitions,
@@ -98,17 +99,17 @@ async def token(wanted: TokenWanted, *, as_json: bool) -> int:
 
 
 async def config(*, as_json: bool) -> int:
-    """The settings in force, secrets masked."""
-    sections = shown(load_settings())
+    """The settings in force, secrets masked, and the variables that are not taken for settings."""
+    sections, ignored = shown(load_settings()), ignored_variables(os.environ)
     if as_json:
-        say(json.dumps(sections))
-    else:
-        rows = [
-            (f"{section}.{name}", _shown(value))
-            for section, values in sections.items()
-            for name, value in values.items()
-        ]
-        print_table(("setting", "value"), rows)
+        say(json.dumps({**sections, "ignored": ignored}))
+        return EXIT_OK
+    rows = [
+        (f"{section}.{name}", _shown(value)) for section, values in sections.items() for name, value in values.items()
+    ]
+    print_table(("setting", "value"), rows)
+    if ignored:
+        say("\n".join(["", "ignored, as Kubernetes sets them for services of these names:", *ignored]))
     return EXIT_OK
 
 
