@@ -1,7 +1,7 @@
 """Environment variables that Kubernetes puts into every pod of a namespace for each of its services. Pure.
 
-A service named `tallymill`, or `tallymill-ingress`, makes variables under the prefix of our settings. They are told apart
-from settings, misspelt ones too, by the shapes of name and value that Kubernetes documents ("Discovering services"):
+A service named `tallymill`, or `tallymill-ingress`, makes variables under the prefix of our settings. The shapes of
+name and value that Kubernetes documents ("Discovering services") tell them from settings, misspelt ones too:
 
     {SVC}_SERVICE_HOST=IP  {SVC}_SERVICE_PORT=N  {SVC}_SERVICE_PORT_{PORTNAME}=N  {SVC}_PORT=PROTO://IP:N
     {SVC}_PORT_{N}_{PROTO}=PROTO://IP:N  {SVC}_PORT_{N}_{PROTO}_PROTO=PROTO  ..._PORT=N  ..._ADDR=IP

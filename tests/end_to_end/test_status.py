@@ -3,15 +3,20 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.running import System, until
+from ops.load.send import GIVE_UP_SECONDS
+from tests.end_to_end.running import SETTINGS, System, until
 from tests.frozen import frozen
+from tests.ops.hostile_folder import hostile
 from tests.ops.test_processes import goes
+from tests.ops.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -20,8 +25,12 @@ PROCESSES = ["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"]
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system with one worker; `down` leaves no process of it."""
-    running = System(tmp_path_factory.mktemp("system"))
+    """A system with one worker; `down` leaves no process of it.
+
+    It is started, and every command is run, where folders are named as ours, in a pod that has services named as ours.
+    """
+    stands = hostile(tmp_path_factory.mktemp("stands"))
+    running = System(tmp_path_factory.mktemp("system"), settings={**SETTINGS, **KUBERNETES}, stands=stands)
     try:
         status, _, errors = running.run("up", "--detach", "--workers=1")
         assert 0 == status, errors
@@ -92,3 +101,27 @@ def test_a_server_that_is_gone_and_a_supervisor_that_cannot_start_it_are_named(s
         assert (1, "frozen", "no answer") == (status, found["supervisor"]["said"], found["mongodb"]["said"])
         assert "refuses connections" in found["mongodb"]["detail"]
     until_ready(system)
+
+
+def test_a_load_that_nothing_accepts_fails_and_says_why(system: System) -> None:
+    """Tokens for another audience: every request is refused, and no sum is right for it."""
+    until_ready(system)
+    other = replace(system, settings={**system.settings, "TALLYMILL_TOKENS__AUDIENCE": "another"})
+    status, output, errors = other.run("load", "--rate=20", "--seconds=1", "--players=3", "--json")
+    found = json.loads(output)
+    assert (1, 0, {"HTTP 401": 20}) == (status, found["accepted"], found["refused"])
+    assert "not checked: nothing was accepted" == found["sums"]
+    assert errors.startswith("nothing was accepted: HTTP 401: ")
+
+
+def test_a_load_is_not_begun_where_it_cannot_end_well(system: System) -> None:
+    """An address that is none, an ingress that stands still: at once, and with no report."""
+    until_ready(system)
+    assert (2, "") == system.run("load", "--url=notaurl")[:2]
+    with frozen(asked(system)[1]["ingress_pid"]):
+        start = time.monotonic()
+        status, output, errors = system.run("load", "--rate=1", "--seconds=5")
+        seconds = time.monotonic() - start
+    assert (1, "") == (status, output)
+    assert errors.endswith(": timed out\n")
+    assert seconds < GIVE_UP_SECONDS, "nothing was sent again and again"
