@@ -167,12 +167,14 @@ def definitions_apply(
     file: Annotated[Path, typer.Argument(help="YAML or JSON.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    retire_all: Annotated[bool, typer.Option("--retire-all", help="Even if no event of today is left.")] = False,
     as_json: Json = False,
 ) -> None:
     """Declare an app's events as the file has them; one that is not in it any more is retired."""
     from ops import admin  # noqa: PLC0415
 
-    raise typer.Exit(admin.guarded(admin.definitions_apply(file, as_json=as_json, dry_run=dry_run)))
+    wanted = admin.ApplyWanted(dry_run=dry_run, retire_all=retire_all)
+    raise typer.Exit(admin.guarded(admin.definitions_apply(file, wanted, as_json=as_json)))
 
 
 @definitions.command("list")

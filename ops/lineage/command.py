@@ -20,9 +20,10 @@ from ops.lineage.look import (
     partition_states,
     partitions_now,
 )
-from ops.lineage.offsets import BadStart, lost_with_topic, now_utc, starts_of, to_be_checked, too_old, warnings_of
+from ops.lineage.offsets import BadStart, lost_with_topic, starts_of, to_be_checked, too_old, warnings_of
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, insert_lineage
 from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.topic import first_times, topic_now
 from schemas.requirements import known_seconds
 
@@ -137,7 +138,7 @@ async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLi
     starts = starts_of(wanted.start, partitions)
     checked = to_be_checked(wanted.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
-    if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), now_utc()):
+    if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), await server_now(place.db)):
         raise Refused("\n".join(problems))
     lost = [] if topic.is_of(newest) else lost_with_topic(newest, checkpoints)
     new = NewLineage(topic.identity, newest["generation"] + 1, starts, wanted.reason.strip())

@@ -7,7 +7,7 @@ as ids are kept: older records would count a second time.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from schemas.documents import utc
@@ -125,7 +125,3 @@ def lost_with_topic(old: Mapping[str, Any] | None, checkpoints: Mapping[str, Map
         f"{key}: what the old topic held from offset {checkpoint['next']} on is lost with it, if it held anything"
         for key, checkpoint in sorted(checkpoints.items())
     ]
-
-
-def now_utc() -> datetime:
-    return datetime.now(UTC)

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +24,7 @@ from ops.load.report import as_text, report
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
 from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
@@ -112,7 +112,7 @@ async def _load_pools(target: _Target, db: Database, *, quiet: bool) -> dict[str
 async def _declare(db: Database, app: str) -> None:
     events = tuple(DeclaredEvent(id=event, names={"en": event}) for event in EVENTS)
     file = DefinitionsFile(app=app, definitions=events)
-    await apply_changes(db, changes(file, {}, datetime.now(UTC)))
+    await apply_changes(db, changes(file, {}, await server_now(db)))
 
 
 def _local_ingress(settings: Settings) -> str:
