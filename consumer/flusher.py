@@ -22,7 +22,7 @@ from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
 from consumer.core.pools import Pool
-from consumer.core.position import Checkpoint, Lost, verify_first, where_to_read
+from consumer.core.position import Checkpoint, Lost, verify_first, verify_next, where_to_read
 from consumer.core.reasons import short
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
@@ -115,16 +115,23 @@ class Flusher:
         """Records read from the log. Those read before the position was taken come from anywhere: dropped."""
         if not self.positioned.is_set() or not records:
             return
-        if self._expected:
-            try:
-                verify_first(self._expected, records[0])
-            except Lost as lost:
-                self._lost = lost
-                self._may_flush.set()
-                return
-            self._expected, records = None, records[1:]
+        try:
+            records = self._verified(records)
+        except Lost as lost:
+            self._lost = lost
+            self._may_flush.set()
+            return
         self._backlog.offer(records)
         self._may_decode.set()
+
+    def _verified(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Records without the one that only shows that the log is the same. Raises Lost where it isn't."""
+        if self._expected:
+            verify_first(self._expected, records[0])
+            self._expected, records = None, records[1:]
+        if records and self._backlog.oldest_millis is None and self._in_flight is None and self.checkpoint:
+            verify_next(self.checkpoint.next_offset, records[0])
+        return records
 
     def reached(self, offset: int | None) -> None:
         """All records below `offset` have been offered: what of it is no record is passed over."""

@@ -221,7 +221,7 @@ def verify(*, as_json: Json = False) -> None:
 
 @lineage.callback(invoke_without_command=True)
 def lineage_show(context: typer.Context, *, as_json: Json = False) -> None:
-    """List lineages and how far each partition is. Exit status 1 if one in force is lost or stopped."""
+    """List lineages, how far each partition is, what is lost. Exit status 1 if one is lost or stopped."""
     from ops import admin  # noqa: PLC0415
     from ops.lineage import command  # noqa: PLC0415
 
@@ -238,14 +238,31 @@ def lineage_start(
     topic: Annotated[str | None, typer.Option("--topic", help="The topic; the one of the settings if none.")] = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Accept what it gives up: verify names it and exits with 0.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start a new lineage: from now on the topic is counted from there. Refused where records could count twice."""
     from ops import admin  # noqa: PLC0415
     from ops.lineage import command  # noqa: PLC0415
 
-    wanted = command.StartWanted(topic, start, reason, yes=yes)
+    wanted = command.StartWanted(topic, start, reason, yes=yes, accept_loss=accept_loss)
     raise typer.Exit(admin.guarded(command.start(wanted, as_json=as_json)))
+
+
+@lineage.command("accept-loss")
+def lineage_accept_loss(
+    identity: Annotated[str, typer.Argument(metavar="LINEAGE", help="The one that names the loss: r3.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for who reads it later.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Accept what a lineage has lost: verify goes on naming it, and exits with 0. Loss that is found later is new."""
+    from ops import admin  # noqa: PLC0415
+    from ops.lineage import command  # noqa: PLC0415
+
+    raise typer.Exit(admin.guarded(command.accept_loss(identity, reason, as_json=as_json)))
 
 
 Reason = Annotated[str | None, typer.Option("--reason", help="Only those whose reason holds this, in any case.")]

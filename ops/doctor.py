@@ -1,5 +1,6 @@
 """`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
 from ops.init import refusals_options, topic_config
+from ops.lineage.find import find_losses
+from ops.lineage.losses import Loss, open_losses
 from ops.lineage.store import newest_lineage
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
@@ -42,7 +45,24 @@ class Check:
 
 async def examine(settings: Settings) -> list[Check]:
     """All checks; a server that is away is a check too."""
-    return [*await _kafka(settings), *await _mongodb(settings)]
+    found = await asyncio.gather(_losses(settings), _kafka(settings), _mongodb(settings))
+    return [check for checks in found for check in checks]
+
+
+async def _losses(settings: Settings) -> list[Check]:
+    """What can't be counted any more; nothing while a server is away, which the other checks say."""
+    try:
+        return losses_checks(await find_losses(settings))
+    except (NotReachable, SettingsError):
+        return []
+
+
+def losses_checks(losses: Sequence[Loss]) -> list[Check]:
+    if not losses:
+        return [Check("records", "ok", "none is lost")]
+    lost = [Check("records", "wrong", f"LOST: {loss}") for loss in open_losses(losses)]
+    accepted = [f"lost, accepted ({loss.accepted}): {loss}" for loss in losses if loss.accepted is not None]
+    return [*lost, *(Check("records", "warning", told) for told in accepted)]
 
 
 async def _kafka(settings: Settings) -> list[Check]:

@@ -163,6 +163,16 @@ def fresh_checkpoint(start: int) -> dict[str, object]:
     return {"start": start, "next": start, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
 
 
+# `from` again. `to` is exclusive; null where it is not known.
+LostRange = TypedDict("LostRange", {"partition": int, "from": int, "to": int | None, "why": str})
+"""Offsets of a partition that a lineage gave up: acknowledged, and not counted by it (ops/lineage/losses.py)."""
+
+AcceptedLoss = TypedDict(
+    "AcceptedLoss",
+    {"partition": int, "from": int, "to": int | None, "why": str, "reason": str, "at": datetime},
+)
+"""A loss that an operator has accepted, and why: `verify` goes on naming it, and no longer fails because of it."""
+
 # `from` is the offset the lineage starts at.
 LineageDocument = TypedDict(
     "LineageDocument",
@@ -175,9 +185,14 @@ LineageDocument = TypedDict(
         "from": int,
         "reason": str,
         "startedAt": datetime,
+        "lost": NotRequired[list[LostRange]],
+        "accepted": NotRequired[list[AcceptedLoss]],
     },
 )
-"""`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to."""
+"""`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to.
+
+`lost`: what its start gave up of the lineage before it; absent in lineages of before 2026-11-28.
+"""
 
 
 class ExceptionDocument(TypedDict):

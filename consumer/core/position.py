@@ -4,6 +4,7 @@ Never a guess: where records are missing, or the log is another one, reading sto
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer.core.records import Record
@@ -39,7 +40,7 @@ class ReadFrom:
 
 
 def where_to_read(checkpoint: Checkpoint, bounds: Bounds) -> ReadFrom:
-    """From the last applied record, if it is still there; else from the next. Raises Lost."""
+    """From the last applied record, if it is still there; else from the first offset behind it. Raises Lost."""
     following, last = checkpoint.next_offset, checkpoint.last
     if bounds.end < following:
         raise Lost(
@@ -53,7 +54,8 @@ def where_to_read(checkpoint: Checkpoint, bounds: Bounds) -> ReadFrom:
         )
     if last and bounds.begin <= last["offset"]:
         return ReadFrom(last["offset"], last)
-    return ReadFrom(following)
+    # Between the last applied record and the next there is no record. To read there shows that it still is so.
+    return ReadFrom(min(following, max(bounds.begin, last["offset"] + 1)) if last else following)
 
 
 def fingerprint(record: Record) -> Fingerprint:
@@ -68,3 +70,17 @@ def verify_first(expected: Fingerprint, found: Record) -> None:
             f"the record at offset {expected['offset']} is not the one that was applied there (first found: offset "
             f"{found.offset}, time {found.timestamp_millis}): the log was cut and written anew, or is another log"
         )
+
+
+def verify_next(next_offset: int, found: Record) -> None:
+    """A record that is to be applied must not lie below the checkpoint: no record was there. Raises Lost."""
+    if found.offset < next_offset:
+        raise Lost(
+            f"there is a record at offset {found.offset}, where none was when offsets below {next_offset} were passed: "
+            f"the log was cut and written anew, or is another log"
+        )
+
+
+def is_cut(next_offset: int, last: Fingerprint, found: Sequence[Record]) -> bool:
+    """Whether what is read from the last applied record on shows another log; `found` has one record at least."""
+    return fingerprint(found[0]) != last or any(record.offset < next_offset for record in found[1:])

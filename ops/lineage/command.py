@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,6 +13,8 @@ from rich.console import Console
 from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
+from ops.lineage.cuts import cuts_of
+from ops.lineage.find import find_losses, known_of, newest_of
 from ops.lineage.look import (
     Document,
     PartitionState,
@@ -20,11 +23,20 @@ from ops.lineage.look import (
     partition_states,
     partitions_now,
 )
-from ops.lineage.offsets import BadStart, lost_with_topic, starts_of, to_be_checked, too_old, warnings_of
-from ops.lineage.store import Database, NewLineage, StartedMeanwhile, insert_lineage
+from ops.lineage.losses import Loss, Why, losses_of, lost_text, open_losses
+from ops.lineage.offsets import (
+    BadStart,
+    given_up,
+    lost_with_topic,
+    starts_of,
+    to_be_checked,
+    too_old,
+    warnings_of,
+)
+from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
 from ops.local.commands import complain, say
 from ops.server_clock import server_now
-from ops.topic import first_times, topic_now
+from ops.topic import TopicNow, first_times, topic_now
 from schemas.requirements import known_seconds
 
 BAD_STATES = ("lost", "stopped")
@@ -38,29 +50,68 @@ class StartWanted:
     start: str
     reason: str
     yes: bool
+    accept_loss: bool = False
 
 
 async def show(*, as_json: bool) -> int:
-    """Exit status 1 if a partition of a lineage in force is lost or stopped."""
+    """Exit status 1 if a partition of a lineage in force is lost or stopped, or a loss is not accepted."""
     settings = load_settings()
-    async with database(settings) as db, kafka_consumer(settings) as consumer:
+    async with database(settings) as db:
         known = await lineages_of(db)
-        newest = {lineage["topic"]: lineage["_id"] for lineage in known}
-        found = [(lineage, await _states(db, consumer, lineage, newest)) for lineage in known]
+        checkpoints = {key: one for lineage in known for key, one in (await checkpoints_of(db, lineage["_id"])).items()}
+        async with kafka_consumer(settings) as consumer:
+            topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in known}}
+        newest = newest_of(known)
+        cuts = await cuts_of(settings, newest, checkpoints, topics)
+        losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
+    found = [(one, _states(one, checkpoints, topics, cuts, in_force=one in newest)) for one in known]
     if as_json:
-        told = [{**lineage, "partitions": [asdict(one) for one in states]} for lineage, states in found]
+        told = [
+            {
+                **lineage,
+                "partitions": [asdict(one) for one in states],
+                "losses": [asdict(loss) for loss in losses if loss.lineage == lineage["_id"]],
+            }
+            for lineage, states in found
+        ]
         say(json.dumps(told, default=str))
     else:
+        if text := lost_text(losses):
+            say(text)
         _print(found)
-    return EXIT_WRONG if any(one.state in BAD_STATES for _, states in found for one in states) else EXIT_OK
+    bad = any(one.state in BAD_STATES for _, states in found for one in states)
+    return EXIT_WRONG if bad or open_losses(losses) else EXIT_OK
 
 
-async def _states(
-    db: Database, consumer: AIOKafkaConsumer, lineage: Document, newest: Mapping[str, str]
+def _states(
+    lineage: Document,
+    checkpoints: Mapping[str, Document],
+    topics: Mapping[str, TopicNow],
+    cuts: Mapping[str, int],
+    *,
+    in_force: bool,
 ) -> list[PartitionState]:
-    topic = await topic_now(consumer, lineage["topic"])
-    is_newest = newest[lineage["topic"]] == lineage["_id"]
-    return partition_states(lineage, await checkpoints_of(db, lineage["_id"]), topic, in_force=is_newest)
+    ours = {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage["_id"]}
+    return partition_states(lineage, ours, topics[lineage["topic"]], cuts, in_force=in_force)
+
+
+async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
+    """Exit status 0 accepted (or nothing to accept), 2 without a reason or such a lineage."""
+    settings = load_settings()
+    if not reason.strip():
+        complain("--reason: say why, for who reads it later")
+        return EXIT_BAD_INPUT
+    losses = [loss for loss in open_losses(await find_losses(settings)) if loss.lineage == lineage]
+    async with database(settings) as db:
+        if lineage not in {one["_id"] for one in await lineages_of(db)}:
+            complain(f"there is no lineage {lineage}: look at `tallymill lineage`")
+            return EXIT_BAD_INPUT
+        await accept(db, lineage, [loss.as_range() for loss in losses], reason.strip())
+    if as_json:
+        say(json.dumps({"lineage": lineage, "accepted": [loss.as_range() for loss in losses]}))
+    else:
+        say(lost_text([replace(loss, accepted=reason.strip()) for loss in losses]) or f"{lineage}: nothing is lost")
+    return EXIT_OK
 
 
 def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
@@ -99,13 +150,13 @@ async def start(wanted: StartWanted, *, as_json: bool) -> int:
         except Refused as error:
             complain(str(error))
             return EXIT_WRONG
-        complain(
-            "\n".join([f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}", *warnings])
-        )
+        lost = [str(loss) for loss in lost_by(new)]
+        starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
+        complain("\n".join([starts, *(f"LOST: {loss}" for loss in lost), *warnings]))
         if not (wanted.yes or _confirmed()):
             complain("nothing was started: confirm with --yes")
             return EXIT_BAD_INPUT
-        return await _start(db, new, warnings, as_json=as_json)
+        return await _start(db, new, [*lost, *warnings], as_json=as_json)
 
 
 class Refused(Exception):
@@ -127,27 +178,37 @@ async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLi
     if topic.identity is None or not known:
         raise BadStart(topic.problem or f"topic {name} has no lineage: run `tallymill init`, which makes the first")
     newest = known[-1]
-    checkpoints = await checkpoints_of(place.db, newest["_id"])
+    checkpoints = {key: one for of in known for key, one in (await checkpoints_of(place.db, of["_id"])).items()}
     kafka, api = place.settings.kafka, place.settings.kafka.api_of(name)
     if topic.is_of(newest) and (members := await _members(place.admin, kafka.group_of(api))):
         raise Refused(
             f"{members} worker(s) of group {kafka.group_of(api)} are at work in lineage {newest['_id']}: stop "
             f"them first (one that was killed counts for up to its session timeout)"
         )
-    partitions = partitions_now(topic, newest, checkpoints)
+    cuts = await cuts_of(place.settings, [newest], checkpoints, {name: topic})
+    partitions = partitions_now(topic, known, checkpoints, cuts)
     starts = starts_of(wanted.start, partitions)
     checked = to_be_checked(wanted.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
     if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), await server_now(place.db)):
         raise Refused("\n".join(problems))
-    lost = [] if topic.is_of(newest) else lost_with_topic(newest, checkpoints)
-    new = NewLineage(topic.identity, newest["generation"] + 1, starts, wanted.reason.strip())
-    return new, [*lost, *warnings_of(starts, partitions)]
+    behind = {} if topic.is_of(newest) else await checkpoints_of(place.db, newest["_id"])
+    lost = [*lost_with_topic(behind), *given_up(starts, partitions)]
+    reason = wanted.reason.strip()
+    accepted = reason if wanted.accept_loss else None
+    new = NewLineage(topic.identity, newest["generation"] + 1, starts, reason, lost, accepted)
+    return new, warnings_of(starts, partitions)
 
 
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
     answers = await admin.describe_consumer_groups([group])
     return sum(len(found[5]) for answer in answers for found in answer.groups)
+
+
+def lost_by(new: NewLineage) -> list[Loss]:
+    """What a new lineage gives up, as it is told."""
+    topic = new.topic.topic
+    return [Loss(topic, "", one["partition"], one["from"], one["to"], cast("Why", one["why"])) for one in new.lost]
 
 
 def _offsets(new: NewLineage) -> str:
@@ -168,8 +229,11 @@ async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json:
         complain(f"somebody else has just started lineage {error}: look at `tallymill lineage`")
         return EXIT_WRONG
     if as_json:
-        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), "warnings": warnings}
+        told = {"warnings": warnings, "lost": list(new.lost)}
+        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **told}
         say(json.dumps(started))
     else:
         say(f"lineage {lineage} started; start the workers")
+        if new.lost and new.accepted is None:
+            say(f'what is lost is named by verify until: tallymill lineage accept-loss {lineage} --reason "..."')
     return EXIT_OK

@@ -1,10 +1,11 @@
 """Lineages as they stand: every one there is, and each partition of the one in force, held against its log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from consumer.core.position import Bounds, Checkpoint, Lost, where_to_read
+from ops.lineage.losses import counted_by
 from ops.lineage.offsets import PartitionNow
 from ops.lineage.store import Database
 from ops.topic import TopicNow
@@ -12,6 +13,8 @@ from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, LINEAGES
 
 Document = dict[str, Any]
+
+NO_CUTS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class PartitionState:
     begin: int | None
     end: int | None
     state: str
-    """ok, behind, lost, stopped, old (a newer lineage is in force), unknown (no topic to compare with)."""
+    """ok, behind, lost (cut too), stopped, old (a newer lineage is in force), unknown (no topic to compare with)."""
     detail: str = ""
 
 
@@ -41,9 +44,14 @@ async def checkpoints_of(db: Database, lineage: str) -> dict[str, Document]:
 
 
 def partition_states(
-    lineage: Document, checkpoints: Mapping[str, Document], topic: TopicNow, *, in_force: bool
+    lineage: Document,
+    checkpoints: Mapping[str, Document],
+    topic: TopicNow,
+    cuts: Mapping[str, int] = NO_CUTS,
+    *,
+    in_force: bool,
 ) -> list[PartitionState]:
-    """Every partition that the log or a checkpoint knows."""
+    """Every partition that the log or a checkpoint knows. `cuts`: where a log was cut, by checkpoint (cuts.py)."""
     named = {int(key.rpartition("/")[2]) for key in checkpoints}
     is_ours = topic.is_of(lineage)
     numbers = sorted(named | (topic.bounds.keys() if is_ours and in_force else set()))
@@ -51,8 +59,23 @@ def partition_states(
     for number in numbers:
         key = str(PartitionId(lineage["_id"], number))
         bounds = topic.bounds.get(number) if is_ours else None
-        states.append(_state(key, checkpoints.get(key), bounds, _overall(topic, is_ours=is_ours, in_force=in_force)))
+        overall = _overall(topic, is_ours=is_ours, in_force=in_force)
+        if overall is None and key in cuts:
+            overall = "lost", cut_told(cuts[key], checkpoints[key]["next"], bounds)
+        states.append(_state(key, checkpoints.get(key), bounds, overall))
     return states
+
+
+def cut_told(cut_at: int, following: int, bounds: tuple[int, int] | None) -> str:
+    """What a cut log means."""
+    below = min(following, bounds[1] if bounds else following)
+    uncounted = (
+        f"offsets {cut_at} to {below - 1} hold up to {below - cut_at} records that are not counted: `tallymill lineage "
+        f"start` from there"
+        if below > cut_at
+        else "nothing was written there since"
+    )
+    return f"the log was cut at {cut_at}, but offsets below {following} were counted; {uncounted}"
 
 
 def _overall(topic: TopicNow, *, is_ours: bool, in_force: bool) -> tuple[str, str] | None:
@@ -92,11 +115,31 @@ def _judged(checkpoint: Document | None, bounds: tuple[int, int] | None) -> tupl
     return ("behind", f"{behind} offsets") if behind else ("ok", "")
 
 
-def partitions_now(topic: TopicNow, lineage: Document, checkpoints: Mapping[str, Document]) -> dict[int, PartitionNow]:
-    """What a new lineage of this topic is started against."""
-    known = checkpoints if topic.is_of(lineage) else {}
+def partitions_now(
+    topic: TopicNow,
+    lineages: Sequence[Document],
+    checkpoints: Mapping[str, Document],
+    cuts: Mapping[str, int] = NO_CUTS,
+) -> dict[int, PartitionNow]:
+    """What a new lineage of this topic is started against; `lineages` are all of it, oldest first."""
+    of_this_topic = [one for one in lineages if topic.is_of(one)]
+    newest = lineages[-1]
+    is_same = topic.is_of(newest)
     found = {}
     for number, (begin, end) in topic.bounds.items():
-        checkpoint = known.get(str(PartitionId(lineage["_id"], number)))
-        found[number] = PartitionNow(number, begin, end, checkpoint["next"] if checkpoint else None)
+        key = str(PartitionId(newest["_id"], number))
+        following: int | None = checkpoints[key]["next"] if is_same and key in checkpoints else None
+        found[number] = PartitionNow(
+            number,
+            begin,
+            end,
+            following,
+            tuple(counted_by(checkpoints, of_this_topic, number)),
+            is_same,
+            _cut_at(cuts.get(key), end, following),
+        )
     return found
+
+
+def _cut_at(found: int | None, end: int, following: int | None) -> int | None:
+    return end if found is None and following is not None and end < following else found

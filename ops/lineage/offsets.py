@@ -5,12 +5,13 @@ as ids are kept: older records would count a second time.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.documents import utc
+from ops.lineage.losses import Why, minus
+from schemas.documents import LostRange, utc
 
 
 class BadStart(ValueError):
@@ -32,6 +33,12 @@ class PartitionNow:
     begin: int
     end: int
     applied_to: int | None = None
+    counted: Sequence[tuple[int, int]] = ()
+    """Offsets of this very log that older lineages have counted; ends exclusive."""
+    is_same_topic: bool = True
+    """Whether the topic is the one of the lineage in force: then a partition without a checkpoint was added to it."""
+    cut_at: int | None = None
+    """Where the log was cut below `applied_to`: from here on it holds other records than those that were counted."""
 
 
 def starts_of(text: str, partitions: Mapping[int, PartitionNow]) -> dict[int, int]:
@@ -100,28 +107,47 @@ def too_old(times: Mapping[int, int | None], known_seconds: int, now: datetime) 
 
 
 def warnings_of(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[str]:
-    """What the new start leaves out, or reads again."""
+    """What the new start reads again, or does not know."""
     return [warning for number, start in sorted(starts.items()) for warning in _warnings(start, partitions[number])]
 
 
 def _warnings(start: int, now: PartitionNow) -> Iterator[str]:
-    first = now.begin if now.applied_to is None else now.applied_to
-    if start > first:
-        yield f"partition {now.partition}: offsets {first} to {start - 1} ({start - first}) will never be counted"
-    if now.applied_to is not None and now.begin > now.applied_to:
-        yield f"partition {now.partition}: offsets {now.applied_to} to {now.begin - 1} are gone from the log"
-    if now.applied_to is not None and start < now.applied_to:
+    counted_to = now.applied_to if now.cut_at is None else now.cut_at
+    if counted_to is not None and start < counted_to:
         yield (
-            f"partition {now.partition}: offsets {start} to {now.applied_to - 1} are read again; the ids of those that "
+            f"partition {now.partition}: offsets {start} to {counted_to - 1} are read again; the ids of those that "
             f"counted are remembered, so they end as duplicates"
         )
 
 
-def lost_with_topic(old: Mapping[str, Any] | None, checkpoints: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def given_up(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[LostRange]:
+    """What the new start leaves behind uncounted, for its document."""
+    return [one for number, start in sorted(starts.items()) for one in _given_up(start, partitions[number])]
+
+
+def _given_up(start: int, now: PartitionNow) -> Iterator[LostRange]:
+    if now.cut_at is not None:
+        # What older lineages counted may have been of the old log as well: nothing is taken off.
+        yield _lost(now, now.applied_to or 0, None, "cut")
+        if start > (first := max(now.cut_at, now.begin)):
+            yield _lost(now, first, start, "left_out")
+        return
+    first = now.applied_to or 0
+    # Of a topic that is new to us nothing says that what is gone was ever acknowledged to anyone.
+    if now.is_same_topic:
+        for lost in minus((first, min(now.begin, start)), now.counted):
+            yield _lost(now, *lost, "removed")
+    for lost in minus((max(first, now.begin), start), now.counted):
+        yield _lost(now, *lost, "left_out")
+
+
+def _lost(now: PartitionNow, first: int, end: int | None, why: Why) -> LostRange:
+    return {"partition": now.partition, "from": first, "to": end, "why": why}
+
+
+def lost_with_topic(checkpoints: Mapping[str, Mapping[str, Any]]) -> list[LostRange]:
     """What nobody can say any more once the topic itself is another: what lay behind the old checkpoints."""
-    if old is None:
-        return []
     return [
-        f"{key}: what the old topic held from offset {checkpoint['next']} on is lost with it, if it held anything"
+        {"partition": int(key.rpartition("/")[2]), "from": checkpoint["next"], "to": None, "why": "topic_gone"}
         for key, checkpoint in sorted(checkpoints.items())
     ]

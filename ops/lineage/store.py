@@ -1,6 +1,6 @@
 """Lineages in MongoDB: the newest of a topic, and a new one with its checkpoints, whole or not at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from consumer.ports import TopicIdentity
 from consumer.transactions import in_transaction
 from ops.server_clock import server_now
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, LINEAGES, fresh_checkpoint
+from schemas.documents import CHECKPOINTS, LINEAGES, AcceptedLoss, LostRange, fresh_checkpoint
 
 Database = AsyncDatabase[dict[str, Any]]
 
@@ -31,6 +31,10 @@ class NewLineage:
     generation: int
     starts: Mapping[int, int]
     reason: str
+    lost: Sequence[LostRange] = ()
+    """What it gives up of the lineage before it."""
+    accepted: str | None = None
+    """Why the operator accepts that."""
 
 
 async def newest_lineage(db: Database, topic: str) -> dict[str, Any] | None:
@@ -76,7 +80,26 @@ def lineage_document(lineage: str, new: NewLineage, now: datetime) -> dict[str, 
         "from": Int64(min(new.starts.values(), default=0)),
         "reason": new.reason,
         "startedAt": now,
+        "lost": [_stored(one) for one in new.lost],
+        "accepted": [] if new.accepted is None else [accepted_loss(one, new.accepted, now) for one in new.lost],
     }
+
+
+def accepted_loss(lost: LostRange, reason: str, now: datetime) -> AcceptedLoss:
+    return {**_stored(lost), "reason": reason, "at": now}
+
+
+def _stored(lost: LostRange) -> LostRange:
+    """Offsets are int64, as the worker writes them."""
+    end = lost["to"]
+    return {**lost, "from": Int64(lost["from"]), "to": None if end is None else Int64(end)}
+
+
+async def accept(db: Database, lineage: str, losses: Iterable[LostRange], reason: str) -> None:
+    """Write down that an operator accepts these losses of a lineage."""
+    now = datetime.now(UTC)
+    accepted = [accepted_loss(one, reason, now) for one in losses]
+    await db[LINEAGES].update_one({"_id": lineage}, {"$push": {"accepted": {"$each": accepted}}})
 
 
 def checkpoint_document(partition: PartitionId, start: int, now: datetime) -> dict[str, Any]:

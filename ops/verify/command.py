@@ -1,9 +1,10 @@
 """`tallymill verify`: MongoDB's totals against a recount of the log, to the unit.
 
 1. one snapshot of MongoDB      checkpoints and all totals, of one moment
-2. the range                    what of the log these checkpoints have applied, and how much of it is still there
-3. the recount                  every record of it, by code that shares nothing with the worker's planning
-4. the comparison               totals, fates, gaps; each batch against `requests` and `exceptions`, each item of a pool
+2. the losses                   what was acknowledged and can't be counted (ops/lineage/losses.py): told first
+3. the range                    what of the log these checkpoints have applied, and how much of it is still there
+4. the recount                  every record of it, by code that shares nothing with the worker's planning
+5. the comparison               totals, fates, gaps; each batch against `requests` and `exceptions`, each item of a pool
                                 against `events` and `titles`
 """
 
@@ -14,6 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG
 from ops.config import Settings, load_settings, worker_config
 from ops.connect import NotReachable, database, kafka_consumer
+from ops.lineage.cuts import cuts_of
+from ops.lineage.find import known_of
+from ops.lineage.losses import losses_of, open_losses
 from ops.local.commands import complain, say
 from ops.topic import TopicNow, topic_now
 from ops.verify import report as told
@@ -26,7 +30,7 @@ from schemas.settings import APIS, KafkaSettings
 
 
 async def verify(*, as_json: bool) -> int:
-    """Exit status 0 no difference, 1 a difference, 2 bad settings or a server that is away."""
+    """Exit status 0 no difference and no open loss, 1 one of them, 2 bad settings or a server that is away."""
     settings = load_settings()
     worker_config(settings)  # what a worker can't do without, a recount can't either
     try:
@@ -35,7 +39,7 @@ async def verify(*, as_json: bool) -> int:
         complain(str(error))
         return EXIT_BAD_INPUT
     say(json.dumps(told.as_json(report)) if as_json else told.as_text(report))
-    return EXIT_WRONG if report.differences.total else EXIT_OK
+    return EXIT_WRONG if report.differences.total or open_losses(report.losses) else EXIT_OK
 
 
 async def recounted(settings: Settings) -> Report:
@@ -46,7 +50,9 @@ async def recounted(settings: Settings) -> Report:
         snapshot = await snapshot_of(db)
         async with kafka_consumer(settings) as consumer:
             topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in snapshot.lineages}}
-        ranges = ranges_of(snapshot.lineages, snapshot.checkpoints, topics, differences)
+        cuts = await cuts_of(settings, snapshot.lineages, snapshot.checkpoints, topics)
+        losses = losses_of(await known_of(db, snapshot.lineages, snapshot.checkpoints, topics, cuts))
+        ranges = ranges_of(snapshot.lineages, snapshot.checkpoints, topics, cuts)
         look = Look(settings, db, snapshot, differences, time.time_ns() // 1_000_000)
         pools = [one for one in ranges if is_of_pools(one, settings.kafka, snapshot)]
         batches = [one for one in ranges if one not in pools]
@@ -56,7 +62,7 @@ async def recounted(settings: Settings) -> Report:
         differences.add(difference)
     tallies = [*games.tallies, *analytics.tallies]
     set_aside, seconds = games.set_aside + analytics.set_aside, time.monotonic() - began
-    return Report([*batches, *pools], tallies, differences, set_aside, seconds, unsure)
+    return Report([*batches, *pools], tallies, differences, set_aside, seconds, unsure, losses)
 
 
 def is_of_pools(covered: Range, kafka: KafkaSettings, snapshot: Snapshot) -> bool:
@@ -76,26 +82,28 @@ def ranges_of(
     lineages: Sequence[Document],
     checkpoints: Mapping[str, Document],
     topics: Mapping[str, TopicNow],
-    differences: Differences,
+    cuts: Mapping[str, int],
 ) -> list[Range]:
-    """What can be read again of all that was applied, lineages in the order they were started."""
+    """What can be read again of all that was applied, lineages in the order they were started.
+
+    Of a log that was cut nothing is: what it holds now may be other records.
+    """
     ranges = []
     for lineage in sorted(lineages, key=lambda one: (one["topic"], one["generation"])):
         topic = topics[lineage["topic"]]
         for key in sorted(key for key in checkpoints if key.partition("/")[0] == lineage["_id"]):
             bounds = topic.bounds.get(int(key.rpartition("/")[2])) if topic.is_of(lineage) else None
-            ranges.append(_range(lineage, checkpoints[key], bounds, differences))
+            ranges.append(_range(lineage, checkpoints[key], bounds, is_cut=key in cuts))
     return ranges
 
 
-def _range(lineage: Document, checkpoint: Document, bounds: tuple[int, int] | None, to: Differences) -> Range:
+def _range(lineage: Document, checkpoint: Document, bounds: tuple[int, int] | None, *, is_cut: bool) -> Range:
     key, start, end = checkpoint["_id"], checkpoint["start"], checkpoint["next"]
     if start == end:
         return Range(key, lineage["topic"], start, start, end, whole=True, note="nothing applied")
     if bounds is None:
         return Range(key, lineage["topic"], start, end, end, whole=False, note="its topic is gone")
-    if bounds[1] < end:
-        to.add(Difference("log", key, f"records up to offset {end - 1}", f"the log ends at {bounds[1]}"))
+    if is_cut:
         return Range(key, lineage["topic"], start, end, end, whole=False, note="the log was cut")
     first = min(max(start, bounds[0]), end)
     note = f"offsets {start} to {first - 1} are gone from the log" if first > start else ""

@@ -1,9 +1,10 @@
 """What a recount found: differences, and the range it covers. Pure; also how it is told."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+from ops.lineage.losses import Loss, lost_text, open_losses
 from schemas.documents import FATES, utc
 
 # The first says where to look; all of a wrong day would drown it.
@@ -79,6 +80,8 @@ class Report:
     seconds: float
     unsure: int = 0
     """Items of which nobody can say whether they counted, as records are gone."""
+    losses: Sequence[Loss] = ()
+    """What was acknowledged and can't be counted, accepted or not."""
 
     @property
     def whole(self) -> bool:
@@ -131,6 +134,8 @@ def as_json(report: Report) -> dict[str, Any]:
         for one, tally in zip(report.ranges, report.tallies, strict=True)
     ]
     return {
+        "lost": [asdict(one) for one in open_losses(report.losses)],
+        "lost_accepted": [asdict(one) for one in report.losses if one.accepted is not None],
         "differences": report.differences.total,
         "first": shown[0] if shown else None,
         "shown": shown,
@@ -143,7 +148,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_text(report: Report) -> str:
-    lines = [_range_line(one, tally) for one, tally in zip(report.ranges, report.tallies, strict=True)]
+    lines = [text] if (text := lost_text(report.losses)) else []
+    lines += [_range_line(one, tally) for one, tally in zip(report.ranges, report.tallies, strict=True)]
     if not report.whole:
         lines.append(
             "Records that were applied are gone from the log, so totals can't be recounted whole: checked is each "
@@ -157,7 +163,10 @@ def as_text(report: Report) -> str:
     total, shown = report.differences.total, len(report.differences.shown)
     if total > shown:
         lines.append(f"... and {total - shown} more")
-    lines.append(f"{total} differences" if total else "no difference")
+    if lost := open_losses(report.losses):
+        lines.append(f'{len(lost)} losses (named above): see docs/operations.md, "Lost records"')
+    if total or not lost:
+        lines.append(f"{total} differences" if total else "no difference")
     return "\n".join(lines)
 
 

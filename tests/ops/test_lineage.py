@@ -10,6 +10,7 @@ from ops.lineage.look import partition_states, partitions_now
 from ops.lineage.offsets import (
     BadStart,
     PartitionNow,
+    given_up,
     lost_with_topic,
     starts_of,
     to_be_checked,
@@ -93,21 +94,46 @@ def test_records_older_than_the_ids_that_are_kept_are_refused() -> None:
     assert "nobody knows how old" in too_old({0: None}, kept, now)[0]
 
 
-def test_what_is_left_out_or_read_again_is_told() -> None:
-    """By offsets, with how many."""
-    assert ["partition 0: offsets 10 to 11 (2) will never be counted"] == warnings_of({0: 12, 1: 7}, PARTITIONS)
+def ranges(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[tuple[Any, ...]]:
+    return [(one["partition"], one["from"], one["to"], one["why"]) for one in given_up(starts, partitions)]
+
+
+def test_what_is_read_again_is_told() -> None:
+    """By offsets."""
+    assert [] == warnings_of({0: 12, 1: 7}, PARTITIONS)
     (again,) = warnings_of({0: 10, 1: 2}, PARTITIONS)
     assert again.startswith("partition 1: offsets 2 to 6 are read again")
-    assert ["partition 0: offsets 4 to 5 (2) will never be counted"] == warnings_of({0: 6}, {0: PartitionNow(0, 4, 9)})
-    told = warnings_of({0: 9}, {0: PartitionNow(0, 8, 9, 3)})
-    assert "partition 0: offsets 3 to 7 are gone from the log" in told
+    (again,) = warnings_of({0: 3}, {0: PartitionNow(0, 0, 20, 10, cut_at=6)})
+    assert again.startswith("partition 0: offsets 3 to 5 are read again"), "what lies above was never counted"
+
+
+def test_what_is_left_out_is_given_up() -> None:
+    """By offsets, with why: what retention took, and what the operator leaves."""
+    assert [(0, 10, 12, "left_out")] == ranges({0: 12, 1: 7}, PARTITIONS)
+    assert [] == ranges({0: 7, 1: 2}, PARTITIONS)
+    assert [(0, 3, 8, "removed"), (0, 8, 9, "left_out")] == ranges({0: 9}, {0: PartitionNow(0, 8, 9, 3)})
+    added = PartitionNow(0, 4, 9)
+    assert [(0, 0, 4, "removed"), (0, 4, 6, "left_out")] == ranges({0: 6}, {0: added})
+    of_a_new_topic = PartitionNow(0, 4, 9, is_same_topic=False)
+    assert [(0, 4, 6, "left_out")] == ranges({0: 6}, {0: of_a_new_topic})
+
+
+def test_what_an_older_lineage_has_counted_is_not_given_up() -> None:
+    """One that read again from further back, and was followed before it was through."""
+    assert [(0, 10, 12, "left_out")] == ranges({0: 12}, {0: PartitionNow(0, 0, 20, 7, ((0, 10), (5, 7)))})
+
+
+def test_of_a_log_that_was_cut_nobody_knows_how_much_is_gone() -> None:
+    """What lay behind the checkpoint; and what was written since below it, where the start leaves it out."""
+    cut = PartitionNow(0, 0, 20, 10, ((0, 10),), cut_at=6)
+    assert [(0, 10, None, "cut")] == ranges({0: 6}, {0: cut})
+    assert [(0, 10, None, "cut"), (0, 6, 20, "left_out")] == ranges({0: 20}, {0: cut})
 
 
 def test_a_topic_made_anew_takes_what_was_not_applied_with_it() -> None:
     """Nobody can say how much that was."""
-    assert [] == lost_with_topic(None, {})
-    (told,) = lost_with_topic(LINEAGE, {"r1/00": {"next": 7}})
-    assert "r1/00: what the old topic held from offset 7 on is lost" in told
+    assert [] == lost_with_topic({})
+    assert [{"partition": 0, "from": 7, "to": None, "why": "topic_gone"}] == lost_with_topic({"r1/00": {"next": 7}})
 
 
 def test_a_lineage_id_is_never_used_twice() -> None:
@@ -167,8 +193,27 @@ def test_partitions_that_only_one_side_knows_are_shown_too() -> None:
 
 def test_another_topic_has_nothing_applied() -> None:
     """Its offsets start anew, whatever the old checkpoints say."""
-    topic = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)})
-    assert {0: PartitionNow(0, 0, 9, 4), 1: PartitionNow(1, 0, 3)} == partitions_now(
-        topic, LINEAGE, {"r1/00": checkpoint(4)}
+    topic, found = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)}), {"r1/00": checkpoint(4, start=1)}
+    assert {0: PartitionNow(0, 0, 9, 4, ((1, 4),)), 1: PartitionNow(1, 0, 3, None, ((0, 0),))} == partitions_now(
+        topic, [LINEAGE], found
     )
-    assert [None, None] == [one.applied_to for one in partitions_now(topic, LINEAGE | {"topicId": "2"}, {}).values()]
+    anew = partitions_now(topic, [LINEAGE | {"topicId": "2"}], found)
+    assert [(None, False, ())] * 2 == [(one.applied_to, one.is_same_topic, one.counted) for one in anew.values()]
+
+
+def test_a_log_that_was_cut_is_so_for_a_new_lineage_too() -> None:
+    """As its last record tells, or as its end does."""
+    found = {"r1/00": checkpoint(4, start=0), "r1/01": checkpoint(9, start=0)}
+    topic = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)})
+    partitions = partitions_now(topic, [LINEAGE], found, {"r1/00": 2})
+    assert [2, 3] == [one.cut_at for one in partitions.values()]
+
+
+def test_a_partition_that_was_cut_is_lost_and_says_where() -> None:
+    """Whether or not anything was written there since."""
+    topic = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)})
+    found = {"r1/00": checkpoint(4), "r1/01": checkpoint(9)}
+    states = partition_states(LINEAGE, found, topic, {"r1/00": 2, "r1/01": 3}, in_force=True)
+    assert ["lost", "lost"] == [one.state for one in states]
+    assert "offsets 2 to 3 hold up to 2 records that are not counted" in states[0].detail
+    assert "nothing was written there since" in states[1].detail

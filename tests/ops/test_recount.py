@@ -256,29 +256,32 @@ def test_an_id_points_to_a_record_that_counted() -> None:
 LINEAGE = {"_id": "r1", "topic": "t", "generation": 1, "cluster": "c", "topicId": "1"}
 
 
-def range_of(start: int, following: int, bounds: tuple[int, int], topic_id: str = "1") -> tuple[Range, int]:
-    differences = Differences()
+def range_of(
+    start: int, following: int, bounds: tuple[int, int], topic_id: str = "1", cut_at: int | None = None
+) -> Range:
     checkpoint = {"_id": "r1/00", "start": start, "next": following}
     topics = {"t": TopicNow(TopicIdentity("c", "t", topic_id), {0: bounds})}
-    (found,) = ranges_of([LINEAGE], {"r1/00": checkpoint}, topics, differences)
-    return found, differences.total
+    cuts = {} if cut_at is None else {"r1/00": cut_at}
+    (found,) = ranges_of([LINEAGE], {"r1/00": checkpoint}, topics, cuts)
+    return found
 
 
 def test_the_range_is_what_was_applied_and_is_still_there() -> None:
     """Whole from the checkpoint's start; else what retention, or the topic's end, has left."""
-    assert (Range("r1/00", "t", 2, 2, 9, whole=True), 0) == range_of(2, 9, (0, 12))
-    gone, _ = range_of(2, 9, (5, 12))
+    assert Range("r1/00", "t", 2, 2, 9, whole=True) == range_of(2, 9, (0, 12))
+    gone = range_of(2, 9, (5, 12))
     assert (5, False, "offsets 2 to 4 are gone from the log") == (gone.first, gone.whole, gone.note)
-    assert (9, False) == (range_of(2, 9, (11, 12))[0].first, range_of(2, 9, (11, 12))[0].whole)
-    another, _ = range_of(2, 9, (0, 12), topic_id="2")
+    assert (9, False) == (range_of(2, 9, (11, 12)).first, range_of(2, 9, (11, 12)).whole)
+    another = range_of(2, 9, (0, 12), topic_id="2")
     assert (9, False, "its topic is gone") == (another.first, another.whole, another.note)
-    assert range_of(4, 4, (9, 12), topic_id="2")[0].whole, "nothing was applied, so nothing is missing"
+    assert range_of(4, 4, (9, 12), topic_id="2").whole, "nothing was applied, so nothing is missing"
 
 
-def test_a_log_that_ends_before_the_checkpoint_is_a_difference() -> None:
-    """Records that counted aren't there any more, and not by retention."""
-    found, total = range_of(0, 9, (0, 5))
-    assert ("the log was cut", 1) == (found.note, total)
+def test_a_log_that_was_cut_is_not_recounted() -> None:
+    """What it holds now may be other records, under offsets that were counted."""
+    for bounds in ((0, 5), (0, 12)):
+        found = range_of(0, 9, bounds, cut_at=5)
+        assert (9, False, "the log was cut") == (found.first, found.whole, found.note)
 
 
 def test_counts_are_compared_to_the_unit_or_as_at_least() -> None:

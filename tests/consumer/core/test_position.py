@@ -2,7 +2,17 @@
 
 import pytest
 
-from consumer.core.position import Bounds, Checkpoint, Lost, ReadFrom, fingerprint, verify_first, where_to_read
+from consumer.core.position import (
+    Bounds,
+    Checkpoint,
+    Lost,
+    ReadFrom,
+    fingerprint,
+    is_cut,
+    verify_first,
+    verify_next,
+    where_to_read,
+)
 from consumer.core.records import Record
 from schemas.documents import Fingerprint
 
@@ -19,7 +29,9 @@ LAST = Fingerprint(offset=9, timestamp=1000, crc=5)
         (Checkpoint(10, LAST), Bounds(9, 10), ReadFrom(9, LAST)),
         (Checkpoint(12, LAST), Bounds(9, 12), ReadFrom(9, LAST)),
         (Checkpoint(10, LAST), Bounds(10, 10), ReadFrom(10)),
-        (Checkpoint(12, LAST), Bounds(11, 20), ReadFrom(12)),
+        (Checkpoint(12, LAST), Bounds(11, 20), ReadFrom(11)),
+        (Checkpoint(12, LAST), Bounds(10, 20), ReadFrom(10)),
+        (Checkpoint(12), Bounds(11, 20), ReadFrom(12)),
     ],
 )
 def test_reading_goes_on_at_the_last_applied_record_or_behind_it(
@@ -58,3 +70,20 @@ def test_another_record_at_the_last_offset_is_another_log(found: Record) -> None
     verify_first(expected, Record(9, 1000, None, b"a", []))
     with pytest.raises(Lost, match="offset 9"):
         verify_first(expected, found)
+
+
+def test_a_record_where_none_was_is_another_log() -> None:
+    """Between the last applied record and the checkpoint lay what is no record: nothing can have come there since."""
+    verify_next(12, Record(12, 1000, None, b"a", []))
+    with pytest.raises(Lost, match="a record at offset 11, where none was when offsets below 12 were passed"):
+        verify_next(12, Record(11, 1000, None, b"a", []))
+
+
+def test_a_log_was_cut_if_its_records_are_others_than_those_that_were_passed() -> None:
+    """The last applied one, or one behind it and below the checkpoint."""
+    last, behind, next_one = (Record(offset, 1000, None, b"a", []) for offset in (9, 11, 12))
+    expected = fingerprint(last)
+    assert not is_cut(12, expected, [last])
+    assert not is_cut(12, expected, [last, next_one])
+    assert is_cut(12, expected, [last, behind])
+    assert is_cut(12, expected, [next_one])

@@ -1,0 +1,256 @@
+"""Records that were acknowledged and are not counted, nor will be as things are. Pure.
+
+Rules:
+
+- A loss is a range of offsets of one partition. Offsets may hold control records of Kafka instead of records, and what
+  is gone can't be read: the number of records is "up to".
+- Of the lineage in force: the log begins behind its checkpoint (removed), was cut below it (cut), or is gone.
+- Of an older one: its successor wrote down what its start gave up (`lost`). Successors that wrote nothing, of before
+  2026-11-28, are compared with their predecessor.
+- What a later lineage reads again is not lost.
+- An operator may accept a loss, with a reason. It is named for ever.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Literal
+
+from schemas.coordinates import PartitionId
+from schemas.documents import LostRange
+
+Document = Mapping[str, Any]
+
+Why = Literal["removed", "left_out", "cut", "topic_gone", "unknown"]
+
+RANGES: tuple[Why, ...] = ("removed", "left_out")
+"""Causes whose offsets are of the present log: a later lineage may read them again."""
+
+_WORDS: Mapping[Why, str] = {
+    "removed": "were removed from the log before they were counted",
+    "left_out": "were left out by the lineage's start",
+    "cut": "the log was cut below the checkpoint",
+    "topic_gone": "the topic is another one, or gone",
+    "unknown": "the log can't be compared",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Offsets from `first` to below `end` (None: nobody knows how far) of a partition; `lineage` has the note of it."""
+
+    topic: str
+    lineage: str
+    partition: int
+    first: int
+    end: int | None
+    why: Why
+    detail: str = ""
+    reason: str = ""
+    """Why the lineage that gave it up was started; empty where the lineage in force is the one that lost it."""
+    accepted: str | None = None
+    """Why an operator accepted it."""
+
+    @property
+    def offsets(self) -> int | None:
+        return None if self.end is None else self.end - self.first
+
+    def as_range(self) -> LostRange:
+        """As the lineage's document holds it."""
+        return {"partition": self.partition, "from": self.first, "to": self.end, "why": self.why}
+
+    def __str__(self) -> str:
+        where = f"{self.topic}, partition {self.partition}"
+        given_up = f" (given up by lineage {self.lineage}: {self.reason})" if self.reason else ""
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{where}: {self._extent()}{detail}{given_up}"
+
+    def _extent(self) -> str:
+        words = _WORDS[self.why]
+        if self.why in RANGES and self.end is not None:
+            return f"offsets {self.first} to {self.end - 1} {words}: up to {self.offsets} records"
+        if self.why == "cut" and self.offsets:
+            return f"{words}: offsets {self.first} to {(self.end or 0) - 1} hold up to {self.offsets} uncounted records"
+        if self.why == "cut" and self.end is not None:
+            return f"{words}, at offset {self.first}"
+        return f"{words}: records from offset {self.first} on are lost, if there were any"
+
+
+@dataclass(frozen=True, slots=True)
+class LogNow:
+    """A topic as it is: its bounds if it is the one of `topic_id` in `cluster`; no topic: `problem` says why."""
+
+    cluster: str = ""
+    topic_id: str = ""
+    bounds: Mapping[int, tuple[int, int]] | None = None
+    problem: str = ""
+
+    def is_of(self, lineage: Document) -> bool:
+        return (self.cluster, self.topic_id) == (lineage["cluster"], lineage["topicId"])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What losses are found by.
+
+    `checkpoints` were read before the logs, `next_offsets` after them: a worker may have gone on meanwhile, and what
+    it has counted since is neither removed nor cut. `cuts`: where a log was cut, by checkpoint (cuts.py).
+    """
+
+    lineages: Sequence[Document]
+    checkpoints: Mapping[str, Document]
+    logs: Mapping[str, LogNow]
+    cuts: Mapping[str, int]
+    next_offsets: Mapping[str, int]
+
+
+def losses_of(known: Known) -> list[Loss]:
+    """All of them, accepted or not, oldest first."""
+    ordered = sorted(known.lineages, key=lambda one: (one["topic"], one["generation"]))
+    found: list[Loss] = []
+    for _, group in groupby(ordered, key=lambda one: one["topic"]):
+        found += _of_topic(known, list(group))
+    return found
+
+
+def open_losses(losses: Iterable[Loss]) -> list[Loss]:
+    """Those that no operator has accepted."""
+    return [loss for loss in losses if loss.accepted is None]
+
+
+def lost_text(losses: Iterable[Loss]) -> str:
+    """For people, a line a loss, those not accepted first; empty where there is none."""
+    found = list(losses)
+    lines = [f"LOST: {loss}" for loss in open_losses(found)]
+    lines += [f"lost, accepted ({loss.accepted}): {loss}" for loss in found if loss.accepted is not None]
+    return "\n".join(lines)
+
+
+def _of_topic(known: Known, lineages: Sequence[Document]) -> Iterator[Loss]:
+    for i, lineage in enumerate(lineages):
+        earlier, later = lineages[:i], lineages[i + 1 :]
+        given_up = _recorded(lineage) if "lost" in lineage else _derived(known, earlier, lineage)
+        for loss in given_up:
+            for part in _minus_read_again(known, loss, lineage, later):
+                yield _judged(part, lineage)
+    for loss in _present(known, lineages[-1], lineages[:-1]):
+        yield _judged(loss, lineages[-1])
+
+
+def _recorded(lineage: Document) -> Iterator[Loss]:
+    for one in lineage["lost"]:
+        yield _given_up(lineage, one["partition"], one["from"], one["to"], one["why"])
+
+
+def _given_up(lineage: Document, partition: int, first: int, end: int | None, why: Why) -> Loss:
+    return Loss(lineage["topic"], lineage["_id"], partition, first, end, why, reason=lineage["reason"])
+
+
+def _derived(known: Known, earlier: Sequence[Document], lineage: Document) -> Iterator[Loss]:
+    """What the start of a lineage that wrote nothing down left out of its predecessors'."""
+    if not earlier:
+        return
+    same = _is_same_topic(earlier[-1], lineage)
+    if not same:
+        for partition, checkpoint in _checkpoints(known, earlier[-1]):
+            yield _given_up(lineage, partition, checkpoint["next"], None, "topic_gone")
+    for partition, checkpoint in _checkpoints(known, lineage):
+        before = known.checkpoints.get(str(PartitionId(earlier[-1]["_id"], partition))) if same else None
+        ours = [one for one in earlier if _is_same_topic(one, lineage)]
+        counted = counted_by(known.checkpoints, ours, partition)
+        for first, end in minus((before["next"] if before else 0, checkpoint["start"]), counted):
+            yield _given_up(lineage, partition, first, end, "left_out")
+
+
+def counted_by(
+    checkpoints: Mapping[str, Document], lineages: Sequence[Document], partition: int
+) -> list[tuple[int, int]]:
+    """The offsets that lineages of one topic, oldest first, have counted of the log as it is.
+
+    What was counted before the log was cut may have been other records.
+    """
+    found: list[tuple[int, int]] = []
+    for lineage in lineages:
+        if any((one["partition"], one["why"]) == (partition, "cut") for one in lineage.get("lost", ())):
+            found.clear()
+        found.append(_counted(checkpoints, lineage, partition))
+    return found
+
+
+def _counted(checkpoints: Mapping[str, Document], lineage: Document, partition: int) -> tuple[int, int]:
+    found = checkpoints.get(str(PartitionId(lineage["_id"], partition)))
+    return (found["start"], found["next"]) if found else (0, 0)
+
+
+def _minus_read_again(known: Known, loss: Loss, lineage: Document, later: Sequence[Document]) -> Iterator[Loss]:
+    """The parts of a loss that no later lineage has read, or is to read, again."""
+    if loss.why not in RANGES or loss.end is None:
+        yield loss
+        return
+    again = [_counted(known.checkpoints, one, loss.partition) for one in later if _is_same_topic(one, lineage)]
+    if again and _is_same_topic(later[-1], lineage):
+        again.append((again[-1][0], loss.end) if again[-1] != (0, 0) else (loss.end, loss.end))
+    for first, end in minus((loss.first, loss.end), again):
+        yield replace(loss, first=first, end=end)
+
+
+def _present(known: Known, lineage: Document, earlier: Sequence[Document]) -> Iterator[Loss]:
+    """What the lineage in force has lost, and no earlier one has counted."""
+    log, topic, name = known.logs[lineage["topic"]], lineage["topic"], lineage["_id"]
+    checkpoints = dict(_checkpoints(known, lineage))
+    if log.bounds is None or not log.is_of(lineage):
+        why: Why = "unknown" if log.bounds is None else "topic_gone"
+        for partition, checkpoint in checkpoints.items():
+            yield Loss(topic, name, partition, checkpoint["next"], None, why, log.problem)
+        return
+    for partition in sorted(checkpoints.keys() | log.bounds.keys()):
+        following = checkpoints[partition]["next"] if partition in checkpoints else 0
+        if partition not in log.bounds:
+            yield Loss(topic, name, partition, following, None, "topic_gone", "it has no such partition")
+            continue
+        key = str(PartitionId(name, partition))
+        begin, end = log.bounds[partition]
+        cut_at = known.cuts.get(key, end if end < following else None)
+        if cut_at is not None:
+            detail = f"offsets below {following} were counted of the old log; what lay behind them is gone"
+            yield Loss(topic, name, partition, cut_at, max(cut_at, min(end, following)), "cut", detail)
+        elif begin > (now := max(following, known.next_offsets.get(key, 0))):
+            ours = [one for one in (*earlier, lineage) if _is_same_topic(one, lineage)]
+            counted = counted_by(known.checkpoints, ours, partition)
+            for first, last in minus((now, begin), counted):
+                yield Loss(topic, name, partition, first, last, "removed")
+
+
+def _checkpoints(known: Known, lineage: Document) -> Iterator[tuple[int, Document]]:
+    for key in sorted(key for key in known.checkpoints if key.partition("/")[0] == lineage["_id"]):
+        yield int(key.rpartition("/")[2]), known.checkpoints[key]
+
+
+def _judged(loss: Loss, lineage: Document) -> Loss:
+    """The loss, accepted if an operator has accepted all of it."""
+    reasons = [one["reason"] for one in lineage.get("accepted", ()) if _covers(one, loss)]
+    return replace(loss, accepted=reasons[0]) if reasons else loss
+
+
+def _covers(accepted: Document, loss: Loss) -> bool:
+    is_same = (accepted["partition"], accepted["why"]) == (loss.partition, loss.why)
+    if not is_same or loss.first < accepted["from"]:
+        return False
+    return accepted["to"] is None or (loss.end is not None and loss.end <= accepted["to"])
+
+
+def _is_same_topic(one: Document, other: Document) -> bool:
+    return bool((one["cluster"], one["topicId"]) == (other["cluster"], other["topicId"]))
+
+
+def minus(whole: tuple[int, int], parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of a range is in none of the parts; ends exclusive."""
+    left, end = whole
+    found = []
+    for first, last in sorted(one for one in parts if one[0] < one[1]):
+        if left < min(first, end):
+            found.append((left, min(first, end)))
+        left = max(left, last)
+    if left < end:
+        found.append((left, end))
+    return found
