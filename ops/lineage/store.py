@@ -97,7 +97,7 @@ def _stored(lost: LostRange) -> LostRange:
 
 async def accept(db: Database, lineage: str, losses: Iterable[LostRange], reason: str) -> None:
     """Write down that an operator accepts these losses of a lineage."""
-    now = datetime.now(UTC)
+    now = await server_now(db)
     accepted = [accepted_loss(one, reason, now) for one in losses]
     await db[LINEAGES].update_one({"_id": lineage}, {"$push": {"accepted": {"$each": accepted}}})
 

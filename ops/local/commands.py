@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
-from ops.local.balance import balance_text
+from ops.local.balance import balance_text, unknown
 from ops.local.fetch import FetchError, fetch_files
 from ops.local.health import as_text as health_text
 from ops.local.health import health_of
@@ -149,8 +149,7 @@ def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: b
     """Not yet, or no longer, or not at all: nothing is asked."""
     phase = state.phase if state else "stopped" if pid is None else "starting"
     if as_json:
-        unknown = {"balance": None, "balance_why": "not ready"}
-        say(json.dumps({**asdict(state), **unknown}, indent=2) if state else json.dumps({"phase": phase}))
+        say(json.dumps({**asdict(state), **unknown("not ready")}, indent=2) if state else json.dumps({"phase": phase}))
     elif state:
         say(f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-from ops.local.balance import balance_told
+from ops.local.balance import balance_told, unknown
 from ops.local.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.server_probes import kafka_state, mongodb_state
 from ops.local.state import State
@@ -64,11 +64,12 @@ class Health:
 
     @property
     def problems(self) -> list[str]:
-        """What the system promises and does not hold now; what is not known counts as not held."""
-        found = [one.problem for one in self.processes if one.problem]
+        """What the system promises and does not hold now, lost records first; what is not known counts as not held."""
+        lost = [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
+        found = [*lost, *(one.problem for one in self.processes if one.problem)]
         balance = self.balance["balance"]
         if balance is None:
-            return [*found, f"balance unknown: {self.balance['balance_why']}"]
+            return [*found, f"balance and lost records unknown: {self.balance['balance_why']}"]
         return found + [f"{topic}: the balance does not add up" for topic, one in balance.items() if not one["holds"]]
 
 
@@ -77,7 +78,7 @@ def health_of(state: State, data: Path) -> Health:
     import aiokafka  # noqa: F401, PLC0415 the clients: loaded before the clock runs, and only here
     import pymongo  # noqa: F401, PLC0415 the same
 
-    from ops.lineage import look  # noqa: F401, PLC0415 the same
+    from ops.lineage import find  # noqa: F401, PLC0415 the same
 
     asked = asked_of(state, _settings(data))
     questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_told(data)]
@@ -86,7 +87,7 @@ def health_of(state: State, data: Path) -> Health:
     return Health(
         [_now(_supervisor(state), Answer("ready"))]
         + [_now(one, answer or Answer("no answer", late)) for one, answer in zip(asked, answers, strict=True)],
-        balance or {"balance": None, "balance_why": late},
+        balance or unknown(late),
     )
 
 

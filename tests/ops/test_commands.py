@@ -35,7 +35,7 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
 ) -> None:
     """What the state file says of itself is not enough; where things are is told in any case."""
     said: Said = "frozen" if problems else "ready"
-    health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "balance_why": ""})
+    health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": []})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)
     with hold(tmp_path):
         write_state(tmp_path, STATE)

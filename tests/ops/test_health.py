@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ops.config import Settings
+from ops.local.balance import unknown
 from ops.local.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
 from ops.local.probes import Answer, http_state, is_frozen
 from ops.local.server_probes import brokers_state, kafka_state, metadata_state, mongodb_state
@@ -24,7 +25,7 @@ from tests.ops.test_state import STATE
 from tests.patience import PATIENCE_SECONDS
 
 TOPICS = ("tallymill.records", "tallymill.analytics")
-BALANCED = {"balance": {"t": {"holds": True}}}
+BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
 
 
 @contextmanager
@@ -178,8 +179,17 @@ def test_an_unknown_balance_is_a_problem() -> None:
     """As one that does not add up is: neither says that all is well."""
     ready = [ProcessNow("kafka", "ready", "", "a:1", 7)]
     assert [] == Health(ready, BALANCED).problems
-    assert ["balance unknown: why"] == Health(ready, {"balance": None, "balance_why": "why"}).problems
-    assert ["t: the balance does not add up"] == Health(ready, {"balance": {"t": {"holds": False}}}).problems
+    assert ["balance and lost records unknown: why"] == Health(ready, unknown("why")).problems
+    assert ["t: the balance does not add up"] == Health(
+        ready, {"balance": {"t": {"holds": False}}, "lost": []}
+    ).problems
+
+
+def test_lost_records_are_named_first() -> None:
+    """Before any process: nothing else can be mended later."""
+    silent_kafka = [ProcessNow("kafka", "no answer", "", "a:1", 7)]
+    found = Health(silent_kafka, {**BALANCED, "lost": ["t, partition 0: offsets 1 to 2"]}).problems
+    assert ["LOST: t, partition 0: offsets 1 to 2", "kafka: no answer"] == found
 
 
 def test_each_process_is_a_line_with_its_id() -> None:
