@@ -5,9 +5,10 @@ Each returns an exit status: 0 done and fine, 1 something is wrong or away, 2 ba
 
 import asyncio
 import json
+import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingress.language import text_for
-from ops.config import SettingsError, load_settings, shown
+from ops.config import SettingsError, ignored_variables, load_settings, shown
 from ops.connect import NotReachable, database
 from ops.definitions import (
     BadDefinitions,
@@ -26,15 +27,20 @@ from ops.definitions import (
     changes,
     existing_definitions,
     read_file,
+    retired_by,
 )
 from ops.doctor import Check, examine
 from ops.init import initialise, wrong
 from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.token import make_token
 
 EXIT_OK = 0
 EXIT_WRONG = 1
 EXIT_BAD_INPUT = 2
+
+# Names of events in one line of a message.
+MOST_NAMED = 20
 
 
 def guarded(work: Coroutine[Any, Any, int]) -> int:
@@ -69,7 +75,17 @@ async def doctor(*, as_json: bool) -> int:
 
 async def prepare(definitions: Path) -> int:
     """What a local system needs once before its processes start: `init`, then an app's events. Safe to repeat."""
-    return await init(as_json=False) or await definitions_apply(definitions, as_json=False)
+    wanted = ApplyWanted(retires=False)  # what somebody has declared for the demo app stays
+    return await init(as_json=False) or await definitions_apply(definitions, wanted, as_json=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyWanted:
+    """How a definitions file is applied."""
+
+    dry_run: bool = False
+    retire_all: bool = False
+    retires: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +114,50 @@ async def token(wanted: TokenWanted, *, as_json: bool) -> int:
 
 
 async def config(*, as_json: bool) -> int:
-    """The settings in force, secrets masked."""
-    sections = shown(load_settings())
+    """The settings in force, secrets masked, and the variables that are not taken for settings."""
+    sections, ignored = shown(load_settings()), ignored_variables(os.environ)
     if as_json:
-        say(json.dumps(sections))
-    else:
-        rows = [
-            (f"{section}.{name}", _shown(value))
-            for section, values in sections.items()
-            for name, value in values.items()
-        ]
-        print_table(("setting", "value"), rows)
+        say(json.dumps({**sections, "ignored": ignored}))
+        return EXIT_OK
+    rows = [
+        (f"{section}.{name}", _shown(value)) for section, values in sections.items() for name, value in values.items()
+    ]
+    print_table(("setting", "value"), rows)
+    if ignored:
+        say("\n".join(["", "ignored, as Kubernetes sets them for services of these names:", *ignored]))
     return EXIT_OK
 
 
-async def definitions_apply(path: Path, *, as_json: bool, dry_run: bool = False) -> int:
-    """What changes is shown before it is written; a dry run ends there."""
+async def definitions_apply(path: Path, wanted: ApplyWanted, *, as_json: bool) -> int:
+    """What changes is shown before it is written; a dry run ends there. 2: it would retire everything, unasked."""
     file = read_file(path)
     async with database(load_settings()) as db:
-        found = changes(file, await existing_definitions(db, file.app), _now())
+        existing = await existing_definitions(db, file.app)
+        found = changes(file, existing, await server_now(db), retires=wanted.retires)
         _print_changes(found, as_json=as_json)
-        if not dry_run:
+        if refusal := _tell_retired(file.app, found, wanted):
+            complain(refusal)
+            return EXIT_BAD_INPUT
+        if not wanted.dry_run:
             await apply_changes(db, found)
     if not as_json:
-        say("Nothing was written: --dry-run." if dry_run else "Written; ingresses that run know it within 5 s.")
+        say("Nothing was written: --dry-run." if wanted.dry_run else "Written; ingresses that run know it within 5 s.")
     return EXIT_OK
+
+
+def _tell_retired(app: str, found: Sequence[Change], wanted: ApplyWanted) -> str:
+    """Say what is retired: nobody reads that out of a table. Returns why it is refused, if it is."""
+    retired, in_force = retired_by(found)
+    if not retired:
+        return ""
+    names = ", ".join(retired[:MOST_NAMED]) + (", ..." if len(retired) > MOST_NAMED else "")
+    complain(f"retires {len(retired)} of the {in_force} events of {app} that are in force: {names}")
+    if len(retired) < in_force or wanted.retire_all:
+        return ""
+    if wanted.dry_run:
+        complain("that is all of them: writing it needs --retire-all")
+        return ""
+    return f"nothing was written: all events of {app} would be retired. Confirm with --retire-all"
 
 
 async def definitions_list(app: str, *, as_json: bool) -> int:
@@ -168,12 +203,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         # As Text: what clients named is no markup.
         table.add_row(*map(Text, row))
     Console().print(table)
-
-
-def _now() -> datetime:
-    """To the millisecond, as MongoDB keeps it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _at(at: datetime | None) -> str:

@@ -29,7 +29,9 @@ titles = typer.Typer(
 )
 app.add_typer(titles)
 
-Data = Annotated[Path, typer.Option("--data", envvar="TALLYMILL_DATA", help="Folder of the local system's data.")]
+Data = Annotated[
+    Path, typer.Option("--data", envvar="TALLYMILL_DATA", file_okay=False, help="Folder of the local system's data.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 DATA_FOLDER = Path(".tallymill")
@@ -60,7 +62,7 @@ def down(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
 
 @app.command()
 def status(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
-    """Say what runs. Exit status 0 when it is ready, 3 when it is not running."""
+    """Ask every process whether it works. Exit status 0 if all is ready, 1 if something isn't, 3 if not running."""
     from ops.local import commands  # noqa: PLC0415
 
     raise typer.Exit(commands.status(data, as_json=as_json))
@@ -171,12 +173,14 @@ def definitions_apply(
     file: Annotated[Path, typer.Argument(help="YAML or JSON.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    retire_all: Annotated[bool, typer.Option("--retire-all", help="Even if no event of today is left.")] = False,
     as_json: Json = False,
 ) -> None:
     """Declare an app's events as the file has them; one that is not in it any more is retired."""
     from ops import admin  # noqa: PLC0415
 
-    raise typer.Exit(admin.guarded(admin.definitions_apply(file, as_json=as_json, dry_run=dry_run)))
+    wanted = admin.ApplyWanted(dry_run=dry_run, retire_all=retire_all)
+    raise typer.Exit(admin.guarded(admin.definitions_apply(file, wanted, as_json=as_json)))
 
 
 @definitions.command("list")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -22,6 +23,7 @@ from pydantic_settings import SettingsError as NotParsed
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from ops.service_links import service_links
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
 from serving.mongodb import PINNED, uri_problems
@@ -77,6 +79,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls, cls.file) if cls.file else init_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            # Its keys are in lower case: whether Kubernetes has set one is known by its own name.
+            injected = {name.lower() for name in ignored_variables(os.environ)}
+            env_settings.env_vars = {n: v for n, v in env_settings.env_vars.items() if n.lower() not in injected}
         return (init_settings, env_settings, file)
 
 
@@ -194,7 +200,10 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """
     sections = tuple(variable_of(name) for name in Settings.model_fields)
     nested = tuple(f"{section}__" for section in sections)
-    ours = {name: name.upper() for name in environ if name.upper().startswith(PREFIX)}  # it reads them in any case
+    links = ignored_variables(environ)
+    ours = {  # it reads them in any case
+        name: name.upper() for name in environ if name.upper().startswith(PREFIX) and name not in links
+    }
     apps = variable_of("limits.apps")
     by_app = [
         f"{name}: give {apps} as JSON, app ids are case-sensitive" for name in ours if _is_below(apps, ours[name])
@@ -204,6 +213,11 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
         for name, upper in ours.items()
         if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
     ]
+
+
+def ignored_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables under our prefix that Kubernetes has set, for services of such names."""
+    return service_links(environ, PREFIX)
 
 
 def shown(settings: Settings) -> dict[str, dict[str, Any]]:

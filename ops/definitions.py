@@ -1,22 +1,23 @@
 """`tallymill definitions`: an app's events from a YAML or JSON file into MongoDB. Never removed, only retired (G12).
 
-`changes` says what a file would change, field by field, and `apply_changes` does it. Ingresses that run notice by
-`updatedAt`, which MongoDB's own clock writes: an operator's may be wrong.
+`changes` says what a file would change, field by field, and `apply_changes` does it. All times are written by MongoDB's
+own clock, for an operator's may be wrong: an event would be NOT_FOUND for as long as it is ahead. Ingresses that run
+notice a change by `updatedAt`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
 from ingress.language import format_problem, text_for
+from ops.definitions_text import BadText, data_of_json, data_of_yaml
 from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
 
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
@@ -75,6 +76,7 @@ class DefinitionsFile(BaseModel):
         return self
 
 
+Expression = Mapping[str, Any]
 Kind = Literal["declared", "changed", "retired", "kept"]
 
 
@@ -98,32 +100,24 @@ class Change:
 
 def read_file(path: Path) -> DefinitionsFile:
     """The file, checked. Raises BadDefinitions."""
+    data_of = data_of_json if path.suffix.lower() == ".json" else data_of_yaml
     try:
-        return DefinitionsFile.model_validate(_parsed(path))
+        return DefinitionsFile.model_validate(data_of(path.read_text("utf-8")))
     except OSError as error:
         raise BadDefinitions([f"{path}: {error.strerror}"]) from error
+    except BadText as error:
+        raise BadDefinitions([f"{path}: {problem}" for problem in error.problems]) from error
     except ValidationError as error:
-        raise BadDefinitions([_problem(e["loc"], e["msg"]) for e in error.errors()]) from error
-    except (yaml.YAMLError, ValueError) as error:  # JSON's and Unicode's errors are ValueErrors
-        raise BadDefinitions([f"{path}: {error}"]) from error
+        raise BadDefinitions([_problem(e["loc"], _message(e)) for e in error.errors()]) from error
+    except UnicodeDecodeError as error:
+        raise BadDefinitions([f"{path}: it is no UTF-8 text (byte {error.start})"]) from error
 
 
-def _parsed(path: Path) -> object:
-    """YAML takes most JSON, but no tabs and no surrogate pairs, so JSON is read as such."""
-    text = path.read_text("utf-8")
-    if path.suffix == ".json":
-        return json.loads(text)
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 it is a SafeLoader
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 without its booleans: there `no`, which is Norwegian, means false."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, matches) for tag, matches in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+def _message(error: ErrorDetails) -> str:
+    """A text that a file format reads as something else has to be quoted."""
+    if error["type"] == "string_type" and isinstance(error["input"], int | float | None):
+        return f"{error['msg']}: put it into quotes"
+    return error["msg"]
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
@@ -131,13 +125,19 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     return f"{path or 'file'}: {message}"
 
 
-def changes(file: DefinitionsFile, existing: Mapping[str, Definition], now: datetime) -> list[Change]:
-    """What makes `existing` (by definitionId) match `file`: an event that is not in the file any more is retired."""
+def changes(
+    file: DefinitionsFile, existing: Mapping[str, Definition], now: datetime, *, retires: bool = True
+) -> list[Change]:
+    """What makes `existing` (by definitionId) match `file`: an event that is not in the file any more is retired.
+
+    `now`, by MongoDB's clock, is shown; the moment of writing is a little later. Without `retires` such events stay.
+    """
     declared = {event.id: _definition(event, file, existing.get(event.id), now) for event in file.definitions}
     found = [_change(definition, existing.get(name)) for name, definition in declared.items()]
     gone = [old for name, old in existing.items() if name not in declared]
-    found += [Change(old, "kept") for old in gone if old.retired_at]
-    found += [_change(old.model_copy(update={"retired_at": now}), old) for old in gone if not old.retired_at]
+    found += [Change(old, "kept") for old in gone if old.retired_at or not retires]
+    if retires:
+        found += [_change(old.model_copy(update={"retired_at": now}), old) for old in gone if not old.retired_at]
     return found
 
 
@@ -209,15 +209,38 @@ async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> d
     return found
 
 
+def retired_by(found: Sequence[Change]) -> tuple[list[str], int]:
+    """The events that changes retire, and how many are in force before them."""
+    retired = [change.definition.definition_id for change in found if change.kind == "retired"]
+    kept = sum(change.kind in ("kept", "changed") and change.definition.retired_at is None for change in found)
+    return retired, len(retired) + kept
+
+
 async def apply_changes(db: AsyncDatabase[dict[str, Any]], found: Sequence[Change]) -> None:
-    """Write what changes."""
-    writes = [_write(change.definition) for change in found if change.kind != "kept"]
+    """Write what changes. The times in `found` are not written: each is `$$NOW`, or what MongoDB holds."""
+    writes = [_write(change) for change in found if change.kind != "kept"]
     if writes:
         await db[DEFINITIONS].bulk_write(writes)
 
 
-def _write(definition: Definition) -> UpdateOne:
-    """A pipeline, for `$$NOW` is MongoDB's clock; `$literal`, for a text may begin with a dollar sign."""
-    document = definition.document()
-    replaced = {"$mergeObjects": [{"$literal": document}, {"updatedAt": "$$NOW"}]}
+# What a document says of its own times. A field that isn't there reads as null.
+_WAS_RETIRED: Expression = {"$ne": [{"$ifNull": ["$retiredAt", None]}, None]}
+_EARLIER: Expression = {"$ifNull": ["$earlier", []]}
+_LAST_TERM: Expression = {"declaredAt": "$declaredAt", "retiredAt": "$retiredAt"}
+_DECLARED = {
+    "declaredAt": {"$cond": [_WAS_RETIRED, "$$NOW", {"$ifNull": ["$declaredAt", "$$NOW"]}]},
+    "earlier": {"$cond": [_WAS_RETIRED, {"$concatArrays": [_EARLIER, [_LAST_TERM]]}, _EARLIER]},
+    "retiredAt": None,
+    "updatedAt": "$$NOW",
+}
+_RETIRED = {"retiredAt": {"$ifNull": ["$retiredAt", "$$NOW"]}, "updatedAt": "$$NOW"}
+
+
+def _write(change: Change) -> UpdateOne:
+    """A pipeline, so that MongoDB computes the times; `$literal`, for a text may begin with a dollar sign."""
+    document = change.definition.document()
+    if change.kind == "retired":
+        return UpdateOne({"_id": document["_id"]}, [{"$set": _RETIRED}])
+    texts = {name: value for name, value in document.items() if name not in _DECLARED}
+    replaced = {"$mergeObjects": [{"$literal": texts}, _DECLARED]}
     return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": replaced}], upsert=True)

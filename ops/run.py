@@ -1,11 +1,16 @@
 """Run one process with its part of the settings. It imports nothing that a process doesn't need: this is its start."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from ops.config import Settings, SettingsError, load_settings
+import structlog
+
+from ops.config import Settings, SettingsError, ignored_variables, load_settings
 from ops.logs import configure_logs
+
+log = structlog.get_logger()
 
 Config = TypeVar("Config")
 
@@ -20,4 +25,6 @@ def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config],
         print("\n".join(error.problems), file=sys.stderr)  # noqa: T201 standard error is for people
         return EXIT_BAD_INPUT
     configure_logs()
+    if ignored := ignored_variables(os.environ):
+        log.debug("service_links_ignored", variables=ignored)
     return run(config)

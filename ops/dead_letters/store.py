@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -94,7 +93,7 @@ async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mappi
     if "cut" in found:
         raise LookupError("it was too large to be kept whole")
     await _produce(producer, topic_of[parse_coordinates(identity).lineage], found)
-    await db[DEAD_LETTERS].update_one({"_id": identity}, {"$set": {"redriven": datetime.now(UTC)}})
+    await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, found: Mapping[str, Any]) -> None:

@@ -28,7 +28,6 @@ from ops.lineage.offsets import (
     BadStart,
     given_up,
     lost_with_topic,
-    now_utc,
     starts_of,
     to_be_checked,
     too_old,
@@ -36,6 +35,7 @@ from ops.lineage.offsets import (
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
 from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.topic import TopicNow, first_times, topic_now
 from schemas.requirements import known_seconds
 
@@ -189,7 +189,7 @@ async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLi
     starts = starts_of(wanted.start, partitions)
     checked = to_be_checked(wanted.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
-    if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), now_utc()):
+    if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), await server_now(place.db)):
         raise Refused("\n".join(problems))
     behind = {} if topic.is_of(newest) else await checkpoints_of(place.db, newest["_id"])
     lost = [*lost_with_topic(behind), *given_up(starts, partitions)]

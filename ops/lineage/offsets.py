@@ -7,7 +7,7 @@ as ids are kept: older records would count a second time.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ops.lineage.losses import Why, minus
@@ -151,7 +151,3 @@ def lost_with_topic(checkpoints: Mapping[str, Mapping[str, Any]]) -> list[LostRa
         {"partition": int(key.rpartition("/")[2]), "from": checkpoint["next"], "to": None, "why": "topic_gone"}
         for key, checkpoint in sorted(checkpoints.items())
     ]
-
-
-def now_utc() -> datetime:
-    return datetime.now(UTC)

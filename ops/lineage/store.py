@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bson import Int64
@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from consumer.ports import TopicIdentity
 from consumer.transactions import in_transaction
+from ops.server_clock import server_now
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, LINEAGES, AcceptedLoss, LostRange, fresh_checkpoint
 
@@ -47,8 +48,9 @@ async def insert_lineage(db: Database, new: NewLineage) -> str:
     """
     lineage = free_id([document["_id"] async for document in db[LINEAGES].find({}, {"_id": 1})])
 
+    now = await server_now(db)
+
     async def body(session: AsyncClientSession) -> None:
-        now = datetime.now(UTC)
         await db[LINEAGES].insert_one(lineage_document(lineage, new, now), session=session)
         checkpoints = [checkpoint_document(PartitionId(lineage, p), at, now) for p, at in sorted(new.starts.items())]
         if checkpoints:
@@ -95,7 +97,7 @@ def _stored(lost: LostRange) -> LostRange:
 
 async def accept(db: Database, lineage: str, losses: Iterable[LostRange], reason: str) -> None:
     """Write down that an operator accepts these losses of a lineage."""
-    now = datetime.now(UTC)
+    now = await server_now(db)
     accepted = [accepted_loss(one, reason, now) for one in losses]
     await db[LINEAGES].update_one({"_id": lineage}, {"$push": {"accepted": {"$each": accepted}}})
 

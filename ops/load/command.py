@@ -7,23 +7,24 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from ops.admin import EXIT_OK, EXIT_WRONG
+from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG
 from ops.config import Settings, load_settings
 from ops.connect import database
 from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.check_pools import expected_pool_sums, found_pool_sums, wait_stored
-from ops.load.plan import EVENTS, LoadOptions, S, differences
+from ops.load.plan import EVENTS, LoadOptions, S, differences, wrong_load
 from ops.load.pools import pool_differences
 from ops.load.report import as_text, report
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
-from ops.local.commands import say
+from ops.load.target import ingress_problem, wrong_address
+from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
@@ -32,13 +33,33 @@ VISIBLE_SECONDS = 120
 
 
 async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: bool) -> int:
-    """0: every accepted batch, or item, is counted once, to the unit. 1: not, or something was refused or unknown."""
+    """0: every accepted batch, or item, is counted once, to the unit. 1: not, or nothing was, or something refused.
+
+    2: no load can be made of what was asked. Ingress and database are asked before anything is sent.
+    """
     settings = load_settings()
-    target = _Target(settings, ingress or _local_ingress(settings), f"load-{secrets.token_hex(4)}", options)
+    url = _local_ingress(settings) if ingress is None else ingress
+    if problems := [one for one in (wrong_address(url), wrong_load(options)) if one]:
+        complain("\n".join(problems))
+        return EXIT_BAD_INPUT
+    url = url.rstrip("/")
+    target = _Target(settings, url, f"load-{secrets.token_hex(4)}", options)
+    make_token(settings, target.app, "player-0", [GAMES_SCOPE])  # a key that is missing is told before the rest
     async with database(settings) as db:
+        if problem := await ingress_problem(url):
+            complain(problem)
+            return EXIT_WRONG
+        await db.client.admin.command("ping")
         found = await (_load_pools if api == "analytics" else _load_batches)(target, db, quiet=as_json)
+    return _told(found, as_json=as_json)
+
+
+def _told(found: dict[str, Any], *, as_json: bool) -> int:
     say(json.dumps(found) if as_json else as_text(found))
-    return EXIT_WRONG if found["differences"] or found["unknown"] or found["refused"] else EXIT_OK
+    if found["nothing_accepted"]:
+        complain(found["nothing_accepted"])
+    bad = ("differences", "unknown", "refused", "nothing_accepted")
+    return EXIT_WRONG if any(found[name] for name in bad) else EXIT_OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +112,12 @@ async def _load_pools(target: _Target, db: Database, *, quiet: bool) -> dict[str
 async def _declare(db: Database, app: str) -> None:
     events = tuple(DeclaredEvent(id=event, names={"en": event}) for event in EVENTS)
     file = DefinitionsFile(app=app, definitions=events)
-    await apply_changes(db, changes(file, {}, datetime.now(UTC)))
+    await apply_changes(db, changes(file, {}, await server_now(db)))
 
 
 def _local_ingress(settings: Settings) -> str:
-    return f"http://{settings.ingress.host}:{settings.ingress.port}"
+    host = settings.ingress.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
 
 
 def _tokens(settings: Settings, app: str) -> Callable[[str], str]:

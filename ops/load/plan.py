@@ -1,6 +1,7 @@
 """What a load sends, and what must stand in MongoDB after it. Pure: a seed gives the same load."""
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ class LoadOptions:
     @property
     def shots(self) -> int:
         return int(self.rate * self.seconds)
+
+
+def wrong_load(options: LoadOptions) -> str:
+    """What keeps options from being a load; empty where nothing does. Ranges are the command line's to check."""
+    if not math.isfinite(options.rate * options.seconds * options.duplicates):
+        return "--rate, --seconds and --duplicates must be numbers"
+    if options.shots < 1:
+        return f"--rate {options.rate:g} for --seconds {options.seconds:g} sends nothing: that is less than one request"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

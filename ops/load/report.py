@@ -7,6 +7,7 @@ from typing import Any
 from ops.load.plan import LoadOptions, S
 from ops.load.send import Outcomes
 
+MOST_REASONS = 5
 PERCENTILES = (50, 95, 99, 99.9)
 
 
@@ -17,6 +18,22 @@ def percentiles_millis(seconds: Sequence[float]) -> dict[str, float]:
     ordered = sorted(seconds)
     ranks = {f"p{p:g}": ordered[math.ceil(len(ordered) * p / 100) - 1] for p in PERCENTILES}
     return {name: round(value * 1000, 1) for name, value in (ranks | {"max": ordered[-1]}).items()}
+
+
+def nothing_accepted(outcomes: Outcomes[S]) -> str:
+    """Why there are no sums to check: the most frequent reasons. Empty where anything was accepted."""
+    if outcomes.answered:
+        return ""
+    words = {cause: outcomes.refusal_words.get(cause, "") for cause in outcomes.refused}
+    reasons = {f"{cause}: {words[cause]}" if words[cause] else cause: n for cause, n in outcomes.refused.items()}
+    told = sorted((reasons | outcomes.failures).items(), key=lambda one: -one[1])[:MOST_REASONS]
+    return "nothing was accepted: " + ("; ".join(f"{why} ({n} times)" for why, n in told) or "nothing was sent")
+
+
+def _sums(outcomes: Outcomes[S], problems: Sequence[str]) -> str:
+    if problems:
+        return "WRONG"
+    return "right to the unit" if outcomes.answered else "not checked: nothing was accepted"
 
 
 def report(
@@ -34,11 +51,13 @@ def report(
         "refused": outcomes.refused,
         "unknown": len(outcomes.unknown),
         "retries": outcomes.retries,
+        "failed_tries": outcomes.failures,
         "latency_ms": percentiles_millis(outcomes.latencies_seconds),
         "accepted_to_visible_ms": percentiles_millis(outcomes.visible_seconds),
         "answered_before_visible": outcomes.not_yet_visible,
         "seconds_until_all_visible": round(waited, 1),
-        "sums": "right to the unit" if not problems else "WRONG",
+        "sums": _sums(outcomes, problems),
+        "nothing_accepted": nothing_accepted(outcomes),
         "differences": list(problems[:20]),
     }
 

@@ -14,6 +14,7 @@ import aiohttp
 
 from ops.load.plan import Batch, LoadOptions, S, Shot, shots
 from ops.load.pools import Pool, pool_shots
+from ops.load.target import failure, refusal_words
 
 TRY_SECONDS = 10
 # A client keeps its requestId until it is answered; a load gives up at last, so that it ends.
@@ -36,6 +37,10 @@ class Outcomes(Generic[S]):
     repeats: int = 0
     already_updated: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    refusal_words: dict[str, str] = field(default_factory=dict)
+    """What the first reply of each cause said."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Tries without an answer that is final, by reason; each but the last of a request was followed by a retry."""
     retries: int = 0
     not_yet_visible: int = 0
     latencies_seconds: list[float] = field(default_factory=list)
@@ -135,16 +140,20 @@ class OpenLoop(Generic[S]):
         try:
             async with session.post(self._url, data=shot.batch.body, headers=headers) as reply:
                 text = await reply.text()
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return self._failed(failure(error))
         if reply.status in RETRY_STATUS:
-            return False
+            return self._failed(_with_words(f"HTTP {reply.status}", refusal_words(text)))
         self.outcomes.latencies_seconds.append(time.monotonic() - due)
         if reply.status == HTTPStatus.OK:
             self._answered(shot, Answer(text, reply.headers))
         else:
-            self._refused(f"HTTP {reply.status}")
+            self._refused(f"HTTP {reply.status}", refusal_words(text))
         return True
+
+    def _failed(self, reason: str) -> bool:
+        self.outcomes.failures[reason] = self.outcomes.failures.get(reason, 0) + 1
+        return False
 
     def _answered(self, shot: Shot[S], answer: Answer) -> None:
         if refusal := self._api.refusal(answer):
@@ -159,8 +168,13 @@ class OpenLoop(Generic[S]):
         else:
             self.outcomes.not_yet_visible += 1
 
-    def _refused(self, cause: str) -> None:
+    def _refused(self, cause: str, words: str = "") -> None:
+        self.outcomes.refusal_words.setdefault(cause, words)
         self.outcomes.refused[cause] = self.outcomes.refused.get(cause, 0) + 1
+
+
+def _with_words(cause: str, words: str) -> str:
+    return f"{cause}: {words}" if words else cause
 
 
 async def _is_set_by(stop: asyncio.Event, due: float) -> bool:

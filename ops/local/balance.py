@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-
-ANSWER_SECONDS = 2.0
+from ops.local.probes import ANSWER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +48,21 @@ def balance_of(checkpoints: Iterable[Mapping[str, Any]], bounds: Mapping[int, tu
 
 
 def balance_told(data: Path) -> dict[str, Any]:
-    """`balance`: by topic; null, with `balance_why`, if it can't be known within ANSWER_SECONDS. Never raises."""
+    """`balance`: by topic; null, with `balance_why`, if it can't be known within ANSWER_SECONDS. Never raises.
+
+    `lost`: records that were lost before they were counted, a sentence each; null where that is not known either.
+    """
     try:
         settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     except SettingsError as error:
-        return _unknown(str(error))
-    from ops.lineage import look  # noqa: F401, PLC0415 the clients: loaded before the clock runs, and only here
+        return unknown(str(error))
+    from ops.lineage import find  # noqa: F401, PLC0415 the clients: loaded before the clock runs, and only here
 
     answers: list[dict[str, Any]] = []
     asking = threading.Thread(target=lambda: answers.append(_asked(settings)), name="balance", daemon=True)
     asking.start()
     asking.join(ANSWER_SECONDS)
-    return answers[0] if answers else _unknown(f"no answer within {ANSWER_SECONDS:g} s")
+    return answers[0] if answers else unknown(f"no answer within {ANSWER_SECONDS:g} s")
 
 
 def balance_text(told: Mapping[str, Any]) -> str:
@@ -75,32 +77,50 @@ def balance_text(told: Mapping[str, Any]) -> str:
     )
 
 
-def _unknown(why: str) -> dict[str, Any]:
-    return {"balance": None, "balance_why": why}
+def unknown(why: str) -> dict[str, Any]:
+    """Neither the balance nor what was lost is known."""
+    return {"balance": None, "balance_why": why, "lost": None}
 
 
 def _asked(settings: Settings) -> dict[str, Any]:
     from ops.connect import NotReachable  # noqa: PLC0415 the same
 
     try:
-        found = asyncio.run(asyncio.wait_for(_ask(settings), ANSWER_SECONDS))
+        found, lost = asyncio.run(asyncio.wait_for(_ask(settings), ANSWER_SECONDS))
     except (NotReachable, SettingsError, TimeoutError) as error:
-        return _unknown(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
-    return {"balance": {topic: {**asdict(one), "holds": one.holds} for topic, one in found.items()}}
+        return unknown(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
+    return {"balance": {topic: {**asdict(one), "holds": one.holds} for topic, one in found.items()}, "lost": lost}
 
 
-async def _ask(settings: Settings) -> dict[str, Balance]:
-    """Checkpoints before the ends of the log: they can't overtake it."""
+async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
+    """Checkpoints before the ends of the log: they can't overtake it.
+
+    Of a log that was cut only its end is looked at; `verify` and `doctor` compare the records themselves.
+    """
     from ops.connect import database, kafka_consumer  # noqa: PLC0415 the same
+    from ops.lineage.find import known_of, newest_of  # noqa: PLC0415 the same
     from ops.lineage.look import checkpoints_of, lineages_of  # noqa: PLC0415 the same
+    from ops.lineage.losses import losses_of, open_losses  # noqa: PLC0415 the same
     from ops.topic import topic_now  # noqa: PLC0415 the same
 
-    found = {}
     async with database(settings) as db, kafka_consumer(settings) as consumer:
-        newest = {lineage["topic"]: lineage for lineage in await lineages_of(db)}
-        for name, lineage in newest.items():
-            checkpoints = await checkpoints_of(db, lineage["_id"])
-            topic = await topic_now(consumer, name)
-            if topic.is_of(lineage):
-                found[name] = balance_of(checkpoints.values(), topic.bounds)
-    return found
+        lineages = await lineages_of(db)
+        checkpoints = {key: one for each in lineages for key, one in (await checkpoints_of(db, each["_id"])).items()}
+        topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in lineages}}
+        newest = [one for one in newest_of(lineages) if topics[one["topic"]].is_of(one)]
+        of_newest = {one["topic"]: _of(checkpoints, one["_id"]) for one in newest}
+        bounds = {topic: topics[topic].bounds for topic in of_newest}
+        found = {topic: balance_of(of_newest[topic].values(), bounds[topic]) for topic in of_newest}
+        ended = {key: end for topic, ours in of_newest.items() for key, end in ended_below(ours, bounds[topic]).items()}
+        losses = losses_of(await known_of(db, lineages, checkpoints, topics, ended))
+    return found, [str(loss) for loss in open_losses(losses)]
+
+
+def _of(checkpoints: Mapping[str, Mapping[str, Any]], lineage: str) -> dict[str, Mapping[str, Any]]:
+    return {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage}
+
+
+def ended_below(checkpoints: Mapping[str, Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> dict[str, int]:
+    """Where logs end that end below their checkpoint, by checkpoint."""
+    ends = {key: bounds.get(int(key.rpartition("/")[2]), (0, one["next"]))[1] for key, one in checkpoints.items()}
+    return {key: end for key, end in ends.items() if end < checkpoints[key]["next"]}

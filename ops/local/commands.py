@@ -11,10 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
-from ops.local.balance import balance_text, balance_told
+from ops.local.balance import balance_text, unknown
 from ops.local.fetch import FetchError, fetch_files
+from ops.local.health import as_text as health_text
+from ops.local.health import health_of
 from ops.local.narrate import Narrator
-from ops.local.processes import NotReadyError, last_lines
+from ops.local.processes import NotReadyError, last_lines, own_command
 from ops.local.source import settings_of_user, sources_in_force
 from ops.local.state import RunningError, State, holder, read_state, to_json
 from ops.local.supervisor import Supervisor, Wanted
@@ -79,7 +81,7 @@ def up_detached(data: Path, workers: int, *, as_json: bool) -> int:
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / SUPERVISOR_LOG
-    command = [sys.executable, "-m", "ops", "up", f"--workers={workers}", f"--data={data.resolve()}"]
+    command = own_command("up", f"--workers={workers}", f"--data={data.resolve()}")
     with log.open("wb") as output:
         supervisor = subprocess.Popen(  # noqa: S603 our own command
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -121,25 +123,43 @@ def down(data: Path, *, as_json: bool) -> int:
     if as_json:
         say('{"stopped": %s}' % ("null" if pid is None else pid))
     else:
-        say("nothing runs" if pid is None else "stopped")
+        say(_nothing(data, "nothing runs") if pid is None else "stopped")
     return EXIT_OK
 
 
 def status(data: Path, *, as_json: bool) -> int:
-    """Say what runs: 0 when ready, 3 when not running (or not yet, or no longer)."""
+    """Say what runs and whether it works: 0 if all that is promised holds now, 1 if not, 3 if it is not running."""
     pid, state = holder(data), read_state(data)
-    if state is None:
-        if as_json:
-            say('{"phase": "%s"}' % ("stopped" if pid is None else "starting"))
-        else:
-            say("not running" if pid is None else "starting")
-        return EXIT_NOT_RUNNING
-    balance = balance_told(data) if state.phase == "ready" else {"balance": None, "balance_why": "not ready"}
+    if state is None or state.phase != "ready":
+        return _not_running(data, pid, state, as_json=as_json)
+    health = health_of(state, data)
+    phase = "not ready" if health.problems else "ready"
     if as_json:
-        say(json.dumps({**asdict(state), **balance}, indent=2))
+        processes = [asdict(one) for one in health.processes]
+        told = {"phase": phase, "problems": health.problems, "processes": processes, **health.balance}
+        say(json.dumps({**asdict(state), **told}, indent=2))
     else:
-        say(f"{state.phase} (supervisor {state.supervisor})\n{addresses_text(state)}\n{balance_text(balance)}")
-    return EXIT_OK if state.phase == "ready" else EXIT_NOT_RUNNING
+        first = f"{phase} (supervisor {state.supervisor})"
+        say("\n".join([first, *(f"! {one}" for one in health.problems), health_text(health)]))
+        say(balance_text(health.balance))
+    return EXIT_FAILED if health.problems else EXIT_OK
+
+
+def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: bool) -> int:
+    """Not yet, or no longer, or not at all: nothing is asked."""
+    phase = state.phase if state else "stopped" if pid is None else "starting"
+    if as_json:
+        say(json.dumps({**asdict(state), **unknown("not ready")}, indent=2) if state else json.dumps({"phase": phase}))
+    elif state:
+        say(f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
+    else:
+        say(_nothing(data, "not running") if pid is None else "starting")
+    return EXIT_NOT_RUNNING
+
+
+def _nothing(data: Path, words: str) -> str:
+    """A misspelt --data must not read like a system that is stopped."""
+    return words if data.is_dir() else f"{words}: there is no folder {data.resolve()}"
 
 
 def logs(data: Path, name: str | None, *, lines: int, follow: bool) -> int:

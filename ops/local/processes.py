@@ -24,12 +24,24 @@ POLL_SECONDS = 0.05
 _TELL_AND_BECOME = 'echo "+$$" >&0 && exec "$@" </dev/null'
 
 
+# What Python itself reads: a child that starts Python again doesn't import from where the user stands either.
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+
+
 class NotReadyError(Exception):
     """A child died or did not answer in time; the message says which and where its log is."""
 
 
 class StoppedError(Exception):
     """Somebody asked to stop while we were waiting."""
+
+
+def own_command(*words: str) -> tuple[str, ...]:
+    """One of our commands, run by this very interpreter.
+
+    `-P`: `-m` would otherwise look for `ops`, and for all that it imports, in the folder where the user stands first.
+    """
+    return (sys.executable, "-P", "-m", "ops", *words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ class Children:
                 stdin=self._pipe,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **program.environ},
+                env={**os.environ, **SAFE_PATH, **program.environ},
                 start_new_session=True,
             )
         child = Child(program, process, log)

@@ -9,7 +9,6 @@ process, the watchdog (watchdog.py) kills what it leaves.
 import http.client
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +21,16 @@ from ops.issuer import ensure_issuer
 from ops.local.narrate import Narrator
 from ops.local.paths import DEMO_DEFINITIONS
 from ops.local.ports import LOOPBACK, choose_ports
-from ops.local.processes import Child, Children, NotReadyError, Program, StoppedError, last_lines, wait_until
+from ops.local.processes import (
+    Child,
+    Children,
+    NotReadyError,
+    Program,
+    StoppedError,
+    last_lines,
+    own_command,
+    wait_until,
+)
 from ops.local.settings import local_settings, write_local_settings
 from ops.local.source import Sources
 from ops.local.stack import OwnServers, start_servers
@@ -41,12 +49,7 @@ STOP_MARGIN_SECONDS = 3
 
 EXIT_KILLED = 130
 
-Command = Callable[[str], tuple[str, ...]]
-
-
-def own_command(name: str) -> tuple[str, ...]:
-    """One of our commands, run by this very interpreter."""
-    return (sys.executable, "-m", "ops", *name.split())
+Command = Callable[..., tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Supervisor:
         """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
         with self._narrator.phase("topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
-            child = children.start(Program("init", self._wanted.command(words), environ))
+            child = children.start(Program("init", self._wanted.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
             while (status := child.exit_status()) is None and time.monotonic() < give_up:
                 if self._stop.wait(STEP_SECONDS / 4):

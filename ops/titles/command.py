@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ops.admin import EXIT_BAD_INPUT, EXIT_OK, print_table
 from ops.config import load_settings
 from ops.connect import database
 from ops.local.commands import complain, say
+from ops.server_clock import server_now
 from ops.titles.store import (
     FREED_AFTER_SECONDS,
     Chosen,
@@ -30,7 +31,7 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
     settings = load_settings()
     async with database(settings) as db:
         found = await titles_of(db, app)
-        counted = await counted_since(db, app, hours, datetime.now(UTC))
+        counted = await counted_since(db, app, hours, await server_now(db))
     shares = _shares(found, settings.limits.for_app(app))
     if as_json:
         told = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]

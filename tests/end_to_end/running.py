@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import pytest
 from pymongo import MongoClient
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, PREFIX
+from ops.local.processes import own_command
 from ops.local.supervisor import http_answers
 from schemas.documents import REQUESTS
 from tests.ops.test_processes import is_alive
@@ -96,13 +96,16 @@ class System:
     data: Path
     welcome: str = ""
     settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
+    stands: Path | None = None
+    """The folder that its commands are run in; this one if none."""
 
     def start(self, *words: str, settings_file: Path | None = None) -> "subprocess.Popen[str]":
         """A command under way."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or "CACHE" in name}
         file = {FILE_VARIABLE: str(settings_file)} if settings_file else {}
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", *words],
+            own_command(*words),
+            cwd=self.stands,
             env={**own, **self.settings, **file, DATA_VARIABLE: str(self.data)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ STUB = str(Path(__file__).with_name("stub_commands.py"))
 def main() -> None:
     data, workers = Path(sys.argv[1]), int(sys.argv[2])
     sources = Sources(kafka="local", mongodb="local")
-    wanted = Wanted(data, workers, settings_of_user(), sources, lambda words: (sys.executable, STUB, *words.split()))
+    wanted = Wanted(data, workers, settings_of_user(), sources, lambda *words: (sys.executable, STUB, *words))
     Supervisor(wanted, Narrator()).run(lambda state: print(to_json(state), flush=True))  # noqa: T201 read by the test
 
 

@@ -79,7 +79,7 @@ async def test_an_operator_sees_and_mends_both_topics(
         assert [(kafka.records_topic, 2), (kafka.analytics_topic, 2)] == [
             (one["topic"], len(one["partitions"])) for one in shown
         ]
-        balance = await _ask(where.settings)
+        balance = (await _ask(where.settings))[0]
         assert {kafka.records_topic: 2, kafka.analytics_topic: 9} == {k: one.accepted for k, one in balance.items()}
         assert all(one.holds for one in balance.values())
         assert "ok" == next(check.state for check in await examine(where.settings) if check.what == "events")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import commands
+from ops.local.health import Health, ProcessNow, Said
 from ops.local.state import hold, write_state
 from tests.ops.test_state import STATE
 
@@ -18,15 +19,46 @@ def test_the_status_of_nothing_is_3(tmp_path: Path, capsys: Output) -> None:
     assert json.loads(capsys.readouterr().out) == {"phase": "stopped"}
 
 
-def test_the_status_of_a_ready_system_is_0(tmp_path: Path, capsys: Output) -> None:
+def test_the_status_of_a_system_that_starts_is_3(tmp_path: Path, capsys: Output) -> None:
+    """Nothing is asked yet."""
     with hold(tmp_path):
         assert commands.status(tmp_path, as_json=False) == 3
         assert capsys.readouterr().out == "starting\n"
+        write_state(tmp_path, STATE.in_phase("stopping"))
+        assert commands.status(tmp_path, as_json=True) == 3
+        assert "stopping" == json.loads(capsys.readouterr().out)["phase"]
+
+
+@pytest.mark.parametrize(("problems", "expected"), [([], (0, "ready")), (["kafka: frozen"], (1, "not ready"))])
+def test_a_system_is_ready_if_all_that_was_asked_is(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, problems: list[str], expected: tuple[int, str]
+) -> None:
+    """What the state file says of itself is not enough; where things are is told in any case."""
+    said: Said = "frozen" if problems else "ready"
+    health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": []})
+    monkeypatch.setattr(commands, "health_of", lambda *_: health)
+    with hold(tmp_path):
         write_state(tmp_path, STATE)
-        assert commands.status(tmp_path, as_json=True) == 0
+        status = commands.status(tmp_path, as_json=True)
         told = json.loads(capsys.readouterr().out)
-    assert (told["kafka"], told["mongodb"], told["ingress"]) == ("k:1", "mongodb://m", "http://i")
-    assert told["workers"] == [{"pid": 11, "metrics": "http://w"}]
+        assert (expected, problems) == ((status, told["phase"]), told["problems"])
+        assert ("k:1", "mongodb://m", "http://i") == (told["kafka"], told["mongodb"], told["ingress"])
+        assert [{"pid": 11, "metrics": "http://w"}] == told["workers"]
+        assert expected[0] == commands.status(tmp_path, as_json=False)
+        first, *lines = capsys.readouterr().out.splitlines()
+    assert f"{expected[1]} (supervisor 10)" == first
+    assert [f"! {one}" for one in problems] == lines[: len(problems)]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> None:
+    """A misspelt --data must not read like a system that is stopped."""
+    missing = tmp_path / "none"
+    assert commands.status(missing, as_json=False) == 3
+    assert commands.down(missing, as_json=False) == 0
+    assert commands.logs(missing, None, lines=1, follow=False) == 1
+    told = capsys.readouterr()
+    assert told.out == f"not running: there is no folder {missing}\nnothing runs: there is no folder {missing}\n"
+    assert str(missing) in told.err
 
 
 def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:

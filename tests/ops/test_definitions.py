@@ -6,8 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ops.definitions import BadDefinitions, Change, DeclaredEvent, DefinitionsFile, changes, read_file
+from ops.definitions import BadDefinitions, Change, DeclaredEvent, DefinitionsFile, changes, read_file, retired_by
+from ops.definitions_text import BadText, data_of_json, data_of_yaml
 from ops.local.paths import DEMO_DEFINITIONS
 from schemas.documents import Definition, utc
 from tests.samples import NOW
@@ -147,13 +150,121 @@ def test_a_file_must_agree_with_itself(tmp_path: Path) -> None:
         assert words in problem
 
 
-@pytest.mark.parametrize("content", [b"{unclosed: [", b"\xff\xfe\x00"])
-def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None:
-    """Neither broken YAML nor bytes that are no text end in a traceback."""
-    path = tmp_path / "broken.yaml"
-    path.write_bytes(content)
-    with pytest.raises(BadDefinitions, match=r"broken\.yaml"):
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.yaml", "app: demo\ndefinitions: [{id: A, names: {en: x}}]\ndefinitions:\n  - {id: B, names: {en: x}}\n", 3),
+        ("a.yaml", "app: demo\ndefinitions:\n  - id: A\n    names: {en: x}\n    id: B\n", 5),
+        ("a.yaml", 'app: demo\ndefinitions:\n  - id: A\n    names:\n      en: x\n      "en": y\n', 6),
+        ("a.yaml", "app: demo\ndefinitions: [{id: A, names: {null: x,\n 'null': y}}]\n", 3),
+        ("a.json", '{"app": "demo",\n"definitions": [{"id": "A", "names": {"en": "x"}}],\n"definitions": []}', 3),
+        (
+            "a.json",
+            '{"app": "demo", "definitions": [{"id": "A",\n"names": {"en": "\\", {\\"id", "\\u0065n": "y"}}]}',
+            2,
+        ),
+        ("A.JSON", '{"app": "demo",\n\n"\\u0061pp": "demo", "definitions": []}', 3),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, name: str, text: str, line: int) -> None:
+    """At any level, however it is written: a reader takes the last, and the rest of the file would be retired."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadDefinitions) as caught:
+        read_file(tmp_path / name)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{tmp_path / name}: line {line}: ")
+    assert "stands twice" in problem
+
+
+def test_every_key_that_stands_twice_is_told() -> None:
+    """At once; keys of different mappings are no repetition, in arrays neither, nor what a text holds."""
+    text = '{"a": 1, "b": {"a": 2, "a": 3}, "c": [{"a": 1}, {"a": "{\\"a\\": 1, \\"a\\": 2}"}, "a", "a"],\n"a": 4}'
+    with pytest.raises(BadText) as caught:
+        data_of_json(text)
+    assert ["line 1: a", "line 2: a"] == [problem.partition(" stands")[0] for problem in caught.value.problems]
+    assert data_of_json('{"a": {"a": [{"a": 1}, {"a": 2}]}, "b": "a"}')
+    merged = "base: &base {id: A, names: {en: x}}\nother: {<<: *base, id: B}\n"
+    assert {"id": "B", "names": {"en": "x"}} == data_of_yaml(merged)["other"]  # type: ignore[index]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=2), inside, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.sampled_from([None, 1]))
+def test_json_without_repeated_keys_reads_as_ever(value: object, indent: int | None) -> None:
+    """Whatever texts and keys hold."""
+    assert value == data_of_json(json.dumps(value, indent=indent))
+
+
+PLAIN = [
+    *("no", "No", "NO", "yes", "on", "off", "y", "n", "true", "False"),
+    *("012", "0x1f", "1_000", "1e3", "1.0", ".inf", ".NaN", "-7", "+", "="),
+    *("2026-01-01", "12:30:45", "null_x"),
+]
+
+
+@pytest.mark.parametrize("written", PLAIN)
+def test_a_value_is_the_text_that_is_written(written: str) -> None:
+    """YAML 1.1 would make booleans, numbers and dates of these; as keys, too."""
+    assert {"id": written} == data_of_yaml(f"id: {written}")
+    assert {written: "x"} == data_of_yaml(f"{written}: x")
+
+
+def test_ids_and_languages_that_look_like_something_else_are_taken(tmp_path: Path) -> None:
+    """As they are written."""
+    path = tmp_path / "a.yaml"
+    ids = ["012", "1e3", "2026-01-01", "true", "off", "7"]
+    events = "".join(f"  - {{id: {one}, names: {{no: {one}, on: 7}}}}\n" for one in ids)
+    path.write_text(f"app: 2026-01-01\ndefault_language: no\ndefinitions:\n{events}")
+    file = read_file(path)
+    assert ("2026-01-01", ids) == (file.app, [event.id for event in file.definitions])
+    assert ("1e3", "7") == (file.definitions[1].names["no"], file.definitions[1].names["on"])
+
+
+@pytest.mark.parametrize("value", ["null", "~", "", "!!int 7", "!!bool yes"])
+def test_what_is_no_text_is_refused_with_a_word_about_quotes(tmp_path: Path, value: str) -> None:
+    """An empty value is one that is not given; an image may have none."""
+    path = tmp_path / "a.yaml"
+    path.write_text(f"app: demo\ndefinitions:\n  - id: {value}\n    names: {{en: x}}\n    image_url: null\n")
+    with pytest.raises(BadDefinitions) as caught:
         read_file(path)
+    (problem,) = caught.value.problems
+    assert problem.startswith("definitions[0].id: ")
+    assert problem.endswith("put it into quotes")
+
+
+def test_a_number_in_json_is_refused_with_a_word_about_quotes(tmp_path: Path) -> None:
+    """There it is written as what it is."""
+    (problem,) = problems(tmp_path, declared(id=12))
+    assert "definitions[0].id: Input should be a valid string: put it into quotes" == problem
+
+
+def test_what_a_file_retires_is_known_beforehand() -> None:
+    """Of the events in force: one that is declared again is not among them."""
+    existing = stand(changes(file_of("A", "B", "C"), {}, THEN))
+    without = changes(file_of("B"), existing, LATER)
+    assert (["A", "C"], 3) == retired_by(without)
+    assert ([], 1) == retired_by(changes(file_of("A", "B"), stand(without), LATER))
+    assert (["A", "B", "C"], 3) == retired_by(changes(file_of("X"), existing, LATER))
+    assert ([], 3) == retired_by(changes(file_of("X"), existing, LATER, retires=False))
+
+
+@pytest.mark.parametrize("name", ["broken.yaml", "broken.json"])
+@pytest.mark.parametrize(
+    "content", [b"{unclosed: [", b"\xff\xfe\x00", b"a: \x07", b"[" * 5_000, b"--- 1\n--- 2", b"? [a]"]
+)
+def test_a_file_that_cannot_be_read_as_what_it_is_is_named(tmp_path: Path, content: bytes, name: str) -> None:
+    """Neither broken YAML or JSON nor bytes that are no text end in a traceback, and each is one line."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadDefinitions, match=r"broken\.|file: ") as caught:
+        read_file(path)
+    (problem,) = caught.value.problems
+    assert "\n" not in problem
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

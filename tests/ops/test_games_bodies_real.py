@@ -10,13 +10,14 @@ import aiohttp
 import pytest
 
 from consumer.core.records import Record
-from ops.definitions import apply_changes, changes
+from ops.definitions import changes
 from ops.verify import command
 from schemas.depth import MAX_DEPTH
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS, utc
 from schemas.int64 import INT64_MAX
 from schemas.judging import LAST_MILLIS
 from tests.consumer.processes import WorkerProcess, workers
+from tests.declared import stand_since
 from tests.ingress.real import Running, config, ingress_process, now_millis, until_ready
 from tests.ops.running import Output, applied, raw, told, until, use
 from tests.ops.test_definitions import file_of
@@ -90,7 +91,7 @@ async def system(
     async with place(servers, max_dead_ratio=1) as where, aiohttp.ClientSession() as session:
         name = where.settings.kafka.records_topic
         use(where.settings, folder, monkeypatch, **NO_LIMITS)
-        await apply_changes(where.database, changes(file_of("LEVEL_UP"), {}, utc(now_millis() - 2 * HOUR)))
+        await stand_since(where.database, changes(file_of("LEVEL_UP"), {}, utc(now_millis() - 2 * HOUR)))
         file = config(folder, servers.kafka, servers.mongodb, name, apply_timeout_seconds=PATIENCE_SECONDS)
         file.write_text(json.dumps(json.loads(file.read_text()) | {"limits": NO_LIMITS}))
         with workers(folder, where.settings) as started, ingress_process(file) as running:

@@ -4,7 +4,7 @@ import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
 from ops import admin
+from ops.admin import ApplyWanted
 from ops.config import FILE_VARIABLE, Settings
 from ops.connect import kafka_admin
 from ops.definitions import apply_changes, changes, existing_definitions
@@ -20,14 +21,18 @@ from ops.doctor import Check, examine
 from ops.finding import Finding
 from ops.init import initialise, wrong
 from ops.local.settings import to_toml
+from ops.server_clock import server_now
 from ops.wanted import COLLECTIONS, VIEWS
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
 from schemas.requirements import indexes
 from schemas.settings import APIS
+from tests.ops.running import use
 from tests.ops.test_definitions import file_of
 from tests.real import Place, place, settings_of
 from tests.samples import NOW
 from tests.servers import Servers
+
+DRY = ApplyWanted(dry_run=True)
 
 
 @asynccontextmanager
@@ -143,16 +148,54 @@ async def test_the_view_sums_the_minutes_over_partitions(servers: Servers) -> No
 
 
 async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> None:
-    """Through MongoDB and back, the time of declaration to the millisecond: else every apply would change them."""
+    """Through MongoDB and back, all but the times: else every apply would change them."""
     async with place(servers) as there:
         first = changes(file_of("A", "B"), {}, utc(NOW))
         await apply_changes(there.database, first)
         found = await existing_definitions(there.database, "demo")
-        assert all(definition.updated_at for definition in found.values())
-        unstamped = [definition.model_copy(update={"updated_at": None}) for definition in found.values()]
-        assert [change.definition for change in first] == unstamped
+        assert all(definition.updated_at == definition.declared_at for definition in found.values())
+        times = {"updated_at": None, "declared_at": utc(NOW)}
+        assert [change.definition for change in first] == [one.model_copy(update=times) for one in found.values()]
         assert {"kept"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
         assert {} == await existing_definitions(there.database, "other")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
+async def test_definitions_are_declared_and_retired_by_mongodb_s_clock(servers: Servers, ahead: timedelta) -> None:
+    """Declared, retired, declared again and changed, by an operator whose clock is a day off: no time is his."""
+    async with place(servers) as there:
+        db, seen = there.database, []
+        off = datetime.now(UTC) + ahead
+        for file in (file_of("A", "B"), file_of("B"), file_of("A", "B"), file_of("A", "B", name="y")):
+            before = await server_now(db)
+            await apply_changes(db, changes(file, await existing_definitions(db, "demo"), off))
+            seen.append((before, (await existing_definitions(db, "demo"))["A"], await server_now(db)))
+    (_, declared, _), (_, retired, _), (_, again, _), (_, changed, _) = seen
+    for (before, _, after), at in zip(
+        seen, (declared.declared_at, retired.retired_at, again.declared_at, changed.updated_at), strict=True
+    ):
+        assert at is not None
+        assert before <= at <= after
+    assert declared.declared_at == retired.declared_at
+    assert [(declared.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
+    assert (again.earlier, again.declared_at, None) == (changed.earlier, changed.declared_at, changed.retired_at)
+    assert "y" == changed.names["en"]
+
+
+async def test_two_who_apply_at_once_leave_the_times_right(servers: Servers) -> None:
+    """Each has read what the other is about to change: what MongoDB holds decides, not what was read."""
+    async with place(servers) as there:
+        db = there.database
+        await apply_changes(db, changes(file_of("A"), {}, utc(NOW)))
+        stale = await existing_definitions(db, "demo")
+        await apply_changes(db, changes(file_of("B"), stale, utc(NOW)))
+        retired = (await existing_definitions(db, "demo"))["A"]
+        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # A is in force, as far as it knows
+        again = (await existing_definitions(db, "demo"))["A"]
+    assert [(retired.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
+    assert again.retired_at is None
+    assert retired.retired_at is not None
+    assert again.declared_at >= retired.retired_at
 
 
 async def test_the_doctor_names_what_is_missing_and_is_content_after_init(servers: Servers) -> None:
@@ -204,9 +247,9 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
     assert {"made", "warning"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
     assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
-    dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True, dry_run=True))
+    dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=True))
     assert [] == run(0, admin.definitions_list("demo", as_json=True))
-    applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", as_json=True))
+    applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", ApplyWanted(), as_json=True))
     assert [one["id"] for one in dry] == [one["id"] for one in applied]
     assert [("A", "declared")] == [(one["id"], one["change"]) for one in applied]
     assert {"field": "names.en", "before": None, "after": "$x"} in applied[0]["fields"]
@@ -215,8 +258,45 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     assert listed["updatedAt"]
     assert 0 == admin.guarded(admin.definitions_list("demo", as_json=False))
     assert "REVEALED" in capsys.readouterr().out
-    assert 0 == admin.guarded(admin.definitions_apply(tmp_path / "events.yaml", as_json=False, dry_run=True))
+    assert 0 == admin.guarded(admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=False))
     assert "--dry-run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["app: demo\ndefinitions: []", "app: demo\ndefinitions: [{id: X, names: {en: x}}]"])
+def test_all_events_are_retired_only_if_it_is_asked_for(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, text: str
+) -> None:
+    """An empty file, or another app's under this one's name; what goes is named in any case. `up` retires nothing."""
+    use(settings_of(servers), tmp_path, monkeypatch)
+    file, less = tmp_path / "events.yaml", tmp_path / "less.yaml"
+    file.write_text(
+        "app: demo\ndefinitions: [{id: A, names: {en: x}}, {id: B, names: {en: x}}, {id: C, names: {en: x}}]"
+    )
+    less.write_text("app: demo\ndefinitions: [{id: B, names: {en: x}}]")
+
+    def apply(expected: int, path: Path, **wanted: bool) -> str:
+        assert expected == admin.guarded(admin.definitions_apply(path, ApplyWanted(**wanted), as_json=True))
+        return capsys.readouterr().err
+
+    def in_force() -> set[str]:
+        assert 0 == admin.guarded(admin.definitions_list("demo", as_json=True))
+        listed = json.loads(capsys.readouterr().out)
+        return {one["definitionId"] for one in listed if one["retiredAt"] is None}
+
+    assert not apply(0, file)
+    assert "retires 2 of the 3 events of demo that are in force: A, C" in apply(0, less, dry_run=True)
+    nothing = tmp_path / "nothing.yaml"
+    nothing.write_text(text)
+    assert "needs --retire-all" in apply(0, nothing, dry_run=True)
+    told = apply(2, nothing)
+    assert "retires 3 of the 3 events of demo that are in force: A, B, C" in told
+    assert "nothing was written" in told
+    assert {"A", "B", "C"} == in_force()
+    apply(0, nothing, retires=False)
+    assert {"A", "B", "C"} <= in_force()
+    apply(0, nothing, retire_all=True)
+    assert in_force().isdisjoint("ABC")
+    assert not apply(0, nothing)
 
 
 def test_init_on_a_wrong_topic_ends_with_1(

@@ -112,10 +112,24 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 def test_a_report_says_whether_the_sums_are_right() -> None:
     """In words that are searched for, and with the places where they are not."""
-    right, wrong = (report(LOAD, "app", Outcomes(), 0.1, problems) for problems in ([], ["player ann: 1, expected 2"]))
+    some = Outcomes(answered={1: batch(1)})
+    right, wrong = (report(LOAD, "app", some, 0.1, problems) for problems in ([], ["player ann: 1, expected 2"]))
     assert "right to the unit" in as_text(right)
     assert ("WRONG", ["player ann: 1, expected 2"]) == (wrong["sums"], wrong["differences"])
     assert "expected 2" in as_text(wrong)
+
+
+def test_nothing_accepted_is_never_right() -> None:
+    """Nothing was checked then; the most frequent reasons are named, with what the first reply said."""
+    none: Outcomes = Outcomes(
+        refused={"HTTP 401": 3}, refusal_words={"HTTP 401": "no token"}, failures={"connection refused": 9}
+    )
+    found = report(LOAD, "app", none, 0.1, [])
+    assert "not checked: nothing was accepted" == found["sums"]
+    expected = "nothing was accepted: connection refused (9 times); HTTP 401: no token (3 times)"
+    assert expected == found["nothing_accepted"]
+    assert "right to the unit" not in as_text(found)
+    assert "nothing was accepted: nothing was sent" == report(LOAD, "app", Outcomes(), 0, [])["nothing_accepted"]
 
 
 @dataclass
@@ -196,14 +210,23 @@ async def test_nobody_at_the_address_is_unknown_too() -> None:
     """No connection, no answer."""
     async with serving(busy_first) as ingress:
         pass
-    assert set(range(1, 21)) == set((await ingress.load(give_up_seconds=0.05)).unknown)
+    outcomes = await ingress.load(give_up_seconds=0.05)
+    assert set(range(1, 21)) == set(outcomes.unknown)
+    assert {"connection refused"} == set(outcomes.failures)
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "cause"), [(401, "", "HTTP 401"), (200, '{"cause": "RECORD_RATE_HIGH"}', "RECORD_RATE_HIGH")]
+    ("status", "text", "cause", "words"),
+    [
+        (401, "", "HTTP 401", ""),
+        (401, '{"error": {"message": "expired"}}', "HTTP 401", "expired"),
+        (400, '{"StatusCode": 4, "StatusMessage": "no Token"}', "HTTP 400", "no Token"),
+        (400, "[7]", "HTTP 400", ""),
+        (200, '{"cause": "RECORD_RATE_HIGH"}', "RECORD_RATE_HIGH", ""),
+    ],
 )
-async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, cause: str) -> None:
-    """The answer is known: it did not count."""
+async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, cause: str, words: str) -> None:
+    """The answer is known: it did not count. What the first one said is kept."""
 
     async def refuse(_: web.Request, __: int) -> web.Response:
         return web.Response(status=status, text=text)
@@ -211,6 +234,7 @@ async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, c
     async with serving(refuse) as ingress:
         outcomes = await ingress.load()
     assert ({cause: 20}, 0, 0) == (outcomes.refused, outcomes.retries, len(outcomes.answered))
+    assert {cause: words} == outcomes.refusal_words
 
 
 async def test_each_player_has_a_token_and_each_answer_its_times() -> None:

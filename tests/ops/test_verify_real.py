@@ -13,10 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from consumer.core.records import Record
-from ops.definitions import apply_changes, changes
+from ops.definitions import changes
 from ops.verify import command
 from schemas.documents import EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, utc
 from tests.consumer.processes import workers
+from tests.declared import stand_since
 from tests.ops.running import Output, applied, raw, told, until, use
 from tests.ops.test_definitions import file_of
 from tests.real import Place, place, produce, settings_of
@@ -44,7 +45,7 @@ async def abort(where: Place, partition: int) -> None:
 
 async def load(where: Place) -> None:
     """Sealed, raw, repeated (in both partitions, one with another payload), garbage, gaps. 8 records each."""
-    await apply_changes(where.database, changes(file_of("A"), {}, utc(time.time_ns() // 1_000_000 - HOUR)))
+    await stand_since(where.database, changes(file_of("A"), {}, utc(time.time_ns() // 1_000_000 - HOUR)))
     await produce(where.settings, 0, sent(1), sent(2, 5), sent(1), raw(b"\xff\x00"))
     await abort(where, 0)
     await produce(where.settings, 0, raw(raw_batch(3)), raw(raw_batch(3)), sent(4, player="bob"), sent(5))

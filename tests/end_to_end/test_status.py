@@ -1,0 +1,127 @@
+"""`tallymill status` and `tallymill load` beside servers that stand still: what they say is so."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ops.load.send import GIVE_UP_SECONDS
+from tests.end_to_end.running import SETTINGS, System, until
+from tests.frozen import frozen
+from tests.ops.hostile_folder import hostile
+from tests.ops.test_processes import goes
+from tests.ops.test_service_links import KUBERNETES
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+PROCESSES = ["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"]
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system with one worker; `down` leaves no process of it.
+
+    It is started, and every command is run, where folders are named as ours, in a pod that has services named as ours.
+    """
+    stands = hostile(tmp_path_factory.mktemp("stands"))
+    running = System(tmp_path_factory.mktemp("system"), settings={**SETTINGS, **KUBERNETES}, stands=stands)
+    try:
+        status, _, errors = running.run("up", "--detach", "--workers=1")
+        assert 0 == status, errors
+        yield running
+        pids = running.pids()
+    finally:
+        running.run("down")
+    assert [] == [pid for pid in pids if pid and not goes(pid)]
+
+
+def asked(system: System) -> tuple[int, dict[str, Any]]:
+    """The exit status and what is told as JSON."""
+    status, output, errors = system.run("status", "--json")
+    assert output, errors
+    return status, json.loads(output)
+
+
+def said(told: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["said"] for one in told["processes"]}
+
+
+def until_ready(system: System) -> None:
+    """What was let go on recovers by itself."""
+    until(lambda: asked(system)[0] == 0, "status says ready")
+
+
+def test_a_system_that_works_is_ready_process_by_process(system: System) -> None:
+    """With the process id of each, for people too: they are told to kill one."""
+    until_ready(system)
+    status, told = asked(system)
+    assert (0, "ready", []) == (status, told["phase"], told["problems"])
+    assert dict.fromkeys(PROCESSES, "ready") == said(told)
+    status, output, errors = system.run("status")
+    assert (0, "") == (status, errors)
+    first, *lines = output.splitlines()
+    assert f"ready (supervisor {told['supervisor']})" == first
+    for one, line in zip(told["processes"], lines, strict=False):
+        assert [one["name"], "ready", "pid", str(one["pid"])] == line.split()[:4]
+
+
+@pytest.mark.parametrize("names", [("kafka", "mongodb"), ("ingress", "worker-1")])
+def test_a_process_that_stands_still_is_named_and_the_system_is_not_ready(
+    system: System, names: tuple[str, ...]
+) -> None:
+    """Each keeps its process id, its port and its place in the state file, and answers nothing."""
+    until_ready(system)
+    pids = {one["name"]: one["pid"] for one in asked(system)[1]["processes"]}
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(frozen(pids[name]))
+        status, told = asked(system)
+        assert (1, "not ready") == (status, told["phase"])
+        assert set(names) == {name for name, state in said(told).items() if state == "frozen"}
+        status, output, errors = system.run("status")
+        assert (1, "") == (status, errors)  # no client's own words
+        assert output.startswith("not ready (supervisor ")
+        assert all(f"! {name}: frozen" in output for name in names)
+
+
+def test_a_server_that_is_gone_and_a_supervisor_that_cannot_start_it_are_named(system: System) -> None:
+    """Killed while the supervisor stands still; it starts it again as soon as it goes on."""
+    until_ready(system)
+    state = asked(system)[1]
+    with frozen(state["supervisor"]):
+        os.kill(state["mongodb_pid"], signal.SIGKILL)
+        status, told = asked(system)
+        found = {one["name"]: one for one in told["processes"]}
+        assert (1, "frozen", "no answer") == (status, found["supervisor"]["said"], found["mongodb"]["said"])
+        assert "refuses connections" in found["mongodb"]["detail"]
+    until_ready(system)
+
+
+def test_a_load_that_nothing_accepts_fails_and_says_why(system: System) -> None:
+    """Tokens for another audience: every request is refused, and no sum is right for it."""
+    until_ready(system)
+    other = replace(system, settings={**system.settings, "TALLYMILL_TOKENS__AUDIENCE": "another"})
+    status, output, errors = other.run("load", "--rate=20", "--seconds=1", "--players=3", "--json")
+    found = json.loads(output)
+    assert (1, 0, {"HTTP 401": 20}) == (status, found["accepted"], found["refused"])
+    assert "not checked: nothing was accepted" == found["sums"]
+    assert errors.startswith("nothing was accepted: HTTP 401: ")
+
+
+def test_a_load_is_not_begun_where_it_cannot_end_well(system: System) -> None:
+    """An address that is none, an ingress that stands still: at once, and with no report."""
+    until_ready(system)
+    assert (2, "") == system.run("load", "--url=notaurl")[:2]
+    with frozen(asked(system)[1]["ingress_pid"]):
+        start = time.monotonic()
+        status, output, errors = system.run("load", "--rate=1", "--seconds=5")
+        seconds = time.monotonic() - start
+    assert (1, "") == (status, output)
+    assert errors.endswith(": timed out\n")
+    assert seconds < GIVE_UP_SECONDS, "nothing was sent again and again"

@@ -1,0 +1,216 @@
+"""What `status` asks processes, and what it makes of their answers."""
+
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ops.config import Settings
+from ops.local.balance import unknown
+from ops.local.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
+from ops.local.probes import Answer, http_state, is_frozen
+from ops.local.server_probes import brokers_state, kafka_state, metadata_state, mongodb_state
+from ops.local.settings import to_toml
+from ops.local.state import Worker
+from tests.ops.test_state import STATE
+from tests.patience import PATIENCE_SECONDS
+
+TOPICS = ("tallymill.records", "tallymill.analytics")
+BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
+
+
+@contextmanager
+def answering(**replies: tuple[int, Any]) -> Iterator[str]:
+    """An HTTP server on loopback that answers each path (without its slash) so."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = replies[self.path.removeprefix("/")]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and never answers, as a process that is stopped does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def closed() -> str:
+    """An address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+ALIVE = (200, {"live": True})
+
+
+@pytest.mark.parametrize(
+    ("livez", "readyz", "expected"),
+    [
+        (ALIVE, (200, {"ready": True, "missing": []}), Answer("ready")),
+        (ALIVE, (503, {"ready": False, "missing": ["kafka", "keys"]}), Answer("not ready", "missing: kafka, keys")),
+        (ALIVE, (503, {"ready": False}), Answer("not ready", "it says that it is not ready (/readyz)")),
+        (ALIVE, (503, b"<html>"), Answer("not ready", "it says that it is not ready (/readyz): HTTP 503")),
+        (ALIVE, (503, [7]), Answer("not ready", "it says that it is not ready (/readyz)")),
+        ((503, {}), (200, {"ready": True}), Answer("not ready", "it says that it is not alive (/livez)")),
+    ],
+)
+def test_a_process_is_ready_if_it_says_so_twice(
+    livez: tuple[int, Any], readyz: tuple[int, Any], expected: Answer
+) -> None:
+    """Alive and ready; what it names as missing is passed on."""
+    with answering(livez=livez, readyz=readyz) as url:
+        assert expected == http_state(url)
+
+
+def test_a_process_that_is_not_there_has_no_answer() -> None:
+    """Neither has one whose name nobody knows, or one that hangs up."""
+    assert Answer("no answer", "nothing listens there (connection refused)") == http_state(f"http://{closed()}")
+    assert "no answer" == http_state("http://no-such-host.invalid:1").told
+
+
+def test_the_first_broker_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is down is no outage; all of them are, and each is named with its reason."""
+    down = closed()
+    with silent() as quiet:
+        told = brokers_state([down, quiet], TOPICS)
+    assert "no answer" == told.told
+    assert f"{down}: nothing listens there (connection refused)" in told.detail
+    assert f"{quiet}: no answer within 3 s" in told.detail
+    monkeypatch.setattr("ops.local.server_probes._metadata", lambda *_: response([(TOPICS[0], 0, [(0, 1)])]))
+    assert Answer("ready") == brokers_state([down, "127.0.0.1:1"], TOPICS)
+
+
+def response(topics: list[tuple[str, int, list[tuple[int, int]]]], brokers: int = 1) -> Any:  # noqa: ANN401
+    """A Metadata response: topics with their error code, and the leader of each partition."""
+    found: list[Any] = [
+        (code, name, False, [(0, n, leader, [], []) for n, leader in parts]) for name, code, parts in topics
+    ]
+    return SimpleNamespace(brokers=[None] * brokers, topics=found)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (response([], brokers=0), "not part of a cluster yet"),
+        (response([(TOPICS[0], 3, [])]), "topic tallymill.records is missing: run `tallymill init`"),
+        (response([(TOPICS[0], 0, [(2, -1), (0, 1), (1, -1)])]), "no leader for partitions 1, 2"),
+        (response([(TOPICS[0], 5, [])]), "can't be served now (Kafka's error code 5)"),
+    ],
+)
+def test_a_cluster_that_cannot_take_records_is_not_ready(found: Any, words: str) -> None:  # noqa: ANN401
+    """Though a broker answers."""
+    told = metadata_state(found)
+    assert "not ready" == told.told
+    assert words in told.detail
+
+
+def test_servers_without_an_address_are_not_ready() -> None:
+    """Told by the name of the setting."""
+    nothing = Settings.model_construct(kafka=Settings().kafka.model_copy(update={"bootstrap_servers": None}))
+    assert Answer("not ready", "kafka.bootstrap_servers is not set") == kafka_state(nothing)
+
+
+def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
+    """No topology description, no class name."""
+    at = closed()
+    given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{at}/?replicaSet=rs0"}})
+    told = mongodb_state(given)
+    assert Answer("no answer", f"no primary answers within 3 s ({at} refuses connections)") == told
+
+
+@pytest.mark.slow
+def test_a_system_that_says_nothing_holds_status_up_for_a_moment(tmp_path: Path) -> None:
+    """Kafka, MongoDB, ingress, console and two workers that hang: asked side by side, and every one is named."""
+    with ExitStack() as stack:
+        kafka, mongodb, *http = [stack.enter_context(silent()) for _ in range(6)]
+        tables = {"kafka": {"bootstrap_servers": kafka}, "mongodb": {"uri": f"mongodb://{mongodb}"}}
+        (tmp_path / "settings.toml").write_text(to_toml(tables))
+        ingress, console, *workers = [f"http://{address}" for address in http]
+        state = replace(
+            STATE,
+            supervisor=1,
+            kafka=kafka,
+            kafka_pid=None,
+            mongodb_pid=None,
+            ingress=ingress,
+            ingress_pid=0,
+            console=console,
+            console_pid=1,
+            workers=tuple(Worker(1, f"{worker}/metrics") for worker in workers),
+        )
+        health_of(state, tmp_path)  # loads the clients
+        start = time.monotonic()
+        health = health_of(state, tmp_path)
+        seconds = time.monotonic() - start
+    expected = {"supervisor": "ready", "kafka": "no answer", "mongodb": "no answer", "ingress": "down"}
+    expected |= {"console": "no answer", "worker-1": "no answer", "worker-2": "no answer"}
+    assert expected == {one.name: one.said for one in health.processes}
+    assert 7 == len(health.problems)  # six processes, and the balance is unknown
+    # Far from the sum of all, with room for a machine that is busy.
+    assert COLLECT_SECONDS - 1 < seconds < 3 * COLLECT_SECONDS
+
+
+def test_an_unknown_balance_is_a_problem() -> None:
+    """As one that does not add up is: neither says that all is well."""
+    ready = [ProcessNow("kafka", "ready", "", "a:1", 7)]
+    assert [] == Health(ready, BALANCED).problems
+    assert ["balance and lost records unknown: why"] == Health(ready, unknown("why")).problems
+    assert ["t: the balance does not add up"] == Health(
+        ready, {"balance": {"t": {"holds": False}}, "lost": []}
+    ).problems
+
+
+def test_lost_records_are_named_first() -> None:
+    """Before any process: nothing else can be mended later."""
+    silent_kafka = [ProcessNow("kafka", "no answer", "", "a:1", 7)]
+    found = Health(silent_kafka, {**BALANCED, "lost": ["t, partition 0: offsets 1 to 2"]}).problems
+    assert ["LOST: t, partition 0: offsets 1 to 2", "kafka: no answer"] == found
+
+
+def test_each_process_is_a_line_with_its_id() -> None:
+    """And with what is missing."""
+    rows = [ProcessNow("kafka", "ready", "", "a:1", None), ProcessNow("worker-1", "frozen", "stopped", "http://w", 7)]
+    kafka, worker = as_text(Health(rows, BALANCED)).splitlines()
+    assert ["kafka", "ready", "a:1"] == kafka.split()
+    assert ["worker-1", "frozen", "pid", "7", "http://w", "stopped"] == worker.split()
+
+
+def test_what_does_not_come_in_time_is_left_behind() -> None:
+    """The others are told all the same."""
+    release = threading.Event()
+    answers = side_by_side([lambda: True, lambda: release.wait(PATIENCE_SECONDS), lambda: False], 0.2)
+    release.set()
+    assert [True, None, False] == answers
+
+
+def test_a_process_that_is_stopped_is_known_by_its_state(tmp_path: Path) -> None:
+    """Whatever its name holds; where nothing tells, it is not taken for stopped."""
+    for pid, state in ((1, "S"), (2, "T"), (3, "t")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (T) T) {state} 1 1")
+    assert [False, True, True, False] == [is_frozen(pid, tmp_path) for pid in (1, 2, 3, 4)]
