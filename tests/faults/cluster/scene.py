@@ -19,7 +19,7 @@ from tests.faults.cluster.figures import Figures, figures_of
 from tests.faults.cluster.load import Load, Token, loading
 from tests.faults.cluster.logs import Said, private_lines, said_of
 from tests.faults.cluster.requests import APIS
-from tests.faults.cluster.system import APP, Ran, System, running
+from tests.faults.cluster.system import APP, Process, Ran, System, running
 from tests.faults.cluster.timeline import Timeline
 from tests.faults.replica_set import ReplicaSet
 
@@ -111,6 +111,16 @@ class Scene:
             assert time.monotonic() - began < seconds, f"not within {seconds:g} s: {what}"
             await asyncio.sleep(0.1)
         return time.monotonic() - began
+
+    async def until_answers(self, process: Process) -> None:
+        """Wait until a process that was started says that it is alive."""
+        began = time.monotonic()
+
+        def answers() -> bool:
+            last = [probe for probe in self.timeline.probes[-100:] if probe.name == process.name]
+            return any(probe.livez == 200 and probe.at > began for probe in last)
+
+        await self.until(answers, f"{process.name} answers", WARM_LIMIT_SECONDS)
 
     async def end(self, after: float = AFTER_SECONDS, settle: float = SETTLE_SECONDS) -> Outcome:
         """Let the load go on for a while, end it, wait for what is due, and judge."""
