@@ -30,13 +30,20 @@ class Stored:
 
 @dataclass(slots=True)
 class Verdict:
-    """Numbers are of requests; `wrong` names sums that fit neither."""
+    """What became of the requests.
+
+    `false_duplicates`: first attempts that were answered as if they had counted before. `wrong`: sums that fit neither.
+    """
 
     acknowledged: int = 0
     open: int = 0
-    lost: list[str] = field(default_factory=list)
-    double: list[str] = field(default_factory=list)
+    lost: list[Sent] = field(default_factory=list)
+    double: list[Sent] = field(default_factory=list)
+    false_duplicates: list[Sent] = field(default_factory=list)
+    refused: list[Sent] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    excused: bool = False
+    """Whether Kafka lost what is lost, and the test has looked at it."""
 
 
 def read_stored(uri: str, database: str, app: str) -> Stored:
@@ -63,13 +70,15 @@ def _minutes(hours: Iterable[dict[str, Any]]) -> Counter[tuple[int, str]]:
 def judge(ledger: Ledger, stored: Stored) -> Verdict:
     """Compare request by request, then minute by minute."""
     verdict = Verdict(len(ledger.acknowledged), len(ledger.open))
+    verdict.false_duplicates = ledger.false_duplicates
+    verdict.refused = ledger.refused
     minutes: dict[str, Counter[tuple[int, str]]] = {"games": Counter(), "analytics": Counter()}
     for one in ledger.sent:
         times = _times(one, stored)
         if one.acked_at is not None and min(times) == 0:
-            verdict.lost.append(f"{one.api} {one.number} at {one.where}: {one.answers}")
+            verdict.lost.append(one)
         if max(times) > 1:
-            verdict.double.append(f"{one.api} {one.number}: {times}")
+            verdict.double.append(one)
         minutes[one.api].update(dict(_counts(one, times)))
     for api, found in (("games", stored.games), ("analytics", stored.analytics)):
         for key in sorted(minutes[api].keys() | found.keys()):

@@ -1,6 +1,6 @@
 """The cluster: three brokers, a controller, three mongods, started once for all faults of a run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
 
@@ -14,6 +14,15 @@ from tests.faults.replica_set import ReplicaSet
 # MongoDB's own defaults: what is measured is what an operator gets.
 ELECTION_MILLIS = 10_000
 HEARTBEAT_MILLIS = 2_000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A fault that was not tried was not survived: here a skip is a failure."""
+    report = yield
+    if report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,11 @@ class Sent:
         """Numbers of a pool's items."""
         return range(self.number * ITEMS, (self.number + 1) * ITEMS)
 
+    def told(self) -> str:
+        """In a line: which it is, where it lies, what was answered."""
+        place = "/".join(map(str, self.where)) if self.where else "no receipt"
+        return f"{self.api} {self.number} ({place}): {', '.join(self.answers[-5:])} {self.refused}"
+
     @property
     def digit(self) -> int:
         """Which digit of the player's total is this batch's."""

@@ -212,7 +212,16 @@ def problems(
 ) -> list[str]:
     """Everything that is not as promised, one line each. None: no goal."""
     verdict, figures = outcome.verdict, outcome.figures
-    found = [f"lost: {line}" for line in verdict.lost[:3]] + [f"double: {line}" for line in verdict.double[:3]]
+    found = [
+        f"{what}: {one.told()}"
+        for what, requests in (
+            ("lost", [] if verdict.excused else verdict.lost),
+            ("double", verdict.double),
+            ("refused", verdict.refused),
+            ("a first attempt that was answered as a duplicate", verdict.false_duplicates),
+        )
+        for one in requests[:3]
+    ]
     found += [f"sum: {line}" for line in verdict.wrong[:3]]
     if verdict.open:
         found.append(f"{verdict.open} requests never acknowledged")

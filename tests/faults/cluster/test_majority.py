@@ -55,3 +55,23 @@ async def test_the_only_broker_still_known_dies_for_good(cluster: Cluster, tmp_p
         tell(
             "two brokers out for 40 s, then the third for good (from the return of the two)", await scene.end(after=60)
         )
+
+
+async def test_workers_find_the_brokers_that_came_back(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
+    """The same, but ingresses are started again, as an operator would who sees 503: now records wait for workers."""
+    first, second, third = cluster.brokers.members
+    async with on_stage(cluster, tmp_path / "system") as scene:
+        for broker in (first, second):
+            cluster.brokers.kill(broker)
+        await scene.wait(OUT_SECONDS)
+        scene.note_logs()
+        cluster.brokers.kill(third)
+        for broker in (first, second):
+            cluster.brokers.start_again(broker)
+        await scene.do(cluster.brokers.wait, [first, second])
+        for ingress in scene.system.ingresses:
+            scene.system.kill(ingress)
+            scene.system.start(ingress)
+        await scene.until_answers(scene.system.ingresses[0])
+        scene.mark()
+        tell("the same, with ingresses restarted (from their first answer)", await scene.end(after=90))
