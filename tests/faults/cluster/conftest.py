@@ -7,7 +7,7 @@ import pytest
 from ops.local.processes import Children
 from tests.conftest import REPORT
 from tests.faults.cluster.brokers import Brokers
-from tests.faults.cluster.scene import Cluster, Outcome, Tell, problems
+from tests.faults.cluster.scene import Cluster, Outcome, Tell, problems, wrong_sums
 from tests.faults.cluster.table import row_of, write_row
 from tests.faults.replica_set import ReplicaSet
 
@@ -40,8 +40,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def tell(record_property: Callable[[str, object], None]) -> Tell:
     """The end of a test: write its row, pass or fail, and fail with every problem at once."""
 
-    def verdict(fault: str, outcome: Outcome, more: Sequence[str] = (), **goals: float | None) -> None:
-        found = [*more, *problems(outcome, **goals)]
+    def verdict(
+        fault: str, outcome: Outcome, more: Sequence[str] = (), *, sums: bool = False, **goals: float | None
+    ) -> None:
+        found = [*more, *(wrong_sums(outcome.verdict) if sums else problems(outcome, **goals))]
         row = row_of(fault, outcome, found)
         write_row(row)
         record_property(REPORT, "\n".join([row.text(), *found]))

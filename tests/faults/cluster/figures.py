@@ -35,7 +35,8 @@ class Figures:
     """Seconds. `untrue_*`: for how long it was claimed though it was not so."""
 
     acks: dict[Api, float] = field(default_factory=dict)
-    counts: float = 0.0
+    counts: float | None = None
+    """None where nothing that was acknowledged waited."""
     slowest_partition: str = ""
     untrue_lag: float = 0.0
     missing_lag: float = 0.0
@@ -94,12 +95,14 @@ def slowest_ack(sent: Iterable[Sent], mark: float) -> float:
     return longest
 
 
-def figures_of(sent: Sequence[Sent], timeline: Timeline, mark: float, apis: Mapping[str, Api]) -> Figures:
-    """All figures from `mark` on. `apis`: of topics."""
+def figures_of(
+    sent: Sequence[Sent], timeline: Timeline, mark: float, apis: Mapping[str, Api], acks_mark: float | None = None
+) -> Figures:
+    """All figures from `mark` on, those of acks from `acks_mark`. `apis`: of topics."""
     waits = waits_of((one for one in sent if one.acked_at is not None), timeline.positions)
     figures = Figures()
     for api in apis.values():
-        figures.acks[api] = slowest_ack((one for one in sent if one.api == api), mark)
+        figures.acks[api] = slowest_ack((one for one in sent if one.api == api), acks_mark or mark)
     if longest := longest_waits(waits, mark):
         slowest = max(longest, key=lambda where: longest[where])
         figures.counts = longest[slowest]

@@ -48,7 +48,7 @@ def row_of(fault: str, outcome: Outcome, found: list[str]) -> Row:
         str(len(verdict.lost)),
         str(len(verdict.double)),
         ", ".join(f"{api} {_seconds(seconds)}" for api, seconds in figures.acks.items()),
-        _seconds(figures.counts),
+        "nothing to count" if figures.counts is None else _seconds(figures.counts),
         alive,
         _answers(figures.readyz),
         _statuses(outcome),

@@ -28,6 +28,7 @@ async def test_all_mongods_are_down_for_40_s(cluster: Cluster, tmp_path: Path, t
     """Acks never stop: they need Kafka alone."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         scene.note_logs()
+        scene.mark_acks()
         for member in cluster.replica_set.members:
             cluster.replica_set.kill(member)
         await scene.wait(OUT_SECONDS)
@@ -35,7 +36,7 @@ async def test_all_mongods_are_down_for_40_s(cluster: Cluster, tmp_path: Path, t
             cluster.replica_set.start_again(member)
         await scene.until(lambda: cluster.replica_set.primary() is not None, "a primary", 120)
         scene.mark()
-        tell("all mongods killed for 40 s (from a primary on)", await scene.end(after=30))
+        tell("all mongods killed for 40 s (acks from the fault, counts from a primary on)", await scene.end(after=30))
 
 
 async def test_the_only_broker_still_known_dies_for_good(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
