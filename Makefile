@@ -1,6 +1,6 @@
 # The ways in. Each target does its own set-up; a second run finds it done and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test faults fuzz soak bench
+.PHONY: help setup up check test faults reliability fuzz soak bench
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -25,8 +25,12 @@ test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage o
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-faults: setup ## a hundred seeded schedules of killed workers and primaries (SCHEDULES=, FIRST=); ten of them are in `make test`
-	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q tests/faults $(ARGS)
+faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `make test`), then every fault of the whole cluster
+	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q -m "" --ignore=tests/faults/cluster tests/faults $(ARGS)
+	@$(MAKE) --no-print-directory reliability
+
+reliability: setup ## every fault of the whole cluster, half an hour, written to docs/reliability.md (FAULT=words of a test's name)
+	RELIABILITY_TABLE=$(or $(TABLE),now) $(PYTHON) -m pytest -q -m "" tests/faults/cluster $(if $(FAULT),-k "$(FAULT)") $(ARGS)
 
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py tests/console/test_console_conformance.py $(ARGS)

@@ -13,6 +13,7 @@ from ops.local.fetch import mongod_file
 from ops.local.mongod import REPLICA_SET, STOP_SECONDS, MongodPlace, mongod_options
 from ops.local.ports import LOOPBACK, any_free
 from ops.local.processes import Child, Children, Program
+from tests.frozen import freeze, thaw
 
 MEMBERS = 3
 CACHE_GB = "0.25"
@@ -42,7 +43,13 @@ class ReplicaSet:
         self._members = members
 
     @classmethod
-    def start(cls, children: Children, folder: Path) -> "ReplicaSet":
+    def start(
+        cls,
+        children: Children,
+        folder: Path,
+        election_millis: int = ELECTION_MILLIS,
+        heartbeat_millis: int = HEARTBEAT_MILLIS,
+    ) -> "ReplicaSet":
         """Returns when there is a primary that everybody can reach."""
         members: list[Member] = []
         for number in range(MEMBERS):
@@ -52,7 +59,7 @@ class ReplicaSet:
             members.append(Member(place, program, children.start(program)))
         _until(lambda: all(_answers(member) for member in members), "all members answer")
         with _direct(members[0]) as client:
-            client.admin.command("replSetInitiate", _config(members))
+            client.admin.command("replSetInitiate", _config(members, election_millis, heartbeat_millis))
         made = cls(children, members)
         _until(lambda: made.primary() is not None, "a primary")
         return made
@@ -61,6 +68,10 @@ class ReplicaSet:
     def uri(self) -> str:
         addresses = ",".join(member.place.address for member in self._members)
         return f"mongodb://{addresses}/?replicaSet={REPLICA_SET}"
+
+    @property
+    def members(self) -> list[Member]:
+        return list(self._members)
 
     def primary(self) -> Member | None:
         return next((member for member in self._members if _hello(member).get("isWritablePrimary")), None)
@@ -71,8 +82,18 @@ class ReplicaSet:
             self._children.forget(member.child)
         return member
 
+    def kill(self, member: Member) -> None:
+        """SIGKILL."""
+        self._children.forget(member.child)
+
     def start_again(self, member: Member) -> None:
         member.child = self._children.start(member.program)
+
+    def freeze(self, member: Member) -> None:
+        freeze(member.child.pid)
+
+    def thaw(self, member: Member) -> None:
+        thaw(member.child.pid)
 
     def step_down(self) -> None:
         """Ask the primary to stop being it, at once."""
@@ -103,11 +124,11 @@ def _program(place: MongodPlace, number: int) -> Program:
     return Program(f"mongod-{number}", (mongod_file(), *where, *options), stop_seconds=STOP_SECONDS)
 
 
-def _config(members: list[Member]) -> dict[str, object]:
+def _config(members: list[Member], election_millis: int, heartbeat_millis: int) -> dict[str, object]:
     return {
         "_id": REPLICA_SET,
         "members": [{"_id": number, "host": member.place.address} for number, member in enumerate(members)],
-        "settings": {"electionTimeoutMillis": ELECTION_MILLIS, "heartbeatIntervalMillis": HEARTBEAT_MILLIS},
+        "settings": {"electionTimeoutMillis": election_millis, "heartbeatIntervalMillis": heartbeat_millis},
     }
 
 
