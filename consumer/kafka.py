@@ -42,8 +42,9 @@ log = structlog.get_logger()
 # Beyond the group's session: whatever a broker holds for a member comes within it.
 REQUEST_SECONDS_PAST_SESSION = 5
 
-# A broker that is there answers a fetch within a second. An end that it told longer ago is no longer known.
-END_KNOWN_SECONDS = 10
+# A broker that is there answers a fetch within a second. An end that it told longer ago is no longer known; sooner than
+# the worker is said not to be ready.
+END_KNOWN_SECONDS = 5
 
 # A leader that is there tells both ends of a partition within milliseconds.
 BOUNDS_SECONDS = 6
