@@ -25,6 +25,8 @@ FLUSH_CODES = frozenset({388, 257, 290})
 DUPLICATE_KEY_CODE = 11000
 # A session killed while it is in use ends what it does so.
 INTERRUPTED_CODE = 11601
+# A bulk's own; the codes of its writes stand behind it.
+BULK_CODE = 65
 NOT_ALLOWED_CODE = 13
 
 # Raised before anything is sent: BSON can't hold it (InvalidDocument and DocumentTooLarge are BSONErrors).
@@ -54,7 +56,7 @@ def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Colli
 
 def told(error: Exception) -> str:
     """What an error says, short, and without a document in it."""
-    codes = ", ".join(map(str, sorted(set(codes_of(error)))))
+    codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
     place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
     return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 
