@@ -16,6 +16,9 @@ Plan = Callable[[Known], WritePlan]
 class Unavailable(Exception):
     """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again."""
 
+    lost: bool = False
+    """The server is lost to the whole process, and the log has said so."""
+
 
 class Moved(Exception):
     """The checkpoint isn't where this flush starts: another owner applied records, or this flush, already."""

@@ -28,7 +28,7 @@ class Retry:
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
         """The result of the first try that is not Unavailable; None when stopped before there was one."""
-        failures = 0
+        failures, is_told = 0, False
         while not self.stop.is_set():
             try:
                 result = await attempt()
@@ -36,12 +36,13 @@ class Retry:
                 failures += 1
                 self.is_away = True
                 pause = backoff_seconds(failures, self.max_seconds)
-                if failures == 1:
+                if not (is_told or error.lost):
+                    is_told = True
                     log.warning("unavailable", what=what, error=str(error))
                 await self._pause(pause)
             else:
                 self.is_away = False
-                if failures:
+                if is_told:
                     log.info("available again", what=what, failures=failures)
                 return result
         return None

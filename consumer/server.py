@@ -24,7 +24,8 @@ from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.worker import Worker
 from schemas.signing import signing_keys
-from serving.mongodb import new_client
+from serving.mongodb_watch import MongoWatch
+from serving.outage import Outage
 from serving.start import StartRefused
 
 log = structlog.get_logger()
@@ -57,8 +58,9 @@ def run(config: WorkerConfig) -> int:
 
 async def _run(config: WorkerConfig) -> int:
     metrics = WorkerMetrics()
-    client = new_client(config.mongodb, "tallymill worker")
-    parts = _parts(config, client, metrics)
+    watch = MongoWatch(Outage("mongodb"), "worker")
+    client = watch.connect(config.mongodb, "tallymill worker")
+    parts = _parts(config, client, metrics, watch)
     workers = [Worker(one) for one in parts]
     exit_code = EXIT_OK
     stopping = asyncio.Event()
@@ -88,12 +90,14 @@ async def _run(config: WorkerConfig) -> int:
     return exit_code
 
 
-def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics) -> list[Parts]:
+def _parts(
+    config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics, watch: MongoWatch
+) -> list[Parts]:
     """Of one worker a topic: they share the process, its connections and its metrics, and nothing else."""
     return [
         Parts(
             log=KafkaLog(config.kafka, config.worker, api, config.limits),
-            store=MongoStore(client, config.mongodb.database, metrics.step),
+            store=MongoStore(client, config.mongodb.database, metrics.step, watch),
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,

@@ -13,19 +13,18 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
 from consumer.config import WorkerConfig
+from consumer.mongo_errors import NOT_ALLOWED_CODE, unavailable
 from consumer.ports import Unavailable
 from consumer.retry import Retry
 from consumer.transactions import Document
 from schemas import requirements
 from schemas.settings import Api, KafkaSettings, Limits
+from serving.mongodb import why
 from serving.start import ANSWER_SECONDS, judge_start, wrong_topic
 
 log = structlog.get_logger()
 
 MAX_PAUSE_SECONDS = 5
-
-# Unauthorized, AuthenticationFailed is another: that may be a secret not rolled out yet.
-NOT_ALLOWED_CODE = 13
 
 
 async def check_start(config: WorkerConfig, client: AsyncMongoClient[Document], stop: asyncio.Event) -> None:
@@ -61,7 +60,7 @@ async def look_at_mongodb(database: AsyncDatabase[Document], config: WorkerConfi
             problems = requirements.wrong_mongod(await database.client.admin.command("hello"))
             return problems + await _wrong_indexes(database, config)
     except (PyMongoError, TimeoutError) as error:
-        raise Unavailable(f"MongoDB: {error!r}") from error
+        raise unavailable(error) from error
 
 
 async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig) -> list[str]:
@@ -73,5 +72,5 @@ async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig
     except OperationFailure as error:
         if error.code != NOT_ALLOWED_CODE:
             raise
-        log.warning("indexes not checked", reason=f"listIndexes is not allowed: {error!r}")
+        log.warning("indexes not checked", reason=why(error))
     return problems
