@@ -2,11 +2,8 @@
 
 import asyncio
 
-import structlog
-
 from console.ports import Store, TooSlow, Unavailable
-
-log = structlog.get_logger()
+from serving.outage import Outage
 
 PING_SECONDS = 5
 AWAY_PING_SECONDS = 1
@@ -17,19 +14,18 @@ class MongoWatch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._outage = Outage("mongodb")
         self.reachable = False
 
     async def look(self) -> None:
-        """Ask once; a change is told in the log."""
+        """Ask once; an outage is told in the log."""
         try:
             await self._store.ping()
         except (Unavailable, TooSlow) as error:
-            if self.reachable:
-                log.warning("mongodb_away", error=str(error))
+            self._outage.lost("ping", str(error))
             self.reachable = False
         else:
-            if not self.reachable:
-                log.info("mongodb_there")
+            self._outage.back("ping")
             self.reachable = True
 
     async def run(self) -> None:

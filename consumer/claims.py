@@ -10,8 +10,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from consumer.core.position import Checkpoint
-from consumer.mongo_errors import INTERRUPTED_CODE, told
-from consumer.ports import Unavailable
+from consumer.mongo_errors import INTERRUPTED_CODE, unavailable
 from consumer.sessions import RELEASE_SECONDS, LeftSession, Sessions
 from consumer.transactions import Document
 from schemas.coordinates import PartitionId
@@ -38,7 +37,7 @@ async def claim(
             # Whatever has become of this session, the next try has a new one.
             sessions.drop(partition)
             if not (tries_left and INTERRUPTED_CODE in codes_of(error)):
-                raise Unavailable(told(error)) from error
+                raise unavailable(error) from error
     raise AssertionError("the last try returns or raises")
 
 

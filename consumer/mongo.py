@@ -34,7 +34,7 @@ from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Checkpoint
 from consumer.core.reasons import bug_reason
 from consumer.core.titles import KnownTitles, players_to_ask, split_titles
-from consumer.mongo_errors import HANDLED, outage_or_too_large, told, translated
+from consumer.mongo_errors import HANDLED, outage_or_too_large, translated, unavailable
 from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
@@ -51,6 +51,7 @@ from schemas.documents import (
     definition_of,
     millis_of,
 )
+from serving.mongodb_watch import MongoWatch
 
 # A failed try that took longer may have outlived what the server allows a transaction (15 s where we set it). The
 # server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
@@ -69,7 +70,10 @@ OnStep = Callable[[str, float], None]
 class MongoStore:
     """A Store over one database."""
 
-    def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:
+    def __init__(
+        self, client: AsyncMongoClient[Document], database: str, on_step: OnStep, watch: MongoWatch | None = None
+    ) -> None:
+        self._call = watch.call if watch else nullcontext
         self._sessions = Sessions(client)
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
@@ -77,18 +81,20 @@ class MongoStore:
         self._large = asyncio.Semaphore(1)
 
     async def lineage(self, topic: TopicIdentity) -> str:
-        return await uncancelled(self._lineage(topic))
+        with self._call():
+            return await uncancelled(self._lineage(topic))
 
     async def _lineage(self, topic: TopicIdentity) -> str:
         collection = self._database.get_collection(LINEAGES, read_concern=ReadConcern("majority"))
         try:
             newest = await collection.find_one({"topic": topic.topic}, sort=[("generation", -1)])
         except PyMongoError as error:
-            raise Unavailable(told(error)) from error
+            raise unavailable(error) from error
         return known_lineage(topic, newest)
 
     async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
-        return await uncancelled(claim(self._database, self._sessions, partition, owner))
+        with self._call():
+            return await uncancelled(claim(self._database, self._sessions, partition, owner))
 
     async def release(self, partition: PartitionId) -> None:
         if partition in self._applying:
@@ -97,16 +103,18 @@ class MongoStore:
             await uncancelled(let_go(self._database, self._sessions, partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
-        await uncancelled(self._note_stopped(partition, reason))
+        with self._call():
+            await uncancelled(self._note_stopped(partition, reason))
 
     async def _note_stopped(self, partition: PartitionId, reason: str) -> None:
         try:
             await self._database[CHECKPOINTS].update_one({"_id": str(partition)}, {"$set": {"stopped": reason}})
         except PyMongoError as error:
-            raise Unavailable(told(error)) from error
+            raise unavailable(error) from error
 
     async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        return await uncancelled(self._apply(flush, plan))
+        with self._call():
+            return await uncancelled(self._apply(flush, plan))
 
     async def _apply(self, flush: Flush, plan: Plan) -> WritePlan:
         began = time.monotonic()
@@ -140,7 +148,8 @@ class MongoStore:
         return written
 
     async def pass_over(self, gap: Gap) -> None:
-        await uncancelled(self._pass_over(gap))
+        with self._call():
+            await uncancelled(self._pass_over(gap))
 
     async def _pass_over(self, gap: Gap) -> None:
         """One update of one document: it needs no transaction, and the same compare-and-set decides."""
@@ -150,7 +159,7 @@ class MongoStore:
             moved = await checkpoints.update_one({"_id": key, "next": gap.start}, gap_move(gap))
             found = None if moved.matched_count else await checkpoints.find_one({"_id": key})
         except PyMongoError as error:
-            raise Unavailable(told(error)) from error
+            raise unavailable(error) from error
         if not moved.matched_count:
             raise Moved(checkpoint_of(found))
 

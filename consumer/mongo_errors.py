@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from consumer.core.reasons import short
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
-from serving.mongodb import codes_of, why
+from serving.mongodb import codes_of, is_lost, why
 
 # BadValue, DocumentValidationFailure (121), BSONObjectTooLarge: the server looked at the document and refused it.
 RECORD_CODES = frozenset({2, 121, 10334})
@@ -25,6 +25,9 @@ FLUSH_CODES = frozenset({388, 257, 290})
 DUPLICATE_KEY_CODE = 11000
 # A session killed while it is in use ends what it does so.
 INTERRUPTED_CODE = 11601
+# A bulk's own; the codes of its writes stand behind it.
+BULK_CODE = 65
+# AuthenticationFailed is another: that may be a secret not rolled out yet.
 NOT_ALLOWED_CODE = 13
 
 # Raised before anything is sent: BSON can't hold it (InvalidDocument and DocumentTooLarge are BSONErrors).
@@ -43,18 +46,25 @@ def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge 
         return FlushTooLarge(text)
     if DUPLICATE_KEY_CODE in codes:
         return Collision(text)
-    return Unavailable(text)
+    return unavailable(error)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """MongoDB didn't do it this time; whether it is lost altogether stands on it."""
+    made = Unavailable(told(error))
+    made.lost = is_lost(error)
+    return made
 
 
 def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Collision:
     """The same of an error that no write of a record raised: a read, the checkpoint, or the commit is at no fault."""
     found = translated(error)
-    return Unavailable(str(found)) if isinstance(found, RecordRefused) else found
+    return unavailable(error) if isinstance(found, RecordRefused) else found
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """What an error says, short, and without a document in it."""
-    codes = ", ".join(map(str, sorted(set(codes_of(error)))))
+    codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
     place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
     return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 

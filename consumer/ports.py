@@ -24,6 +24,9 @@ class Unavailable(Exception):
         """Which of them is unavailable."""
         return "kafka" if str(self).startswith("Kafka") else "mongodb"
 
+    lost: bool = True
+    """Whether the server is lost to the whole process. Not where it answers, but holds this one call up (a lock)."""
+
 
 class Moved(Exception):
     """The checkpoint isn't where this flush starts: another owner applied records, or this flush, already."""

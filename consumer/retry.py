@@ -6,9 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import structlog
+
 from consumer.core.policy import backoff_seconds
 from consumer.ports import Unavailable
 from serving.outage import Outage
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -56,6 +60,8 @@ class Retry:
                     return await attempt()
                 except Unavailable as error:
                     failures += 1
+                    if failures == 1 and not error.lost:
+                        log.warning("delayed", what=part, reason=str(error))
                     self._failed(part, error)
                     await self._pause(backoff_seconds(failures, self.max_seconds))
         finally:
@@ -65,7 +71,8 @@ class Retry:
     def _failed(self, part: str, error: Unavailable) -> None:
         self._over(part, but=error.server)
         self._away_since.setdefault(error.server, time.monotonic())
-        self.outages[error.server].lost(part, str(error))
+        if error.lost:
+            self.outages[error.server].lost(part, str(error))
 
     def _over(self, part: str, but: str | None = None) -> None:
         for server in [server for server in self._away_since if server != but]:

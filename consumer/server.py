@@ -21,13 +21,13 @@ from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
 from consumer.ports import UnknownLineage
-from consumer.retry import new_outages
+from consumer.retry import Outages, new_outages
 from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.signing import signing_keys
-from serving.mongodb import new_client
+from serving.mongodb_watch import MongoWatch
 from serving.start import StartRefused
 
 log = structlog.get_logger()
@@ -60,8 +60,10 @@ def run(config: WorkerConfig) -> int:
 
 async def _run(config: WorkerConfig) -> int:
     metrics = WorkerMetrics()
-    client = new_client(config.mongodb, "tallymill worker")
-    parts = _parts(config, client, metrics)
+    outages = new_outages()
+    watch = MongoWatch(outages["mongodb"], "worker")
+    client = watch.connect(config.mongodb, "tallymill worker")
+    parts = _parts(config, client, metrics, watch, outages)
     workers = [Worker(one) for one in parts]
     exit_code = EXIT_OK
     stopping = asyncio.Event()
@@ -74,7 +76,7 @@ async def _run(config: WorkerConfig) -> int:
         missing=lambda: _missing(workers),
     )
     try:
-        await check_start(config, client, stopping)
+        await check_start(config, client, stopping, outages)
         async with watch_unread(config, client, metrics), asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker.run())
@@ -91,13 +93,18 @@ async def _run(config: WorkerConfig) -> int:
     return exit_code
 
 
-def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics) -> list[Parts]:
+def _parts(
+    config: WorkerConfig,
+    client: AsyncMongoClient[Document],
+    metrics: WorkerMetrics,
+    watch: MongoWatch,
+    outages: Outages,
+) -> list[Parts]:
     """Of one worker a topic: they share the process, its connections, its metrics and its outages, and nothing else."""
-    outages = new_outages()
     return [
         Parts(
             log=KafkaLog(config.kafka, config.worker, api, config.limits, outages["kafka"]),
-            store=MongoStore(client, config.mongodb.database, metrics.step),
+            store=MongoStore(client, config.mongodb.database, metrics.step, watch),
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,

@@ -12,8 +12,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
 from consumer.config import WorkerConfig
+from consumer.mongo_errors import NOT_ALLOWED_CODE, unavailable
 from consumer.ports import Unavailable
-from consumer.retry import Retry
+from consumer.retry import Outages, Retry
 from consumer.transactions import Document
 from schemas import requirements
 from schemas.settings import Api, KafkaSettings, Limits
@@ -22,13 +23,12 @@ from serving.start import ANSWER_SECONDS, judge_start, not_checked, wrong_topic
 
 MAX_PAUSE_SECONDS = 5
 
-# Unauthorized, AuthenticationFailed is another: that may be a secret not rolled out yet.
-NOT_ALLOWED_CODE = 13
 
-
-async def check_start(config: WorkerConfig, client: AsyncMongoClient[Document], stop: asyncio.Event) -> None:
+async def check_start(
+    config: WorkerConfig, client: AsyncMongoClient[Document], stop: asyncio.Event, outages: Outages
+) -> None:
     """Returns once both servers are found right, or `stop` is set. Raises StartRefused."""
-    await Retry(MAX_PAUSE_SECONDS, stop).until_done("servers", lambda: _look(config, client))
+    await Retry(MAX_PAUSE_SECONDS, stop, outages).until_done("servers", lambda: _look(config, client))
 
 
 async def _look(config: WorkerConfig, client: AsyncMongoClient[Document]) -> None:
@@ -59,7 +59,7 @@ async def look_at_mongodb(database: AsyncDatabase[Document], config: WorkerConfi
             problems = requirements.wrong_mongod(await database.client.admin.command("hello"))
             return problems + await _wrong_indexes(database, config)
     except (PyMongoError, TimeoutError) as error:
-        raise Unavailable(f"MongoDB: {error!r}") from error
+        raise unavailable(error) from error
 
 
 async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig) -> list[str]:

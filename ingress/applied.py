@@ -129,9 +129,7 @@ class AppliedWatch:
                 _tell_nothing([*due.passed, *due.late])
                 self._lost(error)
                 return
-        if self._away:
-            log.info("mongodb_back")
-            self._away = False
+        self._away = False
 
     async def _tell(self, due: Due) -> None:
         actors = {waiter.actor for waiter in (*due.passed, *due.late) if waiter.actor is not None}
@@ -149,8 +147,8 @@ class AppliedWatch:
 
     def _lost(self, error: Unavailable) -> None:
         """Nobody is kept waiting for an answer that can't come; the slow rounds will notice the return."""
-        if not self._away:
-            log.warning("mongodb_away", error=str(error))
+        if not (self._away or error.lost):
+            log.warning("totals_not_read", reason=str(error))
         self._away = True
         _tell_nothing(self._waiting.take_all())
 

@@ -184,7 +184,8 @@ class Definitions:
                 self._changes = await self._store.changed_apps(0)
                 by_app = await self._store.all_definitions(PRELOAD_DEFINITIONS)
             except Unavailable as error:
-                log.warning("definitions_not_read", error=str(error))
+                if not error.lost:
+                    log.warning("definitions_not_read", reason=str(error))
                 await asyncio.sleep(PRELOAD_RETRY_SECONDS)
                 continue
             for app, definitions in by_app.items():

@@ -1,6 +1,8 @@
 """MongoDB as the ingress reads it: majority, primary, bounded in time. pymongo is named only here."""
 
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -28,7 +30,9 @@ from schemas.documents import (
     utc,
 )
 from schemas.settings import MongoSettings
-from serving.mongodb import new_client, why
+from serving.mongodb import is_lost, why
+from serving.mongodb_watch import MongoWatch
+from serving.outage import Outage
 
 log = structlog.get_logger()
 
@@ -46,12 +50,16 @@ _MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
 _Document = dict[str, Any]
 
+# Each store is a part of its own of the process's outages.
+_NUMBERS = itertools.count()
+
 
 class MongoStore:
     """Implements the stores of the ports; AppliedStore in one causally consistent session."""
 
-    def __init__(self, settings: MongoSettings) -> None:
-        self._client = new_client(
+    def __init__(self, settings: MongoSettings, outage: Outage | None = None) -> None:
+        self._watch = MongoWatch(outage or Outage("mongodb"), f"store {next(_NUMBERS)}")
+        self._client = self._watch.connect(
             settings,
             "tallymill ingress",
             serverSelectionTimeoutMS=READ_TIMEOUT_MILLIS,
@@ -62,6 +70,15 @@ class MongoStore:
             settings.database, read_concern=ReadConcern("majority"), read_preference=ReadPreference.PRIMARY
         )
         self._session: AsyncClientSession | None = None
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Errors of pymongo as ours. Raises Unavailable."""
+        with self._watch.call():
+            try:
+                yield
+            except PyMongoError as error:
+                raise _unavailable(error) from error
 
     async def close(self) -> None:
         await self._client.close()
@@ -85,12 +102,10 @@ class MongoStore:
         return {parse_coordinates(d["_id"]): _misfortune(d) for d in documents}
 
     async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
-        try:
+        with self._asking():
             # A session of its own: the checkpoint first, and what is read after it is at least as new.
             async with self._client.start_session(causal_consistency=True) as session:
                 return await self._fortune(coordinates, append_millis, session)
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
 
     async def _fortune(
         self, coordinates: Coordinates, append_millis: int | None, session: AsyncClientSession
@@ -116,25 +131,19 @@ class MongoStore:
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         key = {"_id": request_key(app, player, request_id)}
-        try:
+        with self._asking():
             found = await self._database[REQUESTS].find_one(key, {"at": 1})
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
         return None if found is None else millis_of(found["at"])
 
     async def player_totals(self, actor: str) -> Totals:
-        try:
+        with self._asking():
             found = await self._database[PLAYERS].find_one({"_id": actor}, {"totals": 1})
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
         return {} if found is None else found["totals"]
 
     async def hello(self) -> Mapping[str, Any]:
         """How the primary introduces itself: what kind of deployment this is. Raises Unavailable."""
-        try:
+        with self._asking():
             return await self._client.admin.command("hello")
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
 
     async def definitions(self, app: str) -> Sequence[Definition]:
         return _definitions(await self._read(DEFINITIONS, _ids_below(app)))
@@ -151,35 +160,30 @@ class MongoStore:
     async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
         newest = {"_id": "$app", "newest": {"$max": "$updatedAt"}, "definitions": {"$sum": 1}}
         stages: list[_Document] = [{"$match": {"updatedAt": {"$gte": utc(since_millis)}}}, {"$group": newest}]
-        try:
+        with self._asking():
             found = await (await self._database[DEFINITIONS].aggregate(stages)).to_list()
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
         return {one["_id"]: AppChange(millis_of(one["newest"]), one["definitions"]) for one in found}
 
     async def newest_lineage(self, topic: str) -> str | None:
-        try:
+        with self._asking():
             newest = await self._database[LINEAGES].find_one({"topic": topic}, sort=[("generation", -1)])
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
         return None if newest is None else str(newest["_id"])
 
     async def _read(self, collection: str, query: Mapping[str, Any], limit: int = 0) -> list[_Document]:
-        try:
+        with self._asking():
             return await self._database[collection].find(query, sort=[("_id", 1)], limit=limit).to_list()
-        except PyMongoError as error:
-            raise Unavailable(_reason(error)) from error
 
     async def _read_in_session(self, name: str, query: Mapping[str, Any], fields: Mapping[str, int]) -> list[_Document]:
         collection: AsyncCollection[_Document] = self._database[name]
         try:
-            if self._session is None:
-                self._session = self._client.start_session(causal_consistency=True)
-            return await collection.find(query, fields, session=self._session).to_list()
-        except PyMongoError as error:
+            with self._asking():
+                if self._session is None:
+                    self._session = self._client.start_session(causal_consistency=True)
+                return await collection.find(query, fields, session=self._session).to_list()
+        except Unavailable:
             # A session that saw a failover may wait for a time that was rolled back: begin anew.
             self._session = None
-            raise Unavailable(_reason(error)) from error
+            raise
 
 
 def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | None) -> bool:
@@ -220,5 +224,7 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
     return found
 
 
-def _reason(error: PyMongoError) -> str:
-    return f"MongoDB: {why(error)}"
+def _unavailable(error: PyMongoError) -> Unavailable:
+    made = Unavailable(f"MongoDB: {why(error)}")
+    made.lost = is_lost(error)
+    return made

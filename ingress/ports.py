@@ -13,6 +13,9 @@ Totals = Mapping[str, int]
 class Unavailable(Exception):
     """Kafka, MongoDB or the tokens' issuer can't be had now. The client may send the same again (503)."""
 
+    lost: bool = False
+    """The server is lost to the whole process, and the log has said so."""
+
 
 class Unknown(Unavailable):
     """Kafka has not answered in time: the record may be in the topic or not, and may still come to be."""

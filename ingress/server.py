@@ -92,8 +92,8 @@ def _build(config: IngressConfig) -> _Process:
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
     sessions = session_key(config.tokens)
     tokens = token_check(config.tokens, sessions, clock, metrics)
-    store, outage, clocks = MongoStore(config.mongodb), Outage("kafka"), ClockWatch(settings.max_clock_skew_seconds)
-    publisher = _publisher(config, "games", outage)
+    outage, mongodb, clocks = Outage("kafka"), Outage("mongodb"), ClockWatch(settings.max_clock_skew_seconds)
+    store, publisher = MongoStore(config.mongodb, mongodb), _publisher(config, "games", outage)
     lineage = Lineage(store, config.kafka.records_topic)
     record = RecordParts(
         limits=config.limits,
@@ -111,7 +111,10 @@ def _build(config: IngressConfig) -> _Process:
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
-    analytics_store, analytics_publisher = MongoStore(config.mongodb), _publisher(config, "analytics", outage)
+    analytics_store, analytics_publisher = (
+        MongoStore(config.mongodb, mongodb),
+        _publisher(config, "analytics", outage),
+    )
     analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
     kept_seconds = remembered_seconds(config.kafka, config.limits)
     parts = AppParts(

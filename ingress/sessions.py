@@ -10,7 +10,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -70,8 +70,8 @@ class SessionKey:
     def named(self, key_id: str | None) -> list[Key]:
         return [self._key] if key_id == self._header["kid"] else []
 
-    async def look_for(self, key_id: str) -> list[Key]:
-        return self.named(key_id)
+    async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:  # noqa: ARG002 it has no others
+        return []
 
     async def keep(self, refresh_seconds: float) -> None:
         """There is nothing to read again."""

@@ -28,6 +28,7 @@ from cachetools import LRUCache
 from serving.clock import Clock
 from serving.identity import BadToken, ClaimRules, Identity, Unchecked, identity_of
 from serving.issuer import address, body_of, reason
+from serving.proxies import proxy_of
 from serving.token_metrics import TokenMetrics
 
 log = structlog.get_logger()
@@ -130,7 +131,11 @@ class IntrospectionEndpoint:
         form = {"token": token, "token_type_hint": "access_token"}
         # Never followed elsewhere: the request carries the token and our secret.
         async with session.post(
-            self._settings.url, data=form, allow_redirects=False, trace_request_ctx=sent
+            self._settings.url,
+            data=form,
+            allow_redirects=False,
+            trace_request_ctx=sent,
+            proxy=proxy_of(self._settings.url),
         ) as response:
             if response.status != 200:  # noqa: PLR2004 HTTP's OK
                 raise ValueError(f"HTTP {response.status}")

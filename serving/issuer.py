@@ -4,6 +4,18 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+# The most special first. Of a value that is wrong (no JSON, too large) its own words are told.
+_KINDS: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, "TLS: its certificate is not accepted"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ClientError, "the connection broke, or the answer is not HTTP"),
+    (FileNotFoundError, "no such file"),
+    (OSError, "not readable"),
+    (RecursionError, "nested too deeply"),
+    (KeyError, "not of the form that it should have"),
+    (TypeError, "not of the form that it should have"),
+)
+
 
 class TooLarge(ValueError):
     """The answer is larger than any good one."""
@@ -28,9 +40,9 @@ def address(url: str) -> str:
 def reason(error: BaseException) -> str:
     """Why there is no answer. aiohttp's own words hold the URL, and that may hold a password."""
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"HTTP {error.status}"
+        whose = "the proxy answers " if isinstance(error, aiohttp.ClientHttpProxyError) else ""
+        return f"{whose}HTTP {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"not connected: {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientError | TimeoutError):
-        return type(error).__name__
-    return f"{type(error).__name__}: {error}"
+        whose = "the proxy: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+        return f"{whose}not connected: {error.os_error.strerror or 'no answer'}"
+    return next((words for kind, words in _KINDS if isinstance(error, kind)), str(error))

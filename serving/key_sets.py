@@ -11,6 +11,7 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from serving.issuer import address, body_of, reason
+from serving.proxies import proxy_of
 
 # A key set is a few kB; what is larger is not one.
 MAX_JWKS_BYTES = 1 << 20
@@ -53,7 +54,10 @@ async def _text(source: str) -> str | bytes:
 
 async def _fetched(url: str) -> bytes:
     timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session, session.get(url) as response:
+    async with (
+        aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session,
+        session.get(url, proxy=proxy_of(url)) as response,
+    ):
         return await body_of(response, MAX_JWKS_BYTES)
 
 

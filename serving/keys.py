@@ -1,13 +1,15 @@
-"""The issuer's public keys (RFC 7517): read in the background, and once more when a token names a key that isn't there.
+"""The issuer's public keys (RFC 7517): read in the background, and once more when a token fits none that is there.
 
 - The last good set survives an outage of its source: tokens stay good while the issuer's site is down.
-- A token that names an unknown key makes one read, for all requests that wait for it; then none for a while, so that
-  a stranger who makes up names can't make us hammer the issuer.
+- A token that names an unknown key, or whose signature its key did not make (a new key under an old id), makes one
+  read, for all requests that wait for it; then none for a while, so that a stranger who makes up tokens can't make us
+  hammer the issuer.
 - While the source can't be read nobody can say that a key does not exist: Unchecked, never "unknown".
 """
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 import structlog
 from joserfc.jwk import Key, KeySet
@@ -53,16 +55,23 @@ class IssuerKeys:
             raise Unchecked("the issuer's keys have not been read yet")
         return [key for key in self._newest.keys if key_id is None or key.kid == key_id]
 
-    async def look_for(self, key_id: str) -> list[Key]:
-        """The keys of this id, read anew if need be and allowed. Raises Unchecked if the last read failed."""
+    async def look_for(self, key_id: str, tried: Sequence[Key] = ()) -> list[Key]:
+        """The keys of this id beside those tried, read anew if need be and allowed.
+
+        Raises Unchecked if the last read failed.
+        """
         if self._reading is not None:
             await self.read()  # it may have begun before this key was published, so it is not the last word
-        if not self.named(key_id) and self._may_look():
+        if not self._untried(key_id, tried) and self._may_look():
             await self.read()
-        found = self.named(key_id)
+        found = self._untried(key_id, tried)
         if not found and self._failed:
             raise Unchecked("the issuer's keys can't be read")
         return found
+
+    def _untried(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
+        """A key is the same object for as long as the set doesn't change."""
+        return [key for key in self.named(key_id) if all(key is not one for one in tried)]
 
     def _may_look(self) -> bool:
         """Whether another looks already, to be joined, or none has for long enough; then it is this one's turn."""
@@ -106,5 +115,5 @@ class IssuerKeys:
         if self._newest is None or self._newest.as_dict() != keys.as_dict():
             self.generation += 1
             log.info("keys_read", source=label(self._source), ids=[key.kid for key in keys.keys])
-        self._newest = keys
+            self._newest = keys
         self._newest_seconds = self._clock.seconds()

@@ -145,6 +145,22 @@ def why(error: BaseException) -> str:
     return (words or _of_kind(error))[:MAX_CHARACTERS]
 
 
+# The server can't serve anybody now: it starts, stops, is no primary, has no disk left, or takes no password.
+_LOST_CODES: Final = frozenset(
+    {6, 7, 18, 89, 91, 133, 189, 391, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031}
+)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether MongoDB is lost to this process, whatever it is asked. Otherwise it refused one call."""
+    if isinstance(error, errors.OperationFailure | errors.NotPrimaryError) and _LOST_CODES & set(codes_of(error)):
+        return True
+    if isinstance(error, errors.WaitQueueTimeoutError):
+        return False
+    # In a failover the client has been seen to say "Sessions are not supported".
+    return isinstance(error, errors.ConnectionFailure | errors.ConfigurationError)
+
+
 def codes_of(error: BaseException) -> Iterator[int]:
     """The server's codes: an error's own, and those of each write of a bulk (which hides them behind 65)."""
     if isinstance(error, errors.OperationFailure) and error.code is not None:

@@ -7,7 +7,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -82,8 +82,8 @@ class VerifyingKeys(Protocol):
         """The keys of this id; all of them for a token that names none. Raises Unchecked without any."""
         ...
 
-    async def look_for(self, key_id: str) -> list[Key]:
-        """The keys of this id that are not at hand. Raises Unchecked where nobody can tell."""
+    async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
+        """The keys of this id beside those tried, read anew if allowed. Raises Unchecked where nobody can tell."""
         ...
 
     async def keep(self, refresh_seconds: float) -> None:
@@ -124,9 +124,11 @@ class SignedTokens:
         signed = read_signed(token)
         identity = identity_of(signed.claims, self._rules, now_seconds)
         keys = self._keys.named(signed.key_id)
-        if not keys and signed.key_id is not None:
-            keys = await self._keys.look_for(signed.key_id)
-        if not is_signed_by(signed, keys):
+        is_good = is_signed_by(signed, keys)
+        if not is_good and signed.key_id is not None:
+            # Also where a key of this id is at hand: an issuer may publish a new key under an old id.
+            is_good = is_signed_by(signed, await self._keys.look_for(signed.key_id, keys))
+        if not is_good:
             raise BadToken("not signed by the issuer")
         if self._known_generation == self._keys.generation:
             self._known[token] = identity

@@ -96,7 +96,7 @@ async def test_a_source_that_is_silent_is_given_up(source: Issuer, monkeypatch: 
     """Within the time-out."""
     monkeypatch.setattr("serving.key_sets.FETCH_TIMEOUT_SECONDS", 0.05)
     source.gate.clear()
-    with pytest.raises(NoKeys, match="Timeout"):
+    with pytest.raises(NoKeys, match="no answer in time"):
         await read_keys(source.jwks_url)
 
 
@@ -152,6 +152,30 @@ async def test_b6_an_unknown_key_makes_one_read_for_all_who_wait(source: Issuer,
     source.gate.set()
     assert ["ann"] * 100 == await asyncio.gather(*asking)
     assert ["keys"] * 2 == source.asked
+
+
+async def test_a_new_key_under_an_old_id_works_at_once(source: Issuer, checks: Checks) -> None:
+    """Its first tokens make one read together; what neither key has signed makes no other within the cool-down."""
+    renewed, stranger = key("k1"), key("k1")
+    source.publish(renewed)
+    texts = [signed(renewed, jti=str(n)) for n in range(20)]
+    assert ["ann"] * 20 == await asyncio.gather(*map(checks.player, texts))
+    assert ["keys"] * 2 == source.asked
+    for _ in range(3):
+        assert Refusal.UNAUTHENTICATED == await checks.refusal(signed(stranger))
+    assert 2 == len(source.asked)
+    checks.clock.skipped_seconds = COOLDOWN_SECONDS
+    assert Refusal.UNAUTHENTICATED == await checks.refusal(signed(stranger))
+    assert 3 == len(source.asked)
+
+
+async def test_while_the_keys_cannot_be_read_a_signature_that_fits_none_is_unchecked(
+    source: Issuer, checks: Checks
+) -> None:
+    """It may be of a new key under the old id. Tokens of the key at hand stay good."""
+    source.away = True
+    assert Refusal.TOKEN_UNCHECKED == await checks.refusal(signed(key("k1")))
+    assert "ann" == await checks.player(signed(issuer_key()))
 
 
 async def test_b6_a_stranger_cannot_make_us_hammer_the_issuer(source: Issuer, checks: Checks) -> None:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.read_concern import ReadConcern
+from structlog.testing import capture_logs
 
 from console.config import ConsoleSettings
 from console.mongo import MongoStore as ConsoleStore
 from consumer.mongo import MongoStore as WorkerStore
 from ingress.mongo import MongoStore as IngressStore
 from schemas.settings import MongoSettings
-from serving.mongodb import PINNED, UnusableUri, new_client, uri_problems
+from serving.mongodb import PINNED, UnusableUri, _warn_of_direct, new_client, uri_problems
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +30,6 @@ VALUES = {
     "wTimeoutMS": ("0", "1"),
     "retryWrites": ("true", "false"),
     "retryReads": ("true", "false"),
-    "directConnection": ("true", "false"),
     "timeoutMS": ("1",),
     "socketTimeoutMS": ("1", "20000"),
     "heartbeatFrequencyMS": ("500", "5000"),
@@ -76,7 +76,6 @@ def assert_pinned(client: AsyncMongoClient[dict[str, object]]) -> None:
     options = client.options
     assert options.retry_writes
     assert options.retry_reads
-    assert not options.direct_connection
     pool = options.pool_options
     assert (5, 20, 5, 5) == (
         pool.connect_timeout, pool.socket_timeout, options.heartbeat_frequency, options.server_selection_timeout
@@ -158,3 +157,11 @@ def test_a_wrong_option_is_named(query: str, problem: str) -> None:
 )
 def test_a_uri_says_where_who_and_how_safely(uri: str) -> None:
     assert not uri_problems(uri, PINNED)
+
+
+async def test_a_direct_connection_is_warned_of_once() -> None:
+    _warn_of_direct.cache_clear()
+    with capture_logs() as logs:
+        for query in ("directConnection=true", "DirectConnection=true&w=majority", "directConnection=false"):
+            await new_client(settings(f"mongodb://127.0.0.1:1/?{query}"), "test").close()
+    assert ["mongodb_direct_connection"] == [line["event"] for line in logs]

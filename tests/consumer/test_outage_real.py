@@ -1,0 +1,99 @@
+"""An outage of MongoDB in the log of a worker process: lost, and back, whatever it was doing."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.local.fetch import mongod_file
+from ops.local.mongod import MongodPlace, mongod_program
+from ops.local.ports import any_free
+from ops.local.processes import Child, Children, Program
+from ops.local.replica_set import make_primary
+from tests.consumer.processes import WorkerProcess, workers
+from tests.consumer.sums import assert_exact, counting, send, until_applied
+from tests.consumer.waiting import until
+from tests.frozen import frozen
+from tests.real import place
+from tests.servers import Servers
+
+pytestmark = pytest.mark.real
+
+PARTITIONS = 4
+
+
+class Mongod:
+    """One that is the test's own, to be killed."""
+
+    def __init__(self, children: Children, where: MongodPlace) -> None:
+        self._children = children
+        self._program: Program = mongod_program(mongod_file(), where)
+        self.where = where
+        self.child: Child = children.start(self._program)
+
+    def kill(self) -> None:
+        self._children.forget(self.child)
+
+    async def start_again(self) -> None:
+        self.child = self._children.start(self._program)
+        await self.is_primary()
+
+    async def is_primary(self) -> None:
+        async def made() -> bool:
+            return await asyncio.to_thread(make_primary, self.where.address)
+
+        await until(made, "a primary")
+
+
+@contextmanager
+def own_mongod(folder: Path) -> Iterator[Mongod]:
+    where = MongodPlace(folder / "mongod", any_free([]))
+    where.home.mkdir()
+    with Children(folder / "logs") as children:
+        yield Mongod(children, where)
+        children.kill_all()
+
+
+def outages(worker: WorkerProcess) -> list[dict[str, Any]]:
+    """All that the log says of servers that don't answer."""
+    found = [json.loads(line) for line in worker.said().splitlines() if line.startswith("{")]
+    told = ("mongodb_lost", "mongodb_back", "unavailable", "available again")
+    return [line for line in found if line["event"] in told and "Kafka" not in str(line)]
+
+
+async def test_a_frozen_and_a_killed_mongodb_are_two_lines_each(servers: Servers, tmp_path: Path) -> None:
+    """With records in every partition, so that many calls fail at once."""
+    first, second, third = (
+        [counting(number % PARTITIONS, number) for number in range(low, low + 40)] for low in (12, 100, 200)
+    )
+    with own_mongod(tmp_path) as mongod:
+        await mongod.is_primary()
+        own = Servers(servers.kafka, mongod.where.uri)
+        async with place(own, partitions=PARTITIONS, max_flush_records=5) as where:
+            with workers(tmp_path / "workers", where.settings) as started:
+                worker = started.start()
+                await send(where.settings, first)
+                await until_applied(where, len(first))
+                with frozen(mongod.child.pid):
+                    await send(where.settings, second)
+                    await worker.says("mongodb_lost")
+                await worker.says("mongodb_back")
+                await until_applied(where, len(first) + len(second))
+                mongod.kill()
+                await send(where.settings, third)
+                await worker.says("mongodb_lost", times=2)
+                await mongod.start_again()
+                await worker.says("mongodb_back", times=2)
+                await until_applied(where, len(first) + len(second) + len(third))
+                await assert_exact(where, [*first, *second, *third])
+                told = outages(worker)
+        assert ["mongodb_lost", "mongodb_back"] * 2 == [line["event"] for line in told], told
+        assert f"{mongod.where.address}: no answer in time" == told[0]["reason"]
+        assert f"{mongod.where.address}: " in told[2]["reason"]
+        assert told[1]["seconds"] > 5
+        assert "Traceback" not in worker.said()
+        assert "TopologyDescription" not in worker.said()
