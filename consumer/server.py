@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 
 import structlog
-import uvloop
 from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
@@ -24,6 +23,7 @@ from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.worker import Worker
 from schemas.signing import signing_keys
+from serving.failures import new_loop
 from serving.start import StartRefused
 
 log = structlog.get_logger()
@@ -54,7 +54,8 @@ def run(config: WorkerConfig) -> int:
     """Run one worker until it is told to stop. Returns the exit code."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
-    return uvloop.run(_run(config))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_run(config))
 
 
 async def _run(config: WorkerConfig) -> int:

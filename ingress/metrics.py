@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from ingress.answers import Refusal
 from schemas.games import EventFailureCause, EventUpdateFailureCause
 from serving.connection_metrics import ConnectionMetrics
+from serving.failures import FAILURES
 from serving.token_metrics import SECONDS_BUCKETS, TokenMetrics
 
 ROUTES: Final = (
@@ -38,6 +39,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FAILURES)
         self._requests = Counter(
             "tallymill_ingress_requests",
             "Requests answered, by route and HTTP status code (499: the client left first).",
