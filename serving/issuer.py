@@ -4,6 +4,17 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from serving.kafka_words import why as network_words
+
+
+# The first that fits.
+_WORDS: dict[type[BaseException], str] = {
+    aiohttp.ClientSSLError: "not connected: the certificate is not trusted, or the port does not speak TLS",
+    TimeoutError: "no answer in time",
+    aiohttp.ServerDisconnectedError: "the connection was closed by the other side",
+    aiohttp.ClientError: "the answer is cut short or is no HTTP",
+}
+
 
 class TooLarge(ValueError):
     """The answer is larger than any good one."""
@@ -29,8 +40,11 @@ def reason(error: BaseException) -> str:
     """Why there is no answer. aiohttp's own words hold the URL, and that may hold a password."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"HTTP {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"not connected: {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientError | TimeoutError):
-        return type(error).__name__
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        return f"not connected: {network_words(error.os_error)}"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, OSError):
+        return network_words(error)
+    return str(error) if isinstance(error, ValueError) else "the answer is not what it should be"
