@@ -6,7 +6,6 @@ import aiohttp
 
 from serving.kafka_words import why as network_words
 
-
 # The first that fits.
 _WORDS: dict[type[BaseException], str] = {
     aiohttp.ClientSSLError: "not connected: the certificate is not trusted, or the port does not speak TLS",
