@@ -21,11 +21,6 @@ from serving import failures
 from serving.failures import FAILURES, Seldom, handle_loop_exception, outage_words, report
 
 
-@pytest.fixture(autouse=True)
-def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "_seldom", Seldom())
-
-
 def counted(kind: str) -> float:
     return float(FAILURES.labels(kind)._value.get())
 
