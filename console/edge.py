@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,9 +12,8 @@ from console.answers import json_reply
 from console.metrics import COUNTS, DOCUMENT, EVENTS, Metrics
 from schemas.errors import error_body
 from serving.cors import Cors, RawHeader, Shared, preflight_headers
+from serving.failures import report
 from serving.unparsed import announces_body, unparsed_of
-
-log = structlog.get_logger()
 
 CORS = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
 
@@ -55,9 +53,9 @@ class Edge:
             if unparsed:
                 routes = json_reply(error_body(unparsed.value), unparsed.value.code)
             await routes(scope, receive, sending)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 whatever it is
             # Starlette has answered 500 before it raises again.
-            log.exception("bug", path=scope["path"])
+            report(error, path=scope["path"])
 
     def _cors_headers(self, scope: Scope) -> Iterable[RawHeader]:
         return self._cors.headers(dict(scope["headers"])) if self._cors else ()

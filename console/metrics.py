@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from serving.connection_metrics import ConnectionMetrics
+from serving.failures import FAILURES
 from serving.token_metrics import TokenMetrics
 
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -21,6 +22,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FAILURES)
         self._requests = Counter(
             "tallymill_console_requests",
             "Requests answered, by route and HTTP status code.",

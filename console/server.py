@@ -27,6 +27,7 @@ from console.reading import Parts
 from serving import http_protocol, life
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
+from serving.failures import report
 from serving.tokens import issuers_tokens
 
 log = structlog.get_logger()
@@ -77,9 +78,9 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.keepers)
-    except* Exception:
+    except* Exception as failures:  # noqa: BLE001 told as what it is
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
-        log.exception("bug")
+        report(failures)
         failed = True
     await process.store.close()
     log.info("stopped", failed=failed)

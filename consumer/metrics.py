@@ -18,6 +18,7 @@ from consumer.core.plan import WritePlan
 from schemas.documents import FATES, PAYLOAD_DIFFERS
 from schemas.settings import Api
 from serving.connection_metrics import ConnectionMetrics
+from serving.failures import FAILURES
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 
@@ -55,6 +56,7 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FAILURES)
         self._declare_flushes(self.registry)
         self._declare_items(self.registry)
         self._declare_reading(self.registry)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 
 import structlog
-import uvloop
 from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
@@ -27,6 +26,7 @@ from consumer.transactions import Document
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.signing import signing_keys
+from serving.failures import new_loop
 from serving.mongodb_watch import MongoWatch
 from serving.start import StartRefused
 
@@ -55,7 +55,8 @@ def run(config: WorkerConfig) -> int:
     """Run one worker until it is told to stop. Returns the exit code."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
-    return uvloop.run(_run(config))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_run(config))
 
 
 async def _run(config: WorkerConfig) -> int:

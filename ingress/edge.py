@@ -18,8 +18,6 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from itertools import count
 from typing import Any, Protocol
 
-import structlog
-
 from ingress.addresses import AddressLimit
 from ingress.answers import CLOSE, UNPARSED, RawHeader, Refusal, Refused, Reply, refusal_reply, retry_after
 from ingress.body import (
@@ -39,9 +37,8 @@ from ingress.query import KEY, MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, qu
 from schemas.games import Violation
 from serving.clock import Clock
 from serving.cors import Cors, Shared, preflight_headers
+from serving.failures import report
 from serving.unparsed import announces_body, unparsed_of
-
-log = structlog.get_logger()
 
 Scope = Mapping[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -130,8 +127,8 @@ class Edge:
             reply = served.refusal(refused.refusal, refused.violations).having(*refused.headers)
         except ClientLeft:
             raise
-        except Exception:
-            log.exception("bug", path=scope["path"])
+        except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
+            report(error, path=scope["path"])
             self._metrics.refused(Refusal.INTERNAL.name)
             reply = served.refusal(Refusal.INTERNAL, ())
         query = query_of(scope)

@@ -9,6 +9,7 @@ from ingress.answers import Refusal
 from ingress.clock_watch import Source
 from schemas.games import EventFailureCause, EventUpdateFailureCause
 from serving.connection_metrics import ConnectionMetrics
+from serving.failures import FAILURES
 from serving.token_metrics import SECONDS_BUCKETS, TokenMetrics
 
 ROUTES: Final = (
@@ -39,6 +40,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FAILURES)
         self._requests = Counter(
             "tallymill_ingress_requests",
             "Requests answered, by route and HTTP status code (499: the client left first).",

@@ -51,6 +51,7 @@ from schemas.signing import signing_keys
 from serving import http_protocol, life
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
+from serving.failures import report
 from serving.outage import Outage
 from serving.start import StartRefused
 
@@ -185,9 +186,9 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     except* StartRefused as refused:
         log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
         failed = True
-    except* Exception:
+    except* Exception as failures:  # noqa: BLE001 told as what it is
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
-        log.exception("bug")
+        report(failures)
         failed = True
     await asyncio.gather(*(publisher.stop(FLUSH_SECONDS) for publisher in process.publishers))
     for store in process.stores:

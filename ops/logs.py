@@ -1,9 +1,19 @@
-"""Structured logs: one JSON line a state change, to stderr. Nothing per record, nothing of a client's credentials."""
+"""Structured logs: one JSON line a state change, to stderr. Nothing per record, nothing of a client's credentials.
+
+Whatever a library logs, warns of or lets escape comes as such a line too: no raw trace stands between them.
+"""
 
 import logging
 import sys
+import threading
+from types import TracebackType
+from typing import Any
 
 import structlog
+
+from serving.failures import Seldom, report
+
+MAX_MESSAGE = 300
 
 
 def configure_logs() -> None:
@@ -24,3 +34,38 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _catch_the_rest()
+
+
+def _catch_the_rest() -> None:
+    """What would go to stderr as it is: of libraries' loggers, of warnings, of Python for what was not caught."""
+    logging.getLogger().addHandler(LibraryLog())
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.unraisablehook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+class LibraryLog(logging.Handler):
+    """Writes a library's record as one line of ours; an exception in it as any that nobody handled."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._seldom = Seldom()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            report(record.exc_info[1], logger=record.name)
+            return
+        again = self._seldom.allows((record.name, record.msg))
+        if again is not None:
+            message = record.getMessage().partition("\n")[0][:MAX_MESSAGE]
+            fields: dict[str, Any] = {"repeated": again} if again else {}
+            structlog.get_logger().warning("library", logger=record.name, message=message, **fields)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Nobody caught it: an exception that ends the process or a thread, or one of a destructor."""
+    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    report(error.with_traceback(trace))

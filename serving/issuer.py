@@ -4,17 +4,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-# The most special first. Of a value that is wrong (no JSON, too large) its own words are told.
-_KINDS: tuple[tuple[type[BaseException], str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, "TLS: its certificate is not accepted"),
-    (TimeoutError, "no answer in time"),
-    (aiohttp.ClientError, "the connection broke, or the answer is not HTTP"),
-    (FileNotFoundError, "no such file"),
-    (OSError, "not readable"),
-    (RecursionError, "nested too deeply"),
-    (KeyError, "not of the form that it should have"),
-    (TypeError, "not of the form that it should have"),
-)
+from serving.kafka_words import why as network_words
+
+# The first that fits.
+_WORDS: dict[type[BaseException], str] = {
+    aiohttp.ClientConnectorCertificateError: "not connected: its certificate is not trusted",
+    aiohttp.ClientSSLError: "not connected: the certificate is not trusted, or the port does not speak TLS",
+    TimeoutError: "no answer in time",
+    aiohttp.ServerDisconnectedError: "the connection was closed by the other side",
+    aiohttp.ClientError: "the answer is cut short or is no HTTP",
+}
 
 
 class TooLarge(ValueError):
@@ -42,7 +41,14 @@ def reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         whose = "the proxy answers " if isinstance(error, aiohttp.ClientHttpProxyError) else ""
         return f"{whose}HTTP {error.status}"
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
         whose = "the proxy: " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-        return f"{whose}not connected: {error.os_error.strerror or 'no answer'}"
-    return next((words for kind, words in _KINDS if isinstance(error, kind)), str(error))
+        return f"{whose}not connected: {network_words(error.os_error)}"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, OSError):
+        return network_words(error)
+    return str(error) if isinstance(error, ValueError) else "the answer is not what it should be"

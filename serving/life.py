@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 import uvicorn
-import uvloop
+
+from serving.failures import new_loop
 
 log = structlog.get_logger()
 
@@ -35,7 +36,7 @@ def run(host: str, port: int, serve: Callable[[socket.socket], Coroutine[Any, An
     except OSError as error:
         log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
         return EXIT_FAILED
-    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with listener, asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(serve(listener))
 
 

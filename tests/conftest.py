@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from serving import failures
 from tests.servers import Servers, real_servers
 
 # A failed sum is to be told with its numbers, though it is no test module that asserts it.
@@ -21,6 +22,12 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def no_failure_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process writes a kind of failure once a minute; a test sees none of those that the tests before it saw."""
+    monkeypatch.setattr(failures, "_seldom", failures.Seldom())
 
 
 # The property of a test that is printed at the end of the run, whether it passes or fails.

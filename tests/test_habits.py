@@ -42,6 +42,56 @@ def sources(*folders: str) -> list[Path]:
     return found
 
 
+# Named for what they are: reasons of a bug, which its reader looks for in the code; and the words of last resort.
+NAMES_OF_BUGS = {Path("consumer/core/reasons.py"), Path("consumer/flusher.py"), Path("serving/kafka_words.py")}
+
+# Mended beside this test, each by the words of its server (serving/mongodb.py, serving/kafka.py).
+NOT_YET = {
+    Path(name)
+    for name in (
+        "console/mongo.py",
+        "consumer/kafka.py",
+        "consumer/mongo.py",
+        "consumer/mongo_errors.py",
+        "consumer/sessions.py",
+        "consumer/startup.py",
+        "consumer/topic_id.py",
+        "ingress/mongo.py",
+        "ingress/mongo_refusals.py",
+    )
+}
+
+
+def names_of_exceptions(tree: ast.AST) -> set[str]:
+    """What exceptions are called in a file: where they are caught, and where a function is given one."""
+    caught = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+    given = {
+        node.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arg)
+        and node.annotation
+        and ast.unparse(node.annotation).endswith(("Error", "Exception"))
+    }
+    return caught | given
+
+
+def raw_exceptions(path: Path) -> Iterator[int]:
+    """Lines on which an exception is written as Python writes it: by `!r`, `repr()` or the name of its class."""
+    tree = ast.parse(path.read_text())
+    names = names_of_exceptions(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FormattedValue) and node.conversion == ord("r"):
+            found = node.value
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "repr":
+            found = node.args[0]
+        elif isinstance(node, ast.Attribute) and node.attr == "__name__" and isinstance(node.value, ast.Call):
+            found = node.value.args[0] if node.value.args else node.value
+        else:
+            continue
+        if isinstance(found, ast.Name) and found.id in names:
+            yield node.lineno
+
+
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Every function with its length in lines."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -70,3 +120,28 @@ def test_no_file_names_our_machine_or_a_registry() -> None:
         text = path.read_bytes().decode(errors="replace")
         found += [(str(path.relative_to(ROOT)), name) for name in FORBIDDEN if name in text]
     assert [] == found
+
+
+@pytest.mark.parametrize("path", sources(*FOLDERS), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_message_holds_an_exception_as_python_writes_it(path: Path) -> None:
+    """A person reads what happened, not a library's class: serving/kafka.py and serving/mongodb.py have the words."""
+    if path.relative_to(ROOT) in NAMES_OF_BUGS | NOT_YET:
+        pytest.skip("it names bugs by their classes, or is being mended")
+    assert [] == list(raw_exceptions(path))
+
+
+def test_the_test_of_raw_exceptions_sees_them(tmp_path: Path) -> None:
+    """Each of the ways that there were, and none of the good ones."""
+    file = tmp_path / "file.py"
+    file.write_text(
+        "def words(given: BaseException, name: str):\n"
+        "    try:\n"
+        "        pass\n"
+        "    except OSError as error:\n"
+        "        a = f'{error!r}'\n"
+        "        b = repr(error)\n"
+        "        c = f'{type(error).__name__}: {error}'\n"
+        "        d = f'{given!r}'\n"
+        "        good = f'{name!r} {error} {str(given)}'\n"
+    )
+    assert [5, 6, 7, 8] == sorted(raw_exceptions(file))

@@ -13,6 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from schemas.coordinates import parse_coordinates
 from schemas.documents import DEAD_LETTERS, LINEAGES
+from serving.kafka import why
 
 Database = AsyncDatabase[dict[str, Any]]
 Document = dict[str, Any]
@@ -81,8 +82,13 @@ async def redrive(
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
-            return done, f"dead letter {identity}: {error!r}"
+            return done, f"dead letter {identity}: {_words(error)}"
     return len(identities), ""
+
+
+def _words(error: Exception) -> str:
+    """A LookupError is raised here, with words of its own."""
+    return str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:

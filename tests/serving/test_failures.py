@@ -1,0 +1,168 @@
+"""What nobody handled is one line: an outage in plain words, a library by its name, a bug with its trace."""
+
+import asyncio
+import errno
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import errors
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo.errors import AutoReconnect, NetworkTimeout, NotPrimaryError, ServerSelectionTimeoutError
+from structlog.testing import capture_logs
+
+from ops.logs import LibraryLog
+from serving import failures
+from serving.failures import FAILURES, Seldom, handle_loop_exception, outage_words, report
+
+
+def counted(kind: str) -> float:
+    return float(FAILURES.labels(kind)._value.get())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.KafkaConnectionError("Connection at 127.0.0.1:9092 closed"),
+        errors.RequestTimedOutError(),
+        AutoReconnect("x"),
+        NetworkTimeout("x"),
+        NotPrimaryError("x"),
+        ServerSelectionTimeoutError("127.0.0.1:1: [Errno 111] Connection refused, Topology Description: <x>"),
+        ConnectionResetError(errno.ECONNRESET, "x"),
+        OSError(errno.EHOSTUNREACH, "x"),
+        TimeoutError(),
+        asyncio.IncompleteReadError(b"", 4),
+    ],
+)  # fmt: skip
+def test_an_outage_is_a_warning_without_a_trace_and_without_a_class_name(error: Exception) -> None:
+    before = counted("outage")
+    with capture_logs() as logs:
+        report(ExceptionGroup("tasks", [error]))
+    [line] = logs
+    assert (line["event"], line["log_level"]) == ("background_failure", "warning")
+    assert "exc_info" not in line
+    assert type(error).__name__ not in line["reason"]
+    assert counted("outage") == before + 1
+
+
+def test_a_bug_keeps_its_trace() -> None:
+    with capture_logs() as logs:
+        report(ZeroDivisionError("ours"), path="/v1")
+    assert [(line["event"], line["path"]) for line in logs] == [("bug", "/v1")]
+    assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+def test_a_librarys_own_failure_names_it_and_its_place() -> None:
+    try:
+        json.loads("{")  # raises in Python's own code, but called from here: this file is none of the process's
+    except ValueError as error:
+        with capture_logs() as logs:
+            report(error)
+    assert logs[0]["reason"] == "Python failed in its own background task"
+    assert logs[0]["at"].startswith("decoder.py:")
+
+
+async def test_what_a_task_raised_that_nobody_awaited_is_one_line() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(handle_loop_exception)
+
+    async def fail() -> None:
+        raise errors.KafkaConnectionError("Connection at 127.0.0.1:9092 closed")
+
+    with capture_logs() as logs:
+        for _ in range(3):
+            task = asyncio.ensure_future(fail())
+            await asyncio.wait((task,))
+            del task
+    assert [line["event"] for line in logs] == ["background_failure"]
+
+
+def test_the_same_again_is_counted_and_written_later() -> None:
+    now = [0.0]
+    seldom = Seldom(lambda: now[0])
+    assert [seldom.allows("a"), seldom.allows("a"), seldom.allows("b"), seldom.allows("a")] == [0, None, 0, None]
+    now[0] = failures.REPEAT_SECONDS
+    assert [seldom.allows("a"), seldom.allows("b")] == [2, 0]
+
+
+@given(st.sampled_from(sorted(errno.errorcode)), st.text())
+def test_every_number_of_the_system_has_words_or_is_no_outage(number: int, text: str) -> None:
+    words = outage_words(OSError(number, text))
+    assert words is None or ("Errno" not in words and "Error" not in words)
+
+
+@pytest.fixture
+def library() -> Iterator[logging.Logger]:
+    logger, handler = logging.getLogger("some.library"), LibraryLog()
+    logger.addHandler(handler)
+    yield logger
+    logger.removeHandler(handler)
+
+
+def test_a_librarys_log_is_a_line_of_ours(library: logging.Logger) -> None:
+    with capture_logs() as logs:
+        library.warning("one\ntwo %s", "three")
+        try:
+            raise errors.RequestTimedOutError
+        except errors.KafkaError:
+            library.exception("it failed")
+    assert [(line["event"], line.get("message"), line.get("reason")) for line in logs] == [
+        ("library", "one", None),
+        ("background_failure", None, "Kafka: no answer in time"),
+    ]
+
+
+UNHANDLED = """
+import asyncio, gc, sys, threading, warnings
+from ops.logs import configure_logs
+from serving.failures import new_loop
+configure_logs()
+
+class Leaves:
+    def __del__(self):
+        raise ConnectionResetError(104, "gone")
+
+async def fail():
+    raise ConnectionRefusedError(111, "refused")
+
+async def main():
+    asyncio.get_running_loop().create_task(fail())
+    await asyncio.sleep(0.01)
+    gc.collect()
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+    await asyncio.sleep(0.01)
+
+with asyncio.Runner(loop_factory=new_loop) as runner:
+    runner.run(main())
+warnings.warn("old", DeprecationWarning, stacklevel=1)
+warnings.warn("odd", RuntimeWarning, stacklevel=1)
+Leaves()
+thread = threading.Thread(target=lambda: open("/no/such/file"))
+thread.start()
+thread.join()
+raise TimeoutError
+"""
+
+
+def test_nothing_but_json_reaches_the_log_of_a_process(tmp_path: Path) -> None:
+    """A task's, a timer's, a destructor's, a thread's and the process's own exception, and warnings."""
+    script = tmp_path / "unhandled.py"
+    script.write_text(UNHANDLED)
+    root = str(Path(__file__).parent.parent.parent)
+    ran = subprocess.run(
+        [sys.executable, "-W", "always", str(script)],
+        env={"PYTHONPATH": root}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert ran.returncode == 1
+    events = [line["event"] for line in lines]
+    assert events.count("background_failure") >= 3
+    reasons = {line.get("reason") for line in lines}
+    assert {"network: connection refused", "network: no answer in time"} <= reasons
+    assert not any("Traceback" in json.dumps(line) for line in lines if line["event"] != "bug")
