@@ -193,6 +193,7 @@ class WorkerMetrics:
 
     def _declare_unread(self, registry: CollectorRegistry) -> None:
         """Of all partitions of a topic, whoever has them."""
+        self._unread: dict[Api, set[str]] = {}
         self.unread_partitions = Gauge(
             "tallymill_worker_unread_partitions",
             "Partitions of the topic that nobody reads, as every worker sees them: records wait, and no worker has "
@@ -202,15 +203,21 @@ class WorkerMetrics:
         )
         self.unread_records = Gauge(
             "tallymill_worker_unread_records",
-            "Records that wait in partitions that nobody reads; NaN when not known.",
-            ("api",),
+            "Records that wait in a partition that nobody reads; missing for partitions that are read. Every worker "
+            "tells them: take the maximum, not the sum.",
+            ("api", "partition"),
             registry=registry,
         )
 
     def unread(self, api: Api, records: Mapping[int, int] | None) -> None:
         """What waits, by partition that nobody reads; None when that is not known."""
         self.unread_partitions.labels(api).set(math.nan if records is None else len(records))
-        self.unread_records.labels(api).set(math.nan if records is None else sum(records.values()))
+        told = {str(partition): waiting for partition, waiting in (records or {}).items()}
+        for partition in self._unread.get(api, set()) - told.keys():
+            self.unread_records.remove_by_labels({"api": api, "partition": partition})
+        for partition, waiting in told.items():
+            self.unread_records.labels(api, partition).set(waiting)
+        self._unread[api] = set(told)
 
     def step(self, name: str, seconds: float) -> None:
         self.step_seconds.labels(name).observe(seconds)

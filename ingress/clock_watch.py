@@ -22,8 +22,9 @@ WARN_SECONDS = 2.0
 RIGHT_SECONDS = 1.0
 # Spans measured within this time are of the same skew: a clock drifts by less than a millisecond meanwhile.
 SAME_SKEW_SECONDS = 10.0
-# A skew measured longer ago than this is no longer known. The probe asks MongoDB some ten times meanwhile.
-KNOWN_SECONDS = 60.0
+# A skew measured longer ago than this is no longer known: our clock may have been set since, and one server that has
+# told its time before, and one after, would seem to differ. The probe asks MongoDB some four times meanwhile.
+KNOWN_SECONDS = 20.0
 
 
 class Stamped(NamedTuple):

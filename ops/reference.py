@@ -50,7 +50,7 @@ def metrics_page() -> str:
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
     worker.uncommitted("games", 0, 0)
-    worker.unread("games", {})
+    worker.unread("games", {0: 1})
     ingress = IngressMetrics()
     ingress.watch(
         ready=lambda: True,

@@ -52,11 +52,13 @@ class KafkaSettings(Section):
     group: Annotated[str, Field(min_length=1)] = "tallymill"
     """Consumer group of the workers; of the analytics topic it is this with `.analytics` behind it."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
-    """Partitions `init` creates a topic with: the most workers that can share it."""
+    """Partitions `init` creates a topic with: the most workers that can share it. A topic that has fewer is wrong;
+    `init --add-partitions` adds them."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Replicas `init` creates a topic with. 3 in production, or Kafka's ack is worth one disk."""
     retention_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
-    """How long Kafka keeps a record: how long workers may be away, and how far `verify` can recount."""
+    """How long Kafka keeps a record: how long workers may be away, and how far `verify` can recount.
+    A topic that keeps records for longer or shorter than this, or limits their bytes, is refused."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to Kafka."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"

@@ -54,7 +54,7 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
             worker = started.start()
             await send(where.settings, [counting(0, 10)])
             await until_applied(where, 1)
-            await until_metric(worker, "tallymill_worker_unread_records", 0)
+            await until_metric(worker, "tallymill_worker_unread_partitions", 0)
             async with kafka_admin(where.settings) as admin:
                 await admin.create_partitions({where.settings.kafka.records_topic: NewPartitions(2)})
             await asyncio.sleep(1)
@@ -69,7 +69,8 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
             # Another worker's coming forms the group anew, and its metadata are of now.
             started.start()
             await until_applied(where, 1 + len(sent))
-            await until_metric(worker, "tallymill_worker_unread_records", 0)
+            await until_metric(worker, "tallymill_worker_unread_partitions", 0)
+            assert await metric(worker, "tallymill_worker_unread_records") is None
             (back,) = lines(worker, "partitions_read")
             assert [1] == back["partitions"]
             assert [] == await warned(where)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,11 @@ from tests.servers import Servers
 
 TEN_MINUTES_MILLIS = 600_000
 Found = dict[str, float]
+
+
+def is_ten_minutes(seconds: float) -> bool:
+    """What is certain is less by what an answer takes, which on a busy machine are seconds."""
+    return TEN_MINUTES_MILLIS / 1000 - PATIENCE_SECONDS < seconds <= TEN_MINUTES_MILLIS / 1000 + 1
 
 
 async def skews(running: Running, session: aiohttp.ClientSession) -> Found:
@@ -59,7 +65,8 @@ async def test_an_ingress_whose_clock_is_ten_minutes_off_says_so_and_is_not_read
     async with aiohttp.ClientSession() as session:
         with ingress_process(file, serve_shifted.__file__, str(shift)) as running:
             (off,) = await until_said(running, "clock_off")
-            assert ("this machine", 600, "warning") == (off["whose"], round(off["ahead_seconds"]), off["level"])
+            assert ("this machine", "warning") == (off["whose"], off["level"])
+            assert is_ten_minutes(off["ahead_seconds"])
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while await running.missing(session) != ["clock"]:  # noqa: ASYNC110 another process
                     await asyncio.sleep(0.1)
@@ -86,12 +93,12 @@ async def test_a_clock_that_goes_off_at_work_is_noticed_by_the_acks_of_kafka(ser
         with ingress_process(file, serve_shifted.__file__, str(shift)) as running:
             await until_ready(running, session)
             assert 200 == (await running.post(session, body(1)))[0]
-            right = await until_skews(running, session, lambda found: found["kafka"] == found["kafka"])  # no NaN
+            right = await until_skews(running, session, lambda found: not math.isnan(found["kafka"]))
             assert all(abs(skew) < 1 for skew in right.values())
             shift.write_text(str(-TEN_MINUTES_MILLIS))
             assert 200 == (await running.post(session, body(2)))[0]
-            assert round((await skews(running, session))["kafka"]) == -600
-            await until_skews(running, session, lambda found: round(found["mongodb"]) == -600)
+            assert is_ten_minutes(-(await skews(running, session))["kafka"])
+            await until_skews(running, session, lambda found: is_ten_minutes(-found["mongodb"]))
             (off,) = await until_said(running, "clock_off")
-            assert "Kafka and MongoDB" == off["against"] or off["against"] in ("Kafka", "MongoDB")
+            assert "this machine" == off["whose"]
             assert ["clock"] == await running.missing(session)
