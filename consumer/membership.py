@@ -58,9 +58,8 @@ log = structlog.get_logger()
 # them fit into the shortest session, so that one that is late costs nothing.
 HEARTBEAT_SECONDS = 1.0
 
-# How long the coordinator waits for a member to join again, before it goes on without: once the group forms anew, the
-# shares wait no longer than this for one that is dead. A member that is alive joins within a heartbeat; one that is late
-# joins again.
+# How long the coordinator waits for a member to join again before it goes on without: once the group forms anew, the
+# shares wait no longer than this for a dead one. One that is alive joins within a heartbeat; if it is late, once more.
 REBALANCE_SECONDS = 3.0
 
 # An answer that is held back until the group has formed. Workers of before may be waited for longer; then the question
