@@ -54,7 +54,7 @@ class EventUpdateResponse(BaseModel):
 @asynccontextmanager
 async def producing(app: FastAPI) -> AsyncIterator[None]:
     kafka = KafkaSettings(bootstrap_servers=os.environ[KAFKA_VARIABLE])
-    app.state.producer = new_producer(kafka, Limits().max_body_bytes, 5)
+    app.state.producer = await new_producer(kafka, Limits().max_body_bytes, 5)
     await app.state.producer.start()
     yield
     await app.state.producer.stop()

@@ -6,7 +6,6 @@ answers. What this worker may not ask (an ACL) is told in the log, and goes unch
 
 import asyncio
 
-import structlog
 from aiokafka.errors import KafkaError
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,9 +17,8 @@ from consumer.retry import Retry
 from consumer.transactions import Document
 from schemas import requirements
 from schemas.settings import Api, KafkaSettings, Limits
-from serving.start import ANSWER_SECONDS, judge_start, wrong_topic
-
-log = structlog.get_logger()
+from serving.kafka import why
+from serving.start import ANSWER_SECONDS, judge_start, not_checked, wrong_topic
 
 MAX_PAUSE_SECONDS = 5
 
@@ -51,7 +49,7 @@ async def look_at_topic(kafka: KafkaSettings, limits: Limits, api: Api) -> list[
     try:
         return await wrong_topic(kafka, kafka.topic(api), requirements.topic_config(kafka, limits, api))
     except (KafkaError, OSError, TimeoutError) as error:
-        raise Unavailable(f"Kafka: {error!r}") from error
+        raise Unavailable(f"Kafka: {why(error)}") from error
 
 
 async def look_at_mongodb(database: AsyncDatabase[Document], config: WorkerConfig) -> list[str]:
@@ -73,5 +71,5 @@ async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig
     except OperationFailure as error:
         if error.code != NOT_ALLOWED_CODE:
             raise
-        log.warning("indexes not checked", reason=f"listIndexes is not allowed: {error!r}")
+        not_checked("indexes_not_checked", "listIndexes is not allowed to this user")
     return problems

@@ -15,12 +15,16 @@ from functools import partial
 from typing import Any
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from ingress.ports import Position, Unavailable, Unknown
-from ingress.producer import CONNECT_TIMEOUT_SECONDS, connect, end_producer, new_producer
+from ingress.producer import END_SECONDS, connect, end_producer, new_producer, why_not_connected
 from ingress.shares import Holder, Shares, holder_of_key
 from schemas.settings import Api, KafkaSettings
+from serving.kafka import why
+from serving.kafka_watch import KafkaWatch
+from serving.outage import Outage
 
 log = structlog.get_logger()
 
@@ -39,7 +43,9 @@ class PublishLimits:
 class KafkaPublisher:
     """Publishes to the topic of one API. Connected by `run`, which makes a new producer whenever one has failed."""
 
-    def __init__(self, kafka: KafkaSettings, limits: PublishLimits, api: Api = "games") -> None:
+    def __init__(
+        self, kafka: KafkaSettings, limits: PublishLimits, api: Api = "games", outage: Outage | None = None
+    ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic(api)
         self._limits = limits
@@ -47,11 +53,13 @@ class KafkaPublisher:
         self._lost = asyncio.Event()
         self._waiting = Shares(limits.max_buffer_bytes)
         self._overdue = 0
+        self._outage = outage or Outage("kafka")
+        self._watch = KafkaWatch(kafka, self._topic, self._clients, self._outage)
         self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
-        return self._producer is not None and self._overdue == 0
+        return self._producer is not None and self._overdue == 0 and self._watch.reached
 
     @property
     def waiting_bytes(self) -> int:
@@ -74,10 +82,28 @@ class KafkaPublisher:
         sent = await self._send(key, headers, body, deadline)
         await _settled_or_late(sent, deadline)
         if not sent.done():
-            self._overdue += 1
-            sent.add_done_callback(self._no_longer_overdue)
+            self._is_overdue(sent, key)
             raise Unknown("no ack in time")
         return _position(sent)
+
+    def _is_overdue(self, sent: asyncio.Future[Any], key: bytes) -> None:
+        """It goes on in the background; the log names the server that it waits for."""
+        self._overdue += 1
+        waited = self._limits.deadline_seconds
+        self._outage.lost(f"acks of {self._topic}", f"no ack within {waited:g} s{self._leader_of(key)}", waited)
+        sent.add_done_callback(self._no_longer_overdue)
+
+    def _leader_of(self, key: bytes) -> str:
+        partition = self.partition_of(key)
+        if partition is None:
+            return ""
+        cluster = self._producer.client.cluster
+        leader = cluster.broker_metadata(cluster.leader_for_partition(TopicPartition(self._topic, partition)))
+        of = f" of partition {partition} of {self._topic}"
+        return f"{of}, led by {leader.host}:{leader.port}" if leader else f"{of}, which has no leader"
+
+    def _clients(self) -> tuple[Any, ...]:
+        return () if self._producer is None else (self._producer.client,)
 
     async def _send(
         self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
@@ -97,10 +123,10 @@ class KafkaPublisher:
     def _refused_by_producer(self, producer: object, error: BaseException) -> None:
         """Nothing was handed over. Translates what is Kafka's; ours (a record too large) goes on as it is."""
         if isinstance(error, TimeoutError | KafkaTimeoutError | UnknownTopicOrPartitionError):
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(why(error)) from error
         if isinstance(error, KafkaError) and not isinstance(error, MessageSizeTooLargeError):
             self._discard(producer, error)
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(why(error)) from error
 
     def _settled(self, producer: object, holder: Holder, size_bytes: int, sent: asyncio.Future[Any]) -> None:
         self._waiting.give_back(holder, size_bytes)
@@ -109,11 +135,13 @@ class KafkaPublisher:
 
     def _no_longer_overdue(self, _sent: asyncio.Future[Any]) -> None:
         self._overdue -= 1
+        if not self._overdue:
+            self._outage.back(f"acks of {self._topic}")
 
     def _discard(self, producer: Any, error: BaseException) -> None:  # noqa: ANN401 aiokafka has no types
         if producer is not self._producer:
             return
-        log.warning("producer_failed", error=f"{type(error).__name__}: {error}")
+        self._outage.lost(self._topic, f"the producer of {self._topic} failed, another is made: {why(error)}")
         self._producer = None
         self._lost.set()
         stop = asyncio.create_task(end_producer(producer, self._limits.deadline_seconds))
@@ -121,35 +149,37 @@ class KafkaPublisher:
         stop.add_done_callback(self._stopping.discard)
 
     async def run(self) -> None:
-        """Keep a producer connected; runs until cancelled."""
+        """Keep a producer connected, and what it knows of the cluster true; runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch.run())
+            group.create_task(self._keep_connected())
+
+    async def _keep_connected(self) -> None:
+        self._producer = await self._connected()
+        log.info("kafka_connected", topic=self._topic)
         while True:
-            self._producer = await self._connected()
-            log.info("kafka_connected", topic=self._topic)
+            self._outage.back(self._topic)
             await self._lost.wait()
             self._lost.clear()
             await asyncio.sleep(RECONNECT_SECONDS)
+            self._producer = await self._connected()
 
     async def _connected(self) -> Any:  # noqa: ANN401 aiokafka has no types
-        last_reason = ""
         while True:
-            producer = new_producer(self._kafka, self._limits.max_record_bytes, self._limits.deadline_seconds)
             try:
-                await connect(producer, self._topic)
+                return await self._try_to_connect()
             except (KafkaError, OSError, TimeoutError) as error:
-                await end_producer(producer, CONNECT_TIMEOUT_SECONDS)
-                last_reason = self._log_once(str(error) or f"no topic {self._topic} there", last_reason)
-            except BaseException:
-                await end_producer(producer, CONNECT_TIMEOUT_SECONDS)
-                raise
-            else:
-                return producer
+                self._outage.lost(self._topic, await why_not_connected(self._kafka, self._topic, error))
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _log_once(self, reason: str, last_reason: str) -> str:
-        """An outage is told once, not at every try."""
-        if reason != last_reason:
-            log.warning("kafka_not_connected", error=reason)
-        return reason
+    async def _try_to_connect(self) -> Any:  # noqa: ANN401 aiokafka has no types
+        producer = await new_producer(self._kafka, self._limits.max_record_bytes, self._limits.deadline_seconds)
+        try:
+            await connect(producer, self._topic)
+        except BaseException:
+            await end_producer(producer, END_SECONDS)
+            raise
+        return producer
 
     async def stop(self, timeout_seconds: float) -> None:
         """Let Kafka take what waits, within `timeout_seconds`; what it hasn't by then was answered 503."""
@@ -186,7 +216,7 @@ def _position(sent: asyncio.Future[Any]) -> Position | None:
     if sent.cancelled():
         raise Unknown("the producer was stopped")
     if error := sent.exception():
-        raise Unknown(f"{type(error).__name__}: {error}") from error
+        raise Unknown(why(error)) from error
     metadata = sent.result()
     # DuplicateSequenceNumber is success without a position: Kafka answers offset -1, to which aiokafka adds the
     # record's place in its batch. The log's start, -1 as well then, tells it from a real one.

@@ -49,6 +49,7 @@ from schemas.signing import signing_keys
 from serving import http_protocol, life
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
+from serving.outage import Outage
 from serving.start import StartRefused
 
 log = structlog.get_logger()
@@ -89,7 +90,8 @@ def _build(config: IngressConfig) -> _Process:
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
     sessions = session_key(config.tokens)
     tokens = token_check(config.tokens, sessions, clock, metrics)
-    store, publisher = MongoStore(config.mongodb), _publisher(config, "games")
+    outage = Outage("kafka")
+    store, publisher = MongoStore(config.mongodb), _publisher(config, "games", outage)
     record = RecordParts(
         limits=config.limits,
         signing=signing_keys(config.signing),
@@ -106,7 +108,7 @@ def _build(config: IngressConfig) -> _Process:
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
-    analytics_store, analytics_publisher = MongoStore(config.mongodb), _publisher(config, "analytics")
+    analytics_store, analytics_publisher = MongoStore(config.mongodb), _publisher(config, "analytics", outage)
     analytics = _analytics(config, record, analytics_publisher, analytics_store)
     kept_seconds = remembered_seconds(config.kafka, config.limits)
     parts = AppParts(
@@ -132,10 +134,10 @@ def _build(config: IngressConfig) -> _Process:
     return _Process(parts, check, (publisher, analytics_publisher), (store, analytics_store), keepers)
 
 
-def _publisher(config: IngressConfig, api: Api) -> KafkaPublisher:
+def _publisher(config: IngressConfig, api: Api, outage: Outage) -> KafkaPublisher:
     settings = config.ingress
     sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
-    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), api)
+    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), api, outage)
 
 
 def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from ingress.ports import Unavailable
 from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
+from serving.kafka import why
 from serving.start import judge_start, wrong_topic
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ class StartCheck:
         try:
             return await wrong_topic(self._kafka, self._kafka.topic(api), writers)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def _deployment(self) -> list[str]:
         return requirements.wrong_mongod(await self._mongodb.hello())

@@ -7,13 +7,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from consumer.fetching.batches import install
 from ops.config import Settings, SettingsError, variable_of
+from serving.kafka import UnusableFile, why
+from serving.kafka_bootstrap import NotReached, bootstrap_options
 
 Document = dict[str, Any]
 
@@ -30,7 +31,7 @@ class NotReachable(Exception):
 @asynccontextmanager
 async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client. Raises SettingsError without an address, NotReachable."""
-    admin = AIOKafkaAdminClient(**_kafka_options(settings))
+    admin = AIOKafkaAdminClient(**await _kafka_options(settings))
     try:
         await admin.start()
         yield admin
@@ -45,7 +46,7 @@ async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A reader without a group, of committed records alone: it disturbs nobody. Raises as kafka_admin does."""
     install()
     consumer = AIOKafkaConsumer(
-        **_kafka_options(settings),
+        **await _kafka_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
@@ -65,7 +66,7 @@ async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose ack is as good as the ingress's. Raises as kafka_admin does."""
     producer = AIOKafkaProducer(
-        **_kafka_options(settings),
+        **await _kafka_options(settings),
         acks="all",
         enable_idempotence=True,
         max_request_size=LARGEST_RECORD_BYTES,
@@ -79,20 +80,20 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-def _kafka_options(settings: Settings) -> dict[str, Any]:
-    """What every client of Kafka takes. Raises SettingsError."""
+async def _kafka_options(settings: Settings) -> dict[str, Any]:
+    """What every client of Kafka takes, with an address that answers. Raises SettingsError, NotReachable."""
     if not settings.kafka.bootstrap_servers:
         raise SettingsError([_required("kafka.bootstrap_servers")])
-    names = {name: getattr(settings.kafka, f"ssl_{name}") for name in ("cafile", "certfile", "keyfile")}
     try:
-        tls = create_ssl_context(**names)
-    except OSError as error:  # ssl's errors are OSErrors
-        raise SettingsError([f"kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile: {error}"]) from error
-    return {**settings.kafka.client_options(), "ssl_context": tls, "request_timeout_ms": ANSWER_MILLIS}
+        return await bootstrap_options(settings.kafka, request_timeout_ms=ANSWER_MILLIS)
+    except UnusableFile as error:
+        raise SettingsError([str(error)]) from error
+    except NotReached as error:
+        raise NotReachable(f"Kafka is not reachable: {error}") from error
 
 
 def _kafka_away(settings: Settings, error: KafkaError) -> NotReachable:
-    return NotReachable(f"Kafka at {settings.kafka.bootstrap_servers}: {error!r}")
+    return NotReachable(f"Kafka at {settings.kafka.bootstrap_servers}: {why(error)}")
 
 
 @asynccontextmanager

@@ -114,8 +114,17 @@ class UnusableFile(OSError):
         return str(self.args[0])
 
 
+class NotReached(errors.KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
+    """No address answers as Kafka; the message says of each why."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else "no broker could be reached"
+
+
 def why(error: BaseException) -> str:
     """What an error of Kafka's client, or of the network under it, means to an operator."""
+    if isinstance(error, UnusableFile | NotReached):
+        return str(error)
     for one in _causes(error):
         if words := _specific(one):
             return words[:MAX_WORDS]
@@ -132,8 +141,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _specific(error: BaseException) -> str | None:
-    if isinstance(error, UnusableFile):
-        return str(error)
     if isinstance(error, ssl.SSLError):
         return _tls(error)
     if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (said := _said(error)):
@@ -172,7 +179,7 @@ def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATE.get(error.verify_code) or f"certificate is refused: {error.verify_message}"
     reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
-    if "certificate required" in reason or "bad certificate" in reason or "unknown ca" in reason:
+    if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
         return "Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
     if reason in ("wrong version number", "http request", "record layer failure"):
         return "the port does not speak TLS: look at kafka.security_protocol"

@@ -11,10 +11,11 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError, for_code
-from aiokafka.helpers import create_ssl_context
 
 from schemas.requirements import wrong_topic_config
 from schemas.settings import KafkaSettings
+from serving.kafka import why
+from serving.kafka_bootstrap import bootstrap_options
 
 log = structlog.get_logger()
 
@@ -49,15 +50,26 @@ async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str
         async with asyncio.timeout(ANSWER_SECONDS):
             found = await _topic_config(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
-        log.warning("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {error!r}")
+        not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
+    _told.pop(("topic_not_checked", topic), None)
     return [f"topic {topic}: {problem}" for problem in wrong_topic_config(found, wanted)]
+
+
+_told: dict[tuple[str, ...], str] = {}
+
+
+def not_checked(event: str, reason: str, **subject: str) -> None:
+    """Log what could not be checked, and why: once a reason, for a start is tried again until every server answers."""
+    key = (event, *subject.values())
+    if _told.get(key) != reason:
+        _told[key] = reason
+        log.warning(event, reason=reason, **subject)
 
 
 async def _topic_config(kafka: KafkaSettings, topic: str) -> dict[str, str]:
     """The settings in force. The connection is this question's own."""
-    tls = create_ssl_context(cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile)
-    admin = AIOKafkaAdminClient(**kafka.client_options(), ssl_context=tls)
+    admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])

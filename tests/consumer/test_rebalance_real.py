@@ -102,7 +102,11 @@ async def silent_member(where: Place) -> AsyncIterator[GroupMember]:
     """A member that has its share and says nothing more, but whom the coordinator waits for: as a frozen worker's."""
     kafka, shares = where.settings.kafka, list[frozenset[int]]()
     group = Group(kafka.group, kafka.records_topic, FOR_EVER_MILLIS, FOR_EVER_MILLIS)
-    member = GroupMember(lambda: AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers), group)
+
+    async def new_client() -> AIOKafkaClient:
+        return AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers)
+
+    member = GroupMember(new_client, group)
     member.start(shares.append)
 
     async def has_half() -> bool:

@@ -1,0 +1,161 @@
+"""Each reason why Kafka can't be reached has words of its own, on a real broker with TLS and SASL."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from ops.local.ports import any_free
+from schemas.settings import KafkaSettings
+from serving.kafka_bootstrap import NotReached, first_to_answer, unreached_brokers
+from tests.kafka.brokers import Broker, lone_broker
+from tests.kafka.certificates import Authority, new_authority
+
+pytestmark = pytest.mark.real
+
+
+LISTENERS = {"TLS": "SSL", "SCRAM": "SASL_SSL", "BARE": "SASL_PLAINTEXT", "MUTUAL": "SSL"}
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A broker that speaks each protocol, on a port each, and two authorities: its own and a strange one."""
+
+    broker: Broker
+    trusted: Authority
+    strange: Authority
+
+    def settings(self, listener: str, **changed: str | None) -> KafkaSettings:
+        protocol = LISTENERS.get(listener, "PLAINTEXT")
+        usual = {
+            "bootstrap_servers": self.broker.address(listener),
+            "security_protocol": protocol,
+            "ssl_cafile": str(self.trusted.cafile),
+            "sasl_username": "worker",
+            "sasl_password": "right",
+        }
+        return KafkaSettings.model_validate(usual | changed)
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    """The command runs on asyncio's own loop, ingress and worker on uvloop, whose errors differ."""
+    with asyncio.Runner(loop_factory=request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = tmp_path_factory.mktemp("guarded")
+    trusted, strange = new_authority(folder, "trusted"), new_authority(folder, "strange")
+    own = {
+        "ssl_keystore_type": "PEM",
+        "ssl_keystore_location": str(trusted.keystore("broker", "127.0.0.1")),
+        "ssl_truststore_type": "PEM",
+        "ssl_truststore_location": str(trusted.cafile),
+        "listener.name.mutual.ssl.client.auth": "required",
+        "sasl_enabled_mechanisms": "SCRAM-SHA-512",
+    }
+    jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    for name in ("scram", "bare"):
+        own[f"listener.name.{name}.scram-sha-512.sasl.jaas.config"] = jaas
+    with lone_broker(folder, LISTENERS, {"worker": "right"}, **own) as broker:
+        yield Guarded(broker, trusted, strange)
+
+
+def reason(runner: asyncio.Runner, kafka: KafkaSettings) -> str:
+    with pytest.raises(NotReached) as refused:
+        runner.run(first_to_answer(kafka))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("listener", ["INSIDE", "TLS", "SCRAM", "BARE"])
+def test_the_right_settings_reach_it(runner: asyncio.Runner, guarded: Guarded, listener: str) -> None:
+    kafka = guarded.settings(listener)
+    assert kafka.bootstrap_servers == runner.run(first_to_answer(kafka))
+    assert runner.run(unreached_brokers(kafka)) is None
+
+
+PASSWORD = "Kafka refused user worker: wrong password or mechanism (kafka.sasl_password, kafka.sasl_mechanism)"
+NO_MECHANISM = "Kafka does not offer this SASL mechanism: look at kafka.sasl_mechanism"
+NO_SASL = "the port does not take a user and password: look at kafka.security_protocol"
+SASL = "the port wants a user and password: look at kafka.security_protocol and kafka.sasl_username"
+
+
+@pytest.mark.parametrize(
+    ("listener", "changed", "words"),
+    [
+        ("SCRAM", {"sasl_password": "wrong"}, PASSWORD),
+        ("BARE", {"sasl_password": "wrong"}, PASSWORD),
+        ("SCRAM", {"sasl_username": "other"}, PASSWORD.replace("worker", "other")),
+        ("SCRAM", {"sasl_mechanism": "PLAIN"}, NO_MECHANISM),
+        ("SCRAM", {"security_protocol": "SASL_PLAINTEXT"}, "the port speaks TLS: look at kafka.security_protocol"),
+        ("TLS", {"security_protocol": "PLAINTEXT"}, "the port speaks TLS: look at kafka.security_protocol"),
+        ("INSIDE", {"security_protocol": "SSL"}, "the port does not speak TLS: look at kafka.security_protocol"),
+        ("BARE", {"security_protocol": "SASL_SSL"}, "the port does not speak TLS: look at kafka.security_protocol"),
+        ("INSIDE", {"security_protocol": "SASL_PLAINTEXT"}, NO_SASL),
+        ("BARE", {"security_protocol": "PLAINTEXT"}, SASL),
+        ("SCRAM", {"security_protocol": "SSL"}, SASL),
+    ],
+)  # fmt: skip
+def test_each_wrong_setting_has_its_own_words(
+    runner: asyncio.Runner, guarded: Guarded, listener: str, changed: dict[str, str], words: str
+) -> None:
+    kafka = guarded.settings(listener, **changed)
+    assert f"{guarded.broker.address(listener)}: {words}" == reason(runner, kafka)
+
+
+def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyncio.Runner, guarded: Guarded) -> None:
+    address = guarded.broker.address("SCRAM")
+    strange = guarded.settings("SCRAM", ssl_cafile=str(guarded.strange.cafile))
+    assert f"{address}: certificate is not trusted by kafka.ssl_cafile" == reason(runner, strange)
+    named = address.replace("127.0.0.1", "localhost")
+    other_name = guarded.settings("SCRAM", bootstrap_servers=named)
+    assert f"{named}: host name is not in the certificate" == reason(runner, other_name)
+
+
+def test_a_client_certificate_that_is_missing_strange_or_right(runner: asyncio.Runner, guarded: Guarded) -> None:
+    address = guarded.broker.address("MUTUAL")
+    wants = f"{address}: Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+    assert wants == reason(runner, guarded.settings("MUTUAL"))
+    strange = str(guarded.strange.keystore("stranger", "client"))
+    assert wants == reason(runner, guarded.settings("MUTUAL", ssl_certfile=strange, ssl_keyfile=strange))
+    known = str(guarded.trusted.keystore("client", "client"))
+    assert address == runner.run(first_to_answer(guarded.settings("MUTUAL", ssl_certfile=known, ssl_keyfile=known)))
+
+
+def test_ports_where_no_kafka_is(runner: asyncio.Runner, guarded: Guarded) -> None:
+    nothing, silent = f"127.0.0.1:{any_free()}", socket.create_server(("127.0.0.1", 0))
+    with closing(silent):
+        mute = f"127.0.0.1:{silent.getsockname()[1]}"
+        kafka = KafkaSettings(bootstrap_servers=f"{nothing},{mute},no-such-host.invalid:9092,127.0.0.1:99999")
+        words = reason(runner, kafka)
+    assert words == (
+        f"{nothing}: connection refused; {mute}: no answer in 5 s; no-such-host.invalid:9092: host name not found; "
+        "127.0.0.1:99999: not an address: look at kafka.bootstrap_servers"
+    )
+    mixed = KafkaSettings(bootstrap_servers=f"{nothing},{guarded.broker.address()}")
+    assert guarded.broker.address() == runner.run(first_to_answer(mixed))
+
+
+async def test_a_server_of_another_kind_is_no_kafka() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(NotReached, match=f"^{address}: the connection was closed by the other side$"):
+            await first_to_answer(KafkaSettings(bootstrap_servers=address))
+
+
+async def test_brokers_that_only_their_own_network_knows_are_named(tmp_path: Path) -> None:
+    with lone_broker(tmp_path, advertised_listeners="INSIDE://kafka-1.invalid:9092") as broker:
+        kafka = KafkaSettings(bootstrap_servers=broker.address())
+        assert broker.address() == await first_to_answer(kafka)
+        assert await unreached_brokers(kafka) == "kafka-1.invalid:9092: host name not found"

@@ -1,0 +1,35 @@
+"""What a command says of a Kafka that it can't reach: the same words in each."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from ops.config import Settings, SettingsError
+from ops.connect import NotReachable, kafka_admin, kafka_consumer, kafka_producer
+from ops.local.ports import any_free
+
+Connect = Callable[[Settings], AbstractAsyncContextManager[Any]]
+
+EVERY_CLIENT = pytest.mark.parametrize("connect", [kafka_admin, kafka_consumer, kafka_producer])
+
+
+def settings(**kafka: str) -> Settings:
+    return Settings.model_validate({"kafka": kafka})
+
+
+@EVERY_CLIENT
+async def test_an_address_where_nothing_listens_is_named(connect: Connect) -> None:
+    address = f"127.0.0.1:{any_free()}"
+    with pytest.raises(NotReachable, match=f"^Kafka is not reachable: {address}: connection refused$"):
+        async with connect(settings(bootstrap_servers=address)):
+            pass
+
+
+@EVERY_CLIENT
+async def test_a_file_of_certificates_that_is_not_there_is_a_setting_to_mend(connect: Connect) -> None:
+    kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SSL", "ssl_cafile": "/no/such/file.pem"}
+    with pytest.raises(SettingsError, match=r"kafka\.ssl_cafile: /no/such/file\.pem: no such file"):
+        async with connect(settings(**kafka)):
+            pass

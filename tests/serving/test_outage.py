@@ -1,0 +1,64 @@
+"""An outage is one line lost and one back, however many parts of a process see it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from serving.outage import REPEAT_SECONDS, Outage
+
+
+class Time:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_two_parts_share_an_outage_and_its_two_lines() -> None:
+    now = Time()
+    outage = Outage("kafka", now)
+    with capture_logs() as logs:
+        outage.back("games")  # it was never lost
+        outage.lost("games", "no ack", seconds_ago=5)
+        outage.lost("analytics", "refused")
+        now.seconds = 10
+        outage.back("games")
+        outage.lost("analytics", "refused")
+        outage.back("analytics")
+    assert [(line["event"], line.get("reason"), line["seconds"]) for line in logs] == [
+        ("kafka_lost", "no ack", 5),
+        ("kafka_back", None, 15),
+    ]
+
+
+def test_another_cause_is_said_later_and_not_at_each_try() -> None:
+    now = Time()
+    outage = Outage("kafka", now)
+    with capture_logs() as logs:
+        for second in range(3 * REPEAT_SECONDS):
+            now.seconds = second
+            outage.lost("games", "refused" if second < REPEAT_SECONDS else f"try {second}")
+    assert len(logs) == 3
+
+
+steps = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.floats(0, 10)), max_size=30)
+
+
+@given(steps)
+def test_lines_take_turns_whatever_happens(happened: list[tuple[str, bool, float]]) -> None:
+    now = Time()
+    outage = Outage("kafka", now)
+    lost: set[str] = set()
+    with capture_logs() as logs:
+        for part, is_lost, seconds in happened:
+            now.seconds += seconds
+            if is_lost:
+                outage.lost(part, "the same")
+                lost.add(part)
+            else:
+                outage.back(part)
+                lost.discard(part)
+            assert outage.lasts == bool(lost)
+    events = [line["event"] for line in logs]
+    assert events == [("kafka_lost", "kafka_back")[number % 2] for number in range(len(events))]
+    assert bool(lost) == (len(events) % 2 == 1)
