@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from consumer.core.position import is_cut
 from consumer.core.records import Record
+from consumer.fetching.batch import DAMAGED_OFFSET
 from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.config import Settings
@@ -96,9 +97,8 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
         return found
     consumer, topic, limits = reader.consumer, reader.topic, reader.settings.limits
     # As the worker read it: what is larger is kept cut.
-    largest_bytes = largest_value_bytes(
-        limits, next((a for a in APIS if reader.settings.kafka.topic(a) == topic), None)
-    )
+    api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
+    largest_bytes = largest_value_bytes(limits, api)
     # All at once: a consumer was seen to stall after a second assign().
     consumer.assign([TopicPartition(topic, partition) for partition in offsets])
     for partition, offset in offsets.items():
@@ -112,6 +112,8 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
         ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)
         for ours, records in fetched.items():
+            if records[0].offset >= DAMAGED_OFFSET:
+                raise NotReachable(f"{topic}, partition {ours.partition}: {records[0].checksum.reason}")
             found.setdefault(ours.partition, [Record(*record_of(one, largest_bytes)) for one in records])
             consumer.pause(ours)
     return found
