@@ -39,6 +39,7 @@ class AppliedWatch:
         """`lineage`: the one in force, whose checkpoints are read even if nobody waits."""
         self._lineage = lineage
         self._checkpoints: Mapping[PartitionId, int] = {}
+        self._read_lineages: frozenset[str] = frozenset()
         self._store = store
         self._clock = clock
         self._waiting = Waiting()
@@ -117,7 +118,7 @@ class AppliedWatch:
             self._lost(error)
             return
         self._read_seconds = self._clock.seconds()
-        self._checkpoints = checkpoints
+        self._checkpoints, self._read_lineages = checkpoints, frozenset(lineages)
         self._lag.passed(checkpoints)
         await self._answer(self._waiting.take_due(checkpoints, self._read_seconds))
 
@@ -157,7 +158,8 @@ class AppliedWatch:
             await asyncio.sleep(max(started + POLL_SECONDS - self._clock.seconds(), MIN_PAUSE_SECONDS))
             return
         try:
-            async with asyncio.timeout(TRACK_SECONDS if self._lag or self._away else IDLE_SECONDS):
+            is_idle = not (self._lag or self._away) and self._lineage() in self._read_lineages
+            async with asyncio.timeout(IDLE_SECONDS if is_idle else TRACK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return

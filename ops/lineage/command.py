@@ -23,7 +23,7 @@ from ops.lineage.look import (
     partition_states,
     partitions_now,
 )
-from ops.lineage.losses import Loss, Why, losses_of, lost_text, open_losses
+from ops.lineage.losses import Loss, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,
     given_up,
@@ -151,7 +151,7 @@ async def start(wanted: StartWanted, *, as_json: bool) -> int:
             return EXIT_WRONG
         lost = [str(loss) for loss in lost_by(new)]
         starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
-        complain("\n".join([starts, *(f"LOST: {loss}" for loss in lost), *warnings]))
+        complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
         if not (wanted.yes or _confirmed()):
             complain("nothing was started: confirm with --yes")
             return EXIT_BAD_INPUT

@@ -14,17 +14,17 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from consumer.core.position import is_cut
 from consumer.core.records import Record
-from consumer.fetching.record import most_unpacked_bytes, record_of
+from consumer.fetching.batch import DAMAGED_OFFSET
+from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.config import Settings
 from ops.connect import NotReachable, kafka_consumer
 from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, TopicNow
 from schemas.coordinates import PartitionId
+from schemas.settings import APIS
 
 Document = Mapping[str, Any]
 
-# Values are compared whole.
-ANY_BYTES = 1 << 40
 # One record of each partition is enough.
 ROOM_BYTES = 16 * 1024 * 1024
 
@@ -96,6 +96,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     if not offsets:
         return found
     consumer, topic, limits = reader.consumer, reader.topic, reader.settings.limits
+    # As the worker read it: what is larger is kept cut.
+    api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
+    largest_bytes = largest_value_bytes(limits, api)
     # All at once: a consumer was seen to stall after a second assign().
     consumer.assign([TopicPartition(topic, partition) for partition in offsets])
     for partition, offset in offsets.items():
@@ -109,7 +112,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
         ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)
         for ours, records in fetched.items():
-            found.setdefault(ours.partition, [Record(*record_of(one, ANY_BYTES)) for one in records])
+            if records[0].offset >= DAMAGED_OFFSET:
+                raise NotReachable(f"{topic}, partition {ours.partition}: {records[0].checksum.reason}")
+            found.setdefault(ours.partition, [Record(*record_of(one, largest_bytes)) for one in records])
             consumer.pause(ours)
     return found
 
