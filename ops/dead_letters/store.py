@@ -81,8 +81,17 @@ async def redrive(
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
-            return done, f"dead letter {identity}: {error!r}"
+            return done, f"dead letter {identity}: {_why(error)}"
     return len(identities), ""
+
+
+def _why(error: Exception) -> str:
+    """In plain words, without a class name."""
+    if isinstance(error, TimeoutError):
+        return f"Kafka did not acknowledge it within {ACK_SECONDS} s"
+    if isinstance(error, KafkaError):
+        return f"Kafka did not take it: {getattr(error, 'description', '') or 'the connection failed'}"
+    return str(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
@@ -92,7 +101,10 @@ async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mappi
         raise LookupError("it is gone")
     if "cut" in found:
         raise LookupError("it was too large to be kept whole")
-    await _produce(producer, topic_of[parse_coordinates(identity).lineage], found)
+    lineage = parse_coordinates(identity).lineage
+    if lineage not in topic_of:
+        raise LookupError(f"the topic of lineage {lineage} is not known")
+    await _produce(producer, topic_of[lineage], found)
     await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 
 
