@@ -81,17 +81,8 @@ async def redrive(
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
-            return done, f"dead letter {identity}: {_why(error)}"
+            return done, f"dead letter {identity}: {error!r}"
     return len(identities), ""
-
-
-def _why(error: Exception) -> str:
-    """In plain words, without a class name."""
-    if isinstance(error, TimeoutError):
-        return f"Kafka did not acknowledge it within {ACK_SECONDS} s"
-    if isinstance(error, KafkaError):
-        return f"Kafka did not take it: {getattr(error, 'description', '') or 'the connection failed'}"
-    return str(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
