@@ -34,6 +34,7 @@ from ops.init import initialise, wrong
 from ops.local.commands import complain, say
 from ops.server_clock import server_now
 from ops.token import make_token
+from schemas.judging import matches_id
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -161,8 +162,14 @@ def _tell_retired(app: str, found: Sequence[Change], wanted: ApplyWanted) -> str
 
 
 async def definitions_list(app: str, *, as_json: bool) -> int:
+    """2 where that can't be an app. One without events is told: its name may be misspelt."""
+    if not matches_id(app):
+        complain(f"--app {app}: 1 to 64 letters, digits, _ or -")
+        return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         found = await existing_definitions(db, app)
+    if not found:
+        complain(f"no event of app {app} is declared in database {db.name}")
     if as_json:
         say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
     else:

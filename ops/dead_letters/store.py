@@ -98,7 +98,10 @@ async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mappi
         raise LookupError("it is gone")
     if "cut" in found:
         raise LookupError("it was too large to be kept whole")
-    await _produce(producer, topic_of[parse_coordinates(identity).lineage], found)
+    lineage = parse_coordinates(identity).lineage
+    if lineage not in topic_of:
+        raise LookupError(f"the topic of lineage {lineage} is not known")
+    await _produce(producer, topic_of[lineage], found)
     await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 
 

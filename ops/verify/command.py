@@ -39,6 +39,9 @@ async def verify(*, as_json: bool) -> int:
         complain(str(error))
         return EXIT_BAD_INPUT
     say(json.dumps(told.as_json(report)) if as_json else told.as_text(report))
+    if not report.ranges:
+        complain(f"database {settings.mongodb.database} has no lineage: run `tallymill init`, or mend mongodb.database")
+        return EXIT_WRONG
     return EXIT_WRONG if report.differences.total or open_losses(report.losses) else EXIT_OK
 
 

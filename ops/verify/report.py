@@ -166,8 +166,15 @@ def as_text(report: Report) -> str:
     if lost := open_losses(report.losses):
         lines.append(f'{len(lost)} losses (named above): see docs/operations.md, "Lost records"')
     if total or not lost:
-        lines.append(f"{total} differences" if total else "no difference")
+        lines.append(f"{total} differences" if total else _no_difference(report))
     return "\n".join(lines)
+
+
+def _no_difference(report: Report) -> str:
+    """Nothing that was recounted is no proof of anything."""
+    if any(tally.records for tally in report.tallies):
+        return "no difference"
+    return "nothing was recounted: the log holds no record that was counted"
 
 
 def _range_line(covered: Range, tally: Tally) -> str:
