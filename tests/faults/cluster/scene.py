@@ -194,8 +194,8 @@ async def on_stage(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
                 await scene.until(lambda: _is_warm(scene), "both APIs are acknowledged", WARM_LIMIT_SECONDS)
                 yield scene
         finally:
-            recording.cancel()
-            await asyncio.gather(recording, return_exceptions=True)
+            timeline.stop()
+            await recording
             await asyncio.to_thread(mend, cluster)
 
 
