@@ -30,7 +30,7 @@ faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `mak
 	@$(MAKE) --no-print-directory reliability
 
 reliability: setup ## every fault of the whole cluster, half an hour, written to docs/reliability.md (FAULT=words of a test's name)
-	RELIABILITY_TABLE=$(or $(TABLE),now) $(PYTHON) -m pytest -q -m "" tests/faults/cluster $(if $(FAULT),-k "$(FAULT)") $(ARGS)
+	RELIABILITY_TABLE=$(or $(TABLE),now) $(PYTHON) -m pytest -q -m "" -o faulthandler_timeout=0 tests/faults/cluster $(if $(FAULT),-k "$(FAULT)") $(ARGS)
 
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py tests/console/test_console_conformance.py $(ARGS)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.faults.cluster.brokers import Brokers
+from tests.faults.cluster.brokers import Brokers, in_sync
 from tests.faults.cluster.checker import Verdict, judge, read_stored
 from tests.faults.cluster.figures import Figures, figures_of
 from tests.faults.cluster.load import Load, Token, loading
@@ -35,6 +35,7 @@ SETTLE_SECONDS = 120.0
 
 ACKS_GOAL_SECONDS = 15.0
 COUNTS_GOAL_SECONDS = 20.0
+IN_SYNC_SECONDS = 120.0
 CLAIM_SECONDS = 2.0
 """Untrue for less than this is two probes: what is exported every second and read every other is that old."""
 
@@ -129,6 +130,12 @@ class Scene:
 
         await self.until(answers, f"{process.name} answers", WARM_LIMIT_SECONDS)
 
+    async def until_in_sync(self) -> None:
+        """Wait until every replica of both topics is in sync."""
+        async with asyncio.timeout(IN_SYNC_SECONDS):
+            while not await in_sync(self.cluster.brokers.bootstrap, self.system.topics):
+                await asyncio.sleep(0.5)
+
     async def end(self, after: float = AFTER_SECONDS, settle: float = SETTLE_SECONDS) -> Outcome:
         """Let the load go on for a while, end it, wait for what is due, and judge."""
         await self.wait(after)
@@ -194,8 +201,8 @@ async def on_stage(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
                 await scene.until(lambda: _is_warm(scene), "both APIs are acknowledged", WARM_LIMIT_SECONDS)
                 yield scene
         finally:
-            recording.cancel()
-            await asyncio.gather(recording, return_exceptions=True)
+            timeline.stop()
+            await recording
             await asyncio.to_thread(mend, cluster)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster.scene import Cluster, Tell, on_stage
+from tests.faults.cluster.scene import Cluster, Scene, Tell, on_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -39,37 +39,35 @@ async def test_all_mongods_are_down_for_40_s(cluster: Cluster, tmp_path: Path, t
         tell("all mongods killed for 40 s (acks from the fault, counts from a primary on)", await scene.end(after=30))
 
 
+async def only_the_third_is_known(scene: Scene) -> None:
+    """Two brokers are out, come back and are in sync again; then the third dies for good.
+
+    The third was the leader of everything in between and stayed it, so that no client had a reason to ask for metadata:
+    what a client knows last is a cluster of the third alone.
+    """
+    brokers = scene.cluster.brokers
+    first, second, third = brokers.members
+    for broker in (first, second):
+        brokers.kill(broker)
+    await scene.wait(OUT_SECONDS)
+    for broker in (first, second):
+        brokers.start_again(broker)
+    await scene.do(brokers.wait, [first, second])
+    await scene.until_in_sync()
+    await scene.fault()
+    brokers.kill(third)
+
+
 async def test_the_only_broker_still_known_dies_for_good(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """Two are out at once and come back; then the third dies, the only one that a client's last metadata names."""
-    first, second, third = cluster.brokers.members
     async with on_stage(cluster, tmp_path / "system") as scene:
-        for broker in (first, second):
-            cluster.brokers.kill(broker)
-        await scene.wait(OUT_SECONDS)
-        # The third is out of reach before the others are back, so that nobody learns from it where they are.
-        await scene.fault()
-        cluster.brokers.kill(third)
-        for broker in (first, second):
-            cluster.brokers.start_again(broker)
-        await scene.do(cluster.brokers.wait, [first, second])
-        scene.mark()
-        tell(
-            "two brokers out for 40 s, then the third for good (from the return of the two)", await scene.end(after=60)
-        )
+        await only_the_third_is_known(scene)
+        tell("two brokers out for 40 s and back, then the third for good", await scene.end(after=60))
 
 
 async def test_workers_find_the_brokers_that_came_back(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
     """The same, but ingresses are started again, as an operator would who sees 503: now records wait for workers."""
-    first, second, third = cluster.brokers.members
     async with on_stage(cluster, tmp_path / "system") as scene:
-        for broker in (first, second):
-            cluster.brokers.kill(broker)
-        await scene.wait(OUT_SECONDS)
-        scene.note_logs()
-        cluster.brokers.kill(third)
-        for broker in (first, second):
-            cluster.brokers.start_again(broker)
-        await scene.do(cluster.brokers.wait, [first, second])
+        await only_the_third_is_known(scene)
         for ingress in scene.system.ingresses:
             scene.system.kill(ingress)
             scene.system.start(ingress)

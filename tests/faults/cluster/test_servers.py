@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster.brokers import in_sync
-from tests.faults.cluster.scene import Cluster, Scene, Tell, on_stage
+from tests.faults.cluster.scene import Cluster, Tell, on_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -60,11 +59,5 @@ async def test_brokers_are_restarted_one_by_one(cluster: Cluster, tmp_path: Path
             await scene.do(cluster.brokers.stop, broker)
             cluster.brokers.start_again(broker)
             await scene.do(cluster.brokers.wait, [broker])
-            await until_in_sync(scene)
+            await scene.until_in_sync()
         tell("a rolling restart of the brokers", await scene.end())
-
-
-async def until_in_sync(scene: Scene) -> None:
-    """Every replica of both topics is in sync."""
-    while not await in_sync(scene.cluster.brokers.bootstrap, scene.system.topics):
-        await scene.wait(0.5)

@@ -47,9 +47,14 @@ class Timeline:
     statuses: list[tuple[float, Ran]] = field(default_factory=list)
     topics: dict[str, str] = field(default_factory=dict)
     """Topics by lineage."""
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """End `record` with its next step. It is not cancelled: of a wait that ends just then that would be lost."""
+        self.stopped = True
 
     async def record(self, system: System, members: list[str]) -> None:
-        """Until cancelled."""
+        """Until stopped."""
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_SECONDS)) as session,
             asyncio.TaskGroup() as tasks,
@@ -72,7 +77,7 @@ class Timeline:
         )
         db = client.get_database(database, read_concern=ReadConcern("majority"))
         try:
-            while True:
+            while not self.stopped:
                 began = time.monotonic()
                 try:
                     found = [one async for one in db["checkpoints"].find({}, {"next": 1})]
@@ -88,7 +93,7 @@ class Timeline:
     async def _probe(self, session: aiohttp.ClientSession, process: Process) -> None:
         asked = 0
         lag: dict[tuple[str, int], float] = {}
-        while True:
+        while not self.stopped:
             began = time.monotonic()
             livez, _ = await _get(session, f"{process.url}/livez")
             readyz, _ = await _get(session, f"{process.url}/readyz") if livez else (0, "")
@@ -100,10 +105,11 @@ class Timeline:
             await _rest(began)
 
     async def _ask_status(self, system: System) -> None:
-        while True:
+        while not self.stopped:
             began = time.monotonic()
             self.statuses.append((began, await system.run("status")))
-            await asyncio.sleep(max(0.0, began + STATUS_SECONDS - time.monotonic()))
+            while not self.stopped and time.monotonic() < began + STATUS_SECONDS:  # noqa: ASYNC110 as in _rest
+                await asyncio.sleep(STEP_SECONDS)
 
 
 def _where(identity: str) -> Where:
