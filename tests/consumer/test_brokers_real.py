@@ -128,7 +128,7 @@ async def made_topic(three: Cluster, topic: str) -> dict[int, int]:
 
 
 async def produced(addresses: str, topic: str, partition: int, offset: int) -> None:
-    """Through a producer of its own, as often as it takes: twice there it counts once, and each has an id of its own."""
+    """Through a producer of its own, as often as it takes: each has an id of its own, and counts once."""
     record = one(offset, request_id=1 + 10 * partition + offset)
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
