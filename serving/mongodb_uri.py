@@ -33,9 +33,10 @@ _FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 # Of options that are neither pinned nor refused, as the URI specification spells them.
 _KNOWN = (  # noqa: SIM905 forty lines otherwise
     "appName authMechanism authMechanismProperties authSource compressors directConnection loadBalanced "
-    "localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize minPoolSize replicaSet serverMonitoringMode ssl srvMaxHosts srvServiceName tls "
-    "tlsAllowInvalidCertificates tlsAllowInvalidHostnames tlsCertificateKeyFilePassword tlsDisableOCSPEndpointCheck "
-    "tlsInsecure waitQueueTimeoutMS zlibCompressionLevel"
+    "localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize minPoolSize replicaSet serverMonitoringMode ssl "
+    "srvMaxHosts srvServiceName tls tlsAllowInvalidCertificates tlsAllowInvalidHostnames "
+    "tlsCertificateKeyFilePassword tlsDisableOCSPEndpointCheck tlsInsecure waitQueueTimeoutMS "
+    "zlibCompressionLevel"
 ).split()
 
 
