@@ -34,9 +34,9 @@ _FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 _KNOWN = (  # noqa: SIM905 forty lines otherwise
     "appName authMechanism authMechanismProperties authSource compressors directConnection loadBalanced "
     "localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize minPoolSize replicaSet serverMonitoringMode ssl "
-    "srvMaxHosts srvServiceName tls "
-    "tlsAllowInvalidCertificates tlsAllowInvalidHostnames tlsCertificateKeyFilePassword tlsDisableOCSPEndpointCheck "
-    "tlsInsecure waitQueueTimeoutMS zlibCompressionLevel"
+    "srvMaxHosts srvServiceName tls tlsAllowInvalidCertificates tlsAllowInvalidHostnames "
+    "tlsCertificateKeyFilePassword tlsDisableOCSPEndpointCheck tlsInsecure waitQueueTimeoutMS "
+    "zlibCompressionLevel"
 ).split()
 
 

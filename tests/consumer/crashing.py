@@ -29,6 +29,7 @@ from consumer.transactions import Document
 from ops.config import variable_of, worker_config
 from ops.run import run_process
 from schemas.coordinates import PartitionId
+from serving.mongodb_watch import MongoWatch
 
 NEVER = "never"
 
@@ -69,12 +70,14 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
                 await super()._kill(partition, left)
 
     class CrashingStore(MongoStore):
-        def __init__(self, client: AsyncMongoClient[Document], database: str, on_step: OnStep) -> None:
+        def __init__(
+            self, client: AsyncMongoClient[Document], database: str, on_step: OnStep, watch: MongoWatch | None = None
+        ) -> None:
             def step(name: str, seconds: float) -> None:
                 on_step(name, seconds)
                 point.reached(name, sessions.topic)
 
-            super().__init__(client, database, step)
+            super().__init__(client, database, step, watch)
             self._sessions = sessions = CrashingSessions(client)
             self._ours = sessions
 
