@@ -31,6 +31,7 @@ from ops.doctor import Check, examine
 from ops.init import initialise, wrong
 from ops.local.commands import complain, say
 from ops.token import make_token
+from serving.failures import outage_words
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -46,6 +47,11 @@ def guarded(work: Coroutine[Any, Any, int]) -> int:
         return EXIT_BAD_INPUT
     except NotReachable as error:
         complain(str(error))
+        return EXIT_WRONG
+    except Exception as error:
+        if (words := outage_words(error)) is None:
+            raise  # a bug: with its trace
+        complain(words)
         return EXIT_WRONG
 
 

@@ -12,7 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.requirements import topic_config
-from schemas.settings import KafkaSettings, Limits
+from schemas.settings import Api, KafkaSettings, Limits
 from tests.conftest import REPORT
 from tests.ingress.real import Running, analytics_of, config, declare, ingress_process, until_ready
 from tests.ingress.test_real_brokers import body, said, until_back
@@ -36,10 +36,10 @@ async def make_topics(kafka: str, name: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        for topic in (name, analytics_of(name)):
-            await admin.create_topics(
-                [NewTopic(topic, 1, 3, topic_configs=topic_config(KafkaSettings(), Limits(), "games"))]
-            )
+        names: dict[Api, str] = {"games": name, "analytics": analytics_of(name)}
+        for api, topic in names.items():
+            settings = topic_config(KafkaSettings(), Limits(), api)
+            await admin.create_topics([NewTopic(topic, 1, 3, topic_configs=settings)])
     finally:
         await admin.close()
 
