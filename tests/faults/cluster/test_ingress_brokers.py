@@ -20,8 +20,8 @@ from tests.kafka.brokers import Broker, Cluster, cluster
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 
-# What the goal of 15 s may take on a machine that does much else. Without the mend it is a minute, or for ever.
-ACKS_SECONDS = 40
+# What the goal of 15 s may take on a machine that does much else. Without the mend it is 40 s and more, or for ever.
+ACKS_SECONDS = 30
 
 
 @pytest.fixture
