@@ -35,6 +35,7 @@ from ops.local.commands import complain, say
 from ops.server_clock import server_now
 from ops.token import make_token
 from schemas.judging import matches_id
+from serving.failures import outage_words
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -53,6 +54,11 @@ def guarded(work: Coroutine[Any, Any, int]) -> int:
         return EXIT_BAD_INPUT
     except NotReachable as error:
         complain(str(error))
+        return EXIT_WRONG
+    except Exception as error:
+        if (words := outage_words(error)) is None:
+            raise  # a bug: with its trace
+        complain(words)
         return EXIT_WRONG
 
 

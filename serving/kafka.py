@@ -6,7 +6,9 @@
 - A request that a silent broker holds ends by its time-out, and the client asks another.
 """
 
+import os
 import ssl
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +51,33 @@ def never_create_topics() -> None:
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """What to encrypt with; None for a protocol without TLS. Read anew each time: certificates are renewed.
+    """What to encrypt with; None for a protocol without TLS. Read anew when a file has changed: they are renewed.
 
     Raises UnusableFile.
     """
     if not kafka.security_protocol.endswith("SSL"):
         return None
-    names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
-    for name in names:
-        _readable(name, getattr(kafka, name))
-    try:
-        context: ssl.SSLContext = create_ssl_context(
-            cafile=kafka.ssl_cafile, certfile=kafka.ssl_certfile, keyfile=kafka.ssl_keyfile
-        )
-    except (OSError, ValueError) as error:
-        given = ", ".join(f"kafka.{name}" for name in names if getattr(kafka, name))
-        raise UnusableFile(f"{given}: not PEM files that belong together") from error
-    return context
+    files = {name: getattr(kafka, f"ssl_{name}") for name in ("cafile", "certfile", "keyfile")}
+    changed = tuple(_changed_nanos(f"kafka.ssl_{name}", file) for name, file in files.items())
+    return _context(files["cafile"], files["certfile"], files["keyfile"], changed)
 
 
-def _readable(name: str, file: str | None) -> None:
+def _changed_nanos(setting: str, file: str | None) -> int:
     if file is None:
-        return
+        return 0
     try:
-        Path(file).open("rb").close()
+        with Path(file).open("rb") as opened:
+            return os.fstat(opened.fileno()).st_mtime_ns
     except OSError as error:
-        raise UnusableFile(f"kafka.{name}: {file}: {(error.strerror or 'not readable').lower()}") from error
+        raise UnusableFile(f"{setting}: {file}: {(error.strerror or 'not readable').lower()}") from error
+
+
+@lru_cache(maxsize=4)  # the system's authorities take 20 ms to read, and the cluster is looked at every other second
+def _context(
+    cafile: str | None, certfile: str | None, keyfile: str | None, _changed: tuple[int, ...]
+) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(cafile=cafile, certfile=certfile, keyfile=keyfile)
+    except (OSError, ValueError) as error:
+        raise UnusableFile("kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile: not PEM files that fit") from error
+    return context

@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from ops.admin import guarded
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, kafka_admin, kafka_consumer, kafka_producer
 from ops.local.ports import any_free
@@ -13,6 +15,24 @@ from ops.local.ports import any_free
 Connect = Callable[[Settings], AbstractAsyncContextManager[Any]]
 
 EVERY_CLIENT = pytest.mark.parametrize("connect", [kafka_admin, kafka_consumer, kafka_producer])
+
+
+def test_an_outage_amid_a_command_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    async def work() -> int:
+        raise KafkaConnectionError("Connection at 127.0.0.1:9092 closed")
+
+    assert guarded(work()) == 1
+    assert capsys.readouterr().err == (
+        "Kafka: the connection to the broker is broken, or no broker could be reached: 127.0.0.1:9092\n"
+    )
+
+
+def test_a_bug_amid_a_command_keeps_its_trace() -> None:
+    async def work() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        guarded(work())
 
 
 def settings(**kafka: str) -> Settings:
