@@ -4,12 +4,11 @@ It may end, or hang, by itself: then another takes its place.
 """
 
 import asyncio
-from collections import defaultdict
 from contextlib import nullcontext
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import KafkaError
@@ -101,14 +100,20 @@ def connect_side_by_side(client: AIOKafkaClient) -> None:
     """Let a client connect to several brokers at once, and once to each.
 
     aiokafka has one lock for all: while it connects to a frozen broker, for as long as a request may take, it connects
-    to no other.
+    to no other. And who gives up while it connects would leave an open socket behind.
     """
     connect = client._get_conn  # noqa: SLF001 no public name
-    locks: dict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
+    connecting: dict[object, asyncio.Task[AIOKafkaConnection | None]] = {}
 
-    async def connect_to(node: object, **how: Any) -> AIOKafkaConnection | None:  # noqa: ANN401 aiokafka's own options
-        async with locks[node, how.get("group")]:
-            return await connect(node, **how)
+    async def connect_to(
+        node: object, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
+    ) -> AIOKafkaConnection | None:
+        ours = (node, group)
+        if ours in client._conns and client._conns[ours].connected():  # noqa: SLF001 the same
+            return client._conns[ours]  # noqa: SLF001 the same
+        if ours not in connecting or connecting[ours].done():
+            connecting[ours] = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
+        return await asyncio.shield(connecting[ours])
 
     client._get_conn_lock_value = nullcontext()  # noqa: SLF001 the same
     client._get_conn = connect_to  # noqa: SLF001 the same

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka.client import ConnectionGroup
 from structlog.testing import capture_logs
 
 from consumer import source_watch
@@ -12,6 +13,7 @@ from consumer.memory import MemoryStore
 from consumer.source import Source
 from tests.consumer.parts import eventually, parts, running
 from tests.consumer.test_worker import applied, one, total
+from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.servers import Servers
 
@@ -59,14 +61,14 @@ async def test_a_client_that_reads_no_more_is_made_anew(
 
 async def test_a_connection_to_a_silent_address_holds_no_other_up(where: Place) -> None:
     """A client of aiokafka has one lock for all its connections."""
-    taken = asyncio.Event()
+    taken, over = asyncio.Event(), asyncio.Event()
 
     async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         taken.set()
-        await asyncio.sleep(3600)
+        await over.wait()
         writer.close()
 
-    source = Source(where.settings.kafka, where.settings.kafka.records_topic, 60_000)
+    source = Source(where.settings.kafka, where.settings.kafka.records_topic, 2_000 * int(PATIENCE_SECONDS))
     silent = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
         await source.start()
@@ -76,9 +78,13 @@ async def test_a_connection_to_a_silent_address_holds_no_other_up(where: Place) 
         cluster._brokers[77] = known._replace(nodeId=77, host="127.0.0.1", port=port)
         waiting = asyncio.create_task(source.client.ready(77))
         await taken.wait()
-        source.client._conns.clear()
-        assert await asyncio.wait_for(source.client.ready(known.nodeId), 10)
-        waiting.cancel()
+        apart = {"group": ConnectionGroup.COORDINATION}
+        assert await asyncio.wait_for(source.client.ready(known.nodeId, **apart), PATIENCE_SECONDS)
+        assert not waiting.done()
+        over.set()
+        assert not await waiting
     finally:
-        silent.close()
+        over.set()
         await source.stop()
+        silent.close()
+        await silent.wait_closed()

@@ -214,9 +214,13 @@ async def test_a_kept_partition_is_flushed_on_while_the_share_changes() -> None:
         await eventually(lambda: worker._flushers.keys() == {0, 2})
         assert worker._flushers[0] is kept
         assert kept._in_flight is not None
+        assert not kept._closing.is_set()
         store.gate.set()
         await eventually(lambda: applied(store) == 1)
-    assert 1 == store.entered
+        log.append(0, one(1))
+        await eventually(lambda: applied(store) == 2)
+        assert worker._flushers[0] is kept
+    assert 2 == store.entered
 
 
 async def test_a_partition_that_comes_back_while_it_is_given_up_is_taken_over_again() -> None:
