@@ -26,8 +26,9 @@ class WorkerSettings(Section):
     """Bytes of one fetch, as Kafka keeps them (compressed). Several times that is held when they are unpacked."""
     max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 512 * 1024
     """Bytes of one partition in one fetch; a larger record still comes, alone."""
-    session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 10
-    """How long Kafka waits for a worker's heartbeat before its partitions move on."""
+    session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 6
+    """How long Kafka waits for a worker's heartbeat before its partitions move on. 6 is the least that brokers take
+    unless told otherwise."""
     max_backoff_seconds: Annotated[float, Field(gt=0)] = 5
     """Longest pause between two tries of a flush that failed."""
     max_dead_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1

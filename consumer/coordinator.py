@@ -7,7 +7,7 @@ itself it asks only the brokers of its last metadata, for ever, though all of th
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from aiokafka.client import AIOKafkaClient
@@ -28,6 +28,8 @@ SILENT_SECONDS = 10.0
 
 _GROUP_KIND = 0
 
+NewClient = Callable[[], Awaitable[AIOKafkaClient]]
+
 Line = Literal["alive", "held back", "offsets"]
 """A connection to the coordinator. A broker answers one request of a connection after the other: heartbeats must not
 stand behind what waits for the group to form, or for a replica of the group's offsets."""
@@ -36,7 +38,7 @@ stand behind what waits for the group to form, or for a replica of the group's o
 class Coordinator:
     """Asks the coordinator of one group. `new_client` makes the client, which is started here."""
 
-    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group) -> None:
+    def __init__(self, new_client: NewClient, group: Group) -> None:
         self._new_client = new_client
         self._group = group
         self._client: AIOKafkaClient | None = None
@@ -81,7 +83,7 @@ class Coordinator:
         if self._client and time.monotonic() - self._heard > SILENT_SECONDS:
             await self.close()
         if self._client is None:
-            client = self._new_client()
+            client = await self._new_client()
             try:
                 await client.bootstrap()
             except BaseException:

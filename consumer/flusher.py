@@ -9,8 +9,8 @@ no other, until somebody looks.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -27,7 +27,7 @@ from consumer.core.reasons import short
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
 from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
-from consumer.retry import Retry
+from consumer.retry import Outages, Retry, new_outages
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
 from schemas.settings import Api, Limits
@@ -54,6 +54,7 @@ class Parts:
     dead_ratio: DeadRatio
     api: Api = "games"
     """Whose records the topic holds."""
+    outages: Outages = field(default_factory=new_outages)
 
     @property
     def decode(self) -> Decode:
@@ -86,7 +87,7 @@ class Flusher:
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
         self._closing = asyncio.Event()
-        self._retry = Retry(parts.settings.max_backoff_seconds, self._closing)
+        self._retry = Retry(parts.settings.max_backoff_seconds, self._closing, parts.outages, str(partition))
         self._task = asyncio.create_task(self._run(), name=f"flusher {partition}")
 
     @property
@@ -103,6 +104,10 @@ class Flusher:
     def is_away(self) -> bool:
         """Whether it waits for a server that is away."""
         return self._retry.is_away
+
+    def away_seconds(self) -> Mapping[str, float]:
+        """For how long it has waited for which server."""
+        return self._retry.away_seconds()
 
     def failure(self) -> BaseException | None:
         """What ended this flusher, if anything but close() did: a bug, or too many dead, not an outage."""
@@ -137,8 +142,11 @@ class Flusher:
         self._lost = Lost(reason)
         self._may_flush.set()
 
-    def out_of_range(self) -> None:
-        """The log doesn't hold what was to be read next: look again at where it begins and ends."""
+    def resettle(self) -> None:
+        """Look again at where the log begins and ends, and at the last applied record; read on from there.
+
+        The log doesn't hold what was to be read next, or another broker leads it.
+        """
         self.positioned.clear()
         self._may_flush.set()
 
@@ -179,6 +187,8 @@ class Flusher:
             while not self._closing.is_set():
                 await self._step()
         except (Lost, CannotApply, Collision, TooManyDead) as error:
+            if isinstance(error, Lost):
+                self._parts.metrics.lost(self._parts.api, self.partition.partition, error.offsets)
             await self._stand_still(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:

@@ -39,11 +39,15 @@ class Holdings:
         self._is_closed = False
 
     @property
-    def is_settled(self) -> bool:
-        """Whether a share has been given, be it empty, and each of its partitions is read, or known to stand still."""
-        return self._share is not None and all(
-            p in self.flushers and p not in self._giving_up and self.flushers[p].settled.is_set() for p in self._share
-        )
+    def has_share(self) -> bool:
+        """Whether a share has been given, be it empty."""
+        return self._share is not None
+
+    @property
+    def unsettled(self) -> frozenset[int]:
+        """Partitions of the share that are neither read yet, nor known to stand still."""
+        settled = {p for p, one in self.flushers.items() if one.settled.is_set()} - self._giving_up.keys()
+        return (self._share or frozenset()) - settled
 
     def given(self, share: frozenset[int]) -> None:
         """Give up what is lost, take over what is new. Returns at once."""

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from consumer.health import Missing
 from consumer.metrics import WorkerMetrics
 from schemas.errors import Told, error_body
 from serving import life
@@ -38,10 +39,23 @@ def _told(told: Told) -> _Reply:
     return _Reply(told.code, json.dumps(error_body(told)).encode())
 
 
-def _state(name: str, holds: Callable[[], bool]) -> Tell:
+def _alive(alive: Callable[[], bool]) -> Tell:
     def tell() -> _Reply:
-        found = holds()
-        return _Reply(200 if found else 503, json.dumps({name: found}).encode())
+        found = alive()
+        return _Reply(200 if found else 503, json.dumps({"alive": found}).encode())
+
+    return tell
+
+
+def _ready(missing: Callable[[], Sequence[Missing]]) -> Tell:
+    """Names what is missing in words for programs, and says why in sentences for people."""
+
+    def tell() -> _Reply:
+        found = missing()
+        told: dict[str, Any] = {"ready": not found, "missing": [one.what for one in found]}
+        if found:
+            told["reasons"] = [one.why for one in found]
+        return _Reply(503 if found else 200, json.dumps(told).encode())
 
     return tell
 
@@ -88,14 +102,14 @@ class Probes:
 
 
 async def serve(
-    host: str, port: int, metrics: WorkerMetrics, *, alive: Callable[[], bool], ready: Callable[[], bool]
+    host: str, port: int, metrics: WorkerMetrics, *, alive: Callable[[], bool], missing: Callable[[], Sequence[Missing]]
 ) -> Probes:
     """Listen. The caller cleans up. Raises OSError where the port is taken."""
     app = _App(
         {
             "/metrics": lambda: _Reply(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST),
-            "/livez": _state("alive", alive),
-            "/readyz": _state("ready", ready),
+            "/livez": _alive(alive),
+            "/readyz": _ready(missing),
         }
     )
     listener = life.listening(host, port)

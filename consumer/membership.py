@@ -15,7 +15,7 @@ is held for all groups of a process in one place. Hence the protocol is spoken h
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 from aiokafka.client import AIOKafkaClient
@@ -31,7 +31,7 @@ from aiokafka.protocol.api import Response
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from consumer.config import WorkerSettings
-from consumer.coordinator import Coordinator
+from consumer.coordinator import Coordinator, NewClient
 from consumer.core.sharing import Claim, share_out
 from consumer.group_wire import (
     NO_MEMBER,
@@ -50,7 +50,8 @@ from consumer.group_wire import (
 from consumer.ports import Given, Membership, Unavailable
 from consumer.predecessors import Process, leave_for_the_dead, own_process
 from schemas.settings import Api, KafkaSettings
-from serving.kafka import client_options, why
+from serving.kafka import why
+from serving.kafka_bootstrap import bootstrap_options
 
 log = structlog.get_logger()
 
@@ -58,9 +59,8 @@ log = structlog.get_logger()
 # them fit into the shortest session, so that one that is late costs nothing.
 HEARTBEAT_SECONDS = 1.0
 
-# How long the coordinator waits for a member to join again, before it goes on without: once the group forms anew, the
-# shares wait no longer than this for one that is dead. A member that is alive joins within a heartbeat; one that is late
-# joins again.
+# How long the coordinator waits for a member to join again before it goes on without: once the group forms anew, the
+# shares wait no longer than this for a dead one. One that is alive joins within a heartbeat; if it is late, once more.
 REBALANCE_SECONDS = 3.0
 
 # An answer that is held back until the group has formed. Workers of before may be waited for longer; then the question
@@ -80,8 +80,8 @@ def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> Mem
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
     process = own_process()
 
-    def new_client() -> AIOKafkaClient:
-        return AIOKafkaClient(**client_options(kafka, process.client_id(), int(HELD_BACK_SECONDS * 1000)))
+    async def new_client() -> AIOKafkaClient:
+        return AIOKafkaClient(**await bootstrap_options(kafka, process.client_id(), int(HELD_BACK_SECONDS * 1000)))
 
     return GroupMember(
         new_client, Group(kafka.group_of(api), kafka.topic(api), session_millis, rebalance_millis), process
@@ -91,7 +91,7 @@ def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> Mem
 class GroupMember:
     """A Membership of one topic's group, from `start` to `stop`."""
 
-    def __init__(self, new_client: Callable[[], AIOKafkaClient], group: Group, process: Process | None = None) -> None:
+    def __init__(self, new_client: NewClient, group: Group, process: Process | None = None) -> None:
         """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
         self._group = group
         self._process = process
@@ -155,8 +155,7 @@ class GroupMember:
         except KafkaError as error:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
-            self._failed(why(error))
-            return RETRY_SECONDS
+            return self._failed(why(error))
         except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
             await self._start_anew(error)
             return REBALANCE_SECONDS
@@ -215,16 +214,19 @@ class GroupMember:
         self._member, self._must_join = NO_MEMBER, True
         await self._coordinator.close()
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str) -> float:
+        """Tell it once. Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        now = time.monotonic()
         if self._lost_at is None:
-            self._lost_at = time.monotonic()
-            log.warning("group unavailable", group=self._group.name, reason=reason)
+            self._lost_at = now
+            log.warning("group_lost", group=self._group.name, reason=reason)
+        return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
 
     def _went_well(self) -> None:
         self._heard = time.monotonic()
         if self._lost_at is not None:
             seconds = round(self._heard - self._lost_at, 1)
-            log.info("group available again", group=self._group.name, seconds=seconds)
+            log.info("group_back", group=self._group.name, seconds=seconds)
             self._lost_at = None
 
 

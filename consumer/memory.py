@@ -16,7 +16,7 @@ from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
 from consumer.core.titles import KnownTitles, players_to_ask, split_titles
-from consumer.ports import Given, Moved, Plan, TopicIdentity
+from consumer.ports import Given, LeaderChanged, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
 from schemas.documents import (
     CHECKPOINTS,
@@ -52,6 +52,7 @@ class MemoryLog:
         self._positions: dict[int, int] = {}
         self._appended = asyncio.Event()
         self._given: Given | None = None
+        self._elected: list[int] = []
 
     def append(self, partition: int, record: Record) -> None:
         """Add a record; its offset may leave a gap, and must not go back."""
@@ -83,6 +84,9 @@ class MemoryLog:
         return self._topic
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        if self._elected:
+            elected, self._elected = self._elected, []
+            raise LeaderChanged(elected)
         if not (fetched := self._drain()):
             self._appended.clear()
             try:
@@ -120,6 +124,21 @@ class MemoryLog:
 
     def uncommitted(self, partition: int) -> int | None:
         return 0 if partition in self._assigned else None
+
+    def unread_seconds(self, partition: int) -> float:  # noqa: ARG002 memory answers always
+        return 0.0
+
+    def is_neglected(self, partition: int) -> bool:  # noqa: ARG002 the same
+        return False
+
+    def unreachable_seconds(self) -> float:
+        return 0.0
+
+    def elect(self, partition: int) -> None:
+        """Let another broker lead a partition: its log may hold something else from now on."""
+        if self._positions.pop(partition, None) is not None:
+            self._elected.append(partition)
+            self._appended.set()
 
     def _end(self, partition: int) -> int:
         records = self.records[partition]

@@ -58,6 +58,7 @@ class WorkerMetrics:
         self._declare_flushes(self.registry)
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
+        self._declare_standing_still(self.registry)
         self.connections = ConnectionMetrics("worker", self.registry)
         for fate in FATES:
             self.records.labels(fate)
@@ -149,13 +150,8 @@ class WorkerMetrics:
         )
         self.uncommitted_offsets = Gauge(
             "tallymill_worker_uncommitted_offsets",
-            "Offsets of a partition that wait for a producer's transaction to end: records there can't be read yet.",
-            ("api", "partition"),
-            registry=registry,
-        )
-        self.stopped = Gauge(
-            "tallymill_worker_partition_stopped",
-            "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
+            "Offsets of a partition that wait for a producer's transaction to end: records there can't be read yet; "
+            "missing while its end is unknown.",
             ("api", "partition"),
             registry=registry,
         )
@@ -196,6 +192,21 @@ class WorkerMetrics:
             registry=registry,
         )
 
+    def _declare_standing_still(self, registry: CollectorRegistry) -> None:
+        self.stopped = Gauge(
+            "tallymill_worker_partition_stopped",
+            "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
+            ("api", "partition"),
+            registry=registry,
+        )
+        self.lost_offsets = Gauge(
+            "tallymill_worker_lost_offsets",
+            "Offsets of a partition that were removed from Kafka before they were counted: their records are lost. "
+            "Missing where none are.",
+            ("api", "partition"),
+            registry=registry,
+        )
+
     def unread(self, api: Api, records: Mapping[int, int] | None) -> None:
         """What waits, by partition that nobody reads; None when that is not known."""
         self.unread_partitions.labels(api).set(math.nan if records is None else len(records))
@@ -219,13 +230,25 @@ class WorkerMetrics:
             gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def uncommitted(self, api: Api, partition: int, offsets: int | None) -> None:
-        if offsets is not None:
+        if offsets is None:
+            self.uncommitted_offsets.remove_by_labels({"api": api, "partition": str(partition)})
+        else:
             self.uncommitted_offsets.labels(api, str(partition)).set(offsets)
+
+    def lost(self, api: Api, partition: int, offsets: int) -> None:
+        if offsets:
+            self.lost_offsets.labels(api, str(partition)).set(offsets)
 
     def forget(self, api: Api, partitions: Iterable[int]) -> None:
         """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
         for partition in partitions:
-            for gauge in (self.lag_records, self.lag_seconds, self.stopped, self.uncommitted_offsets):
+            for gauge in (
+                self.lag_records,
+                self.lag_seconds,
+                self.stopped,
+                self.uncommitted_offsets,
+                self.lost_offsets,
+            ):
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:

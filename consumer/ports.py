@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, WritePlan
@@ -14,7 +14,15 @@ Plan = Callable[[Known], WritePlan]
 
 
 class Unavailable(Exception):
-    """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again."""
+    """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again.
+
+    The message begins with the server's name.
+    """
+
+    @property
+    def server(self) -> Literal["kafka", "mongodb"]:
+        """Which of them is unavailable."""
+        return "kafka" if str(self).startswith("Kafka") else "mongodb"
 
 
 class Moved(Exception):
@@ -59,6 +67,17 @@ class TopicChanged(Exception):
 
 class OutOfRange(Exception):
     """The log no longer holds, or does not yet hold, the offset these partitions were to be read from."""
+
+    def __init__(self, partitions: Sequence[int]) -> None:
+        self.partitions = partitions
+        super().__init__(f"partitions {partitions}")
+
+
+class LeaderChanged(Exception):
+    """Other brokers lead these partitions now, or the same ones anew: what they hold may differ from what was read.
+
+    The partitions are held. What was read before the election may be compared with what is there now.
+    """
 
     def __init__(self, partitions: Sequence[int]) -> None:
         self.partitions = partitions
@@ -136,9 +155,9 @@ class Log(Protocol):
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
         """Records by partition, in order; empty after `timeout_seconds`.
 
-        All are of the topic that `identity` told first, and what can't be decoded is among them, with its fault. Raises
-        TopicChanged, OutOfRange, Damaged, Unavailable; after the last two nothing is lost: what had been read comes
-        with the next fetch.
+        All are of the topic that `identity` told first, and of the leaders that held the partition when it was sought;
+        what can't be decoded is among them, with its fault. Raises TopicChanged, LeaderChanged, OutOfRange, Damaged,
+        Unavailable; after the last two nothing is lost: what had been read comes with the next fetch.
         """
         ...
 
@@ -164,6 +183,18 @@ class Log(Protocol):
 
     def uncommitted(self, partition: int) -> int | None:
         """Offsets behind the end that wait for a producer's transaction to end; None where that isn't known."""
+        ...
+
+    def unread_seconds(self, partition: int) -> float:
+        """For how long its records have been asked for in vain: no broker gives any, nor says that there are none."""
+        ...
+
+    def is_neglected(self, partition: int) -> bool:
+        """Whether the broker that has to give it answers other questions: then we are at fault, not the broker."""
+        ...
+
+    def unreachable_seconds(self) -> float:
+        """For how long no broker has answered anything."""
         ...
 
     async def commit(self, positions: Mapping[int, int]) -> None:

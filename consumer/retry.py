@@ -1,50 +1,76 @@
 """Trying again after Unavailable, with growing pauses, until it is done or the worker is told to stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeVar
-
-import structlog
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from consumer.core.policy import backoff_seconds
 from consumer.ports import Unavailable
+from serving.outage import Outage
 
 T = TypeVar("T")
 
-log = structlog.get_logger()
+Outages = Mapping[str, Outage]
+"""By server, of the whole process: each outage is told once, whoever has it."""
+
+SERVERS: Final = ("kafka", "mongodb")
+
+
+def new_outages() -> Outages:
+    """Of a process whose servers are all there, as far as it knows."""
+    return {server: Outage(server) for server in SERVERS}
 
 
 @dataclass(slots=True)
 class Retry:
     """How to try again: no longer than `max_seconds` between two tries, and not once `stop` is set.
 
-    `is_away` while the last try failed: the world is at fault, not the worker.
+    `name` is whose work it is, in the outage's account.
     """
 
     max_seconds: float
     stop: asyncio.Event
-    is_away: bool = False
+    outages: Outages = field(default_factory=new_outages)
+    name: str = ""
+    _away_since: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last try failed: a server is at fault, not the worker."""
+        return bool(self._away_since)
+
+    def away_seconds(self) -> Mapping[str, float]:
+        """For how long which server has not done what is tried."""
+        now = time.monotonic()
+        return {server: now - since for server, since in self._away_since.items()}
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
         """The result of the first try that is not Unavailable; None when stopped before there was one."""
         failures = 0
-        while not self.stop.is_set():
-            try:
-                result = await attempt()
-            except Unavailable as error:
-                failures += 1
-                self.is_away = True
-                pause = backoff_seconds(failures, self.max_seconds)
-                if failures == 1:
-                    log.warning("unavailable", what=what, error=str(error))
-                await self._pause(pause)
-            else:
-                self.is_away = False
-                if failures:
-                    log.info("available again", what=what, failures=failures)
-                return result
+        part = f"{what} {self.name}"
+        try:
+            while not self.stop.is_set():
+                try:
+                    return await attempt()
+                except Unavailable as error:
+                    failures += 1
+                    self._failed(part, error)
+                    await self._pause(backoff_seconds(failures, self.max_seconds))
+        finally:
+            self._over(part)
         return None
+
+    def _failed(self, part: str, error: Unavailable) -> None:
+        self._over(part, but=error.server)
+        self._away_since.setdefault(error.server, time.monotonic())
+        self.outages[error.server].lost(part, str(error))
+
+    def _over(self, part: str, but: str | None = None) -> None:
+        for server in [server for server in self._away_since if server != but]:
+            del self._away_since[server]
+            self.outages[server].back(part)
 
     async def _pause(self, seconds: float) -> None:
         try:

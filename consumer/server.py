@@ -15,11 +15,13 @@ from pymongo import AsyncMongoClient
 from consumer.config import WorkerConfig
 from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts
+from consumer.health import Missing
 from consumer.http import serve
 from consumer.kafka import KafkaLog
 from consumer.metrics import WorkerMetrics
 from consumer.mongo import MongoStore
 from consumer.ports import UnknownLineage
+from consumer.retry import new_outages
 from consumer.startup import check_start
 from consumer.transactions import Document
 from consumer.unread import watch_unread
@@ -74,7 +76,7 @@ async def _run(config: WorkerConfig) -> int:
         config.worker.metrics_port,
         metrics,
         alive=lambda: all(worker.alive() for worker in workers),
-        ready=lambda: all(worker.ready() for worker in workers),
+        missing=lambda: _missing(workers),
     )
     try:
         await check_start(config, client, stopping)
@@ -95,10 +97,11 @@ async def _run(config: WorkerConfig) -> int:
 
 
 def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: WorkerMetrics) -> list[Parts]:
-    """Of one worker a topic: they share the process, its connections and its metrics, and nothing else."""
+    """Of one worker a topic: they share the process, its connections, its metrics and its outages, and nothing else."""
+    outages = new_outages()
     return [
         Parts(
-            log=KafkaLog(config.kafka, config.worker, api, config.limits),
+            log=KafkaLog(config.kafka, config.worker, api, config.limits, outages["kafka"]),
             store=MongoStore(client, config.mongodb.database, metrics.step),
             clock=SystemClock(),
             metrics=metrics,
@@ -108,9 +111,15 @@ def _parts(config: WorkerConfig, client: AsyncMongoClient[Document], metrics: Wo
             owner=f"{socket.gethostname()}:{os.getpid()}",
             dead_ratio=DeadRatio(config.worker.max_dead_ratio),
             api=api,
+            outages=outages,
         )
         for api in config.worker.apis
     ]
+
+
+def _missing(workers: Sequence[Worker]) -> list[Missing]:
+    """Of all workers of the process; each thing once."""
+    return list({one.what: one for worker in workers for one in worker.missing()}.values())
 
 
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:

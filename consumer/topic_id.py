@@ -3,6 +3,10 @@
 aiokafka reads neither; the request goes through its own connection, so that TLS and SASL apply. KIP-516 (topic ids).
 """
 
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import sample
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
@@ -39,6 +43,9 @@ class _Uuid:
 
 
 NO_UUID = "0" * 32
+
+# Of a large cluster not every broker is asked each time.
+MOST_ASKED = 5
 
 
 class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka has no types
@@ -109,7 +116,16 @@ class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]  # the s
         return request_struct_class([(NO_UUID, self._topic, {})], False, False, {})  # noqa: FBT003 the wire's own order
 
 
-async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = None) -> TopicIdentity:
+@dataclass(frozen=True, slots=True)
+class TopicAnswer:
+    """What one broker says of a topic."""
+
+    identity: TopicIdentity
+    leader_epochs: Mapping[int, int]
+    """By partition: how many elections there have been. Another number: another leader, or the same one anew."""
+
+
+async def topic_answer(client: AIOKafkaClient, topic: str, node: int | None) -> TopicAnswer:
     """Ask a broker, any if none is named. Raises Unavailable, also where there is no such topic (yet)."""
     try:
         answer = await client.send(client.get_random_node() if node is None else node, _MetadataRequest(topic))
@@ -117,5 +133,31 @@ async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = 
         raise Unavailable(f"Kafka: {why(error)}") from error
     (found,) = answer.topics
     if found[0]:
-        raise Unavailable(f"Kafka: topic {topic}: {for_code(found[0]).__name__}")
-    return TopicIdentity(cluster=answer.cluster_id, topic=topic, topic_id=found[2])
+        raise Unavailable(f"Kafka: topic {topic}: {why(for_code(found[0])())}")
+    identity = TopicIdentity(cluster=answer.cluster_id, topic=topic, topic_id=found[2])
+    return TopicAnswer(identity, {partition: epoch for _, partition, _, epoch, *_ in found[4]})
+
+
+async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = None) -> TopicIdentity:
+    """Raises Unavailable, also where there is no such topic (yet)."""
+    return (await topic_answer(client, topic, node)).identity
+
+
+async def first_topic_answer(client: AIOKafkaClient, topic: str, seconds: float) -> TopicAnswer:
+    """Of several brokers asked at once, so that a frozen one holds nothing up. Raises Unavailable."""
+    nodes = [broker.nodeId for broker in client.cluster.brokers()]
+    asked = {asyncio.create_task(topic_answer(client, topic, n)) for n in sample(nodes, min(MOST_ASKED, len(nodes)))}
+    failure = Unavailable(f"Kafka: no broker has answered within {seconds:g} s")
+    try:
+        for one in asyncio.as_completed(asked, timeout=seconds):
+            try:
+                return await one
+            except Unavailable as error:
+                failure = error
+    except TimeoutError:
+        pass
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    raise failure

@@ -10,11 +10,12 @@ from functools import partial
 
 import structlog
 
-from consumer.core.policy import is_stuck, lag_records, lag_seconds, may_fetch
+from consumer.core.policy import lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher, Parts
+from consumer.health import Health, Missing
 from consumer.holdings import Holdings
-from consumer.ports import Damaged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
+from consumer.ports import Damaged, LeaderChanged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
 
 log = structlog.get_logger()
@@ -36,9 +37,10 @@ class Worker:
         self._log = parts.log
         self._parts = parts
         self._stop = asyncio.Event()
-        self._retry = Retry(parts.settings.max_backoff_seconds, self._stop)
+        self._retry = Retry(parts.settings.max_backoff_seconds, self._stop, parts.outages, parts.api)
         self._holdings = Holdings(parts, self._retry, self._forget)
         self._flushers = self._holdings.flushers
+        self._health = Health(parts, self._holdings, self._retry)
         self._told: dict[int, int] = {}
         self._told_at = 0.0
         self._identity_at = 0.0
@@ -57,6 +59,7 @@ class Worker:
             await self._leave()
 
     async def _step(self) -> None:
+        self._health.turned()
         self._holdings.raise_failure()
         await self._report()
         await self._verify_topic()
@@ -70,21 +73,25 @@ class Worker:
             flusher.reached(self._log.reached(partition))
 
     async def _fetch(self) -> Mapping[int, Sequence[Record]]:
+        part = f"fetch {self._parts.api}"
         try:
-            return await self._log.fetch(FETCH_SECONDS)
+            fetched = await self._log.fetch(FETCH_SECONDS)
         except TopicChanged as changed:
             await self._retry.until_done("lineage", partial(self._refuse, changed.found))
-        except OutOfRange as error:
+        except (OutOfRange, LeaderChanged) as error:
             for partition in error.partitions:
                 if flusher := self._flushers.get(partition):
-                    flusher.out_of_range()
+                    flusher.resettle()
         except Damaged as error:
             for partition, reason in error.partitions.items():
                 if flusher := self._flushers.get(partition):
                     flusher.damaged(reason)
         except Unavailable as error:
-            log.warning("fetch failed", error=str(error))
+            self._parts.outages[error.server].lost(part, str(error))
             await self._parts.clock.sleep(FETCH_SECONDS)
+        else:
+            self._parts.outages["kafka"].back(part)
+            return fetched
         self._parts.metrics.fetch_errors.inc()
         self._identity_at = 0.0
         return {}
@@ -125,33 +132,13 @@ class Worker:
 
     # What is known from outside.
 
-    def ready(self) -> bool:
-        """Whether it has been given its partitions, be they none, and reads each (or knows why it can't)."""
-        return self._holdings.is_settled
+    def missing(self) -> list[Missing]:
+        """What keeps it from being ready."""
+        return self._health.missing()
 
     def alive(self) -> bool:
-        """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
-        asked = self._holdings.lineage_asked_millis
-        if asked and self._is_idle(1, asked, is_away=self._retry.is_away):
-            return False
-        return not any(self._is_stuck(partition, flusher) for partition, flusher in self._flushers.items())
-
-    def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
-        if flusher.stopped:
-            return False
-        # Behind, as far as anyone knows, until its position is taken.
-        lag = self._lag(partition, flusher) if flusher.settled.is_set() else 1
-        return lag is not None and self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
-
-    def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
-        idle = (self._parts.clock.now_millis() - since_millis) / 1000
-        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)
-
-    def _lag(self, partition: int, flusher: Flusher) -> int | None:
-        """Records to be read and not applied; None where the log's end, or its own position, isn't known."""
-        if flusher.checkpoint is None:
-            return None
-        return lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+        """Whether a restart would not help."""
+        return self._health.is_alive()
 
     def _buffered_bytes(self) -> int:
         return sum(flusher.buffered_bytes for flusher in self._flushers.values())
@@ -167,7 +154,7 @@ class Worker:
             await self._tell_group()
 
     def _report_lag(self, partition: int, flusher: Flusher, now_millis: int) -> None:
-        lag = self._lag(partition, flusher)
+        lag = self._health.lag(partition, flusher)
         self._parts.metrics.uncommitted(self._parts.api, partition, self._log.uncommitted(partition))
         if lag is None:
             self._parts.metrics.lag_unknown(self._parts.api, partition)

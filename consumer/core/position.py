@@ -11,7 +11,14 @@ from schemas.documents import Fingerprint
 
 
 class Lost(Exception):
-    """The log does not hold what the checkpoint stands on. The message says what is lost. Not to be tried again."""
+    """The log does not hold what the checkpoint stands on. The message says what is lost. Not to be tried again.
+
+    `offsets`: how many were removed from the log before they were applied.
+    """
+
+    def __init__(self, message: str, offsets: int = 0) -> None:
+        self.offsets = offsets
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ def where_to_read(checkpoint: Checkpoint, bounds: Bounds) -> ReadFrom:
     if bounds.begin > following:
         raise Lost(
             f"offsets {following} to {bounds.begin - 1} were removed from the log before they were applied: "
-            f"{bounds.begin - following} offsets are lost"
+            f"{bounds.begin - following} offsets are lost",
+            bounds.begin - following,
         )
     if last and bounds.begin <= last["offset"]:
         return ReadFrom(last["offset"], last)

@@ -33,6 +33,9 @@ class Client:
         self.is_closed = False
         self._conns: dict[Any, Any] = {}
 
+    async def made(self) -> "Client":
+        return self
+
     async def bootstrap(self) -> None: ...
 
     def set_topics(self, topics: list[str]) -> None: ...
@@ -63,7 +66,7 @@ def silent() -> None:
 async def test_it_is_looked_up_once_and_again_after_an_error() -> None:
     """One that has moved, or that is silent, isn't asked for ever."""
     client = Client(well)
-    asked = Coordinator(lambda: client, GROUP)
+    asked = Coordinator(client.made, GROUP)
     for _ in range(2):
         await asked.ask(ALIVE)
     client.answers = silent
@@ -79,7 +82,7 @@ async def test_a_client_whose_brokers_are_all_silent_is_made_anew(monkeypatch: p
     """From the bootstrap servers: what the old one knows may be gone for good."""
     made: list[Client] = []
 
-    def new_client() -> Client:
+    async def new_client() -> Client:
         made.append(Client(silent if not made else well))
         return made[-1]
 
@@ -100,7 +103,11 @@ async def test_one_that_cannot_be_made_is_made_later() -> None:
         raise KafkaConnectionError
 
     first.bootstrap = fail  # type: ignore[method-assign]
-    asked = Coordinator(lambda: clients.pop(0), GROUP)
+
+    async def next_client() -> Client:
+        return clients.pop(0)
+
+    asked = Coordinator(next_client, GROUP)
     with pytest.raises(KafkaConnectionError):
         await asked.ask(ALIVE)
     await asked.ask(ALIVE)
@@ -110,7 +117,7 @@ async def test_one_that_cannot_be_made_is_made_later() -> None:
 async def test_an_answer_is_not_waited_for_longer_than_was_said() -> None:
     """And the connection is closed: a frozen broker's would hold up what is asked next."""
     client = Client(well)
-    asked = Coordinator(lambda: client, GROUP)
+    asked = Coordinator(client.made, GROUP)
     await asked.ask(ALIVE)
     client.answers = asyncio.Event().wait
     client._conns[1, "alive"] = connection = Mock()
@@ -125,7 +132,7 @@ async def test_errors_of_the_system_are_kafkas_here() -> None:
     def broken() -> None:
         raise OSError("broken pipe")
 
-    asked = Coordinator(lambda: Client(broken), GROUP)
+    asked = Coordinator(Client(broken).made, GROUP)
     with pytest.raises(KafkaConnectionError):
         await asked.ask(ALIVE)
 
@@ -135,4 +142,4 @@ async def test_no_coordinator_is_an_error_too() -> None:
     client = Client(well)
     client.get_random_node = lambda: None  # type: ignore[method-assign,assignment,return-value]
     with pytest.raises(GroupCoordinatorNotAvailableError):
-        await Coordinator(lambda: client, GROUP).ask(ALIVE)
+        await Coordinator(client.made, GROUP).ask(ALIVE)

@@ -171,7 +171,7 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
     """A worker that hangs is to be started again; one that waits for MongoDB is not."""
     log, store, clock = MemoryLog(1, TOPIC), PickyStore(), StillClock()
     async with running(parts(log, store, clock)) as worker:
-        await eventually(worker.ready)
+        await eventually(lambda: not worker.missing())
         clock.millis += LONG_MILLIS
         await eventually(worker.alive)
         store.away = True
@@ -180,7 +180,7 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
         await eventually(lambda: flusher.is_away)
         clock.millis += LONG_MILLIS
         assert worker.alive(), "MongoDB is away"
-        flusher._retry.is_away = False
+        flusher._retry._away_since.clear()
         assert not worker.alive(), "nothing is away, and nothing moves"
         store.away = False
         await eventually(lambda: checkpoint(store)["next"] == 1)
@@ -220,4 +220,4 @@ async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
         clock.millis += LONG_MILLIS
         assert not worker.alive()
         store.answers.set()
-        await eventually(lambda: worker.ready() and worker.alive())
+        await eventually(lambda: not worker.missing() and worker.alive())

@@ -218,7 +218,7 @@ class TestKafkaLog(LogContract):
         self.log.seek(0, 0)
         await self.reach(0, 1)
         assert self.log.end_offset(0) == 1
-        monkeypatch.setattr("consumer.kafka.END_KNOWN_MILLIS", -(10**9))
+        monkeypatch.setattr("consumer.kafka.END_KNOWN_SECONDS", 0)
         assert self.log.end_offset(0) is None
         assert self.log.uncommitted(0) is None
 

@@ -36,7 +36,7 @@ class Member:
         self.shares: list[frozenset[int]] = []
         client_id = process.client_id() if process else "test"
 
-        def new_client() -> AIOKafkaClient:
+        async def new_client() -> AIOKafkaClient:
             return AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers, client_id=client_id)
 
         self.membership = GroupMember(new_client, group, process)
@@ -205,7 +205,7 @@ async def test_what_nobody_foresaw_does_not_end_a_membership(servers: Servers, m
         await eventually(lambda: member.membership.is_member)
         assert first != member.membership._member
         assert before == member.holds
-        assert ["membership failed", "group unavailable"] == [line["event"] for line in said][:2]
+        assert ["membership failed", "group_lost"] == [line["event"] for line in said][:2]
 
 
 async def test_partitions_that_are_added_are_shared_out(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ async def test_a_server_that_is_away_is_waited_for(servers: Servers) -> None:
         async with worker_process(where.settings, free_port(), **{variable_of("mongodb.uri"): uri}) as process:
             assert process.stderr
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while b'"unavailable"' not in (line := await process.stderr.readline()):
+                while b'_lost"' not in (line := await process.stderr.readline()):
                     assert b'"topic_at_risk"' in line, line
             async with await asyncio.start_server(forward, "127.0.0.1", through):
                 await until_applied(where, 1)

@@ -1,0 +1,116 @@
+"""What a worker says of itself: whether it is alive, whether it is ready, and what is missing if not.
+
+Alive: a restart would not help. A worker that waits for a server that is away is alive, however often it has made its
+client anew: a restart does no more than that. One that stands still although the servers answer is not.
+
+Ready: it has its share of the partitions and reads them. What is unknown is not ready.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from consumer.core.policy import is_stuck, lag_records
+from consumer.flusher import Flusher, Parts
+from consumer.holdings import Holdings
+from consumer.retry import Retry
+
+# Longer than an election or a fail-over among living servers takes, so that neither makes a worker unready.
+READY_SECONDS = 10
+
+
+class Missing(NamedTuple):
+    """What keeps a worker from being ready, in a word and in a sentence."""
+
+    what: str
+    why: str
+
+
+class Health:
+    """Of one worker."""
+
+    def __init__(self, parts: Parts, holdings: Holdings, retry: Retry) -> None:
+        self._parts = parts
+        self._log = parts.log
+        self._holdings = holdings
+        self._retry = retry
+        self._turned_at: float | None = None
+        self._member_at = time.monotonic()
+
+    def turned(self) -> None:
+        """The worker's loop has come round."""
+        self._turned_at = time.monotonic()
+        if self._log.is_member:
+            self._member_at = self._turned_at
+
+    def lag(self, partition: int, flusher: Flusher) -> int | None:
+        """Records to be read and not applied; None where the log's end, or its own position, isn't known."""
+        if flusher.checkpoint is None:
+            return None
+        return lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+
+    # Ready.
+
+    def missing(self) -> list[Missing]:
+        """Nothing when it is ready; each thing once."""
+        found: dict[str, Missing] = {}
+        for one in (*self._servers(), *self._share()):
+            found.setdefault(one.what, one)
+        return list(found.values())
+
+    def _servers(self) -> Iterator[Missing]:
+        api = self._parts.api
+        if (seconds := self._log.unreachable_seconds()) > READY_SECONDS:
+            yield Missing("kafka", f"no broker of Kafka has answered for {seconds:.0f} s")
+        unread = [p for p in self._holdings.flushers if self._log.unread_seconds(p) > READY_SECONDS]
+        if unread:
+            yield Missing("kafka", f"{api}: no broker gives records of the partitions {sorted(unread)}")
+        waiting = [self._retry.away_seconds(), *(one.away_seconds() for one in self._holdings.flushers.values())]
+        for server in sorted({server for away in waiting for server in away}):
+            seconds = max(away.get(server, 0) for away in waiting)
+            if seconds > READY_SECONDS:
+                yield Missing(server, f"{api}: the worker has waited for {server} for {seconds:.0f} s")
+
+    def _share(self) -> Iterator[Missing]:
+        api = self._parts.api
+        if not self._holdings.has_share:
+            yield Missing("share", f"{api}: the group has not given this worker a share of the partitions yet")
+        elif (seconds := time.monotonic() - self._member_at) > READY_SECONDS:
+            yield Missing("group", f"{api}: the worker has not been a member of its group for {seconds:.0f} s")
+        if unsettled := self._holdings.unsettled:
+            yield Missing("partitions", f"{api}: not read yet: {sorted(unsettled)}")
+
+    # Alive.
+
+    def is_alive(self) -> bool:
+        """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
+        if self._stands_still():
+            return False
+        asked = self._holdings.lineage_asked_millis
+        if asked and self._is_idle(1, asked, is_away=self._retry.is_away):
+            return False
+        return not any(self._is_stuck(partition, one) for partition, one in self._holdings.flushers.items())
+
+    def _stands_still(self) -> bool:
+        """Whether the loop itself waits for something that never comes."""
+        if self._turned_at is None or self._retry.is_away:
+            return False
+        return time.monotonic() - self._turned_at > self._parts.settings.stall_seconds
+
+    def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
+        if flusher.stopped:
+            return False
+        if self._log.is_neglected(partition):
+            return self._log.unread_seconds(partition) > self._parts.settings.stall_seconds
+        lag = self._lag_at_least(partition, flusher)
+        return lag is not None and self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
+
+    def _lag_at_least(self, partition: int, flusher: Flusher) -> int | None:
+        """Behind, as far as is known, until its position is taken; and where records wait, wherever the log ends."""
+        if not flusher.settled.is_set() or flusher.oldest_waiting_millis is not None:
+            return 1
+        return self.lag(partition, flusher)
+
+    def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
+        idle = (self._parts.clock.now_millis() - since_millis) / 1000
+        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)

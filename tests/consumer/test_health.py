@@ -1,0 +1,261 @@
+"""What a worker says of itself while Kafka, MongoDB or its own client fails it; and what it does after an election."""
+
+import time
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer import health
+from consumer.core.records import Record
+from consumer.memory import MemoryLog, MemoryStore
+from consumer.ports import Unavailable
+from consumer.worker import Worker
+from schemas.documents import CHECKPOINTS
+from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
+from tests.consumer.test_worker import FlakyStore, applied, one, sample, total
+from tests.samples import batch, period, sealed, update
+
+
+class AilingLog(MemoryLog):
+    """Says of its brokers what it is told to."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        super().__init__(partitions, TOPIC)
+        self.unreachable = 0.0
+        self.unread: dict[int, float] = {}
+        self.neglected: set[int] = set()
+        self.member = True
+
+    @property
+    def is_member(self) -> bool:
+        return self.member and super().is_member
+
+    def unreachable_seconds(self) -> float:
+        return self.unreachable
+
+    def unread_seconds(self, partition: int) -> float:
+        return self.unread.get(partition, 0.0)
+
+    def is_neglected(self, partition: int) -> bool:
+        return partition in self.neglected
+
+    def end_offset(self, partition: int) -> int | None:
+        return None if partition in self.unread else super().end_offset(partition)
+
+
+def what(worker: Worker) -> list[str]:
+    return [one.what for one in worker.missing()]
+
+
+async def test_a_worker_without_a_share_is_not_ready_and_says_so() -> None:
+    """Before it has joined."""
+    worker = Worker(parts(AilingLog(), MemoryStore()))
+    assert ["share"] == what(worker)
+    assert worker.alive()
+
+
+async def test_kafka_that_cannot_be_reached_makes_unready_and_stays_alive() -> None:
+    """A restart would not help. Lag is unknown, not zero."""
+    log, store, clock = AilingLog(), MemoryStore(), StillClock()
+    made = parts(log, store, clock)
+    async with running(made) as worker:
+        await eventually(lambda: not worker.missing())
+        log.unreachable, log.unread = 14.0, {0: 3600.0}
+        assert ["kafka"] == what(worker)
+        assert "no broker of Kafka has answered for 14 s" == worker.missing()[0].why
+        clock.millis += 3_600_000
+        assert worker.alive()
+        labels = {"api": "games", "partition": "0"}
+        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) is None)
+        log.unreachable, log.unread = 0.0, {}
+        await eventually(lambda: not worker.missing())
+        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) == 0)
+
+
+async def test_a_partition_whose_broker_is_silent_makes_unready_and_stays_alive() -> None:
+    """The others are read; which one is not, is named."""
+    log = AilingLog(2)
+    async with running(parts(log, MemoryStore())) as worker:
+        await eventually(lambda: not worker.missing())
+        log.unread = {1: 3600.0}
+        assert ["kafka"] == what(worker)
+        assert "[1]" in worker.missing()[0].why
+        assert worker.alive()
+
+
+async def test_a_partition_that_is_not_read_though_its_broker_answers_ends_the_worker() -> None:
+    """The worker stands still by its own fault: a restart helps."""
+    log = AilingLog(2)
+    made = parts(log, MemoryStore())
+    async with running(made) as worker:
+        await eventually(lambda: not worker.missing())
+        log.neglected, log.unread = {1}, {1: made.settings.stall_seconds - 1}
+        assert worker.alive()
+        log.unread = {1: made.settings.stall_seconds + 1}
+        assert not worker.alive()
+
+
+async def test_records_that_wait_are_lag_also_where_the_end_is_unknown() -> None:
+    """A flush that hangs is not alive, whether or not a broker tells where the log ends."""
+    log, store, clock = AilingLog(), FlakyStore(), StillClock()
+    store.gate.clear()
+    log.append(0, one(0))
+    async with running(parts(log, store, clock, stop_timeout_seconds=0.1)) as worker:
+        await eventually(lambda: store.entered == 1)
+        log.unread = {0: 1.0}
+        clock.millis += 3_600_000
+        assert not worker.alive()
+        store.gate.set()
+        await eventually(worker.alive)
+
+
+async def test_a_loop_that_does_not_come_round_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it waits for; but for a server, which is told."""
+    made = parts(AilingLog(), MemoryStore())
+    async with running(made) as worker:
+        await eventually(lambda: not worker.missing())
+        later = time.monotonic() + made.settings.stall_seconds + 1
+        with monkeypatch.context() as patched:
+            patched.setattr("consumer.health.time.monotonic", lambda: later)
+            assert not worker.alive()
+        assert worker.alive()
+
+
+async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is told in two lines, however many partitions wait for it."""
+    monkeypatch.setattr(health, "READY_SECONDS", 0.05)
+    log, store = AilingLog(2), FlakyStore()
+    with capture_logs() as lines:
+        async with running(parts(log, store)) as worker:
+            await eventually(lambda: not worker.missing())
+            store.fail_before = 1_000_000
+            log.append(0, one(0))
+            log.append(1, one(0, request_id=7))
+            await eventually(lambda: what(worker) == ["mongodb"])
+            assert worker.alive()
+            store.fail_before = 0
+            await eventually(lambda: applied(store) == applied(store, 1) == 1)
+            await eventually(lambda: not worker.missing())
+    told = [line["event"] for line in lines if line["event"].startswith(("mongodb", "kafka"))]
+    assert ["mongodb_lost", "mongodb_back"] == told
+
+
+async def test_a_member_that_its_group_has_lost_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once: the group forms anew all the time."""
+    log = AilingLog()
+    async with running(parts(log, MemoryStore())) as worker:
+        await eventually(lambda: not worker.missing())
+        log.member = False
+        assert not worker.missing()
+        monkeypatch.setattr(health, "READY_SECONDS", 0)
+        assert "group" in what(worker)
+
+
+def other(offset: int) -> Record:
+    """Another record than `one` at the same offset."""
+    return sealed(offset, batch(period(update()), request_id="999"), request_id=999)
+
+
+def stopped(store: MemoryStore) -> str:
+    return str(store.collections[CHECKPOINTS]["r1/00"].get("stopped", ""))
+
+
+async def test_after_an_election_the_same_log_is_read_on() -> None:
+    """Nothing counts twice, and nothing is lost."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log.append(0, one(0))
+    async with running(parts(log, store)):
+        await eventually(lambda: applied(store) == 1)
+        log.elect(0)
+        log.append(0, one(1))
+        await eventually(lambda: applied(store) == 2)
+        assert "" == stopped(store)
+    assert 2 == total(store)
+
+
+async def test_after_an_unclean_election_another_log_stops_the_partition() -> None:
+    """What stands behind the position must not be counted as its continuation."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log.append(0, one(0))
+    async with running(parts(log, store)):
+        await eventually(lambda: applied(store) == 1)
+        log.records[0] = [other(0), one(1)]
+        log.elect(0)
+        await eventually(lambda: "is not the one that was applied there" in stopped(store))
+    assert (1, 1) == (applied(store), total(store))
+
+
+async def test_lost_offsets_are_counted_and_named() -> None:
+    """Retention was faster than the worker."""
+    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    made = parts(log, store)
+    log.begins[0] = 43
+    labels = {"api": "games", "partition": "0"}
+    with capture_logs() as lines:
+        async with running(made):
+            await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lost_offsets", **labels) == 43)
+            await eventually(lambda: bool(stopped(store)))
+    (line,) = [line for line in lines if line["log_level"] == "error"]
+    assert "offsets 0 to 42 were removed" in line["reason"]
+
+
+async def test_a_kept_partition_is_flushed_on_while_the_share_changes() -> None:
+    """Its flusher, its position and the flush in flight are left alone."""
+    log, store = MemoryLog(3, TOPIC), FlakyStore()
+    store.gate.clear()
+    log.append(0, one(0))
+    async with running(parts(log, store)) as worker:
+        await eventually(lambda: store.entered == 1)
+        kept = worker._flushers[0]
+        log.rebalance([0, 1])
+        await eventually(lambda: worker._flushers.keys() == {0, 1})
+        log.rebalance([0, 2])
+        await eventually(lambda: worker._flushers.keys() == {0, 2})
+        assert worker._flushers[0] is kept
+        assert kept._in_flight is not None
+        assert not kept._closing.is_set()
+        store.gate.set()
+        await eventually(lambda: applied(store) == 1)
+        log.append(0, one(1))
+        await eventually(lambda: applied(store) == 2)
+        assert worker._flushers[0] is kept
+    assert 2 == store.entered
+
+
+async def test_a_partition_that_comes_back_while_it_is_given_up_is_taken_over_again() -> None:
+    """Once its last flush has ended: never two flushers of one partition."""
+    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    store.gate.clear()
+    log.append(0, one(0))
+    async with running(parts(log, store)) as worker:
+        await eventually(lambda: store.entered == 1)
+        first = worker._flushers[0]
+        log.rebalance([])
+        log.rebalance([0])
+        assert ["partitions"] == what(worker)
+        store.gate.set()
+        await eventually(lambda: worker._flushers.get(0, first) is not first)
+        log.append(0, one(1))
+        await eventually(lambda: applied(store) == 2)
+
+
+class UnknownStore(FlakyStore):
+    async def lineage(self, topic: Any) -> str:  # noqa: ANN401 the same as the store's
+        if self.fail_before:
+            self.fail_before -= 1
+            raise Unavailable("MongoDB: away")
+        return await super().lineage(topic)
+
+
+async def test_what_is_new_waits_for_mongodb_and_what_is_held_does_not() -> None:
+    """A partition lost meanwhile is never taken over."""
+    log, store = MemoryLog(3, TOPIC), UnknownStore()
+    async with running(parts(log, store)) as worker:
+        await eventually(lambda: not worker.missing())
+        log.rebalance([0])
+        await eventually(lambda: worker._flushers.keys() == {0})
+        store.fail_before = 5
+        log.rebalance([0, 1])
+        log.rebalance([0, 2])
+        await eventually(lambda: worker._flushers.keys() == {0, 2})
