@@ -155,8 +155,7 @@ class GroupMember:
         except KafkaError as error:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
-            self._failed(why(error))
-            return RETRY_SECONDS
+            return self._failed(why(error))
         except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
             await self._start_anew(error)
             return REBALANCE_SECONDS
@@ -215,10 +214,13 @@ class GroupMember:
         self._member, self._must_join = NO_MEMBER, True
         await self._coordinator.close()
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str) -> float:
+        """Tell it once. Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        now = time.monotonic()
         if self._lost_at is None:
-            self._lost_at = time.monotonic()
+            self._lost_at = now
             log.warning("group_lost", group=self._group.name, reason=reason)
+        return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
 
     def _went_well(self) -> None:
         self._heard = time.monotonic()
