@@ -21,6 +21,8 @@ async def behind() -> Rig:
     await rig.parts.lineage.read()
     await rig.analytics.lineage.read()
     rig.worker.rests = rig.pool_worker.rests = True
+    for topic in (rig.topic, rig.analytics_topic):
+        topic._ends = [1] * 4
     for lineage, parts in (("r1", rig.parts), ("r2", rig.analytics)):
         for partition in range(4):
             parts.applied.acked(Coordinates(lineage, partition, 0))
