@@ -8,12 +8,13 @@ MongoDB away means "not known", never a failed request: the records are in Kafka
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from ingress.ports import AppliedStore, Unavailable
 from ingress.waiting import NOTHING_KNOWN, Due, Lag, Seen, Waiter, Waiting
-from schemas.coordinates import Coordinates
+from schemas.coordinates import Coordinates, PartitionId
 from serving.clock import Clock
 
 log = structlog.get_logger()
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 # How often the checkpoints are read while someone waits, and while only the lag is of interest.
 POLL_SECONDS = 0.02
 TRACK_SECONDS = 1.0
+# And while nothing is: an ack below a checkpoint that was read before the send shows that the log was cut.
+IDLE_SECONDS = 5.0
 # However long a round takes, the requests get the loop in between.
 MIN_PAUSE_SECONDS = 0.005
 # How long after a waiter's deadline the totals for it may take to read.
@@ -32,7 +35,11 @@ LAG_FRESH_SECONDS = 5.0
 class AppliedWatch:
     """What became of the records this ingress has published."""
 
-    def __init__(self, store: AppliedStore, clock: Clock) -> None:
+    def __init__(self, store: AppliedStore, clock: Clock, lineage: Callable[[], str | None] = lambda: None) -> None:
+        """`lineage`: the one in force, whose checkpoints are read even if nobody waits."""
+        self._lineage = lineage
+        self._checkpoints: Mapping[PartitionId, int] = {}
+        self._read_lineages: frozenset[str] = frozenset()
         self._store = store
         self._clock = clock
         self._waiting = Waiting()
@@ -64,15 +71,28 @@ class AppliedWatch:
             self._wake.set()
         self._lag.acked(coordinates, self._clock.seconds())
 
-    async def wait(self, coordinates: Coordinates, actor: str | None, timeout_seconds: float) -> Seen:
+    @property
+    def checkpoints(self) -> Mapping[PartitionId, int]:
+        """As they were read last. Never changed: a newer reading is another mapping."""
+        return self._checkpoints
+
+    async def wait(
+        self,
+        coordinates: Coordinates,
+        actor: str | None,
+        timeout_seconds: float,
+        append_millis: int | None = None,
+    ) -> Seen:
         """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises.
 
-        Without an actor no totals are read.
+        Without an actor no totals are read. `append_millis`: when it came into the log; what is said of a record of
+        another time at these coordinates is not believed.
         """
         if self._away:
             return NOTHING_KNOWN
         answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
-        self._waiting.add(Waiter(coordinates, actor, self._clock.seconds() + timeout_seconds, answer))
+        deadline = self._clock.seconds() + timeout_seconds
+        self._waiting.add(Waiter(coordinates, actor, deadline, answer, append_millis))
         self._wake.set()
         try:
             async with asyncio.timeout(timeout_seconds + READ_GRACE_SECONDS):
@@ -85,21 +105,20 @@ class AppliedWatch:
         while True:
             self._wake.clear()
             started = self._clock.seconds()
-            if self._waiting or self._lag or self._away:
-                await self.poll()
+            await self.poll()
             await self._pause(started)
 
     async def poll(self) -> None:
         """One round."""
         lineages = self._waiting.lineages()
-        if self._lag.lineage and (self._lag or self._away):
-            lineages.add(self._lag.lineage)
+        lineages |= {one for one in (self._lag.lineage, self._lineage()) if one is not None}
         try:
             checkpoints = await self._store.checkpoints(lineages)
         except Unavailable as error:
             self._lost(error)
             return
         self._read_seconds = self._clock.seconds()
+        self._checkpoints, self._read_lineages = checkpoints, frozenset(lineages)
         self._lag.passed(checkpoints)
         await self._answer(self._waiting.take_due(checkpoints, self._read_seconds))
 
@@ -120,7 +139,12 @@ class AppliedWatch:
         totals = await self._store.totals(actors) if actors else {}
         misfortunes = await self._store.misfortunes([w.coordinates for w in due.passed]) if due.passed else {}
         for waiter in due.passed:
-            waiter.tell(Seen(True, totals.get(waiter.actor or "", {}), misfortunes.get(waiter.coordinates)))  # noqa: FBT003 it is the field `passed`
+            misfortune = misfortunes.get(waiter.coordinates)
+            known = totals.get(waiter.actor or "", {})
+            if misfortune is None or misfortune.is_of(waiter.append_millis):
+                waiter.tell(Seen(passed=True, totals=known, misfortune=misfortune))
+            else:
+                waiter.tell(Seen(totals=known, reused=True))
         for waiter in due.late:
             waiter.tell(Seen(totals=totals.get(waiter.actor or "", {})))
 
@@ -136,7 +160,8 @@ class AppliedWatch:
             await asyncio.sleep(max(started + POLL_SECONDS - self._clock.seconds(), MIN_PAUSE_SECONDS))
             return
         try:
-            async with asyncio.timeout(TRACK_SECONDS if self._lag or self._away else None):
+            is_idle = not (self._lag or self._away) and self._lineage() in self._read_lineages
+            async with asyncio.timeout(IDLE_SECONDS if is_idle else TRACK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -9,16 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from ingress.answers import RawHeader, Refusal, Refused, server_timing
 from ingress.applied import AppliedWatch
 from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.ports import Position, Publisher, Unavailable
 from ingress.waiting import NOTHING_KNOWN, Seen
-from schemas.coordinates import Coordinates
+from schemas.coordinates import Coordinates, PartitionId
 from schemas.receipt import Receipt, issue_receipt
 from schemas.signing import SigningKeys
 from serving.clock import Clock
+
+log = structlog.get_logger()
 
 # Of a Prefer header; what lies beyond is not read.
 MAX_PREFER_BYTES = 500
@@ -64,19 +68,28 @@ class Delivery:
 
     def __init__(self, parts: DeliveryParts) -> None:
         self._parts = parts
+        self._cut: set[PartitionId] = set()
+        """Told once."""
 
     async def of(
         self, record: Sealed, actor: str | None, received_seconds: float, headers: Mapping[bytes, bytes]
     ) -> Delivered:
         """Publish and wait, at most as long as the request's `headers` prefer. `actor`: whose totals are wanted.
 
-        Raises Refused where Kafka has not acknowledged it.
+        Raises Refused where Kafka has not acknowledged it, or where it can't be counted.
         """
         parts = self._parts
+        before = parts.applied.checkpoints
         position = await self._published(record)
         acked_seconds = parts.clock.seconds()
         coordinates = self._coordinates(position)
-        seen = await self._seen(coordinates, actor, 0 if _responds_async(headers) else parts.apply_timeout_seconds)
+        append_millis = position.append_millis if position else None
+        if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
+            raise self._reused(coordinates)
+        timeout_seconds = 0 if _responds_async(headers) else parts.apply_timeout_seconds
+        seen = await self._seen(coordinates, actor, timeout_seconds, append_millis)
+        if coordinates and seen.reused:
+            raise self._reused(coordinates)
         seen_seconds = parts.clock.seconds()
         if seen.passed:
             parts.metrics.visible(seen_seconds - acked_seconds)
@@ -85,7 +98,23 @@ class Delivery:
         timing = server_timing(
             acked_seconds - received_seconds, seen_seconds - received_seconds if seen.passed else None
         )
-        return Delivered(seen, (timing, *self._receipt(coordinates)))
+        return Delivered(seen, (timing, *self._receipt(coordinates, append_millis)))
+
+    def _reused(self, coordinates: Coordinates) -> Refused:
+        """Kafka has the record, below what is counted: the log was cut, and no worker reads there on by itself.
+
+        OK would promise what only an operator can keep, so the client is to send it again, with the same request id.
+        """
+        self._parts.metrics.reused_offset()
+        if coordinates.partition_id not in self._cut:
+            self._cut.add(coordinates.partition_id)
+            log.error(
+                "log_cut",
+                partition=str(coordinates.partition_id),
+                offset=coordinates.offset,
+                reason="Kafka gave out an offset that was counted before: look at `tallymill lineage`",
+            )
+        return Refused(Refusal.UNAVAILABLE)
 
     async def _published(self, record: Sealed) -> Position | None:
         parts = self._parts
@@ -104,19 +133,22 @@ class Delivery:
             return None
         return Coordinates(lineage, position.partition, position.offset)
 
-    async def _seen(self, coordinates: Coordinates | None, actor: str | None, timeout_seconds: float) -> Seen:
+    async def _seen(
+        self, coordinates: Coordinates | None, actor: str | None, timeout_seconds: float, append_millis: int | None
+    ) -> Seen:
         parts = self._parts
         if coordinates is None:
             return NOTHING_KNOWN
         parts.applied.acked(coordinates)
         if not parts.apply_timeout_seconds:
             return NOTHING_KNOWN
-        return await parts.applied.wait(coordinates, actor, timeout_seconds)
+        return await parts.applied.wait(coordinates, actor, timeout_seconds, append_millis)
 
-    def _receipt(self, coordinates: Coordinates | None) -> tuple[RawHeader, ...]:
+    def _receipt(self, coordinates: Coordinates | None, append_millis: int | None) -> tuple[RawHeader, ...]:
         if coordinates is None:
             return ()
-        receipt = issue_receipt(Receipt(coordinates, self._parts.clock.millis()), self._parts.signing)
+        made = Receipt(coordinates, self._parts.clock.millis(), append_millis)
+        receipt = issue_receipt(made, self._parts.signing)
         return ((b"tallymill-receipt", receipt.encode()),)
 
 

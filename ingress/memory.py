@@ -125,10 +125,12 @@ class MemoryStore:
         await self._read("misfortunes")
         return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
 
-    async def fortune(self, coordinates: Coordinates) -> Fortune:
+    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
         await self._read("fortune")
-        if self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
-            return Fortune(passed=True, misfortune=self.exceptions.get(coordinates))
+        misfortune = self.exceptions.get(coordinates)
+        is_ours = misfortune is None or misfortune.is_of(append_millis)
+        if is_ours and self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
+            return Fortune(passed=True, misfortune=misfortune)
         return Fortune(passed=False, in_force=coordinates.lineage in (self.lineage, *self.lineages.values()))
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:

@@ -67,6 +67,12 @@ class Metrics:
             "Batches answered before they were known to be counted (time-out, respond-async, MongoDB away).",
             registry=self.registry,
         )
+        self._reused_offsets = Counter(
+            "tallymill_ingress_reused_offsets",
+            "Records that Kafka put where others had been counted: the log was cut. Answered 503; no worker reads on "
+            "there before an operator starts a new lineage.",
+            registry=self.registry,
+        )
         self._payload_differs = Counter(
             "tallymill_ingress_payload_differs",
             "Batches and pools of which another payload had counted under the same requestId: a client's bug.",
@@ -138,6 +144,9 @@ class Metrics:
 
     def unseen(self) -> None:
         self._unseen.inc()
+
+    def reused_offset(self) -> None:
+        self._reused_offsets.inc()
 
     def payload_differs(self) -> None:
         self._payload_differs.inc()

@@ -37,8 +37,11 @@ READ_TIMEOUT_MILLIS = 2_000
 # The character after "/": `r1/` <= _id < `r10` are the ids that begin with `r1/`.
 _AFTER_SLASH = "0"
 
+# How far the clocks of two leaders of a partition may be apart: a record has its leader's time.
+CLOCKS_DIFFER_MILLIS = 5_000
+
 # Of `exceptions`.
-_MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1}
+_MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
 _Document = dict[str, Any]
 
@@ -83,22 +86,26 @@ class MongoStore:
         documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _MISFORTUNE)
         return {parse_coordinates(d["_id"]): _misfortune(d) for d in documents}
 
-    async def fortune(self, coordinates: Coordinates) -> Fortune:
+    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
         try:
             # A session of its own: the checkpoint first, and what is read after it is at least as new.
             async with self._client.start_session(causal_consistency=True) as session:
-                return await self._fortune(coordinates, session)
+                return await self._fortune(coordinates, append_millis, session)
         except PyMongoError as error:
             raise Unavailable(_reason(error)) from error
 
-    async def _fortune(self, coordinates: Coordinates, session: AsyncClientSession) -> Fortune:
+    async def _fortune(
+        self, coordinates: Coordinates, append_millis: int | None, session: AsyncClientSession
+    ) -> Fortune:
         checkpoint = await self._database[CHECKPOINTS].find_one(
-            {"_id": str(coordinates.partition_id)}, {"next": 1}, session=session
+            {"_id": str(coordinates.partition_id)}, {"next": 1, "last": 1}, session=session
         )
-        if checkpoint is None or checkpoint["next"] <= coordinates.offset:
-            return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
-        found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
-        return Fortune(passed=True, misfortune=_misfortune(found) if found else None)
+        if checkpoint is not None and has_passed(checkpoint, coordinates.offset, append_millis):
+            found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
+            misfortune = _misfortune(found) if found else None
+            if misfortune is None or misfortune.is_of(append_millis):
+                return Fortune(passed=True, misfortune=misfortune)
+        return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
 
     async def _in_force(self, lineage: str, session: AsyncClientSession) -> bool:
         """Whether this is the newest lineage of its topic."""
@@ -177,8 +184,22 @@ class MongoStore:
             raise Unavailable(_reason(error)) from error
 
 
+def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | None) -> bool:
+    """Whether a checkpoint has passed the record that came to this offset then.
+
+    Records come in order: one that lies before the last applied one, and is younger, came after the log was cut.
+    """
+    if checkpoint["next"] <= offset:
+        return False
+    last = checkpoint.get("last")
+    if last is None or append_millis is None or offset > last["offset"]:
+        return True
+    return bool(append_millis <= last["timestamp"] + CLOCKS_DIFFER_MILLIS)
+
+
 def _misfortune(document: Mapping[str, Any]) -> Misfortune:
-    return Misfortune(document["fate"], document.get("cause", ""), tuple(document.get("differing", ())))
+    differing, at = tuple(document.get("differing", ())), document.get("at")
+    return Misfortune(document["fate"], document.get("cause", ""), differing, millis_of(at) if at else None)
 
 
 def _ids_below(owner: str) -> _Document:

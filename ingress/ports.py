@@ -19,10 +19,11 @@ class Unknown(Unavailable):
 
 
 class Position(NamedTuple):
-    """Where Kafka put a record."""
+    """Where Kafka put a record, and when by its broker's clock; None where the topic keeps the client's time."""
 
     partition: int
     offset: int
+    append_millis: int | None = None
 
 
 class Publisher(Protocol):
@@ -52,12 +53,21 @@ class Publisher(Protocol):
 class Misfortune:
     """A record that was not applied, or not whole (`exceptions`), and why.
 
-    `differing`: places in a pool of events that stand for others than before under its request id.
+    `differing`: places in a pool of events that stand for others than before under its request id. `at_millis`: the
+    record's time by the broker's clock; None where it is not known.
     """
 
     fate: Fate
     cause: str
     differing: Sequence[int] = ()
+    at_millis: int | None = None
+
+    def is_of(self, append_millis: int | None) -> bool:
+        """Whether it is said of the record that came into the log then, not of another at the same coordinates.
+
+        A log that was cut gives its offsets out again.
+        """
+        return append_millis is None or self.at_millis in (None, append_millis)
 
 
 class AppliedStore(Protocol):
@@ -107,7 +117,8 @@ class DefinitionStore(Protocol):
 class Fortune:
     """What MongoDB says about one record: whether its partition's checkpoint has passed it, and then why not applied.
 
-    One that isn't passed may still be, while its lineage is the topic's newest; of an older one nobody reads on.
+    One that isn't passed may still be, while its lineage is the topic's newest; of an older one nobody reads on. A
+    checkpoint that passed another record at the same coordinates, before the log was cut, has not passed this one.
     """
 
     passed: bool
@@ -118,7 +129,9 @@ class Fortune:
 class FortuneStore(Protocol):
     """What became of one record, of one request. Both raise Unavailable."""
 
-    async def fortune(self, coordinates: Coordinates) -> Fortune: ...
+    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
+        """Of the record that came into the log then (by the broker's clock, if it is known)."""
+        ...
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         """When the request that counted under this id came into the topic; None where none is remembered."""

@@ -25,6 +25,8 @@ from schemas.settings import Api, KafkaSettings
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 0.5
+# Of an acked record: its time is the broker's.
+LOG_APPEND_TIME = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +194,5 @@ def _position(sent: asyncio.Future[Any]) -> Position | None:
     # record's place in its batch. The log's start, -1 as well then, tells it from a real one.
     if metadata.offset < 0 or (metadata.log_start_offset is not None and metadata.log_start_offset < 0):
         return None
-    return Position(metadata.partition, metadata.offset)
+    append_millis = metadata.timestamp if metadata.timestamp_type == LOG_APPEND_TIME else None
+    return Position(metadata.partition, metadata.offset, append_millis)

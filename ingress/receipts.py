@@ -6,6 +6,7 @@ A receipt's state follows from the checkpoint of its partition:
     issued longer ago than exceptions are kept                 410: that nothing is said of it means nothing any more
     the checkpoint has not passed it                           pending; 410 where its lineage is unknown or followed by
                                                                a newer one, for then nobody will ever get there
+    the checkpoint has passed another record at its place      the same: the log was cut, and gave its offsets out again
     passed                                                     what `exceptions` says; applied where it says nothing
 
 A request is found by its own player only, and only if it counted: a duplicate is the same id, hence applied. Another
@@ -82,7 +83,7 @@ class ReceiptState:
         if is_gone(receipt, parts.clock.millis(), parts.kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
-            fortune = await parts.store.fortune(receipt.coordinates)
+            fortune = await parts.store.fortune(receipt.coordinates, receipt.append_millis)
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
         state, cause = state_of(fortune)

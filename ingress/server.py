@@ -90,6 +90,7 @@ def _build(config: IngressConfig) -> _Process:
     sessions = session_key(config.tokens)
     tokens = token_check(config.tokens, sessions, clock, metrics)
     store, publisher = MongoStore(config.mongodb), _publisher(config, "games")
+    lineage = Lineage(store, config.kafka.records_topic)
     record = RecordParts(
         limits=config.limits,
         signing=signing_keys(config.signing),
@@ -98,8 +99,8 @@ def _build(config: IngressConfig) -> _Process:
         rates=AppRates(config.limits),
         definitions=Definitions(store, clock),
         publisher=publisher,
-        lineage=Lineage(store, config.kafka.records_topic),
-        applied=AppliedWatch(store, clock),
+        lineage=lineage,
+        applied=AppliedWatch(store, clock, lambda: lineage.current),
         refusals=Refusals(store.refusal_store(), clock, metrics),
         metrics=metrics,
         bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
@@ -140,6 +141,7 @@ def _publisher(config: IngressConfig, api: Api) -> KafkaPublisher:
 
 def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:
     """What AddEvent shares with events.record, and what is its own."""
+    lineage = Lineage(store, config.kafka.analytics_topic)
     return AnalyticsParts(
         limits=config.limits,
         signing=record.signing,
@@ -148,8 +150,8 @@ def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher,
         anonymous_apps=config.tokens.anonymous_apps,
         rates=AppRates(config.limits),
         publisher=publisher,
-        lineage=Lineage(store, config.kafka.analytics_topic),
-        applied=AppliedWatch(store, record.clock),
+        lineage=lineage,
+        applied=AppliedWatch(store, record.clock, lambda: lineage.current),
         refusals=record.refusals,
         metrics=record.metrics,
         bodies=record.bodies,

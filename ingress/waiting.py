@@ -25,6 +25,9 @@ class Seen:
     passed: bool = False
     totals: Totals = field(default_factory=dict)
     misfortune: Misfortune | None = None
+    reused: bool = False
+    """The checkpoint has passed another record at these coordinates: the log was cut, and nobody will count this one
+    until an operator acts."""
 
 
 NOTHING_KNOWN = Seen()
@@ -38,6 +41,7 @@ class Waiter:
     actor: str | None
     deadline: float
     answer: asyncio.Future[Seen]
+    append_millis: int | None = None
 
     def tell(self, seen: Seen) -> None:
         if not self.answer.done():

@@ -13,7 +13,7 @@ from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, database, kafka_admin
 from ops.init import refusals_options, topic_config
 from ops.lineage.find import find_losses
-from ops.lineage.losses import Loss, open_losses
+from ops.lineage.losses import Loss, loss_text, open_losses
 from ops.lineage.store import newest_lineage
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
@@ -60,9 +60,8 @@ async def _losses(settings: Settings) -> list[Check]:
 def losses_checks(losses: Sequence[Loss]) -> list[Check]:
     if not losses:
         return [Check("records", "ok", "none is lost")]
-    lost = [Check("records", "wrong", f"LOST: {loss}") for loss in open_losses(losses)]
-    accepted = [f"lost, accepted ({loss.accepted}): {loss}" for loss in losses if loss.accepted is not None]
-    return [*lost, *(Check("records", "warning", told) for told in accepted)]
+    lost = [Check("records", "wrong", loss_text(loss)) for loss in open_losses(losses)]
+    return [*lost, *(Check("records", "warning", loss_text(one)) for one in losses if one.accepted is not None)]
 
 
 async def _kafka(settings: Settings) -> list[Check]:

@@ -14,7 +14,7 @@ from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
 from ops.lineage.cuts import cuts_of
-from ops.lineage.find import find_losses, known_of, newest_of
+from ops.lineage.find import find_losses, known_of, newest_of, topics_of
 from ops.lineage.look import (
     Document,
     PartitionState,
@@ -23,7 +23,7 @@ from ops.lineage.look import (
     partition_states,
     partitions_now,
 )
-from ops.lineage.losses import Loss, Why, losses_of, lost_text, open_losses
+from ops.lineage.losses import Loss, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,
     given_up,
@@ -59,8 +59,7 @@ async def show(*, as_json: bool) -> int:
     async with database(settings) as db:
         known = await lineages_of(db)
         checkpoints = {key: one for lineage in known for key, one in (await checkpoints_of(db, lineage["_id"])).items()}
-        async with kafka_consumer(settings) as consumer:
-            topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in known}}
+        topics = await topics_of(settings, known)
         newest = newest_of(known)
         cuts = await cuts_of(settings, newest, checkpoints, topics)
         losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
@@ -152,7 +151,7 @@ async def start(wanted: StartWanted, *, as_json: bool) -> int:
             return EXIT_WRONG
         lost = [str(loss) for loss in lost_by(new)]
         starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
-        complain("\n".join([starts, *(f"LOST: {loss}" for loss in lost), *warnings]))
+        complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
         if not (wanted.yes or _confirmed()):
             complain("nothing was started: confirm with --yes")
             return EXIT_BAD_INPUT

@@ -7,21 +7,26 @@ at the first record that is younger than the last applied one.
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from consumer.core.position import is_cut
 from consumer.core.records import Record
-from consumer.fetching.record import record_of
+from consumer.fetching.batch import DAMAGED_OFFSET
+from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
+from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.config import Settings
 from ops.connect import NotReachable, kafka_consumer
 from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, TopicNow
+from schemas.coordinates import PartitionId
+from schemas.settings import APIS
 
 Document = Mapping[str, Any]
 
-# Values are compared whole.
-ANY_BYTES = 1 << 40
+# One record of each partition is enough.
+ROOM_BYTES = 16 * 1024 * 1024
 
 
 async def cuts_of(
@@ -37,46 +42,63 @@ async def cuts_of(
     found: dict[str, int] = {}
     for lineage in lineages:
         topic = topics[lineage["topic"]]
-        if not topic.is_of(lineage):
-            continue
-        suspects = {
-            int(key.rpartition("/")[2]): one
-            for key, one in checkpoints.items()
-            if key.partition("/")[0] == lineage["_id"]
-        }
-        async with kafka_consumer(settings) as consumer:
-            cuts = await _cuts(consumer, lineage["topic"], suspects, topic.bounds)
-        found |= {suspects[partition]["_id"]: offset for partition, offset in cuts.items()}
+        suspects = _suspects(lineage, checkpoints, topic.bounds) if topic.is_of(lineage) else {}
+        if suspects:  # aiokafka's consumer can't be stopped before it was used
+            async with kafka_consumer(settings) as consumer:
+                cuts = await _cuts(_Reader(settings, consumer, lineage["topic"]), suspects, topic.bounds)
+            found |= {str(PartitionId(lineage["_id"], partition)): offset for partition, offset in cuts.items()}
     return found
 
 
+def _suspects(
+    lineage: Document, checkpoints: Mapping[str, Document], bounds: Mapping[int, tuple[int, int]]
+) -> dict[int, Document]:
+    """Checkpoints whose last record the log still has, or that lie behind its end."""
+    found = {}
+    for key, one in checkpoints.items():
+        name, _, number = key.rpartition("/")
+        if name == lineage["_id"] and (span := bounds.get(int(number))) is not None:
+            is_there = one["last"] is not None and span[0] <= one["last"]["offset"]
+            if is_there or span[1] < one["next"]:
+                found[int(number)] = one
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    settings: Settings
+    consumer: AIOKafkaConsumer
+    topic: str
+
+
 async def _cuts(
-    consumer: AIOKafkaConsumer,
-    topic: str,
+    reader: _Reader,
     checkpoints: Mapping[int, Document],
     bounds: Mapping[int, tuple[int, int]],
 ) -> dict[int, int]:
-    ended = {number: one for number, one in checkpoints.items() if number in bounds and bounds[number][1] < one["next"]}
     readable = {
-        number: one
+        number: one["last"]["offset"]
         for number, one in checkpoints.items()
-        if number in bounds and one["last"] and bounds[number][0] <= one["last"]["offset"] < bounds[number][1]
+        if one["last"] and bounds[number][0] <= one["last"]["offset"] < bounds[number][1]
     }
-    read = await _records_at(consumer, topic, {n: one["last"]["offset"] for n, one in readable.items()})
-    differ = {n: one for n, one in readable.items() if is_cut(one["next"], one["last"], read[n])}
+    read = await _records_at(reader, readable)
+    differs = {n for n in read if is_cut(checkpoints[n]["next"], checkpoints[n]["last"], read[n])}
     return {
-        number: await _cut_at(consumer, TopicPartition(topic, number), one, bounds[number], differs=number in differ)
-        for number, one in {**ended, **differ}.items()
+        number: await _cut_at(reader, number, one, bounds[number], differs=number in differs)
+        for number, one in checkpoints.items()
+        if number in differs or bounds[number][1] < one["next"]
     }
 
 
-async def _records_at(
-    consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]
-) -> dict[int, Sequence[Record]]:
+async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, Sequence[Record]]:
     """The first records of each partition from its offset on; one at least. Raises NotReachable."""
     found: dict[int, Sequence[Record]] = {}
     if not offsets:
         return found
+    consumer, topic, limits = reader.consumer, reader.topic, reader.settings.limits
+    # As the worker read it: what is larger is kept cut.
+    api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
+    largest_bytes = largest_value_bytes(limits, api)
     # All at once: a consumer was seen to stall after a second assign().
     consumer.assign([TopicPartition(topic, partition) for partition in offsets])
     for partition, offset in offsets.items():
@@ -86,24 +108,27 @@ async def _records_at(
         if time.monotonic() > give_up:
             missing = sorted(offsets.keys() - found.keys())
             raise NotReachable(f"Kafka gives no record of {topic}, partitions {missing}: nothing can be compared")
-        fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
-            timeout_ms=POLL_MILLIS, max_records=10
-        )
+        # A new one each time: what is unpacked counts against it.
+        ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
+        fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)
         for ours, records in fetched.items():
-            found.setdefault(ours.partition, [Record(*record_of(one, ANY_BYTES)) for one in records])
+            if records[0].offset >= DAMAGED_OFFSET:
+                raise NotReachable(f"{topic}, partition {ours.partition}: {records[0].checksum.reason}")
+            found.setdefault(ours.partition, [Record(*record_of(one, largest_bytes)) for one in records])
             consumer.pause(ours)
     return found
 
 
 async def _cut_at(
-    consumer: AIOKafkaConsumer, ours: TopicPartition, checkpoint: Document, bounds: tuple[int, int], *, differs: bool
+    reader: _Reader, partition: int, checkpoint: Document, bounds: tuple[int, int], *, differs: bool
 ) -> int:
     """The first record that is younger than the last applied one; without one, where the log ends."""
     begin, end = bounds
     last = checkpoint["last"]
     if last is None:
         return end
-    younger = (await consumer.offsets_for_times({ours: last["timestamp"] + 1}))[ours]
+    ours = TopicPartition(reader.topic, partition)
+    younger = (await reader.consumer.offsets_for_times({ours: last["timestamp"] + 1}))[ours]
     # A record known to be another bounds it, whatever the clocks say.
     latest = last["offset"] if differs and last["offset"] < end else end
     at = min(younger.offset, latest) if younger else latest

@@ -21,10 +21,17 @@ async def find_losses(settings: Settings) -> list[Loss]:
     async with database(settings) as db:
         lineages = [one async for one in _majority(db, LINEAGES).find()]
         checkpoints = {one["_id"]: one async for one in _majority(db, CHECKPOINTS).find()}
-        async with kafka_consumer(settings) as consumer:
-            topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in lineages}}
+        topics = await topics_of(settings, lineages)
         cuts = await cuts_of(settings, newest_of(lineages), checkpoints, topics)
         return losses_of(await known_of(db, lineages, checkpoints, topics, cuts))
+
+
+async def topics_of(settings: Settings, lineages: Sequence[Document]) -> dict[str, TopicNow]:
+    """The topics of these lineages as they are now. Raises NotReachable, SettingsError."""
+    if not lineages:  # aiokafka's consumer can't be stopped before it was used
+        return {}
+    async with kafka_consumer(settings) as consumer:
+        return {name: await topic_now(consumer, name) for name in {one["topic"] for one in lineages}}
 
 
 def newest_of(lineages: Sequence[Document]) -> list[Document]:

@@ -73,6 +73,8 @@ class Loss:
             return f"{words}: offsets {self.first} to {(self.end or 0) - 1} hold up to {self.offsets} uncounted records"
         if self.why == "cut" and self.end is not None:
             return f"{words}, at offset {self.first}"
+        if self.why == "unknown":
+            return f"{words}: nobody knows whether records from offset {self.first} on are lost"
         return f"{words}: records from offset {self.first} on are lost, if there were any"
 
 
@@ -121,9 +123,15 @@ def open_losses(losses: Iterable[Loss]) -> list[Loss]:
 def lost_text(losses: Iterable[Loss]) -> str:
     """For people, a line a loss, those not accepted first; empty where there is none."""
     found = list(losses)
-    lines = [f"LOST: {loss}" for loss in open_losses(found)]
-    lines += [f"lost, accepted ({loss.accepted}): {loss}" for loss in found if loss.accepted is not None]
-    return "\n".join(lines)
+    accepted = [loss for loss in found if loss.accepted is not None]
+    return "\n".join(map(loss_text, [*open_losses(found), *accepted]))
+
+
+def loss_text(loss: Loss) -> str:
+    """Of one."""
+    if loss.accepted is not None:
+        return f"lost, accepted ({loss.accepted}): {loss}"
+    return f"{'UNKNOWN' if loss.why == 'unknown' else 'LOST'}: {loss}"
 
 
 def _of_topic(known: Known, lineages: Sequence[Document]) -> Iterator[Loss]:

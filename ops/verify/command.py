@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG
 from ops.config import Settings, load_settings, worker_config
-from ops.connect import NotReachable, database, kafka_consumer
+from ops.connect import NotReachable, database
 from ops.lineage.cuts import cuts_of
-from ops.lineage.find import known_of
+from ops.lineage.find import known_of, topics_of
 from ops.lineage.losses import losses_of, open_losses
 from ops.local.commands import complain, say
-from ops.topic import TopicNow, topic_now
+from ops.topic import TopicNow
 from ops.verify import report as told
 from ops.verify.analytics import recount_analytics
 from ops.verify.games import recount_games
@@ -51,8 +51,7 @@ async def recounted(settings: Settings) -> Report:
     differences = Differences()
     async with database(settings) as db:
         snapshot = await snapshot_of(db)
-        async with kafka_consumer(settings) as consumer:
-            topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in snapshot.lineages}}
+        topics = await topics_of(settings, snapshot.lineages)
         cuts = await cuts_of(settings, snapshot.lineages, snapshot.checkpoints, topics)
         losses = losses_of(await known_of(db, snapshot.lineages, snapshot.checkpoints, topics, cuts))
         ranges = ranges_of(snapshot.lineages, snapshot.checkpoints, topics, cuts)

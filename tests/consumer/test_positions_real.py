@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from pymongo import AsyncMongoClient
@@ -110,6 +111,16 @@ async def test_a_log_that_ends_before_the_checkpoint_stops_the_partition(servers
     async with away(servers) as (where, sent):
         await where.database[CHECKPOINTS].update_one({"_id": "r1/00"}, {"$set": {"next": APPLIED + 40}})
         await stopped_with(where, "the log ends at 10, but offsets below 50 have been applied", sent)
+
+
+@pytest.mark.parametrize("removed", [0, APPLIED])
+async def test_a_record_in_a_gap_that_was_passed_stops_the_partition(servers: Servers, removed: int) -> None:
+    """The last applied record is the same, or removed. Offsets 10 and 11 were passed as a gap: no record was there."""
+    async with away(servers) as (where, sent):
+        await where.database[CHECKPOINTS].update_one({"_id": "r1/00"}, {"$set": {"next": APPLIED + 2}})
+        await send(where.settings, five_more(0))
+        await remove_below(where, 0, removed)
+        await stopped_with(where, "a record at offset 10, where none was when offsets below 12 were passed", sent)
 
 
 async def test_aborted_records_never_count_and_their_offsets_are_gaps(servers: Servers) -> None:

@@ -63,8 +63,10 @@ class CrashingConnection:
 class CrashingWatch(AppliedWatch):
     """The real one; the crash comes when what it waited for is known."""
 
-    async def wait(self, coordinates: Coordinates, actor: str | None, timeout_seconds: float) -> Seen:
-        seen = await super().wait(coordinates, actor, timeout_seconds)
+    async def wait(
+        self, coordinates: Coordinates, actor: str | None, timeout_seconds: float, append_millis: int | None = None
+    ) -> Seen:
+        seen = await super().wait(coordinates, actor, timeout_seconds, append_millis)
         if seen.passed:
             crash_at(COUNTED)
         return seen

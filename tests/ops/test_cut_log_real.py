@@ -22,7 +22,7 @@ Patch = pytest.MonkeyPatch
 
 
 def batches(first: int, count: int) -> list[Any]:
-    return [counting(0, number) for number in range(first, first + count)]
+    return [counting(0, 1 + number) for number in range(first, first + count)]
 
 
 async def verified(capsys: Output, expected: int) -> Any:  # noqa: ANN401 a report

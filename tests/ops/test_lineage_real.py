@@ -164,14 +164,19 @@ async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
             assert "made anew" in worker.said()
         assert {"r1": ["lost", "lost"], **ANALYTICS} == await shown(capsys, 1)
         begun = await told(capsys, 0, command.start(start("beginning", "the topic was deleted"), as_json=True))
-        assert "r1/00: what the old topic held from offset 1 on is lost with it" in begun["warnings"][0]
+        assert (
+            "partition 0: the topic is another one, or gone: records from offset 1 on are lost" in begun["warnings"][0]
+        )
         await count(where, tmp_path, r3_00=2)
         lineage: dict[str, Any] = (await where.documents(LINEAGES))["r3"]
         assert (2, "the topic was deleted", 0) == (lineage["generation"], lineage["reason"], lineage["from"])
         assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 0} == (await where.documents(CHECKPOINTS))["r3/00"][
             "fates"
         ]
-        assert {"r1": ["old", "old"], **ANALYTICS, "r3": ["ok", "ok"]} == await shown(capsys, 0)
+        assert {"r1": ["old", "old"], **ANALYTICS, "r3": ["ok", "ok"]} == await shown(capsys, 1)
+        assert 2 == len((await told(capsys, 1, verify_command.verify(as_json=True)))["lost"])
+        await told(capsys, 0, command.accept_loss("r3", "it was a rehearsal", as_json=True))
+        await shown(capsys, 0)
         found = await told(capsys, 0, verify_command.verify(as_json=True))
         assert not found["whole"], "what r1 counted can't be recounted any more"
 

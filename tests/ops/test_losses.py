@@ -78,6 +78,7 @@ def test_a_topic_that_is_gone_or_another_takes_what_was_not_counted_with_it() ->
     (loss,) = losses_of(gone)
     assert (9, None, "unknown") == (loss.first, loss.end, loss.why)
     assert "no topic t there" in str(loss)
+    assert lost_text([loss]).startswith("UNKNOWN: t, partition 0: the log can't be compared: nobody knows whether")
 
 
 def test_what_a_lineage_gave_up_stays_lost_until_a_later_one_reads_it_again() -> None:

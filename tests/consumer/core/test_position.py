@@ -72,6 +72,14 @@ def test_another_record_at_the_last_offset_is_another_log(found: Record) -> None
         verify_first(expected, found)
 
 
+def test_a_record_that_is_kept_cut_is_the_same_under_any_limits() -> None:
+    """Its offset and time tell."""
+    expected = fingerprint(Record(9, 1000, None, b"a", []))
+    verify_first(expected, Record(9, 1000, None, b"b", [], "a value of 2 bytes, more than any body may have"))
+    with pytest.raises(Lost, match="offset 9"):
+        verify_first(expected, Record(9, 1001, None, b"a", [], "a value of 2 bytes, more than any body may have"))
+
+
 def test_a_record_where_none_was_is_another_log() -> None:
     """Between the last applied record and the checkpoint lay what is no record: nothing can have come there since."""
     verify_next(12, Record(12, 1000, None, b"a", []))
