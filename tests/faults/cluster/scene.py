@@ -30,12 +30,12 @@ AFTER_SECONDS = 15.0
 """Load that goes on after the fault, so that what stands still is seen to."""
 OPEN_SECONDS = 90.0
 """How long after it answers may be due."""
+IN_SYNC_SECONDS = 120.0
 SETTLE_SECONDS = 120.0
 """How long after the last answer counts may be due; a recovery that takes longer is no recovery."""
 
 ACKS_GOAL_SECONDS = 15.0
 COUNTS_GOAL_SECONDS = 20.0
-IN_SYNC_SECONDS = 120.0
 CLAIM_SECONDS = 2.0
 """Untrue for less than this is two probes: what is exported every second and read every other is that old."""
 
@@ -133,7 +133,7 @@ class Scene:
     async def until_in_sync(self) -> None:
         """Wait until every replica of both topics is in sync."""
         async with asyncio.timeout(IN_SYNC_SECONDS):
-            while not await in_sync(self.cluster.brokers.bootstrap, self.system.topics):
+            while not await in_sync(self.cluster.brokers.bootstrap, self.system.topics):  # noqa: ASYNC110 no event
                 await asyncio.sleep(0.5)
 
     async def end(self, after: float = AFTER_SECONDS, settle: float = SETTLE_SECONDS) -> Outcome:

@@ -26,6 +26,9 @@ NEW_PARTITION_SECONDS = 40.0
 LAG_TOLD_SECONDS = 15.0
 """How soon somebody must tell a lag of a partition that is new."""
 
+LINEAGE_TRIES = 5
+"""Brokers that have just come back may be slow to answer: then the command refuses, and an operator repeats it."""
+
 FENCED_SECONDS = 15.0
 """A broker that is killed is out of sync when its session with the controller, nine seconds, has ended."""
 
@@ -180,7 +183,10 @@ async def start_lineages(scene: Scene) -> None:
     await scene.wait(FENCED_SECONDS)  # their membership ends
     for topic in scene.system.topics:
         words = ("--from", "beginning", "--topic", topic, "--reason", "unclean election", "--yes")
-        ran = await scene.run("lineage", "start", *words)
+        for _ in range(LINEAGE_TRIES):
+            ran = await scene.run("lineage", "start", *words)
+            if ran.status == 0:
+                break
         assert 0 == ran.status, json.dumps([ran.out, ran.err])
     await scene.until_in_sync()
     for worker in scene.system.workers:

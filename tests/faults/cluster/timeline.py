@@ -24,7 +24,8 @@ STATUS_SECONDS = 10.0
 Where = tuple[str, int]
 """Lineage and partition."""
 
-_LAG = re.compile(r'^tallymill_worker_lag_records\{api="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
+# Of a partition that a worker has, and of one that nobody has.
+_LAG = re.compile(r'^tallymill_worker_(?:lag|unread)_records\{api="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Timeline:
             readyz, _ = await _get(session, f"{process.url}/readyz") if livez else (0, "")
             if process.name.startswith("worker") and asked % 2 == 0:
                 _, text = await _get(session, f"{process.url}/metrics") if livez else (0, "")
-                lag = {(api, int(number)): float(value) for api, number, value in _LAG.findall(text)}
+                lag = lag_of(text)
             self.probes.append(Probe(began, process.name, livez, readyz, lag if livez else {}))
             asked += 1
             await _rest(began)
@@ -110,6 +111,15 @@ class Timeline:
             self.statuses.append((began, await system.run("status")))
             while not self.stopped and time.monotonic() < began + STATUS_SECONDS:  # noqa: ASYNC110 as in _rest
                 await asyncio.sleep(STEP_SECONDS)
+
+
+def lag_of(text: str) -> dict[tuple[str, int], float]:
+    """What a worker's metrics say that waits, by (api, partition)."""
+    lag: dict[tuple[str, int], float] = {}
+    for api, number, value in _LAG.findall(text):
+        key = api, int(number)
+        lag[key] = max(lag.get(key, 0.0), float(value))
+    return lag
 
 
 def _where(identity: str) -> Where:
