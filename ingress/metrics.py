@@ -70,19 +70,9 @@ class Metrics:
             "Batches answered before they were known to be counted (time-out, respond-async, MongoDB away).",
             registry=self.registry,
         )
-        self._reused_offsets = Counter(
-            "tallymill_ingress_reused_offsets",
-            "Records that Kafka put where others had been counted: the log was cut. Answered 503; no worker reads on "
-            "there before an operator starts a new lineage.",
-            registry=self.registry,
-        )
-        self._payload_differs = Counter(
-            "tallymill_ingress_payload_differs",
-            "Batches and pools of which another payload had counted under the same requestId: a client's bug.",
-            registry=self.registry,
-        )
         self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
         self._request_children: dict[tuple[str, int], Counter] = {}
+        self._declare_suspicious()
         self._declare_analytics()
         self._declare_sample()
         self._clock_skew = Gauge(
@@ -94,6 +84,20 @@ class Metrics:
         )
         self.tokens = TokenMetrics("ingress", self.registry)
         self.connections = ConnectionMetrics("ingress", self.registry)
+
+    def _declare_suspicious(self) -> None:
+        """What should never move: a log that was cut, a client's bug."""
+        self._reused_offsets = Counter(
+            "tallymill_ingress_reused_offsets",
+            "Records that Kafka put where others had been counted: the log was cut. Answered 503; no worker reads on "
+            "there before an operator starts a new lineage.",
+            registry=self.registry,
+        )
+        self._payload_differs = Counter(
+            "tallymill_ingress_payload_differs",
+            "Batches and pools of which another payload had counted under the same requestId: a client's bug.",
+            registry=self.registry,
+        )
 
     def _declare_analytics(self) -> None:
         """Of AddEvent and AddEventBatch."""

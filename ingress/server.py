@@ -112,10 +112,8 @@ def _build(config: IngressConfig) -> _Process:
         apply_timeout_seconds=settings.apply_timeout_seconds,
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
-    analytics_store, analytics_publisher = (
-        MongoStore(config.mongodb, mongodb),
-        _publisher(config, "analytics", outage),
-    )
+    analytics_store = MongoStore(config.mongodb, mongodb)
+    analytics_publisher = _publisher(config, "analytics", outage)
     analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
     kept_seconds = remembered_seconds(config.kafka, config.limits)
     parts = AppParts(
@@ -128,20 +126,21 @@ def _build(config: IngressConfig) -> _Process:
     )
     probe = ClockProbe(store, clocks, clock)
     check = StartCheck(config.kafka, config.limits, probe)
-    keepers = (
-        check.run,
-        probe.run,
-        publisher.run,
-        analytics_publisher.run,
+    publishers = (publisher, analytics_publisher)
+    keepers = (check.run, probe.run, *(one.run for one in publishers), *_keepers(record, analytics), tokens.keep)
+    return _Process(parts, check, publishers, (store, analytics_store), keepers)
+
+
+def _keepers(record: RecordParts, analytics: AnalyticsParts) -> tuple[life.Keeper, ...]:
+    """What keeps itself current, of both APIs."""
+    return (
         record.applied.run,
         analytics.applied.run,
         record.definitions.keep,
         record.lineage.keep,
         analytics.lineage.keep,
         record.refusals.run,
-        tokens.keep,
     )
-    return _Process(parts, check, (publisher, analytics_publisher), (store, analytics_store), keepers)
 
 
 def _publisher(config: IngressConfig, api: Api, outage: Outage) -> KafkaPublisher:

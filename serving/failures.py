@@ -23,6 +23,7 @@ from aiokafka import errors
 from prometheus_client import Counter
 from pymongo.errors import ConnectionFailure
 
+from serving import mongodb_words
 from serving.kafka_words import why
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ def outage_words(error: BaseException) -> str | None:
     if isinstance(error, errors.KafkaError) and not isinstance(error, _MISUSE):
         return f"Kafka: {why(error)}"
     if isinstance(error, ConnectionFailure):
-        return "MongoDB: the connection was lost, or no server could be reached"
+        return f"MongoDB: {mongodb_words.why(error)}"
     if isinstance(error, TimeoutError | ConnectionError | EOFError | socket.gaierror | ssl.SSLError):
         return f"network: {why(error)}"
     if isinstance(error, OSError) and error.errno in _NETWORK_NUMBERS:

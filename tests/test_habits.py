@@ -45,22 +45,6 @@ def sources(*folders: str) -> list[Path]:
 # Named for what they are: reasons of a bug, which its reader looks for in the code; and the words of last resort.
 NAMES_OF_BUGS = {Path("consumer/core/reasons.py"), Path("consumer/flusher.py"), Path("serving/kafka_words.py")}
 
-# Mended beside this test, each by the words of its server (serving/mongodb.py, serving/kafka.py).
-NOT_YET = {
-    Path(name)
-    for name in (
-        "console/mongo.py",
-        "consumer/kafka.py",
-        "consumer/mongo.py",
-        "consumer/mongo_errors.py",
-        "consumer/sessions.py",
-        "consumer/startup.py",
-        "consumer/topic_id.py",
-        "ingress/mongo.py",
-        "ingress/mongo_refusals.py",
-    )
-}
-
 
 def names_of_exceptions(tree: ast.AST) -> set[str]:
     """What exceptions are called in a file: where they are caught, and where a function is given one."""
@@ -125,8 +109,8 @@ def test_no_file_names_our_machine_or_a_registry() -> None:
 @pytest.mark.parametrize("path", sources(*FOLDERS), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_message_holds_an_exception_as_python_writes_it(path: Path) -> None:
     """A person reads what happened, not a library's class: serving/kafka.py and serving/mongodb.py have the words."""
-    if path.relative_to(ROOT) in NAMES_OF_BUGS | NOT_YET:
-        pytest.skip("it names bugs by their classes, or is being mended")
+    if path.relative_to(ROOT) in NAMES_OF_BUGS:
+        pytest.skip("it names bugs by their classes")
     assert [] == list(raw_exceptions(path))
 
 
