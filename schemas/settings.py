@@ -110,8 +110,8 @@ class KafkaSettings(Section):
 
 class MongoSettings(Section):
     uri: SecretStr | None = None
-    """MongoDB's connection string; a replica set or sharded cluster. Required; `tallymill up` fills it in. How it is read
-    and written is not for its options to say: readPreference, w, journal, readConcernLevel and time-outs are refused."""
+    """MongoDB's connection string; a replica set or sharded cluster. Required; `tallymill up` fills it in. Its options
+    must not say how to read and write: readPreference, w, journal, readConcernLevel and time-outs are refused."""
     database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "tallymill"
     """Database name."""
     refusals_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
