@@ -127,7 +127,9 @@ async def test_b6_a_key_is_used_for_what_it_is_meant_for() -> None:
     for name, meant in (("use", "enc"), ("alg", "RS512")):
         rsa = RSAKey.generate_key(2048, {"kid": "x"})
         sent = bearer(signed(rsa, "RS256", kid="x"))
-        one = authenticator(RSAKey.import_key({**rsa.as_dict(private=False), name: meant}))
+        # Beside a good key, or the set read anew would hold none, and nobody could tell.
+        other = OKPKey.generate_key("Ed25519", {"kid": "y"})
+        one = authenticator(RSAKey.import_key({**rsa.as_dict(private=False), name: meant}), other)
         assert Refusal.UNAUTHENTICATED == await refusal(one.identify(sent, NOW_SECONDS))
 
 
