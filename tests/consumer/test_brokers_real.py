@@ -28,6 +28,8 @@ from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
 
+pytestmark = pytest.mark.real
+
 # What a frozen broker may hold its partitions up; the cluster of these tests elects another leader after 4 s.
 HELD_UP_SECONDS = 15
 

@@ -22,7 +22,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(300)]
 
 COUNTED_SECONDS = 40.0
 """Workers' metadata are at most half a minute old; then the group forms anew."""

@@ -20,6 +20,8 @@ from tests.kafka.brokers import Broker, Cluster, cluster
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 
+pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
+
 # What the goal of 15 s may take on a machine that does much else. Without the mend it is 40 s and more, or for ever.
 ACKS_SECONDS = 30
 
