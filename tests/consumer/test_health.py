@@ -12,6 +12,7 @@ from consumer.memory import MemoryLog, MemoryStore
 from consumer.ports import Unavailable
 from consumer.worker import Worker
 from schemas.documents import CHECKPOINTS
+from serving import outage
 from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
 from tests.consumer.test_worker import FlakyStore, applied, one, sample, total
 from tests.samples import batch, period, sealed, update
@@ -125,6 +126,7 @@ async def test_a_loop_that_does_not_come_round_is_not_alive(monkeypatch: pytest.
 async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is told in two lines, however many partitions wait for it."""
     monkeypatch.setattr(health, "READY_SECONDS", 0.05)
+    monkeypatch.setattr(outage, "STEADY_SECONDS", 0.5)
     log, store = AilingLog(2), FlakyStore()
     with capture_logs() as lines:
         async with running(parts(log, store)) as worker:
@@ -137,6 +139,7 @@ async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatc
             store.fail_before = 0
             await eventually(lambda: applied(store) == applied(store, 1) == 1)
             await eventually(lambda: not worker.missing())
+            await eventually(lambda: any(line["event"] == "mongodb_back" for line in lines))
     told = [line["event"] for line in lines if line["event"].startswith(("mongodb", "kafka"))]
     assert ["mongodb_lost", "mongodb_back"] == told
 

@@ -1,7 +1,7 @@
 """What a client knows and what its calls meet with, as two lines of the log."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,7 +25,13 @@ def logs() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def watch() -> MongoWatch:
-    return MongoWatch(Outage("mongodb"), "test")
+    return MongoWatch(Outage("mongodb", later=at_once), "test")
+
+
+def at_once(_: float, callback: Callable[[], None]) -> Callable[[], None]:
+    """A return is told without waiting whether it lasts."""
+    callback()
+    return lambda: None
 
 
 def lines(logs: list[Any]) -> list[str]:
