@@ -3,10 +3,13 @@
 import asyncio
 import json
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from pymongo import AsyncMongoClient
 
@@ -33,13 +36,31 @@ async def two_partitions(kafka: str, name: str) -> None:
         await admin.close()
 
 
-async def all_counted(mongodb: str, name: str, partition: int) -> None:
-    """As if a worker had applied whatever comes to one partition of both topics."""
-    async with AsyncMongoClient[dict[str, Any]](mongodb) as client:
+@asynccontextmanager
+async def all_counted(servers: Servers, name: str, partition: int) -> AsyncIterator[None]:
+    """As if a worker applied whatever comes to one partition of both topics, meanwhile."""
+    topics = {"r1": TopicPartition(name, partition), "r2": TopicPartition(analytics_of(name), partition)}
+    async with (
+        AsyncMongoClient[dict[str, Any]](servers.mongodb) as client,
+        AIOKafkaConsumer(bootstrap_servers=servers.kafka) as consumer,
+    ):
         database = client[name]
         await database["lineages"].insert_one({"_id": "r2", "topic": analytics_of(name), "generation": 1})
-        for lineage in ("r1", "r2"):
-            await database["checkpoints"].insert_one({"_id": f"{lineage}/{partition:02}", "next": 1_000_000})
+
+        async def apply() -> None:
+            while True:
+                ends = await consumer.end_offsets(topics.values())
+                for lineage, topic in topics.items():
+                    key = {"_id": f"{lineage}/{partition:02}"}
+                    await database["checkpoints"].update_one(key, {"$set": {"next": ends[topic]}}, upsert=True)
+                await asyncio.sleep(0.05)
+
+        applying = asyncio.create_task(apply())
+        try:
+            yield
+        finally:
+            applying.cancel()
+            await asyncio.wait([applying])
 
 
 async def answers(url: str, session: aiohttp.ClientSession, player: str) -> tuple[bool, bool, int]:
@@ -61,11 +82,10 @@ async def test_g17_a_partition_that_stands_still_refuses_for_itself_alone(server
     name = f"lag-{uuid.uuid4().hex[:8]}"
     await two_partitions(servers.kafka, name)
     declare(servers.mongodb, name)
-    await all_counted(servers.mongodb, name, partition=0)
     file = config(tmp_path, servers.kafka, servers.mongodb, name, apply_timeout_seconds=0)
     file.write_text(json.dumps(json.loads(file.read_text()) | {"limits": {"max_lag_seconds": MAX_LAG_SECONDS}}))
     with ingress_process(file) as running:
-        async with aiohttp.ClientSession() as session:
+        async with all_counted(servers, name, partition=0), aiohttp.ClientSession() as session:
             await until_ready(running, session)
             first = {player: await answers(running.url, session, player) for player in PLAYERS}
             partitions = {player: partition for player, (*_, partition) in first.items()}
