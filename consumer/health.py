@@ -44,10 +44,14 @@ class Health:
             self._member_at = self._turned_at
 
     def lag(self, partition: int, flusher: Flusher) -> int | None:
-        """Records to be read and not applied; None where the log's end, or its own position, isn't known."""
+        """Records to be read and not applied; None where the log's end, or its own position, isn't known.
+
+        A partition that has stopped is never said to have none: it may stand where the log was cut.
+        """
         if flusher.checkpoint is None:
             return None
-        return lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+        lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+        return None if flusher.stopped and not lag else lag
 
     # Ready.
 

@@ -79,9 +79,9 @@ class KafkaLog:
         self._unpack_limit = max(UNPACK_BYTES, most_unpacked_bytes(limits))
         self._source = self._new_source()
         self._verifying = Verifying(self._ask)
-        self._membership = membership_of(kafka, worker, api)
-        self._answers = Answers()
         outage = outage or Outage("kafka")
+        self._membership = membership_of(kafka, worker, api, outage)
+        self._answers = Answers()
         self._watch = SourceWatch(
             KafkaWatch(kafka, self._topic, lambda: [self._source.client], outage),
             self._answers,

@@ -52,6 +52,7 @@ from consumer.predecessors import Process, leave_for_the_dead, own_process
 from schemas.settings import Api, KafkaSettings
 from serving.kafka import why
 from serving.kafka_bootstrap import bootstrap_options
+from serving.outage import Outage
 
 log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ RETRY_SECONDS = 0.2
 PARTITIONS_SECONDS = 30.0
 
 
-def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> Membership:
+def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:
     """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
     session_millis = int(worker.session_timeout_seconds * 1000)
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
@@ -83,17 +84,18 @@ def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api) -> Mem
     async def new_client() -> AIOKafkaClient:
         return AIOKafkaClient(**await bootstrap_options(kafka, process.client_id(), int(HELD_BACK_SECONDS * 1000)))
 
-    return GroupMember(
-        new_client, Group(kafka.group_of(api), kafka.topic(api), session_millis, rebalance_millis), process
-    )
+    group = Group(kafka.group_of(api), kafka.topic(api), session_millis, rebalance_millis)
+    return GroupMember(new_client, group, outage, process)
 
 
 class GroupMember:
     """A Membership of one topic's group, from `start` to `stop`."""
 
-    def __init__(self, new_client: NewClient, group: Group, process: Process | None = None) -> None:
+    def __init__(self, new_client: NewClient, group: Group, outage: Outage, process: Process | None = None) -> None:
         """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
         self._group = group
+        self._outage = outage
+        self._part = f"group {group.name}"
         self._process = process
         self._leaving_for: asyncio.Task[None] | None = None
         self._coordinator = Coordinator(new_client, group)
@@ -219,14 +221,13 @@ class GroupMember:
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now
-            log.warning("group_lost", group=self._group.name, reason=reason)
+            self._outage.lost(self._part, f"{self._part}: {reason}")
         return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
 
     def _went_well(self) -> None:
         self._heard = time.monotonic()
         if self._lost_at is not None:
-            seconds = round(self._heard - self._lost_at, 1)
-            log.info("group_back", group=self._group.name, seconds=seconds)
+            self._outage.back(self._part)
             self._lost_at = None
 
 

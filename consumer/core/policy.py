@@ -94,9 +94,10 @@ def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:
 def lag_records(end_offset: int | None, next_offset: int) -> int | None:
     """Records of a partition not yet applied; None where its end isn't known, which is not the same as none.
 
-    Never negative: the end may have been read before the checkpoint.
+    An end before the checkpoint is not known either: it was read too early, or the log was cut, and what was written
+    since waits below the checkpoint.
     """
-    return None if end_offset is None else max(0, end_offset - next_offset)
+    return None if end_offset is None or end_offset < next_offset else end_offset - next_offset
 
 
 def lag_seconds(lag: int, oldest_waiting_millis: int | None, now_millis: int) -> float:

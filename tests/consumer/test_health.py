@@ -74,6 +74,16 @@ async def test_kafka_that_cannot_be_reached_makes_unready_and_stays_alive() -> N
         await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) == 0)
 
 
+async def test_a_partition_that_has_stopped_is_never_said_to_have_no_lag() -> None:
+    """It may stand where the log was cut: what was written since waits, and nobody knows how much."""
+    log, labels = AilingLog(), {"api": "games", "partition": "0"}
+    made = parts(log, MemoryStore())
+    async with running(made) as worker:
+        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) == 0)
+        worker._flushers[0].stopped = "the log was cut"
+        await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) is None)
+
+
 async def test_a_partition_whose_broker_is_silent_makes_unready_and_stays_alive() -> None:
     """The others are read; which one is not, is named."""
     log = AilingLog(2)

@@ -19,6 +19,7 @@ from consumer.group_wire import NO_MEMBER, Group
 from consumer.membership import HEARTBEAT_SECONDS, REBALANCE_SECONDS, GroupMember
 from consumer.ports import Unavailable
 from consumer.predecessors import Process, own_process
+from serving.outage import Outage
 from tests.consumer.parts import eventually
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
@@ -39,7 +40,7 @@ class Member:
         async def new_client() -> AIOKafkaClient:
             return AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers, client_id=client_id)
 
-        self.membership = GroupMember(new_client, group, process)
+        self.membership = GroupMember(new_client, group, Outage("kafka"), process)
         self.membership.start(self.shares.append)
 
     @property
@@ -205,7 +206,7 @@ async def test_what_nobody_foresaw_does_not_end_a_membership(servers: Servers, m
         await eventually(lambda: member.membership.is_member)
         assert first != member.membership._member
         assert before == member.holds
-        assert ["membership failed", "group_lost"] == [line["event"] for line in said][:2]
+        assert ["membership failed", "kafka_lost"] == [line["event"] for line in said][:2]
 
 
 async def test_partitions_that_are_added_are_shared_out(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

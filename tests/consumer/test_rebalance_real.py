@@ -15,6 +15,7 @@ from aiokafka.client import AIOKafkaClient
 
 from consumer.group_wire import Group
 from consumer.membership import GroupMember
+from serving.outage import Outage
 from tests.consumer.processes import WorkerProcess, workers
 from tests.consumer.sums import Sent, assert_exact, checkpoints, counting, declare, send_with, until_applied
 from tests.consumer.waiting import until
@@ -106,7 +107,7 @@ async def silent_member(where: Place) -> AsyncIterator[GroupMember]:
     async def new_client() -> AIOKafkaClient:
         return AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers)
 
-    member = GroupMember(new_client, group)
+    member = GroupMember(new_client, group, Outage("kafka"))
     member.start(shares.append)
 
     async def has_half() -> bool:
