@@ -140,7 +140,8 @@ def status(data: Path, *, as_json: bool) -> int:
         say(json.dumps({**asdict(state), **told}, indent=2))
     else:
         first = f"{phase} (supervisor {state.supervisor})"
-        say("\n".join([first, *(f"! {one}" for one in health.problems), health_text(health)]))
+        others = [f"! {one}" for one in health.problems if one not in health.lost]
+        say("\n".join([*health.lost, first, *others, health_text(health)]))
         say(balance_text(health.balance))
     return EXIT_FAILED if health.problems else EXIT_OK
 

@@ -63,10 +63,14 @@ class Health:
     balance: Mapping[str, Any]
 
     @property
+    def lost(self) -> list[str]:
+        """What was acknowledged and can't be counted any more."""
+        return [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
+
+    @property
     def problems(self) -> list[str]:
         """What the system promises and does not hold now, lost records first; what is not known counts as not held."""
-        lost = [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
-        found = [*lost, *(one.problem for one in self.processes if one.problem)]
+        found = [*self.lost, *(one.problem for one in self.processes if one.problem)]
         balance = self.balance["balance"]
         if balance is None:
             return [*found, f"balance and lost records unknown: {self.balance['balance_why']}"]

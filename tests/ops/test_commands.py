@@ -50,6 +50,20 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
     assert [f"! {one}" for one in problems] == lines[: len(problems)]
 
 
+def test_lost_records_are_the_first_line_of_status(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before whether anything runs."""
+    health = Health([], {"balance": {}, "lost": ["t, partition 0: offsets 1 to 2"]})
+    monkeypatch.setattr(commands, "health_of", lambda *_: health)
+    with hold(tmp_path):
+        write_state(tmp_path, STATE)
+        assert 1 == commands.status(tmp_path, as_json=False)
+        lost, phase, *others = capsys.readouterr().out.splitlines()
+    assert ("LOST: t, partition 0: offsets 1 to 2", "not ready (supervisor 10)") == (lost, phase)
+    assert not any("LOST" in line for line in others)
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> None:
     """A misspelt --data must not read like a system that is stopped."""
     missing = tmp_path / "none"

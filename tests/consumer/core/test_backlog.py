@@ -162,7 +162,9 @@ def test_a_full_worker_does_not_fetch() -> None:
 
 
 @pytest.mark.parametrize(("end", "next_offset", "lag"), [(None, 5, None), (5, 5, 0), (9, 5, 4), (3, 5, None)])
-def test_lag_is_unknown_where_the_end_is_or_lies_before_the_checkpoint(end: int | None, next_offset: int, lag: int | None) -> None:
+def test_lag_is_unknown_where_the_end_is_or_lies_before_the_checkpoint(
+    end: int | None, next_offset: int, lag: int | None
+) -> None:
     """Unknown is not none: the log may have been cut."""
     assert lag_records(end, next_offset) == lag
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ops.config import DATA_VARIABLE, PREFIX
+from ops.config import DATA_VARIABLE, LOCAL_FILE_NAME, PREFIX
 from ops.issuer import ensure_issuer
 from ops.local.ports import LOOPBACK, choose_ports
 from ops.local.processes import Child, Children, Program, last_lines
@@ -81,6 +81,7 @@ class System:
         self.folder = folder
         self.database = settings["mongodb.database"]
         self.topics = (settings["kafka.records_topic"], settings["kafka.analytics_topic"])
+        self._settings = settings
         self._environ = {_variable(name): value for name, value in settings.items()} | {
             "PYTHONPATH": str(ROOT),
             DATA_VARIABLE: str(folder / "data"),
@@ -164,6 +165,11 @@ class System:
         data, ingress = self.folder / "data", self.ingresses[0]
         state = State("ready", os.getpid(), str(data), self.database, kafka, mongodb, ingress.url, workers)
         write_state(data, replace(state, ingress_pid=ingress.pid))
+        # A list is written alike in JSON and TOML.
+        lines = [
+            f"{name} = {text if text.startswith('[') else json.dumps(text)}" for name, text in self._settings.items()
+        ]
+        (data / LOCAL_FILE_NAME).write_text("\n".join(lines) + "\n")
 
 
 def _variable(name: str) -> str:
