@@ -68,6 +68,10 @@ REBALANCE_SECONDS = 3.0
 # is put again, which changes nothing.
 HELD_BACK_SECONDS = 8.0
 
+# A coordinator that moves, or whose topic is made with the first group, is there again sooner. From then on it is an
+# outage.
+LOST_SECONDS = 3.0
+
 # Between two tries after an error: a coordinator that moves is there again within a second or so.
 RETRY_SECONDS = 0.2
 
@@ -217,11 +221,12 @@ class GroupMember:
         await self._coordinator.close()
 
     def _failed(self, reason: str) -> float:
-        """Tell it once. Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        """Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now
-            self._outage.lost(self._part, f"{self._part}: {reason}")
+        if now - self._lost_at >= LOST_SECONDS:
+            self._outage.lost(self._part, f"{self._part}: {reason}", now - self._lost_at)
         return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
 
     def _went_well(self) -> None:
