@@ -27,6 +27,7 @@ test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage o
 
 faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `make test`), then every fault of the whole cluster
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q -m "" --ignore=tests/faults/cluster tests/faults $(ARGS)
+	$(PYTHON) -m pytest -q -m faults --ignore=tests/faults tests $(ARGS)
 	@$(MAKE) --no-print-directory reliability
 
 reliability: setup ## every fault of the whole cluster, half an hour, written to docs/reliability.md (FAULT=words of a test's name)

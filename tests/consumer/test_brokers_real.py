@@ -149,6 +149,7 @@ async def produced(addresses: str, topic: str, partition: int, offset: int) -> N
             await producer.stop()
 
 
+@pytest.mark.faults
 async def test_a_frozen_leader_holds_up_its_own_partitions_and_those_for_fifteen_seconds_at_most(
     three: Cluster, tmp_path: Path
 ) -> None:
