@@ -63,13 +63,17 @@ async def bounds_of(consumer: AIOKafkaConsumer, topic: str, partitions: list[int
     return {tp.partition: (begins[tp], ends[tp]) for tp in ours}
 
 
-async def first_times(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, int | None]:
-    """The time (ms) of each partition's first record from its offset on; None where none comes in time."""
-    times: dict[int, int | None] = dict.fromkeys(offsets)
-    # All at once: a consumer was seen to stall after a second assign().
+def read_from(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> None:
+    """Read these partitions, each from its offset on. All at once: a consumer stalls after a second assign()."""
     consumer.assign([TopicPartition(topic, partition) for partition in offsets])
     for partition, offset in offsets.items():
         consumer.seek(TopicPartition(topic, partition), offset)
+
+
+async def first_times(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, int | None]:
+    """The time (ms) of each partition's first record from its offset on; None where none comes in time."""
+    times: dict[int, int | None] = dict.fromkeys(offsets)
+    read_from(consumer, topic, offsets)
     give_up = time.monotonic() + FIRST_RECORD_SECONDS
     while None in times.values() and time.monotonic() < give_up:
         for ours, records in (await consumer.getmany(timeout_ms=POLL_MILLIS)).items():

@@ -19,7 +19,7 @@ from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, r
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.config import Settings
 from ops.connect import NotReachable, kafka_consumer
-from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, TopicNow
+from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, TopicNow, read_from
 from schemas.coordinates import PartitionId
 from schemas.settings import APIS
 
@@ -99,10 +99,7 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     # As the worker read it: what is larger is kept cut.
     api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
     largest_bytes = largest_value_bytes(limits, api)
-    # All at once: a consumer was seen to stall after a second assign().
-    consumer.assign([TopicPartition(topic, partition) for partition in offsets])
-    for partition, offset in offsets.items():
-        consumer.seek(TopicPartition(topic, partition), offset)
+    read_from(consumer, topic, offsets)
     give_up = time.monotonic() + FIRST_RECORD_SECONDS
     while offsets.keys() - found.keys():
         if time.monotonic() > give_up:

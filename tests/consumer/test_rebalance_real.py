@@ -18,6 +18,7 @@ from consumer.membership import GroupMember
 from serving.outage import Outage
 from tests.consumer.processes import WorkerProcess, workers
 from tests.consumer.sums import Sent, assert_exact, checkpoints, counting, declare, send_with, until_applied
+from tests.consumer.test_refusals_real import admin_of
 from tests.consumer.waiting import until
 from tests.real import Place, place
 from tests.servers import Servers
@@ -86,16 +87,6 @@ async def until_owners(where: Place, *some: WorkerProcess) -> None:
 async def state_of(where: Place, admin: AIOKafkaAdminClient) -> str:
     (answer,) = await admin.describe_consumer_groups([where.settings.kafka.group])
     return str(answer.groups[0][2])
-
-
-@asynccontextmanager
-async def admin_of(where: Place) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=where.settings.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
 
 
 @asynccontextmanager
