@@ -33,9 +33,10 @@ HEARD_SECONDS = 4
 
 @dataclass(slots=True)
 class Load:
-    """One record into each partition, again and again, until stopped."""
+    """One record into each partition, again and again, until stopped between two rounds: `sent` is what Kafka has."""
 
     sent: list[Sent] = field(default_factory=list)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, where: Place) -> None:
         servers, topic = where.settings.kafka.bootstrap_servers, where.settings.kafka.records_topic
@@ -45,7 +46,9 @@ class Load:
                 one_each = [counting(p, number * PARTITIONS + p, player=f"p{p}") for p in range(PARTITIONS)]
                 await send_with(producer, topic, one_each)
                 self.sent += one_each
-                await asyncio.sleep(LOOK_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), LOOK_SECONDS)
+                    return
 
 
 @asynccontextmanager
@@ -56,9 +59,8 @@ async def under_load(where: Place) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        load.stopping.set()
+        await task
     await until_applied(where, len(load.sent))
     await assert_exact(where, load.sent)
 
