@@ -60,6 +60,16 @@ def test_every_file_that_a_page_names_exists() -> None:
     assert [(page, name) for page, name in sorted(named) if not (ROOT / name).exists()] == []
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    """docs/delivery.md says which test shows a row."""
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)(?:\[[^`]*\])?`", page.read_text())}
+    defined = {
+        name for file in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    assert len(named) > 80
+    assert set() == named - defined
+
+
 def test_every_page_and_heading_that_is_named_exists() -> None:
     """Pages, comments, docstrings and messages: a heading that is renamed takes its references along."""
     files = [file for file in files_of_the_repository() if file.suffix in READ_FOR_REFERENCES]
