@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-# A page, and what follows it: an anchor, a heading in quotes, a section by number, rules by their ids.
-PAGE = re.compile(r'(?<![\w.*{/-])([\w./-]*\w\.md)\b(?:(#[\w-]+)|,?\s+("[^"\n]+"|section \d+|[ABGQ]\d+\b))?')
+# Rules by their ids: `G3`, `G5 to G13`, `A9 and B10`.
+RULES = r"[ABGQ]\d+\b(?:(?:, | to | and )[ABGQ]\d+\b)*"
+# A page, and what follows it: an anchor, a heading in quotes, a section by number, rules.
+PAGE = re.compile(rf'(?<![\w.*{{/-])([\w./-]*\w\.md)\b(?:(#[\w-]+)|,?\s+("[^"\n]+"|section \d+|{RULES}))?')
 HERE = re.compile(r"\]\((#[\w-]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+?)\s*$", re.MULTILINE)
 RULE = re.compile(r"^\| ([A-Z]\d+) \|", re.MULTILINE)
@@ -62,7 +64,7 @@ def _has(text: str, place: str) -> bool:
         return place.strip('"') in headings
     if place.startswith("section "):
         return any(heading.startswith(place.removeprefix("section ") + ". ") for heading in headings)
-    return not place or place in RULE.findall(text)
+    return set(re.findall(r"\w\d+", place)) <= set(RULE.findall(text))
 
 
 def _anchor(heading: str) -> str:
