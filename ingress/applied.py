@@ -1,4 +1,4 @@
-"""Read-your-writes: one task watches the checkpoints for all requests that wait (docs/design.md section 5).
+"""Read-your-writes: one task watches the checkpoints for all requests (docs/design.md, "The journey of one batch").
 
 One round, in one causally consistent session, so that what follows is at least as new as the checkpoints:
 1. all checkpoints, one query;

@@ -1,4 +1,4 @@
-"""AddEvent and AddEventBatch on the wire (api.md A1-A12): from a body in any form clients send to its items.
+"""AddEvent and AddEventBatch on the wire (docs/rules.md, A1 to A12): from a body in any form to its items.
 
 Ingress and worker both read a body by these functions, so it can't mean two things. Item names are exact positions:
 `eventData[3].Timestamp`.

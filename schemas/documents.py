@@ -1,4 +1,4 @@
-"""The MongoDB documents (design.md section 6): names of collections, shapes, and how each `_id` is spelt.
+"""The MongoDB documents (docs/queries.md, "Collections in MongoDB"): collections, shapes, and how `_id`s are spelt.
 
 Owner or time first in every `_id`, so that each reads back one way and sorts by what it is looked up by.
 Times are UTC datetimes with millisecond precision; counts are int64.

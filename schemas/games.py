@@ -1,4 +1,4 @@
-"""events.record on the wire, and the answers of the two lists (games.v1.json; api.md B2, G3-G5, G20).
+"""events.record on the wire, and the answers of the two lists (games.v1.json; docs/rules.md, B2, G3 to G5, G20).
 
 Requests hold what was sent, nothing more: limits and definitions are `schemas/judging.py`. Field names of the
 wire are camelCase, and no other spelling is taken.

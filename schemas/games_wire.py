@@ -1,4 +1,4 @@
-"""The body of events.record as the OpenAPI document describes it, and as its violations are worded (api.md G3-G5).
+"""The body of events.record for the OpenAPI document and for the words of violations (docs/rules.md, G3 to G5).
 
 What reads a body are the structs of the same shape in schemas/games.py. These models see only what those refuse, cut
 into small parts (schemas/violations.py): pydantic takes ten times as long, and a whole body would hold up a process.

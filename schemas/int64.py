@@ -1,4 +1,4 @@
-"""int64 as the wire writes it (api.md G3): a JSON string of digits, or a JSON integer.
+"""int64 as the wire writes it (docs/rules.md, G3): a JSON string of digits, or a JSON integer.
 
 pydantic's own lax int takes "1_000", " 7 ", "+7", "007", 7.0 and true; each would be another spelling of a
 requestId, and two spellings of one id would be two ids. So it is a type of its own, put together of

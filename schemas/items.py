@@ -1,4 +1,4 @@
-"""One AnalyticsEventItem: when, what, and its data; and the identity by which it is registered once (api.md A6-A11)."""
+"""One AnalyticsEventItem: when, what, data, and the identity that registers it once (docs/rules.md, A6 to A11)."""
 
 import hashlib
 import json

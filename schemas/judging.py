@@ -1,4 +1,4 @@
-"""How one batch is judged (api.md G5-G13): which periods and updates count, and why the others don't.
+"""How one batch is judged (docs/rules.md, G5 to G13): which periods and updates count, and why the others don't.
 
 Pure functions of the request, the time it was received, the limits and the definitions in force then. The ingress
 judges before it publishes; the worker judges only records that no ingress has, with the same function.

@@ -1,4 +1,4 @@
-"""mediaInfo: base64 of a JSON object that says which film the events belong to (api.md A7).
+"""mediaInfo: base64 of a JSON object that says which film the events belong to (docs/rules.md, A7).
 
 What can't be decoded is no reason to refuse: it would block a phone's pool for ever. It is kept as it was sent.
 """

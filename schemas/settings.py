@@ -1,7 +1,7 @@
 """Settings that the ingress and the worker share: where the servers are, what is promised, what is allowed.
 
 Pure models: they say names, units, ranges and reasons. Reading the environment or a file is `ops/config.py`.
-Every field's description is a row of the settings table in README.md (compared in a test).
+Every field's description is a row of docs/settings.md (compared in a test).
 """
 
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ class MongoSettings(Section):
 
 
 class Limits(Section):
-    """What a request may hold (api.md G3-G18). Published at `GET /v1/limits`; arguments of the judging rules."""
+    """Limits of a request (docs/rules.md, G3 to G18), published at `GET /v1/limits`; arguments of the judging rules."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = MIB
     """Largest body of events.record, decoded (B8). Kafka's message size must allow it."""

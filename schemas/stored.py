@@ -1,4 +1,4 @@
-"""How much a pool makes MongoDB store: bounded before it is accepted (api.md B10), and what a flush is measured by.
+"""How much a pool makes MongoDB store: checked before it is accepted (docs/rules.md, B10), and the size of a flush.
 
 A pool is applied whole, in one transaction, so one that no transaction takes would hold up its partition. What it
 stores can be many times its body: mediaInfo is kept with every event, and an array of empty arrays grows sixfold.

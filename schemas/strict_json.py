@@ -1,7 +1,7 @@
 """JSON (RFC 8259) read strictly, the outermost object member by member with where each value stands.
 
 Not pydantic's reader, as for the games API: that one tells no places, and a token has to be blanked in its place with
-all else kept byte for byte (api.md B6). Of a key given twice the last counts, as there (B2).
+all else kept byte for byte (docs/rules.md, B6). Of a key given twice the last counts, as there (B2).
 
 Depth and number of values are bounded before anything is parsed (B9), and no integer is converted that is beyond all
 that is kept. So no text raises anything but BadJson and TooManyValues, whatever stack, process or Python it is read in.

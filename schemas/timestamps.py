@@ -1,4 +1,4 @@
-"""When an item happened, of any form that clients send (api.md A6).
+"""When an item happened, of any form that clients send (docs/rules.md, A6).
 
 The grammar is written out here, since what Python's own datetime.fromisoformat reads differs from version to version.
 All arithmetic is on integers: no form overflows, and what lies past the years that can be stored is refused by name.

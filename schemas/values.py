@@ -1,4 +1,4 @@
-"""Which values of JSON MongoDB keeps as they were sent, and how many bytes of BSON they take there (api.md A9, B10).
+"""Which JSON values MongoDB keeps as they were sent, and their size in BSON (docs/rules.md, A9 and B10).
 
 One walk checks and measures. Its cost is linear: the path to a bad value is written only once there is one.
 """

@@ -3,20 +3,27 @@
 import re
 from pathlib import Path
 
-from ops.reference import METRICS_PAGE, README, ROOT, metrics_page, readme_with, settings_table
+from ops.reference import METRICS_PAGE, README, ROOT, SETTINGS_PAGE, metrics_page, settings_page, settings_table
+from tests.references import broken, references_of
+from tests.test_habits import files_of_the_repository
 
 DESIGN = ROOT / "docs" / "design.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PAGES = (README, CONTRIBUTING, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 PACKAGES = ("schemas", "serving", "ingress", "consumer", "console", "ops")
+MAX_README_LINES = 150
+
+# Files whose comments and prose may name a page.
+READ_FOR_REFERENCES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
 
 
 def modules(folder: Path) -> set[str]:
     return {file.stem for file in folder.glob("*.py") if file.stem not in ("__init__", "__main__")}
 
 
-def test_the_readme_has_every_setting() -> None:
-    """`python -m ops.reference` writes the table anew."""
-    text = README.read_text()
-    assert readme_with(settings_table(), text) == text
+def test_the_settings_page_has_every_setting() -> None:
+    """`python -m ops.reference` writes the page anew."""
+    assert settings_page() == SETTINGS_PAGE.read_text()
 
 
 def test_the_metrics_page_has_every_metric() -> None:
@@ -25,10 +32,17 @@ def test_the_metrics_page_has_every_metric() -> None:
 
 
 def test_every_setting_and_metric_says_what_it_means() -> None:
-    """A name alone helps nobody."""
+    """A name alone helps no reader."""
     rows = [row.split("|") for row in (settings_table() + "\n" + metrics_page()).splitlines() if row.startswith("| `")]
     assert len(rows) > 40
     assert [row for row in rows if not row[-2].strip()] == []
+
+
+def test_the_readme_is_short_and_names_every_page() -> None:
+    """A page that README does not name is not found."""
+    text = README.read_text()
+    assert len(text.splitlines()) <= MAX_README_LINES
+    assert [page.name for page in PAGES if page != README and page.name not in text] == []
 
 
 def test_the_file_map_names_every_module() -> None:
@@ -39,8 +53,68 @@ def test_the_file_map_names_every_module() -> None:
     assert missing == set()
 
 
-def test_every_file_that_the_design_names_exists() -> None:
+def test_every_file_that_a_page_names_exists() -> None:
     """A file that moved takes its mention along."""
-    named = re.findall(r"`((?:schemas|serving|ingress|consumer|console|ops|tests|deploy)/[\w./]+)`", DESIGN.read_text())
+    path = re.compile(r"`((?:schemas|serving|ingress|consumer|console|ops|tests|deploy|bench|docs)/[\w./]+)`")
+    named = {(page.name, name) for page in PAGES for name in path.findall(page.read_text())}
     assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [(page, name) for page, name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_name_that_contributors_are_given_is_in_the_code() -> None:
+    """A class or function that is renamed takes its mention along."""
+    code = "\n".join(file.read_text() for folder in (*PACKAGES, "tests") for file in (ROOT / folder).rglob("*.py"))
+    words = set(re.findall(r"\w+", code))
+    named = {name for page in (CONTRIBUTING, DESIGN) for name in re.findall(r"`([A-Za-z_]\w+)`", page.read_text())}
+    assert len(named) > 20
+    assert set() == named - words
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    """docs/delivery.md says which test shows a row."""
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)(?:\[[^`]*\])?`", page.read_text())}
+    defined = {
+        name for file in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    assert len(named) > 80
+    assert set() == named - defined
+
+
+def test_every_page_and_heading_that_is_named_exists() -> None:
+    """Pages, comments, docstrings and messages: a heading that is renamed takes its references along."""
+    files = [file for file in files_of_the_repository() if file.suffix in READ_FOR_REFERENCES]
+    found = [reference for file in files for reference in references_of(file, ROOT)]
+    assert len(found) > 100
+    assert [] == [str(reference) for reference in found if broken(reference, ROOT)]
+
+
+def test_the_test_of_references_sees_what_is_broken(tmp_path: Path) -> None:
+    """A page, a heading, a section by number, an anchor, a rule: each once right and once wrong."""
+    (tmp_path / "docs").mkdir()
+    rules = "# Rules\n\n## Lost records\n\n| rule | what |\n|---|---|\n| G3 | x |\n\n## 2. Reading\n"
+    (tmp_path / "docs" / "rules.md").write_text(rules)
+    page, module = tmp_path / "README.md", tmp_path / "module.py"
+    # Written with @ for .md, or this file would be among those that name what does not exist.
+    page.write_text(
+        "# Page\n\n## Here\n\n[a](rules@) [b](rules@#lost-records) [c](#here) docs/rules@\n"
+        "[d](gone@) [e](rules@#gone) [f](#gone)\n".replace("@", ".md")
+    )
+    module.write_text(
+        '"""docs/rules@, G3; docs/rules@, "Lost records"; docs/rules@ section 2; docs/rules@."""\n'
+        '# docs/rules@, G4; docs/rules@, "Lost"; docs/rules@ section 3; api@ G3; docs/rules@, G3 to G9\n'.replace(
+            "@", ".md"
+        )
+    )
+    found = [reference for file in (page, module) for reference in references_of(file, tmp_path)]
+    wrong = [(one.line, one.page.replace(".md", "@"), one.place) for one in found if broken(one, tmp_path)]
+    assert [
+        (6, "gone@", ""),
+        (6, "rules@", "#gone"),
+        (6, "", "#gone"),
+        (2, "docs/rules@", "G4"),
+        (2, "docs/rules@", '"Lost"'),
+        (2, "docs/rules@", "section 3"),
+        (2, "api@", "G3"),
+        (2, "docs/rules@", "G3 to G9"),
+    ] == wrong
+    assert 16 == len(found)

@@ -84,7 +84,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_transactions_are_opened_in_one_place() -> None:
-    """A forgotten await would write outside any transaction without a word (design.md section 5)."""
+    """A forgotten await would write outside any transaction, unnoticed (docs/design.md, "Why it counts once")."""
     opens = re.compile(r"\.(start|with)_transaction\b")
     found = [path.relative_to(ROOT) for path in sources(*FOLDERS) if opens.search(path.read_text())]
     assert [Path("consumer/transactions.py")] == found
