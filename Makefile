@@ -3,6 +3,8 @@
 .PHONY: help setup up check test faults reliability fuzz soak bench
 
 PYTHON := .venv/bin/python
+# Where an environment forbids bytecode, pytest compiles every test anew in each of its processes: half of their start.
+export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 
 help: ## list the targets
