@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from serving import failures
+from tests.examples import examples
 from tests.servers import Servers, real_servers
 
 # A failed sum is to be told with its numbers, though it is no test module that asserts it.
@@ -16,6 +17,7 @@ pytest.register_assert_rewrite("tests.consumer.sums")
 # is the same each time. `make fuzz` draws others, by its seed.
 settings.register_profile(
     "tests",
+    max_examples=examples(),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="FUZZ_EXAMPLES" not in os.environ,

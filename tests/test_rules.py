@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -31,8 +32,9 @@ def answers() -> list[str]:
     return [row for title in ANSWERS for row in ANSWER_ROW.findall(section(title))]
 
 
-def names_of_tests() -> set[str]:
-    return {name for file in sorted((ROOT / "tests").rglob("test_*.py")) for name in _tests(file)}
+@cache
+def names_of_tests() -> frozenset[str]:
+    return frozenset(name for file in sorted((ROOT / "tests").rglob("test_*.py")) for name in _tests(file))
 
 
 def _tests(file: Path) -> Iterator[str]:

@@ -197,9 +197,16 @@ def _minus_read_again(known: Known, loss: Loss, lineage: Document, later: Sequen
         return
     again = [_counted(known.checkpoints, one, loss.partition) for one in later if _is_same_topic(one, lineage)]
     if again and _is_same_topic(later[-1], lineage):
-        again.append((again[-1][0], loss.end) if again[-1] != (0, 0) else (loss.end, loss.end))
+        # A checkpoint from 0 to 0 has counted nothing yet and is to read it all; without one nobody knows.
+        again += _from_its_start(known, later[-1], loss)
     for first, end in minus((loss.first, loss.end), again):
         yield replace(loss, first=first, end=end)
+
+
+def _from_its_start(known: Known, lineage: Document, loss: Loss) -> list[tuple[int, int]]:
+    """What of a loss the lineage in force has read or is to read: all from where it started."""
+    found = known.checkpoints.get(str(PartitionId(lineage["_id"], loss.partition)))
+    return [(found["start"], loss.end)] if found and loss.end is not None else []
 
 
 def _present(known: Known, lineage: Document, earlier: Sequence[Document]) -> Iterator[Loss]:

@@ -25,6 +25,7 @@ from console.query import BadQuery, Parameters, page_token, place_of
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, period_counts
+from tests.examples import examples
 
 # What a page token of counts holds: time, event, and the moment.
 PLACE = (int, str, int, int)
@@ -147,7 +148,7 @@ def keys(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(row["at"], row["event"]) for row in rows]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(counted, grown, STEPS, st.sampled_from(["1", "2", "5"]))
 async def test_q6_all_pages_show_the_moment_of_the_first(
     all_counted: list[Counted], growth: list[list[Counted]], step: Step, limit: str
@@ -159,7 +160,7 @@ async def test_q6_all_pages_show_the_moment_of_the_first(
     assert 1 == len({page["asOf"] for page in found})
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(
     all_counted=counted,
     growth=grown,

@@ -143,6 +143,7 @@ async def produced(addresses: str, topic: str, partition: int, offset: int) -> N
             await asyncio.wait_for(sending, 2)
         except (KafkaError, TimeoutError):
             assert time.monotonic() < give_up
+            await asyncio.sleep(0.1)
         else:
             return
         finally:

@@ -15,6 +15,7 @@ from consumer.worker import FETCH_SECONDS
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
 from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
 from tests.consumer.test_flusher import LONG_MILLIS, PickyStore, checkpoint, one
+from tests.examples import examples
 
 
 async def test_a_gap_behind_the_last_record_is_passed_over() -> None:
@@ -97,7 +98,7 @@ async def test_a_gap_whose_write_fails_is_counted_once() -> None:
         assert checkpoint(store)["gaps"] == 3
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(1, 3))
 async def test_records_and_gaps_in_any_order_add_up_to_the_offsets(shape: list[int], flush_records: int) -> None:
     """0 is a record, anything else a gap of so many: every record counts once."""

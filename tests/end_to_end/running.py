@@ -39,12 +39,12 @@ SETTINGS = {
 }
 
 
-def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS, pause_seconds: float = 0.05) -> None:
     give_up = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > give_up:
             pytest.fail(f"not within {seconds:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(pause_seconds)
 
 
 @dataclass(frozen=True, slots=True)

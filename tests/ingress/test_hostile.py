@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from schemas.depth import MAX_DEPTH
 from schemas.games import MAX_VIOLATIONS
 from schemas.settings import Limits
+from tests.examples import examples
 from tests.ingress.conftest import running_rig
 from tests.ingress.rig import Answer, Rig, batch, period, update
 
 # A thorough run is `make fuzz`.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", examples(60)))
 hostile = settings(max_examples=EXAMPLES, deadline=None, derandomize="FUZZ_EXAMPLES" not in os.environ)
 
 Path = tuple[str | int, ...]

@@ -98,6 +98,12 @@ class Serving:
         await self._task
 
 
+@pytest.fixture
+def soon_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a refused client still sends is read for a shorter while: a test waits for its end."""
+    monkeypatch.setattr("ingress.body.DISCARD_SECONDS", 0.2)
+
+
 def post(body: bytes, *more: str, path: str = RECORD, authorization: str = GOOD) -> bytes:
     lines = (f"POST {path} HTTP/1.1", "Host: x", authorization, f"Content-Length: {len(body)}", *more, "", "")
     return "\r\n".join(lines).encode() + body
@@ -107,6 +113,7 @@ def counting(request_id: str = "7") -> bytes:
     return batch(period(update()), request_id=request_id)
 
 
+@pytest.mark.usefixtures("soon_discarded")
 @pytest.mark.parametrize(
     ("data", "status", "reason"),
     [
@@ -230,6 +237,7 @@ async def test_b9_an_upgrade_is_ignored_and_the_body_counts(protocol: str, chunk
         assert [counting("7"), counting("8")] == [record.body for record in serving.rig.topic.records]
 
 
+@pytest.mark.usefixtures("soon_discarded")
 @pytest.mark.parametrize("expect", [("Expect: 100-continue",), ()])
 @pytest.mark.parametrize(
     ("path", "authorization", "status"), [(RECORD, "X: y", 401), ("/nowhere", GOOD, 404), ("/livez", "X: y", 405)]
@@ -369,6 +377,7 @@ async def test_b9_a_batch_of_curl_that_asks_for_http2_counts() -> None:
         assert [counting()] == [record.body for record in serving.rig.topic.records]
 
 
+@pytest.mark.usefixtures("soon_discarded")
 @pytest.mark.parametrize("method", ["QUERY", "get", "PROPFIND", "X"])
 @pytest.mark.parametrize(("path", "status"), [(RECORD, 405), ("/nowhere", 404), ("/AddEvent", 405)])
 async def test_b9_a_method_that_nobody_takes_is_405_like_any_other(method: str, path: str, status: int) -> None:

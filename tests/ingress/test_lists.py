@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingress.images import DEFAULT_IMAGE_PATH
 from schemas.documents import DefinitionTerm, utc
+from tests.examples import examples
 from tests.ingress.conftest import running_rig
 from tests.ingress.rig import GAMES, NOW, RECORD, Answer, Rig, period, token, update
 
@@ -178,7 +179,7 @@ async def walk(rig: Rig, path: str, size: int) -> list[str]:
     raise AssertionError("a list without end")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     names=st.sets(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True), min_size=1, max_size=12),
     size=st.integers(1, 13),

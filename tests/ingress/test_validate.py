@@ -13,6 +13,7 @@ from schemas.envelope import unseal
 from schemas.games import parse_request
 from schemas.judging import accepted_updates
 from schemas.settings import Limits
+from tests.examples import examples
 from tests.ingress.conftest import running_rig
 from tests.ingress.rig import NOW, SIGNING, Answer, Rig, batch, period, token, update
 
@@ -104,7 +105,7 @@ bodies = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(bodies)
 def test_what_it_accepts_is_what_events_record_publishes(body: bytes) -> None:
     """For any request: the same sums, the same failures, the same violations."""

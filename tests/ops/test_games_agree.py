@@ -29,6 +29,7 @@ from schemas.int64 import INT64_MAX
 from schemas.judging import LAST_MILLIS, accepted_updates, batch_failures, event_failures, judge
 from schemas.settings import Limits
 from tests.batch_bodies import BODIES, TIMES, batches
+from tests.examples import examples
 from tests.samples import KEYS, MINUTE, NOW, batch, period, sealed, update
 
 PARTITION = PartitionId("r1", 0)
@@ -129,7 +130,7 @@ def twice(first: str) -> bytes:
     return batch(period(update())).replace(b"{", f'{{"kind":{first},"kind":"x",'.encode(), 1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(body=BODIES, limits=LIMITS)
 def test_what_an_ingress_publishes_is_counted_and_recounted(body: bytes, limits: Limits) -> None:
     """Its answer is 200: the worker counts what was accepted, and verify finds the same."""
@@ -143,7 +144,7 @@ def test_what_an_ingress_publishes_is_counted_and_recounted(body: bytes, limits:
     assert planned([record], limits)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     body=BODIES,
     limits=LIMITS,
@@ -173,7 +174,7 @@ def test_a_record_that_no_ingress_made_means_the_same_to_worker_and_verify(
         assert isinstance(found, Batch)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(batches(40), min_size=1, max_size=6), LIMITS)
 def test_any_records_of_a_flush_are_planned_together(bodies: list[bytes], limits: Limits) -> None:
     """Whatever lies beside them."""
@@ -182,7 +183,7 @@ def test_any_records_of_a_flush_are_planned_together(bodies: list[bytes], limits
     assert planned([*records, *(one for one in sealed_too if one is not None)], limits) is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     start=st.sampled_from(TIMES) | st.integers(-(2**63), INT64_MAX),
     length=st.integers(0, 100) | st.integers(0, INT64_MAX),

@@ -36,6 +36,7 @@ from ops.verify.titles import Titles, apps_with_others
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import CHECKPOINTS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, TITLES, utc
 from schemas.settings import Limits
+from tests.examples import examples
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, item, pool, sealed_pool
 
 LIMITS = Limits(max_titles=2)
@@ -416,7 +417,7 @@ def logs(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(logs())
 def test_any_order_of_two_partitions_recounts_without_a_difference(steps: list[Step]) -> None:
     """What the worker's core made of it, whichever partition was first."""
@@ -448,7 +449,7 @@ def crowds(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(crowds())
 def test_any_order_of_shares_and_freed_titles_recounts_without_a_difference(steps: list[Step]) -> None:
     """Whatever is registered, promoted, freed and registered anew."""
@@ -517,7 +518,7 @@ def test_an_item_that_may_be_one_of_the_others_is_counted_as_mongodb_says() -> N
     assert 2 == len(moved(1, 1)), "in its own partition the order is known"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(logs(), st.integers(1, 4))
 def test_a_log_whose_beginning_is_gone_recounts_without_a_difference(steps: list[Step], first: int) -> None:
     """Nothing is claimed that the rest of the log, and the documents, don't show."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consumer.ports import TopicIdentity
@@ -93,6 +93,14 @@ def test_what_a_lineage_gave_up_stays_lost_until_a_later_one_reads_it_again() ->
         assert [] == found([*two, lineage(3)], [(0, 9), (13, 15), (8, 8)])
 
 
+def test_a_lineage_that_is_to_read_from_the_beginning_gives_nothing_up_before_it_has_counted() -> None:
+    """Its checkpoint from 0 to 0 is one; a partition without any is not known to be read."""
+    left_out = {"partition": 0, "from": 0, "to": 13, "why": "left_out"}
+    three = [lineage(), lineage(2, lost=[left_out]), lineage(3)]
+    assert [] == found(three, [(0, 0), (13, 13), (0, 0)])
+    assert [("r2", 0, 13, "left_out")] == ranges(found(three, [(0, 0), (13, 13)]))
+
+
 def test_what_the_topic_took_with_it_is_never_read_again() -> None:
     """The old topic's records, whatever the new one's offsets are; and what the new one's start left out."""
     two = [lineage(), lineage(2, "2")]
@@ -159,6 +167,8 @@ def test_verify_and_doctor_say_it_first_and_never_no_difference() -> None:
     begin=st.integers(0, END),
     written=st.booleans(),
 )
+@example(spans=[(0, 0), (1, 1), (0, 0)], begin=0, written=False)
+@example(spans=[(0, 0), (1, 1), (0, 0)], begin=0, written=True)
 def test_lost_is_what_no_lineage_counts_and_none_will(
     spans: list[tuple[int, int]], begin: int, *, written: bool
 ) -> None:

@@ -14,6 +14,7 @@ from schemas.depth import MAX_DEPTH, is_deeper
 from schemas.games import MAX_VIOLATIONS, UNKNOWN_FIELD, EventRecordRequest, MalformedBody, parse_request
 from schemas.json_text import flaw_of, without_constants
 from tests.batch_bodies import BODIES, NO_INT64, batches
+from tests.examples import examples
 from tests.samples import batch, period, update
 
 Facts = tuple[Any, ...]
@@ -64,7 +65,7 @@ def has_long_digits(body: bytes) -> bool:
     return b"9" * 4300 in body
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(BODIES)
 @example(b'{"requestId":"1","currentTimeMillis":"null"}')
 @example(b'{"requestId":"1","kind":"null","timePeriods":null}')
@@ -80,7 +81,7 @@ def test_b2_the_structs_accept_what_the_models_describe(body: bytes) -> None:
         assert expected == found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(batches(40))
 def test_b2_a_good_body_is_accepted_on_the_second_way_as_on_the_first(body: bytes) -> None:
     """B2: a bad value before a good one of the same name changes nothing."""
@@ -92,7 +93,7 @@ def test_b2_a_good_body_is_accepted_on_the_second_way_as_on_the_first(body: byte
         assert expected == read(again)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(BODIES)
 def test_b2_the_verdict_is_the_same_in_any_thread_and_at_any_depth_of_the_stack(body: bytes) -> None:
     """B2: it is a function of the bytes alone."""

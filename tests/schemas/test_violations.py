@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.games import MAX_VIOLATIONS, MalformedBody, parse_request
+from tests.examples import examples
 from tests.samples import batch, period, update
 
 MIB = 1 << 20
@@ -29,7 +30,7 @@ def repeated(part: str) -> str:
     return ",".join([part] * ((MIB - 200) // (len(part) + 1)))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     st.dictionaries(st.tuples(st.integers(0, 149), st.integers(0, 2)), st.sampled_from(["count", "name"]), max_size=30)
 )

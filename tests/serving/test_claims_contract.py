@@ -19,6 +19,7 @@ from serving.bearer import TokenCheck
 from serving.identity import ClaimRules, Identity
 from serving.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
 from serving.signed import _REGISTRY
+from tests.examples import examples
 from tests.ingress.rig import AUDIENCE, GAMES, NOW, RULES, TestClock, claims, issuer_key, signed_tokens
 from tests.serving.test_identity import HOSTILE
 
@@ -149,7 +150,7 @@ values = st.recursive(
 names = st.sampled_from(["iss", "aud", "exp", "nbf", "sub", "app", "scope", "anonymous"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.dictionaries(names, values, min_size=1))
 async def test_b6_q2_whatever_claims_say_the_four_agree(changed: dict[str, object]) -> None:
     """Known or not: with the very same identity, but for the console's own question after its scope."""

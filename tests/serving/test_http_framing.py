@@ -14,6 +14,7 @@ from serving.http_framing import (
     MAX_HEADERS,
     Framer,
 )
+from tests.examples import examples
 
 HOST = b"Host: x\r\n"
 
@@ -67,7 +68,7 @@ PIECES = st.sampled_from(
 BYTES = st.lists(PIECES | st.binary(max_size=5), max_size=12).map(b"".join)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=examples(1_000))
 @given(data=BYTES, cuts=st.lists(st.integers(0, 300), max_size=8))
 def test_however_bytes_are_cut_they_are_taken_for_the_same(data: bytes, cuts: list[int]) -> None:
     """Whole, in parts, or one by one."""
@@ -93,7 +94,7 @@ class Parsed:
         self.bodies.append(b"")
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=examples(1_000))
 @given(data=BYTES)
 def test_the_parser_takes_all_that_is_passed_on_and_ends_messages_where_this_does(data: bytes) -> None:
     """It never raises, never stops at an upgrade, and never sees another message than this one does."""

@@ -14,6 +14,7 @@ from tests.console.test_console_real import console_process, missing, process_co
 from tests.ingress.real import config, declare, ingress_process, make_topic, now_millis, until_ready
 from tests.ingress.rig import AUDIENCE, GAMES, ISSUER, claims
 from tests.ingress.stage import fresh_batch
+from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
 from tests.serving.issuer import Issuer, issuer, not_active
 
@@ -48,7 +49,7 @@ async def test_b6_q2_both_processes_ask_the_issuer(servers: Servers, tmp_path: P
         beside = introspected(tmp_path / "console.json", source)
         with ingress_process(file) as running, console_process(beside) as (console_url, _process):
             await until_ready(running, session)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while await missing(session, console_url):  # noqa: ASYNC110 another process has no event to wait for
                     await asyncio.sleep(0.05)
 
