@@ -5,11 +5,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,14 +16,13 @@ import pytest
 from ops.config import Settings
 from ops.local.balance import unknown
 from ops.local.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
-from ops.local.probes import Answer, http_state, is_frozen
-from ops.local.server_probes import brokers_state, kafka_state, metadata_state, mongodb_state
+from ops.local.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
+from ops.local.server_probes import KAFKA_SECONDS, kafka_state, metadata_state, mongodb_state
 from ops.local.settings import to_toml
 from ops.local.state import Worker
 from tests.ops.test_state import STATE
 from tests.patience import PATIENCE_SECONDS
 
-TOPICS = ("tallymill.records", "tallymill.analytics")
 BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
 
 
@@ -93,46 +91,71 @@ def test_a_process_that_is_not_there_has_no_answer() -> None:
     assert "no answer" == http_state("http://no-such-host.invalid:1").told
 
 
-def test_the_first_broker_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is down is no outage; all of them are, and each is named with its reason."""
+def at_brokers(*addresses: str) -> Settings:
+    return Settings.model_validate({"kafka": {"bootstrap_servers": ",".join(addresses)}})
+
+
+def test_brokers_that_do_not_answer_are_named_each_with_its_reason() -> None:
+    """In the words that the logs of the processes have. All are asked at once, and a silent one is given up in time."""
     down = closed()
+    began = time.monotonic()
     with silent() as quiet:
-        told = brokers_state([down, quiet], TOPICS)
-    assert "no answer" == told.told
-    assert f"{down}: nothing listens there (connection refused)" in told.detail
-    assert f"{quiet}: no answer within 3 s" in told.detail
-    monkeypatch.setattr("ops.local.server_probes._metadata", lambda *_: response([(TOPICS[0], 0, [(0, 1)])]))
-    assert Answer("ready") == brokers_state([down, "127.0.0.1:1"], TOPICS)
+        told = kafka_state(at_brokers(down, quiet))
+    seconds = time.monotonic() - began
+    assert Answer("no answer", f"{down}: connection refused; {quiet}: no answer in {KAFKA_SECONDS:g} s") == told
+    assert seconds < 2 * ANSWER_SECONDS, "far from what a client waits that serves"
 
 
-def response(topics: list[tuple[str, int, list[tuple[int, int]]]], brokers: int = 1) -> Any:  # noqa: ANN401
-    """A Metadata response: topics with their error code, and the leader of each partition."""
-    found: list[Any] = [
-        (code, name, False, [(0, n, leader, [], []) for n, leader in parts]) for name, code, parts in topics
-    ]
-    return SimpleNamespace(brokers=[None] * brokers, topics=found)
+def topic(name: str, code: int, *leaders: int) -> dict[str, Any]:
+    """A topic of a Metadata response, with the leader of each partition."""
+    partitions = [{"partition": number, "leader": leader} for number, leader in enumerate(leaders)]
+    return {"topic": name, "error_code": code, "partitions": partitions}
+
+
+def of(*topics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"brokers": [{}], "topics": topics}
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (response([], brokers=0), "not part of a cluster yet"),
-        (response([(TOPICS[0], 3, [])]), "topic tallymill.records is missing: run `tallymill init`"),
-        (response([(TOPICS[0], 0, [(2, -1), (0, 1), (1, -1)])]), "no leader for partitions 1, 2"),
-        (response([(TOPICS[0], 5, [])]), "can't be served now (Kafka's error code 5)"),
+        ({"brokers": [], "topics": []}, "it is not part of a cluster yet"),
+        (of(topic("t", 3)), "topic t is missing: run `tallymill init`"),
+        (of(topic("t", 0, 1, -1, 1, -1)), "topic t: no leader for partitions 1, 3"),
+        (of(topic("t", 5)), "topic t can't be served now: the partition has no leader now"),
+        (of(topic("t", 29)), "topic t can't be served now: Kafka does not allow the topic to this user"),
+        (of(topic("t", 72, 1)), "topic t can't be served now: Kafka answered: "),
+        (of(topic("t", 0)), "topic t can't be served now: it has no partitions"),
+        (of(topic("a", 0, 1), topic("b", 3), topic("c", 3)), "topic b is missing: run `tallymill init`; topic c is"),
     ],
 )
-def test_a_cluster_that_cannot_take_records_is_not_ready(found: Any, words: str) -> None:  # noqa: ANN401
+def test_a_cluster_that_cannot_take_records_is_not_ready(found: Mapping[str, Any], words: str) -> None:
     """Though a broker answers."""
     told = metadata_state(found)
     assert "not ready" == told.told
-    assert words in told.detail
+    assert told.detail.startswith(words)
+
+
+def test_a_cluster_whose_topics_all_have_leaders_is_ready() -> None:
+    assert Answer("ready") == metadata_state(of(topic("a", 0, 1, 2), topic("b", 0, 2)))
 
 
 def test_servers_without_an_address_are_not_ready() -> None:
     """Told by the name of the setting."""
     nothing = Settings.model_construct(kafka=Settings().kafka.model_copy(update={"bootstrap_servers": None}))
     assert Answer("not ready", "kafka.bootstrap_servers is not set") == kafka_state(nothing)
+    assert Answer("not ready", "mongodb.uri: required") == mongodb_state(Settings())
+
+
+def test_settings_that_cannot_be_used_are_named_by_status_too(tmp_path: Path) -> None:
+    """As the processes refuse them."""
+    kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SSL", "ssl_cafile": str(tmp_path / "none.pem")}
+    told = kafka_state(Settings.model_validate({"kafka": kafka}))
+    assert Answer("not ready", f"kafka.ssl_cafile: {tmp_path}/none.pem: no such file or directory") == told
+    uri = "mongodb://127.0.0.1/?readPreference=secondary"
+    wrong = mongodb_state(Settings.model_validate({"mongodb": {"uri": uri}}))
+    assert "not ready" == wrong.told
+    assert "readPreference" in wrong.detail
 
 
 def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
@@ -140,7 +163,14 @@ def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
     at = closed()
     given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{at}/?replicaSet=rs0"}})
     told = mongodb_state(given)
-    assert Answer("no answer", f"no primary answers within 3 s ({at} refuses connections)") == told
+    assert Answer("no answer", f"{at}: connection refused") == told
+
+
+def test_a_mongod_that_stands_still_is_told_by_its_address() -> None:
+    """Before the client gives up; so it is told apart from one that is gone."""
+    with silent() as quiet:
+        given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{quiet}/?replicaSet=rs0"}})
+        assert Answer("no answer", f"{quiet}: no answer in time") == mongodb_state(given)
 
 
 @pytest.mark.slow
