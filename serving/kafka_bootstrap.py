@@ -41,6 +41,9 @@ PREFERRED_SECONDS = 1
 # A TLS connection is closed by both sides; one that is silent is not waited for.
 CLOSE_SECONDS = 1
 
+# A handshake that is cancelled leaves its socket open; one that times out by itself, before that, closes it.
+HANDSHAKE_SHARE = 0.8
+
 WANTS_A_USER = "the port wants a user and password: look at kafka.security_protocol and kafka.sasl_username"
 
 MAX_PORT = 65_535
@@ -206,7 +209,7 @@ async def _other_way(address: Address, options: dict[str, Any], seconds: float) 
             if encrypted:
                 async with _connected(address, {**options, "security_protocol": "PLAINTEXT"}):
                     return "the port does not speak TLS: look at kafka.security_protocol"
-            await _speak_tls(address)
+            await _speak_tls(address, HANDSHAKE_SHARE * seconds)
     except Exception:  # noqa: BLE001 then the port speaks neither
         return None
     return "the port speaks TLS: look at kafka.security_protocol"
@@ -220,11 +223,13 @@ class _Closing(asyncio.Protocol):
         self.closed.set()
 
 
-async def _speak_tls(address: Address) -> None:
+async def _speak_tls(address: Address, seconds: float) -> None:
     """A handshake that trusts anybody: nothing is said over it."""
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    transport, protocol = await asyncio.get_running_loop().create_connection(_Closing, *address, ssl=trusting)
+    transport, protocol = await asyncio.get_running_loop().create_connection(
+        _Closing, *address, ssl=trusting, ssl_handshake_timeout=seconds
+    )
     transport.abort()
     await protocol.closed.wait()
