@@ -137,7 +137,9 @@ async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, repl
     """One that stands still, that hangs up, that is no HTTP, that is no TLS."""
     async with speaking(reply) as address:
         url = f"{scheme}://{address}"
-        assert (await ingress_problem(url)).startswith(f"the ingress at {url}: {words}")
+        async with asyncio.timeout(100 * target.ANSWER_SECONDS):
+            problem = await ingress_problem(url)
+    assert problem.startswith(f"the ingress at {url}: {words}")
 
 
 async def test_a_host_that_nobody_knows_is_told() -> None:
