@@ -41,6 +41,9 @@ PREFERRED_SECONDS = 1
 # A TLS connection is closed by both sides; one that is silent is not waited for.
 CLOSE_SECONDS = 1
 
+# A handshake that is cancelled leaves its socket open; one that times out by itself, before that, closes it.
+HANDSHAKE_SHARE = 0.8
+
 WANTS_A_USER = "the port wants a user and password: look at kafka.security_protocol and kafka.sasl_username"
 
 MAX_PORT = 65_535
@@ -64,9 +67,13 @@ async def first_to_answer(kafka: KafkaSettings) -> str:
 
 
 async def first_answer(
-    kafka: KafkaSettings, topics: Sequence[str] = (), preferred: Address | None = None, known: Iterable[Address] = ()
+    kafka: KafkaSettings,
+    topics: Sequence[str] = (),
+    preferred: Address | None = None,
+    known: Iterable[Address] = (),
+    seconds: float = ANSWER_SECONDS,
 ) -> tuple[Address, Any]:
-    """The address that answered first, and the cluster's metadata of these topics.
+    """The address that answered first within `seconds`, and the cluster's metadata of these topics.
 
     The preferred one is asked alone, for a moment; else all of the settings, and the others that are known.
     Raises NotReached, which names the addresses of the settings; UnusableFile.
@@ -75,7 +82,8 @@ async def first_answer(
         with suppress(Exception):  # its cause is found when it is asked again, with the others
             return preferred, await _metadata(preferred, _connection_options(kafka), topics, PREFERRED_SECONDS)
     configured = _addresses(kafka)
-    asked = [asyncio.create_task(_ask(kafka, one, topics)) for one in dict.fromkeys([*configured, *known])]
+    addresses = dict.fromkeys([*configured, *known])
+    asked = [asyncio.create_task(_ask(kafka, one, topics, seconds)) for one in addresses]
     failures: dict[Address, str] = {}
     try:
         for one in asyncio.as_completed(asked):
@@ -124,17 +132,19 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ask(kafka: KafkaSettings, address: Address, topics: Sequence[str] = ()) -> tuple[Address, Any | str]:
+async def _ask(
+    kafka: KafkaSettings, address: Address, topics: Sequence[str] = (), seconds: float = ANSWER_SECONDS
+) -> tuple[Address, Any | str]:
     """The cluster's metadata of these topics, or why there is none. Raises UnusableFile."""
     if not 0 < address[1] <= MAX_PORT:
         return address, NO_ADDRESS
     options = _connection_options(kafka)
     try:
-        return address, await _metadata(address, options, topics, ANSWER_SECONDS)
+        return address, await _metadata(address, options, topics, seconds)
     except UnicodeError:  # a name that no host can have
         return address, NO_ADDRESS
     except Exception as error:  # noqa: BLE001 whatever a stranger's answer makes the client raise, there is no Kafka
-        return address, await _cause(kafka, address, options, error)
+        return address, await _cause(kafka, address, options, error, seconds)
 
 
 def _connection_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -165,16 +175,18 @@ async def _connected(address: Address, options: dict[str, Any]) -> AsyncIterator
             await asyncio.wait((closed,), timeout=CLOSE_SECONDS)
 
 
-async def _cause(kafka: KafkaSettings, address: Address, options: dict[str, Any], error: BaseException) -> str:
+async def _cause(
+    kafka: KafkaSettings, address: Address, options: dict[str, Any], error: BaseException, seconds: float
+) -> str:
     if isinstance(error, errors.SaslAuthenticationFailed | errors.AuthenticationFailedError):
         return (
             f"Kafka refused user {kafka.sasl_username}: wrong password or mechanism "
             "(kafka.sasl_password, kafka.sasl_mechanism)"
         )
-    if _says_nothing(error) and (other := await _other_way(address, options)):
+    if _says_nothing(error) and (other := await _other_way(address, options, seconds / 2)):
         return other
     if isinstance(error, TimeoutError):
-        return f"no answer in {ANSWER_SECONDS} s"
+        return f"no answer in {seconds:g} s"
     return why(error)
 
 
@@ -189,15 +201,15 @@ def _says_nothing(error: BaseException) -> bool:
     )
 
 
-async def _other_way(address: Address, options: dict[str, Any]) -> str | None:
+async def _other_way(address: Address, options: dict[str, Any], seconds: float) -> str | None:
     """What the port speaks, if it is not what the settings say."""
     encrypted = options["security_protocol"].endswith("SSL")
     try:
-        async with asyncio.timeout(ANSWER_SECONDS / 2):
+        async with asyncio.timeout(seconds):
             if encrypted:
                 async with _connected(address, {**options, "security_protocol": "PLAINTEXT"}):
                     return "the port does not speak TLS: look at kafka.security_protocol"
-            await _speak_tls(address)
+            await _speak_tls(address, HANDSHAKE_SHARE * seconds)
     except Exception:  # noqa: BLE001 then the port speaks neither
         return None
     return "the port speaks TLS: look at kafka.security_protocol"
@@ -211,11 +223,13 @@ class _Closing(asyncio.Protocol):
         self.closed.set()
 
 
-async def _speak_tls(address: Address) -> None:
+async def _speak_tls(address: Address, seconds: float) -> None:
     """A handshake that trusts anybody: nothing is said over it."""
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    transport, protocol = await asyncio.get_running_loop().create_connection(_Closing, *address, ssl=trusting)
+    transport, protocol = await asyncio.get_running_loop().create_connection(
+        _Closing, *address, ssl=trusting, ssl_handshake_timeout=seconds
+    )
     transport.abort()
     await protocol.closed.wait()

@@ -79,10 +79,8 @@ class Health:
 
 def health_of(state: State, data: Path) -> Health:
     """Ask everything at once; returns after COLLECT_SECONDS at the latest. Never raises."""
-    import aiokafka  # noqa: F401, PLC0415 the clients: loaded before the clock runs, and only here
-    import pymongo  # noqa: F401, PLC0415 the same
-
-    from ops.lineage import find  # noqa: F401, PLC0415 the same
+    from ops.lineage import find  # noqa: F401, PLC0415 with the clients: loaded before the clock runs, and only here
+    from serving import kafka_bootstrap, mongodb_watch  # noqa: F401, PLC0415 the same
 
     asked = asked_of(state, _settings(data))
     questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_told(data)]

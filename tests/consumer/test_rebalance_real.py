@@ -18,8 +18,8 @@ from consumer.membership import GroupMember
 from serving.outage import Outage
 from tests.consumer.processes import WorkerProcess, workers
 from tests.consumer.sums import Sent, assert_exact, checkpoints, counting, declare, send_with, until_applied
-from tests.consumer.test_refusals_real import admin_of
 from tests.consumer.waiting import until
+from tests.kafka.admin import admin_of
 from tests.real import Place, place
 from tests.servers import Servers
 
@@ -119,7 +119,7 @@ async def test_living_workers_go_on_while_the_group_waits_for_one_that_is_silent
     servers: Servers, tmp_path: Path
 ) -> None:
     """The group forms for a third, and can't: what the living one has is flushed all along."""
-    async with place(servers, partitions=PARTITIONS) as where, admin_of(where) as admin:
+    async with place(servers, partitions=PARTITIONS) as where, admin_of(servers.kafka) as admin:
         await declare(where)
         with workers(tmp_path, where.settings) as started:
             living = started.start()

@@ -3,17 +3,16 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from consumer.core.policy import DEAD_ALLOWANCE
 from schemas.documents import DEAD_LETTERS
 from schemas.requirements import topic_config
 from tests.consumer.processes import workers
 from tests.consumer.sums import assert_exact, checkpoints, counting, garbage, send, until_applied
+from tests.kafka.admin import admin_of
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
 from tests.servers import Servers
@@ -22,21 +21,11 @@ from tests.servers import Servers
 NOTICED_SECONDS = PATIENCE_SECONDS + 30
 
 
-@asynccontextmanager
-async def admin_of(where: Place) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=where.settings.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 async def make_anew(where: Place) -> None:
     """Delete the topic and make another of its name, as soon as Kafka lets us."""
     topic = where.settings.kafka.records_topic
     right = topic_config(where.settings.kafka, where.settings.limits)
-    async with admin_of(where) as admin:
+    async with admin_of(where.settings.kafka.bootstrap_servers) as admin:
         await admin.delete_topics([topic])
         give_up = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up:

@@ -98,7 +98,7 @@ def test_what_stands_still_or_is_gone_is_named_and_the_system_is_not_ready(syste
         assert (1, "not ready") == (status, told["phase"])
         assert names == {name for name, one in found.items() if one["said"] == "frozen"}
         assert "no answer" == found["mongodb"]["said"]
-        assert "refuses connections" in found["mongodb"]["detail"]
+        assert "connection refused" in found["mongodb"]["detail"]
         status, output, errors = system.run("status")
         assert (1, "") == (status, errors)  # no client's own words
         assert output.startswith("not ready (supervisor ")

@@ -1,13 +1,15 @@
 """A log that was cut gives its offsets out again: nothing that is said of the old record is said of the new one."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingress.applied import AppliedWatch
 from ingress.memory import MemoryStore
 from ingress.mongo import CLOCKS_DIFFER_MILLIS, has_passed
-from ingress.ports import Misfortune
+from ingress.ports import Misfortune, Position
 from ingress.waiting import Seen
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.receipt import Receipt, issue_receipt, read_receipt
@@ -32,6 +34,8 @@ async def test_an_exception_of_another_record_at_the_same_coordinates_is_not_bel
     assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, NOW)
     assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, None)
     assert Seen(reused=True) == await seen(store, NOW + 1)
+    store.pass_over(AT, timeless := Misfortune("duplicate", "ALREADY_UPDATED"))
+    assert Seen(passed=True, misfortune=timeless) == await seen(store, NOW)
 
 
 async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_503(rig: Rig) -> None:
@@ -42,11 +46,13 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     rig.store.next_offsets[partition] = 3
     rig.parts.applied.acked(Coordinates("r1", partition.partition, 0))
     await rig.parts.applied.poll()
-    for times in (1, 2):
-        answer = await rig.record(period(update()), request_id="8")
-        assert (503, times) == (answer.status, rig.metric("reused_offsets_total"))
-        assert "retry-after" in answer.headers
-        assert "tallymill-receipt" not in answer.headers
+    with capture_logs() as lines:
+        for times in (1, 2):
+            answer = await rig.record(period(update()), request_id="8")
+            assert (503, times) == (answer.status, rig.metric("reused_offsets_total"))
+            assert "retry-after" in answer.headers
+            assert "tallymill-receipt" not in answer.headers
+    assert [("log_cut", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     assert (200, 2) == (answer.status, rig.metric("reused_offsets_total"))
 
@@ -58,6 +64,51 @@ async def test_a_checkpoint_read_after_the_send_proves_nothing(rig: Rig) -> None
     rig.store.next_offsets[PartitionId("r1", rig.topic.records[0].partition)] = 3
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     assert (200, 0) == (answer.status, rig.metric("reused_offsets_total"))
+
+
+async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not younger than the send."""
+    publish = rig.topic.publish
+
+    async def acked_late(*record: Any) -> Position | None:  # noqa: ANN401 as it is published
+        """The record is counted, and the checkpoint read, before the ack is here."""
+        position = await publish(*record)
+        assert position
+        await rig.parts.applied.poll()
+        assert position.offset < rig.parts.applied.checkpoints[PartitionId("r1", position.partition)]
+        return position
+
+    await rig.record(period(update()))  # from here on the lineage's checkpoints are read
+    monkeypatch.setattr(rig.topic, "publish", acked_late)
+    waiting = asyncio.create_task(rig.parts.applied.wait(Coordinates("r1", 0, 1_000), None, 60))
+    await asyncio.sleep(0)
+    answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
+    waiting.cancel()
+    assert (200, 0) == (answer.status, rig.metric("reused_offsets_total"))
+
+
+async def test_a_record_whose_coordinates_have_another_ones_exception_is_answered_503(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint has passed the old record, not this one."""
+    rig.worker.rests = True
+    publish = rig.topic.publish
+
+    async def stamped(*record: Any) -> Position | None:  # noqa: ANN401 as it is published
+        position = await publish(*record)
+        assert position
+        at = Coordinates("r1", position.partition, position.offset)
+        rig.store.pass_over(at, DUPLICATE)
+        return position._replace(append_millis=NOW + 1)
+
+    monkeypatch.setattr(rig.topic, "publish", stamped)
+    with capture_logs() as lines:
+        answer = await rig.record(period(update()))
+    assert (503, 1) == (answer.status, rig.metric("reused_offsets_total"))
+    assert "tallymill-receipt" not in answer.headers
+    assert ["log_cut"] == [line["event"] for line in lines]
 
 
 async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_waits() -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from ops.config import Settings
 from ops.local.ports import any_free
+from ops.local.server_probes import kafka_state
 from schemas.settings import KafkaSettings
 from serving.kafka_bootstrap import NotReached, first_to_answer, unreached_brokers
 from tests.kafka.brokers import Broker, lone_broker
@@ -108,6 +110,17 @@ def test_each_wrong_setting_has_its_own_words(
 ) -> None:
     kafka = guarded.settings(listener, **changed)
     assert f"{guarded.broker.address(listener)}: {words}" == reason(runner, kafka)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({}, "topic tallymill.records is missing"), ({"sasl_password": "wrong"}, PASSWORD)],
+)
+def test_status_asks_the_same_way(guarded: Guarded, changed: dict[str, str], told: str) -> None:
+    """Over TLS with a password, and in the same words."""
+    answer = kafka_state(Settings.model_construct(kafka=guarded.settings("SCRAM", **changed)))
+    assert told in answer.detail
+    assert ("no answer" if changed else "not ready") == answer.told
 
 
 def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyncio.Runner, guarded: Guarded) -> None:

@@ -1,5 +1,6 @@
 """What a load refuses to begin with: an address that is none, an ingress that is away, options that send nothing."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from aiohttp import web
 from ops.admin import guarded
 from ops.config import DATA_VARIABLE, PREFIX
 from ops.issuer import ensure_issuer
+from ops.load import target
 from ops.load.command import load
 from ops.load.plan import LoadOptions, wrong_load
 from ops.load.target import ingress_problem, wrong_address
@@ -46,6 +48,13 @@ def test_options_that_send_nothing_are_no_load(rate: float, seconds: float, dupl
     """`nan` passes every range."""
     assert words in wrong_load(LoadOptions(rate, seconds, 10, duplicates, 1))
     assert not wrong_load(LOAD)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time-out itself, without its seconds."""
+    assert 1 <= target.ANSWER_SECONDS <= 10, "an ingress that starts has its moment, a frozen one no more"
+    monkeypatch.setattr(target, "ANSWER_SECONDS", 0.2)
 
 
 @asynccontextmanager
@@ -96,6 +105,56 @@ async def test_an_ingress_that_is_away_is_told_with_the_reason() -> None:
     assert "Error" not in await ingress_problem("http://no-such-host.invalid")
 
 
+@asynccontextmanager
+async def speaking(reply: bytes | None) -> AsyncIterator[str]:
+    """A port that says this to each connection and hangs up; None: that never says anything."""
+    over = asyncio.Event()
+
+    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reply is None:
+            await over.wait()
+        else:
+            writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        over.set()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("scheme", "reply", "words"),
+    [
+        ("http", None, "timed out"),
+        ("http", b"", "connection closed without an answer"),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "connection closed without an answer"),
+        ("http", b"SSH-2.0-OpenSSH\r\n", "no HTTP answer"),
+        ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS failed: its certificate is not trusted"),
+    ],
+)
+async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, reply: bytes | None, words: str) -> None:
+    """One that stands still, that hangs up, that is no HTTP, that is no TLS."""
+    async with speaking(reply) as address:
+        url = f"{scheme}://{address}"
+        async with asyncio.timeout(100 * target.ANSWER_SECONDS):
+            problem = await ingress_problem(url)
+    assert problem.startswith(f"the ingress at {url}: {words}")
+
+
+async def test_a_host_that_nobody_knows_is_told() -> None:
+    url = "http://no-such-host.invalid:1"
+    assert f"the ingress at {url}: its name is unknown to DNS" == await ingress_problem(url)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """A login page that answers 200 is no ingress, and requests would be sent to another place."""
+    async with answering(login=(200, {})) as login:
+        reply = f"HTTP/1.1 302 Found\r\nLocation: {login}/login\r\nContent-Length: 0\r\n\r\n"
+        async with speaking(reply.encode()) as address:
+            assert "HTTP 302 to GET /v1/limits" in await ingress_problem(f"http://{address}")
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
     """A system of which nothing runs, but whose tokens can be made."""
@@ -120,7 +179,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
         ("notaurl", 100.0, 2, "--url notaurl: an address looks like"),
         ("notaurl", float("nan"), 2, "must be numbers"),
         ("", 100.0, 2, "--url : an address looks like"),
-        (None, 100.0, 1, "connection refused"),
+        (None, 100.0, 1, "the ingress at http://127.0.0.1:"),
     ],
 )
 def test_a_load_that_cannot_be_sent_is_refused(

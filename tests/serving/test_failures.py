@@ -4,6 +4,8 @@ import asyncio
 import errno
 import json
 import logging
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from structlog.testing import capture_logs
 
 from ops.logs import LibraryLog
 from serving import failures
-from serving.failures import FAILURES, Seldom, handle_loop_exception, outage_words, report
+from serving.failures import FAILURES, Seldom, handle_loop_exception, new_loop, outage_words, report
 
 
 def counted(kind: str) -> float:
@@ -36,6 +38,8 @@ def counted(kind: str) -> float:
         ServerSelectionTimeoutError("127.0.0.1:1: [Errno 111] Connection refused, Topology Description: <x>"),
         ConnectionResetError(errno.ECONNRESET, "x"),
         OSError(errno.EHOSTUNREACH, "x"),
+        socket.gaierror(-2, "Name or service not known"),
+        ssl.SSLError(1, "[SSL] x"),
         TimeoutError(),
         asyncio.IncompleteReadError(b"", 4),
     ],
@@ -56,6 +60,33 @@ def test_a_bug_keeps_its_trace() -> None:
         report(ZeroDivisionError("ours"), path="/v1")
     assert [(line["event"], line["path"]) for line in logs] == [("bug", "/v1")]
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+def test_a_bug_is_one_wherever_it_was_raised_if_our_code_is_on_its_trace() -> None:
+    """In a library that our code calls with what it can't take."""
+    with pytest.raises(TypeError) as caught:
+        Seldom(lambda: 0.0).allows([])
+    with capture_logs() as logs:
+        report(caught.value)
+    assert ["bug"] == [line["event"] for line in logs]
+
+
+def test_a_client_that_was_used_wrongly_is_no_outage() -> None:
+    """No server is to blame."""
+    assert outage_words(errors.IllegalStateError("x")) is None
+    assert outage_words(errors.KafkaError("x")) is not None
+
+
+def test_the_library_of_a_failure_is_named() -> None:
+    """By its package."""
+    code = compile("raise ValueError", "/usr/lib/site-packages/aiokafka/conn.py", "exec")
+    try:
+        exec(code)  # noqa: S102 a frame of a library
+    except ValueError as error:
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        with capture_logs() as logs:
+            report(error)
+    assert ["aiokafka failed in its own background task"] == [line["reason"] for line in logs]
 
 
 def test_a_librarys_own_failure_names_it_and_its_place() -> None:
@@ -81,6 +112,45 @@ async def test_what_a_task_raised_that_nobody_awaited_is_one_line() -> None:
             await asyncio.wait((task,))
             del task
     assert [line["event"] for line in logs] == ["background_failure"]
+
+
+async def test_what_has_no_exception_is_a_line_too() -> None:
+    """As of a transport that was left open: its first line, once, with how often it came."""
+    now = [0.0]
+    loop, before = asyncio.get_running_loop(), counted("library")
+    with pytest.MonkeyPatch.context() as patched, capture_logs() as logs:
+        patched.setattr(failures, "_seldom", Seldom(lambda: now[0]))
+        for _ in range(3):
+            handle_loop_exception(loop, {"message": "left open\n  File x.py"})
+        now[0] += failures.REPEAT_SECONDS
+        handle_loop_exception(loop, {"message": "left open"})
+    assert [("left open", None), ("left open", 2)] == [(line["reason"], line.get("repeated")) for line in logs]
+    assert counted("library") == before + 4
+
+
+def test_how_often_it_came_is_written_with_the_next_line() -> None:
+    now, error = [0.0], TimeoutError()
+    with pytest.MonkeyPatch.context() as patched, capture_logs() as logs:
+        patched.setattr(failures, "_seldom", Seldom(lambda: now[0]))
+        for seconds in (0, 1, failures.REPEAT_SECONDS - 1, failures.REPEAT_SECONDS):
+            now[0] = seconds
+            report(error)
+    assert [None, 2] == [line.get("repeated") for line in logs]
+    assert failures.REPEAT_SECONDS >= 60, "a line a minute of each kind, at most"
+
+
+def test_every_kind_is_exported_before_it_comes() -> None:
+    """Or the first failure would be no increase."""
+    each = "for one in next(iter(FAILURES.collect())).samples"
+    code = f"from serving.failures import FAILURES; print(*(one.labels['kind'] {each}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"outage", "library", "bug"} <= set(ran.stdout.split())
+
+
+def test_a_new_loop_hands_over_what_nobody_awaited() -> None:
+    """Also where the logging module is not ours."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.get_loop().get_exception_handler() is handle_loop_exception
 
 
 def test_the_same_again_is_counted_and_written_later() -> None:

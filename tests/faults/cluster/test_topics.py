@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +15,7 @@ from tests.faults.cluster.load import TRY_SECONDS
 from tests.faults.cluster.requests import PATHS
 from tests.faults.cluster.scene import Cluster, Scene, Tell, issuer_of, on_stage
 from tests.faults.cluster.system import PARTITIONS
+from tests.kafka.admin import admin_of
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -33,21 +33,11 @@ FENCED_SECONDS = 15.0
 """A broker that is killed is out of sync when its session with the controller, nine seconds, has ended."""
 
 
-@asynccontextmanager
-async def admin_of(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.brokers.bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 async def test_partitions_are_added_under_load(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
     """Records of new partitions are counted soon, and until then a lag says that they wait."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         await scene.fault()
-        async with admin_of(cluster) as admin:
+        async with admin_of(cluster.brokers.bootstrap) as admin:
             await admin.create_partitions({topic: NewPartitions(MORE_PARTITIONS) for topic in scene.system.topics})
         outcome = await scene.end(after=60, settle=400)
         late = []
@@ -97,7 +87,7 @@ async def test_records_removed_before_they_were_counted_are_named(cluster: Clust
 async def remove_all(cluster: Cluster, topic: str) -> None:
     """Of every partition all there is now."""
     ends = await ends_of(cluster, topic)
-    async with admin_of(cluster) as admin:
+    async with admin_of(cluster.brokers.bootstrap) as admin:
         await admin.delete_records({TopicPartition(topic, n): RecordsToDelete(end) for n, end in ends.items()})
 
 
@@ -145,7 +135,7 @@ async def test_an_unclean_election_is_never_taken_for_counted(cluster: Cluster, 
 
 async def allow_unclean(cluster: Cluster, topics: tuple[str, ...]) -> None:
     wanted = {"unclean.leader.election.enable": "true"}
-    async with admin_of(cluster) as admin:
+    async with admin_of(cluster.brokers.bootstrap) as admin:
         for topic in topics:
             config = await described(admin, topic) | wanted
             await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, config)])
