@@ -57,7 +57,7 @@ class ReplicaSet:
         folder: Path,
         election_millis: int = ELECTION_MILLIS,
         heartbeat_millis: int = HEARTBEAT_MILLIS,
-        advised: Advised = Advised(),  # noqa: B008 frozen
+        advised: Advised = Advised(),
     ) -> "ReplicaSet":
         """Returns when there is a primary that everybody can reach."""
         timing = {"electionTimeoutMillis": election_millis, "heartbeatIntervalMillis": heartbeat_millis}
