@@ -5,7 +5,7 @@ the group says (membership.py); its offsets are written for lag tools and never 
 
 What can be read ends at the last stable offset: behind it stands what belongs to a transaction that has not ended.
 
-The client is taught every two seconds which brokers there are now (serving/kafka_watch.py), and another takes its place
+The client is taught every second which brokers there are now (serving/kafka_watch.py), and another takes its place
 where it has ended, or hangs. Positions stay.
 """
 
@@ -62,7 +62,7 @@ class KafkaLog:
         worker: WorkerSettings,
         api: Api = "games",
         limits: LimitSettings = LimitSettings(),  # noqa: B008 frozen
-        outage: Outage | None = None,
+        watch: KafkaWatch | None = None,
     ) -> None:
         install()
         self._kafka = kafka
@@ -79,13 +79,13 @@ class KafkaLog:
         self._unpack_limit = max(UNPACK_BYTES, most_unpacked_bytes(limits))
         self._source = self._new_source()
         self._verifying = Verifying(self._ask)
-        outage = outage or Outage("kafka")
-        self._membership = membership_of(kafka, worker, api, outage)
+        watch = watch or KafkaWatch(kafka, Outage("kafka"))
+        watch.follow(self._topic, lambda: [self._source.client])
+        self._membership = membership_of(kafka, worker, api, watch.outage)
         self._answers = Answers()
         self._watch = SourceWatch(
-            KafkaWatch(kafka, self._topic, lambda: [self._source.client], outage),
+            watch,
             self._answers,
-            outage,
             lambda: self._source,
             self._ask,
             self._make_anew,

@@ -27,6 +27,7 @@ from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.signing import signing_keys
 from serving.failures import new_loop
+from serving.kafka_watch import KafkaWatch
 from serving.mongodb_watch import MongoWatch
 from serving.start import StartRefused
 
@@ -102,9 +103,10 @@ def _parts(
     outages: Outages,
 ) -> list[Parts]:
     """Of one worker a topic: they share the process, its connections, its metrics and its outages, and nothing else."""
+    kafka = KafkaWatch(config.kafka, outages["kafka"])
     return [
         Parts(
-            log=KafkaLog(config.kafka, config.worker, api, config.limits, outages["kafka"]),
+            log=KafkaLog(config.kafka, config.worker, api, config.limits, kafka),
             store=MongoStore(client, config.mongodb.database, metrics.step, watch),
             clock=SystemClock(),
             metrics=metrics,

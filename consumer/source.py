@@ -4,12 +4,10 @@ It may end, or hang, by itself: then another takes its place.
 """
 
 import asyncio
-from contextlib import nullcontext
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import AIOKafkaClient, ConnectionGroup
-from aiokafka.conn import AIOKafkaConnection
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import KafkaError
 
@@ -18,6 +16,7 @@ from consumer.ports import Unavailable
 from schemas.settings import KafkaSettings
 from serving.kafka import client_options, why
 from serving.kafka_bootstrap import first_to_answer
+from serving.kafka_connecting import connect_side_by_side
 from serving.kafka_words import NotReached, UnusableFile
 
 # Connections of a client that is given up are closed by then, or left to the garbage collector.
@@ -94,26 +93,3 @@ class Source:
             await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
             if not closing.cancel() and not closing.cancelled():
                 closing.exception()  # of a task that has ended by itself: told already
-
-
-def connect_side_by_side(client: AIOKafkaClient) -> None:
-    """Let a client connect to several brokers at once, and once to each.
-
-    aiokafka has one lock for all: while it connects to a frozen broker, for as long as a request may take, it connects
-    to no other. And who gives up while it connects would leave an open socket behind.
-    """
-    connect = client._get_conn  # noqa: SLF001 no public name
-    connecting: dict[object, asyncio.Task[AIOKafkaConnection | None]] = {}
-
-    async def connect_to(
-        node: object, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
-    ) -> AIOKafkaConnection | None:
-        ours = (node, group)
-        if ours in client._conns and client._conns[ours].connected():  # noqa: SLF001 the same
-            return client._conns[ours]  # noqa: SLF001 the same
-        if ours not in connecting or connecting[ours].done():
-            connecting[ours] = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
-        return await asyncio.shield(connecting[ours])
-
-    client._get_conn_lock_value = nullcontext()  # noqa: SLF001 the same
-    client._get_conn = connect_to  # noqa: SLF001 the same

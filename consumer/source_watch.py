@@ -1,6 +1,6 @@
 """Looks after the client that reads: tells it which brokers there are, and says when another must take its place.
 
-- The cluster is looked at every two seconds (serving/kafka_watch.py), so that neither a frozen broker nor a set of
+- The cluster is looked at every second (serving/kafka_watch.py), so that neither a frozen broker nor a set of
   brokers that have all moved holds the client up.
 - A partition that no broker answers for is an outage: one line when it is lost, one when it is back.
 - A client one of whose own tasks has ended reads nothing any more. One that doesn't read a partition whose leader
@@ -18,7 +18,6 @@ from consumer.ports import Unavailable
 from consumer.source import Source
 from consumer.verifying import ANSWER_SECONDS, Ask
 from serving.kafka_watch import LOOK_SECONDS, KafkaWatch
-from serving.outage import Outage
 
 # An election among living brokers takes less. From then on the log says that a partition is not read.
 UNREAD_SECONDS = 5
@@ -36,14 +35,13 @@ class SourceWatch:
         self,
         watch: KafkaWatch,
         answers: Answers,
-        outage: Outage,
         source: Callable[[], Source],
         ask: Ask,
         make_anew: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._watch = watch
         self._answers = answers
-        self._outage = outage
+        self._outage = watch.outage
         self._source = source
         self._ask = ask
         self._make_anew = make_anew
@@ -59,9 +57,12 @@ class SourceWatch:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+        try:
+            while True:
+                await self.look()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await self._watch.close()
 
     async def look(self) -> None:
         """Once."""

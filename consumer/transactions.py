@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import pymongo
 from pymongo import ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
@@ -19,15 +20,44 @@ Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 
+# How long the answer to an abort is waited for. Nothing depends on it: the next transaction of the session ends the
+# last one, too. A primary that has just taken over answers only once a majority follows it: some 8 s after the election
+# where its predecessor is frozen.
+ABORT_SECONDS = 1.0
+
+# How long the server may take to confirm a commit; one that is not overloaded confirms within a second. Then the flush
+# is tried again, and the checkpoint tells whether it is done. The answer to a commit that was sent to a primary before
+# it froze comes, from its successor, as late as that to an abort, and says that there is no such transaction.
+COMMIT_MILLIS = 5_000
+
 
 async def in_transaction(session: AsyncClientSession, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
     """Run `body` in one transaction and commit it: snapshot reads, majority and journaled writes.
 
     `body` may run several times. What it raises ends the transaction and comes out here.
     """
+
+    async def ended_soon(session: AsyncClientSession) -> T:
+        try:
+            return await body(session)
+        except Exception:
+            await _abort(session)
+            raise
+
     return await session.with_transaction(
-        body, read_concern=SNAPSHOT, write_concern=DURABLE, read_preference=ReadPreference.PRIMARY
+        ended_soon,
+        read_concern=SNAPSHOT,
+        write_concern=DURABLE,
+        read_preference=ReadPreference.PRIMARY,
+        max_commit_time_ms=COMMIT_MILLIS,
     )
+
+
+async def _abort(session: AsyncClientSession) -> None:
+    """As with_transaction would, which waits for as long as it takes. Errors of an abort are the client's to ignore."""
+    if session.in_transaction:
+        with pymongo.timeout(ABORT_SECONDS):
+            await session.abort_transaction()
 
 
 async def uncancelled(work: Coroutine[Any, Any, T]) -> T:

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed, Unkno
 from schemas.settings import KafkaSettings
 from serving.kafka import UnusableFile, why
 from serving.kafka_bootstrap import NotReached, bootstrap_options, unreached_brokers
+from serving.kafka_connecting import connect_side_by_side
 
 # One produce request is in flight per broker, so a batch gathers what comes meanwhile; 16 KiB would be 15 records.
 MAX_BATCH_BYTES = 512 * 1024
@@ -27,7 +28,7 @@ async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_time
     A broker that takes a request and doesn't answer in time is sent it again, or the partition's new leader is.
     """
     seconds = min(max(request_timeout_seconds, 1), MAX_REQUEST_SECONDS)
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         **await bootstrap_options(kafka, "tallymill-ingress", int(seconds * 1000)),
         acks="all",
         enable_idempotence=True,
@@ -35,6 +36,8 @@ async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_time
         max_batch_size=MAX_BATCH_BYTES,
         max_request_size=max_record_bytes,
     )
+    connect_side_by_side(producer.client)
+    return producer
 
 
 async def connect(producer: Any, topic: str) -> None:  # noqa: ANN401 aiokafka has no types

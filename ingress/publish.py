@@ -24,7 +24,6 @@ from ingress.shares import Holder, Shares, holder_of_key
 from schemas.settings import Api, KafkaSettings
 from serving.kafka import why
 from serving.kafka_watch import KafkaWatch
-from serving.outage import Outage
 
 log = structlog.get_logger()
 
@@ -45,9 +44,7 @@ class PublishLimits:
 class KafkaPublisher:
     """Publishes to the topic of one API. Connected by `run`, which makes a new producer whenever one has failed."""
 
-    def __init__(
-        self, kafka: KafkaSettings, limits: PublishLimits, api: Api = "games", outage: Outage | None = None
-    ) -> None:
+    def __init__(self, kafka: KafkaSettings, limits: PublishLimits, watch: KafkaWatch, api: Api = "games") -> None:
         self._kafka = kafka
         self._topic = kafka.topic(api)
         self._limits = limits
@@ -55,8 +52,9 @@ class KafkaPublisher:
         self._lost = asyncio.Event()
         self._waiting = Shares(limits.max_buffer_bytes)
         self._overdue = 0
-        self._outage = outage or Outage("kafka")
-        self._watch = KafkaWatch(kafka, self._topic, self._clients, self._outage)
+        self._outage = watch.outage
+        self._watch = watch
+        watch.follow(self._topic, self._clients)
         self._stopping: set[asyncio.Task[None]] = set()
 
     @property

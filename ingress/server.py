@@ -52,6 +52,7 @@ from serving import http_protocol, life
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
+from serving.kafka_watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused
 
@@ -93,8 +94,9 @@ def _build(config: IngressConfig) -> _Process:
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
     sessions = session_key(config.tokens)
     tokens = token_check(config.tokens, sessions, clock, metrics)
-    outage, mongodb, clocks = Outage("kafka"), Outage("mongodb"), ClockWatch(settings.max_clock_skew_seconds)
-    store, publisher = MongoStore(config.mongodb, mongodb), _publisher(config, "games", outage)
+    kafka = KafkaWatch(config.kafka, Outage("kafka"))
+    mongodb, clocks = Outage("mongodb"), ClockWatch(settings.max_clock_skew_seconds)
+    store, publisher = MongoStore(config.mongodb, mongodb), _publisher(config, "games", kafka)
     lineage = Lineage(store, config.kafka.records_topic)
     record = RecordParts(
         limits=config.limits,
@@ -113,7 +115,7 @@ def _build(config: IngressConfig) -> _Process:
     )
     # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
     analytics_store = MongoStore(config.mongodb, mongodb)
-    analytics_publisher = _publisher(config, "analytics", outage)
+    analytics_publisher = _publisher(config, "analytics", kafka)
     analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
     kept_seconds = remembered_seconds(config.kafka, config.limits)
     parts = AppParts(
@@ -143,10 +145,10 @@ def _keepers(record: RecordParts, analytics: AnalyticsParts) -> tuple[life.Keepe
     )
 
 
-def _publisher(config: IngressConfig, api: Api, outage: Outage) -> KafkaPublisher:
+def _publisher(config: IngressConfig, api: Api, watch: KafkaWatch) -> KafkaPublisher:
     settings = config.ingress
     sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
-    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), api, outage)
+    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), watch, api)
 
 
 def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:

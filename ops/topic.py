@@ -1,7 +1,7 @@
 """A topic as it is now: which one it is, its partitions, the offsets it holds, how old they are."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,26 @@ from consumer.ports import TopicIdentity, Unavailable
 from consumer.topic_id import topic_identity
 from ops.connect import NotReachable
 
-# One record of a log that is there comes at once; a broker that says nothing is away.
-FIRST_RECORD_SECONDS = 10
+# A record of a log that is there comes within milliseconds, on a machine that does much else within seconds. The broker
+# has told the log's bounds just before, so it is there: what is waited for is time to read.
+FIRST_RECORD_SECONDS = 30
 POLL_MILLIS = 200
+
+
+class Patience:
+    """Ends when nothing has come for so many seconds. Each thing that comes renews it: many partitions take longer."""
+
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._now = now
+        self._until = now() + seconds
+
+    def came(self) -> None:
+        self._until = self._now() + self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self._now() >= self._until
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +91,11 @@ async def first_times(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[i
     """The time (ms) of each partition's first record from its offset on; None where none comes in time."""
     times: dict[int, int | None] = dict.fromkeys(offsets)
     read_from(consumer, topic, offsets)
-    give_up = time.monotonic() + FIRST_RECORD_SECONDS
-    while None in times.values() and time.monotonic() < give_up:
+    patience = Patience(FIRST_RECORD_SECONDS)
+    while None in times.values() and not patience.is_over:
         for ours, records in (await consumer.getmany(timeout_ms=POLL_MILLIS)).items():
             if records and times[ours.partition] is None:
                 times[ours.partition] = int(records[0].timestamp)
+                patience.came()
                 consumer.pause(ours)
     return times

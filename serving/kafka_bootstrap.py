@@ -11,7 +11,7 @@ otherwise than the port does.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiokafka import errors
@@ -25,6 +25,7 @@ from serving.kafka_words import NotReached, why
 __all__ = [
     "ANSWER_SECONDS",
     "Address",
+    "KeptConnection",
     "NotReached",
     "bootstrap_options",
     "first_answer",
@@ -34,9 +35,6 @@ __all__ = [
 
 # A broker that is there answers in milliseconds, one that has just started within a second or two.
 ANSWER_SECONDS = 5
-
-# The one that answered last is asked again first, and the others with it if it is not quick.
-PREFERRED_SECONDS = 1
 
 # A TLS connection is closed by both sides; one that is silent is not waited for.
 CLOSE_SECONDS = 1
@@ -69,18 +67,14 @@ async def first_to_answer(kafka: KafkaSettings) -> str:
 async def first_answer(
     kafka: KafkaSettings,
     topics: Sequence[str] = (),
-    preferred: Address | None = None,
     known: Iterable[Address] = (),
     seconds: float = ANSWER_SECONDS,
 ) -> tuple[Address, Any]:
     """The address that answered first within `seconds`, and the cluster's metadata of these topics.
 
-    The preferred one is asked alone, for a moment; else all of the settings, and the others that are known.
-    Raises NotReached, which names the addresses of the settings; UnusableFile.
+    All of the settings are asked, and the others that are known. Raises NotReached, which names the addresses of the
+    settings; UnusableFile.
     """
-    if preferred is not None:
-        with suppress(Exception):  # its cause is found when it is asked again, with the others
-            return preferred, await _metadata(preferred, _connection_options(kafka), topics, PREFERRED_SECONDS)
     configured = _addresses(kafka)
     addresses = dict.fromkeys([*configured, *known])
     asked = [asyncio.create_task(_ask(kafka, one, topics, seconds)) for one in addresses]
@@ -150,6 +144,33 @@ async def _ask(
 def _connection_options(kafka: KafkaSettings) -> dict[str, Any]:
     options = client_options(kafka, request_timeout_ms=ANSWER_SECONDS * 1000)
     return {name: value for name, value in options.items() if name not in ("bootstrap_servers", "metadata_max_age_ms")}
+
+
+class KeptConnection:
+    """A connection to one address, for questions that come again and again."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._open: AsyncExitStack | None = None
+        self._connection: Any = None
+
+    async def metadata(self, kafka: KafkaSettings, topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+        """The cluster's, of these topics. Raises whatever keeps it from coming in time; closed then."""
+        try:
+            async with asyncio.timeout(seconds):
+                if self._connection is None:
+                    self._open = AsyncExitStack()
+                    connected = _connected(self._address, _connection_options(kafka))
+                    self._connection = await self._open.enter_async_context(connected)
+                return await self._connection.send(MetadataRequest(list(topics)))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        opened, self._open, self._connection = self._open, None, None
+        if opened is not None:
+            await opened.aclose()
 
 
 async def _metadata(address: Address, options: dict[str, Any], topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types

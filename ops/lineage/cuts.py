@@ -5,7 +5,6 @@ a record between it and the checkpoint, the log was cut and written anew. Where 
 at the first record that is younger than the last applied one.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, r
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.config import Settings
 from ops.connect import NotReachable, kafka_consumer
-from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, TopicNow, read_from
+from ops.topic import FIRST_RECORD_SECONDS, POLL_MILLIS, Patience, TopicNow, read_from
 from schemas.coordinates import PartitionId
 from schemas.settings import APIS
 
@@ -100,9 +99,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
     largest_bytes = largest_value_bytes(limits, api)
     read_from(consumer, topic, offsets)
-    give_up = time.monotonic() + FIRST_RECORD_SECONDS
+    patience = Patience(FIRST_RECORD_SECONDS)
     while offsets.keys() - found.keys():
-        if time.monotonic() > give_up:
+        if patience.is_over:
             missing = sorted(offsets.keys() - found.keys())
             raise NotReachable(f"Kafka gives no record of {topic}, partitions {missing}: nothing can be compared")
         # A new one each time: what is unpacked counts against it.
@@ -113,6 +112,7 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
                 raise NotReachable(f"{topic}, partition {ours.partition}: {records[0].checksum.reason}")
             found.setdefault(ours.partition, [Record(*record_of(one, largest_bytes)) for one in records])
             consumer.pause(ours)
+            patience.came()
     return found
 
 

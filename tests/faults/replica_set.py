@@ -1,8 +1,8 @@
 """Three mongods on loopback as one replica set, quick to elect; any of them can be killed and started again."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ HEARTBEAT_MILLIS = 500
 Client = MongoClient[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """What an operator sets: of the set's configuration, and of each mongod at its start."""
+
+    settings: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Member:
     place: MongodPlace
@@ -49,17 +57,20 @@ class ReplicaSet:
         folder: Path,
         election_millis: int = ELECTION_MILLIS,
         heartbeat_millis: int = HEARTBEAT_MILLIS,
+        advised: Advised = Advised(),
     ) -> "ReplicaSet":
         """Returns when there is a primary that everybody can reach."""
+        timing = {"electionTimeoutMillis": election_millis, "heartbeatIntervalMillis": heartbeat_millis}
+        settings = {**timing, **advised.settings}
         members: list[Member] = []
         for number in range(MEMBERS):
             place = MongodPlace(folder / f"mongod-{number}", any_free([member.place.port for member in members]))
             place.home.mkdir(parents=True)
-            program = _program(place, number)
+            program = _program(place, number, advised.parameters)
             members.append(Member(place, program, children.start(program)))
         _until(lambda: all(_answers(member) for member in members), "all members answer")
         with _direct(members[0]) as client:
-            client.admin.command("replSetInitiate", _config(members, election_millis, heartbeat_millis))
+            client.admin.command("replSetInitiate", _config(members, settings))
         made = cls(children, members)
         _until(lambda: made.primary() is not None, "a primary")
         return made
@@ -117,18 +128,19 @@ class ReplicaSet:
         return self.primary() is not None and all(map(_is_member, self._members))
 
 
-def _program(place: MongodPlace, number: int) -> Program:
+def _program(place: MongodPlace, number: int, parameters: Mapping[str, int]) -> Program:
     options = list(mongod_options(place.port))
     options[options.index("--wiredTigerCacheSizeGB") + 1] = CACHE_GB
     where = ("--bind_ip", LOOPBACK, "--dbpath", str(place.home), "--nounixsocket")
-    return Program(f"mongod-{number}", (mongod_file(), *where, *options), stop_seconds=STOP_SECONDS)
+    given = [word for name, value in parameters.items() for word in ("--setParameter", f"{name}={value}")]
+    return Program(f"mongod-{number}", (mongod_file(), *where, *options, *given), stop_seconds=STOP_SECONDS)
 
 
-def _config(members: list[Member], election_millis: int, heartbeat_millis: int) -> dict[str, object]:
+def _config(members: list[Member], settings: Mapping[str, int]) -> dict[str, object]:
     return {
         "_id": REPLICA_SET,
         "members": [{"_id": number, "host": member.place.address} for number, member in enumerate(members)],
-        "settings": {"electionTimeoutMillis": election_millis, "heartbeatIntervalMillis": heartbeat_millis},
+        "settings": dict(settings),
     }
 
 

@@ -8,6 +8,8 @@ import pytest
 from ingress.ports import Unavailable
 from ingress.publish import KafkaPublisher, PublishLimits
 from schemas.settings import KafkaSettings
+from serving.kafka_watch import KafkaWatch
+from serving.outage import Outage
 from tests.patience import PATIENCE_SECONDS
 
 MIB = 1 << 20
@@ -25,7 +27,8 @@ class SilentProducer:
 
 
 def silent() -> tuple[KafkaPublisher, SilentProducer]:
-    publisher, producer = KafkaPublisher(KafkaSettings(), PublishLimits(PATIENCE_SECONDS, MIB, MIB)), SilentProducer()
+    kafka, limits = KafkaSettings(), PublishLimits(PATIENCE_SECONDS, MIB, MIB)
+    publisher, producer = KafkaPublisher(kafka, limits, KafkaWatch(kafka, Outage("kafka"))), SilentProducer()
     publisher._producer = producer
     return publisher, producer
 

@@ -12,6 +12,8 @@ import pytest
 
 from ingress.publish import KafkaPublisher, PublishLimits
 from schemas.settings import KafkaSettings
+from serving.kafka_watch import KafkaWatch
+from serving.outage import Outage
 from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
 from tests.ingress.test_real_ingress import fresh_batch
 from tests.patience import PATIENCE_SECONDS
@@ -105,7 +107,8 @@ async def test_g17_the_partition_of_a_key_is_known_before_it_is_sent(servers: Se
     """As aiokafka chooses it; None while there is no connection."""
     async with place(servers, partitions=partitions) as where:
         kafka: KafkaSettings = where.settings.kafka
-        publisher = KafkaPublisher(kafka, PublishLimits(PATIENCE_SECONDS, 64 * MIB, MIB))
+        watch = KafkaWatch(kafka, Outage("kafka"))
+        publisher = KafkaPublisher(kafka, PublishLimits(PATIENCE_SECONDS, 64 * MIB, MIB), watch)
         assert publisher.partition_of(b"demo/ann") is None
         running = asyncio.create_task(publisher.run())
         async with asyncio.timeout(PATIENCE_SECONDS):

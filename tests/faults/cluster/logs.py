@@ -53,5 +53,17 @@ def told(logs: Iterable[Said], most: int = 6) -> str:
     return "; ".join([*shown, f"{left} others"] if left > 0 else shown) or "nothing"
 
 
+def unpaired(said: Said) -> list[str]:
+    """Outages whose end one process told, but not their begin: that was told before, or never.
+
+    A begin may be told again after a minute, with another cause; and an end may still be due.
+    """
+    return [
+        f"{event} x{count}, but {begin} x{said.lines[begin]}"
+        for event, count in said.lines.items()
+        if event.endswith("_back") and count > said.lines[begin := event.removesuffix("_back") + "_lost"]
+    ]
+
+
 def private_lines(logs: Sequence[Said]) -> list[str]:
     return [line for said in logs for line in said.private]

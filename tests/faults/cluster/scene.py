@@ -17,7 +17,7 @@ from tests.faults.cluster.brokers import Brokers, in_sync
 from tests.faults.cluster.checker import Verdict, judge, read_stored
 from tests.faults.cluster.figures import Figures, figures_of
 from tests.faults.cluster.load import Load, Token, loading
-from tests.faults.cluster.logs import Said, private_lines, said_of
+from tests.faults.cluster.logs import Said, private_lines, said_of, unpaired
 from tests.faults.cluster.requests import APIS
 from tests.faults.cluster.system import APP, Process, Ran, System, running
 from tests.faults.cluster.timeline import Timeline
@@ -255,6 +255,7 @@ def problems(
         found.append(f"lag 0 was claimed for {figures.untrue_lag:.0f} s of partitions whose records waited")
     if livez is not None and figures.untrue_livez > livez:
         found.append(f"/livez 200 of workers for {figures.untrue_livez:.0f} s with records waiting for over a minute")
+    found += [f"log of {name}: {line}" for name, said in outcome.said.items() for line in unpaired(said)]
     return found + [f"log: {line}" for line in private_lines(list(outcome.said.values()))[:3]]
 
 

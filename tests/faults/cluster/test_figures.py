@@ -5,7 +5,7 @@ from collections import Counter
 from tests.faults.cluster.checker import Stored, judge
 from tests.faults.cluster.figures import NEVER, figures_of, longest_waits, slowest_ack, waits_of
 from tests.faults.cluster.load import Ledger, note_answer
-from tests.faults.cluster.logs import said_of, told
+from tests.faults.cluster.logs import said_of, told, unpaired
 from tests.faults.cluster.requests import (
     BASE,
     DIGITS,
@@ -104,6 +104,12 @@ def test_a_log_tells_its_outages_and_no_library() -> None:
     said = said_of(lost * 2 + private + info)
     assert "Kafka lost x2; fetch failed x1" == told([said])
     assert [private.strip()] == said.private
+
+
+def test_an_outage_that_ends_has_begun() -> None:
+    lost, back = '{"event": "kafka_lost", "level": "warning"}\n', '{"event": "kafka_back", "seconds": 3}\n'
+    assert [] == unpaired(said_of(lost + lost + back))
+    assert ["kafka_back x2, but kafka_lost x1"] == unpaired(said_of(lost + back + back))
 
 
 def test_an_answer_is_written_down_as_it_was_given() -> None:
