@@ -39,7 +39,7 @@ from consumer.mongo_writes import Writes, are_encodable, checkpoint_move, gap_mo
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
 from consumer.sessions import Sessions
-from consumer.transactions import DURABLE, Document, in_transaction, uncancelled
+from consumer.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
 from schemas.coordinates import PartitionId
 from schemas.documents import (
     CHECKPOINTS,
@@ -134,7 +134,7 @@ class MongoStore:
         self._applying.add(flush.partition)
         try:
             async with self._large if flush.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
-                written = await in_transaction(self._sessions.of(flush.partition), body)
+                written = await in_transaction(self._sessions.of(flush.partition), body, COMMIT_MILLIS)
         except HANDLED as error:
             raise outage_or_too_large(error) from error
         except OURS:

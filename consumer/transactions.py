@@ -31,10 +31,13 @@ ABORT_SECONDS = 1.0
 COMMIT_MILLIS = 5_000
 
 
-async def in_transaction(session: AsyncClientSession, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+async def in_transaction(
+    session: AsyncClientSession, body: Callable[[AsyncClientSession], Awaitable[T]], commit_millis: int | None = None
+) -> T:
     """Run `body` in one transaction and commit it: snapshot reads, majority and journaled writes.
 
-    `body` may run several times. What it raises ends the transaction and comes out here.
+    `body` may run several times. What it raises ends the transaction and comes out here. `commit_millis` is for who can
+    find out whether a commit that was not confirmed in time is done.
     """
 
     async def ended_soon(session: AsyncClientSession) -> T:
@@ -49,7 +52,7 @@ async def in_transaction(session: AsyncClientSession, body: Callable[[AsyncClien
         read_concern=SNAPSHOT,
         write_concern=DURABLE,
         read_preference=ReadPreference.PRIMARY,
-        max_commit_time_ms=COMMIT_MILLIS,
+        max_commit_time_ms=commit_millis,
     )
 
 

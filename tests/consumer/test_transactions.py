@@ -48,6 +48,8 @@ async def test_a_commit_is_waited_for_within_bounds() -> None:
     async def body(_session: object) -> str:
         return "done"
 
-    assert "done" == await in_transaction(session, body)
+    assert "done" == await in_transaction(session, body, COMMIT_MILLIS)
     assert [] == session.abort_seconds
     assert COMMIT_MILLIS == session.options["max_commit_time_ms"]
+    await in_transaction(session, body)
+    assert session.options["max_commit_time_ms"] is None
