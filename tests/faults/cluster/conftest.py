@@ -11,7 +11,7 @@ from tests.faults.cluster.scene import Cluster, Outcome, Tell, problems, wrong_s
 from tests.faults.cluster.table import row_of, write_row
 from tests.faults.replica_set import Advised, ReplicaSet
 
-# MongoDB's own defaults, and what docs/deployment.md advises: what is measured is what an operator gets. With the defaults alone a
+# What is measured is what operators get: MongoDB with what docs/deployment.md advises. With its defaults alone a
 # frozen primary costs 20 s and more: the next one waits for its heartbeat, or the other member for its oplog.
 ELECTION_MILLIS = 10_000
 HEARTBEAT_MILLIS = 2_000
