@@ -4,7 +4,6 @@ import http.client
 import http.server
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from ops.local.server_probes import (
 )
 from ops.local.settings import to_toml
 from ops.local.state import Worker
+from tests.frozen import freeze
 from tests.ops.test_state import STATE
 from tests.patience import PATIENCE_SECONDS
 
@@ -230,8 +230,7 @@ def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def stopped() -> Iterator[int]:
     """A process that stands still (SIGSTOP)."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
-        process.send_signal(signal.SIGSTOP)
-        os.waitpid(process.pid, os.WUNTRACED)
+        freeze(process.pid)
         yield process.pid
         process.kill()
 
