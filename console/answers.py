@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from schemas.console_wire import READ_SCOPE
 from schemas.errors import Told, error_body
-from schemas.games import Violation
+from schemas.malformed import Violation
 from serving.bearer import CHALLENGE, CHALLENGE_INVALID, lacks_scope
 
 RETRY_SECONDS = 1

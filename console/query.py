@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from schemas.documents import millis_of
-from schemas.games import Violation
+from schemas.malformed import Violation
 
 Parameters = Mapping[str, str]
 

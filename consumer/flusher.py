@@ -17,7 +17,8 @@ import structlog
 
 from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import DECODES, Batch, Decode, Unreadable
+from consumer.core.batches import Batch
+from consumer.core.decode import DECODES, Decode, Unreadable
 from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of

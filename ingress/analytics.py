@@ -36,7 +36,7 @@ from ingress.waiting import Seen
 from schemas.analytics import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.envelope import Owner
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.pools import PoolJudgement, seal_pool
 from schemas.stored import require_storable, stored_bytes
 from schemas.values import TooLarge

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ingress.answers import REFUSAL_HEADERS, RawHeader, Refusal, Reply, json_reply
 from schemas.depth import MAX_VALUES
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.stored import MAX_STORED_BYTES
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.

@@ -27,7 +27,7 @@ from ingress.sample import Noted, Refusals, Sender
 from ingress.throttle import Throttle
 from ingress.token_scan import token_in
 from schemas.analytics import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 from schemas.strict_json import TooManyValues

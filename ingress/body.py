@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ingress.answers import RawHeader, Refusal, Refused
 from ingress.encoding import Damaged, Decoder, UnknownCoding, content_coding
-from schemas.games import Violation
+from schemas.malformed import Violation
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

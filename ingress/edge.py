@@ -34,7 +34,7 @@ from ingress.config import IngressSettings
 from ingress.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.metrics import Metrics
 from ingress.query import KEY, MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, query_of, written
-from schemas.games import Violation
+from schemas.malformed import Violation
 from serving.clock import Clock
 from serving.cors import Cors, Shared, preflight_headers
 from serving.failures import report

@@ -12,21 +12,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ingress.answers import Refusal, Refused, events_named
+from ingress.answers import Refusal, Refused
 from ingress.applied import AppliedWatch
 from ingress.auth import Authenticator, require_record_scope
 from ingress.body import Receive, headers_of, refuse_announced_size, require_json
 from ingress.body_budget import BodyBudget, Lease
 from ingress.definitions import Definitions
 from ingress.edge import Scope
+from ingress.games_answers import events_named
 from ingress.lineage import Lineage
 from ingress.metrics import Metrics
 from ingress.ports import Publisher, Unavailable
 from ingress.rates import AppRates
 from ingress.sample import Noted, Refusals, Sender
 from ingress.throttle import Throttle
-from schemas.games import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, MalformedBody, parse_request
+from schemas.games import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, parse_request
 from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
+from schemas.malformed import MalformedBody
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 from serving.bearer import bearer_token

@@ -4,8 +4,8 @@ from ingress.answers import Refusal, Refused, Reply, json_reply
 from ingress.body import Receive
 from ingress.edge import Scope
 from ingress.query import query_of
-from schemas.games import Violation
 from schemas.judging import matches_id
+from schemas.malformed import Violation
 from schemas.settings import Limits
 
 

@@ -7,11 +7,12 @@ definitions are shown only to who has recorded them; so with MongoDB away both a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingress.answers import Refusal, Refused, Reply, player_events
+from ingress.answers import Refusal, Refused, Reply
 from ingress.auth import Authenticator, require_games_scope
 from ingress.body import Receive, headers_of
 from ingress.definitions import Definitions
 from ingress.edge import Scope
+from ingress.games_answers import player_events
 from ingress.images import default_image_url
 from ingress.language import Languages, languages_asked, number_writer, text_for
 from ingress.pages import BadPage, Listing, Page, cut, page_of, page_token

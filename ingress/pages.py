@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
-from schemas.games import DEFAULT_RESULTS, MAX_RESULTS, Violation
+from schemas.games import DEFAULT_RESULTS, MAX_RESULTS
 from schemas.int64 import INT64_PATTERN
 from schemas.judging import matches_id
+from schemas.malformed import Violation
 from schemas.signing import SigningKeys
 
 _INT32_MAX: Final = 2**31 - 1

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from ingress.answers import JSON, Reply
 from ingress.partial import BadMask, Mask, parse_mask, selected
-from schemas.games import Violation
+from schemas.malformed import Violation
 
 # Of a URL or of a form; real queries are a few KiB, and this one is read before its sender is known.
 MAX_QUERY_BYTES = 65_536

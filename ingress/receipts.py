@@ -24,8 +24,8 @@ from ingress.body import Receive, headers_of
 from ingress.edge import Scope
 from ingress.ports import Fortune, FortuneStore, Unavailable
 from schemas.envelope import rfc3339
-from schemas.games import Violation
 from schemas.int64 import Int64
+from schemas.malformed import Violation
 from schemas.receipt import BadReceipt, Receipt, read_receipt
 from schemas.replies import State
 from schemas.signing import SigningKeys

@@ -5,20 +5,18 @@
 3. answered: totals, ALREADY_UPDATED; the receipt in any case
 """
 
-from ingress.answers import (
-    Refusal,
-    Reply,
+from ingress.answers import Refusal, Reply, refusal_reply
+from ingress.body import Receive
+from ingress.delivery import Delivery, Sealed
+from ingress.edge import Scope
+from ingress.games_answers import (
     events_accepted,
     events_named,
     judged_reply,
     player_events,
     rate_high_reply,
-    refusal_reply,
     whole_failure_reply,
 )
-from ingress.body import Receive
-from ingress.delivery import Delivery, Sealed
-from ingress.edge import Scope
 from ingress.intake import Arrival, Intake, JudgedBatch, RecordParts, WholeFailure
 from ingress.language import Written, languages_asked, number_writer
 from ingress.query import Query, query_of

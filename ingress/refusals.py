@@ -13,7 +13,7 @@ from ingress.metrics import CAUSES
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
 from ingress.query import Query, query_of
 from schemas.envelope import matches_player, rfc3339
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
 from serving.clock import Clock
 from serving.identity import Identity

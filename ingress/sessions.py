@@ -25,7 +25,7 @@ from ingress.config import IngressSettings, TokenSettings
 from ingress.edge import Scope
 from ingress.metrics import Metrics
 from schemas.envelope import ANONYMOUS_PREFIX
-from schemas.games import MalformedBody
+from schemas.malformed import MalformedBody
 from schemas.sessions import MAX_SESSION_BODY_BYTES, parse_session
 from serving.bearer import TokenCheck
 from serving.clock import Clock

@@ -12,10 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from ingress.language import text_for
 from ops.config import SettingsError, ignored_variables, load_settings, shown
 from ops.connect import NotReachable, database
@@ -31,15 +27,11 @@ from ops.definitions import (
 )
 from ops.doctor import Check, examine
 from ops.init import initialise, wrong
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
 from ops.server_clock import server_now
 from ops.token import make_token
 from schemas.judging import matches_id
 from serving.failures import outage_words
-
-EXIT_OK = 0
-EXIT_WRONG = 1
-EXIT_BAD_INPUT = 2
 
 # Names of events in one line of a message.
 MOST_NAMED = 20
@@ -206,16 +198,6 @@ def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:
         for one in change.fields or (FieldChange("", None, None),)
     ]
     print_table(("id", "change", "field", "before", "after"), rows)
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        # As Text: what clients named is no markup.
-        table.add_row(*map(Text, row))
-    Console().print(table)
 
 
 def _at(at: datetime | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from joserfc.jwk import ECKey
 
-from ops.local.settings import write_private
+from ops.private_file import write_private
 
 ISSUER = "tallymill-local"
 AUDIENCE = "tallymill"

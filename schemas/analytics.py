@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
 
-from schemas.games import MAX_VIOLATIONS, Violation
 from schemas.items import Item, identity_of, parse_item
+from schemas.malformed import MAX_VIOLATIONS, Violation
 from schemas.media import Media, decode_media
 from schemas.strict_json import BadJson, Member, read_members, read_value, text_of
 from schemas.values import BadValue, TooLarge

@@ -5,14 +5,10 @@ from collections import Counter
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from schemas.games import (
-    EventBatchRecordFailure,
-    EventRecordFailure,
-    EventRecordRequest,
-    Violation,
-)
+from schemas.games import EventBatchRecordFailure, EventRecordFailure, EventRecordRequest
 from schemas.int64 import Int64
 from schemas.judging import Judgement, accepted_updates, batch_failures, event_failures
+from schemas.malformed import Violation
 
 
 class _Answer(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.games import MAX_VIOLATIONS, Violation
+from schemas.malformed import MAX_VIOLATIONS, Violation
 
 
 class _Model(BaseModel):

@@ -19,11 +19,8 @@ from schemas import games_wire as wire
 from schemas.depth import MAX_DEPTH, is_deeper
 from schemas.int64 import Int64, ReadInt64, ReadInt64OrNone
 from schemas.json_text import flaw_of, without_constants
+from schemas.malformed import MAX_VIOLATIONS, MalformedBody, Violation
 from schemas.violations import Location, Shape, Wrongs, read_in_parts
-
-# The first violations tell a client what is wrong; all of a 1 MiB body would drown it (B2).
-MAX_VIOLATIONS = 20
-
 
 # Items of one page of a list (G20).
 DEFAULT_RESULTS = 100
@@ -181,34 +178,6 @@ class PlayerEventListResponse(_Answer):
     kind: Literal["games#playerEventListResponse"] = "games#playerEventListResponse"
     items: tuple[PlayerEvent, ...] = ()
     next_page_token: NextPageToken = None
-
-
-class Violation(BaseModel):
-    """One thing wrong with a body: where (`timePeriods[1].updates[0].updateCount`; "" = the body itself), and what."""
-
-    model_config = ConfigDict(frozen=True)
-
-    field: str
-    description: str
-
-
-# What pydantic says of a name that no field has.
-UNKNOWN_FIELD: Final = "Extra inputs are not permitted"
-
-
-class MalformedBody(ValueError):
-    """The body is not an EventRecordRequest. `violations` holds the first MAX_VIOLATIONS (B2), one at least."""
-
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        self.violations = violations
-        super().__init__("; ".join(f"{v.field or 'body'}: {v.description}" for v in violations))
-
-    @property
-    def reason(self) -> str:
-        """The first violation for logs and dead letters: short, and without a name that is the client's own."""
-        first = self.violations[0]
-        place = "an unknown field" if first.description == UNKNOWN_FIELD else first.field or "body"
-        return f"{place}: {first.description}"
 
 
 def _kinds_of_update(update: SentUpdate) -> set[type]:

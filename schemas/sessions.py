@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.depth import MAX_DEPTH, is_deeper
 from schemas.documents import ID_SCHEMA_PATTERN
-from schemas.games import MAX_VIOLATIONS, MalformedBody, Violation
+from schemas.malformed import MAX_VIOLATIONS, MalformedBody, Violation
 from schemas.violations import errors_of
 
 # The body is one short name.

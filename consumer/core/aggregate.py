@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from consumer.core.buckets import bucket_of, start_of
-from consumer.core.decode import Batch
+from consumer.core.batches import Batch
+from consumer.core.buckets import PeriodIncrement, bucket_of, start_of
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
 
@@ -19,21 +19,6 @@ class PlayerIncrement:
 
     totals: Mapping[str, int]
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodIncrement:
-    """What one flush adds to one hour of one event: counts by minute, as two digits."""
-
-    hour: datetime
-    app: str
-    source: str
-    event: str
-    minutes: Mapping[str, int]
-
-    @property
-    def count(self) -> int:
-        return sum(self.minutes.values())
 
 
 def sum_players(batches: Iterable[Batch]) -> dict[str, PlayerIncrement]:

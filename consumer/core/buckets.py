@@ -1,5 +1,7 @@
 """Buckets: the fixed windows that counts are kept under, a minute within its hour."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,3 +26,18 @@ def bucket_of(start_millis: int) -> Bucket:
 def start_of(hour: int) -> datetime:
     """When an hour starts."""
     return utc(hour * MINUTES_PER_HOUR * MINUTE_MILLIS)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodIncrement:
+    """What one flush adds to one hour of one event: counts by minute, as two digits."""
+
+    hour: datetime
+    app: str
+    source: str
+    event: str
+    minutes: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.minutes.values())

@@ -6,41 +6,18 @@ in force at its time (core/judge.py), which only the store can tell. Which API i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from consumer.core.batches import Batch, Unjudged, judged_batch
 from consumer.core.pools import Pool, decode_pool
 from consumer.core.reasons import bug_reason
 from consumer.core.records import Record
 from schemas.analytics import MalformedAnalytics
-from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
-from schemas.games import EventRecordRequest, MalformedBody, parse_request
-from schemas.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
+from schemas.envelope import MalformedEnvelope, is_signed, unseal
+from schemas.games import parse_request
+from schemas.malformed import MalformedBody
 from schemas.settings import Api
 from schemas.signing import SigningKeys
 from schemas.values import TooLarge
-
-
-class Batch(NamedTuple):
-    """A readable record, judged: `accepted` counts. Empty: refused, for `cause`."""
-
-    offset: int
-    time_millis: int
-    received_millis: int
-    app: str
-    player: str
-    request_id: int
-    accepted: tuple[AcceptedUpdate, ...]
-    crc: int
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unjudged:
-    """A readable record that no ingress has judged."""
-
-    record: Record
-    envelope: Envelope
-    request: EventRecordRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +96,3 @@ def surely(decode: Decode) -> Decode:
 
 
 DECODES: Mapping[Api, Decode] = {"games": surely(decode), "analytics": surely(decode_analytics)}
-
-
-def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:
-    """The batch that `judgement` makes of a request."""
-    accepted = accepted_updates(request, judgement)
-    return Batch(
-        offset=record.offset,
-        time_millis=record.timestamp_millis,
-        received_millis=envelope.received_millis,
-        app=envelope.app,
-        player=envelope.player,
-        request_id=request.request_id,
-        accepted=accepted,
-        crc=payload_crc(accepted),
-        cause="" if accepted else refusal_cause(judgement),
-    )
-
-
-def refusal_cause(judgement: Judgement) -> str:
-    """Why nothing is left of a batch: its first failure, in the order of the answer's arrays."""
-    if judgement.too_large:
-        return "TOO_LARGE"
-    causes = (*(cause for _, cause in judgement.periods), *(cause for _, _, cause in judgement.updates))
-    return str(causes[0]) if causes else "EMPTY"

@@ -7,7 +7,7 @@ from the log agrees with the worker, however late it reads.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from consumer.core.decode import Batch
+from consumer.core.batches import Batch
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS, Fate, request_key
 
 

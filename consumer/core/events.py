@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple, cast
 
-from consumer.core.aggregate import PeriodIncrement
-from consumer.core.buckets import bucket_of, start_of
+from consumer.core.buckets import PeriodIncrement, bucket_of, start_of
 from consumer.core.pools import Pool
 from consumer.core.titles import NO_TITLE_WRITES, KnownTitles, Titles, TitleWrites
 from schemas.coordinates import Coordinates, PartitionId

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from consumer.core.decode import Batch, Unjudged, judged_batch
+from consumer.core.batches import Batch, Unjudged, judged_batch
 from schemas.documents import Definition, utc
 from schemas.judging import judge
 from schemas.settings import Limits

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consumer.core.aggregate import PeriodIncrement, PlayerIncrement, sum_periods, sum_players
+from consumer.core.aggregate import PlayerIncrement, sum_periods, sum_players
+from consumer.core.batches import Batch, Unjudged
+from consumer.core.buckets import PeriodIncrement
 from consumer.core.dead import dead_exception, dead_letter
-from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable, stored_bytes_of, weight_of
+from consumer.core.decode import Decoded, Unreadable, stored_bytes_of, weight_of
 from consumer.core.dedupe import SeenRequest, Verdict, dedupe
 from consumer.core.events import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
 from consumer.core.judge import Definitions, judge_unjudged

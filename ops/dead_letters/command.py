@@ -3,11 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import load_settings
 from ops.connect import database, kafka_producer
 from ops.dead_letters.store import Chosen, letter, letters, readable, redrive, summary, topic_of, topics
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
 
 
 async def show_list(chosen: Chosen, *, as_json: bool) -> int:

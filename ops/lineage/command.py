@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
-from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, print_table
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
 from ops.lineage.cuts import cuts_of
@@ -34,7 +33,7 @@ from ops.lineage.offsets import (
     warnings_of,
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
 from ops.server_clock import server_now
 from ops.topic import TopicNow, first_times, topic_now
 from schemas.requirements import known_seconds

@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG
 from ops.config import Settings, load_settings
 from ops.connect import database
 from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
@@ -23,7 +22,7 @@ from ops.load.pools import pool_differences
 from ops.load.report import as_text, report
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.server_clock import server_now
 from ops.token import GAMES_SCOPE, make_token
 from schemas.settings import Api

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -21,10 +20,9 @@ from ops.local.source import settings_of_user, sources_in_force
 from ops.local.state import RunningError, State, holder, read_state, to_json
 from ops.local.supervisor import Supervisor, Wanted
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, say
 
-EXIT_OK = 0
 EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
 EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
@@ -37,14 +35,6 @@ POLL_SECONDS = 0.1
 FOLLOW_SECONDS = 0.3
 
 SUPERVISOR_LOG = "supervisor.log"
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 standard output is the answer
-
-
-def complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 standard error is for people
 
 
 def up(data: Path, workers: int, *, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME
+from ops.private_file import write_private
 
 Table = dict[str, Any]
 
@@ -65,16 +66,6 @@ def _to_toml_value(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(name)} = {_to_toml_value(one)}" for name, one in value.items()) + "}"
     return json.dumps(value)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Secrets: for the owner's eyes from the first byte on, and whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    new.replace(path)
 
 
 def _read(path: Path) -> Table:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ops.admin import EXIT_BAD_INPUT, EXIT_OK, print_table
 from ops.config import load_settings
 from ops.connect import database
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, print_table, say
 from ops.server_clock import server_now
 from ops.titles.store import (
     FREED_AFTER_SECONDS,

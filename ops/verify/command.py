@@ -12,13 +12,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from ops.admin import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG
 from ops.config import Settings, load_settings, worker_config
 from ops.connect import NotReachable, database
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import known_of, topics_of
 from ops.lineage.losses import losses_of, open_losses
-from ops.local.commands import complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.topic import TopicNow
 from ops.verify import report as told
 from ops.verify.analytics import recount_analytics

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from schemas.documents import Definition, request_key, utc
 from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
-from schemas.games import EventRecordRequest, MalformedBody, parse_request
+from schemas.games import EventRecordRequest, parse_request
 from schemas.headers import Headers
 from schemas.judging import Judgement, judge
+from schemas.malformed import MalformedBody
 from schemas.settings import Limits
 from schemas.signing import SigningKeys
 

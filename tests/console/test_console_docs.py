@@ -13,7 +13,7 @@ from schemas.console_routes import CONSOLE, CONSOLE_ROUTES
 from schemas.console_wire import CountsReply, EventsReply
 from schemas.errors import ErrorBody
 from schemas.export import FOLDER
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.openapi import openapi_document
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts
 

@@ -4,7 +4,7 @@ import pytest
 
 from ingress.analytics_answers import MAX_NAMED_CHARACTERS, analytics_refusal, named
 from ingress.answers import Refusal
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.settings import Limits
 from tests.ingress.rig import NOW, Rig, token
 from tests.ingress.test_analytics import BAD, OK, A, B, told

@@ -4,18 +4,12 @@ import json
 
 import pytest
 
-from ingress.answers import (
-    Refusal,
-    events_accepted,
-    events_named,
-    player_events,
-    rate_high_reply,
-    refusal_reply,
-    server_timing,
-)
+from ingress.answers import Refusal, refusal_reply, server_timing
+from ingress.games_answers import events_accepted, events_named, player_events, rate_high_reply
 from ingress.language import number_writer
-from schemas.games import Violation, parse_request
+from schemas.games import parse_request
 from schemas.judging import Judgement, accepted_updates
+from schemas.malformed import Violation
 from tests.ingress.rig import batch, period, update
 
 

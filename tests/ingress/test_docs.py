@@ -16,7 +16,7 @@ from ingress.any_case import AnyCaseRoute
 from ingress.edge import Served
 from schemas.errors import ErrorBody
 from schemas.export import FOLDER
-from schemas.games import Violation
+from schemas.malformed import Violation
 from schemas.openapi import openapi_document
 from schemas.routes import ROUTES
 from tests.ingress.rig import Rig

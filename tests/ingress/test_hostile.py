@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.depth import MAX_DEPTH
-from schemas.games import MAX_VIOLATIONS
+from schemas.malformed import MAX_VIOLATIONS
 from schemas.settings import Limits
 from tests.examples import examples
 from tests.ingress.conftest import running_rig

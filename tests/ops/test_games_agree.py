@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from consumer.config import WorkerSettings
-from consumer.core.decode import Batch, Decoded, Unjudged, Unreadable, decode
+from consumer.core.batches import Batch, Unjudged
+from consumer.core.decode import Decoded, Unreadable, decode
 from consumer.core.judge import judge_unjudged
 from consumer.core.plan import Flush, Known, make_plan, questions
 from consumer.core.records import Record
@@ -24,9 +25,10 @@ from ops.verify.reading import LogRecord, Reading, Rules, read
 from schemas.coordinates import PartitionId
 from schemas.documents import Definition, millis_of, request_key, utc
 from schemas.dry_run import dry_run_answer
-from schemas.games import EventFailureCause, MalformedBody, parse_request
+from schemas.games import EventFailureCause, parse_request
 from schemas.int64 import INT64_MAX
 from schemas.judging import LAST_MILLIS, accepted_updates, batch_failures, event_failures, judge
+from schemas.malformed import MalformedBody
 from schemas.settings import Limits
 from tests.batch_bodies import BODIES, TIMES, batches
 from tests.examples import examples

@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.games import (
-    MAX_VIOLATIONS,
     EventBatchRecordFailure,
     EventFailureCause,
     EventPeriodRange,
     EventUpdateResponse,
-    MalformedBody,
     parse_request,
 )
+from schemas.malformed import MAX_VIOLATIONS, MalformedBody
 from tests.samples import batch, period, update
 
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from schemas import games_wire as wire
 from schemas.depth import MAX_DEPTH, is_deeper
-from schemas.games import MAX_VIOLATIONS, UNKNOWN_FIELD, EventRecordRequest, MalformedBody, parse_request
+from schemas.games import EventRecordRequest, parse_request
 from schemas.json_text import flaw_of, without_constants
+from schemas.malformed import MAX_VIOLATIONS, UNKNOWN_FIELD, MalformedBody
 from tests.batch_bodies import BODIES, NO_INT64, batches
 from tests.examples import examples
 from tests.samples import batch, period, update

@@ -13,7 +13,8 @@ from schemas.console_routes import CONSOLE
 from schemas.documents import utc
 from schemas.envelope import rfc3339
 from schemas.errors import ErrorBody
-from schemas.games import MalformedBody, parse_request
+from schemas.games import parse_request
+from schemas.malformed import MalformedBody
 from schemas.openapi import openapi_document
 from schemas.replies import ReceiptReply, RequestReply
 from schemas.route import Described

@@ -18,8 +18,9 @@ import pytest
 from ingress.intake import first_of_each_cause
 from schemas import depth, games, json_text, violations
 from schemas.dry_run import dry_run_answer
-from schemas.games import MAX_VIOLATIONS, EventRecordRequest, MalformedBody, parse_request
+from schemas.games import EventRecordRequest, parse_request
 from schemas.judging import accepted_updates, batch_failures, event_failures, judge, payload_crc
+from schemas.malformed import MAX_VIOLATIONS, MalformedBody
 from schemas.sessions import parse_session
 from schemas.settings import Limits
 from tests.samples import MINUTE, NOW, batch, period, update

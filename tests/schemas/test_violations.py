@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.games import MAX_VIOLATIONS, MalformedBody, parse_request
+from schemas.games import parse_request
+from schemas.malformed import MAX_VIOLATIONS, MalformedBody
 from tests.examples import examples
 from tests.samples import batch, period, update
 

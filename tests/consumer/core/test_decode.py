@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.decode import Batch, Unjudged, Unreadable, decode, decode_analytics
+from consumer.core.batches import Batch, Unjudged
+from consumer.core.decode import Unreadable, decode, decode_analytics
 from consumer.core.judge import judge_unjudged
 from consumer.core.records import Record
 from schemas.documents import Definition, DefinitionTerm, utc
