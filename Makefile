@@ -36,7 +36,7 @@ reliability: setup ## every fault of the whole cluster, half an hour, written to
 	RELIABILITY_TABLE=$(or $(TABLE),now) $(PYTHON) -m pytest -q -m "" -o faulthandler_timeout=0 tests/faults/cluster $(if $(FAULT),-k "$(FAULT)") $(ARGS)
 
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
-	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/test_hostile.py tests/console/test_console_conformance.py $(ARGS)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/hostile/test_requests.py tests/console/test_console_conformance.py $(ARGS)
 
 soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); two in `make test`
 	SOAK_STRICT=1 SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) SOAK_KINDS=$(KINDS) $(PYTHON) -m pytest -q -o faulthandler_timeout=0 tests/soak/test_soak.py $(ARGS)

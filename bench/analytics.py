@@ -8,10 +8,11 @@ through an ingress by clients that send as soon as they are answered (bench/send
 each into a database of its own:
 
     tallymill    N workers: each item one document, once; counts by minute; exactly once
-    naive        N processes, one insert_one an item (bench/naive_items.py); the first thousands of items only
-    connector    the MongoDB Kafka sink connector with N tasks (bench/connector.py): one document a pool, whole, as it
+    naive        N processes, one insert_one an item (bench/rivals/naive_items.py); the first thousands of items only
+    connector    the MongoDB Kafka sink connector with N tasks (bench/rivals/connector.py): one document a pool, whole,
+    as it
                  can't take a pool apart; --pool 1 compares document with document
-    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/replay.py)
+    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/rivals/replay.py)
 
 Each is timed from its first items that are through to its last; but through an ingress, tallymill's workers stand ready
 while the topic is filled, and its time is from the first request to the last item in MongoDB, sender and all. With
@@ -30,7 +31,6 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from bench.connector import COLLECTION, connector
 from bench.drain import report, some_of
 from bench.measure import (
     GIVE_UP_SECONDS,
@@ -45,17 +45,18 @@ from bench.measure import (
     middle,
     settle,
 )
-from bench.naive_items import ITEMS
 from bench.place import Place, renamed, servers
 from bench.pools import APP, fill_pools, make_bodies
+from bench.rivals.connector import COLLECTION, connector
+from bench.rivals.naive_items import ITEMS
 from bench.sender import ClosedLoop, post
 from bench.visible import system, tokens_of
 from ingress.config import TokenSettings
 from ops.config import Settings
-from ops.init import initialise, wrong
-from ops.issuer import ensure_issuer
-from ops.local.ports import LOOPBACK
-from ops.local.processes import Program
+from ops.init.command import initialise, wrong
+from ops.local.servers.ports import LOOPBACK
+from ops.local.servers.processes import Program
+from ops.tokens.issuer import ensure_issuer
 from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
@@ -81,7 +82,7 @@ class Subject:
 
     async def naive(self) -> Drained:
         names = [f"naive-{i}" for i in range(self.options.workers)]
-        programs = [self.place.python(name, self.settings, "bench.naive_items") for name in names]
+        programs = [self.place.python(name, self.settings, "bench.rivals.naive_items") for name in names]
         return await drain(self.place, programs, documents(self.database, ITEMS), min(NAIVE_ITEMS, self.options.items))
 
     async def connector(self) -> Drained:

@@ -6,10 +6,10 @@
 One topic is filled. Then, one after the other and each into a database of its own:
 
     tallymill    N workers: dedupe, totals, buckets, exactly once
-    naive        N processes, one insert and one upsert a record (bench/naive.py); the first thousands of records only
-    batched      N processes, getmany, pydantic, insert_many, bulk_write, at least once (bench/batched.py)
-    connector    the MongoDB Kafka sink connector with N tasks, inserting whole bodies (bench/connector.py)
-    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/replay.py)
+    naive        N processes, one insert and one upsert a record (bench/rivals/naive.py); the first thousands of records
+    only batched      N processes, getmany, pydantic, insert_many, bulk_write, at least once (bench/rivals/batched.py)
+    connector    the MongoDB Kafka sink connector with N tasks, inserting whole bodies (bench/rivals/connector.py)
+    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/rivals/replay.py)
 
 Each is timed from its first record that is through to its last. With --rounds all of them go again, interleaved, and
 the medians are told. TALLYMILL_WORKER__... variables set the workers' settings.
@@ -24,13 +24,13 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from bench.connector import COLLECTION, connector
 from bench.measure import Database, Drained, applied, committed, documents, drain, middle, settle, verify
 from bench.place import Place, renamed, servers
 from bench.records import fill
+from bench.rivals.connector import COLLECTION, connector
 from ops.config import Settings
 from ops.connect import kafka_admin
-from ops.init import initialise, wrong
+from ops.init.command import initialise, wrong
 from schemas.documents import REQUESTS
 
 OURS = "tallymill"
@@ -58,12 +58,14 @@ class Subject:
         return drained
 
     async def naive(self) -> Drained:
-        programs = [self.place.python(f"naive-{i}", self.settings, "bench.naive") for i in range(self.workers)]
+        programs = [self.place.python(f"naive-{i}", self.settings, "bench.rivals.naive") for i in range(self.workers)]
         count = min(NAIVE_RECORDS, self.records)
         return await drain(self.place, programs, documents(self.database, REQUESTS), count)
 
     async def batched(self) -> Drained:
-        programs = [self.place.python(f"batched-{i}", self.settings, "bench.batched") for i in range(self.workers)]
+        programs = [
+            self.place.python(f"batched-{i}", self.settings, "bench.rivals.batched") for i in range(self.workers)
+        ]
         async with kafka_admin(self.settings) as admin:
             progress = committed(admin, self.settings.kafka.group)
             drained = await drain(self.place, programs, progress, self.records)

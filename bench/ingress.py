@@ -6,8 +6,8 @@ One after the other, each with a topic of its own, and all again in the next rou
 
     acked        the ingress with apply_timeout_seconds = 0: answered when Kafka has it
     counted      the ingress as it is by default, and one worker: answered when the batch is counted
-    fastapi      FastAPI, a pydantic body, send_and_wait (bench/fastapi_app.py); no token, no rule
-    reads-only   a handler that reads the body and answers (bench/reads_only.py)
+    fastapi      FastAPI, a pydantic body, send_and_wait (bench/rivals/fastapi_app.py); no token, no rule
+    reads-only   a handler that reads the body and answers (bench/rivals/reads_only.py)
 
 All have the ingress's uvicorn settings, loop and parser, and get the same bytes from the same sender
 (bench/sender.py), which shares the machine: where it took a whole core, it was the wall, and CPU a request tells more.
@@ -23,19 +23,19 @@ from statistics import median
 
 import uvloop
 
-from bench.fastapi_app import KAFKA_VARIABLE, TOPIC_VARIABLE
 from bench.measure import cpu_seconds
 from bench.place import Place, servers
 from bench.records import APP
+from bench.rivals.fastapi_app import KAFKA_VARIABLE, TOPIC_VARIABLE
 from bench.sender import ClosedLoop, requests
 from bench.visible import ANY_RATE, declare, is_ready, tokens_of
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of
 from ops.connect import database
-from ops.init import initialise, wrong
-from ops.issuer import ensure_issuer
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Child, Program, last_lines
+from ops.init.command import initialise, wrong
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Child, Program, last_lines
+from ops.tokens.issuer import ensure_issuer
 
 OURS = ("acked", "counted")
 # Ours over theirs, as docs and design have it.
@@ -60,7 +60,7 @@ def server_program(place: Place, settings: Settings, subject: str, port: int) ->
     if subject in GOALS:
         module = f"bench.{'fastapi_app' if subject == 'fastapi' else 'reads_only'}"
         variables = {KAFKA_VARIABLE: place.kafka, TOPIC_VARIABLE: settings.kafka.records_topic}
-        return place.python(subject, settings, "bench.serve", module, str(port), **variables)
+        return place.python(subject, settings, "bench.rivals.serve", module, str(port), **variables)
     changed = {"ingress.port": port, "limits.max_requests_per_player": ANY_RATE}
     if subject == "acked":
         changed["ingress.apply_timeout_seconds"] = 0

@@ -15,7 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from bench.place import Place
-from ops.local.processes import Child, Program, last_lines
+from ops.local.servers.processes import Child, Program, last_lines
 from schemas.documents import CHECKPOINTS, PLAYERS
 
 Database = AsyncDatabase[dict[str, Any]]

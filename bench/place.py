@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, Settings, variable_of
-from ops.local.ports import any_free
-from ops.local.processes import Children, Program
-from ops.local.source import Sources
-from ops.local.stack import ANY_PORTS, start_servers
+from ops.local.servers.ports import any_free
+from ops.local.servers.processes import Children, Program
+from ops.local.servers.source import Sources
+from ops.local.servers.stack import ANY_PORTS, start_servers
 from schemas.settings import Api
 
 KEY = "a key for benchmarks alone"
@@ -53,8 +53,10 @@ class Place:
         ]
 
     def replays(self, settings: Settings, count: int, api: Api) -> list[Program]:
-        """So many processes that share what workers of one API would write (bench/replay.py)."""
-        return [self.python(f"replay-{i}", settings, "bench.replay", str(i), str(count), api) for i in range(count)]
+        """So many processes that share what workers of one API would write (bench/rivals/replay.py)."""
+        return [
+            self.python(f"replay-{i}", settings, "bench.rivals.replay", str(i), str(count), api) for i in range(count)
+        ]
 
     def _environ(self, settings: Settings) -> dict[str, str]:
         tokens = {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)}

@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.records import WINDOW
 from ops.config import Settings
-from schemas.analytics import JSON_TYPE
-from schemas.envelope import Owner
-from schemas.pools import PoolJudgement, seal_pool
-from schemas.signing import SigningKeys, signing_keys
+from schemas.analytics.body import JSON_TYPE
+from schemas.records.envelope import Owner
+from schemas.records.pools import PoolJudgement, seal_pool
+from schemas.records.signing import SigningKeys, signing_keys
 
 APP = "bench"
 TITLES = ("Navigation", "Search", "Purchase", "Share")

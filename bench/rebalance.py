@@ -28,10 +28,10 @@ from bench.measure import Database, verify
 from bench.place import Place, servers
 from bench.records import APP, Made, make_records
 from ops.config import Settings, variable_of
-from ops.init import initialise, wrong
-from ops.local.processes import Child, Program
+from ops.init.command import initialise, wrong
+from ops.local.servers.processes import Child, Program
 from schemas.documents import CHECKPOINTS
-from schemas.signing import signing_keys
+from schemas.records.signing import signing_keys
 
 LOOK_SECONDS = 0.05
 TICK_SECONDS = 0.02

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 
 from ops.config import Settings
-from schemas.envelope import Envelope, seal
-from schemas.judging import Judgement
-from schemas.signing import SigningKeys, signing_keys
+from schemas.games.judging import Judgement
+from schemas.records.envelope import Envelope, seal
+from schemas.records.signing import SigningKeys, signing_keys
 
 APP = "bench"
 EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")

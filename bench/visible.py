@@ -23,16 +23,16 @@ from bench.place import Place, servers
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of
 from ops.connect import database
-from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
-from ops.init import initialise, wrong
-from ops.issuer import ensure_issuer
+from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.init.command import initialise, wrong
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.plan import EVENTS, LoadOptions, Shot, differences, shots
 from ops.load.report import percentiles_millis
 from ops.load.send import Outcomes, Sender
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Child, last_lines
-from ops.token import GAMES_SCOPE, make_token
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Child, last_lines
+from ops.tokens.issuer import ensure_issuer
+from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
 PEAK_APP, HALF_APP = "peak", "half"

@@ -7,10 +7,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from schemas.console_wire import READ_SCOPE
-from schemas.errors import Told, error_body
-from schemas.malformed import Violation
-from serving.bearer import CHALLENGE, CHALLENGE_INVALID, lacks_scope
+from schemas.wire.console_replies import READ_SCOPE
+from schemas.wire.errors import Told, error_body
+from schemas.wire.malformed import Violation
+from serving.tokens.bearer import CHALLENGE, CHALLENGE_INVALID, lacks_scope
 
 RETRY_SECONDS = 1
 

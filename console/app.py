@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.answers import Refusal, Refused, json_reply, refusal_reply
-from console.edge import Edge, Stopping
 from console.metrics import COUNTS, DOCUMENT, EVENTS
-from console.query import BadQuery
+from console.pipeline import Edge, Stopping
+from console.queries.parameters import BadQuery
 from console.reading import Counts, Events, Parts
 
 

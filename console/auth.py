@@ -1,9 +1,9 @@
-"""Who reads: whom a bearer token names (serving/bearer.py, the ingress's rules: B6, G21), if it has tallymill.read."""
+"""Who reads: whom a bearer token names (serving/tokens/bearer.py; B6, G21), and whether it has tallymill.read."""
 
 from console.answers import Refusal, Refused
-from schemas.console_wire import READ_SCOPE
-from serving.bearer import TokenCheck, bearer_token, identified
-from serving.identity import BadToken, Identity, Unchecked
+from schemas.wire.console_replies import READ_SCOPE
+from serving.tokens.bearer import TokenCheck, bearer_token, identified
+from serving.tokens.identity import BadToken, Identity, Unchecked
 
 
 class Authenticator:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.counts import Moment, Part
-from console.events import Key, KeysWanted, Stored
 from console.ports import MomentGone, TooSlow, Unavailable
+from console.queries.counts import Moment, Part
+from console.queries.events import Key, KeysWanted, Stored
 from schemas.documents import millis_of
 
 # Its clock begins some time in 2026.

@@ -5,9 +5,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serving.connection_metrics import ConnectionMetrics
 from serving.failures import FAILURES
-from serving.token_metrics import TokenMetrics
+from serving.http.connection_metrics import ConnectionMetrics
+from serving.tokens.metrics import TokenMetrics
 
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

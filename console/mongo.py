@@ -18,12 +18,12 @@ from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
-from console.counts import Moment, Part
-from console.events import Key, KeysWanted, Stored
 from console.ports import MomentGone, TooSlow, Unavailable
+from console.queries.counts import Moment, Part
+from console.queries.events import Key, KeysWanted, Stored
 from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of, utc
 from schemas.settings import MongoSettings
-from serving.mongodb import new_client, why
+from serving.mongodb.client import new_client, why
 
 _Document = dict[str, Any]
 

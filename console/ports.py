@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from console.counts import Moment, Part
-from console.events import Key, KeysWanted, Stored
+from console.queries.counts import Moment, Part
+from console.queries.events import Key, KeysWanted, Stored
 
 
 class Unavailable(Exception):

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console import counts, events
 from console.answers import Refusal, Refused, json_reply
 from console.auth import Authenticator
 from console.config import ConsoleSettings
-from console.counts import CountsPage, CountsQuery, Moment
-from console.events import Key, KeysPage, Stored
 from console.gate import Gate
 from console.metrics import COUNTS, EVENTS, Metrics
 from console.ports import MomentGone, Store, TooSlow, Unavailable
-from console.query import Parameters, parameters_of
+from console.queries import counts, events
+from console.queries.counts import CountsPage, CountsQuery, Moment
+from console.queries.events import Key, KeysPage, Stored
+from console.queries.parameters import Parameters, parameters_of
 
 # Events are read so many at a time, so that a page that grows too large is noticed in time.
 EVENTS_AT_ONCE = 50

@@ -24,11 +24,11 @@ from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
-from serving import http_protocol, life
 from serving.clock import SystemClock
-from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
-from serving.tokens import issuers_tokens
+from serving.http import life, protocol
+from serving.http.descriptors import connections_within, raise_descriptor_limit
+from serving.tokens.check import issuers_tokens
 
 log = structlog.get_logger()
 
@@ -72,9 +72,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     app = create_app(process.parts, process.watch, stop)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
-    server_config = http_protocol.server_config(
-        app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds
-    )
+    server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.keepers)

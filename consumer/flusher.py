@@ -16,13 +16,13 @@ from functools import partial
 import structlog
 
 from consumer.config import WorkerSettings
+from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import Backlog
-from consumer.core.batches import Batch
 from consumer.core.decode import DECODES, Decode, Unreadable
+from consumer.core.games.decode import Batch
 from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import Flush, Known, WritePlan, make_plan
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
-from consumer.core.pools import Pool
 from consumer.core.position import Checkpoint, Lost, verify_first, verify_next, where_to_read
 from consumer.core.reasons import short
 from consumer.core.records import Record
@@ -31,8 +31,8 @@ from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRe
 from consumer.retry import Outages, Retry, new_outages
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
+from schemas.records.signing import SigningKeys
 from schemas.settings import Api, Limits
-from schemas.signing import SigningKeys
 
 log = structlog.get_logger()
 

@@ -11,10 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumer.health import Missing
 from consumer.metrics import WorkerMetrics
-from schemas.errors import Told, error_body
-from serving import life
-from serving.http_protocol import server_config
-from serving.unparsed import announces_body, unparsed_of
+from schemas.wire.errors import Told, error_body
+from serving.http import life
+from serving.http.protocol import server_config
+from serving.http.unparsed import announces_body, unparsed_of
 
 # Supervisors and scrapers: a handful.
 MAX_CONNECTIONS: Final = 100

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumer.core.dedupe import SeenRequest
-from consumer.core.events import KnownItem, KnownPools
+from consumer.core.analytics.new_items import KnownItem, KnownPools
+from consumer.core.analytics.titles import KnownTitles, players_to_ask, split_titles
+from consumer.core.games.dedupe import SeenRequest
 from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
 from consumer.core.position import Bounds, Checkpoint
 from consumer.core.records import Record
-from consumer.core.titles import KnownTitles, players_to_ask, split_titles
 from consumer.ports import Given, LeaderChanged, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
 from schemas.documents import (

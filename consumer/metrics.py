@@ -17,8 +17,8 @@ from prometheus_client.utils import floatToGoString
 from consumer.core.plan import WritePlan
 from schemas.documents import FATES, PAYLOAD_DIFFERS
 from schemas.settings import Api
-from serving.connection_metrics import ConnectionMetrics
 from serving.failures import FAILURES
+from serving.http.connection_metrics import ConnectionMetrics
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 

@@ -16,19 +16,19 @@ from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts
 from consumer.health import Missing
 from consumer.http import serve
-from consumer.kafka import KafkaLog
+from consumer.kafka.reader import KafkaLog
 from consumer.metrics import WorkerMetrics
-from consumer.mongo import MongoStore
+from consumer.mongo.store import MongoStore
+from consumer.mongo.transactions import Document
 from consumer.ports import UnknownLineage
 from consumer.retry import Outages, new_outages
 from consumer.startup import check_start
-from consumer.transactions import Document
 from consumer.unread import watch_unread
 from consumer.worker import Worker
-from schemas.signing import signing_keys
+from schemas.records.signing import signing_keys
 from serving.failures import new_loop
-from serving.kafka_watch import KafkaWatch
-from serving.mongodb_watch import MongoWatch
+from serving.kafka.watch import KafkaWatch
+from serving.mongodb.watch import MongoWatch
 from serving.start import StartRefused
 
 log = structlog.get_logger()

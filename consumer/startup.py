@@ -12,13 +12,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
 from consumer.config import WorkerConfig
-from consumer.mongo_errors import NOT_ALLOWED_CODE, unavailable
+from consumer.mongo.errors import NOT_ALLOWED_CODE, unavailable
+from consumer.mongo.transactions import Document
 from consumer.ports import Unavailable
 from consumer.retry import Outages, Retry
-from consumer.transactions import Document
 from schemas import requirements
 from schemas.settings import Api, KafkaSettings, Limits
-from serving.kafka import why
+from serving.kafka.client import why
 from serving.start import ANSWER_SECONDS, judge_start, not_checked, wrong_topic
 
 MAX_PAUSE_SECONDS = 5

@@ -21,11 +21,11 @@ from pymongo.read_concern import ReadConcern
 from consumer.config import WorkerConfig
 from consumer.core.unread import PartitionLook, UnreadPartitions
 from consumer.metrics import WorkerMetrics
-from consumer.transactions import Document
+from consumer.mongo.transactions import Document
 from schemas.documents import CHECKPOINTS, LINEAGES
 from schemas.settings import Api, KafkaSettings
-from serving.kafka import UnusableFile
-from serving.kafka_bootstrap import NotReached, bootstrap_options
+from serving.kafka.bootstrap import NotReached, bootstrap_options
+from serving.kafka.client import UnusableFile
 
 log = structlog.get_logger()
 

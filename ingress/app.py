@@ -7,24 +7,24 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute, Route, Router
 
-from ingress.analytics import AddEvents, AnalyticsParts
-from ingress.analytics_answers import analytics_refusal
-from ingress.answers import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
-from ingress.any_case import AnyCaseRoute
-from ingress.body import Receive
+from ingress.analytics.record import AddEvents, AnalyticsParts
+from ingress.analytics.replies import analytics_refusal
+from ingress.auth.sessions import Sessions
 from ingress.clock_watch import SOURCES, ClockWatch, Source
 from ingress.config import IngressSettings
+from ingress.delivery.receipts import ReceiptParts, ReceiptState, RequestState
 from ingress.docs import asset_endpoint, document_reply, page_reply
-from ingress.edge import Asgi, Edge, Endpoint, Scope, Stopping
-from ingress.images import DEFAULT_IMAGE_PATH, DefaultImage
+from ingress.games.images import DEFAULT_IMAGE_PATH, DefaultImage
+from ingress.games.lists import EventDefinitions, ListParts, PlayerEvents
+from ingress.games.record import RecordEvents, RecordParts
+from ingress.games.validate import ValidateEvents
+from ingress.http.any_case import AnyCaseRoute
+from ingress.http.body import Receive
+from ingress.http.metrics import Metrics
+from ingress.http.pipeline import Asgi, Edge, Endpoint, Scope, Stopping
+from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
 from ingress.limits import LimitsInForce
-from ingress.lists import EventDefinitions, ListParts, PlayerEvents
-from ingress.metrics import Metrics
-from ingress.receipts import ReceiptParts, ReceiptState, RequestState
-from ingress.record import RecordEvents, RecordParts
-from ingress.refusals import RefusalsPage
-from ingress.sessions import Sessions
-from ingress.validate import ValidateEvents
+from ingress.refusals.listing import RefusalsPage
 
 
 class Checked(Protocol):

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from ingress.answers import JSON, RawHeader, Refusal, Refused, Reply
-from ingress.body import Receive
-from ingress.edge import Endpoint, Scope
+from ingress.http.body import Receive
+from ingress.http.pipeline import Endpoint, Scope
+from ingress.http.replies import JSON, RawHeader, Refusal, Refused, Reply
 
 # A plug-in of MkDocs that is kept up with Swagger UI's releases; only its files are read, no code of it runs.
 _PACKAGE: Final = "mkdocs-swagger-ui-tag"

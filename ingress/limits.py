@@ -1,12 +1,12 @@
 """`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
-from ingress.answers import Refusal, Refused, Reply, json_reply
-from ingress.body import Receive
-from ingress.edge import Scope
-from ingress.query import query_of
-from schemas.judging import matches_id
-from schemas.malformed import Violation
+from ingress.http.body import Receive
+from ingress.http.pipeline import Scope
+from ingress.http.query import query_of
+from ingress.http.replies import Refusal, Refused, Reply, json_reply
+from schemas.games.judging import matches_id
 from schemas.settings import Limits
+from schemas.wire.malformed import Violation
 
 
 class LimitsInForce:

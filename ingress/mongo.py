@@ -13,8 +13,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from ingress.mongo_refusals import MongoRefusals
 from ingress.ports import AppChange, Fortune, Misfortune, Totals, Unavailable
+from ingress.refusals.mongo import MongoRefusals
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.documents import (
     CHECKPOINTS,
@@ -30,8 +30,8 @@ from schemas.documents import (
     utc,
 )
 from schemas.settings import MongoSettings
-from serving.mongodb import is_lost, why
-from serving.mongodb_watch import MongoWatch
+from serving.mongodb.client import is_lost, why
+from serving.mongodb.watch import MongoWatch
 from serving.outage import Outage
 
 log = structlog.get_logger()

@@ -22,37 +22,37 @@ from functools import partial
 import structlog
 import uvicorn
 
-from ingress.analytics import AnalyticsParts
+from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
-from ingress.applied import AppliedWatch
-from ingress.auth import Authenticator
-from ingress.body_budget import BodyBudget
+from ingress.auth.authenticator import Authenticator
+from ingress.auth.sessions import Sessions, session_key
+from ingress.auth.tokens import token_check
 from ingress.clock_probe import ClockProbe, WatchedPublisher
 from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
-from ingress.definitions import Definitions
-from ingress.edge import Asgi
-from ingress.lineage import Lineage
-from ingress.lists import ListParts
-from ingress.metrics import Metrics
+from ingress.delivery.lineage import Lineage
+from ingress.delivery.publish import KafkaPublisher, PublishLimits
+from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.receipts import ReceiptParts
+from ingress.games.definitions import Definitions
+from ingress.games.lists import ListParts
+from ingress.games.record import RecordParts
+from ingress.http.body_budget import BodyBudget
+from ingress.http.metrics import Metrics
+from ingress.http.pipeline import Asgi
+from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
 from ingress.ports import Publisher
-from ingress.publish import KafkaPublisher, PublishLimits
-from ingress.rates import AppRates
-from ingress.receipts import ReceiptParts
-from ingress.record import RecordParts
-from ingress.sample import Refusals
-from ingress.sessions import Sessions, session_key
+from ingress.refusals.recorder import Refusals
 from ingress.startup import StartCheck
-from ingress.tokens import token_check
+from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
-from schemas.signing import signing_keys
-from serving import http_protocol, life
 from serving.clock import SystemClock
-from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
-from serving.kafka_watch import KafkaWatch
+from serving.http import life, protocol
+from serving.http.descriptors import connections_within, raise_descriptor_limit
+from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused
 
@@ -202,4 +202,4 @@ def server_config(settings: IngressSettings, app: Asgi, metrics: Metrics | None 
     """A server of `app` with these settings; `metrics` are told of its connections."""
     most = connections_within(raise_descriptor_limit(), settings.max_connections)
     connections = (metrics or Metrics()).connections.bounded(most, settings.max_connections_per_address)
-    return http_protocol.server_config(app, connections, settings.keep_alive_seconds, settings.stop_timeout_seconds)
+    return protocol.server_config(app, connections, settings.keep_alive_seconds, settings.stop_timeout_seconds)

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from ingress.ports import Unavailable
 from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
-from serving.kafka import why
+from serving.kafka.client import why
 from serving.start import judge_start, wrong_topic
 
 log = structlog.get_logger()

@@ -1,0 +1,1 @@
+"""The `tallymill` command, and what its commands share."""

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingress.language import text_for
+from ingress.games.language import text_for
 from ops.config import SettingsError, ignored_variables, load_settings, shown
 from ops.connect import NotReachable, database
-from ops.definitions import (
+from ops.definitions.command import (
     BadDefinitions,
     Change,
     FieldChange,
@@ -25,12 +25,12 @@ from ops.definitions import (
     read_file,
     retired_by,
 )
-from ops.doctor import Check, examine
-from ops.init import initialise, wrong
+from ops.doctor.command import Check, examine
+from ops.init.command import initialise, wrong
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
 from ops.server_clock import server_now
-from ops.token import make_token
-from schemas.judging import matches_id
+from ops.tokens.token import make_token
+from schemas.games.judging import matches_id
 from serving.failures import outage_words
 
 # Names of events in one line of a message.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh clone to a working .venv/bin/tallymill and the servers' files, on a bare Debian 12 with Python 3.11.
-# Only what must be there before Python packages are is done here; the servers' files are ops/local/fetch.py's.
+# Only what must be there before Python packages are is done here; the servers' files are ops/local/servers/fetch.py's.
 # A second run compares one checksum, compiles what has changed of our own files, and uses no network.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -90,4 +90,4 @@ wanted=$(cat requirements/dev.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha25
 # Of our own files what has changed; the start of all of ours alike.
 .venv/bin/python -m compileall -qq schemas serving ingress consumer console ops || true # a help, not a need
 
-exec .venv/bin/python -m ops.local.fetch
+exec .venv/bin/python -m ops.local.servers.fetch

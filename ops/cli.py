@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ops.titles.options import titles
+from ops.cli_titles import titles
 
 app = typer.Typer(
     name="tallymill",
@@ -162,7 +162,7 @@ def token(
 ) -> None:
     """Sign a token with the local issuer's key; it is printed alone on the last line."""
     from ops import admin  # noqa: PLC0415
-    from ops.token import GAMES_SCOPE  # noqa: PLC0415
+    from ops.tokens.token import GAMES_SCOPE  # noqa: PLC0415
 
     wanted = admin.TokenWanted(app_id, player, tuple(scope or (GAMES_SCOPE,)), seconds, anonymous=anonymous)
     raise typer.Exit(admin.guarded(admin.token(wanted, as_json=as_json)))

@@ -26,7 +26,7 @@ from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from ops.service_links import service_links
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
-from serving.mongodb import PINNED, uri_problems
+from serving.mongodb.client import PINNED, uri_problems
 
 PREFIX = "TALLYMILL_"
 FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"

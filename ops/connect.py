@@ -13,10 +13,11 @@ from pymongo.errors import PyMongoError
 
 from consumer.fetching.batches import install
 from ops.config import Settings, SettingsError, variable_of
-from serving import kafka, mongodb
-from serving.kafka import UnusableFile
-from serving.kafka_bootstrap import NotReached, bootstrap_options
-from serving.mongodb import UnusableUri, new_client
+from serving.kafka import client as kafka
+from serving.kafka.bootstrap import NotReached, bootstrap_options
+from serving.kafka.client import UnusableFile
+from serving.mongodb import client as mongodb
+from serving.mongodb.client import UnusableUri, new_client
 
 Document = dict[str, Any]
 

@@ -14,8 +14,9 @@ from pydantic_core import PydanticUndefined
 from console.metrics import COUNTS
 from console.metrics import Metrics as ConsoleMetrics
 from consumer.metrics import WorkerMetrics
-from ingress.metrics import Metrics as IngressMetrics
+from ingress.http.metrics import Metrics as IngressMetrics
 from ops.config import Settings, variable_of
+from ops.file_map import DESIGN, design_with, file_map
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -116,7 +117,8 @@ def _labels(metric: Metric) -> str:
 
 
 def write() -> None:
-    """Write both anew."""
+    """Write all anew."""
+    DESIGN.write_text(design_with(file_map(), DESIGN.read_text()))
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
 

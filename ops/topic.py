@@ -7,8 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from consumer.kafka.topic_id import topic_identity
 from consumer.ports import TopicIdentity, Unavailable
-from consumer.topic_id import topic_identity
 from ops.connect import NotReachable
 
 # A record of a log that is there comes within milliseconds, on a machine that does much else within seconds. The broker

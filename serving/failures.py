@@ -23,8 +23,8 @@ from aiokafka import errors
 from prometheus_client import Counter
 from pymongo.errors import ConnectionFailure
 
-from serving import mongodb_words
-from serving.kafka_words import why
+from serving.kafka.words import why
+from serving.mongodb import words as mongodb_words
 
 log = structlog.get_logger()
 

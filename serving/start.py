@@ -14,9 +14,9 @@ from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationF
 from schemas.requirements import wrong_topic_config
 from schemas.settings import KafkaSettings
 from schemas.topic_risks import TopicShape, topic_risks
-from serving.kafka import why
-from serving.kafka_bootstrap import bootstrap_options
-from serving.topic import topic_config, topic_shape
+from serving.kafka.bootstrap import bootstrap_options
+from serving.kafka.client import why
+from serving.kafka.topic import topic_config, topic_shape
 
 log = structlog.get_logger()
 

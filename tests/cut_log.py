@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ops.local import kafka
-from ops.local.fetch import kafka_files
-from ops.local.ports import choose_ports
-from ops.local.processes import Child, Children
-from ops.local.stack import wait_for_kafka
+from ops.local.servers import kafka
+from ops.local.servers.fetch import kafka_files
+from ops.local.servers.ports import choose_ports
+from ops.local.servers.processes import Child, Children
+from ops.local.servers.stack import wait_for_kafka
 from tests.servers import Servers
 
 

@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from consumer.core.records import Record
 from ops.config import Settings
-from ops.init import initialise, wrong
+from ops.init.command import initialise, wrong
 from schemas.requirements import topic_config
 from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from consumer.core.records import Record
-from schemas.analytics import JSON_TYPE
-from schemas.envelope import Envelope, Owner, seal
-from schemas.judging import Judgement
-from schemas.pools import PoolJudgement, seal_pool
-from schemas.signing import SigningKeys
+from schemas.analytics.body import JSON_TYPE
+from schemas.games.judging import Judgement
+from schemas.records.envelope import Envelope, Owner, seal
+from schemas.records.pools import PoolJudgement, seal_pool
+from schemas.records.signing import SigningKeys
 
 KEYS = SigningKeys((b"a key of sixteen bytes or more",))
 NOW = 1_790_000_070_000

@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.local import docker, kafka, mongod
-from ops.local.ports import LOOPBACK, choose_ports
-from ops.local.processes import Children, wait_until
-from ops.local.replica_set import make_primary
-from ops.local.source import Sources, choose_sources
-from ops.local.stack import ANY_PORTS, start_servers
+from ops.local.servers import docker, kafka, mongod
+from ops.local.servers.ports import LOOPBACK, choose_ports
+from ops.local.servers.processes import Children, wait_until
+from ops.local.servers.replica_set import make_primary
+from ops.local.servers.source import Sources, choose_sources
+from ops.local.servers.stack import ANY_PORTS, start_servers
 
 KAFKA_VARIABLE = "TALLYMILL_TEST_KAFKA"
 MONGODB_VARIABLE = "TALLYMILL_TEST_MONGODB"

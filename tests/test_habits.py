@@ -43,7 +43,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 # Named for what they are: reasons of a bug, which its reader looks for in the code; and the words of last resort.
-NAMES_OF_BUGS = {Path("consumer/core/reasons.py"), Path("consumer/flusher.py"), Path("serving/kafka_words.py")}
+NAMES_OF_BUGS = {Path("consumer/core/reasons.py"), Path("consumer/flusher.py"), Path("serving/kafka/words.py")}
 
 
 def names_of_exceptions(tree: ast.AST) -> set[str]:
@@ -87,7 +87,7 @@ def test_transactions_are_opened_in_one_place() -> None:
     """A forgotten await would write outside any transaction, unnoticed (docs/design.md, "Why it counts once")."""
     opens = re.compile(r"\.(start|with)_transaction\b")
     found = [path.relative_to(ROOT) for path in sources(*FOLDERS) if opens.search(path.read_text())]
-    assert [Path("consumer/transactions.py")] == found
+    assert [Path("consumer/mongo/transactions.py")] == found
 
 
 @pytest.mark.parametrize("path", sources(*FOLDERS), ids=lambda path: str(path.relative_to(ROOT)))
@@ -112,7 +112,7 @@ def test_no_file_names_our_machine_or_a_registry() -> None:
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_no_message_holds_an_exception_as_python_writes_it(path: Path) -> None:
-    """A person reads what happened, not a library's class: serving/kafka.py and serving/mongodb.py have the words."""
+    """A person reads what happened, not a library's class (words.py of serving/kafka/ and serving/mongodb/)."""
     assert [] == list(raw_exceptions(path))
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from serving.life import Keeper, _background
+from serving.http.life import Keeper, _background
 from tests.patience import PATIENCE_SECONDS
 
 

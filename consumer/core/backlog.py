@@ -12,7 +12,7 @@ from consumer.core.decode import DECODES, Decode, Decoded, stored_bytes_of, weig
 from consumer.core.plan import Flush
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
-from schemas.signing import SigningKeys
+from schemas.records.signing import SigningKeys
 
 # A larger record takes milliseconds to decode, and one of 8 MiB a second: that is for whoever can wait.
 LARGE_BYTES = 64 * 1024

@@ -1,23 +1,23 @@
 """From a record to a batch: whose it is, what it says, what of it counts; or why nobody can read it.
 
 A record that an ingress has judged is decided here and now. One without a valid `judged` waits for the definitions
-in force at its time (core/judge.py), which only the store can tell. Which API its records are of, the topic says.
+in force at its time (core/games/judge.py), which only the store can tell. Which API its records are of, the topic says.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from consumer.core.batches import Batch, Unjudged, judged_batch
-from consumer.core.pools import Pool, decode_pool
+from consumer.core.analytics.decode import Pool, decode_pool
+from consumer.core.games.decode import Batch, Unjudged, judged_batch
 from consumer.core.reasons import bug_reason
 from consumer.core.records import Record
-from schemas.analytics import MalformedAnalytics
-from schemas.envelope import MalformedEnvelope, is_signed, unseal
-from schemas.games import parse_request
-from schemas.malformed import MalformedBody
+from schemas.analytics.body import MalformedAnalytics
+from schemas.games.body import parse_request
+from schemas.records.envelope import MalformedEnvelope, is_signed, unseal
+from schemas.records.signing import SigningKeys
 from schemas.settings import Api
-from schemas.signing import SigningKeys
-from schemas.values import TooLarge
+from schemas.wire.malformed import MalformedBody
+from schemas.wire.values import TooLarge
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consumer.core.aggregate import PlayerIncrement, sum_periods, sum_players
-from consumer.core.batches import Batch, Unjudged
-from consumer.core.buckets import PeriodIncrement
+from consumer.core.analytics.decode import Pool
+from consumer.core.analytics.new_items import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
 from consumer.core.dead import dead_exception, dead_letter
 from consumer.core.decode import Decoded, Unreadable, stored_bytes_of, weight_of
-from consumer.core.dedupe import SeenRequest, Verdict, dedupe
-from consumer.core.events import NO_POOLS, KnownPools, PoolVerdict, PoolWrites, judge_pools, write_pools
-from consumer.core.judge import Definitions, judge_unjudged
-from consumer.core.pools import Pool
+from consumer.core.games.aggregate import PlayerIncrement, sum_periods, sum_players
+from consumer.core.games.decode import Batch, Unjudged
+from consumer.core.games.dedupe import SeenRequest, Verdict, dedupe
+from consumer.core.games.judge import Definitions, judge_unjudged
 from consumer.core.position import fingerprint
 from consumer.core.records import Record
+from consumer.core.windows import PeriodIncrement
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import (
     DeadLetterDocument,

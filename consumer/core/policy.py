@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from consumer.core.analytics.decode import Pool
 from consumer.core.decode import Unreadable
 from consumer.core.plan import Flush
-from consumer.core.pools import Pool
-from schemas.envelope import is_signed
-from schemas.signing import SigningKeys
-from schemas.stored import MAX_STORED_BYTES
+from schemas.analytics.stored import MAX_STORED_BYTES
+from schemas.records.envelope import is_signed
+from schemas.records.signing import SigningKeys
 
 # The first try again follows at once-ish: most failures are a lost race, gone with the next read.
 FIRST_BACKOFF_SECONDS = 0.05

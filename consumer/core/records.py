@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from schemas.headers import Headers
+from schemas.records.headers import Headers
 
 
 class Record(NamedTuple):

@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord
 
 from consumer.fetching.batch import KEPT_BYTES, Flaw
 from consumer.fetching.wire import MAX_HEADERS
-from schemas.envelope import clamped_millis
-from schemas.headers import Headers, by_name, clean_headers
+from schemas.records.envelope import clamped_millis
+from schemas.records.headers import Headers, by_name, clean_headers
 from schemas.requirements import max_record_bytes
 from schemas.settings import Api, LimitSettings
 

@@ -3,7 +3,7 @@
 aiokafka's decoder raises for a header name that is no UTF-8 and copies every value it meets; this one does neither.
 """
 
-from schemas.headers import name_of
+from schemas.records.headers import name_of
 
 # Five bytes hold an int32, ten an int64.
 _MAX_VARINT_BYTES = 10

@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from schemas.coordinates import parse_coordinates
 from schemas.documents import DEAD_LETTERS, LINEAGES
-from serving.kafka import why
+from serving.kafka.client import why
 
 Database = AsyncDatabase[dict[str, Any]]
 Document = dict[str, Any]

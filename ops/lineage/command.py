@@ -12,16 +12,9 @@ from rich.console import Console
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
+from ops.lineage.context import Document, PartitionState, checkpoints_of, lineages_of, partition_states, partitions_now
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import find_losses, known_of, newest_of, topics_of
-from ops.lineage.look import (
-    Document,
-    PartitionState,
-    checkpoints_of,
-    lineages_of,
-    partition_states,
-    partitions_now,
-)
 from ops.lineage.losses import Loss, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,

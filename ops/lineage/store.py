@@ -10,8 +10,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from consumer.mongo.transactions import in_transaction
 from consumer.ports import TopicIdentity
-from consumer.transactions import in_transaction
 from ops.server_clock import server_now
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, LINEAGES, AcceptedLoss, LostRange, fresh_checkpoint

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from ops.config import Settings, load_settings
 from ops.connect import database
-from ops.definitions import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.check_pools import expected_pool_sums, found_pool_sums, wait_stored
 from ops.load.plan import EVENTS, LoadOptions, S, differences, wrong_load
@@ -24,7 +24,7 @@ from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.server_clock import server_now
-from ops.token import GAMES_SCOPE, make_token
+from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
 # A killed worker's partitions take up to a session timeout and a dead transaction's lifetime to move on.

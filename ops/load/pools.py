@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.load.plan import MINUTE_MILLIS, MINUTES_BACK, LoadOptions, Shot
-from schemas.analytics import JSON_TYPE, identities, parse_analytics, read_sent
+from schemas.analytics.body import JSON_TYPE, identities, parse_analytics, read_sent
 from schemas.documents import event_key
 
 TITLES = ("Navigation", "Search", "Purchase", "Share")

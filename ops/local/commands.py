@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
-from ops.local.balance import balance_text, unknown
-from ops.local.fetch import FetchError, fetch_files
-from ops.local.health import as_text as health_text
-from ops.local.health import health_of
-from ops.local.narrate import Narrator
-from ops.local.processes import NotReadyError, last_lines, own_command
-from ops.local.source import settings_of_user, sources_in_force
+from ops.local.progress import Narrator
+from ops.local.servers.fetch import FetchError, fetch_files
+from ops.local.servers.processes import NotReadyError, last_lines, own_command
+from ops.local.servers.source import settings_of_user, sources_in_force
 from ops.local.state import RunningError, State, holder, read_state, to_json
+from ops.local.status.balance import balance_text, unknown
+from ops.local.status.health import as_text as health_text
+from ops.local.status.health import health_of
 from ops.local.supervisor import Supervisor, Wanted
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, say
@@ -222,8 +222,8 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
 
 def _demo_tokens(data: Path) -> tuple[str, str]:
     """One to record with, one to read with."""
-    from ops.token import GAMES_SCOPE, make_token  # noqa: PLC0415 the same
-    from schemas.console_wire import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
+    from ops.tokens.token import GAMES_SCOPE, make_token  # noqa: PLC0415 the same
+    from schemas.wire.console_replies import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
 
     settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     record, read = (make_token(settings, DEMO_APP, DEMO_PLAYER, [scope]) for scope in (GAMES_SCOPE, READ_SCOPE))

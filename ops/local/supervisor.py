@@ -3,7 +3,7 @@
 Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress, console, workers.
 Stop, on the first SIGINT or SIGTERM: 1. ingress and console, which finish what they accepted. 2. the workers, which
 finish their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
-process, the watchdog (watchdog.py) kills what it leaves.
+process, the watchdog (local/servers/watchdog.py) kills what it leaves.
 """
 
 import http.client
@@ -17,11 +17,10 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
-from ops.issuer import ensure_issuer
-from ops.local.narrate import Narrator
-from ops.local.paths import DEMO_DEFINITIONS
-from ops.local.ports import LOOPBACK, choose_ports
-from ops.local.processes import (
+from ops.local.progress import Narrator
+from ops.local.servers.paths import DEMO_DEFINITIONS
+from ops.local.servers.ports import LOOPBACK, choose_ports
+from ops.local.servers.processes import (
     Child,
     Children,
     NotReadyError,
@@ -31,12 +30,13 @@ from ops.local.processes import (
     own_command,
     wait_until,
 )
+from ops.local.servers.source import Sources
+from ops.local.servers.stack import OwnServers, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.source import Sources
-from ops.local.stack import OwnServers, start_servers
 from ops.local.state import State, Worker, hold, write_state
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
+from ops.tokens.issuer import ensure_issuer
 
 # A process that imports all it needs has been seen to take ten seconds for that on a busy machine.
 READY_SECONDS = 120

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ops.local.processes import Child, Children, Program
 from ops.local.restart import FORGIVEN_SECONDS, restart_delay_seconds
+from ops.local.servers.processes import Child, Children, Program
 
 
 @dataclass(slots=True)

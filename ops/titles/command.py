@@ -19,7 +19,7 @@ from ops.titles.store import (
     titles_of,
     to_free,
 )
-from schemas.judging import matches_id
+from schemas.games.judging import matches_id
 from schemas.settings import Limits
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
-from consumer.core.events import SOURCE
-from consumer.transactions import in_transaction
+from consumer.core.analytics.new_items import SOURCE
+from consumer.mongo.transactions import in_transaction
+from schemas.analytics.items import OTHER_TITLE
 from schemas.documents import PERIOD_COUNTS, TITLES, is_anonymous, title_key
-from schemas.items import OTHER_TITLE
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]

@@ -20,9 +20,9 @@ from ops.lineage.losses import losses_of, open_losses
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.topic import TopicNow
 from ops.verify import report as told
-from ops.verify.analytics import recount_analytics
-from ops.verify.games import recount_games
-from ops.verify.look import Look
+from ops.verify.analytics.verify import recount_analytics
+from ops.verify.context import Look
+from ops.verify.games.verify import recount_games
 from ops.verify.report import Difference, Differences, Range, Report
 from ops.verify.sources import Document, Snapshot, snapshot_of
 from schemas.settings import APIS, KafkaSettings

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.documents import Definition, request_key, utc
-from schemas.envelope import Envelope, MalformedEnvelope, is_signed, unseal
-from schemas.games import EventRecordRequest, parse_request
-from schemas.headers import Headers
-from schemas.judging import Judgement, judge
-from schemas.malformed import MalformedBody
+from schemas.games.body import EventRecordRequest, parse_request
+from schemas.games.judging import Judgement, judge
+from schemas.records.envelope import Envelope, MalformedEnvelope, is_signed, unseal
+from schemas.records.headers import Headers
+from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
-from schemas.signing import SigningKeys
+from schemas.wire.malformed import MalformedBody
 
 MINUTE_MILLIS = 60_000
 MAX_INT64_CHARACTERS = len(str(-(2**63)))

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ops.local.ports import LOOPBACK
+from ops.local.servers.ports import LOOPBACK
 from tests.clients.nodejs import HOME, NODE, packages
 from tests.clients.programs import program
 from tests.clients.running import environment

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Children
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Children
 from tests.clients.running import System, start_ingress
 from tests.clients.running import system as running_system
 from tests.clients.unlucky import Unlucky, unlucky_proxy

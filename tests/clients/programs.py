@@ -7,7 +7,7 @@ can't be; what is there is used, and then no network is. Nobody needs them but t
 import shutil
 import sys
 
-from ops.local import fetch
+from ops.local.servers import fetch
 
 WANTED = {
     "curl": "a program of docs/clients.md is a shell's, with curl",

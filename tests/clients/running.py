@@ -18,13 +18,13 @@ from pymongo.read_concern import ReadConcern
 
 from ops.config import FILE_VARIABLE, Settings
 from ops.connect import database
-from ops.definitions import DefinitionsFile, apply_changes, changes
-from ops.init import initialise, wrong
-from ops.issuer import ensure_issuer
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Child, Children, Program, wait_until
+from ops.definitions.command import DefinitionsFile, apply_changes, changes
+from ops.init.command import initialise, wrong
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Child, Children, Program, wait_until
 from ops.local.settings import to_toml
-from ops.token import GAMES_SCOPE, make_token
+from ops.tokens.issuer import ensure_issuer
+from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.documents import CHECKPOINTS, EVENTS, PLAYERS, REQUESTS, request_key
 from tests.patience import PATIENCE_SECONDS
 from tests.real import settings_of

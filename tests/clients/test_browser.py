@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.local.processes import Children
+from ops.local.servers.processes import Children
 from tests.clients.browser import Browser, Site, Tab, chromium, serving
 from tests.clients.running import System, start_ingress, until
 from tests.clients.unlucky import RETRY_AFTER_SECONDS, Attempt, Fault, Unlucky, unlucky_proxy

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.fetch import FetchError
+from ops.local.servers.fetch import FetchError
 from tests.clients.browser import chromium, serving
 from tests.clients.programs import program
-from tests.ops.test_processes import goes
+from tests.ops.local.servers.test_processes import goes
 
 
 def descendants(pid: int) -> list[int]:

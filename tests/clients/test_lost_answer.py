@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tests.clients.google import batch, period
+from tests.clients.google.client import batch, period
 from tests.clients.running import System, until
 from tests.clients.unlucky import Fault, Unlucky, reset
 from tests.frozen import frozen

@@ -17,10 +17,10 @@ from console.memory import MemoryStore
 from console.metrics import Metrics
 from console.ports import Store
 from console.reading import Parts
-from schemas.console_wire import READ_SCOPE
 from schemas.coordinates import PartitionId
 from schemas.documents import event_key, period_count_key, utc
-from serving.bearer import TokenCheck
+from schemas.wire.console_replies import READ_SCOPE
+from serving.tokens.bearer import TokenCheck
 from tests.ingress.rig import TestClock, signed_tokens, token
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

@@ -1,4 +1,7 @@
-"""Tokens of readers (Q2). What their claims must say is one with the ingress: tests/serving/test_claims_contract.py."""
+"""Tokens of readers (Q2).
+
+What their claims must say is one with the ingress: tests/serving/tokens/test_claims_contract.py.
+"""
 
 import time
 
@@ -8,10 +11,10 @@ from joserfc.jwk import KeySet, OctKey, OKPKey
 
 from console.answers import Refusal, Refused, refusal_reply
 from console.auth import Authenticator
-from ingress.metrics import Metrics
-from schemas.console_wire import READ_SCOPE
-from serving.keys import IssuerKeys
-from serving.signed import SignedTokens
+from ingress.http.metrics import Metrics
+from schemas.wire.console_replies import READ_SCOPE
+from serving.tokens.keys import IssuerKeys
+from serving.tokens.signed import SignedTokens
 from tests.console.rig import read_token
 from tests.ingress.rig import RULES, TestClock, claims, signed_tokens
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.console_wire import READ_SCOPE
-from serving.connections import Connections
-from serving.http_protocol import server_config
-from serving.life import Server
+from schemas.wire.console_replies import READ_SCOPE
+from serving.http.connections import Connections
+from serving.http.life import Server
+from serving.http.protocol import server_config
 from tests.console.rig import MIDNIGHT, MINUTE, Rig, event, period_counts
 from tests.ingress.rig import token
 from tests.ingress.test_conformance import TIMEOUT_SECONDS, on_a_socket, schemathesis

@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route as AppRoute
 
 from console.answers import Refusal, refusal_reply
-from schemas.console_routes import CONSOLE, CONSOLE_ROUTES
-from schemas.console_wire import CountsReply, EventsReply
-from schemas.errors import ErrorBody
-from schemas.export import FOLDER
-from schemas.malformed import Violation
-from schemas.openapi import openapi_document
+from schemas.openapi.console_routes import CONSOLE, CONSOLE_ROUTES
+from schemas.openapi.document import openapi_document
+from schemas.openapi.export import FOLDER
+from schemas.wire.console_replies import CountsReply, EventsReply
+from schemas.wire.errors import ErrorBody
+from schemas.wire.malformed import Violation
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts
 
 DOCUMENT = openapi_document(CONSOLE)
@@ -28,7 +28,7 @@ async def test_the_document_is_served_as_it_is_committed() -> None:
 
 
 def test_the_document_has_just_the_routes_of_the_app() -> None:
-    """One entry in schemas/console_routes.py for each method of each path."""
+    """One entry in schemas/openapi/console_routes.py for each method of each path."""
     app = Rig().app._routes
     assert isinstance(app, Starlette)
     served = {

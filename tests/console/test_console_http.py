@@ -7,7 +7,7 @@ import pytest
 
 from console.memory import FIRST_SECOND, MemoryStore
 from console.metrics import Metrics
-from schemas.envelope import rfc3339
+from schemas.records.envelope import rfc3339
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts, read_token
 
 RANGE: dict[str, object] = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY}

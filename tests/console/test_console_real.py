@@ -19,11 +19,11 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from console.config import ConsoleSettings
-from console.counts import CountsQuery, counts_query, part_of
-from console.events import EventsQuery, Key, KeysPage
 from console.memory import MemoryStore
 from console.mongo import MongoStore, counts_fields, counts_filter, keys_pipeline
-from console.query import page_token
+from console.queries.counts import CountsQuery, counts_query, part_of
+from console.queries.events import EventsQuery, Key, KeysPage
+from console.queries.parameters import page_token
 from schemas.documents import EVENTS, PERIOD_COUNTS, utc
 from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits, MongoSettings

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import PREFIX, Settings, variable_of
-from ops.local.ports import choose_ports
-from ops.local.processes import Child, Children, Program, last_lines
+from ops.local.servers.ports import choose_ports
+from ops.local.servers.processes import Child, Children, Program, last_lines
 from tests.frozen import is_frozen
 from tests.patience import PATIENCE_SECONDS
 from tests.samples import KEYS
@@ -82,13 +82,13 @@ class Workers:
 
     def start_quick(self) -> WorkerProcess:
         """A worker whose partitions move on two seconds after its death; the broker must allow that."""
-        return self._start(("tests.consumer.quick",), {})
+        return self._start(("tests.consumer.crashes.quick",), {})
 
     def start_crashing(
         self, point: str, nth: int = 1, number: signal.Signals = signal.SIGKILL, without: str = "", **settings: object
     ) -> WorkerProcess:
         """A worker that sends itself `number` when it comes to `point` for the nth time."""
-        return self._start(("tests.consumer.crashing", point, str(nth), number.name, without), settings)
+        return self._start(("tests.consumer.crashes.crashing", point, str(nth), number.name, without), settings)
 
     def _start(self, command: tuple[str, ...], more: dict[str, object]) -> WorkerProcess:
         (port,) = choose_ports((0,))

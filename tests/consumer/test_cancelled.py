@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from consumer.transactions import uncancelled
+from consumer.mongo.transactions import uncancelled
 from tests.patience import PATIENCE_SECONDS
 
 

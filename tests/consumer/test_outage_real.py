@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ops.local.fetch import mongod_file
-from ops.local.mongod import MongodPlace, mongod_program
-from ops.local.ports import any_free
-from ops.local.processes import Child, Children, Program
-from ops.local.replica_set import make_primary
+from ops.local.servers.fetch import mongod_file
+from ops.local.servers.mongod import MongodPlace, mongod_program
+from ops.local.servers.ports import any_free
+from ops.local.servers.processes import Child, Children, Program
+from ops.local.servers.replica_set import make_primary
 from tests.consumer.processes import WorkerProcess, workers
 from tests.consumer.sums import assert_exact, counting, send, until_applied
 from tests.consumer.waiting import until

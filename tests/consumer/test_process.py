@@ -15,7 +15,7 @@ import aiohttp
 
 from consumer.core.records import Record
 from ops.config import Settings, variable_of
-from ops.local.ports import choose_ports
+from ops.local.servers.ports import choose_ports
 from schemas.documents import CHECKPOINTS, LINEAGES, PLAYERS
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce

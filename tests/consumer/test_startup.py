@@ -12,10 +12,10 @@ import pytest
 from ops.config import Settings, variable_of
 from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS
 from tests.consumer.test_process import free_port, one, until_applied, worker_process
+from tests.mongodb.standalone import standalone_mongod
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, change_topic, place, produce
 from tests.servers import Servers
-from tests.standalone import standalone_mongod
 
 
 async def refused(settings: Settings, **environ: str) -> str:

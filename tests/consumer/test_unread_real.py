@@ -11,7 +11,7 @@ from aiokafka.admin import NewPartitions
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.connect import kafka_admin
-from ops.doctor import examine
+from ops.doctor.command import examine
 from tests.consumer.processes import WorkerProcess, workers
 from tests.consumer.sums import assert_exact, counting, send, until_applied
 from tests.patience import PATIENCE_SECONDS

@@ -18,10 +18,10 @@ import pytest
 from pymongo import MongoClient
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, PREFIX
-from ops.local.processes import own_command
+from ops.local.servers.processes import own_command
 from ops.local.supervisor import http_answers
 from schemas.documents import REQUESTS
-from tests.ops.test_processes import is_alive
+from tests.ops.local.servers.test_processes import is_alive
 from tests.patience import PATIENCE_SECONDS
 
 # `up` waits for several processes, one after the other.

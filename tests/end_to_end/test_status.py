@@ -14,8 +14,8 @@ import pytest
 from ops.load.send import GIVE_UP_SECONDS
 from tests.end_to_end.running import SETTINGS, System, until
 from tests.frozen import frozen
-from tests.ops.hostile_folder import hostile
-from tests.ops.test_processes import goes
+from tests.ops.local.hostile_folder import hostile
+from tests.ops.local.servers.test_processes import goes
 from tests.ops.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]

@@ -17,7 +17,7 @@ from ops.reference import ROOT
 from tests.end_to_end.readme import tour
 from tests.end_to_end.running import PUBLISH_DEADLINE_SECONDS, Reply, System, get, post, until
 from tests.frozen import frozen
-from tests.ops.test_processes import goes
+from tests.ops.local.servers.test_processes import goes
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]

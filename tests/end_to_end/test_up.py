@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.running import COMMAND_SECONDS, System, finish, until
-from tests.ops.test_processes import goes
+from tests.ops.local.servers.test_processes import goes
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 

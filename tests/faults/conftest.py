@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from ops.local import kafka
-from ops.local.fetch import kafka_files
-from ops.local.ports import choose_ports
-from ops.local.processes import Children
-from ops.local.stack import wait_for_kafka
+from ops.local.servers import kafka
+from ops.local.servers.fetch import kafka_files
+from ops.local.servers.ports import choose_ports
+from ops.local.servers.processes import Children
+from ops.local.servers.stack import wait_for_kafka
 from tests.faults.replica_set import ReplicaSet
 from tests.servers import Servers
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from consumer.core.records import Record
-from schemas.envelope import rfc3339
+from schemas.records.envelope import rfc3339
 from tests.consumer.sums import Sent, counting, now_millis
 
 PLAYER = "eve"

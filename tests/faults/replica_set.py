@@ -9,10 +9,10 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from ops.local.fetch import mongod_file
-from ops.local.mongod import REPLICA_SET, STOP_SECONDS, MongodPlace, mongod_options
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Child, Children, Program
+from ops.local.servers.fetch import mongod_file
+from ops.local.servers.mongod import REPLICA_SET, STOP_SECONDS, MongodPlace, mongod_options
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Child, Children, Program
 from tests.frozen import freeze, thaw
 
 MEMBERS = 3

@@ -10,39 +10,39 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
-from consumer.core.pools import Pool, decode_pool
+from consumer.core.analytics.decode import Pool, decode_pool
 from consumer.core.records import Record
-from ingress.analytics import AnalyticsParts
+from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
-from ingress.applied import AppliedWatch
-from ingress.auth import Authenticator
-from ingress.body_budget import BodyBudget
+from ingress.auth.authenticator import Authenticator
+from ingress.auth.sessions import SessionKey, Sessions, WithSessions
 from ingress.clock_watch import ClockWatch
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
-from ingress.definitions import Definitions
-from ingress.edge import Asgi
-from ingress.lineage import Lineage
-from ingress.lists import ListParts
+from ingress.delivery.lineage import Lineage
+from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.receipts import ReceiptParts
+from ingress.games.definitions import Definitions
+from ingress.games.lists import ListParts
+from ingress.games.record import RecordParts
+from ingress.http.body_budget import BodyBudget
+from ingress.http.metrics import Metrics
+from ingress.http.pipeline import Asgi
+from ingress.http.rate_limit import AppRates
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
-from ingress.metrics import Metrics
 from ingress.ports import Misfortune
-from ingress.rates import AppRates
-from ingress.receipts import ReceiptParts
-from ingress.record import RecordParts
-from ingress.sample import Refusals
-from ingress.sessions import SessionKey, Sessions, WithSessions
+from ingress.refusals.recorder import Refusals
+from schemas.analytics.items import Item
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
-from schemas.envelope import unseal
-from schemas.games import parse_request
-from schemas.items import Item
-from schemas.judging import accepted_updates, payload_crc
+from schemas.games.body import parse_request
+from schemas.games.judging import accepted_updates, payload_crc
+from schemas.records.envelope import unseal
+from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
-from schemas.signing import SigningKeys
 from serving.clock import Clock
-from serving.identity import ClaimRules
-from serving.keys import IssuerKeys
-from serving.signed import SignedTokens
+from serving.tokens.identity import ClaimRules
+from serving.tokens.keys import IssuerKeys
+from serving.tokens.signed import SignedTokens
 
 NOW = 1_790_000_000_000
 ISSUER, AUDIENCE = "https://issuer.test", "tallymill"

@@ -11,11 +11,11 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.produce import ProduceRequest
 
 from ingress import server
-from ingress.applied import AppliedWatch
 from ingress.config import IngressConfig
+from ingress.delivery.publish import KafkaPublisher
+from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.waiters import Seen
 from ingress.ports import Position
-from ingress.publish import KafkaPublisher
-from ingress.waiting import Seen
 from ops.logs import configure_logs
 from schemas.coordinates import Coordinates
 

@@ -7,7 +7,7 @@ import sys
 
 from ingress.config import IngressSettings
 from ingress.server import server_config
-from serving.life import Server
+from serving.http.life import Server
 from tests.ingress.rig import Rig
 
 

@@ -20,10 +20,10 @@ import pytest
 
 from ingress.config import IngressSettings
 from ingress.server import server_config
-from ops.local.ports import LOOPBACK
-from schemas.export import FOLDER
+from ops.local.servers.ports import LOOPBACK
+from schemas.openapi.export import FOLDER
 from schemas.settings import Limits
-from serving.life import Server
+from serving.http.life import Server
 from tests.ingress.conftest import running_rig
 from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig, token

@@ -10,15 +10,15 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route as AppRoute
 from starlette.routing import Router
 
-from ingress.analytics_answers import _ROWS, analytics_refusal
-from ingress.answers import Refusal, refusal_reply
-from ingress.any_case import AnyCaseRoute
-from ingress.edge import Served
-from schemas.errors import ErrorBody
-from schemas.export import FOLDER
-from schemas.malformed import Violation
-from schemas.openapi import openapi_document
-from schemas.routes import ROUTES
+from ingress.analytics.replies import _ROWS, analytics_refusal
+from ingress.http.any_case import AnyCaseRoute
+from ingress.http.pipeline import Served
+from ingress.http.replies import Refusal, refusal_reply
+from schemas.openapi.document import openapi_document
+from schemas.openapi.export import FOLDER
+from schemas.openapi.routes import ROUTES
+from schemas.wire.errors import ErrorBody
+from schemas.wire.malformed import Violation
 from tests.ingress.rig import Rig
 
 # The page's own files: no part of the API.
@@ -95,7 +95,7 @@ async def test_nothing_else_is_served_beside_the_page(rig: Rig, name: str) -> No
 
 
 async def test_the_document_has_just_the_routes_of_the_app() -> None:
-    """One entry in schemas/routes.py for each method of each path."""
+    """One entry in schemas/openapi/routes.py for each method of each path."""
     router = Rig().app
     assert isinstance(router, Router)
     routes = [route for route in router.routes if isinstance(route, AppRoute | AnyCaseRoute)]

@@ -22,9 +22,9 @@ from serving.start import StartRefused
 from tests.ingress import serve
 from tests.ingress.real import config, declare, ingress_process, make_topic, until_ready
 from tests.ingress.rig import Rig
+from tests.mongodb.standalone import standalone_mongod
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
-from tests.standalone import standalone_mongod
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 

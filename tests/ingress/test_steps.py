@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from ingress.addresses import client_address
-from ingress.body import headers_by_name, require_text, unpacked
-from ingress.delivery import _responds_async
-from ingress.encoding import UnknownCoding, content_coding, reply_coding
-from ingress.language import _accepted, languages_asked
-from ingress.partial import MAX_MASK_DEPTH, BadMask, Mask, parse_mask, selected
-from ingress.query import MAX_PARAMETERS, BadQuery, parse_query
-from ingress.token_scan import token_in
+from ingress.analytics.token_scan import token_in
+from ingress.delivery.deliver import _responds_async
+from ingress.games.language import _accepted, languages_asked
+from ingress.http.address_limit import client_address
+from ingress.http.body import headers_by_name, require_text, unpacked
+from ingress.http.encoding import UnknownCoding, content_coding, reply_coding
+from ingress.http.field_mask import MAX_MASK_DEPTH, BadMask, Mask, parse_mask, selected
+from ingress.http.query import MAX_PARAMETERS, BadQuery, parse_query
 
 # Of a fixed cost, and of memory that is made larger now and then.
 SLACK = 1.3

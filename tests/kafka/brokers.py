@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.local import kafka
-from ops.local.fetch import kafka_files
-from ops.local.ports import LOOPBACK, any_free
-from ops.local.processes import Child, Children
-from ops.local.stack import wait_for_kafka
+from ops.local.servers import kafka
+from ops.local.servers.fetch import kafka_files
+from ops.local.servers.ports import LOOPBACK, any_free
+from ops.local.servers.processes import Child, Children
+from ops.local.servers.stack import wait_for_kafka
 
 CONTROLLER_ID = 100
 

@@ -11,10 +11,10 @@ import pytest
 import uvloop
 
 from ops.config import Settings
-from ops.local.ports import any_free
-from ops.local.server_probes import kafka_state
+from ops.local.servers.ports import any_free
+from ops.local.status.server_probes import kafka_state
 from schemas.settings import KafkaSettings
-from serving.kafka_bootstrap import NotReached, first_to_answer, unreached_brokers
+from serving.kafka.bootstrap import NotReached, first_to_answer, unreached_brokers
 from tests.kafka.brokers import Broker, lone_broker
 from tests.kafka.certificates import Authority, new_authority
 

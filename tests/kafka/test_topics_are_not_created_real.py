@@ -13,9 +13,9 @@ from aiokafka.errors import KafkaError
 from pymongo import MongoClient
 
 from ops.config import Settings
-from ops.init import initialise, wrong
+from ops.init.command import initialise, wrong
 from schemas.settings import KafkaSettings
-from serving.kafka import client_options
+from serving.kafka.client import client_options
 from tests.ingress.real import analytics_of, config, declare, ingress_process, until_ready
 from tests.kafka.brokers import Broker, lone_broker
 from tests.patience import PATIENCE_SECONDS

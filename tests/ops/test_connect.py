@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from ops.admin import guarded
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, kafka_admin, kafka_consumer, kafka_producer
-from ops.local.ports import any_free
+from ops.local.servers.ports import any_free
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[Any]]
 

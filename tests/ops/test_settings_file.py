@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ops.config import FILE_VARIABLE, load_settings, worker_config
-from ops.issuer import ensure_issuer
 from ops.local.settings import local_settings, to_toml, write_local_settings
 from ops.private_file import write_private
+from ops.tokens.issuer import ensure_issuer
 
 
 def write(data: Path) -> Path:

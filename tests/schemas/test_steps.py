@@ -13,12 +13,12 @@ from typing import Literal
 
 import pytest
 
-from ingress.sample import piece_of
-from schemas.analytics import FORM_TYPE, JSON_TYPE, identities, parse_analytics, read_sent
-from schemas.depth import is_deeper, is_fuller
-from schemas.items import MAX_SENT_TITLE_CHARACTERS
-from schemas.stored import stored_bytes
-from tests.pool_bodies import GOOD, nested
+from ingress.refusals.recorder import piece_of
+from schemas.analytics.body import FORM_TYPE, JSON_TYPE, identities, parse_analytics, read_sent
+from schemas.analytics.items import MAX_SENT_TITLE_CHARACTERS
+from schemas.analytics.stored import stored_bytes
+from schemas.wire.depth import is_deeper, is_fuller
+from tests.bodies.pools import GOOD, nested
 from tests.steps import steps_of
 
 # Of the smaller body: large enough that what every body costs is little beside it.
@@ -133,7 +133,7 @@ def test_a8_twice_the_marks_of_a_title_take_no_more_steps(monkeypatch: pytest.Mo
         taken[0] += len(text) + sum(count**2 for count in marks)
         return unicodedata.normalize(form, text) if len(text) < N else text
 
-    monkeypatch.setattr("schemas.items.unicodedata", SimpleNamespace(normalize=normalize))
+    monkeypatch.setattr("schemas.analytics.items.unicodedata", SimpleNamespace(normalize=normalize))
     for count in (100, 150, 10_000, 150_000):
         all_of(pool('{"Timestamp":1790000000,"Event":"a' + "\u0300\u0316" * count + '"}'))
     assert 0 < taken[0] <= 200**2 + 300**2 + 2 * MAX_SENT_TITLE_CHARACTERS

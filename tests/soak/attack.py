@@ -22,7 +22,7 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings
-from ops.token import GAMES_SCOPE, make_token
+from ops.tokens.token import GAMES_SCOPE, make_token
 from tests.soak.acts import Act, Hear, Pause, Produce, RawRecord, Reset, Send, Talk, Transact
 from tests.soak.bodies import Caller
 from tests.soak.grammar import acts, chosen

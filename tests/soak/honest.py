@@ -13,7 +13,7 @@ from ops.load.plan import Batch, LoadOptions, Shot, differences
 from ops.load.pools import Pool, PoolItem, PoolSums, _pool, pool_differences, pool_shots
 from ops.load.report import percentiles_millis
 from ops.load.send import ANALYTICS, GAMES, GIVE_UP_SECONDS, OpenLoop, Outcomes
-from schemas.envelope import ANONYMOUS_PREFIX
+from schemas.records.envelope import ANONYMOUS_PREFIX
 
 # One each: the sums of a load of batches are those of everything that its app has.
 APP = "honest"

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.load.check import Database
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS
-from schemas.signing import SigningKeys
+from schemas.records.signing import SigningKeys
 from tests.soak.json_texts import CANARY
 
 REASONS = ((CHECKPOINTS, "stopped"), (DEAD_LETTERS, "reason"), (EXCEPTIONS, "cause"))

@@ -20,9 +20,9 @@ import pytest
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings
 from ops.connect import database
-from ops.local.ports import choose_ports
+from ops.local.servers.ports import choose_ports
 from ops.local.state import read_state
-from schemas.signing import signing_keys
+from schemas.records.signing import signing_keys
 from tests.conftest import REPORT
 from tests.end_to_end.running import System
 from tests.soak import honest

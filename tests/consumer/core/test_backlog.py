@@ -2,14 +2,14 @@
 
 import pytest
 
+from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import LARGE_BYTES, SLICE_BYTES, Backlog
 from consumer.core.policy import FIRST_BACKOFF_SECONDS, backoff_seconds, lag_records, lag_seconds, may_fetch
-from consumer.core.pools import Pool
 from consumer.core.records import Record
+from schemas.analytics.items import Item
+from schemas.analytics.media import NO_MEDIA
 from schemas.coordinates import PartitionId
-from schemas.items import Item
-from schemas.media import NO_MEDIA
-from schemas.signing import SigningKeys
+from schemas.records.signing import SigningKeys
 from tests.samples import KEYS
 
 PARTITION = PartitionId("r1", 0)

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.batches import Batch, Unjudged
 from consumer.core.decode import Unreadable, decode, decode_analytics
-from consumer.core.judge import judge_unjudged
+from consumer.core.games.decode import Batch, Unjudged
+from consumer.core.games.judge import judge_unjudged
 from consumer.core.records import Record
 from schemas.documents import Definition, DefinitionTerm, utc
-from schemas.games import EventFailureCause, EventUpdateFailureCause, parse_request
-from schemas.judging import Judgement, judge
+from schemas.games.body import EventFailureCause, EventUpdateFailureCause, parse_request
+from schemas.games.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings
 from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
 

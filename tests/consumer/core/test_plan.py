@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from consumer.core.backlog import Backlog
-from consumer.core.dedupe import SeenRequest
+from consumer.core.games.dedupe import SeenRequest
 from consumer.core.plan import Flush, Known, Questions, WritePlan, make_plan, questions
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.documents import Definition, utc
-from schemas.judging import Judgement
+from schemas.games.judging import Judgement
 from schemas.settings import Limits
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, batch, period, sealed, update
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import Backlog
 from consumer.core.decode import Unreadable
 from consumer.core.plan import Flush, Known, make_plan
@@ -14,13 +15,12 @@ from consumer.core.policy import (
     is_stuck,
     suspects_of,
 )
-from consumer.core.pools import Pool
 from consumer.core.records import Record
+from schemas.analytics.media import NO_MEDIA
+from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.coordinates import PartitionId
-from schemas.media import NO_MEDIA
+from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
-from schemas.signing import SigningKeys
-from schemas.stored import MAX_STORED_BYTES
 from tests.samples import KEYS, NOW, batch, period, sealed, update
 
 

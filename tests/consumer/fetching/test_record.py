@@ -16,10 +16,10 @@ from consumer.fetching.record import (
     record_of,
 )
 from consumer.fetching.wire import MAX_HEADERS
-from ops.verify.pools import DEAD as DEAD_POOL
-from ops.verify.pools import read_pool
+from ops.verify.analytics.pools import DEAD as DEAD_POOL
+from ops.verify.analytics.pools import read_pool
 from ops.verify.reading import DEAD, LogRecord, Rules, read
-from schemas.envelope import MAX_TIME_MILLIS
+from schemas.records.envelope import MAX_TIME_MILLIS
 from schemas.settings import LimitSettings
 from tests.samples import KEYS, NOW, batch, item, period, pool, sealed, sealed_pool, update
 

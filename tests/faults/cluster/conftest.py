@@ -4,11 +4,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
 
-from ops.local.processes import Children
+from ops.local.servers.processes import Children
 from tests.conftest import REPORT
-from tests.faults.cluster.brokers import Brokers
-from tests.faults.cluster.scene import Cluster, Outcome, Tell, problems, wrong_sums
-from tests.faults.cluster.table import row_of, write_row
+from tests.faults.cluster.report.table import row_of, write_row
+from tests.faults.cluster.stage.brokers import Brokers
+from tests.faults.cluster.stage.scene import Cluster, Outcome, Tell, problems, wrong_sums
 from tests.faults.replica_set import Advised, ReplicaSet
 
 # What is measured is what operators get: MongoDB with what docs/deployment.md advises. With its defaults alone a
@@ -29,7 +29,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Each test leaves it whole (scene.py, `mend`)."""
+    """Each test leaves it whole (tests/faults/cluster/stage/scene.py, `mend`)."""
     folder = tmp_path_factory.mktemp("cluster")
     with Children(folder / "logs") as children:
         replica_set = ReplicaSet.start(children, folder, ELECTION_MILLIS, HEARTBEAT_MILLIS, ADVISED)

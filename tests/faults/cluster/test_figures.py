@@ -2,11 +2,13 @@
 
 from collections import Counter
 
-from tests.faults.cluster.checker import Stored, judge
-from tests.faults.cluster.figures import NEVER, figures_of, longest_waits, slowest_ack, waits_of
-from tests.faults.cluster.load import Ledger, note_answer
-from tests.faults.cluster.logs import said_of, told, unpaired
-from tests.faults.cluster.requests import (
+from tests.faults.cluster.report.figures import NEVER, figures_of, longest_waits, slowest_ack, waits_of
+from tests.faults.cluster.report.table import HEADER, Row, with_row
+from tests.faults.cluster.report.timeline import Probe, Timeline
+from tests.faults.cluster.stage.checker import Stored, judge
+from tests.faults.cluster.stage.load import Ledger, note_answer
+from tests.faults.cluster.stage.logs import said_of, told, unpaired
+from tests.faults.cluster.stage.requests import (
     BASE,
     DIGITS,
     PLAYERS,
@@ -17,8 +19,6 @@ from tests.faults.cluster.requests import (
     times_counted,
     title_of,
 )
-from tests.faults.cluster.table import HEADER, Row, with_row
-from tests.faults.cluster.timeline import Probe, Timeline
 
 NOW_MILLIS = 1_790_000_000_000
 APIS: dict[str, Api] = {"records": "games", "pools": "analytics"}

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 
-from ops.local.processes import Children
+from ops.local.servers.processes import Children
 from schemas.settings import MongoSettings
-from serving.mongodb import new_client
+from serving.mongodb.client import new_client
 from tests.faults.replica_set import ReplicaSet
 from tests.frozen import frozen
 

@@ -14,8 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
 from tests.conftest import REPORT
+from tests.ingress.delivery.test_brokers_real import body, said, until_back
 from tests.ingress.real import Running, analytics_of, config, declare, ingress_process, until_ready
-from tests.ingress.test_real_brokers import body, said, until_back
 from tests.kafka.brokers import Broker, Cluster, cluster
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster.figures import longest_waits, waits_of
-from tests.faults.cluster.scene import Cluster, Scene, Tell, on_stage
-from tests.faults.cluster.system import Process
-from tests.faults.cluster.timeline import Where
+from tests.faults.cluster.report.figures import longest_waits, waits_of
+from tests.faults.cluster.report.timeline import Where
+from tests.faults.cluster.stage.scene import Cluster, Scene, Tell, on_stage
+from tests.faults.cluster.stage.system import Process
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster.scene import Cluster, Tell, on_stage
+from tests.faults.cluster.stage.scene import Cluster, Tell, on_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
 

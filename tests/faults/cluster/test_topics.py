@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from tests.faults.cluster.load import TRY_SECONDS
-from tests.faults.cluster.requests import PATHS
-from tests.faults.cluster.scene import Cluster, Scene, Tell, issuer_of, on_stage
-from tests.faults.cluster.system import PARTITIONS
+from tests.faults.cluster.stage.load import TRY_SECONDS
+from tests.faults.cluster.stage.requests import PATHS
+from tests.faults.cluster.stage.scene import Cluster, Scene, Tell, issuer_of, on_stage
+from tests.faults.cluster.stage.system import PARTITIONS
 from tests.kafka.admin import admin_of
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(900)]

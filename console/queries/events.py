@@ -1,0 +1,171 @@
+"""`GET /v1/events`: which documents of `events` a page holds, and how they are written as JSON. Pure.
+
+Newest first by `receivedAt` (when Kafka had it), then by `_id`: what is received later comes before, so a walk through
+the pages meets every event that was there when it began exactly once. The time that counts is `receivedAt`, too: a
+client's own may lie years off, and `receivedAt` has an index already (the one that ends their lives), so that readers
+cost no flush anything. That index knows no `_id`, so by time a page is read in steps, each in the index's own order:
+
+    1. the rest of the millisecond that the last page ended in, by `_id`
+    2. what is older, by `receivedAt` alone; its last millisecond may be cut anywhere, and is left out
+    3. that millisecond, by `_id`
+
+By actor (a prefix of `_id`) one read does, of that actor's documents alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from console.queries.parameters import (
+    BadQuery,
+    Parameters,
+    checked_range,
+    limit_param,
+    millis_param,
+    page_token,
+    place_of,
+)
+from schemas.documents import millis_of
+from schemas.records.envelope import matches_player, rfc3339
+
+PARAMETERS: Final = ("app", "actor", "event", "from", "to", "limit", "pageToken")
+DEFAULT_EVENTS = 100
+
+# Greater than every `_id`.
+_AFTER_ALL = "\U0010ffff"
+
+
+class Key(NamedTuple):
+    """Where an event stands: newest first is the largest first."""
+
+    received_millis: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsQuery:
+    app: str
+    actor: str | None
+    event: str | None
+    from_millis: int | None
+    to_millis: int | None
+    limit: int
+    after: Key | None = None
+
+    def named(self) -> tuple[str | int | None, ...]:
+        """What a page token is bound to."""
+        return (self.app, self.actor, self.event, self.from_millis, self.to_millis)
+
+
+def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int) -> EventsQuery:
+    """Raises BadQuery."""
+    start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
+    actor = parameters.get("actor")
+    if actor is not None and not matches_player(actor):
+        raise BadQuery(("actor", "is not a player's or an anonymous session's id"))
+    if actor is None and (start is None or end is None):
+        raise BadQuery(("actor", "is required, or both from and to"))
+    if start is not None and end is not None:
+        checked_range(start, end, max_days)
+    query = EventsQuery(
+        app, actor, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
+    )
+    if token := parameters.get("pageToken"):
+        return replace(query, after=Key(*place_of(token, query.named(), (int, str))))
+    return query
+
+
+@dataclass(frozen=True, slots=True)
+class KeysWanted:
+    """Keys to read, newest first, at most `limit`: of one actor or of an app, received in a range, before a place.
+
+    Without `exact`, those of one millisecond may come in any order.
+    """
+
+    app: str
+    actor: str | None
+    event: str | None
+    from_millis: int | None
+    to_millis: int | None
+    before: Key | None
+    limit: int
+    exact: bool
+
+
+class KeysPage:
+    """The keys of one page, and one more if there is a next: read `wanted`, give it to `add`; until None."""
+
+    def __init__(self, query: EventsQuery) -> None:
+        self._query = query
+        self._most = query.limit + 1
+        self._found: list[Key] = []
+        self.wanted: KeysWanted | None = self._first()
+
+    def _first(self) -> KeysWanted:
+        query = self._query
+        if query.actor is not None:
+            edges = query.from_millis, query.to_millis
+            return KeysWanted(query.app, query.actor, query.event, *edges, query.after, self._most, exact=True)
+        return self._millisecond(query.after) if query.after else self._older(query.to_millis)
+
+    def _millisecond(self, before: Key) -> KeysWanted:
+        """Of one millisecond what comes after a place, in exact order."""
+        at, left = before.received_millis, self._most - len(self._found)
+        return KeysWanted(self._query.app, None, self._query.event, at, at + 1, before, left, exact=True)
+
+    def _older(self, to_millis: int | None) -> KeysWanted:
+        query, left = self._query, self._most - len(self._found)
+        return KeysWanted(query.app, None, query.event, query.from_millis, to_millis, None, left, exact=False)
+
+    def add(self, keys: Sequence[Key]) -> None:
+        """All that was found of what was wanted."""
+        wanted = self.wanted
+        assert wanted is not None  # noqa: S101 the caller's loop ends there
+        full = len(keys) == wanted.limit
+        if wanted.exact:
+            self._found += keys
+            goes_on = wanted.actor is None and not full and wanted.before == self._query.after
+            self.wanted = self._older(wanted.from_millis) if goes_on else None
+            return
+        last = keys[-1].received_millis if full else None
+        self._found += sorted((key for key in keys if key.received_millis != last), reverse=True)
+        self.wanted = None if last is None else self._millisecond(Key(last, _AFTER_ALL))
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        return self._found[: self._query.limit]
+
+    @property
+    def more(self) -> bool:
+        return len(self._found) > self._query.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it is stored, undecoded inside, and the bytes it takes."""
+
+    document: Mapping[str, Any]
+    size_bytes: int
+
+
+def events_answer(query: EventsQuery, page: KeysPage, held: Sequence[Stored], last: Key | None) -> dict[str, object]:
+    """The reply's JSON. `last`: the last key whose event was read; before the page's end where it grew too large."""
+    answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in held]}
+    if last is not None and (page.more or last != page.keys[-1]):
+        answer["nextPageToken"] = page_token(last, query.named())
+    return answer
+
+
+def event_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with `id` for `_id`. Whatever keys its data has, it comes back as it was sent."""
+    return {"id" if name == "_id" else name: plain(value) for name, value in document.items()}
+
+
+def plain(value: object) -> object:
+    """As JSON has it. Integers are numbers, also beyond 2^53; times are RFC 3339 with milliseconds."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return rfc3339(millis_of(value)) if isinstance(value, datetime) else value

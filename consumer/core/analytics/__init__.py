@@ -1,0 +1,1 @@
+"""What a worker decides about pools: read, which items are new, and whose titles count."""

@@ -1,0 +1,1 @@
+"""What a worker decides about batches: read, judged, deduplicated, summed."""

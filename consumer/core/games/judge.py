@@ -1,0 +1,20 @@
+"""Judging a record that no ingress has judged: at its own time, by the definitions in force then (G12)."""
+
+from collections.abc import Mapping, Sequence
+
+from consumer.core.games.decode import Batch, Unjudged, judged_batch
+from schemas.documents import Definition, utc
+from schemas.games.judging import judge
+from schemas.settings import Limits
+
+Definitions = Mapping[str, Sequence[Definition]]
+"""Every definition of an app, retired ones too, by app."""
+
+
+def judge_unjudged(unjudged: Unjudged, definitions: Definitions, limits: Limits) -> Batch:
+    """The batch that this record is, by the same function as the ingress uses, and its app's limits."""
+    envelope = unjudged.envelope
+    received = utc(envelope.received_millis)
+    declared = {d.definition_id for d in definitions.get(envelope.app, ()) if d.in_force(received)}
+    judgement = judge(unjudged.request, envelope.received_millis, limits.for_app(envelope.app), declared)
+    return judged_batch(unjudged.record, envelope, unjudged.request, judgement)

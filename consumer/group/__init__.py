@@ -1,0 +1,1 @@
+"""Membership of the consumer group, spoken by ourselves: it reads nothing."""

@@ -1,0 +1,240 @@
+"""Membership in a group of workers, apart from reading.
+
+A member that joins, or one that died, makes the whole group form anew, and until the last member has joined again
+the coordinator holds all answers back. Nothing is given up meanwhile: what a member holds it goes on reading, and only
+the new shares take partitions away. For as long as that lasts two members may own one partition; the checkpoint's
+compare-and-set decides between them, so that no record counts twice.
+
+What a member holds it names when it joins, and the shares leave it there (core/sharing.py). A member that finds itself
+expelled after a silence longer than its session gives everything up at once: others have it. One that was expelled
+sooner, by mistake, joins again with what it holds.
+
+aiokafka's own coordinator revokes everything before it joins, joins once for each way to share out, and remembers what
+is held for all groups of a process in one place. Hence the protocol is spoken here.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    IllegalGenerationError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.protocol.api import Response
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
+
+from consumer.config import WorkerSettings
+from consumer.core.sharing import Claim, share_out
+from consumer.group.coordinator import Coordinator, NewClient
+from consumer.group.predecessors import Process, leave_for_the_dead, own_process
+from consumer.group.wire import (
+    NO_MEMBER,
+    Group,
+    commit_request,
+    given_member_id,
+    heartbeat_request,
+    join_request,
+    joined,
+    leave_request,
+    raise_commit_errors,
+    raise_error,
+    share_of,
+    sync_request,
+)
+from consumer.ports import Given, Membership, Unavailable
+from schemas.settings import Api, KafkaSettings
+from serving.kafka.bootstrap import bootstrap_options
+from serving.kafka.client import why
+from serving.outage import Outage
+
+log = structlog.get_logger()
+
+# A member hears of a rebalance with its next heartbeat, and until the last one has, the new shares wait. Several of
+# them fit into the shortest session, so that one that is late costs nothing.
+HEARTBEAT_SECONDS = 1.0
+
+# How long the coordinator waits for a member to join again before it goes on without: once the group forms anew, the
+# shares wait no longer than this for a dead one. One that is alive joins within a heartbeat; if it is late, once more.
+REBALANCE_SECONDS = 3.0
+
+# An answer that is held back until the group has formed. Workers of before may be waited for longer; then the question
+# is put again, which changes nothing.
+HELD_BACK_SECONDS = 8.0
+
+# A coordinator that moves, or whose topic is made with the first group, is there again sooner. From then on it is an
+# outage.
+LOST_SECONDS = 3.0
+
+# Between two tries after an error: a coordinator that moves is there again within a second or so.
+RETRY_SECONDS = 0.2
+
+# How often the leader counts the topic's partitions: added ones are shared out then.
+PARTITIONS_SECONDS = 30.0
+
+
+def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:
+    """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
+    session_millis = int(worker.session_timeout_seconds * 1000)
+    rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
+    process = own_process()
+
+    async def new_client() -> AIOKafkaClient:
+        return AIOKafkaClient(**await bootstrap_options(kafka, process.client_id(), int(HELD_BACK_SECONDS * 1000)))
+
+    group = Group(kafka.group_of(api), kafka.topic(api), session_millis, rebalance_millis)
+    return GroupMember(new_client, group, outage, process)
+
+
+class GroupMember:
+    """A Membership of one topic's group, from `start` to `stop`."""
+
+    def __init__(self, new_client: NewClient, group: Group, outage: Outage, process: Process | None = None) -> None:
+        """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
+        self._group = group
+        self._outage = outage
+        self._part = f"group {group.name}"
+        self._process = process
+        self._leaving_for: asyncio.Task[None] | None = None
+        self._coordinator = Coordinator(new_client, group)
+        self._given: Given = _ignore
+        self._task: asyncio.Task[None] | None = None
+        self._member = NO_MEMBER
+        self._claim = Claim()
+        self._must_join = True
+        self._heard = time.monotonic()
+        self._lost_at: float | None = None
+        self._leads_partitions: int | None = None
+        self._counted_at = 0.0
+
+    @property
+    def is_member(self) -> bool:
+        return self._member != NO_MEMBER and self._claim.generation >= 0 and self._lost_at is None
+
+    def start(self, given: Given) -> None:
+        self._given = given
+        self._task = asyncio.create_task(self._run(), name=f"member of {self._group.name}")
+
+    async def commit(self, positions: Mapping[int, int]) -> None:
+        request = commit_request(self._group, self._claim.generation, self._member, positions)
+        try:
+            raise_commit_errors(await self._coordinator.ask(request, "offsets"))
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {why(error)}") from error
+
+    async def stop(self) -> None:
+        """Leave the group, so that the others needn't wait for the session to end."""
+        for task in (self._task, self._leaving_for):
+            if task:
+                task.cancel()
+                await asyncio.wait((task,))
+        try:
+            if self._member != NO_MEMBER:
+                await self._coordinator.ask(leave_request(self._group, self._member))
+        except KafkaError as error:
+            log.warning("group not left", group=self._group.name, reason=why(error))
+        finally:
+            self._member = NO_MEMBER
+            await self._coordinator.close()
+
+    async def _run(self) -> None:
+        while True:
+            pause = await self._turn()
+            await asyncio.sleep(pause)
+
+    async def _turn(self) -> float:
+        """Join or say that it is alive, once. Returns how long to wait before the next turn."""
+        try:
+            await (self._join() if self._must_join else self._stay())
+        except (RebalanceInProgressError, IllegalGenerationError):
+            self._must_join = True
+            return 0
+        except UnknownMemberIdError:
+            self._expelled()
+            return 0
+        except KafkaError as error:
+            if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
+                self._coordinator.forget()
+            return self._failed(why(error))
+        except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
+            await self._start_anew(error)
+            return REBALANCE_SECONDS
+        self._went_well()
+        return HEARTBEAT_SECONDS
+
+    async def _stay(self) -> None:
+        """Raises KafkaError: among others, that the group forms anew."""
+        answer = await self._coordinator.ask(heartbeat_request(self._group, self._claim.generation, self._member))
+        raise_error(answer.error_code)
+        if self._leads_partitions is not None and time.monotonic() - self._counted_at > PARTITIONS_SECONDS:
+            self._must_join = self._leads_partitions != await self._count()
+
+    async def _join(self) -> None:
+        """Join, and take the share given. Raises KafkaError; then what was held is held on."""
+        answer = await self._held_back(join_request(self._group, self._member, self._claim))
+        if member := given_member_id(answer):
+            self._member = member
+            self._leave_for_the_dead()
+            answer = await self._held_back(join_request(self._group, member, self._claim))
+        now = joined(answer)
+        self._member = now.member
+        self._leads_partitions = await self._count() if now.claims else None
+        shares = share_out(now.claims, self._leads_partitions or 0)
+        answer = await self._held_back(sync_request(self._group, now, shares))
+        self._claim = Claim(now.generation, share_of(answer, self._group.topic))
+        self._must_join = False
+        self._given(self._claim.partitions)
+
+    def _leave_for_the_dead(self) -> None:
+        """At the first joining alone, and beside it: it isn't answered until the dead ones have gone."""
+        if (process := self._process) and not self._leaving_for:
+            leaving = leave_for_the_dead(self._coordinator, self._group, self._member, process)
+            self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
+
+    async def _held_back(self, request: JoinGroupRequest | SyncGroupRequest) -> Response:
+        return await self._coordinator.ask(request, "held back", HELD_BACK_SECONDS)
+
+    async def _count(self) -> int:
+        self._counted_at = time.monotonic()
+        return await self._coordinator.partitions()
+
+    def _expelled(self) -> None:
+        """The coordinator doesn't know it. After a silence longer than its session its partitions are others'."""
+        self._member = NO_MEMBER
+        self._must_join = True
+        if time.monotonic() - self._heard > self._group.session_millis / 1000:
+            log.warning("expelled from the group", group=self._group.name, partitions=sorted(self._claim.partitions))
+            self._claim = Claim()
+            self._given(frozenset())
+
+    async def _start_anew(self, error: Exception) -> None:
+        """Nobody foresaw it: forget the connections and the member id, hold what is held."""
+        log.error("membership failed", group=self._group.name, reason=str(error))
+        self._failed(str(error))
+        self._member, self._must_join = NO_MEMBER, True
+        await self._coordinator.close()
+
+    def _failed(self, reason: str) -> float:
+        """Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        now = time.monotonic()
+        if self._lost_at is None:
+            self._lost_at = now
+        if now - self._lost_at >= LOST_SECONDS:
+            self._outage.lost(self._part, f"{self._part}: {reason}", now - self._lost_at)
+        return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
+
+    def _went_well(self) -> None:
+        self._heard = time.monotonic()
+        if self._lost_at is not None:
+            self._outage.back(self._part)
+            self._lost_at = None
+
+
+def _ignore(_: frozenset[int]) -> None:
+    """Before the start there is nobody to be told."""

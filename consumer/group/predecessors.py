@@ -1,0 +1,107 @@
+"""Members of the group whose process is dead: a worker that starts leaves the group on their behalf.
+
+The coordinator would wait for them until their session ends, and the group, once it forms anew, until they are late.
+A member's client id names its process: host name, PID namespace, pid and start time. Of the members with our host name
+- one in our PID namespace is dead if no process runs there with its pid and start time;
+- one in another PID namespace is dead if it had our pid: our container has been started again.
+The second is a guess where two containers share a host name. Hence this is done once, at the start: a member that was
+expelled by mistake joins again with what it holds, and two of one name can't expel each other for ever.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from consumer.group.coordinator import Coordinator
+from consumer.group.wire import Group, Seen, describe_request, leave_request, members_of
+
+log = structlog.get_logger()
+
+_PROGRAM = "tallymill-worker"
+
+# Our own joining is seen at the next question or the one after.
+_ASK_AGAIN_SECONDS = 0.05
+_TRIES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a host: its pid alone comes again."""
+
+    host: str
+    namespace: str
+    pid: int
+    started: str
+
+    def client_id(self) -> str:
+        return f"{_PROGRAM}@{self.host}/{self.namespace}/{self.pid}/{self.started}"
+
+
+def own_process() -> Process:
+    pid = os.getpid()
+    return Process(socket.gethostname(), _namespace(), pid, started_at(pid) or "unknown")
+
+
+def process_of(client_id: str) -> Process | None:
+    """The process that a client id names; None for one that isn't ours."""
+    program, _, rest = client_id.partition("@")
+    parts = rest.rsplit("/", 3)
+    if program != _PROGRAM or len(parts) != 4 or not parts[2].isdecimal():  # noqa: PLR2004 as many as a Process has
+        return None
+    return Process(parts[0], parts[1], int(parts[2]), parts[3])
+
+
+def started_at(pid: int) -> str | None:
+    """When a process started, in the kernel's ticks; None if it is dead, or there is no way to tell."""
+    try:
+        # The name before the last parenthesis may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else started
+
+
+def _namespace() -> str:
+    try:
+        return "".join(filter(str.isdecimal, os.readlink("/proc/self/ns/pid")))  # noqa: PTH115 it leads to no path
+    except OSError:
+        return ""
+
+
+def is_dead(other: Process, own: Process, started: Callable[[int], str | None] = started_at) -> bool:
+    """Whether another member's process can't be alive. Nothing is known without /proc."""
+    if other.host != own.host or other == own or not own.namespace or "unknown" in (own.started, other.started):
+        return False
+    if other.namespace == own.namespace:
+        return started(other.pid) != other.started
+    return other.pid == own.pid
+
+
+def dead_members(members: Iterable[Seen], own: Process) -> list[Seen]:
+    return [one for one in members if (process := process_of(one.client_id)) and is_dead(process, own)]
+
+
+async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member: str, own: Process) -> None:
+    """Once we are in the group ourselves: a group that was left by its last member begins with a delay."""
+    try:
+        for dead in dead_members(await _described(coordinator, group, own_member), own):
+            await coordinator.ask(leave_request(group, dead.member))
+            log.info("dead member removed", group=group.name, member=dead.member)
+    except KafkaError:
+        return  # Their sessions end by themselves.
+
+
+async def _described(coordinator: Coordinator, group: Group, own_member: str) -> list[Seen]:
+    for _ in range(_TRIES):
+        members = members_of(await coordinator.ask(describe_request(group)))
+        if any(one.member == own_member for one in members):
+            return members
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+    return []

@@ -1,0 +1,302 @@
+"""MongoDB as the worker's store. The one place of the worker that knows pymongo and its errors.
+
+A flush is one transaction, in five steps; what a crash leaves behind it:
+
+    1. read         which request ids are remembered; opens the snapshot       nothing
+    2. plan         pure                                                       nothing
+    3. checkpoint   compare-and-set from flush.start to flush.end              an open transaction: the server drops it
+    4. write        players, period_counts, requests, exceptions, dead_letters the same
+    5. commit       all of it, or nothing                                      either; the next owner's step 3 tells
+
+Nothing decides here but the checkpoint: whoever moves it on has applied those records, and no one else has.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from consumer.core.analytics.new_items import KnownItem, KnownPools
+from consumer.core.analytics.titles import KnownTitles, players_to_ask, split_titles
+from consumer.core.games.dedupe import SeenRequest
+from consumer.core.games.judge import Definitions
+from consumer.core.gap import Gap
+from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
+from consumer.core.position import Checkpoint
+from consumer.core.reasons import bug_reason
+from consumer.mongo.claims import checkpoint_of, claim, let_go
+from consumer.mongo.errors import HANDLED, outage_or_too_large, translated, unavailable
+from consumer.mongo.record_faults import records_fault
+from consumer.mongo.sessions import Sessions
+from consumer.mongo.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
+from consumer.mongo.writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
+from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
+from schemas.coordinates import PartitionId
+from schemas.documents import (
+    CHECKPOINTS,
+    DEFINITIONS,
+    EVENTS,
+    LINEAGES,
+    REQUESTS,
+    TITLES,
+    definition_of,
+    millis_of,
+)
+from serving.mongodb.watch import MongoWatch
+
+# A failed try that took longer may have outlived what the server allows a transaction (15 s where we set it). The
+# server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
+LONG_TRY_SECONDS = 10.0
+
+# Batches, or items of pools, that are planned in less time than a heartbeat can wait: some 20 us each.
+INLINE_WEIGHT = 2_500
+
+# Larger flushes are written one after the other: three of the largest pools at once fill a cache of 256 MB.
+LARGE_FLUSH_BYTES = 8 * 1024 * 1024
+
+OnStep = Callable[[str, float], None]
+"""Told the name of each step and the seconds it took."""
+
+
+class MongoStore:
+    """A Store over one database."""
+
+    def __init__(
+        self, client: AsyncMongoClient[Document], database: str, on_step: OnStep, watch: MongoWatch | None = None
+    ) -> None:
+        self._call = watch.call if watch else nullcontext
+        self._sessions = Sessions(client)
+        self._database = client.get_database(database, write_concern=DURABLE)
+        self._on_step = on_step
+        self._applying: set[PartitionId] = set()
+        self._large = asyncio.Semaphore(1)
+
+    async def lineage(self, topic: TopicIdentity) -> str:
+        with self._call():
+            return await uncancelled(self._lineage(topic))
+
+    async def _lineage(self, topic: TopicIdentity) -> str:
+        collection = self._database.get_collection(LINEAGES, read_concern=ReadConcern("majority"))
+        try:
+            newest = await collection.find_one({"topic": topic.topic}, sort=[("generation", -1)])
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        return known_lineage(topic, newest)
+
+    async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
+        with self._call():
+            return await uncancelled(claim(self._database, self._sessions, partition, owner))
+
+    async def release(self, partition: PartitionId) -> None:
+        if partition in self._applying:
+            self._sessions.drop(partition)
+        else:
+            await uncancelled(let_go(self._database, self._sessions, partition))
+
+    async def note_stopped(self, partition: PartitionId, reason: str) -> None:
+        with self._call():
+            await uncancelled(self._note_stopped(partition, reason))
+
+    async def _note_stopped(self, partition: PartitionId, reason: str) -> None:
+        try:
+            await self._database[CHECKPOINTS].update_one({"_id": str(partition)}, {"$set": {"stopped": reason}})
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        with self._call():
+            return await uncancelled(self._apply(flush, plan))
+
+    async def _apply(self, flush: Flush, plan: Plan) -> WritePlan:
+        began = time.monotonic()
+        tried_at: float | None = None
+        commit_from = time.perf_counter()
+
+        async def body(session: AsyncClientSession) -> WritePlan:
+            nonlocal commit_from, tried_at
+            _raise_if_long(flush, tried_at)
+            tried_at = time.monotonic()
+            await self._sessions.kill_predecessor(flush.partition, began)
+            transaction = _Transaction(self._database.get_collection, session, self._on_step)
+            written = await transaction.run(flush, plan)
+            commit_from = time.perf_counter()
+            return written
+
+        self._applying.add(flush.partition)
+        try:
+            async with self._large if flush.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
+                written = await in_transaction(self._sessions.of(flush.partition), body, COMMIT_MILLIS)
+        except HANDLED as error:
+            raise outage_or_too_large(error) from error
+        except OURS:
+            raise
+        except Exception as error:
+            # A bug of the client's, say. No record is at fault, so none may be lost by it, and no process ended.
+            raise Unavailable(bug_reason("applying", error)) from error
+        finally:
+            self._applying.discard(flush.partition)
+        self._on_step("commit", time.perf_counter() - commit_from)
+        return written
+
+    async def pass_over(self, gap: Gap) -> None:
+        with self._call():
+            await uncancelled(self._pass_over(gap))
+
+    async def _pass_over(self, gap: Gap) -> None:
+        """One update of one document: it needs no transaction, and the same compare-and-set decides."""
+        checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
+        key = str(gap.partition)
+        try:
+            moved = await checkpoints.update_one({"_id": key, "next": gap.start}, gap_move(gap))
+            found = None if moved.matched_count else await checkpoints.find_one({"_id": key})
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        if not moved.matched_count:
+            raise Moved(checkpoint_of(found))
+
+
+class _Transaction:
+    """Steps 1 to 4 of one try of a flush."""
+
+    def __init__(
+        self,
+        collection: Callable[[str], AsyncCollection[Document]],
+        session: AsyncClientSession,
+        on_step: OnStep,
+    ) -> None:
+        self._collection = collection
+        self._session = session
+        self._on_step = on_step
+        self._since = time.perf_counter()
+
+    async def run(self, flush: Flush, plan: Plan) -> WritePlan:
+        with records_fault("asking for"):
+            asked = questions(flush)
+        known = await self._read(flush, asked)
+        self._step_done("read")
+        planned, writes = await self._planned(flush, plan, known)
+        self._step_done("plan")
+        await self._move_checkpoint(planned)
+        self._step_done("checkpoint")
+        await self._write(writes)
+        self._step_done("write")
+        return planned
+
+    async def _planned(self, flush: Flush, plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
+        """Step 2; of a large flush beside the event loop, which heartbeats wait for."""
+        if flush.weight > INLINE_WEIGHT:
+            return await asyncio.to_thread(_planned, plan, known)
+        return _planned(plan, known)
+
+    async def _read(self, flush: Flush, asked: Questions) -> Known:
+        """Step 1. Not remembered is the rule, so this reads the `_id` index and little else.
+
+        What is not asked is not read, but for the first question: it opens the snapshot.
+        """
+        pools = await self._pools(flush, asked) if asked.events else KnownPools()
+        seen: dict[str, SeenRequest] = {}
+        if asked.requests or not asked.events:
+            seen = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, asked.requests, None)}
+        return Known(seen, await self._definitions(asked.apps) if asked.apps else {}, pools)
+
+    async def _pools(self, flush: Flush, asked: Questions) -> KnownPools:
+        stored = self._found(EVENTS, asked.events, {"receivedAt": 1, "digest": 1})
+        events = {one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) async for one in stored}
+        return KnownPools(events, await self._titles(flush, asked.titles))
+
+    async def _titles(self, flush: Flush, asked: Sequence[str]) -> KnownTitles:
+        """How many titles a player has is asked only where one may be registered, which is seldom."""
+        documents, shares = split_titles([one async for one in self._found(TITLES, asked, None)])
+        players = sorted(players_to_ask(flush.pools, asked, documents))
+        by_player: Counter[str] = Counter()
+        if players:
+            wanted: Document = {"by": {"$in": players}, "freed": {"$exists": False}}
+            found = self._collection(TITLES).find(wanted, {"by": 1, "_id": 0}, session=self._session)
+            by_player.update([one["by"] async for one in found])
+        return KnownTitles(documents, shares, by_player)
+
+    def _found(self, collection: str, keys: Sequence[str], fields: Document | None) -> AsyncCursor[Document]:
+        return self._collection(collection).find(
+            {"_id": {"$in": list(keys)}}, fields, session=self._session, batch_size=len(keys) + 1
+        )
+
+    async def _definitions(self, apps: Sequence[str]) -> Definitions:
+        by_app: dict[str, list[Any]] = {app: [] for app in apps}
+        async for document in self._collection(DEFINITIONS).find({"app": {"$in": list(apps)}}, session=self._session):
+            by_app[document["app"]].append(definition_of(document))
+        return by_app
+
+    async def _move_checkpoint(self, plan: WritePlan) -> None:
+        """Step 3, and the only thing that keeps two owners from counting a record twice."""
+        checkpoints = self._collection(CHECKPOINTS)
+        key = str(plan.partition)
+        moved = await checkpoints.update_one(
+            {"_id": key, "next": plan.start}, checkpoint_move(plan), session=self._session
+        )
+        if moved.matched_count == 0:
+            found = await checkpoints.find_one({"_id": key}, session=self._session)
+            raise Moved(checkpoint_of(found))
+
+    async def _write(self, writes: Mapping[str, Writes]) -> None:
+        """Step 4. Each bulk names each document once, so its order doesn't matter."""
+        for collection, operations in writes.items():
+            if operations:
+                await self._bulk_write(collection, operations)
+
+    async def _bulk_write(self, collection: str, operations: Writes) -> None:
+        try:
+            await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+        except HANDLED as error:
+            # Only what was to be written can be a record's fault; the rest may be tried again by the transaction.
+            found = translated(error)
+            if isinstance(found, RecordRefused):
+                raise found from error
+            raise
+        except Exception as error:
+            # Nobody foresaw it. The record's fault only where BSON can't be made of what is to be written.
+            if are_encodable(operations):
+                raise
+            raise RecordRefused(bug_reason("encoding", error), bug=True) from error
+
+    def _step_done(self, step: str) -> None:
+        now = time.perf_counter()
+        self._on_step(step, now - self._since)
+        self._since = now
+
+
+def _planned(plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
+    with records_fault("planning"):
+        planned = plan(known)
+        return planned, writes_of(planned)
+
+
+def _raise_if_long(flush: Flush, tried_at: float | None) -> None:
+    """Halve a flush whose last try took long. A single record is tried on: it can't be halved, and may yet pass."""
+    if tried_at and len(flush.records) > 1 and time.monotonic() - tried_at > LONG_TRY_SECONDS:
+        raise FlushTooLarge(f"a try of {len(flush.records)} records took more than {LONG_TRY_SECONDS:g} s, and failed")
+
+
+def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
+    """The lineage's id, if the newest one of this topic's name is of this very topic. Raises UnknownLineage."""
+    if newest is None:
+        raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
+    if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
+        raise UnknownLineage(
+            f"topic {topic.topic} is another one than lineage {newest['_id']} was started with: it was made anew, or "
+            f"Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster {topic.cluster}, "
+            f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
+        )
+    return str(newest["_id"])
+
+
+def _seen(document: Document) -> SeenRequest:
+    return SeenRequest(time_millis=millis_of(document["at"]), crc=document["crc"])

@@ -1,0 +1,1 @@
+"""The analytics API: AddEvent and AddEventBatch with their checks and replies."""

@@ -1,0 +1,1 @@
+"""Who sends: the issuer's tokens, and the anonymous sessions that this ingress issues."""

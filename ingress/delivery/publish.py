@@ -1,0 +1,226 @@
+"""Kafka as the ingress writes it: acks from all in-sync replicas, idempotent, batched. aiokafka is named only here.
+
+- A 200 needs an ack; a send that isn't answered in time is Unknown, and goes on in the background: aiokafka never
+  gives up an idempotent batch. So its bytes count as waiting until Kafka has answered it, and the sum is bounded.
+- The waiting bytes are shared (http/shares.py): no app and no player fills the buffer for the others.
+- aiokafka takes a failed batch's sequence numbers for used, Kafka does not: after any failed batch every later one of
+  that partition would be out of order. So whatever failed, a new producer is made (a retry with the same requestId
+  is deduplicated by the workers, whichever producer sent it).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
+
+from ingress.delivery.producer import END_SECONDS, connect, end_producer, new_producer, why_not_connected
+from ingress.http.shares import Holder, Shares, holder_of_key
+from ingress.ports import Position, Unavailable, Unknown
+from schemas.settings import Api, KafkaSettings
+from serving.kafka.client import why
+from serving.kafka.watch import KafkaWatch
+
+log = structlog.get_logger()
+
+RECONNECT_SECONDS = 0.5
+# Of an acked record: its time is the broker's.
+LOG_APPEND_TIME = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimits:
+    """How long one record may take, how many bytes may wait, how large one record can get."""
+
+    deadline_seconds: float
+    max_buffer_bytes: int
+    max_record_bytes: int
+
+
+class KafkaPublisher:
+    """Publishes to the topic of one API. Connected by `run`, which makes a new producer whenever one has failed."""
+
+    def __init__(self, kafka: KafkaSettings, limits: PublishLimits, watch: KafkaWatch, api: Api = "games") -> None:
+        self._kafka = kafka
+        self._topic = kafka.topic(api)
+        self._limits = limits
+        self._producer: Any = None
+        self._lost = asyncio.Event()
+        self._waiting = Shares(limits.max_buffer_bytes)
+        self._overdue = 0
+        self._outage = watch.outage
+        self._watch = watch
+        watch.follow(self._topic, self._clients)
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        return self._producer is not None and self._overdue == 0 and self._watch.reached
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._waiting.held_bytes
+
+    def partition_of(self, key: bytes) -> int | None:
+        """As aiokafka chooses it, from what it knows of the topic."""
+        producer = self._producer
+        if producer is None or not producer.client.cluster.partitions_for_topic(self._topic):
+            return None
+        partition: int = producer._partition(self._topic, None, None, None, key, None)  # noqa: SLF001 it has no public way
+        return partition
+
+    async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
+        if self._producer is None:
+            raise Unavailable("not connected to Kafka")
+        if not self._waiting.take(holder_of_key(key), len(body)):
+            raise Unavailable("as many bytes wait for Kafka as may, in all or of this player or app")
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
+        sent = await self._send(key, headers, body, deadline)
+        await _settled_or_late(sent, deadline)
+        if not sent.done():
+            self._is_overdue(sent, key)
+            raise Unknown("no ack in time")
+        return _position(sent)
+
+    def _is_overdue(self, sent: asyncio.Future[Any], key: bytes) -> None:
+        """It goes on in the background; the log names the server that it waits for."""
+        self._overdue += 1
+        waited = self._limits.deadline_seconds
+        self._outage.lost(f"acks of {self._topic}", f"no ack within {waited:g} s{self._leader_of(key)}", waited)
+        sent.add_done_callback(self._no_longer_overdue)
+
+    def _leader_of(self, key: bytes) -> str:
+        partition = self.partition_of(key)
+        if partition is None:
+            return ""
+        cluster = self._producer.client.cluster
+        leader = cluster.broker_metadata(cluster.leader_for_partition(TopicPartition(self._topic, partition)))
+        of = f" of partition {partition} of {self._topic}"
+        return f"{of}, led by {leader.host}:{leader.port}" if leader else f"{of}, which has no leader"
+
+    def _clients(self) -> tuple[Any, ...]:
+        return () if self._producer is None else (self._producer.client,)
+
+    async def _send(
+        self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
+    ) -> asyncio.Future[Any]:
+        """Hand the record to the producer. Its bytes wait until its future is done."""
+        producer, holder = self._producer, holder_of_key(key)
+        try:
+            async with asyncio.timeout_at(deadline):
+                sent: asyncio.Future[Any] = await producer.send(self._topic, value=body, key=key, headers=headers)
+        except BaseException as error:
+            self._waiting.give_back(holder, len(body))
+            self._refused_by_producer(producer, error)
+            raise
+        sent.add_done_callback(partial(self._settled, producer, holder, len(body)))
+        return sent
+
+    def _refused_by_producer(self, producer: object, error: BaseException) -> None:
+        """Nothing was handed over. Translates what is Kafka's; ours (a record too large) goes on as it is."""
+        if isinstance(error, TimeoutError | KafkaTimeoutError | UnknownTopicOrPartitionError):
+            raise Unavailable(why(error)) from error
+        if isinstance(error, KafkaError) and not isinstance(error, MessageSizeTooLargeError):
+            self._discard(producer, error)
+            raise Unavailable(why(error)) from error
+
+    def _settled(self, producer: object, holder: Holder, size_bytes: int, sent: asyncio.Future[Any]) -> None:
+        self._waiting.give_back(holder, size_bytes)
+        if not sent.cancelled() and (error := sent.exception()):
+            self._discard(producer, error)
+
+    def _no_longer_overdue(self, _sent: asyncio.Future[Any]) -> None:
+        self._overdue -= 1
+        if not self._overdue:
+            self._outage.back(f"acks of {self._topic}")
+
+    def _discard(self, producer: Any, error: BaseException) -> None:  # noqa: ANN401 aiokafka has no types
+        if producer is not self._producer:
+            return
+        self._outage.lost(self._topic, f"the producer of {self._topic} failed, another is made: {why(error)}")
+        self._producer = None
+        self._lost.set()
+        stop = asyncio.create_task(end_producer(producer, self._limits.deadline_seconds))
+        self._stopping.add(stop)
+        stop.add_done_callback(self._stopping.discard)
+
+    async def run(self) -> None:
+        """Keep a producer connected, and what it knows of the cluster true; runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch.run())
+            group.create_task(self._keep_connected())
+
+    async def _keep_connected(self) -> None:
+        self._producer = await self._connected()
+        log.info("kafka_connected", topic=self._topic)
+        while True:
+            self._outage.back(self._topic)
+            await self._lost.wait()
+            self._lost.clear()
+            await asyncio.sleep(RECONNECT_SECONDS)
+            self._producer = await self._connected()
+
+    async def _connected(self) -> Any:  # noqa: ANN401 aiokafka has no types
+        while True:
+            try:
+                return await self._try_to_connect()
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._outage.lost(self._topic, await why_not_connected(self._kafka, self._topic, error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _try_to_connect(self) -> Any:  # noqa: ANN401 aiokafka has no types
+        producer = await new_producer(self._kafka, self._limits.max_record_bytes, self._limits.deadline_seconds)
+        try:
+            await connect(producer, self._topic)
+        except BaseException:
+            await end_producer(producer, END_SECONDS)
+            raise
+        return producer
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Let Kafka take what waits, within `timeout_seconds`; what it hasn't by then was answered 503."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await end_producer(producer, timeout_seconds)
+        if self._stopping:
+            await asyncio.wait(self._stopping, timeout=timeout_seconds)
+
+
+async def _settled_or_late(sent: asyncio.Future[Any], deadline: float) -> None:
+    """Until `sent` is done or the loop's clock says `deadline`; asyncio.wait for one future, at half its cost.
+
+    Not wait_for: that would cancel the future, and a cancelled one says nothing about the record.
+    """
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def release(_sent: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = loop.call_at(deadline, release)
+    sent.add_done_callback(release)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        sent.remove_done_callback(release)
+
+
+def _position(sent: asyncio.Future[Any]) -> Position | None:
+    """Where the acked record lies. Raises Unknown: whatever failed, an earlier try of it may be in the topic."""
+    if sent.cancelled():
+        raise Unknown("the producer was stopped")
+    if error := sent.exception():
+        raise Unknown(why(error)) from error
+    metadata = sent.result()
+    # DuplicateSequenceNumber is success without a position: Kafka answers offset -1, to which aiokafka adds the
+    # record's place in its batch. The log's start, -1 as well then, tells it from a real one.
+    if metadata.offset < 0 or (metadata.log_start_offset is not None and metadata.log_start_offset < 0):
+        return None
+    append_millis = metadata.timestamp if metadata.timestamp_type == LOG_APPEND_TIME else None
+    return Position(metadata.partition, metadata.offset, append_millis)

@@ -1,0 +1,40 @@
+"""`POST /v1/validate`: events.record as a dry run. The same token, body, checks and limits; nothing is published.
+
+It counts against a rate of its own, as high as the player's; what it refuses is no refusal in metrics and sample.
+"""
+
+from pydantic import BaseModel
+
+from ingress.games.checks import Intake, RecordParts, WholeFailure
+from ingress.http.body import Receive
+from ingress.http.pipeline import Scope
+from ingress.http.rate_limit import AppRates
+from ingress.http.replies import Refusal, Refused, Reply, retry_after
+from schemas.games.body import EventBatchRecordFailure
+from schemas.games.dry_run import DryRunAnswer, dry_run_answer
+
+
+class ValidateEvents:
+    """The endpoint."""
+
+    def __init__(self, parts: RecordParts) -> None:
+        self._intake = Intake(parts, AppRates(parts.limits), None)
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
+        arrival = await self._intake.arrived(scope)
+        try:
+            with arrival.lease:
+                batch = await self._intake.batch(arrival, receive)
+        except Refused as error:
+            if error.refusal is not Refusal.MALFORMED:
+                raise
+            return _ok(DryRunAnswer(valid=False, violations=error.violations))
+        if isinstance(batch, WholeFailure):
+            failure = EventBatchRecordFailure(failure_cause=batch.cause)
+            reply = _ok(DryRunAnswer(valid=True, batch_failures=(failure,)))
+            return reply if batch.retry_seconds is None else reply.having(retry_after(batch.retry_seconds))
+        return _ok(dry_run_answer(batch.request, batch.judgement))
+
+
+def _ok(answer: BaseModel) -> Reply:
+    return Reply(200, answer.model_dump_json().encode())

@@ -1,0 +1,158 @@
+"""Bodies of events.record and AddEvent: how many bytes of them are held at once, and when a large one is worked on.
+
+1. While a body comes in, its bytes count as its sender's (shares.py): the player's where the token is known, else the
+   address's. Small bodies of unknown senders are counted apart from large ones. No room: 503.
+2. A body of up to MAX_INLINE_BYTES, decoded, is worked on at once: that takes less time than a thread takes to answer.
+3. A larger one waits for its turn (fair_queue.py) and is worked on in a thread, so that the event loop goes on. Senders
+   take turns, however much each has waiting; unknown senders have a queue of their own. No turn in time: 503.
+4. Decoded bytes count until the request is answered; what is being decoded or parsed is bounded by the queues.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from pydantic import IPvAnyNetwork
+
+from ingress.http.address_limit import sender_address
+from ingress.http.body import Receive, read_wire, unpacked
+from ingress.http.fair_queue import FairQueue, NoTurn
+from ingress.http.pipeline import Scope
+from ingress.http.replies import Refusal, Refused
+from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
+from serving.tokens.identity import Identity
+
+MAX_INLINE_BYTES = 64 * 1024
+# Bytes, decoded, that each queue decodes or parses at once. Parsed, they take some twenty times as much at worst; and
+# two threads of Python are no faster than one.
+WORK_BYTES = 8 * 1024 * 1024
+# Longer than any honest burst takes; a client that has waited so long had better come back later.
+WAIT_SECONDS = 5.0
+
+_Made = TypeVar("_Made")
+
+
+class Lease:
+    """The bytes that one request holds, until the request ends."""
+
+    __slots__ = ("_holder", "_shares", "_size_bytes")
+
+    def __init__(self, shares: Shares, holder: Holder) -> None:
+        self._shares = shares
+        self._holder = holder
+        self._size_bytes = 0
+
+    @property
+    def holder(self) -> Holder:
+        return self._holder
+
+    def add(self, size_bytes: int) -> None:
+        """Raises Refused where there is no room."""
+        if self._holder.group == UNKNOWN_SMALL and self._size_bytes + size_bytes > MAX_INLINE_BYTES:
+            self._pass_to(Holder(UNKNOWN, self._holder.one))
+        self._add(size_bytes)
+
+    def _add(self, size_bytes: int) -> None:
+        if not self._shares.take(self._holder, size_bytes):
+            raise Refused(Refusal.BUSY)
+        self._size_bytes += size_bytes
+
+    def drop(self, size_bytes: int) -> None:
+        self._shares.give_back(self._holder, size_bytes)
+        self._size_bytes -= size_bytes
+
+    def replace(self, sent_bytes: int, decoded_bytes: int) -> None:
+        """The decoded body is held in place of what was sent. Raises Refused."""
+        self.add(decoded_bytes)
+        self.drop(sent_bytes)
+
+    def belongs_to(self, identity: Identity) -> None:
+        """The sender is known now. Raises Refused where that player has no room for it."""
+        self._pass_to(holder_of(identity.app, identity.player))
+
+    def _pass_to(self, holder: Holder) -> None:
+        size_bytes = self._size_bytes
+        self.drop(size_bytes)
+        self._holder = holder
+        self._add(size_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.drop(self._size_bytes)
+
+
+class BodyBudget:
+    """The bodies of one process."""
+
+    def __init__(
+        self,
+        max_bytes: int,
+        timeout_seconds: float,
+        trusted_proxies: Sequence[IPvAnyNetwork] = (),
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._shares = Shares(max_bytes)
+        self._timeout_seconds = timeout_seconds
+        self._trusted = tuple(trusted_proxies)
+        self._known = FairQueue(WORK_BYTES, wait_seconds)
+        self._unknown = FairQueue(WORK_BYTES, wait_seconds)
+
+    @property
+    def held_bytes(self) -> int:
+        return self._shares.held_bytes
+
+    @property
+    def waiting(self) -> int:
+        """Requests whose large body waits for its turn."""
+        return self._known.waiting + self._unknown.waiting
+
+    def of_player(self, identity: Identity) -> Lease:
+        return Lease(self._shares, holder_of(identity.app, identity.player))
+
+    def of_unknown(self, scope: Scope, forwarded_for: bytes | None) -> Lease:
+        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(scope, forwarded_for, self._trusted) or ""))
+
+    async def sent(self, receive: Receive, max_bytes: int, lease: Lease) -> bytes:
+        """The whole body as it was sent. Raises Refused, ClientLeft."""
+        return await read_wire(receive, max_bytes, self._timeout_seconds, lease.add)
+
+    def small(self, wire: bytes, coding: bytes | None, max_bytes: int, lease: Lease) -> bytes | None:
+        """The body decoded, where it is small; None where it is large. Raises Refused."""
+        if len(wire) > MAX_INLINE_BYTES:
+            return None
+        if coding is None:
+            return wire
+        try:
+            body = unpacked(wire, coding, min(max_bytes, MAX_INLINE_BYTES))
+        except Refused as error:
+            if error.refusal is Refusal.BODY_LARGE and max_bytes > MAX_INLINE_BYTES:
+                return None
+            raise
+        lease.replace(len(wire), len(body))
+        return body
+
+    async def large(self, wire: bytes, coding: bytes | None, max_bytes: int, lease: Lease) -> bytes:
+        """The same of a large one. Raises Refused."""
+        if coding is None:
+            return wire
+        body = await self.beside(lease, max_bytes, lambda: unpacked(wire, coding, max_bytes))
+        lease.replace(len(wire), len(body))
+        return body
+
+    async def made(self, lease: Lease, body: bytes, make: Callable[[], _Made]) -> _Made:
+        """What `make` makes of `body`: at once of a small one, else in a turn. Raises Refused, and what it raises."""
+        return make() if len(body) <= MAX_INLINE_BYTES else await self.beside(lease, len(body), make)
+
+    async def beside(self, lease: Lease, size_bytes: int, work: Callable[[], _Made]) -> _Made:
+        """Work on so many bytes in a thread, when it is the sender's turn. Raises Refused, and what `work` raises."""
+        queue, key = (self._known, lease.holder) if is_known(lease.holder) else (self._unknown, lease.holder.one)
+        try:
+            async with queue.turn(key, size_bytes):
+                return await asyncio.to_thread(work)
+        except NoTurn:
+            raise Refused(Refusal.BUSY) from None

@@ -1,0 +1,114 @@
+"""Query parameters (G1, G2, B6). Pure: the bytes after `?`, or of a form, in; a Query out.
+
+- Of a parameter given twice the last counts, as of a JSON key (B2). One given empty counts as not given where it is
+  ours (`alt`, `fields`, `prettyPrint`); of the others an endpoint decides.
+- What every Google API takes and we have no use for never reaches an endpoint: a token among them is no token (B6).
+- Text that is no UTF-8 is refused, also in a parameter that nobody reads.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from ingress.http.field_mask import BadMask, Mask, parse_mask, selected
+from ingress.http.replies import JSON, Reply
+from schemas.wire.malformed import Violation
+
+# Of a URL or of a form; real queries are a few KiB, and this one is read before its sender is known.
+MAX_QUERY_BYTES = 65_536
+# Real queries have a handful.
+MAX_PARAMETERS = 1_000
+
+KEY: Final = "tallymill.query"
+
+_OURS: Final = frozenset(("alt", "fields", "prettyPrint"))
+_IGNORED: Final = frozenset(
+    ("access_token", "oauth_token", "key", "quotaUser", "callback", "$.xgafv", "upload_protocol", "uploadType")
+)
+_TRUE: Final = ("true", "1")
+
+
+class BadQuery(ValueError):
+    """A query that is answered 400, with what is wrong."""
+
+    def __init__(self, field_name: str, description: str) -> None:
+        self.violation = Violation(field=field_name, description=description)
+        super().__init__(f"{field_name}: {description}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked beside the path: how the reply is written, and the endpoint's own parameters."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    indented: bool = False
+    mask: Mask | None = None
+
+    def get(self, name: str) -> str | None:
+        return self.parameters.get(name)
+
+
+PLAIN: Final = Query()
+
+
+def query_of(scope: Mapping[str, Any]) -> Query:
+    """The query of the request that an endpoint is called with."""
+    found: Query = scope.get(KEY, PLAIN)
+    return found
+
+
+def parse_query(*texts: bytes) -> Query:
+    """The query of one or more texts that follow each other (a URL's, and a form's). Raises BadQuery."""
+    # Nearly all requests have no query, or the one that Google's clients always send.
+    if texts in ((b"",), (b"alt=json",)):
+        return PLAIN
+    given = dict(pair for text in texts for pair in _pairs(text))
+    if given.get("alt") not in (None, "", "json"):
+        raise BadQuery("alt", "Must be json: nothing else is served here")
+    return Query(
+        parameters={name: value for name, value in given.items() if name not in _OURS and name not in _IGNORED},
+        indented=given.get("prettyPrint", "").lower() in _TRUE,
+        mask=_mask(given.get("fields")),
+    )
+
+
+def written(reply: Reply, query: Query) -> Reply:
+    """The reply as the query wants it: indented, and of a good one the part that the mask keeps."""
+    if JSON not in reply.headers:
+        return reply
+    value = json.loads(reply.body)
+    if query.mask and reply.status == HTTPStatus.OK:
+        value = selected(value, query.mask)
+    layout: dict[str, Any] = {"indent": 2} if query.indented else {"separators": (",", ":")}
+    text = json.dumps(value, ensure_ascii=False, **layout)
+    # What UTF-8 can't write, a lone surrogate, becomes its JSON escape again.
+    return Reply(reply.status, text.encode(errors="backslashreplace"), reply.headers)
+
+
+def _mask(text: str | None) -> Mask | None:
+    try:
+        return parse_mask(text) if text else None
+    except BadMask as error:
+        raise BadQuery("fields", f"Not a field mask: {error}") from error
+
+
+def _pairs(text: bytes) -> Iterator[tuple[str, str]]:
+    """Names and values of a form-urlencoded text."""
+    if len(text) > MAX_QUERY_BYTES:
+        raise BadQuery("query", f"Longer than {MAX_QUERY_BYTES} bytes")
+    if text.count(b"&") >= MAX_PARAMETERS:
+        raise BadQuery("query", f"More than {MAX_PARAMETERS} parameters")
+    for part in text.split(b"&"):
+        name, _, value = part.partition(b"=")
+        if part:
+            yield _text(name, "query"), _text(value, name.decode("ascii", "replace"))
+
+
+def _text(encoded: bytes, where: str) -> str:
+    try:
+        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise BadQuery(where[:256], "Must be UTF-8") from None

@@ -1,0 +1,1 @@
+"""`tallymill definitions`: an app's events, read from a file and applied."""

@@ -1,0 +1,1 @@
+"""`tallymill doctor`: whether the settings of Kafka and MongoDB keep the promise."""

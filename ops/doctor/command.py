@@ -1,0 +1,227 @@
+"""`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from ops.config import Settings, SettingsError
+from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
+from ops.doctor.unread import clock_difference, unread_partitions
+from ops.init.command import refusals_options
+from ops.lineage.find import find_losses
+from ops.lineage.losses import Loss, loss_text, open_losses
+from ops.lineage.store import newest_lineage
+from schemas import requirements
+from schemas.documents import EVENTS, REFUSALS, REQUESTS
+from schemas.settings import APIS, Api, KafkaSettings
+from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions, topic_risks
+from serving.kafka.topic import topic_config, topic_shape
+
+# What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
+REQUEST_BYTES = 180
+
+# MongoDB rounds the size of a capped collection up to a multiple of this.
+ROUNDED_BYTES = 256
+
+# What one stored item takes on disk, its index entries included, while there are too few to tell; measured with
+# documents of 300 bytes (bench/pools.py).
+EVENT_BYTES = 170
+ENOUGH_EVENTS = 10_000
+
+DAY_SECONDS = 86_400
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "warning", "wrong"]
+    detail: str
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """All checks; a server that is away is a check too."""
+    examined = (_losses(settings), _kafka(settings), _mongodb(settings), _workers(settings))
+    return [check for checks in await asyncio.gather(*examined) for check in checks]
+
+
+async def _workers(settings: Settings) -> list[Check]:
+    """Whether somebody reads every partition; nothing while a server is away, which the other checks say."""
+    try:
+        async with kafka_consumer(settings) as consumer, database(settings) as db:
+            topics = [settings.kafka.topic(api) for api in APIS]
+            unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
+    except (NotReachable, SettingsError):
+        return []
+    return [check for topic, told in zip(topics, unread, strict=True) for check in unread_checks(topic, told)]
+
+
+def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
+    """Warnings: what waits is counted once somebody reads it."""
+    what = f"workers of {topic}"
+    if not told:
+        return [Check(what, "ok", "no partition with records that nobody reads")]
+    return [Check(what, "warning", sentence) for sentence in told]
+
+
+async def _losses(settings: Settings) -> list[Check]:
+    """What can't be counted any more; nothing while a server is away, which the other checks say."""
+    try:
+        return losses_checks(await find_losses(settings))
+    except (NotReachable, SettingsError):
+        return []
+
+
+def losses_checks(losses: Sequence[Loss]) -> list[Check]:
+    if not losses:
+        return [Check("records", "ok", "none is lost")]
+    lost = [Check("records", "wrong", loss_text(loss)) for loss in open_losses(losses)]
+    return [*lost, *(Check("records", "warning", loss_text(one)) for one in losses if one.accepted is not None)]
+
+
+async def _kafka(settings: Settings) -> list[Check]:
+    try:
+        async with kafka_admin(settings) as admin:
+            reached = Check("kafka", "ok", f"{settings.kafka.bootstrap_servers} answers")
+            topics = [await _topic(admin, settings, api) for api in APIS]
+            return [reached, *(check for checks in topics for check in checks)]
+    except (NotReachable, SettingsError) as error:
+        return [Check("kafka", "wrong", str(error))]
+
+
+async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> list[Check]:
+    name = settings.kafka.topic(api)
+    if name not in await admin.list_topics():
+        return [Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
+    config = (await topic_config(admin, name)).in_force
+    shape = await topic_shape(admin, name)
+    problems = requirements.wrong_topic_config(config, requirements.topic_config(settings.kafka, settings.limits, api))
+    return topic_checks(name, shape, problems, topic_risks(config, shape, settings.kafka), settings.kafka)
+
+
+def topic_checks(
+    name: str, shape: TopicShape, problems: Sequence[str], risks: Sequence[str], kafka: KafkaSettings
+) -> list[Check]:
+    """What a topic's settings and shape mean."""
+    what, found = f"topic {name}", shape.partitions
+    wrong = [*problems, *filter(None, [too_few_partitions(found, kafka)])]
+    warnings = [*risks, *filter(None, [more_partitions(found, kafka)])]
+    checks = [Check(what, "wrong", problem) for problem in wrong]
+    if not checks:
+        checks = [Check(what, "ok", f"{found} partitions: at most {found} workers share it")]
+    return [*checks, *(Check(what, "warning", warning) for warning in warnings)]
+
+
+async def _mongodb(settings: Settings) -> list[Check]:
+    try:
+        async with database(settings) as db:
+            before = datetime.now(UTC)
+            hello = await db.client.admin.command("hello")
+            reached = [set_check(hello), clock_check(clock_difference(hello, before, datetime.now(UTC)))]
+            reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
+            reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
+            for topic in map(settings.kafka.topic, APIS):
+                reached.append(lineage_check(topic, await newest_lineage(db, topic)))
+            reached.append(cost_check(settings, await db[REQUESTS].estimated_document_count()))
+            reached.append(events_check(settings, await _stored_events(db)))
+            return reached
+    except (NotReachable, SettingsError) as error:
+        return [Check("mongodb", "wrong", str(error))]
+
+
+def set_check(hello: dict[str, Any]) -> Check:
+    """Transactions need a replica set or a sharded cluster; majority is only worth what no arbiter dilutes."""
+    if problems := requirements.wrong_mongod(hello):
+        return Check("mongodb", "wrong", "; ".join(problems))
+    if hello.get("arbiters"):
+        why = "with one data member gone nothing can be committed"
+        return Check("mongodb", "warning", f"arbiters {hello['arbiters']}: {why}")
+    members = len(hello.get("hosts", ())) or 1
+    return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
+
+
+def clock_check(difference: str | None) -> Check:
+    return Check("clock", "warning" if difference else "ok", difference or "this machine's and MongoDB's agree")
+
+
+async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:
+    what = f"index {index.collection}.{index.name}"
+    found = (await db[index.collection].index_information()).get(index.name)
+    if found is None:
+        return Check(what, "wrong", "missing: run `tallymill init`")
+    problem = requirements.wrong_index(found, index)
+    return Check(what, "wrong" if problem else "ok", problem or "there")
+
+
+def refusals_check(options: Mapping[str, Any] | None, size_bytes: int) -> Check:
+    """A warning: what is lost without it is the answer to "why was my event dropped", not an event."""
+    what = f"collection {REFUSALS}"
+    if problem := requirements.wrong_refusals(options, size_bytes):
+        return Check(what, "warning", problem)
+    found: int = (options or {}).get("size", 0)
+    if abs(found - size_bytes) >= ROUNDED_BYTES:
+        change = f'db.runCommand({{collMod: "{REFUSALS}", cappedSize: {size_bytes}}}) (MongoDB 6.0 or later)'
+        return Check(what, "warning", f"holds {found} bytes, mongodb.refusals_bytes is {size_bytes}: {change}")
+    return Check(what, "ok", f"capped at {found} bytes")
+
+
+def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
+    if newest is None:
+        return Check("lineage", "wrong", f"topic {topic} has none: run `tallymill init`")
+    return Check("lineage", "ok", f"{newest['_id']} of {topic}, generation {newest['generation']}")
+
+
+def cost_check(settings: Settings, remembered: int) -> Check:
+    """What the dedupe window costs: ids a day x bytes."""
+    days = requirements.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
+    per_million = REQUEST_BYTES * 1_000_000 * days / MIB
+    return Check(
+        "dedupe",
+        "ok",
+        f"window {settings.limits.dedupe_window_seconds} s; {remembered} ids remembered, each for {days:g} days: "
+        f"about {per_million:,.0f} MiB for every million batches a day",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """The collection `events` as it is: on disk with its indexes, and how old its oldest document is."""
+
+    documents: int
+    disk_bytes: int
+    oldest_seconds: float
+
+
+async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
+    if EVENTS not in await db.list_collection_names():  # its size can't be asked for, and `init` makes it
+        return StoredEvents(0, 0, 0)
+    stats = await (await db[EVENTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
+    sizes = [one["storageStats"] for one in stats]  # one of each shard
+    oldest = await db[EVENTS].find_one({}, {"receivedAt": 1}, sort=[("receivedAt", 1)])
+    return StoredEvents(
+        documents=sum(one["count"] for one in sizes),
+        disk_bytes=sum(one["storageSize"] + one["totalIndexSize"] for one in sizes),
+        oldest_seconds=(datetime.now(UTC) - oldest["receivedAt"]).total_seconds() if oldest else 0,
+    )
+
+
+def events_check(settings: Settings, stored: StoredEvents) -> Check:
+    """What keeping items costs: documents a day x bytes, for as long as they are kept."""
+    days = requirements.known_seconds(settings.kafka, settings.limits, "analytics") / DAY_SECONDS
+    is_enough = stored.documents >= ENOUGH_EVENTS
+    each_bytes = stored.disk_bytes / stored.documents if is_enough else EVENT_BYTES
+    a_day = stored.documents / max(1.0, stored.oldest_seconds / DAY_SECONDS)
+    return Check(
+        "events",
+        "ok",
+        f"{stored.documents} kept, each for {days:g} days and known for the same if it is sent again; "
+        f"about {a_day:,.0f} a day x {each_bytes:,.0f} bytes: {a_day * each_bytes * days / MIB:,.0f} MiB at that pace, "
+        f"{each_bytes * 1_000_000 * days / MIB:,.0f} MiB for every million items a day",
+    )

@@ -1,0 +1,34 @@
+"""The file map of docs/design.md: every room with what it is for, as its `__init__.py` says, and its modules."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+DESIGN: Final = ROOT / "docs" / "design.md"
+PACKAGES: Final = ("schemas", "serving", "ingress", "consumer", "console", "ops")
+BEGIN, END = "<!-- file map: written by python -m ops.reference -->", "<!-- end of file map -->"
+
+
+def file_map() -> str:
+    """One line a room."""
+    return "\n".join(["| room | what | modules |", "|---|---|---|", *_rows()])
+
+
+def _rows() -> Iterator[str]:
+    for package in PACKAGES:
+        for room in sorted({file.parent for file in (ROOT / package).rglob("*.py")}):
+            modules = sorted(file.stem for file in room.glob("*.py") if file.stem not in ("__init__", "__main__"))
+            yield f"| `{room.relative_to(ROOT)}/` | {_purpose(room)} | {', '.join(modules)} |"
+
+
+def _purpose(room: Path) -> str:
+    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+    return " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def design_with(rows: str, design: str) -> str:
+    """docs/design.md with this map between its marks."""
+    before, _, rest = design.partition(BEGIN)
+    return f"{before}{BEGIN}\n{rows}\n{END}{rest.partition(END)[2]}"

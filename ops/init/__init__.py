@@ -1,0 +1,1 @@
+"""`tallymill init`: topics, collections and indexes, made if missing and otherwise compared."""

@@ -1,0 +1,138 @@
+"""`tallymill init`: make what is missing, check the rest. Safe to repeat, run before the first start."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid
+
+from consumer.kafka.topic_id import topic_identity
+from consumer.mongo.store import known_lineage
+from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
+from ops.config import Settings
+from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
+from ops.init import mongo_layout
+from ops.init.finding import Finding
+from ops.init.topics import TopicInit
+from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
+from ops.topic import bounds_of, identity_of, partitions_of
+from schemas import requirements
+from schemas.documents import PERIOD_COUNTS, REFUSALS
+from schemas.settings import APIS
+
+# A fresh topic is known to all brokers within a second or so.
+TOPIC_APPEARS_TRIES = 50
+TOPIC_APPEARS_PAUSE_SECONDS = 0.2
+
+
+async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
+    """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
+    async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
+        findings: list[Finding] = []
+        for api in APIS:
+            findings += await TopicInit(admin, reader, settings, api).findings(add_partitions=add_partitions)
+        findings += await _collections(db)
+        findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
+        findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
+        findings += [await _view(db, name) for name in mongo_layout.VIEWS]
+        for api in APIS:
+            await _identity(admin, settings.kafka.topic(api))
+        async with kafka_consumer(settings) as consumer:
+            findings += [await _lineage(db, consumer, settings.kafka.topic(api)) for api in APIS]
+    return findings
+
+
+async def _collections(db: AsyncDatabase[Document]) -> list[Finding]:
+    existing = set(await db.list_collection_names())
+    return list(await asyncio.gather(*(_collection(db, name, existing) for name in mongo_layout.COLLECTIONS)))
+
+
+async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]) -> Finding:
+    if name in existing:
+        return Finding(f"collection {name}", "there")
+    try:
+        await db.create_collection(name)
+    except CollectionInvalid:  # another init was quicker
+        return Finding(f"collection {name}", "there")
+    return Finding(f"collection {name}", "made")
+
+
+async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:
+    """The one capped collection: the oldest refusals make room for the newest."""
+    what = f"collection {REFUSALS}"
+    try:
+        if (options := await refusals_options(db)) is None:
+            await db.create_collection(REFUSALS, capped=True, size=size_bytes)
+            return Finding(what, "made", f"capped at {size_bytes} bytes")
+    except CollectionInvalid:  # another init was quicker
+        options = await refusals_options(db)
+    problem = requirements.wrong_refusals(options, size_bytes)
+    return Finding(what, "wrong" if problem else "there", problem or "")
+
+
+async def refusals_options(db: AsyncDatabase[Document]) -> Mapping[str, Any] | None:
+    """The options of the collection of refusals; None if it is not there."""
+    async for found in await db.list_collections(filter={"name": REFUSALS}):
+        options: Mapping[str, Any] = found.get("options", {})
+        return options
+    return None
+
+
+async def _index(db: AsyncDatabase[Document], index: requirements.Index) -> Finding:
+    what = f"index {index.collection}.{index.name}"
+    found: Mapping[str, Any] | None = (await db[index.collection].index_information()).get(index.name)
+    if found is None:
+        ttl: dict[str, Any] = {} if index.expire_seconds is None else {"expireAfterSeconds": index.expire_seconds}
+        await db[index.collection].create_index(index.key, name=index.name, **ttl)
+        return Finding(what, "made")
+    problem = requirements.wrong_index(found, index)
+    return Finding(what, "wrong" if problem else "there", problem or "")
+
+
+async def _view(db: AsyncDatabase[Document], name: str) -> Finding:
+    if name in await db.list_collection_names():
+        return Finding(f"view {name}", "there")
+    await db.create_collection(name, viewOn=PERIOD_COUNTS, pipeline=mongo_layout.VIEWS[name]())
+    return Finding(f"view {name}", "made")
+
+
+async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:
+    problem: Unavailable | None = None
+    for _ in range(TOPIC_APPEARS_TRIES):
+        try:
+            return await topic_identity(admin._client, topic)  # noqa: SLF001 its connection has no public name
+        except Unavailable as error:
+            problem = error
+            await asyncio.sleep(TOPIC_APPEARS_PAUSE_SECONDS)
+    raise NotReachable(str(problem))
+
+
+async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name: str) -> Finding:
+    """The first lineage of a topic; a topic made anew under a known name is for a person to decide on."""
+    topic = await identity_of(consumer, name)
+    newest = await newest_lineage(db, name)
+    if newest is None:
+        return await _first_lineage(db, consumer, topic)
+    try:
+        return Finding(f"lineage {known_lineage(topic, newest)}", "there", topic.topic)
+    except UnknownLineage as error:
+        return Finding(f"lineage of {topic.topic}", "wrong", str(error))
+
+
+async def _first_lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, topic: TopicIdentity) -> Finding:
+    """Starts where the log does: a topic that has lost records to retention has nothing to count below that."""
+    bounds = await bounds_of(consumer, topic.topic, await partitions_of(consumer, topic.topic))
+    start = NewLineage(topic, 1, {partition: begin for partition, (begin, _) in bounds.items()}, "init")
+    try:
+        lineage = await insert_lineage(db, start)
+    except StartedMeanwhile:  # another init was quicker
+        return Finding(f"lineage of {topic.topic}", "there", "made by another init just now")
+    return Finding(f"lineage {lineage}", "made", topic.topic)
+
+
+def wrong(findings: Sequence[Finding]) -> list[Finding]:
+    """What has to be changed by hand."""
+    return [finding for finding in findings if finding.state == "wrong"]

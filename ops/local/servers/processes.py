@@ -1,0 +1,178 @@
+"""Children: each in a session of its own, told to a watchdog, stopped by process id and never by name."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from ops.local.servers import watchdog
+
+# A log larger than this is set aside once when its writer starts: two files of about this size at most, in practice.
+MAX_LOG_BYTES = 8 << 20
+
+POLL_SECONDS = 0.05
+
+# The child tells the watchdog its own id before it becomes the program: a parent killed in between leaves nothing.
+_TELL_AND_BECOME = 'echo "+$$" >&0 && exec "$@" </dev/null'
+
+
+# What Python itself reads: a child that starts Python again doesn't import from where the user stands either.
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+
+
+class NotReadyError(Exception):
+    """A child died or did not answer in time; the message says which and where its log is."""
+
+
+class StoppedError(Exception):
+    """Somebody asked to stop while we were waiting."""
+
+
+def own_command(*words: str) -> tuple[str, ...]:
+    """One of our commands, run by this very interpreter.
+
+    `-P`: `-m` would otherwise look for `ops`, and for all that it imports, in the folder where the user stands first.
+    """
+    return (sys.executable, "-P", "-m", "ops", *words)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: enough to start it, and to start it again."""
+
+    name: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)  # beside our own environment
+    stop_seconds: float = 10  # how long a stop may take before it is made to
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A program that was started."""
+
+    program: Program
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def exit_status(self) -> int | None:
+        return self.process.poll()
+
+
+class Children:
+    """Starts programs and answers for them: none outlives this object, nor the process that holds it."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        logs.mkdir(parents=True, exist_ok=True)
+        read, self._pipe = os.pipe()
+        command = [sys.executable, "-I", "-S", watchdog.__file__]
+        self._watchdog = subprocess.Popen(command, stdin=read, start_new_session=True)  # noqa: S603 our own file
+        os.close(read)
+        self._running: dict[int, Child] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, program: Program) -> Child:
+        """Start a program; its output goes to logs/NAME.log."""
+        log = self._logs / f"{program.name}.log"
+        with open_log(log) as output:
+            process = subprocess.Popen(  # noqa: S603 the programs are ours
+                ["/bin/sh", "-c", _TELL_AND_BECOME, program.name, *program.command],
+                stdin=self._pipe,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **SAFE_PATH, **program.environ},
+                start_new_session=True,
+            )
+        child = Child(program, process, log)
+        self._running[process.pid] = child
+        return child
+
+    def stop(self, children: Iterable[Child]) -> None:
+        """Ask all of them to end, then make those end that did not in their time."""
+        stopping = [child for child in children if child.pid in self._running]
+        for child in stopping:
+            _signal_group(child.pid, signal.SIGTERM)
+        asked = time.monotonic()
+        for child in stopping:
+            left = asked + child.program.stop_seconds - time.monotonic()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(left, 0))
+            self.forget(child)
+
+    def forget(self, child: Child) -> None:
+        """Kill what is left of the child's group, and take it off the watchdog's list."""
+        _signal_group(child.pid, signal.SIGKILL)
+        child.process.wait()
+        self._running.pop(child.pid, None)
+        os.write(self._pipe, f"-{child.pid}\n".encode())
+
+    def kill_all(self) -> None:
+        """No questions asked: for the second Ctrl-C, from within a signal handler."""
+        for pid in tuple(self._running):
+            _signal_group(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Stop all that still runs, last started first, then let the watchdog go."""
+        for child in reversed(tuple(self._running.values())):
+            self.stop([child])
+        os.close(self._pipe)
+        self._watchdog.wait()
+
+
+def open_log(path: Path) -> BinaryIO:
+    """The log to append to; one that has grown large is set aside first."""
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        path.replace(path.with_name(path.name + ".1"))
+    return path.open("ab")
+
+
+def wait_until(
+    answers: Callable[[], bool], child: Child | None, what: str, *, seconds: float, stop: Event | None = None
+) -> None:
+    """Wait until something answers. Raises NotReadyError if it does not in time or its child dies, StoppedError."""
+    give_up = time.monotonic() + seconds
+    while not answers():
+        if stop and stop.is_set():
+            raise StoppedError(what)
+        if child and (status := child.exit_status()) is not None:
+            raise NotReadyError(f"{what} ended with status {status}:\n{last_lines(child.log)}")
+        if time.monotonic() > give_up:
+            log = f":\n{last_lines(child.log)}" if child else ""
+            raise NotReadyError(f"{what} did not answer in {seconds:g} s{log}")
+        time.sleep(POLL_SECONDS)
+
+
+def last_lines(log: Path, count: int = 12) -> str:
+    """The end of a log, for a message about what went wrong."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 64 * 1024))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-count:])
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    """The group's id is its first process's, which is not reaped before we have waited for it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,1 @@
+"""What `tallymill status` asks and adds up."""

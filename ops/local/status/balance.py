@@ -1,0 +1,126 @@
+"""The balance: what Kafka accepted = what MongoDB says became of it + what is still in flight.
+
+Asked for in a thread of its own, so that a server that says nothing holds up `status` no longer than a moment.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
+from ops.local.status.probes import ANSWER_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One topic. Offsets without a record (`gaps`: Kafka's own control records) are accepted and never applied."""
+
+    accepted: int = 0
+    applied: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    dead: int = 0
+    gaps: int = 0
+    in_flight: int = 0
+
+    @property
+    def holds(self) -> bool:
+        return self.accepted == (self.applied + self.duplicate + self.refused + self.dead + self.gaps + self.in_flight)
+
+
+def balance_of(checkpoints: Iterable[Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> Balance:
+    """The sums over all partitions; one without a checkpoint has everything in flight."""
+    by_partition = {int(one["_id"].rpartition("/")[2]): one for one in checkpoints}
+    found = [by_partition[number] for number in bounds if number in by_partition]
+    starts = {n: by_partition[n]["start"] if n in by_partition else begin for n, (begin, _) in bounds.items()}
+    applied_to = {n: by_partition[n]["next"] if n in by_partition else begin for n, (begin, _) in bounds.items()}
+    fates = {fate: sum(one["fates"][fate] for one in found) for fate in ("applied", "duplicate", "refused", "dead")}
+    return Balance(
+        accepted=sum(end - starts[number] for number, (_, end) in bounds.items()),
+        **fates,
+        gaps=sum(one["gaps"] for one in found),
+        in_flight=sum(end - applied_to[number] for number, (_, end) in bounds.items()),
+    )
+
+
+def balance_told(data: Path) -> dict[str, Any]:
+    """`balance`: by topic; null, with `balance_why`, if it can't be known within ANSWER_SECONDS. Never raises.
+
+    `lost`: records that were lost before they were counted, a sentence each; null where that is not known either.
+    """
+    try:
+        settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
+    except SettingsError as error:
+        return unknown(str(error))
+    from ops.lineage import find  # noqa: F401, PLC0415 the clients: loaded before the clock runs, and only here
+
+    answers: list[dict[str, Any]] = []
+    asking = threading.Thread(target=lambda: answers.append(_asked(settings)), name="balance", daemon=True)
+    asking.start()
+    asking.join(ANSWER_SECONDS)
+    return answers[0] if answers else unknown(f"no answer within {ANSWER_SECONDS:g} s")
+
+
+def balance_text(told: Mapping[str, Any]) -> str:
+    """For people, a line a topic."""
+    if told["balance"] is None:
+        return f"balance unknown: {told['balance_why']}"
+    return "\n".join(
+        f"{topic}: "
+        + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items() if name != "holds")
+        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP")
+        for topic, found in told["balance"].items()
+    )
+
+
+def unknown(why: str) -> dict[str, Any]:
+    """Neither the balance nor what was lost is known."""
+    return {"balance": None, "balance_why": why, "lost": None}
+
+
+def _asked(settings: Settings) -> dict[str, Any]:
+    from ops.connect import NotReachable  # noqa: PLC0415 the same
+
+    try:
+        found, lost = asyncio.run(asyncio.wait_for(_ask(settings), ANSWER_SECONDS))
+    except (NotReachable, SettingsError, TimeoutError) as error:
+        return unknown(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
+    return {"balance": {topic: {**asdict(one), "holds": one.holds} for topic, one in found.items()}, "lost": lost}
+
+
+async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
+    """Checkpoints before the ends of the log: they can't overtake it.
+
+    Of a log that was cut only its end is looked at; `verify` and `doctor` compare the records themselves.
+    """
+    from ops.connect import database, kafka_consumer  # noqa: PLC0415 the same
+    from ops.lineage.context import checkpoints_of, lineages_of  # noqa: PLC0415 the same
+    from ops.lineage.find import known_of, newest_of  # noqa: PLC0415 the same
+    from ops.lineage.losses import losses_of, open_losses  # noqa: PLC0415 the same
+    from ops.topic import topic_now  # noqa: PLC0415 the same
+
+    async with database(settings) as db, kafka_consumer(settings) as consumer:
+        lineages = await lineages_of(db)
+        checkpoints = {key: one for each in lineages for key, one in (await checkpoints_of(db, each["_id"])).items()}
+        topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in lineages}}
+        newest = [one for one in newest_of(lineages) if topics[one["topic"]].is_of(one)]
+        of_newest = {one["topic"]: _of(checkpoints, one["_id"]) for one in newest}
+        bounds = {topic: topics[topic].bounds for topic in of_newest}
+        found = {topic: balance_of(of_newest[topic].values(), bounds[topic]) for topic in of_newest}
+        ended = {key: end for topic, ours in of_newest.items() for key, end in ended_below(ours, bounds[topic]).items()}
+        losses = losses_of(await known_of(db, lineages, checkpoints, topics, ended))
+    return found, [str(loss) for loss in open_losses(losses)]
+
+
+def _of(checkpoints: Mapping[str, Mapping[str, Any]], lineage: str) -> dict[str, Mapping[str, Any]]:
+    return {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage}
+
+
+def ended_below(checkpoints: Mapping[str, Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> dict[str, int]:
+    """Where logs end that end below their checkpoint, by checkpoint."""
+    ends = {key: bounds.get(int(key.rpartition("/")[2]), (0, one["next"]))[1] for key, one in checkpoints.items()}
+    return {key: end for key, end in ends.items() if end < checkpoints[key]["next"]}

@@ -1,0 +1,174 @@
+"""Whether a system holds what it promises at this moment: every process is asked, side by side, in bounded time.
+
+What is written down about a system (local/state.py) says what was started. Only an answer says that it works: a process
+that is stopped (SIGSTOP) keeps its process id, its port and its place in the state file.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
+from ops.local.state import State
+from ops.local.status.balance import balance_told, unknown
+from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
+from ops.local.status.server_probes import kafka_state, mongodb_state
+
+Told = TypeVar("Told")
+Said = Literal["ready", "not ready", "no answer", "frozen", "down"]
+
+# The answers are collected a little after the last probe has given up by itself, so that its own words are shown.
+COLLECT_SECONDS = ANSWER_SECONDS + 0.5
+
+METRICS_PATH = "/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A process of the system: where it is, and what to ask it. `pid`: None for a server that `up` did not start."""
+
+    name: str
+    address: str
+    pid: int | None
+    ask: Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNow:
+    """What one process is at this moment."""
+
+    name: str
+    said: Said
+    detail: str
+    address: str
+    pid: int | None
+
+    @property
+    def problem(self) -> str:
+        """One phrase, empty where the process is ready."""
+        if self.said == "ready":
+            return ""
+        return f"{self.name}: {self.said}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All there is to say of a system now."""
+
+    processes: Sequence[ProcessNow]
+    balance: Mapping[str, Any]
+
+    @property
+    def lost(self) -> list[str]:
+        """What was acknowledged and can't be counted any more."""
+        return [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
+
+    @property
+    def problems(self) -> list[str]:
+        """What the system promises and does not hold now, lost records first; what is not known counts as not held."""
+        found = [*self.lost, *(one.problem for one in self.processes if one.problem)]
+        balance = self.balance["balance"]
+        if balance is None:
+            return [*found, f"balance and lost records unknown: {self.balance['balance_why']}"]
+        return found + [f"{topic}: the balance does not add up" for topic, one in balance.items() if not one["holds"]]
+
+
+def health_of(state: State, data: Path) -> Health:
+    """Ask everything at once; returns after COLLECT_SECONDS at the latest. Never raises."""
+    from ops.lineage import find  # noqa: F401, PLC0415 with the clients: loaded before the clock runs, and only here
+    from serving.kafka import bootstrap  # noqa: F401, PLC0415 the same
+    from serving.mongodb import watch  # noqa: F401, PLC0415 the same
+
+    asked = asked_of(state, _settings(data))
+    questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_told(data)]
+    *answers, balance = side_by_side(questions, COLLECT_SECONDS)
+    late = f"no answer within {ANSWER_SECONDS:g} s"
+    return Health(
+        [_now(_supervisor(state), Answer("ready"))]
+        + [_now(one, answer or Answer("no answer", late)) for one, answer in zip(asked, answers, strict=True)],
+        balance or unknown(late),
+    )
+
+
+def side_by_side(questions: Iterable[Callable[[], Told]], seconds: float) -> list[Told | None]:
+    """Every answer that comes in time, each asked in a thread of its own; None for the others, which are left behind.
+
+    The threads are daemons: one that hangs (a name server that says nothing) does not keep the command from ending.
+    """
+    answers: dict[int, Told] = {}
+
+    def ask(number: int, question: Callable[[], Told]) -> None:
+        answers[number] = question()
+
+    threads = [threading.Thread(target=ask, args=numbered, daemon=True) for numbered in enumerate(questions)]
+    give_up = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
+    return [answers.get(number) for number in range(len(threads))]
+
+
+def asked_of(state: State, settings: Settings | str) -> list[Asked]:
+    """The processes of a system. `settings`: what they run with, or why that is not known."""
+    servers: list[tuple[str, str | None, int | None, Callable[[Settings], Answer]]] = [
+        ("kafka", state.kafka, state.kafka_pid, kafka_state),
+        ("mongodb", f"{state.mongodb} (database {state.database})", state.mongodb_pid, mongodb_state),
+    ]
+    found = [Asked(name, address or "", pid, _with(ask, settings)) for name, address, pid, ask in servers]
+    http = [("ingress", state.ingress, state.ingress_pid or 0), ("console", state.console, state.console_pid or 0)]
+    http += [
+        (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
+        for number, worker in enumerate(state.workers, 1)
+    ]
+    return found + [Asked(name, url or "", pid, _http(url or "")) for name, url, pid in http]
+
+
+def _with(ask: Callable[[Settings], Answer], settings: Settings | str) -> Callable[[], Answer]:
+    if isinstance(settings, str):
+        return lambda: Answer("no answer", settings)
+    return lambda: ask(settings)
+
+
+def _http(url: str) -> Callable[[], Answer]:
+    return lambda: http_state(url)
+
+
+def _settings(data: Path) -> Settings | str:
+    try:
+        return load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
+    except SettingsError as error:
+        return f"not asked, for the settings can't be used: {error}"
+
+
+def _supervisor(state: State) -> Asked:
+    """It holds the lock, so it lives; frozen, it starts nothing again that dies."""
+    return Asked("supervisor", "", state.supervisor, lambda: Answer("ready"))
+
+
+def _now(asked: Asked, answer: Answer) -> ProcessNow:
+    """What a process is: that it is stopped, or was not there, explains why it says nothing."""
+    said, detail = _said(asked, answer)
+    return ProcessNow(asked.name, said, detail, asked.address, asked.pid)
+
+
+def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
+    if asked.pid and is_frozen(asked.pid):
+        return "frozen", "it is stopped: `kill -CONT` lets it go on"
+    if answer.told == "no answer" and asked.pid == 0:
+        return "down", "the supervisor starts it again; see `tallymill logs`"
+    return answer.told, answer.detail
+
+
+def as_text(health: Health) -> str:
+    """A line for each process: whether it works, which process it is, where, and what is missing."""
+    return "\n".join(_line(one) for one in health.processes)
+
+
+def _line(one: ProcessNow) -> str:
+    pid = "" if one.pid is None else f"pid {one.pid}"
+    return "  " + "  ".join((f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)).rstrip()

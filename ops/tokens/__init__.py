@@ -1,0 +1,1 @@
+"""`tallymill token`: the local issuer and its tokens."""

@@ -1,0 +1,1 @@
+"""The recount of pools and their items."""

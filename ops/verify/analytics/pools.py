@@ -1,0 +1,70 @@
+"""What a record of the analytics topic says, read anew: whose it is, its items, the minute each counts in. Pure.
+
+Shares the contract with the worker (envelope, body, identities), and none of its code that plans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ops.verify.reading import MINUTE_MILLIS, LogRecord
+from schemas.analytics.body import MalformedAnalytics, identities, parse_analytics, read_sent
+from schemas.analytics.stored import MAX_STORED_BYTES, stored_bytes
+from schemas.records.envelope import MalformedEnvelope
+from schemas.records.headers import content_type_of
+from schemas.records.pools import unseal_pool
+from schemas.records.signing import SigningKeys
+from schemas.settings import Limits
+from schemas.wire.values import TooLarge
+
+
+class ItemReading(NamedTuple):
+    """One item. `identity` as hex; `minute` since 1970, the one it counts in."""
+
+    identity: str
+    title: str
+    at_millis: int
+    minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReading:
+    """What a record is by itself: countable (each item once), refused or dead."""
+
+    kind: Literal["countable", "refused", "dead"]
+    app: str = ""
+    actor: str = ""
+    items: Sequence[ItemReading] = ()
+
+
+DEAD = PoolReading("dead")
+
+
+def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReading:
+    """Never raises: what nobody can read is dead."""
+    if record.is_faulty(keys):
+        return DEAD
+    try:
+        owner, judged = unseal_pool(record.key, record.headers, record.value, record.time_millis, keys)
+        batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
+    except (MalformedEnvelope, MalformedAnalytics, TooLarge):
+        return DEAD
+    if not batch.items or (batch.bad_positions and not judged.partial):
+        return PoolReading("refused", owner.app, owner.player)
+    request_id = judged.request_id or batch.request_id
+    if not judged.signed and stored_bytes(batch, owner.app, owner.player, request_id) > MAX_STORED_BYTES:
+        return DEAD
+    found = identities(batch, f"{owner.app}/{owner.player}", request_id)
+    items = []
+    for position, identity in found.items():
+        item = batch.items[position]
+        minute = counted_millis(item.at_millis, owner.received_millis, limits) // MINUTE_MILLIS
+        items.append(ItemReading(identity, item.title, item.at_millis, minute))
+    return PoolReading("countable", owner.app, owner.player, items)
+
+
+def counted_millis(at_millis: int, received_millis: int, limits: Limits) -> int:
+    """When an item counts: at its own time, or where its clock can't be right, when it was received (A6)."""
+    ahead_seconds = (at_millis - received_millis) / 1000
+    possible = -limits.max_event_age_seconds <= ahead_seconds <= limits.clock_skew_tolerance_seconds
+    return at_millis if possible else received_millis

@@ -1,0 +1,71 @@
+"""Whether each requestId of the range is remembered as it must be. Pure.
+
+`requests` is read after the totals, so a document may meanwhile point past the range; it never goes before its time.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ops.verify.reading import LogRecord, Reading
+from ops.verify.report import Difference, Differences, Range
+from ops.verify.request_index import Seen
+from schemas.coordinates import parse_coordinates
+from schemas.documents import utc
+
+# MongoDB removes what is past its time by its own clock.
+CLOCKS_DIFFER_MILLIS = 300_000
+
+
+class Remembered:
+    """Compares each record that counted, or repeated one that did, with its id's document."""
+
+    def __init__(
+        self, ranges: Sequence[Range], retention_millis: int, window_millis: int, now_millis: int, to: Differences
+    ) -> None:
+        self._ranges = ranges
+        self._oldest_duplicate_millis = now_millis - retention_millis + CLOCKS_DIFFER_MILLIS
+        self._oldest_applied_millis = self._oldest_duplicate_millis - window_millis
+        self._differences = to
+        self._missing: set[str] = set()
+        self._elsewhere: dict[str, str] = {}
+
+    def check(
+        self, stream: int, record: LogRecord, reading: Reading, says: str, document: Mapping[str, Any] | None
+    ) -> None:
+        """One countable record, its fate by MongoDB, and the document of its id."""
+        applied = says == "applied"
+        place = f"{self._ranges[stream].partition}/{record.offset}"
+        if document is None:
+            self._check_missing(reading.request, place, record.time_millis, applied=applied)
+        elif document["from"] == place:
+            self._check_place(place, reading.request, document["at"], record.time_millis, applied=applied)
+        elif applied:
+            self._elsewhere[reading.request] = document["from"]
+
+    def _check_missing(self, request: str, place: str, time_millis: int, *, applied: bool) -> None:
+        kept = time_millis > (self._oldest_applied_millis if applied else self._oldest_duplicate_millis)
+        if kept and request not in self._missing:
+            self._missing.add(request)
+            self._differences.add(Difference("requests", request, f"remembered, from {place} or a repeat", "nothing"))
+
+    def _check_place(self, place: str, request: str, at: datetime, time_millis: int, *, applied: bool) -> None:
+        if not applied:
+            self._differences.add(Difference("requests", request, "from a record that counted", f"from {place}"))
+        elif at != utc(time_millis):
+            self._differences.add(Difference("requests", request, f"at {utc(time_millis)}", f"at {at}"))
+
+    def settle(self, seen: Seen) -> None:
+        """An id that points elsewhere must point to another record that counted: later in the range, or past it."""
+        for request, where in self._elsewhere.items():
+            if not self._is_outside(where) and where not in self._counted(seen, request):
+                self._differences.add(Difference("requests", request, "from a record that counted", f"from {where}"))
+
+    def _is_outside(self, where: str) -> bool:
+        lineage, partition, offset = parse_coordinates(where)
+        return not any(
+            one.partition == f"{lineage}/{partition:02}" and one.first <= offset < one.next for one in self._ranges
+        )
+
+    def _counted(self, seen: Seen, request: str) -> set[str]:
+        return {f"{self._ranges[o.stream].partition}/{o.offset}" for o in seen.of(request) if o.applied}

@@ -1,0 +1,1 @@
+"""The analytics API: its bodies, their items, what they make MongoDB store, anonymous sessions."""

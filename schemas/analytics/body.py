@@ -1,0 +1,207 @@
+"""AddEvent and AddEventBatch on the wire (docs/rules.md, A1 to A12): from a body in any form to its items.
+
+Ingress and worker both read a body by these functions, so it can't mean two things. Item names are exact positions:
+`eventData[3].Timestamp`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote_plus
+
+from schemas.analytics.items import Item, identity_of, parse_item
+from schemas.analytics.media import Media, decode_media
+from schemas.wire.malformed import MAX_VIOLATIONS, Violation
+from schemas.wire.strict_json import BadJson, Member, read_members, read_value, text_of
+from schemas.wire.values import BadValue, TooLarge
+
+ANALYTICS_TYPE = "tallymill.analytics.add_event"
+FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPE = "application/json"
+
+MAX_REQUEST_ID_CHARACTERS = 128
+MAX_MEDIA_BYTES = 16 * 1024
+# mediaInfo is kept with every item: what a request may make of it in all.
+MAX_MEDIA_COPIES_BYTES = 16 * 1024 * 1024
+MAX_FORM_FIELDS = 100
+# Of `token` as the name of a form's field: five letters, of three bytes at most (the Kelvin sign is a K), escaped. A
+# longer name is another, and needn't be unescaped.
+MAX_ESCAPED_TOKEN_CHARACTERS = 5 * 3 * 3
+
+_FIELDS = {"token": "Token", "mediainfo": "mediaInfo", "eventdata": "eventData", "requestid": "requestId"}
+
+
+class MalformedAnalytics(ValueError):
+    """The body is no batch. `is_json` tells apart what can't be read at all from a wrong field (answer table)."""
+
+    def __init__(self, violations: Sequence[Violation], *, is_json: bool = False) -> None:
+        self.violations = tuple(violations)
+        self.is_json = is_json
+        super().__init__("; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations))
+
+
+class TooManyItems(TooLarge):
+    """More items than one request may hold."""
+
+
+class Sent(NamedTuple):
+    """A body's known fields by name, and the body with its token's value blanked."""
+
+    fields: Mapping[str, Any]
+    blanked: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyticsBatch:
+    """What a body asks for: its items by position, good ones and bad ones; of the first bad ones, what was sent."""
+
+    request_id: str | None
+    media: Media
+    items: Mapping[int, Item]
+    bad: Sequence[Violation]
+    bad_positions: frozenset[int]
+    bad_entries: Sequence[object]
+
+
+def read_sent(body: bytes, content_type: str) -> Sent:
+    """JSON if it begins like an object, whatever was announced; otherwise a form (A2).
+
+    Raises MalformedAnalytics, TooLarge.
+    """
+    try:
+        if body.lstrip(b" \t\r\n").startswith(b"{") or content_type == JSON_TYPE:
+            return _json(text_of(body))
+        return _form(text_of(body))
+    except BadJson as error:
+        raise MalformedAnalytics([Violation(field="", description=str(error))], is_json=True) from None
+
+
+def _json(text: str) -> Sent:
+    members = read_members(text)
+    fields = _known((member.key, member.value) for member in members)
+    return Sent(fields, _without(text, [m for m in members if m.key.lower() == "token"]).encode(), JSON_TYPE)
+
+
+def _without(text: str, tokens: Sequence[Member]) -> str:
+    """`text` with these values blanked; written once, however many they are."""
+    starts = [0, *(member.end for member in tokens)]
+    ends = [*(member.start for member in tokens), len(text)]
+    return '""'.join(text[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def _form(text: str) -> Sent:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except ValueError as error:
+        raise BadJson(f"neither a JSON object nor a form: {error}") from None
+    return Sent(_known(pairs), "&".join(_blanked(part) for part in text.split("&")).encode(), FORM_TYPE)
+
+
+def _blanked(part: str) -> str:
+    key, equals, _ = part.partition("=")
+    is_token = len(key) <= MAX_ESCAPED_TOKEN_CHARACTERS and unquote_plus(key).lower() == "token"
+    return key + equals if is_token else part
+
+
+def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Known fields by their names, case ignored; others are left out. Of one spelling given twice the last counts (B2).
+
+    Raises MalformedAnalytics where a field is there in two spellings (A3).
+    """
+    found: dict[str, Any] = {}
+    spelt: dict[str, str] = {}
+    for key, value in pairs:
+        if name := _FIELDS.get(key.lower()):
+            if spelt.setdefault(name, key) != key:
+                raise MalformedAnalytics([Violation(field=name, description="is there in two spellings")])
+            found[name] = value
+    return found
+
+
+def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
+    """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooLarge."""
+    media_info = _text(sent.fields, "mediaInfo")
+    request_id = _text(sent.fields, "requestId")
+    if request_id is not None and not 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:
+        raise _wrong("requestId", f"must have 1 to {MAX_REQUEST_ID_CHARACTERS} characters")
+    entries = _entries(sent.fields.get("eventData"))
+    if single and len(entries) > 1:
+        raise _wrong("eventData", "AddEvent takes one event: send several to AddEventBatch")
+    if max_items is not None and len(entries) > max_items:
+        raise TooManyItems(f"{len(entries)} items, at most {max_items} are taken")
+    _check_media(media_info, len(entries))
+    return _batch(request_id, decode_media(media_info), entries)
+
+
+def _batch(request_id: str | None, media: Media, entries: Sequence[object]) -> AnalyticsBatch:
+    items: dict[int, Item] = {}
+    bad: list[Violation] = []
+    bad_entries: list[object] = []
+    positions: list[int] = []
+    for i, entry in enumerate(entries):
+        try:
+            items[i] = parse_item(entry)
+        except BadValue as error:
+            positions.append(i)
+            if len(bad) < MAX_VIOLATIONS:
+                field = f"eventData[{i}].{error.field}" if error.field else f"eventData[{i}]"
+                bad.append(Violation(field=field, description=error.description))
+                bad_entries.append(entry)
+    return AnalyticsBatch(request_id, media, items, bad, frozenset(positions), bad_entries)
+
+
+def _entries(sent: object) -> Sequence[object]:
+    """EventData as an array; one object is an array of one; JSON text is read (A2, A5). Raises MalformedAnalytics."""
+    if isinstance(sent, str):
+        try:
+            sent = read_value(sent)
+        except BadJson as error:
+            raise _wrong("eventData", f"is text that is no JSON: {error}") from None
+    if isinstance(sent, dict):
+        return (sent,)
+    if isinstance(sent, list):
+        return sent
+    raise _wrong("eventData", "is required" if sent is None else "must be an object or an array of objects")
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise _wrong(name, "must be a string")
+
+
+def token_of(sent: Sent) -> str | None:
+    """The body's token; None where there is none. Raises MalformedAnalytics where it is no string."""
+    return _text(sent.fields, "Token") or None
+
+
+def _check_media(media_info: str | None, items: int) -> None:
+    size = len((media_info or "").encode())
+    if size > MAX_MEDIA_BYTES:
+        raise _wrong("mediaInfo", f"is larger than {MAX_MEDIA_BYTES} bytes")
+    if size * items > MAX_MEDIA_COPIES_BYTES:
+        raise _wrong("mediaInfo", f"is kept with every event: {size} bytes x {items} are too much")
+
+
+def _wrong(field: str, description: str) -> MalformedAnalytics:
+    return MalformedAnalytics([Violation(field=field, description=description)])
+
+
+def identities(batch: AnalyticsBatch, actor: str, request_id: str | None) -> dict[int, str]:
+    """The identity of each good item, by position (A11).
+
+    With a request id it is the position; without, the item itself and how many equal ones stand before it, so that a
+    pool sent again with one more adds that one alone.
+    """
+    if request_id is not None:
+        names = (b"position", actor.encode(), request_id.encode())
+        return {i: identity_of(*names, b"%d" % i) for i in batch.items}
+    before: Counter[bytes] = Counter()
+    found: dict[int, str] = {}
+    for i, item in batch.items.items():
+        found[i] = identity_of(b"content", actor.encode(), item.canonical, b"%d" % before[item.canonical])
+        before[item.canonical] += 1
+    return found

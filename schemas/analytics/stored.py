@@ -1,0 +1,70 @@
+"""How much a pool makes MongoDB store: checked before it is accepted (docs/rules.md, B10), and the size of a flush.
+
+A pool is applied whole, in one transaction, so one that no transaction takes would hold up its partition. What it
+stores can be many times its body: mediaInfo is kept with every event, and an array of empty arrays grows sixfold.
+"""
+
+from typing import Final
+
+from schemas.analytics.body import AnalyticsBatch
+from schemas.analytics.items import IDENTITY_BYTES
+from schemas.documents import event_key
+from schemas.wire.int64 import INT64_MAX
+from schemas.wire.values import TooLarge, element_bytes, storable_bytes, string_bytes
+
+MAX_STORED_BYTES: Final = 24 * 1024 * 1024
+"""Of one pool, ITEM_BYTES included. Measured on a mongod with a cache of 256 MB, the smallest that can be set: one
+transaction takes 32 MiB by this measure, in 10,000 events or in 30, and none takes 41. Two at once pass there, three
+don't; with 512 MB six do."""
+
+ITEM_BYTES: Final = 1024
+"""What an event takes in a transaction beside its document: an entry in an index, and the hour in `period_counts` that
+it may be the first of. With this, many small events reach the limit of the cache at the size that few large ones do."""
+
+# `r12/03/1234567890123456789`: lineage, partition and offset of the record, at their longest.
+_COORDINATES: Final = "r99999/99999/" + "9" * 19
+
+
+class TooMuchToStore(TooLarge):
+    """A pool that would store more than MAX_STORED_BYTES."""
+
+
+def stored_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
+    """What the good events of `batch` make MongoDB store. Never less than the BSON of their documents."""
+    if not batch.items:
+        return 0
+    shared = ITEM_BYTES + _document_bytes(batch, app, player, request_id)
+    return len(batch.items) * shared + sum(item.stored_bytes for item in batch.items.values())
+
+
+def _document_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
+    """Of one event's document, all that its item's own `stored_bytes` leaves out."""
+    a_date = INT64_MAX  # takes eight bytes, too
+    document = {
+        "_id": event_key(app, player, "f" * 2 * IDENTITY_BYTES),
+        "app": app,
+        "actor": player,
+        "anonymous": True,
+        "at": a_date,
+        "event": "",
+        "data": None,
+        "clock": "future",
+        "receivedAt": a_date,
+        "from": _COORDINATES,
+    }
+    size, media = storable_bytes(document), batch.media
+    if media.info is not None:
+        size += element_bytes("media", storable_bytes(media.info))
+    if media.raw is not None:
+        size += element_bytes("mediaRaw", string_bytes(media.raw))
+    if request_id is not None:
+        size += element_bytes("requestId", string_bytes(request_id)) + element_bytes(
+            "digest", storable_bytes(INT64_MAX)
+        )
+    return size
+
+
+def require_storable(size_bytes: int) -> None:
+    """Raises TooMuchToStore."""
+    if size_bytes > MAX_STORED_BYTES:
+        raise TooMuchToStore(f"{size_bytes} bytes to store, at most {MAX_STORED_BYTES} are taken")

@@ -1,0 +1,1 @@
+"""The games API: its bodies, and how a batch is judged."""

@@ -1,0 +1,167 @@
+"""How one batch is judged (docs/rules.md, G5 to G13): which periods and updates count, and why the others don't.
+
+Pure functions of the request, the time it was received, the limits and the definitions in force then. The ingress
+judges before it publishes; the worker judges only records that no ingress has, with the same function.
+"""
+
+import re
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.games.body import (
+    EventBatchRecordFailure,
+    EventFailureCause,
+    EventPeriodRange,
+    EventRecordFailure,
+    EventRecordRequest,
+    EventUpdateFailureCause,
+    SentPeriodRange,
+    SentUpdate,
+)
+from schemas.settings import Limits
+
+# App and definition ids: they stand in document ids and field names, so they hold neither '/', '.' nor '$'.
+matches_id = re.compile(ID_SCHEMA_PATTERN[:-1] + r"\Z").match
+
+# What a date can say: buckets are kept under datetimes (years 1 to 9999), and no event is older than 1970.
+FIRST_MILLIS = 0
+LAST_MILLIS = 253_402_300_799_999
+
+# A refused definitionId is echoed to its sender; a whole body of it needn't be (G11).
+MAX_ECHO_CHARACTERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is refused of one batch, by position; everything else counts. Nothing refused: all parts empty.
+
+    `shift_millis` is added to every period: the client's clock was certainly wrong (G7).
+    """
+
+    shift_millis: int = 0
+    too_large: bool = False
+    periods: tuple[tuple[int, EventFailureCause], ...] = ()
+    updates: tuple[tuple[int, int, EventUpdateFailureCause], ...] = ()
+
+
+class AcceptedUpdate(NamedTuple):
+    """One update that counts. `period` is the client's own range; `start_millis` its start on our clock."""
+
+    period: SentPeriodRange
+    start_millis: int
+    definition_id: str
+    update_count: int
+
+
+def judge(request: EventRecordRequest, received_millis: int, limits: Limits, declared: Collection[str]) -> Judgement:
+    """Judge a batch received at `received_millis` (ms since 1970 UTC) against `limits` and the `declared` ids."""
+    if is_too_large(request, limits):
+        return Judgement(too_large=True)
+    shift = _shift_millis(request.current_time_millis, received_millis, limits)
+    periods: list[tuple[int, EventFailureCause]] = []
+    updates: list[tuple[int, int, EventUpdateFailureCause]] = []
+    for i, period in enumerate(request.time_periods):
+        if cause := _judge_period(period.time_period, shift, received_millis, limits):
+            periods.append((i, cause))
+            continue
+        for j, update in enumerate(period.updates):
+            if reason := _judge_update(update, limits, declared):
+                updates.append((i, j, reason))
+    return Judgement(shift_millis=shift, periods=tuple(periods), updates=tuple(updates))
+
+
+def is_too_large(request: EventRecordRequest, limits: Limits) -> bool:
+    """Whether it holds too much: updates, and periods without updates, which cost as much (G6)."""
+    return sum(len(period.updates) or 1 for period in request.time_periods) > limits.max_updates_per_request
+
+
+def _shift_millis(sent_millis: int | None, received_millis: int, limits: Limits) -> int:
+    """How far the client's clock is certainly off; 0 where it may be right (G7).
+
+    A body stored and sent later looks like a slow clock, and is not shifted.
+    """
+    difference = received_millis - (sent_millis or received_millis)
+    ahead = difference < -limits.clock_skew_tolerance_seconds * 1000
+    reset = difference > limits.max_period_age_seconds * 1000
+    return difference if ahead or reset else 0
+
+
+def _judge_period(
+    sent: SentPeriodRange, shift_millis: int, received_millis: int, limits: Limits
+) -> EventFailureCause | None:
+    """The first of SHORT, LONG, EXPIRED that fits (G8). Equal to a limit passes.
+
+    Whatever the limits are, what passes starts at a time that MongoDB can keep.
+    """
+    start, end = sent.period_start_millis + shift_millis, sent.period_end_millis + shift_millis
+    latest = min(received_millis + limits.clock_skew_tolerance_seconds * 1000, LAST_MILLIS)
+    if end - start < limits.min_period_seconds * 1000:
+        return EventFailureCause.TIME_PERIOD_SHORT
+    if end - start > limits.max_period_seconds * 1000 or end > latest:
+        return EventFailureCause.TIME_PERIOD_LONG
+    if received_millis - end > limits.max_period_age_seconds * 1000 or start < FIRST_MILLIS:
+        return EventFailureCause.TIME_PERIOD_EXPIRED
+    return None
+
+
+def _judge_update(update: SentUpdate, limits: Limits, declared: Collection[str]) -> EventUpdateFailureCause | None:
+    """NOT_FOUND before INVALID_UPDATE_VALUE (G10)."""
+    if update.definition_id not in declared:
+        return EventUpdateFailureCause.NOT_FOUND
+    if not 0 < update.update_count <= limits.max_update_count:
+        return EventUpdateFailureCause.INVALID_UPDATE_VALUE
+    return None
+
+
+def accepted_updates(request: EventRecordRequest, judgement: Judgement) -> tuple[AcceptedUpdate, ...]:
+    """What counts of the batch, in its order. Empty: nothing is left, and nothing is published (G9)."""
+    if judgement.too_large:
+        return ()
+    bad_periods = {i for i, _ in judgement.periods}
+    bad_updates = {(i, j) for i, j, _ in judgement.updates}
+    return tuple(
+        AcceptedUpdate(
+            sent, sent.period_start_millis + judgement.shift_millis, update.definition_id, update.update_count
+        )
+        for i, (sent, updates) in enumerate((period.time_period, period.updates) for period in request.time_periods)
+        if i not in bad_periods
+        for j, update in enumerate(updates)
+        if not bad_updates or (i, j) not in bad_updates
+    )
+
+
+def batch_failures(request: EventRecordRequest, judgement: Judgement) -> tuple[EventBatchRecordFailure, ...]:
+    """One failure per bad period, in order, with the client's own range; or the request-wide one (G8, G16)."""
+    if judgement.too_large:
+        return (EventBatchRecordFailure(failure_cause=EventFailureCause.TOO_LARGE),)
+    return tuple(
+        EventBatchRecordFailure(range=_echo(request.time_periods[i].time_period), failure_cause=cause)
+        for i, cause in judgement.periods
+    )
+
+
+def _echo(sent: SentPeriodRange) -> EventPeriodRange:
+    return EventPeriodRange(period_start_millis=sent.period_start_millis, period_end_millis=sent.period_end_millis)
+
+
+def event_failures(request: EventRecordRequest, judgement: Judgement) -> tuple[EventRecordFailure, ...]:
+    """One failure per (eventId, cause), by first appearance (G10)."""
+    failed = (
+        (request.time_periods[i].updates[j].definition_id[:MAX_ECHO_CHARACTERS], c) for i, j, c in judgement.updates
+    )
+    return tuple(EventRecordFailure(event_id=event, failure_cause=cause) for event, cause in dict.fromkeys(failed))
+
+
+def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
+    """CRC-32 of what a batch counts: the sorted (start, end, definitionId, sum), never the bytes (G16).
+
+    A correct retry refreshes currentTimeMillis, and with it the shift: so the client's own times are taken.
+    """
+    sums: dict[tuple[int, int, str], int] = {}
+    for period, _, definition_id, count in accepted:
+        key = (period.period_start_millis, period.period_end_millis, definition_id)
+        sums[key] = sums.get(key, 0) + count
+    return zlib.crc32(repr(sorted(sums.items())).encode())

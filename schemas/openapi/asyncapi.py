@@ -1,0 +1,163 @@
+"""The topics as an AsyncAPI 3.1 document: what a record of each is, for who reads or produces them."""
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from schemas.analytics.body import ANALYTICS_TYPE, FORM_TYPE, JSON_TYPE
+from schemas.analytics.models import AddEventBatchRequest
+from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.games.models import EventRecordRequest
+from schemas.openapi.document import API_VERSION, REF_TEMPLATE
+from schemas.openapi.examples import GOOD_BATCH, POOLS
+from schemas.records.envelope import CE_TYPE, CONTENT_TYPE
+from schemas.requirements import topic_config
+from schemas.settings import Api, KafkaSettings, Limits
+from schemas.wire.int64 import INT64_PATTERN
+
+Json = dict[str, Any]
+
+KAFKA_BINDING = "0.5.0"
+
+_INTRODUCTION = """\
+One record is the body of one request, byte for byte. An ingress produces it after it has judged it; a pipeline may \
+produce it by itself, without `judged`, and the workers judge it. A requestId counts once per player and \
+`dedupe_window_seconds`, whoever produced it. An event of a pool counts once for as \
+long as events are kept."""
+
+_TIME = "When it was received. Taken as it is if `judged` vouches for it; otherwise never after Kafka's own time."
+
+# A header that is missing is fine but where the key doesn't say whose the record is.
+_HEADERS: dict[str, Json] = {
+    "ce_specversion": {"type": "string", "const": "1.0"},
+    "ce_id": {"type": "string", "pattern": INT64_PATTERN, "description": "The requestId of the body."},
+    "ce_source": {
+        "type": "string",
+        "pattern": "^/apps/[A-Za-z0-9_-]{1,64}/players/[^/]+$",
+        "description": "Whose record it is: `/apps/A/players/P`, P percent-encoded. Without it, the key says.",
+    },
+    "ce_type": {"type": "string", "const": CE_TYPE},
+    "ce_time": {"type": "string", "format": "date-time", "description": _TIME},
+    "content-type": {"type": "string", "const": CONTENT_TYPE},
+    "traceparent": {
+        "type": "string",
+        "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "description": "W3C Trace Context, where a producer sends one. It changes nothing about what counts.",
+    },
+    "judged": {
+        "type": "string",
+        "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
+        "description": "What an ingress refused of the batch, as JSON (absent parts: nothing), then its HMAC-SHA256 "
+        "over `judged`, ce_id, ce_source, ce_time and the body. One that doesn't verify is as good as none: the "
+        "worker judges the record.",
+    },
+}
+
+
+_POOL_HEADERS: dict[str, Json] = _HEADERS | {
+    "ce_id": {"type": "string", "minLength": 1, "description": "The requestId, or of a pool without one a hash."},
+    "ce_type": {"type": "string", "const": ANALYTICS_TYPE},
+    "content-type": {"type": "string", "enum": [JSON_TYPE, FORM_TYPE]},
+    "judged": {
+        "type": "string",
+        "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
+        "description": "Whether bad events are left out (`partial`) and which request id holds, as JSON, then its "
+        "HMAC-SHA256 as of the other topic. Without it a bad event refuses the record, and the body names the id.",
+    },
+}
+
+
+def asyncapi_document() -> Json:
+    """The document."""
+    return {
+        "asyncapi": "3.1.0",
+        "info": {"title": "tallymill records", "version": API_VERSION, "description": _INTRODUCTION},
+        "defaultContentType": CONTENT_TYPE,
+        "channels": {"records": _channel("games", "batch"), "analytics": _channel("analytics", "pool")},
+        "operations": {
+            "publishBatch": _operation("send", "records", "An ingress publishes a batch, and answers after the ack."),
+            "countBatch": _reading("games", "records", "A worker counts the batch."),
+            "publishPool": _operation("send", "analytics", "An ingress publishes a pool, its token blanked."),
+            "registerPool": _reading("analytics", "analytics", "A worker registers its events, and counts them."),
+        },
+        "components": {"messages": {"batch": _message(), "pool": _pool_message()}, "schemas": _schemas()},
+    }
+
+
+def _channel(api: Api, message: str) -> Json:
+    kafka = KafkaSettings()
+    config = topic_config(kafka, Limits(), api)
+    return {
+        "address": kafka.topic(api),
+        "description": "All records of a player are in one partition. What else the workers ask of the topic: "
+        f"`message.timestamp.type` {config['message.timestamp.type']}.",
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {
+            "kafka": {
+                "partitions": kafka.partitions,
+                "replicas": kafka.replication_factor,
+                "topicConfiguration": {
+                    "cleanup.policy": [config["cleanup.policy"]],
+                    "retention.ms": int(config["retention.ms"]),
+                    "retention.bytes": int(config["retention.bytes"]),
+                    "max.message.bytes": int(config["max.message.bytes"]),
+                },
+                "bindingVersion": KAFKA_BINDING,
+            }
+        },
+    }
+
+
+def _operation(action: str, channel: str, summary: str) -> Json:
+    message = {"records": "batch", "analytics": "pool"}[channel]
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
+    }
+
+
+def _reading(api: Api, channel: str, summary: str) -> Json:
+    group = {"type": "string", "default": KafkaSettings().group_of(api)}
+    bindings = {"kafka": {"groupId": group, "bindingVersion": KAFKA_BINDING}}
+    return {**_operation("receive", channel, summary), "bindings": bindings}
+
+
+def _message() -> Json:
+    headers = {"ce_id": GOOD_BATCH["requestId"], "ce_source": "/apps/demo/players/ann", "ce_type": CE_TYPE}
+    return {
+        "name": "EventRecordRequest",
+        "title": "A batch of events of one player",
+        "contentType": CONTENT_TYPE,
+        "headers": {"type": "object", "properties": _HEADERS},
+        "payload": {"$ref": REF_TEMPLATE.format(model=EventRecordRequest.__name__)},
+        "bindings": _key("`app/player`."),
+        "examples": [{"name": "oneEvent", "headers": headers, "payload": GOOD_BATCH}],
+    }
+
+
+def _pool_message() -> Json:
+    headers = {"ce_id": "pool-7", "ce_source": "/apps/demo/players/~s1", "ce_type": ANALYTICS_TYPE}
+    return {
+        "name": "AddEventBatchRequest",
+        "title": "A pool of events of one player or anonymous session, as JSON or as a form of the same fields",
+        "contentType": JSON_TYPE,
+        "headers": {"type": "object", "properties": _POOL_HEADERS},
+        "payload": {"$ref": REF_TEMPLATE.format(model=AddEventBatchRequest.__name__)},
+        "bindings": _key("`app/actor`; an anonymous actor begins with `~`."),
+        "examples": [{"name": "sealed", "headers": headers, "payload": POOLS["sealed"]}],
+    }
+
+
+def _key(description: str) -> Json:
+    pattern = ID_SCHEMA_PATTERN[:-1] + "/[^/]{1,128}$"
+    key = {"type": "string", "pattern": pattern, "description": description}
+    return {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING}}
+
+
+def _schemas() -> Json:
+    models: list[Any] = [(EventRecordRequest, "validation"), (AddEventBatchRequest, "validation")]
+    _, schema = models_json_schema(models, ref_template=REF_TEMPLATE)
+    definitions: Json = schema["$defs"]
+    return definitions

@@ -1,0 +1,196 @@
+"""The OpenAPI 3.1 document: the table of `schemas/openapi/routes.py`, and the models' own JSON Schemas."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from schemas.analytics.models import AnalyticsReply
+from schemas.openapi.examples import Example
+from schemas.openapi.route import ANYWHERE, JSON, AnalyticsRow, Answer, Body, Described, ErrorRow, Parameter, Route
+from schemas.openapi.routes import INGRESS
+from schemas.wire.errors import ErrorBody
+
+Json = dict[str, Any]
+
+REF_TEMPLATE = "#/components/schemas/{model}"
+API_VERSION = "1.0.0"
+
+# Every reply has the first two (B5).
+_HEADERS: dict[str, Json] = {
+    "X-Request-Id": {
+        "description": "The request's own, if it sent a harmless one; otherwise made here.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    "Cache-Control": {"schema": {"type": "string", "const": "no-store"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"}},
+    "Tallymill-Receipt": {
+        "description": "Ask with it what became of the batch: `GET /v1/receipts/{receipt}`.",
+        "schema": {"type": "string"},
+    },
+    "Tallymill-Duplicate": {
+        "description": "All events of the request had been registered before.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Server-Timing": {
+        "description": "`accepted`: until Kafka had it; `visible`: until it was counted.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string", "pattern": "^Bearer "}},
+    "Allow": {"schema": {"type": "string"}},
+    "Accept-Encoding": {"description": "The encodings that are read.", "schema": {"type": "string"}},
+}
+_ALWAYS = ("X-Request-Id", "Cache-Control")
+
+
+def openapi_document(api: Described = INGRESS) -> Json:
+    """The document of one process's API."""
+    rows = {row.name: row for route in api.routes for row in _rows(route, api)}
+    paths: dict[str, Json] = {}
+    for route in api.routes:
+        paths.setdefault(route.path, {})[route.method] = _operation(route, _rows(route, api))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": api.title, "version": API_VERSION, "description": api.introduction},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": description} for name, description in api.tags.items()],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(api.routes),
+            "responses": {name: _error_response(row) for name, row in sorted(rows.items())},
+            "headers": {name: {**_HEADERS[name], "required": True} for name in _ALWAYS},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": api.bearer}
+            },
+        },
+    }
+
+
+def _rows(route: Route, api: Described) -> tuple[ErrorRow | AnalyticsRow, ...]:
+    everybodys: tuple[ErrorRow, ...] = ANYWHERE if route.is_probe else (*api.by_anybody, *ANYWHERE)
+    if any(isinstance(row, AnalyticsRow) for row in route.errors):
+        everybodys = ()  # its own rows say those too
+    return tuple(dict.fromkeys((*route.errors, *everybodys)))
+
+
+def _schemas(routes: Iterable[Route]) -> Json:
+    """The schemas of all models, requests as they are read and replies as they are written."""
+    read = [route.body.model for route in routes if route.body and route.body.model]
+    written = [answer.model for route in routes for answer in route.answers if answer.model]
+    models = [(model, "validation") for model in read] + [(model, "serialization") for model in (*written, ErrorBody)]
+    _, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=REF_TEMPLATE)  # type: ignore[arg-type]
+    definitions: Json = schema["$defs"]
+    return definitions
+
+
+def _operation(route: Route, rows: Iterable[ErrorRow | AnalyticsRow]) -> Json:
+    operation: Json = {"operationId": route.operation_id, "tags": [route.tag], "summary": route.summary}
+    if route.description:
+        operation["description"] = route.description
+    if route.scopes:
+        operation["security"] = [{"bearer": [scope]} for scope in route.scopes]
+    if route.token_in_body:
+        operation["security"] = [{"bearer": []}, {}]
+    if route.parameters:
+        operation["parameters"] = [_parameter(parameter) for parameter in route.parameters]
+    if route.body:
+        operation["requestBody"] = _body(route.body)
+    answers = {str(answer.status): _answer(answer) for answer in route.answers}
+    errors = {str(row.code): {"$ref": f"#/components/responses/{row.name}"} for row in rows}
+    # A route's own answer stands before what is answered anywhere.
+    operation["responses"] = dict(sorted((errors | answers).items()))
+    return operation
+
+
+def _parameter(parameter: Parameter) -> Json:
+    written: Json = {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.description,
+        "required": parameter.required or parameter.place == "path",
+        "schema": dict(parameter.schema),
+    }
+    return written if parameter.example is None else {**written, "example": parameter.example}
+
+
+def _body(body: Body) -> Json:
+    return {
+        "required": body.model is not None,
+        "description": body.description,
+        "content": {
+            JSON: {"schema": _ref(body.model) if body.model else {}, "examples": _examples(body.examples)},
+            **{media_type: {"schema": _form(body.model)} for media_type in body.also if body.model},
+        },
+    }
+
+
+def _form(model: type[BaseModel]) -> Json:
+    """The same fields as text; what is no text is JSON text."""
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in model.model_fields},
+        "required": required,
+    }
+
+
+def _answer(answer: Answer) -> Json:
+    content: Json = {"schema": _ref(answer.model) if answer.model else dict(answer.schema)}
+    if answer.examples:
+        content["examples"] = _examples(answer.examples)
+    written = {
+        "description": answer.description,
+        "headers": _headers(answer.headers, required=False),
+        "content": {answer.media_type: content},
+    }
+    return {**written, "links": dict(answer.links)} if answer.links else written
+
+
+def _error_response(row: ErrorRow | AnalyticsRow) -> Json:
+    """The error body, with what this row says in it."""
+    if isinstance(row, AnalyticsRow):
+        fixed = {
+            "StatusCode": {"enum": list(row.status_codes)},
+            "Severity": {"const": row.severity},
+            "Content": {"const": False},
+        }
+        return _refused(row, {"allOf": [_ref(AnalyticsReply), {"properties": fixed}]})
+    error = {"code": row.code, "status": row.status, "errors": [{"reason": row.reason}]}
+    return _refused(row, {"allOf": [_ref(ErrorBody), _constant({"error": error})]})
+
+
+def _refused(row: ErrorRow | AnalyticsRow, schema: Json) -> Json:
+    return {
+        "description": row.description,
+        "headers": _headers(row.headers, required=True),
+        "content": {JSON: {"schema": schema}},
+    }
+
+
+def _constant(value: object) -> Json:
+    """The schema of what holds at least `value`."""
+    if isinstance(value, dict):
+        return {"properties": {name: _constant(part) for name, part in value.items()}}
+    if isinstance(value, list):
+        return {"items": _constant(value[0])}
+    return {"const": value}
+
+
+def _headers(names: Iterable[str], *, required: bool) -> Json:
+    always = {name: {"$ref": f"#/components/headers/{name}"} for name in _ALWAYS}
+    return always | {name: {**_HEADERS[name], "required": required} for name in names}
+
+
+def _examples(values: Mapping[str, Example]) -> Json:
+    return {name: {"summary": _words(name), "value": value} for name, value in values.items()}
+
+
+def _words(name: str) -> str:
+    """`wrongInParts` -> `Wrong in parts`."""
+    return re.sub("([A-Z])", lambda found: " " + found[1].lower(), name).capitalize()
+
+
+def _ref(model: type[BaseModel]) -> Json:
+    return {"$ref": REF_TEMPLATE.format(model=model.__name__)}

@@ -1,0 +1,95 @@
+"""The contract as files, committed under schemas/json/ and compared in a test.
+
+JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves, and `openapi.console.json`, which a
+console does; `asyncapi.json` for the topics.
+
+python -m schemas.openapi.export        writes the files anew
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, AnalyticsReply
+from schemas.documents import (
+    CheckpointDocument,
+    DeadLetterDocument,
+    Definition,
+    EventDocument,
+    ExceptionDocument,
+    LineageDocument,
+    PeriodCountDocument,
+    PlayerDocument,
+    RefusalDocument,
+    RequestDocument,
+    TitleDocument,
+    TitleNumbersDocument,
+)
+from schemas.games.body import EventDefinitionListResponse, EventUpdateResponse, PlayerEventListResponse
+from schemas.games.dry_run import DryRunAnswer
+from schemas.games.models import EventRecordRequest
+from schemas.openapi.asyncapi import asyncapi_document
+from schemas.openapi.console_routes import CONSOLE
+from schemas.openapi.document import openapi_document
+from schemas.settings import Limits
+from schemas.wire.console_replies import CountsReply, EventsReply
+from schemas.wire.errors import ErrorBody
+from schemas.wire.refusals import RefusalsAnswer
+
+FOLDER = Path(__file__).parent.parent / "json"
+
+# What goes over the wire is described as it is read; what we answer and store, as it is written.
+READ: dict[str, Any] = {
+    "AddEventBatchRequest": AddEventBatchRequest,
+    "AddEventRequest": AddEventRequest,
+    "EventRecordRequest": EventRecordRequest,
+}
+WRITTEN: dict[str, Any] = {
+    "AnalyticsReply": AnalyticsReply,
+    "CountsReply": CountsReply,
+    "DryRunAnswer": DryRunAnswer,
+    "ErrorBody": ErrorBody,
+    "EventDefinitionListResponse": EventDefinitionListResponse,
+    "EventUpdateResponse": EventUpdateResponse,
+    "EventsReply": EventsReply,
+    "PlayerEventListResponse": PlayerEventListResponse,
+    "Limits": Limits,
+    "RefusalsAnswer": RefusalsAnswer,
+    "mongodb.checkpoints": CheckpointDocument,
+    "mongodb.dead_letters": DeadLetterDocument,
+    "mongodb.definitions": Definition,
+    "mongodb.events": EventDocument,
+    "mongodb.exceptions": ExceptionDocument,
+    "mongodb.lineages": LineageDocument,
+    "mongodb.period_counts": PeriodCountDocument,
+    "mongodb.players": PlayerDocument,
+    "mongodb.refusals": RefusalDocument,
+    "mongodb.requests": RequestDocument,
+    "mongodb.titles": TitleDocument | TitleNumbersDocument,
+}
+
+
+def exported() -> dict[str, str]:
+    """The text of every file, by file name."""
+    read = {name: TypeAdapter(model).json_schema(mode="validation") for name, model in READ.items()}
+    written = {name: TypeAdapter(model).json_schema(mode="serialization") for name, model in WRITTEN.items()}
+    documents = {
+        "openapi": openapi_document(),
+        "openapi.console": openapi_document(CONSOLE),
+        "asyncapi": asyncapi_document(),
+    }
+    files = read | written | documents
+    return {f"{name}.json": json.dumps(content, indent=2) + "\n" for name, content in files.items()}
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write the files anew."""
+    folder.mkdir(exist_ok=True)
+    for name, text in exported().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,216 @@
+"""The envelope of a record: Kafka key and headers (CloudEvents 1.0, Kafka protocol binding, binary mode).
+
+Key `app/player`; headers ce_specversion, ce_id (requestId), ce_source (/apps/A/players/P), ce_type, ce_time (when the
+ingress received it), content-type, `judged` (what the ingress refused of the batch, signed). Value: the request body.
+
+`judged` is signed over the envelope and the value: only an ingress can write it, and it can't be moved to another
+record. A record without a valid one is judged by the worker.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from schemas.documents import millis_of, utc
+from schemas.games.body import EventFailureCause, EventUpdateFailureCause
+from schemas.games.judging import Judgement, matches_id
+from schemas.records.headers import Headers, by_name
+from schemas.records.signing import SigningKeys
+
+CE_TYPE = "tallymill.games.events.record"
+CONTENT_TYPE = "application/json"
+
+# A player is named in document ids between slashes; anonymous ones start with '~', which only we write.
+ANONYMOUS_PREFIX = "~"
+PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
+matches_player = re.compile(PLAYER_PATTERN).match
+
+# A record's time lies between 1970 and the start of the year 9000: a datetime, in Python and in MongoDB, whatever is
+# then added to it or taken off it (shifts, windows, buckets).
+MAX_TIME_MILLIS = 221_845_392_000_000
+
+_SOURCE = re.compile(r"/apps/([^/]+)/players/([^/]+)\Z")
+
+
+class MalformedEnvelope(ValueError):
+    """Neither the headers nor the key say whose record this is, or what an ingress has signed can't be read.
+
+    The message names the part and holds nothing of what it says.
+    """
+
+
+def clamped_millis(millis: int) -> int:
+    """A record's time as we take it: one that no clock can mean becomes the nearest one that can be kept."""
+    return min(max(millis, 0), MAX_TIME_MILLIS)
+
+
+# What nearly every record says.
+NOTHING_REFUSED = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Whose batch it is and when it came. `judged` is None where no ingress has judged it."""
+
+    app: str
+    player: str
+    received_millis: int
+    judged: Judgement | None
+
+    @property
+    def actor(self) -> str:
+        """`app/player`: the record's key, and the `_id` of the player's document."""
+        return f"{self.app}/{self.player}"
+
+
+class Carrier(NamedTuple):
+    """What differs from API to API in a record's headers: `judged` as JSON, without its signature."""
+
+    ce_type: str
+    ce_id: str
+    content_type: str
+    judged: bytes
+
+
+def seal(envelope: Envelope, request_id: int, body: bytes, keys: SigningKeys) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Key and headers of the record that carries `body` of events.record. The envelope must be judged."""
+    if envelope.judged is None:
+        raise ValueError("an envelope is sealed by who judged it")
+    return carry(
+        envelope, Carrier(CE_TYPE, str(request_id), CONTENT_TYPE, _judgement_json(envelope.judged)), body, keys
+    )
+
+
+def carry(
+    owner: "Owner | Envelope", carrier: Carrier, body: bytes, keys: SigningKeys
+) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Key and headers of a record of `owner`, signed."""
+    ce_id = carrier.ce_id.encode()
+    ce_source = f"/apps/{owner.app}/players/{quote(owner.player, safe='')}".encode()
+    ce_time = rfc3339(owner.received_millis).encode()
+    mac = keys.sign((carrier.judged, ce_id, ce_source, ce_time, body))
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", ce_id),
+        ("ce_source", ce_source),
+        ("ce_type", carrier.ce_type.encode()),
+        ("ce_time", ce_time),
+        ("content-type", carrier.content_type.encode()),
+        ("judged", carrier.judged + b"." + mac.encode()),
+    ]
+    return f"{owner.app}/{owner.player}".encode(), headers
+
+
+def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
+    """The envelope of a record; `timestamp_millis` is Kafka's, for a record that has no ce_time.
+
+    Raises MalformedEnvelope where neither ce_source nor the key names app and player.
+    """
+    owner, judged = opened(key, headers, body, timestamp_millis, keys)
+    found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(signed_parts(judged))
+    return Envelope(owner.app, owner.player, owner.received_millis, found)
+
+
+class Owner(NamedTuple):
+    """Whose record it is and when it came (ms since 1970 UTC)."""
+
+    app: str
+    player: str
+    received_millis: int
+
+
+def opened(
+    key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
+) -> tuple[Owner, bytes | None]:
+    """The owner of a record, and `judged` where an ingress has signed it. Raises MalformedEnvelope."""
+    named, now = by_name(headers), clamped_millis(timestamp_millis)
+    app, player = _owner(named.get("ce_source"), key)
+    received = _millis(named.get("ce_time"))
+    judged = _verified(named, body, keys)
+    if judged is None or received is None:
+        # Nobody vouches for this ce_time; at least it can't lie after the broker's own clock.
+        return Owner(app, player, now if received is None else min(received, now)), None
+    return Owner(app, player, received), judged
+
+
+def signed_parts(judged: bytes) -> dict[str, Any]:
+    """What an ingress has signed, as JSON. Raises MalformedEnvelope: it may be a later version's."""
+    try:
+        parts = json.loads(judged)
+    except (ValueError, RecursionError):
+        parts = None
+    if not isinstance(parts, dict):
+        raise MalformedEnvelope("judged")
+    return parts
+
+
+def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
+    try:
+        if source is not None:
+            found = _SOURCE.match(source.decode())
+            app, player = (found[1], unquote(found[2], errors="strict")) if found else ("", "")
+        else:
+            app, _, player = (key or b"").decode().partition("/")
+    except UnicodeDecodeError:
+        app = player = ""
+    if not (matches_id(app) and matches_player(player)):
+        raise MalformedEnvelope("ce_source" if source is not None else "key")
+    return app, player
+
+
+def _verified(headers: Mapping[str, bytes], body: bytes, keys: SigningKeys) -> bytes | None:
+    judged, _, mac = headers.get("judged", b"").rpartition(b".")
+    signed = (judged, headers.get("ce_id", b""), headers.get("ce_source", b""), headers.get("ce_time", b""), body)
+    return judged if judged and keys.verifies(signed, mac.decode(errors="replace")) else None
+
+
+def is_signed(headers: Headers, body: bytes, keys: SigningKeys) -> bool:
+    """Whether an ingress has made this record, be it readable or not. Never raises."""
+    return _verified({name: value for name, value in headers if value is not None}, body, keys) is not None
+
+
+def _judgement_json(judgement: Judgement) -> bytes:
+    parts = {"shift": judgement.shift_millis, "periods": judgement.periods, "updates": judgement.updates}
+    refused = {name: part for name, part in parts.items() if part}
+    # Nearly always nothing is refused, and a dumps with separators of its own makes an encoder each time.
+    return json.dumps(refused, separators=(",", ":")).encode() if refused else b"{}"
+
+
+def _judgement_of(parts: dict[str, Any]) -> Judgement:
+    try:
+        return Judgement(
+            shift_millis=_whole(parts.get("shift", 0)),
+            periods=tuple((_whole(i), EventFailureCause(cause)) for i, cause in parts.get("periods", ())),
+            updates=tuple(
+                (_whole(i), _whole(j), EventUpdateFailureCause(cause)) for i, j, cause in parts.get("updates", ())
+            ),
+        )
+    except (ValueError, TypeError) as error:
+        raise MalformedEnvelope("judged") from error
+
+
+def _whole(number: object) -> int:
+    """A number of `judged`: a position, or a shift between two times. Raises ValueError."""
+    if type(number) is not int or abs(number) > MAX_TIME_MILLIS:
+        raise ValueError("number")
+    return number
+
+
+def rfc3339(millis: int) -> str:
+    """`2026-11-23T13:07:00.000Z`."""
+    return utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _millis(time: bytes | None) -> int | None:
+    """RFC 3339 to ms since 1970 UTC, or None for anything else (no zone, before 1970, after what can be kept)."""
+    if time is None:
+        return None
+    try:
+        millis = millis_of(datetime.fromisoformat(time.decode()))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return millis if 0 <= millis <= MAX_TIME_MILLIS else None

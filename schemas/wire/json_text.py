@@ -1,0 +1,42 @@
+"""Whether a body is JSON text at all (RFC 8259), without making anything of it.
+
+Not by a parser that makes Python's lists and dicts: a body of `[],[],...` makes 350,000 of them a MiB, and takes a
+third of a second. msgspec skips over a text without that. Nesting has its bound before (schemas/wire/depth.py).
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+# How msgspec says it, and where: a test holds these words.
+_MALFORMED: Final = re.compile(r"JSON is malformed: (.*) \(byte ([0-9]+)\)", re.DOTALL)
+
+_constants = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|-?(?:NaN|Infinity)', re.DOTALL).sub
+
+
+def flaw_of(text: bytes) -> str:
+    """Why `text` is no JSON, with line and column; "" if it is. It must not be nested too deeply."""
+    try:
+        text.decode()  # strings are skipped unread
+        _skip(text)
+    except UnicodeDecodeError as error:
+        return _flaw(text, "not UTF-8", error.start)
+    except msgspec.DecodeError as error:
+        found = _MALFORMED.fullmatch(str(error))
+        return _flaw(text, found[1], int(found[2])) if found else _flaw(text, "it ends early", len(text))
+    return ""
+
+
+def _flaw(text: bytes, what: str, at: int) -> str:
+    line = text.count(b"\n", 0, at) + 1
+    column = at - text.rfind(b"\n", 0, at)
+    return f"Invalid JSON: {what} at line {line} column {column}"
+
+
+def without_constants(text: bytes) -> bytes:
+    """`text` with a number beyond all bounds for each NaN and Infinity, to find the fields that hold one."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return text
+    return _constants(lambda found: found[1] or b"1e400", text)

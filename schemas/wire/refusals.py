@@ -1,0 +1,37 @@
+"""`GET /v1/refusals`: the sample of what the ingress refused, as an operator of the app reads it."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from schemas.wire.int64 import Int64
+
+# It shows what other players sent, so a player's own token is not enough.
+REFUSALS_SCOPE = "tallymill.refusals"
+
+DEFAULT_REFUSALS = 100
+MAX_REFUSALS = 500
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+    )
+
+
+class RefusalAnswer(_Answer):
+    """One refusal. `firstBytes` is how the refused part began; bytes that are no UTF-8 are escaped."""
+
+    id: str
+    at: str
+    player: str
+    request_id: Int64 | None
+    cause: str
+    field: str
+    first_bytes: str
+
+
+class RefusalsAnswer(_Answer):
+    """A page, newest first. `before` of the next page; not there on the last one."""
+
+    refusals: tuple[RefusalAnswer, ...]
+    next_before: str | None = Field(default=None, exclude_if=lambda value: value is None)

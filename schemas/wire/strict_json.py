@@ -1,0 +1,181 @@
+"""JSON (RFC 8259) read strictly, the outermost object member by member with where each value stands.
+
+Not pydantic's reader, as for the games API: that one tells no places, and a token has to be blanked in its place with
+all else kept byte for byte (docs/rules.md, B6). Of a key given twice the last counts, as there (B2).
+
+Depth and number of values are bounded before anything is parsed (B9), and no integer is converted that is beyond all
+that is kept. So no text raises anything but BadJson and TooManyValues, whatever stack, process or Python it is read in.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple, NoReturn
+
+from schemas.wire.depth import MAX_DEPTH, MAX_VALUES, is_deeper, is_fuller
+from schemas.wire.values import TooLarge
+
+
+class BadJson(ValueError):
+    """The text is not JSON; the message says what is wrong, with line and column."""
+
+
+class TooManyValues(TooLarge):
+    """More than MAX_VALUES in one text."""
+
+
+class Member(NamedTuple):
+    """One member of the outermost object; its value is `text[start:end]`."""
+
+    key: str
+    value: Any
+    start: int
+    end: int
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadJson(f"{name} is no JSON number")
+
+
+MAX_MEMBERS: Final = 100
+"""Of the outermost object, one given twice counted twice. Ours has four; a form is bounded to as many fields."""
+
+_INTEGER_CHARACTERS: Final = 20
+"""Of the longest int64, with its sign."""
+
+
+def _integer(text: str) -> int:
+    """Beyond int64 stays beyond int64. Longer ones cost the square of their digits, up to a limit of the process's."""
+    return int(text[: _INTEGER_CHARACTERS + 2])
+
+
+_LARGE_CHARACTERS: Final = 64 * 1024
+"""Of a text that is read in parts; less takes a millisecond."""
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant)
+_decoder_of_long_integers = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer)
+_has_long_integer = re.compile(rf"[0-9]{{{_INTEGER_CHARACTERS}}}").search
+_skip_blanks = re.compile(r"[ \t\n\r]*").match
+# Half of a pair; whether the other half stands beside it, only reading tells.
+_has_surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
+
+
+def text_of(body: bytes) -> str:
+    """`body` as text. Raises BadJson: not UTF-8, or a byte order mark."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadJson(f"not UTF-8: byte {error.start}") from None
+    if text.startswith("\ufeff"):
+        raise BadJson("begins with a byte order mark")
+    return text
+
+
+def read_value(text: str) -> object:
+    """The value that `text` is. Raises BadJson, TooManyValues."""
+    value, end = _reader(text)(text, _after_blanks(text, 0))
+    _expect_end(text, end)
+    _refuse_surrogates(text, value)
+    return value
+
+
+def read_members(text: str) -> list[Member]:
+    """The members of the object that `text` is, in order, a key given twice both times.
+
+    Raises BadJson, TooManyValues.
+    """
+    members = list(_members(text))
+    _refuse_surrogates(text, [(member.key, member.value) for member in members])
+    return members
+
+
+def _members(text: str) -> Iterator[Member]:
+    read = _reader(text)
+    at = _after_blanks(text, _expect(text, _after_blanks(text, 0), "{"))
+    if text[at : at + 1] == "}":
+        _expect_end(text, at + 1)
+        return
+    for _ in range(MAX_MEMBERS):
+        if text[at : at + 1] != '"':
+            raise _error("a key in double quotes is expected", text, at)
+        key, at = read(text, at)
+        start = _after_blanks(text, _expect(text, _after_blanks(text, at), ":"))
+        value, end = read(text, start)
+        yield Member(key, value, start, end)
+        at = _after_blanks(text, end)
+        if text[at : at + 1] != ",":
+            _expect_end(text, _expect(text, at, "}"))
+            return
+        at = _after_blanks(text, at + 1)
+    raise BadJson(f"more than {MAX_MEMBERS} names")
+
+
+_Read = Callable[[str, int], tuple[Any, int]]
+
+
+def _reader(text: str) -> _Read:
+    """What reads a value at a place of `text`. Raises BadJson, TooManyValues where the text is beyond the bounds."""
+    utf8 = text.encode(errors="surrogatepass")
+    if is_fuller(utf8):
+        raise TooManyValues(f"more than {MAX_VALUES} values")
+    if is_deeper(utf8):
+        raise BadJson(f"nested deeper than {MAX_DEPTH}")
+    decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
+    return partial(_large_value if len(text) > _LARGE_CHARACTERS else _value, decoder)
+
+
+def _large_value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    """An array element by element: no call holds the interpreter for longer than one of them takes."""
+    if text[at : at + 1] != "[":
+        return _value(decoder, text, at)
+    values: list[Any] = []
+    at = _after_blanks(text, at + 1)
+    if text[at : at + 1] == "]":
+        return values, at + 1
+    while True:
+        value, at = _value(decoder, text, at)
+        values.append(value)
+        at = _after_blanks(text, at)
+        if text[at : at + 1] != ",":
+            return values, _expect(text, at, "]")
+        at = _after_blanks(text, at + 1)
+
+
+def _value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    try:
+        return decoder.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        raise _error(error.msg, text, error.pos) from None
+
+
+def _after_blanks(text: str, at: int) -> int:
+    found = _skip_blanks(text, at)
+    return found.end() if found else at
+
+
+def _expect(text: str, at: int, what: str) -> int:
+    if text[at : at + 1] != what:
+        raise _error(f"'{what}' is expected", text, at)
+    return at + 1
+
+
+def _expect_end(text: str, at: int) -> None:
+    at = _after_blanks(text, at)
+    if at != len(text):
+        raise _error("nothing more is expected", text, at)
+
+
+def _error(message: str, text: str, at: int) -> BadJson:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return BadJson(f"{message}: line {line} column {column}")
+
+
+def _refuse_surrogates(text: str, value: object) -> None:
+    """Lone surrogates are no text, and nothing that keeps text takes them (B2)."""
+    if _has_surrogate(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BadJson("a lone surrogate is no character") from None

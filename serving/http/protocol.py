@@ -1,0 +1,215 @@
+"""uvicorn's HTTP protocol, with the bounds of serving/http/framing.py and serving/http/connections.py around it (B9).
+
+What is refused before it is a request goes to the ASGI app like any other: its scope says why
+(serving/http/unparsed.py). So its reply has the shape of the path's API, a request id and a count like all others (B5).
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from serving.http.connections import Connections
+from serving.http.framing import Framer
+from serving.http.unparsed import BY_STATUS, KEY, Unparsed
+
+HEAD_SECONDS: Final = 20.0
+"""For a head from its first byte on, and for the first byte on a new connection. A phone on a bad line needs three."""
+
+UNREAD_SECONDS: Final = 30.0
+"""For a client to read on, once more waits for it than the system's buffers hold."""
+
+MAX_PIPELINED_BYTES: Final = 64 * 1024
+"""Of requests behind the one that is under way; then nothing more is read."""
+
+PROBES: Final = (b"/livez", b"/readyz", b"/metrics")
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, connections: Connections, **named: Any) -> None:  # noqa: ANN401 uvicorn's own
+        super().__init__(*args, **named)
+        self._open = connections
+        self._framer = Framer()
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._has_begun = False
+        """Whether the parser has been given the head of the request that is under way."""
+        self._refusing = False
+        self.address: str | None = None
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else None
+        if self._open.opened(self):
+            self._await_head()
+        else:
+            self.drop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_timers()
+        self._open.gone(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusing:
+            # Read and dropped until the client has read the reply: to close with bytes unread would reset it.
+            self.cycle.message_event.set()
+        else:
+            self._forward(self._framer.feed(data))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._open.drop, self, "unread")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._cancel_unread_timer()
+
+    # What the parser, and the reply, tell.
+
+    def on_headers_complete(self) -> None:
+        self._open.busy(self)
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self._open.silent(self)
+        super().on_response_complete()
+        if self.transport.is_closing() or self._refusing:
+            return
+        if self._framer.ended:
+            # One request at a time: what a client has sent behind this one was not looked at.
+            self._has_begun = False
+            self._forward(self._framer.following())
+        else:
+            # The rest of its body would be taken for the next request.
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's words are for nobody
+        self._refuse(Unparsed.MALFORMED)
+
+    # What is made of it.
+
+    def _forward(self, checked: bytes) -> None:
+        """Give the parser what the framer has let through, and see what has to be waited for."""
+        framer = self._framer
+        if checked and not self._has_begun:
+            self._has_begun = True
+            self._cancel_head_timer()
+            if self._open.is_full and framer.target not in PROBES:
+                self._refuse(Unparsed.FULL)
+                return
+        if checked:
+            super().data_received(checked)
+        if framer.bad:
+            self._refuse(BY_STATUS.get(framer.bad.status))
+        elif framer.has_head:
+            if framer.waiting_bytes > MAX_PIPELINED_BYTES:
+                self.flow.pause_reading()
+        elif not framer.is_silent and self._timer is None:
+            self._unset_keepalive_if_required()
+            self._await_head()
+
+    def _await_head(self) -> None:
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self._framer.is_silent:
+            self._open.drop(self, "silent")
+        else:
+            self._refuse(Unparsed.LATE)
+
+    def _refuse(self, unparsed: Unparsed | None) -> None:
+        """Answer instead of what is under way, and take no other request. None: the app says itself what is wrong."""
+        if self._refusing or self.transport.is_closing():
+            return
+        self._refusing = True
+        self._cancel_head_timer()
+        self._unset_keepalive_if_required()
+        before = self.cycle
+        if before is not None and not before.response_complete:
+            if before.response_started:
+                self.transport.close()
+                return
+            before.disconnected = True
+            before.message_event.set()
+        self._open.busy(self)
+        self.flow.resume_reading()
+        self.cycle = self._refusal_cycle(unparsed)
+        self._start_asgi_task(self.cycle, self.app)
+
+    def _refusal_cycle(self, unparsed: Unparsed | None) -> RequestResponseCycle:
+        path = self._framer.target.partition(b"?")[0].decode("ascii") or "/"
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "method": self._framer.method.decode("ascii") or "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [],
+            "state": self.app_state.copy(),
+            KEY: unparsed,
+        }
+        return RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+
+    def drop(self) -> None:
+        self._cancel_timers()
+        self.transport.abort()
+
+    def _cancel_head_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cancel_unread_timer(self) -> None:
+        if self._unread_timer:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def _cancel_timers(self) -> None:
+        self._cancel_head_timer()
+        self._cancel_unread_timer()
+
+
+def server_config(
+    app: Callable[[Any, Any, Any], Any], connections: Connections, keep_alive_seconds: int, stop_timeout_seconds: int
+) -> uvicorn.Config:
+    """A server of `app` within the bounds."""
+    protocol: Any = partial(BoundedHttpProtocol, connections=connections)
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=keep_alive_seconds,
+        timeout_graceful_shutdown=stop_timeout_seconds,
+    )

@@ -1,0 +1,52 @@
+"""A bearer token of the Authorization header, and nowhere else (B6, G21; RFC 6750), and whom it speaks for.
+
+Checked by a signature (signed.py) or by asking the issuer (introspection.py); here is what both have in common.
+A token nobody can check now is 503, for it may be a good one; 401 is said only of what is known to be bad.
+"""
+
+from typing import Final, Protocol
+
+from serving.tokens.identity import BadToken, Identity
+
+# A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
+MAX_TOKEN_BYTES: Final = 8_192
+
+# RFC 6750, section 3: no error code where no token was sent.
+CHALLENGE: Final = b'Bearer realm="tallymill"'
+CHALLENGE_INVALID: Final = CHALLENGE + b', error="invalid_token"'
+CHALLENGE_SCOPE: Final = CHALLENGE + b', error="insufficient_scope"'
+
+
+class TokenCheck(Protocol):
+    """How tokens are checked. A token that was checked before costs a look-up."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether any token can be checked."""
+        ...
+
+    async def identity(self, token: str, now_seconds: float) -> Identity:
+        """Raises BadToken; Unchecked where nobody can tell now."""
+        ...
+
+    async def keep(self) -> None:
+        """What has to run in the background; until cancelled."""
+        ...
+
+
+def bearer_token(authorization: bytes | None) -> str | None:
+    """The token of an Authorization header; None where there is none, or another scheme's credentials."""
+    scheme, _, token = (authorization or b"").partition(b" ")
+    return token.strip().decode("ascii", errors="replace") or None if scheme.lower() == b"bearer" else None
+
+
+async def identified(tokens: TokenCheck, token: str, now_seconds: float) -> Identity:
+    """Whom a token at hand speaks for. Raises BadToken, Unchecked."""
+    if len(token) > MAX_TOKEN_BYTES:
+        raise BadToken("longer than any token")
+    return await tokens.identity(token, now_seconds)
+
+
+def lacks_scope(scope: str) -> bytes:
+    """The challenge that names the scope that would do; of several, the widest."""
+    return CHALLENGE_SCOPE + f', scope="{scope}"'.encode()

@@ -1,0 +1,238 @@
+"""Tokens that only their issuer can read: it is asked (RFC 7662), and its answer is believed for a while.
+
+- Active: believed until the token ends, `introspection_cache_seconds` at most: so long a withdrawn token still works.
+- Not active, or its claims don't do: believed for some seconds. Kept apart: made-up tokens push no good one out.
+- No answer, or none that RFC 7662 knows: Unchecked (503), for the token may be a good one.
+
+One question per token is under way at a time; `introspection_connections` bounds all of them together, and the time-out
+includes the wait for one. A kept connection that the endpoint closes as we write is no answer: the question is asked
+once more, for asking changes nothing. Tokens are kept as hashes: a list of what others may send is not worth stealing.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Final
+from urllib.parse import quote_plus
+
+import aiohttp
+import structlog
+from cachetools import LRUCache
+
+from serving.clock import Clock
+from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked, identity_of
+from serving.tokens.issuer import address, body_of, reason
+from serving.tokens.metrics import TokenMetrics
+from serving.tokens.proxies import proxy_of
+
+log = structlog.get_logger()
+
+# 300 bytes each, whatever the size of the token.
+MAX_REMEMBERED_TOKENS: Final = 10_000
+NOT_ACTIVE_SECONDS: Final = 5
+# An answer is a few hundred bytes of claims.
+MAX_ANSWER_BYTES: Final = 64 << 10
+# Shorter than servers keep an idle connection (Node: 5 s), or a question would meet one that is just being closed.
+KEEP_ALIVE_SECONDS: Final = 4
+# Questions that may wait for a connection: more would hold memory for requests that time out all the same.
+MAX_WAITING: Final = 1_000
+
+# RFC 6750, section 2.1. The issuer isn't asked about anything else.
+_is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z").match
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    url: str
+    client_id: str
+    client_secret: str
+    timeout_seconds: float
+    connections: int
+
+
+@dataclass(slots=True)
+class _Sent:
+    """How a question went out."""
+
+    on_kept_connection: bool = False
+
+
+def _noting_kept_connections() -> aiohttp.TraceConfig:
+    async def reused(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.on_kept_connection = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(reused)
+    return tracing
+
+
+class IntrospectionEndpoint:
+    """The issuer's endpoint. It can be asked while it is open."""
+
+    def __init__(self, settings: EndpointSettings, clock: Clock, metrics: TokenMetrics) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._session: aiohttp.ClientSession | None = None
+        self._away = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        settings = self._settings
+        async with aiohttp.ClientSession(
+            headers={"accept": "application/json", "authorization": _basic(settings.client_id, settings.client_secret)},
+            timeout=aiohttp.ClientTimeout(total=None),  # of all tries together: claims()
+            connector=aiohttp.TCPConnector(limit=settings.connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            trace_configs=[_noting_kept_connections()],
+        ) as session:
+            self._session = session
+            try:
+                yield
+            finally:
+                self._session = None
+
+    async def claims(self, token: str) -> Mapping[str, object] | None:
+        """What the issuer says of the token; None where it is not active. Raises Unchecked."""
+        started_seconds = self._clock.seconds()
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                answer = _checked(await self._answer(token))
+        except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
+            self._metrics.introspected("failed", self._clock.seconds() - started_seconds)
+            self._note_away(reason(error))
+            raise Unchecked("the issuer does not say") from error
+        self._metrics.introspected("active" if answer else "not_active", self._clock.seconds() - started_seconds)
+        self._note_back()
+        return answer
+
+    async def _answer(self, token: str) -> bytes:
+        """The answer to the question; to its repeat, where a kept connection had ended."""
+        if self._session is None:
+            raise Unchecked("not open")
+        sent = _Sent()
+        try:
+            return await self._ask(self._session, token, sent)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not sent.on_kept_connection:
+                raise
+        return await self._ask(self._session, token, _Sent())
+
+    async def _ask(self, session: aiohttp.ClientSession, token: str, sent: _Sent) -> bytes:
+        form = {"token": token, "token_type_hint": "access_token"}
+        # Never followed elsewhere: the request carries the token and our secret.
+        async with session.post(
+            self._settings.url,
+            data=form,
+            allow_redirects=False,
+            trace_request_ctx=sent,
+            proxy=proxy_of(self._settings.url),
+        ) as response:
+            if response.status != 200:  # noqa: PLR2004 HTTP's OK
+                raise ValueError(f"HTTP {response.status}")
+            return await body_of(response, MAX_ANSWER_BYTES)
+
+    def _note_away(self, why: str) -> None:
+        if not self._away:
+            log.warning("introspection_away", url=address(self._settings.url), error=why)
+        self._away = True
+
+    def _note_back(self) -> None:
+        if self._away:
+            log.info("introspection_back", url=address(self._settings.url))
+        self._away = False
+
+
+def _basic(client_id: str, client_secret: str) -> str:
+    """client_secret_basic: both are form-encoded before they are joined (RFC 6749, section 2.3.1)."""
+    joined = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    return "Basic " + base64.b64encode(joined.encode()).decode()
+
+
+def _checked(text: bytes) -> Mapping[str, object] | None:
+    """The claims of an answer, None if it says not active. Raises ValueError for what is no answer by RFC 7662."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        # Its own words would quote the answer, and so end in a log.
+        raise ValueError("no JSON") from None
+    active = answer.get("active") if isinstance(answer, dict) else None
+    if not isinstance(active, bool):
+        raise ValueError("active is not true or false")  # noqa: TRY004 it is the answer's value that is wrong
+    return answer if active else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    identity: Identity
+    until_seconds: float
+
+
+class IntrospectedTokens:
+    """Implements TokenCheck."""
+
+    def __init__(self, rules: ClaimRules, endpoint: IntrospectionEndpoint, cache_seconds: float) -> None:
+        self._rules = rules
+        self._endpoint = endpoint
+        self._cache_seconds = cache_seconds
+        self._active: LRUCache[bytes, _Known] = LRUCache(MAX_REMEMBERED_TOKENS)
+        self._not_active: LRUCache[bytes, float] = LRUCache(MAX_REMEMBERED_TOKENS)
+        self._asking: dict[bytes, asyncio.Task[Identity]] = {}
+
+    @property
+    def ready(self) -> bool:
+        return self._endpoint.is_open
+
+    async def keep(self) -> None:
+        async with self._endpoint.open():
+            await asyncio.Event().wait()
+
+    async def identity(self, token: str, now_seconds: float) -> Identity:
+        if not _is_token(token):
+            raise BadToken("not a bearer token")
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._active.get(digest)
+        if known is not None:
+            if known.identity.expires_seconds <= now_seconds:
+                raise BadToken("exp is past")
+            if now_seconds < known.until_seconds:
+                return known.identity
+        elif now_seconds < self._not_active.get(digest, 0):
+            raise BadToken("not active")
+        return await self._asked(token, digest, now_seconds)
+
+    async def _asked(self, token: str, digest: bytes, now_seconds: float) -> Identity:
+        """One question for all who wait for the same answer; who leaves takes it from nobody."""
+        asking = self._asking.get(digest)
+        if asking is None:
+            if len(self._asking) >= MAX_WAITING:
+                raise Unchecked("too many tokens wait for the issuer")
+            asking = self._asking[digest] = asyncio.create_task(self._ask(token, digest, now_seconds))
+            asking.add_done_callback(lambda done: self._ended(digest, done))
+        return await asyncio.shield(asking)
+
+    def _ended(self, digest: bytes, asking: asyncio.Task[Identity]) -> None:
+        del self._asking[digest]
+        if not asking.cancelled():
+            asking.exception()  # looked at, though all who waited may have left
+
+    async def _ask(self, token: str, digest: bytes, now_seconds: float) -> Identity:
+        claims = await self._endpoint.claims(token)
+        try:
+            # Not active is a set of claims that says nothing.
+            identity = identity_of(claims or {}, self._rules, now_seconds)
+        except BadToken:
+            self._active.pop(digest, None)
+            self._not_active[digest] = now_seconds + NOT_ACTIVE_SECONDS
+            raise
+        self._active[digest] = _Known(identity, now_seconds + self._cache_seconds)
+        return identity

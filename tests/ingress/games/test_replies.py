@@ -1,0 +1,64 @@
+"""The table of answers, value by value."""
+
+import json
+
+import pytest
+
+from ingress.games.language import number_writer
+from ingress.games.replies import events_accepted, events_named, player_events, rate_high_reply
+from ingress.http.replies import Refusal, refusal_reply, server_timing
+from schemas.games.body import parse_request
+from schemas.games.judging import Judgement, accepted_updates
+from schemas.wire.malformed import Violation
+from tests.ingress.rig import batch, period, update
+
+
+@pytest.mark.parametrize("refusal", list(Refusal))
+def test_every_refusal_has_googles_shape(refusal: Refusal) -> None:
+    reply = refusal_reply(refusal)
+    error = json.loads(reply.body)["error"]
+    assert list(error) == ["code", "message", "status", "errors"]
+    assert error["code"] == reply.status
+    assert list(error["errors"][0]) == ["reason", "message", "domain"]
+    assert error["errors"][0]["domain"] == "global"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "header"),
+    [
+        (Refusal.UNAUTHENTICATED, b"www-authenticate"),
+        (Refusal.BODY_LATE, b"connection"),
+        (Refusal.ENCODING, b"accept-encoding"),
+        (Refusal.UNAVAILABLE, b"retry-after"),
+    ],
+)
+def test_a_refusal_carries_its_header(refusal: Refusal, header: bytes) -> None:
+    assert header in dict(refusal_reply(refusal).headers)
+
+
+def test_b2_the_violations_are_details_of_a_bad_request() -> None:
+    reply = refusal_reply(Refusal.MALFORMED, (Violation(field="requestId", description="Field required"),))
+    (detail,) = json.loads(reply.body)["error"]["details"]
+    assert detail["@type"] == "type.googleapis.com/google.rpc.BadRequest"
+    assert detail["fieldViolations"] == [{"field": "requestId", "description": "Field required"}]
+
+
+def test_g17_retry_after_is_a_whole_second_at_least() -> None:
+    assert [dict(rate_high_reply(s).headers)[b"retry-after"] for s in (0.01, 1.2, 60)] == [b"1", b"2", b"60"]
+
+
+def test_g14_events_come_by_first_appearance() -> None:
+    request = parse_request(batch(period(update("B"), update("A")), period(update("C"), update("B"))))
+    judgement = Judgement(updates=((1, 0, "NOT_FOUND"),))  # type: ignore[arg-type]  # any cause will do
+    assert events_named(request) == ("B", "A", "C")
+    assert events_accepted(accepted_updates(request, judgement)) == ("B", "A")
+
+
+def test_g15_of_an_event_nothing_is_known_of_nothing_is_said() -> None:
+    (only,) = player_events("ann", ("A", "B"), {"B": 1_234_567}, number_writer({}, ()))
+    assert (only.definition_id, only.num_events, only.formatted_num_events) == ("B", 1_234_567, "1,234,567")
+
+
+def test_server_timing_is_in_milliseconds() -> None:
+    assert server_timing(0.0123, None) == (b"server-timing", b"accepted;dur=12.3")
+    assert server_timing(0.0123, 0.04) == (b"server-timing", b"accepted;dur=12.3, visible;dur=40.0")

@@ -1,0 +1,315 @@
+"""init, doctor and definitions on real servers."""
+
+import gc
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo import AsyncMongoClient
+
+from ops import admin
+from ops.admin import ApplyWanted
+from ops.config import FILE_VARIABLE, Settings
+from ops.connect import kafka_admin
+from ops.definitions.command import apply_changes, changes, existing_definitions
+from ops.doctor.command import Check, examine
+from ops.init.command import initialise, wrong
+from ops.init.finding import Finding
+from ops.init.mongo_layout import COLLECTIONS, VIEWS
+from ops.local.settings import to_toml
+from ops.server_clock import server_now
+from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
+from schemas.requirements import indexes
+from schemas.settings import APIS
+from tests.ops.definitions.test_command import file_of
+from tests.ops.running import use
+from tests.real import Place, place, settings_of
+from tests.samples import NOW
+from tests.servers import Servers
+
+DRY = ApplyWanted(dry_run=True)
+
+
+@asynccontextmanager
+async def empty_place(servers: Servers) -> AsyncIterator[Place]:
+    """Topics and a database that are not there yet, removed afterwards."""
+    settings = settings_of(servers)
+    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
+        yield Place(settings, client[settings.mongodb.database])
+        await client.drop_database(settings.mongodb.database)
+    async with kafka_admin(settings) as kafka:
+        made = {settings.kafka.topic(api) for api in APIS} & set(await kafka.list_topics())
+        if made:
+            await kafka.delete_topics(list(made))
+
+
+async def make_topic(kafka: AIOKafkaAdminClient, settings: Settings, **config: str) -> None:
+    topic_configs = {name.replace("_", "."): value for name, value in config.items()}
+    name = settings.kafka.records_topic
+    answer = await kafka.create_topics([NewTopic(name, 1, 1, topic_configs=topic_configs)])
+    assert 0 == answer.topic_errors[0][1]
+
+
+def states(findings: list[Finding]) -> set[str]:
+    return {finding.state for finding in findings}
+
+
+def wrong_checks(checks: list[Check]) -> set[str]:
+    return {check.what for check in checks if check.state == "wrong"}
+
+
+async def test_init_makes_everything_and_finds_it_there_the_second_time(servers: Servers) -> None:
+    """So it may run at every deployment."""
+    async with empty_place(servers) as new:
+        first = await initialise(new.settings)
+        second = await initialise(new.settings)
+        names = await new.database.list_collection_names()
+    assert {"made", "warning"} == states(first)
+    assert {"there", "warning"} == states(second)
+    assert [finding.what for finding in first] == [finding.what for finding in second]
+    warned = [finding.detail for finding in first if finding.state == "warning"]
+    assert len(APIS) == len(warned)
+    assert all(detail.startswith("1 replica, in a cluster of 1") for detail in warned)
+    first = [finding for finding in first if finding.state != "warning"]
+    of_settings = indexes(new.settings.kafka, new.settings.limits)
+    topics_and_lineages = 2 * len(APIS)
+    collections_made = len(COLLECTIONS) + 1  # and the capped one, refusals
+    assert topics_and_lineages + collections_made + len(of_settings) + len(VIEWS) == len(first)
+    collections = {finding.what.removeprefix("collection ") for finding in first if "collection" in finding.what}
+    assert collections | set(VIEWS) == {name for name in names if not name.startswith("system.")}
+
+
+async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Servers) -> None:
+    """A topic somebody made by hand: compacted, with the clients' times. It is left as it is."""
+    async with empty_place(servers) as new, kafka_admin(new.settings) as kafka:
+        await make_topic(kafka, new.settings, cleanup_policy="compact", message_timestamp_type="CreateTime")
+        for _ in range(2):
+            (finding,) = wrong(await initialise(new.settings))
+            assert f"topic {new.settings.kafka.records_topic}" == finding.what
+            for words in ("cleanup.policy is compact", "message.timestamp.type is CreateTime"):
+                assert words in finding.detail
+        assert wrong_checks(await examine(new.settings)) == {finding.what}
+
+
+async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None:
+    """As after a longer retention was set; the exceptions' index is another's matter and is right."""
+    async with place(servers) as there:
+        shorter = {"keyPattern": {"at": 1}, "expireAfterSeconds": 3_600}
+        await there.database.command("collMod", REQUESTS, index=shorter)
+        (finding,) = wrong(await initialise(there.settings))
+        assert f"index {REQUESTS}.at_1" == finding.what
+        assert "expireAfterSeconds is 3600" in finding.detail
+        assert wrong_checks(await examine(there.settings)) == {finding.what}
+
+
+async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
+    """Its offsets mean other records: nobody but a person can say what was lost."""
+    async with place(servers) as there, kafka_admin(there.settings) as kafka:
+        name = there.settings.kafka.records_topic
+        await kafka.delete_topics([name])
+        findings = await initialise(there.settings)
+        (finding,) = wrong(findings)
+        assert f"lineage of {name}" == finding.what
+        assert "made anew" in finding.detail
+        assert ("made", f"topic {name}") == (findings[0].state, findings[0].what), "the topic itself is there again"
+
+
+async def test_the_view_sums_the_minutes_over_partitions(servers: Servers) -> None:
+    """Two partitions and two lineages of one minute are one number; another event or app is not mixed in."""
+    hour = utc(NOW - NOW % 3_600_000)
+
+    def counted(event: str, partition: str, **minutes: int) -> dict[str, Any]:
+        found = {name.removeprefix("m"): count for name, count in minutes.items()}
+        common = {"hour": hour, "app": "demo", "source": "games", "event": event, "count": sum(minutes.values())}
+        return {"_id": f"{event}/{partition}", **common, "minutes": found}
+
+    async with place(servers) as there:
+        await there.database[PERIOD_COUNTS].insert_many(
+            [
+                counted("A", "r1/00", m00=1, m07=2),
+                counted("A", "r1/01", m07=10),
+                counted("A", "r2/00", m07=100, m59=5),
+                counted("B", "r1/00", m07=1_000),
+            ]
+        )
+        found = {(d["event"], d["at"]): d["count"] async for d in there.database["period_totals"].find({"app": "demo"})}
+    minute = timedelta(minutes=1)
+    assert {
+        ("A", hour): 1,
+        ("A", hour + 7 * minute): 112,
+        ("A", hour + 59 * minute): 5,
+        ("B", hour + 7 * minute): 1_000,
+    } == found
+
+
+async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> None:
+    """Through MongoDB and back, all but the times: else every apply would change them."""
+    async with place(servers) as there:
+        first = changes(file_of("A", "B"), {}, utc(NOW))
+        await apply_changes(there.database, first)
+        found = await existing_definitions(there.database, "demo")
+        assert all(definition.updated_at == definition.declared_at for definition in found.values())
+        times = {"updated_at": None, "declared_at": utc(NOW)}
+        assert [change.definition for change in first] == [one.model_copy(update=times) for one in found.values()]
+        assert {"kept"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
+        assert {} == await existing_definitions(there.database, "other")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
+async def test_definitions_are_declared_and_retired_by_mongodb_s_clock(servers: Servers, ahead: timedelta) -> None:
+    """Declared, retired, declared again and changed, by an operator whose clock is a day off: no time is his."""
+    async with place(servers) as there:
+        db, seen = there.database, []
+        off = datetime.now(UTC) + ahead
+        for file in (file_of("A", "B"), file_of("B"), file_of("A", "B"), file_of("A", "B", name="y")):
+            before = await server_now(db)
+            await apply_changes(db, changes(file, await existing_definitions(db, "demo"), off))
+            seen.append((before, (await existing_definitions(db, "demo"))["A"], await server_now(db)))
+    (_, declared, _), (_, retired, _), (_, again, _), (_, changed, _) = seen
+    for (before, _, after), at in zip(
+        seen, (declared.declared_at, retired.retired_at, again.declared_at, changed.updated_at), strict=True
+    ):
+        assert at is not None
+        assert before <= at <= after
+    assert declared.declared_at == retired.declared_at
+    assert [(declared.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
+    assert (again.earlier, again.declared_at, None) == (changed.earlier, changed.declared_at, changed.retired_at)
+    assert "y" == changed.names["en"]
+
+
+async def test_two_who_apply_at_once_leave_the_times_right(servers: Servers) -> None:
+    """Each has read what the other is about to change: what MongoDB holds decides, not what was read."""
+    async with place(servers) as there:
+        db = there.database
+        await apply_changes(db, changes(file_of("A"), {}, utc(NOW)))
+        stale = await existing_definitions(db, "demo")
+        await apply_changes(db, changes(file_of("B"), stale, utc(NOW)))
+        retired = (await existing_definitions(db, "demo"))["A"]
+        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # A is in force, as far as it knows
+        again = (await existing_definitions(db, "demo"))["A"]
+    assert [(retired.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
+    assert again.retired_at is None
+    assert retired.retired_at is not None
+    assert again.declared_at >= retired.retired_at
+
+
+async def test_the_doctor_names_what_is_missing_and_is_content_after_init(servers: Servers) -> None:
+    """It changes nothing: init is what makes things."""
+    async with empty_place(servers) as new:
+        missing = {
+            *(f"topic {new.settings.kafka.topic(api)}" for api in APIS),
+            "index requests.at_1",
+            "index exceptions.at_1",
+            "index definitions.app_1",
+            "index definitions.updatedAt_1",
+            "index events.receivedAt_1",
+            "index titles.by_1",
+            "lineage",
+        }
+        for _ in range(2):
+            assert missing == wrong_checks(await examine(new.settings))
+        await initialise(new.settings)
+        assert set() == wrong_checks(await examine(new.settings))
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pymongo's, of a try that close() cuts off
+async def test_servers_that_are_away_are_two_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One does not hide the other."""
+    monkeypatch.setattr("ops.connect.ANSWER_MILLIS", 200)
+    away = settings_of(Servers(kafka="127.0.0.1:1", mongodb="mongodb://127.0.0.1:1"))
+    assert {"kafka", "mongodb"} == wrong_checks(await examine(away))
+    gc.collect()  # while the warning is expected
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_the_commands_say_it_in_json_and_by_exit_status(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """By turns: doctor 1, init 0, doctor 0; definitions apply and list."""
+    settings = settings_of(servers)
+    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic", "group"})
+    mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
+    (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
+    (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: $x}}]")
+
+    def run(expected: int, work: Any) -> Any:  # noqa: ANN401 a command and its JSON
+        assert expected == admin.guarded(work)
+        return json.loads(capsys.readouterr().out)
+
+    assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
+    assert {"made", "warning"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
+    assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
+    dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=True))
+    assert [] == run(0, admin.definitions_list("demo", as_json=True))
+    applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", ApplyWanted(), as_json=True))
+    assert [one["id"] for one in dry] == [one["id"] for one in applied]
+    assert [("A", "declared")] == [(one["id"], one["change"]) for one in applied]
+    assert {"field": "names.en", "before": None, "after": "$x"} in applied[0]["fields"]
+    (listed,) = run(0, admin.definitions_list("demo", as_json=True))
+    assert ("A", "$x", None) == (listed["definitionId"], listed["names"]["en"], listed["retiredAt"])
+    assert listed["updatedAt"]
+    assert 0 == admin.guarded(admin.definitions_list("demo", as_json=False))
+    assert "REVEALED" in capsys.readouterr().out
+    assert 0 == admin.guarded(admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=False))
+    assert "--dry-run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["app: demo\ndefinitions: []", "app: demo\ndefinitions: [{id: X, names: {en: x}}]"])
+def test_all_events_are_retired_only_if_it_is_asked_for(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, text: str
+) -> None:
+    """An empty file, or another app's under this one's name; what goes is named in any case. `up` retires nothing."""
+    use(settings_of(servers), tmp_path, monkeypatch)
+    file, less = tmp_path / "events.yaml", tmp_path / "less.yaml"
+    file.write_text(
+        "app: demo\ndefinitions: [{id: A, names: {en: x}}, {id: B, names: {en: x}}, {id: C, names: {en: x}}]"
+    )
+    less.write_text("app: demo\ndefinitions: [{id: B, names: {en: x}}]")
+
+    def apply(expected: int, path: Path, **wanted: bool) -> str:
+        assert expected == admin.guarded(admin.definitions_apply(path, ApplyWanted(**wanted), as_json=True))
+        return capsys.readouterr().err
+
+    def in_force() -> set[str]:
+        assert 0 == admin.guarded(admin.definitions_list("demo", as_json=True))
+        listed = json.loads(capsys.readouterr().out)
+        return {one["definitionId"] for one in listed if one["retiredAt"] is None}
+
+    assert not apply(0, file)
+    assert "retires 2 of the 3 events of demo that are in force: A, C" in apply(0, less, dry_run=True)
+    nothing = tmp_path / "nothing.yaml"
+    nothing.write_text(text)
+    assert "needs --retire-all" in apply(0, nothing, dry_run=True)
+    told = apply(2, nothing)
+    assert "retires 3 of the 3 events of demo that are in force: A, B, C" in told
+    assert "nothing was written" in told
+    assert {"A", "B", "C"} == in_force()
+    apply(0, nothing, retires=False)
+    assert {"A", "B", "C"} <= in_force()
+    apply(0, nothing, retire_all=True)
+    assert in_force().isdisjoint("ABC")
+    assert not apply(0, nothing)
+
+
+def test_init_on_a_wrong_topic_ends_with_1(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """A deployment that runs it stops there."""
+    settings = settings_of(servers)
+    kafka = settings.kafka.model_dump(include={"bootstrap_servers", "records_topic"})
+    mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
+    (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
+    assert 0 == admin.guarded(admin.init(as_json=True))
+    capsys.readouterr()
+    monkeypatch.setenv("TALLYMILL_KAFKA__RETENTION_SECONDS", "3600")  # now the topic keeps more than is promised
+    assert 1 == admin.guarded(admin.init(as_json=False))
+    assert "retention.ms is 604800000, must be 3600000" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,209 @@
+"""What a load refuses to begin with: an address that is none, an ingress that is away, options that send nothing."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from ops.admin import guarded
+from ops.config import DATA_VARIABLE, PREFIX
+from ops.load import target
+from ops.load.command import load
+from ops.load.plan import LoadOptions, wrong_load
+from ops.load.target import ingress_problem, wrong_address
+from ops.local.settings import to_toml
+from ops.tokens.issuer import ensure_issuer
+
+LOAD = LoadOptions(rate=100, seconds=10, players=10, duplicates=0, seed=1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("notaurl", "", "/", "http://", "http:///path", "127.0.0.1:8080", "localhost:8080", "ftp://a.example", "//a"),
+        *("http://a b", "http://a:port", "http://a:99999", "http://[::1", "http://a/?b=c", "http://a/#b", "file:///a"),
+    ],
+)
+def test_an_address_without_scheme_or_host_is_refused_at_once(url: str) -> None:
+    """Before any server is asked."""
+    assert f"--url {url}: " in wrong_address(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://a.example", "http://[::1]:80/", "http://a/prefix"])
+def test_an_ingress_s_address_is_taken(url: str) -> None:
+    """Behind a path too."""
+    assert not wrong_address(url)
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "duplicates", "words"),
+    [(0.1, 0.1, 0, "less than one request"), (float("nan"), 1, 0, "numbers"), (1, 1, float("nan"), "numbers")],
+)
+def test_options_that_send_nothing_are_no_load(rate: float, seconds: float, duplicates: float, words: str) -> None:
+    """`nan` passes every range."""
+    assert words in wrong_load(LoadOptions(rate, seconds, 10, duplicates, 1))
+    assert not wrong_load(LOAD)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time-out itself, without its seconds."""
+    assert 1 <= target.ANSWER_SECONDS <= 10, "an ingress that starts has its moment, a frozen one no more"
+    monkeypatch.setattr(target, "ANSWER_SECONDS", 0.2)
+
+
+@asynccontextmanager
+async def answering(**replies: tuple[int, object]) -> AsyncIterator[str]:
+    """A server that answers these routes (`_` for `/`) so, and 404 else."""
+
+    async def answer(request: web.Request) -> web.Response:
+        status, body = replies.get(request.path.strip("/").replace("/", "_"), (404, {}))
+        return web.json_response(body, status=status)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ({"readyz": (200, {})}, ""),
+        ({"v1_limits": (200, {})}, ""),
+        ({"readyz": (503, {"missing": ["kafka", "keys"]})}, "is not ready: missing: kafka, keys"),
+        ({"readyz": (503, [])}, "is not ready"),
+        ({}, "HTTP 404 to GET /v1/limits"),
+        ({"readyz": (302, {}), "v1_limits": (502, {})}, "HTTP 502 to GET /v1/limits"),
+    ],
+)
+async def test_an_ingress_is_asked_whether_it_is_one(replies: dict[str, tuple[int, object]], words: str) -> None:
+    """Ready, or at least there behind a gateway that passes the API alone."""
+    async with answering(**replies) as url:
+        problem = await ingress_problem(url)
+    assert words in problem if words else not problem
+
+
+async def test_an_ingress_that_is_away_is_told_with_the_reason() -> None:
+    """In plain words."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    assert f"the ingress at {url}: connection refused" == await ingress_problem(url)
+    assert "https" in (told := await ingress_problem(url.replace("http", "https")))
+    assert told.endswith("connection refused")
+    assert "Error" not in await ingress_problem("http://no-such-host.invalid")
+
+
+@asynccontextmanager
+async def speaking(reply: bytes | None) -> AsyncIterator[str]:
+    """A port that says this to each connection and hangs up; None: that never says anything."""
+    over = asyncio.Event()
+
+    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reply is None:
+            await over.wait()
+        else:
+            writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        over.set()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("scheme", "reply", "words"),
+    [
+        ("http", None, "timed out"),
+        ("http", b"", "connection closed without an answer"),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "connection closed without an answer"),
+        ("http", b"SSH-2.0-OpenSSH\r\n", "no HTTP answer"),
+        ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS failed: its certificate is not trusted"),
+    ],
+)
+async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, reply: bytes | None, words: str) -> None:
+    """One that stands still, that hangs up, that is no HTTP, that is no TLS."""
+    async with speaking(reply) as address:
+        url = f"{scheme}://{address}"
+        async with asyncio.timeout(100 * target.ANSWER_SECONDS):
+            problem = await ingress_problem(url)
+    assert problem.startswith(f"the ingress at {url}: {words}")
+
+
+async def test_a_host_that_nobody_knows_is_told() -> None:
+    url = "http://no-such-host.invalid:1"
+    assert f"the ingress at {url}: its name is unknown to DNS" == await ingress_problem(url)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """A login page that answers 200 is no ingress, and requests would be sent to another place."""
+    async with answering(login=(200, {})) as login:
+        reply = f"HTTP/1.1 302 Found\r\nLocation: {login}/login\r\nContent-Length: 0\r\n\r\n"
+        async with speaking(reply.encode()) as address:
+            assert "HTTP 302 to GET /v1/limits" in await ingress_problem(f"http://{address}")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
+    """A system of which nothing runs, but whose tokens can be made."""
+    for name in tuple(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    tables: dict[str, dict[str, object]] = {
+        "mongodb": {"uri": f"mongodb://127.0.0.1:{port}"},
+        "ingress": {"port": port},
+        "tokens": dict(ensure_issuer(tmp_path)),
+    }
+    (tmp_path / "settings.toml").write_text(to_toml(tables))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("url", "rate", "status", "words"),
+    [
+        ("notaurl", 100.0, 2, "--url notaurl: an address looks like"),
+        ("notaurl", float("nan"), 2, "must be numbers"),
+        ("", 100.0, 2, "--url : an address looks like"),
+        (None, 100.0, 1, "the ingress at http://127.0.0.1:"),
+    ],
+)
+def test_a_load_that_cannot_be_sent_is_refused(
+    settings: dict[str, dict[str, object]],
+    capsys: pytest.CaptureFixture[str],
+    url: str | None,
+    rate: float,
+    status: int,
+    words: str,
+) -> None:
+    """At once, by name, and without a report that could be taken for one."""
+    assert settings
+    options = LoadOptions(rate, 10, 10, 0, 1)
+    assert status == guarded(load(options, url, "games", as_json=True))
+    told = capsys.readouterr()
+    assert not told.out
+    assert words in told.err
+
+
+def test_without_the_issuer_s_key_a_load_is_refused(
+    settings: dict[str, dict[str, object]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Not within its first request."""
+    del settings["tokens"]
+    (tmp_path / "settings.toml").write_text(to_toml(settings))
+    assert 2 == guarded(load(LOAD, None, "games", as_json=True))
+    assert "tokens.private_key: required" in capsys.readouterr().err

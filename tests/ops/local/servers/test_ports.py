@@ -1,0 +1,57 @@
+"""Which ports the local system takes."""
+
+import socket
+from collections.abc import Collection
+
+import pytest
+
+from ops.local.servers.ports import KEEPS, LOOPBACK, any_free, choose_ports, is_free
+
+
+def first_from_5000(avoid: Collection[int]) -> int:
+    return next(port for port in range(5000, 6000) if port not in avoid)
+
+
+def test_the_usual_port_is_taken_when_it_is_free() -> None:
+    assert choose_ports((9092, 27017), lambda _: True, first_from_5000) == (9092, 27017)
+
+
+def test_a_taken_port_is_replaced_by_a_free_one() -> None:
+    assert choose_ports((9092, 27017), lambda port: port != 9092, first_from_5000) == (5000, 27017)
+
+
+def test_no_two_servers_get_one_port() -> None:
+    """Neither when both have the same usual port, nor when both get another."""
+    assert choose_ports((8080, 8080), lambda _: True, first_from_5000) == (8080, 5000)
+    assert choose_ports((1, 2), lambda _: False, first_from_5000) == (5000, 5001)
+
+
+def test_zero_stands_for_any_port() -> None:
+    assert choose_ports((0,), lambda _: True, first_from_5000) == (5000,)
+
+
+def test_a_port_that_is_listened_on_is_not_free() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        assert not is_free(port)
+    assert is_free(port)
+
+
+def test_a_port_listened_on_at_every_address_is_not_free_on_loopback() -> None:
+    with socket.create_server(("", 0)) as server:
+        assert not is_free(server.getsockname()[1])
+
+
+def test_any_free_port_can_be_listened_on() -> None:
+    assert is_free(any_free())
+
+
+@pytest.mark.skipif(not KEEPS, reason="only Linux lets a server listen where another socket is bound")
+def test_a_port_that_was_given_is_given_to_nobody_else_and_can_be_listened_on_again_and_again() -> None:
+    """The system would give each port again before long: it has fewer than a test run has servers and connections."""
+    port = any_free()
+    for _ in range(2):
+        with socket.create_server((LOOPBACK, port)), socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((LOOPBACK, port))
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((LOOPBACK, port))

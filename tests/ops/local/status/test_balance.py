@@ -1,0 +1,58 @@
+"""What `status` says of the balance."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.local.settings import to_toml
+from ops.local.status.balance import Balance, balance_of, balance_text, balance_told, ended_below, unknown
+
+
+def checkpoint(partition: int, start: int, following: int, gaps: int = 0, **fates: int) -> dict[str, Any]:
+    none = dict.fromkeys(("applied", "duplicate", "refused", "dead"), 0)
+    return {"_id": f"r1/{partition:02}", "start": start, "next": following, "gaps": gaps, "fates": {**none, **fates}}
+
+
+def test_what_was_accepted_is_what_became_of_it_and_what_is_in_flight() -> None:
+    """Over all partitions, one without a checkpoint too."""
+    found = [checkpoint(0, 2, 9, gaps=1, applied=4, duplicate=2), checkpoint(1, 0, 0)]
+    balance = balance_of(found, {0: (1, 10), 1: (0, 3), 2: (5, 7)})
+    assert Balance(accepted=13, applied=4, duplicate=2, gaps=1, in_flight=6) == balance
+    assert balance.holds
+    assert not balance_of([checkpoint(0, 2, 9, applied=5)], {0: (0, 9)}).holds
+
+
+def test_a_log_that_ends_below_its_checkpoint_is_known() -> None:
+    """It was cut; a partition that is not there is another matter."""
+    found = {one["_id"]: one for one in (checkpoint(0, 0, 9), checkpoint(1, 0, 9), checkpoint(2, 0, 9))}
+    assert {"r1/01": 8} == ended_below(found, {0: (0, 9), 1: (3, 8)})
+
+
+def test_the_balance_is_a_line_a_topic() -> None:
+    """One that does not add up can't be overlooked."""
+    fine = {"accepted": 3, "applied": 1, "in_flight": 2, "holds": True}
+    line = "3 accepted, 1 applied, 2 in flight"
+    told = balance_text({"balance": {"a": fine, "b": {**fine, "holds": False}}})
+    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP"] == told.splitlines()
+    assert "balance unknown: why" == balance_text({"balance": None, "balance_why": "why"})
+
+
+def test_without_settings_the_balance_is_unknown(tmp_path: Path) -> None:
+    """Status says so, and what else it knows."""
+    told = balance_told(tmp_path)
+    assert told["balance"] is None
+    assert "no file" in told["balance_why"]
+
+
+@pytest.mark.slow
+def test_servers_that_say_nothing_hold_it_up_for_a_moment(tmp_path: Path) -> None:
+    """They take the connection and never answer: three seconds, and why."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        kafka, mongodb = {"bootstrap_servers": f"127.0.0.1:{port}"}, {"uri": f"mongodb://127.0.0.1:{port}"}
+        (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
+        balance_told(tmp_path)  # loads the clients
+        told = balance_told(tmp_path)
+    assert unknown("no answer within 3 s") == told

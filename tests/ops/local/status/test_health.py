@@ -1,0 +1,371 @@
+"""What `status` asks processes, and what it makes of their answers."""
+
+import http.client
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.config import Settings
+from ops.local.settings import to_toml
+from ops.local.state import Worker
+from ops.local.status import health, probes
+from ops.local.status.balance import unknown
+from ops.local.status.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
+from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
+from ops.local.status.server_probes import (
+    CLIENT_MILLIS,
+    CONNECT_MILLIS,
+    KAFKA_SECONDS,
+    kafka_state,
+    metadata_state,
+    mongodb_state,
+)
+from tests.frozen import freeze
+from tests.ops.local.test_state import STATE
+from tests.patience import PATIENCE_SECONDS
+
+BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
+
+
+@contextmanager
+def answering(**replies: tuple[int, Any]) -> Iterator[str]:
+    """An HTTP server on loopback that answers each path (without its slash) so."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = replies[self.path.removeprefix("/")]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and never answers, as a process that is stopped does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def closed() -> str:
+    """An address where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+ALIVE = (200, {"live": True})
+
+
+@pytest.mark.parametrize(
+    ("livez", "readyz", "expected"),
+    [
+        (ALIVE, (200, {"ready": True, "missing": []}), Answer("ready")),
+        (ALIVE, (503, {"ready": False, "missing": ["kafka", "keys"]}), Answer("not ready", "missing: kafka, keys")),
+        (ALIVE, (503, {"ready": False}), Answer("not ready", "it says that it is not ready (/readyz)")),
+        (ALIVE, (503, b"<html>"), Answer("not ready", "it says that it is not ready (/readyz): HTTP 503")),
+        (ALIVE, (503, [7]), Answer("not ready", "it says that it is not ready (/readyz)")),
+        ((503, {}), (200, {"ready": True}), Answer("not ready", "it says that it is not alive (/livez)")),
+    ],
+)
+def test_a_process_is_ready_if_it_says_so_twice(
+    livez: tuple[int, Any], readyz: tuple[int, Any], expected: Answer
+) -> None:
+    """Alive and ready; what it names as missing is passed on."""
+    with answering(livez=livez, readyz=readyz) as url:
+        assert expected == http_state(url)
+
+
+def test_a_process_that_is_not_there_has_no_answer() -> None:
+    """Neither has one whose name nobody knows, or one that hangs up."""
+    assert Answer("no answer", "nothing listens there (connection refused)") == http_state(f"http://{closed()}")
+    assert "no answer" == http_state("http://no-such-host.invalid:1").told
+
+
+def at_brokers(*addresses: str) -> Settings:
+    return Settings.model_validate({"kafka": {"bootstrap_servers": ",".join(addresses)}})
+
+
+def test_brokers_that_do_not_answer_are_named_each_with_its_reason() -> None:
+    """In the words that the logs of the processes have. All are asked at once, and a silent one is given up in time."""
+    down = closed()
+    began = time.monotonic()
+    with silent() as quiet:
+        told = kafka_state(at_brokers(down, quiet))
+    seconds = time.monotonic() - began
+    assert Answer("no answer", f"{down}: connection refused; {quiet}: no answer in {KAFKA_SECONDS:g} s") == told
+    assert seconds < 2 * ANSWER_SECONDS, "far from what a client waits that serves"
+
+
+def topic(name: str, code: int, *leaders: int) -> dict[str, Any]:
+    """A topic of a Metadata response, with the leader of each partition."""
+    partitions = [{"partition": number, "leader": leader} for number, leader in enumerate(leaders)]
+    return {"topic": name, "error_code": code, "partitions": partitions}
+
+
+def of(*topics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"brokers": [{}], "topics": topics}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"brokers": [], "topics": []}, "it is not part of a cluster yet"),
+        (of(topic("t", 3)), "topic t is missing: run `tallymill init`"),
+        (of(topic("t", 0, 1, -1, 1, -1)), "topic t: no leader for partitions 1, 3"),
+        (of(topic("t", 5)), "topic t can't be served now: the partition has no leader now"),
+        (of(topic("t", 29)), "topic t can't be served now: Kafka does not allow the topic to this user"),
+        (of(topic("t", 72, 1)), "topic t can't be served now: Kafka answered: "),
+        (of(topic("t", 0)), "topic t can't be served now: it has no partitions"),
+        (of(topic("a", 0, 1), topic("b", 3), topic("c", 3)), "topic b is missing: run `tallymill init`; topic c is"),
+    ],
+)
+def test_a_cluster_that_cannot_take_records_is_not_ready(found: Mapping[str, Any], words: str) -> None:
+    """Though a broker answers."""
+    told = metadata_state(found)
+    assert "not ready" == told.told
+    assert told.detail.startswith(words)
+
+
+def test_a_cluster_whose_topics_all_have_leaders_is_ready() -> None:
+    assert Answer("ready") == metadata_state(of(topic("a", 0, 1, 2), topic("b", 0, 2)))
+
+
+def test_servers_without_an_address_are_not_ready() -> None:
+    """Told by the name of the setting."""
+    nothing = Settings.model_construct(kafka=Settings().kafka.model_copy(update={"bootstrap_servers": None}))
+    assert Answer("not ready", "kafka.bootstrap_servers is not set") == kafka_state(nothing)
+    assert Answer("not ready", "mongodb.uri: required") == mongodb_state(Settings())
+
+
+def test_settings_that_cannot_be_used_are_named_by_status_too(tmp_path: Path) -> None:
+    """As the processes refuse them."""
+    kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SSL", "ssl_cafile": str(tmp_path / "none.pem")}
+    told = kafka_state(Settings.model_validate({"kafka": kafka}))
+    assert Answer("not ready", f"kafka.ssl_cafile: {tmp_path}/none.pem: no such file or directory") == told
+    uri = "mongodb://127.0.0.1/?readPreference=secondary"
+    wrong = mongodb_state(Settings.model_validate({"mongodb": {"uri": uri}}))
+    assert "not ready" == wrong.told
+    assert "readPreference" in wrong.detail
+
+
+def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
+    """No topology description, no class name."""
+    at = closed()
+    given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{at}/?replicaSet=rs0"}})
+    told = mongodb_state(given)
+    assert Answer("no answer", f"{at}: connection refused") == told
+
+
+def test_a_mongod_that_stands_still_is_told_by_its_address() -> None:
+    """Before the client gives up; so it is told apart from one that is gone."""
+    with silent() as quiet:
+        given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{quiet}/?replicaSet=rs0"}})
+        assert Answer("no answer", f"{quiet}: no answer in time") == mongodb_state(given)
+
+
+@pytest.mark.slow
+def test_a_system_that_says_nothing_holds_status_up_for_a_moment(tmp_path: Path) -> None:
+    """Kafka, MongoDB, ingress, console and two workers that hang: asked side by side, and every one is named."""
+    with ExitStack() as stack:
+        kafka, mongodb, *http = [stack.enter_context(silent()) for _ in range(6)]
+        tables = {"kafka": {"bootstrap_servers": kafka}, "mongodb": {"uri": f"mongodb://{mongodb}"}}
+        (tmp_path / "settings.toml").write_text(to_toml(tables))
+        ingress, console, *workers = [f"http://{address}" for address in http]
+        state = replace(
+            STATE,
+            supervisor=1,
+            kafka=kafka,
+            kafka_pid=None,
+            mongodb_pid=None,
+            ingress=ingress,
+            ingress_pid=0,
+            console=console,
+            console_pid=1,
+            workers=tuple(Worker(1, f"{worker}/metrics") for worker in workers),
+        )
+        health_of(state, tmp_path)  # loads the clients
+        start = time.monotonic()
+        found = health_of(state, tmp_path)
+        seconds = time.monotonic() - start
+    expected = {"supervisor": "ready", "kafka": "no answer", "mongodb": "no answer", "ingress": "down"}
+    expected |= {"console": "no answer", "worker-1": "no answer", "worker-2": "no answer"}
+    assert expected == {one.name: one.said for one in found.processes}
+    assert 7 == len(found.problems)  # six processes, and the balance is unknown
+    # Far from the sum of all, with room for a machine that is busy.
+    assert COLLECT_SECONDS - 1 < seconds < 3 * COLLECT_SECONDS
+
+
+@pytest.fixture
+def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process says that it is ready, and the balance holds."""
+    for name in ("kafka_state", "mongodb_state", "http_state"):
+        monkeypatch.setattr(health, name, lambda _: Answer("ready"))
+    monkeypatch.setattr(health, "balance_told", lambda _: BALANCED)
+
+
+@pytest.fixture
+def stopped() -> Iterator[int]:
+    """A process that stands still (SIGSTOP)."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        freeze(process.pid)
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.usefixtures("all_answer")
+def test_each_process_that_stands_still_is_frozen_whatever_it_answered(tmp_path: Path, stopped: int) -> None:
+    """A moment ago, that is; the supervisor, which nobody asks, too."""
+    settings(tmp_path)
+    standing = replace(
+        STATE,
+        supervisor=stopped,
+        kafka_pid=stopped,
+        mongodb_pid=stopped,
+        ingress_pid=stopped,
+        console_pid=stopped,
+        workers=(Worker(stopped, "http://w/metrics"), Worker(os.getpid(), "http://x/metrics")),
+    )
+    found = health_of(standing, tmp_path)
+    expected = dict.fromkeys(["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"], "frozen")
+    assert expected | {"worker-2": "ready"} == {one.name: one.said for one in found.processes}
+    assert "kafka: frozen (it is stopped: `kill -CONT` lets it go on)" in found.problems
+
+
+def settings(folder: Path) -> None:
+    tables = {"kafka": {"bootstrap_servers": "127.0.0.1:1"}, "mongodb": {"uri": "mongodb://127.0.0.1:1"}}
+    (folder / "settings.toml").write_text(to_toml(tables))
+
+
+@pytest.mark.usefixtures("all_answer")
+def test_one_that_answers_is_ready_though_the_supervisor_has_no_id_of_it(tmp_path: Path) -> None:
+    """It has been started since the state was written."""
+    settings(tmp_path)
+    found = health_of(replace(STATE, supervisor=os.getpid(), ingress_pid=0), tmp_path)
+    assert [] == found.problems
+
+
+@pytest.mark.usefixtures("all_answer")
+def test_what_cannot_be_asked_without_settings_is_no_answer(tmp_path: Path) -> None:
+    """And why is told."""
+    (tmp_path / "settings.toml").write_text("[kafka]\nbootstrap_server = 'a:1'\n")
+    found = {one.name: one for one in health_of(STATE, tmp_path).processes}
+    for server in ("kafka", "mongodb"):
+        assert "no answer" == found[server].said
+        assert "the settings can't be used: kafka.bootstrap_server: " in found[server].detail
+    assert "ready" == found["ingress"].said
+
+
+@pytest.mark.usefixtures("all_answer")
+def test_an_answer_that_does_not_come_in_time_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a balance that does not come in time one that holds."""
+    settings(tmp_path)
+    release = threading.Event()
+
+    def hang(_: object) -> Any:  # noqa: ANN401 nothing
+        release.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(health, "COLLECT_SECONDS", 0.2)
+    for name in ("kafka_state", "balance_told"):
+        monkeypatch.setattr(health, name, hang)
+    found = health_of(STATE, tmp_path)
+    release.set()
+    assert {
+        "kafka: no answer (no answer within 3 s)",
+        "balance and lost records unknown: no answer within 3 s",
+    } == set(found.problems)
+
+
+def test_probes_give_up_before_status_does() -> None:
+    """So that their own words are shown, in the seconds that status may take."""
+    assert KAFKA_SECONDS * 1.5 <= ANSWER_SECONDS < COLLECT_SECONDS < 5
+    assert CONNECT_MILLIS < CLIENT_MILLIS < ANSWER_SECONDS * 1000
+
+
+def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is silent, drips, or hangs up."""
+    monkeypatch.setattr(probes, "ANSWER_SECONDS", 0.2)
+    with silent() as quiet:
+        assert Answer("no answer", "no answer within 0.2 s") == http_state(f"http://{quiet}")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hanging_up = threading.Thread(target=lambda: listener.accept()[0].close())  # noqa: PLW0108 not yet accepted
+        hanging_up.start()
+        told = http_state(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        hanging_up.join()
+    assert Answer("no answer", "it closed the connection without an answer") == told
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name is unknown to DNS"),
+        (OSError(113, "x"), "No route to host"),
+        (http.client.BadStatusLine("SSH-2.0"), "it closed the connection without an answer"),
+        (OSError("x"), "it is not reachable"),
+    ],
+)
+def test_why_there_is_no_answer_is_told_in_plain_words(error: Exception, words: str) -> None:
+    assert words == probes.why_no_answer(error)
+
+
+def test_an_unknown_balance_is_a_problem() -> None:
+    """As one that does not add up is: neither says that all is well."""
+    ready = [ProcessNow("kafka", "ready", "", "a:1", 7)]
+    assert [] == Health(ready, BALANCED).problems
+    assert ["balance and lost records unknown: why"] == Health(ready, unknown("why")).problems
+    assert ["t: the balance does not add up"] == Health(
+        ready, {"balance": {"t": {"holds": False}}, "lost": []}
+    ).problems
+
+
+def test_lost_records_are_named_first() -> None:
+    """Before any process: nothing else can be mended later."""
+    silent_kafka = [ProcessNow("kafka", "no answer", "", "a:1", 7)]
+    found = Health(silent_kafka, {**BALANCED, "lost": ["t, partition 0: offsets 1 to 2"]}).problems
+    assert ["LOST: t, partition 0: offsets 1 to 2", "kafka: no answer"] == found
+
+
+def test_each_process_is_a_line_with_its_id() -> None:
+    """And with what is missing."""
+    rows = [ProcessNow("kafka", "ready", "", "a:1", None), ProcessNow("worker-1", "frozen", "stopped", "http://w", 7)]
+    kafka, worker = as_text(Health(rows, BALANCED)).splitlines()
+    assert ["kafka", "ready", "a:1"] == kafka.split()
+    assert ["worker-1", "frozen", "pid", "7", "http://w", "stopped"] == worker.split()
+
+
+def test_what_does_not_come_in_time_is_left_behind() -> None:
+    """The others are told all the same."""
+    release = threading.Event()
+    answers = side_by_side([lambda: True, lambda: release.wait(PATIENCE_SECONDS), lambda: False], 0.2)
+    release.set()
+    assert [True, None, False] == answers
+
+
+def test_a_process_that_is_stopped_is_known_by_its_state(tmp_path: Path) -> None:
+    """Whatever its name holds; where nothing tells, it is not taken for stopped."""
+    for pid, state in ((1, "S"), (2, "T"), (3, "t")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (T) T) {state} 1 1")
+    assert [False, True, True, False] == [is_frozen(pid, tmp_path) for pid in (1, 2, 3, 4)]

@@ -1,0 +1,22 @@
+"""`tallymill up DATA` with stub_commands.py for the ingress and workers: what the supervisor's tests start."""
+
+import sys
+from pathlib import Path
+
+from ops.local.progress import Narrator
+from ops.local.servers.source import Sources, settings_of_user
+from ops.local.state import to_json
+from ops.local.supervisor import Supervisor, Wanted
+
+STUB = str(Path(__file__).with_name("stub_commands.py"))
+
+
+def main() -> None:
+    data, workers = Path(sys.argv[1]), int(sys.argv[2])
+    sources = Sources(kafka="local", mongodb="local")
+    wanted = Wanted(data, workers, settings_of_user(), sources, lambda *words: (sys.executable, STUB, *words))
+    Supervisor(wanted, Narrator()).run(lambda state: print(to_json(state), flush=True))  # noqa: T201 read by the test
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The structs read what the models of the documents describe: the same bodies, with the same values (B2, G3 to G5)."""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from pydantic import ValidationError
+
+from schemas.games import models as wire
+from schemas.games.body import EventRecordRequest, parse_request
+from schemas.wire.depth import MAX_DEPTH, is_deeper
+from schemas.wire.json_text import flaw_of, without_constants
+from schemas.wire.malformed import MAX_VIOLATIONS, UNKNOWN_FIELD, MalformedBody
+from tests.bodies.batches import BODIES, NO_INT64, batches
+from tests.examples import examples
+from tests.samples import batch, period, update
+
+Facts = tuple[Any, ...]
+
+
+def facts(request: EventRecordRequest | wire.EventRecordRequest) -> Facts:
+    """All that a batch says."""
+    return (
+        request.kind,
+        request.request_id,
+        request.current_time_millis,
+        [
+            (
+                one.kind,
+                (one.time_period.kind, one.time_period.period_start_millis, one.time_period.period_end_millis),
+                [(u.kind, u.definition_id, u.update_count) for u in one.updates],
+            )
+            for one in request.time_periods
+        ],
+    )
+
+
+def described(body: bytes) -> Facts | None:
+    """What the models and the rules beyond them say of a body: None is refused."""
+    if is_deeper(body) or flaw_of(body):
+        return None
+    try:
+        request = wire.EventRecordRequest.model_validate_json(body)
+    except ValidationError:
+        return None
+    clock = request.current_time_millis
+    return None if request.request_id == 0 or (clock is not None and clock < 0) else facts(request)
+
+
+def read(body: bytes) -> Facts | tuple[str, ...]:
+    """What it says, or the fields that are wrong."""
+    try:
+        return facts(parse_request(body))
+    except MalformedBody as error:
+        found = error.violations
+    assert 1 <= len(found) <= MAX_VIOLATIONS
+    assert all(violation.description for violation in found)
+    return tuple(violation.field for violation in found)
+
+
+def has_long_digits(body: bytes) -> bool:
+    """The models' reader refuses numbers of thousands of digits wherever they stand, also where they don't count."""
+    return b"9" * 4300 in body
+
+
+@settings(max_examples=examples(400), deadline=None)
+@given(BODIES)
+@example(b'{"requestId":"1","currentTimeMillis":"null"}')
+@example(b'{"requestId":"1","kind":"null","timePeriods":null}')
+@example(b'{"requestId":7.0,"requestId":"1","kind":[[]],"kind":"x"}')
+def test_b2_the_structs_accept_what_the_models_describe(body: bytes) -> None:
+    """B2, G3: with the same values; whatever is refused names a field or the body."""
+    expected = described(body)
+    found = read(body)
+    if expected is None and not has_long_digits(body):
+        assert found
+        assert all(isinstance(field, str) for field in found)
+    elif expected is not None:
+        assert expected == found
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(batches(40))
+def test_b2_a_good_body_is_accepted_on_the_second_way_as_on_the_first(body: bytes) -> None:
+    """B2: a bad value before a good one of the same name changes nothing."""
+    expected = read(body)
+    if isinstance(expected[0], str) and expected[0]:
+        return  # a field is wrong
+    again = body.replace(b"{", b'{"kind":[7],"kind":null,', 1)
+    if b'"kind":"' not in body:
+        assert expected == read(again)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(BODIES)
+def test_b2_the_verdict_is_the_same_in_any_thread_and_at_any_depth_of_the_stack(body: bytes) -> None:
+    """B2: it is a function of the bytes alone."""
+    expected = read(body)
+    assert expected == deep_in_the_stack(lambda: read(body))
+    found: list[Facts] = []
+    thread = threading.Thread(target=lambda: found.append(deep_in_the_stack(lambda: read(body))))
+    thread.start()
+    thread.join()
+    assert [expected] == found
+
+
+def deep_in_the_stack(call: Callable[[], Facts], spare: int = 200) -> Facts:
+    """The result of a call that has only `spare` frames left."""
+    frame, used = sys._getframe(), 0
+    while (outer := frame.f_back) is not None:
+        frame, used = outer, used + 1
+
+    def down(levels: int) -> Facts:
+        return call() if levels <= 0 else down(levels - 1)
+
+    return down(sys.getrecursionlimit() - used - spare)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_DEPTH + 1, 199, 201, 960, 975, 990, 5_000])
+@pytest.mark.parametrize("place", ["kind", "requestId", "extra", "timePeriods"])
+def test_b2_depth_is_judged_before_anything_else(levels: int, place: str) -> None:
+    """B2: as a value that doesn't count, and as one that does; what is at most as deep is judged by what it is."""
+    inside = b"[" * (levels - 1) + b"]" * (levels - 1)
+    body = b'{"%b":%b,"requestId":"7","timePeriods":[]}' % (place.encode(), inside)
+    with_last = {"kind": ("kind",), "extra": ("extra",)}
+    assert (("",) if levels > MAX_DEPTH else with_last.get(place, facts(parse_request(batch(request_id=7))))) == read(
+        body
+    )
+
+
+@pytest.mark.parametrize("text", [text for text in NO_INT64 if text not in ("[]", "{}")])
+@pytest.mark.parametrize("name", ["requestId", "currentTimeMillis"])
+def test_g3_an_int64_has_one_spelling(text: str, name: str) -> None:
+    """G3: fractions, exponents, padding, words."""
+    assert (name,) == read(f'{{"requestId":"1","{name}":{text}}}'.encode())
+
+
+def test_b2_a_reason_holds_nothing_of_the_clients() -> None:
+    """What is kept of a record nobody can read is the field, and never its value or a name he made up."""
+    for body, expected in [
+        (batch(**{"my secret": 1}), f"an unknown field: {UNKNOWN_FIELD}"),
+        (batch({"updates": []}), "timePeriods[0].timePeriod: Field required"),
+        (b"{", "body: Invalid JSON: it ends early at line 1 column 2"),
+    ]:
+        with pytest.raises(MalformedBody) as caught:
+            parse_request(body)
+        assert expected == caught.value.reason
+
+
+def test_b2_syntax_is_named_by_line_and_column() -> None:
+    """B2: in msgspec's words."""
+    assert "" == flaw_of(b' {"a": [1, "\\u00e9"]} ')
+    assert "Invalid JSON: trailing comma in array at line 2 column 4" == flaw_of(b"[\n 1,]")
+    assert "Invalid JSON: not UTF-8 at line 1 column 3" == flaw_of(b'["\xff"]')
+    assert "Invalid JSON: it ends early at line 2 column 1" == flaw_of(b'{"a":\n')
+
+
+def test_b2_nan_in_a_string_is_text() -> None:
+    """B2: only a constant is put aside."""
+    assert b'["NaN",1e400,"-Infinity",1e400]' == without_constants(b'["NaN",NaN,"-Infinity",-Infinity]')
+    assert ("",) == read(b'{"requestId":NaN,"requestId":"1"}'), "refused, though it doesn't count"
+
+
+def test_b2_what_no_model_explains_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Structs alone accept; a disagreement costs a message, never an exception."""
+    monkeypatch.setattr(wire.EventRecordRequest, "model_validate_json", lambda _: None)
+    assert ("",) == read(b'{"requestId":"007"}')
+
+
+def test_a_part_is_written_as_it_was_sent() -> None:
+    """For the sample of refusals: without what is missing, int64 as strings."""
+    (one,) = parse_request(batch(period(update(count=3), start=1))).time_periods
+    assert b'{"periodStartMillis":"1","periodEndMillis":"60001"}' == one.time_period.as_sent()
+    assert b'{"definitionId":"LEVEL_UP","updateCount":"3"}' == one.updates[0].as_sent()

@@ -1,0 +1,67 @@
+"""What the protocol itself holds, whatever the app does: on sockets, with apps that read nothing."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from serving.http.connections import Connections
+from serving.http.life import Server
+from serving.http.protocol import MAX_PIPELINED_BYTES, BoundedHttpProtocol, server_config
+from tests.consumer.parts import eventually
+from tests.patience import PATIENCE_SECONDS
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[tuple[Server, tuple[str, int]]]:  # noqa: ANN401 an ASGI app
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(server_config(app, Connections(10, None), 75, 1))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    yield server, listener.getsockname()
+    server.force_exit = server.should_exit = True
+    await task
+
+
+async def answers(_scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
+    """Without a look at the body, and without a word of closing."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_the_rest_of_a_body_that_an_app_has_not_read_is_no_request() -> None:
+    """The connection ends, though the app did not say so."""
+    async with serving(answers) as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(HEAD % 100)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_what_waits_behind_a_request_is_bounded() -> None:
+    """While one is under way no more is read than a part of what is sent behind it."""
+    go, begun = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
+        begun.set()
+        await go.wait()
+        await answers(scope, receive, send)
+
+    async with serving(waits) as (server, address):
+        reader, writer = await asyncio.open_connection(*address)
+        behind = (HEAD % 0) * 200_000
+        writer.write(HEAD % 0 + behind)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await begun.wait()
+            (connection,) = server.server_state.connections
+            assert isinstance(connection, BoundedHttpProtocol)
+        await eventually(lambda: connection.flow.read_paused)
+        # One more read of the loop's may have been under way.
+        assert MAX_PIPELINED_BYTES < connection._framer.waiting_bytes <= MAX_PIPELINED_BYTES + 1024 * 1024
+        go.set()
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
+        writer.transport.abort()
