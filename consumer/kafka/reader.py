@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumer.config import WorkerSettings
@@ -27,6 +26,7 @@ from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, r
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from consumer.group.membership import membership_of
 from consumer.kafka.answers import Answers
+from consumer.kafka.ends import END_KNOWN_SECONDS, ConfirmedEnds, End, ends_told
 from consumer.kafka.source import Source
 from consumer.kafka.source_watch import SourceWatch, part_of
 from consumer.kafka.topic_id import TopicAnswer, first_topic_answer, topic_answer
@@ -41,10 +41,6 @@ log = structlog.get_logger()
 
 # Beyond the group's session: whatever a broker holds for a member comes within it.
 REQUEST_SECONDS_PAST_SESSION = 5
-
-# A broker that is there answers a fetch within a second. An end that it told longer ago is no longer known; sooner than
-# the worker is said not to be ready.
-END_KNOWN_SECONDS = 5
 
 # A leader that is there tells both ends of a partition within milliseconds.
 BOUNDS_SECONDS = 6
@@ -71,6 +67,7 @@ class KafkaLog:
         self._identity: TopicIdentity | None = None
         self._reached: dict[TopicPartition, int] = {}
         self._epochs: dict[TopicPartition, int] = {}
+        self._ends = ConfirmedEnds()
         self._damage: dict[TopicPartition, tuple[int, int]] = {}
         self._damaged: dict[int, str] = {}
         self._elected: list[int] = []
@@ -84,11 +81,7 @@ class KafkaLog:
         self._membership = membership_of(kafka, worker, api, watch.outage)
         self._answers = Answers()
         self._watch = SourceWatch(
-            watch,
-            self._answers,
-            lambda: self._source,
-            self._ask,
-            self._make_anew,
+            watch, self._answers, lambda: self._source, self._ask, self._make_anew, self._confirm_ends
         )
         self._watching: asyncio.Task[None] | None = None
 
@@ -152,6 +145,7 @@ class KafkaLog:
         self._verifying.drop(ours)
         self._reached.pop(ours, None)
         self._epochs.pop(ours, None)
+        self._ends.drop(ours)
 
     def reached(self, partition: int) -> int | None:
         return self._reached.get(self._of(partition))
@@ -302,19 +296,23 @@ class KafkaLog:
             raise Unavailable(f"Kafka: {why(error)}") from error
         return Bounds(begin[ours], end[ours])
 
+    async def _confirm_ends(self) -> None:
+        """Raises Unavailable."""
+        if told := ends_told({ours: self._source.state(ours) for ours in self._epochs}):
+            answer = await first_topic_answer(self._source.client, self._topic, ANSWER_SECONDS)
+            self._ends.confirm(told, self._epochs, answer.leader_epochs)
+
     def end_offset(self, partition: int) -> int | None:
-        state = self._known_state(partition)
-        return None if state is None else int(state.lso)
+        end = self._known_end(ours := self._of(partition))
+        return None if end is None else max(end.stable, self._reached.get(ours, 0))
 
     def uncommitted(self, partition: int) -> int | None:
-        state = self._known_state(partition)
-        return None if state is None else int(state.highwater - state.lso)
+        end = self._known_end(self._of(partition))
+        return None if end is None else end.highwater - end.stable
 
-    def _known_state(self, partition: int) -> TopicPartitionState | None:
-        """Of a partition whose broker has told its end lately. While nothing is asked, for want of room, it holds."""
-        state = self._source.state(ours := self._of(partition))
-        is_known = state is not None and state.lso is not None
-        return state if is_known and self._answers.silent_seconds(ours) < END_KNOWN_SECONDS else None
+    def _known_end(self, ours: TopicPartition) -> End | None:
+        """While nothing is asked of its broker, for want of room, the last answer holds."""
+        return self._ends.of(ours) if self._answers.silent_seconds(ours) < END_KNOWN_SECONDS else None
 
     def unread_seconds(self, partition: int) -> float:
         return self._answers.silent_seconds(self._of(partition))

@@ -10,6 +10,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiokafka import TopicPartition
 
@@ -38,6 +39,7 @@ class SourceWatch:
         source: Callable[[], Source],
         ask: Ask,
         make_anew: Callable[[str], Awaitable[bool]],
+        confirm_ends: Callable[[], Awaitable[None]],
     ) -> None:
         self._watch = watch
         self._answers = answers
@@ -45,6 +47,7 @@ class SourceWatch:
         self._source = source
         self._ask = ask
         self._make_anew = make_anew
+        self._confirm_ends = confirm_ends
         self._reached_at = time.monotonic()
         self._told: set[TopicPartition] = set()
         self._hanging_seconds = HANGING_SECONDS
@@ -66,6 +69,8 @@ class SourceWatch:
 
     async def look(self) -> None:
         """Once."""
+        with suppress(Unavailable):
+            await self._confirm_ends()
         await self._watch.look()
         if self._watch.reached:
             self._reached_at = time.monotonic()

@@ -119,7 +119,7 @@ class LogContract(ABC):
         assert await self.log.bounds(1) == Bounds(0, 0)
         self.log.seek(0, 0)
         await self.read(2)
-        assert self.log.end_offset(0) == 2
+        await eventually(lambda: self.log.end_offset(0) == 2)
 
     async def test_a_control_record_at_the_end_is_reached_and_is_no_record(self) -> None:
         """So the checkpoint can move over it; from between the two there is nothing to fetch."""
@@ -128,8 +128,8 @@ class LogContract(ABC):
         assert self.log.reached(0) is None
         self.log.seek(0, 0)
         assert [r.offset for r in await self.reach(0, 3)] == [0, 1]
-        assert self.log.reached(0) == self.log.end_offset(0) == (await self.log.bounds(0)).end == 3
-        assert self.log.uncommitted(0) == 0
+        assert self.log.reached(0) == (await self.log.bounds(0)).end == 3
+        await eventually(lambda: (self.log.end_offset(0), self.log.uncommitted(0)) == (3, 0))
         self.log.seek(0, 2)
         assert self.log.reached(0) == 2
         assert await self.reach(0, 3) == []
@@ -203,7 +203,7 @@ class TestKafkaLog(LogContract):
             assert await self.log.bounds(0) == Bounds(0, 0)
             await producer.abort_transaction()
         assert [r.offset for r in await self.reach(0, 3)] == [1]
-        assert self.log.uncommitted(0) == 0
+        await eventually(lambda: self.log.uncommitted(0) == 0)
 
     async def _until_end_known(self) -> None:
         give_up = time.monotonic() + PATIENCE_SECONDS
@@ -217,7 +217,7 @@ class TestKafkaLog(LogContract):
         await self.joined()
         self.log.seek(0, 0)
         await self.reach(0, 1)
-        assert self.log.end_offset(0) == 1
+        await eventually(lambda: self.log.end_offset(0) == 1)
         monkeypatch.setattr("consumer.kafka.reader.END_KNOWN_SECONDS", 0)
         assert self.log.end_offset(0) is None
         assert self.log.uncommitted(0) is None

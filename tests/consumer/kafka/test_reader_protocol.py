@@ -217,6 +217,7 @@ async def test_an_end_that_is_not_told_any_more_is_unknown(monkeypatch: pytest.M
         assert state is not None
         state.lso, state.highwater, state.timestamp = 9, 12, 1
         await fetched(log)
+        await log._confirm_ends()
         assert (9, 3) == (log.end_offset(0), log.uncommitted(0))
         now[0] += 3600
         await fetched(log)
@@ -229,3 +230,31 @@ async def test_an_end_that_is_not_told_any_more_is_unknown(monkeypatch: pytest.M
         state.timestamp = 2
         await fetched(log)
         assert (9, 0) == (log.end_offset(0), log.unread_seconds(0))
+
+
+async def test_the_end_of_another_leaders_log_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be where the checkpoint is by chance: that is no lag of 0, for acknowledged records may be missing."""
+    broker = Broker([])
+    async with log_with(monkeypatch, broker) as log:
+        await fetched(log)
+        state = log._source.state(READ)
+        assert state is not None
+        state.lso, state.highwater = 5, 5
+        await log._confirm_ends()
+        assert 5 == log.end_offset(0)
+        broker.epochs[0] = 4
+        await log._confirm_ends()
+        assert (None, None) == (log.end_offset(0), log.uncommitted(0))
+
+
+async def test_an_end_is_unknown_before_anything_has_confirmed_its_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read and verified moves a known end on."""
+    broker = Broker([5, 6])
+    async with log_with(monkeypatch, broker) as log:
+        await fetched(log)
+        state = log._source.state(READ)
+        assert state is not None
+        state.lso, state.highwater = 6, 6
+        assert log.end_offset(0) is None
+        await log._confirm_ends()
+        assert 7 == log.end_offset(0)
