@@ -112,6 +112,7 @@ async def test_what_a_task_raised_that_nobody_awaited_is_one_line() -> None:
             await asyncio.wait((task,))
             del task
     assert [line["event"] for line in logs] == ["background_failure"]
+    assert logs[0]["at"].startswith("test_failures.py:")
 
 
 async def test_what_has_no_exception_is_a_line_too() -> None:
