@@ -14,6 +14,7 @@ from ingress.ports import Misfortune, Position
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
 from tests.ingress.rig import NOW, SIGNING, Rig, TestClock, period, update
+from tests.patience import PATIENCE_SECONDS
 
 AT = Coordinates("r1", 3, 100)
 DUPLICATE = Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW)
@@ -118,8 +119,9 @@ async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_wa
     watch = AppliedWatch(store, TestClock(), lambda: "r1")
     assert {} == watch.checkpoints
     running = asyncio.create_task(watch.run())
-    while not watch.checkpoints:  # noqa: ASYNC110 the store has no event
-        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not watch.checkpoints:  # noqa: ASYNC110 the store has no event
+            await asyncio.sleep(0)
     assert {AT.partition_id: 101} == watch.checkpoints
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

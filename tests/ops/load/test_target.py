@@ -173,6 +173,19 @@ def test_why_a_request_had_no_answer_is_told_in_plain_words(error: Exception, wo
     assert words == target.failure(error)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"error": {"message": "no such app"}}', "no such app"),
+        ('{"StatusMessage": "no such app"}', "no such app"),
+        *((text, "") for text in ('{"error": {"message": 7}}', '{"error": 7}', "[]", "{}", "<html>")),
+    ],
+)
+def test_the_message_of_a_refusal_is_told_if_there_is_one(text: str, words: str) -> None:
+    """Of either API; a gateway has its own."""
+    assert words == target.refusal_words(text)
+
+
 async def test_a_host_that_nobody_knows_is_told() -> None:
     url = "http://no-such-host.invalid:1"
     assert f"the ingress at {url}: its name is unknown to DNS" == await ingress_problem(url)
