@@ -61,7 +61,8 @@ async def test_a_commit_is_waited_for_within_bounds() -> None:
 class CommitsAlone(Session):
     """Has nothing to write."""
 
-    async def with_transaction(self, _body: object, **options: Any) -> str:  # noqa: ANN401 options are any
+    async def with_transaction(self, body: object, **options: Any) -> str:  # noqa: ANN401 options are any
+        assert body
         self.options = options
         return "done"
 
