@@ -97,6 +97,11 @@ def verify_next(next_offset: int, found: Record) -> None:
         )
 
 
-def is_cut(next_offset: int, last: Fingerprint, found: Sequence[Record]) -> bool:
-    """Whether what is read from the last applied record on shows another log; `found` has one record at least."""
-    return not is_same(last, found[0]) or any(record.offset < next_offset for record in found[1:])
+def first_other(next_offset: int, last: Fingerprint, found: Sequence[Record]) -> int | None:
+    """Where what is read from the last applied record on shows another log: there, or before, it was cut.
+
+    None: nothing shows it. `found` has one record at least.
+    """
+    if not is_same(last, found[0]):
+        return last["offset"]
+    return next((record.offset for record in found[1:] if record.offset < next_offset), None)

@@ -138,11 +138,11 @@ class AppliedWatch:
         misfortunes = await self._store.misfortunes([w.coordinates for w in due.passed]) if due.passed else {}
         for waiter in due.passed:
             misfortune = misfortunes.get(waiter.coordinates)
-            known = totals.get(waiter.actor or "", {})
             if misfortune is None or misfortune.is_of(waiter.append_millis):
+                known = totals.get(waiter.actor or "", {})
                 waiter.tell(Seen(passed=True, totals=known, misfortune=misfortune))
             else:
-                waiter.tell(Seen(totals=known, reused=True))
+                waiter.tell(Seen(reused=True))
         for waiter in due.late:
             waiter.tell(Seen(totals=totals.get(waiter.actor or "", {})))
 

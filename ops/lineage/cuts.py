@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from consumer.core.position import is_cut
+from consumer.core.position import first_other
 from consumer.core.records import Record
 from consumer.fetching.batch import DAMAGED_OFFSET
 from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
@@ -81,11 +81,11 @@ async def _cuts(
         if one["last"] and bounds[number][0] <= one["last"]["offset"] < bounds[number][1]
     }
     read = await _records_at(reader, readable)
-    differs = {n for n in read if is_cut(checkpoints[n]["next"], checkpoints[n]["last"], read[n])}
+    others = {n: first_other(checkpoints[n]["next"], checkpoints[n]["last"], read[n]) for n in read}
     return {
-        number: await _cut_at(reader, number, one, bounds[number], differs=number in differs)
+        number: await _cut_at(reader, number, one, bounds[number], others.get(number))
         for number, one in checkpoints.items()
-        if number in differs or bounds[number][1] < one["next"]
+        if others.get(number) is not None or bounds[number][1] < one["next"]
     }
 
 
@@ -117,16 +117,18 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
 
 
 async def _cut_at(
-    reader: _Reader, partition: int, checkpoint: Document, bounds: tuple[int, int], *, differs: bool
+    reader: _Reader, partition: int, checkpoint: Document, bounds: tuple[int, int], other: int | None
 ) -> int:
-    """The first record that is younger than the last applied one; without one, where the log ends."""
+    """The first record that is younger than the last applied one; without one, where the log ends.
+
+    `other`: the offset of a record that is known to be another. It bounds the cut, whatever the clocks say.
+    """
     begin, end = bounds
     last = checkpoint["last"]
     if last is None:
         return end
     ours = TopicPartition(reader.topic, partition)
     younger = (await reader.consumer.offsets_for_times({ours: last["timestamp"] + 1}))[ours]
-    # A record known to be another bounds it, whatever the clocks say.
-    latest = last["offset"] if differs and last["offset"] < end else end
+    latest = end if other is None else other
     at = min(younger.offset, latest) if younger else latest
     return max(begin, at)

@@ -1,7 +1,6 @@
 """Where a load goes: the address is checked, and the ingress asked, before anything is sent to it."""
 
 import json
-import ssl
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,7 +63,7 @@ def failure(error: Exception) -> str:
     """Why a request had no answer, in plain words."""
     if isinstance(error, TimeoutError):
         return "timed out"
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+    if isinstance(error, aiohttp.ClientSSLError):
         return "TLS failed: its certificate is not trusted, or it does not speak TLS"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is unknown to DNS"

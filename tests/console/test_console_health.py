@@ -1,11 +1,19 @@
 """An outage of MongoDB in the console's log, and in what it says of itself."""
 
+import asyncio
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from structlog.testing import capture_logs
 
+from console import health, server
+from console.config import ConsoleConfig
 from console.health import AWAY_PING_SECONDS, PING_SECONDS
 from serving import outage
 from tests.console.rig import Rig
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("fault", ["away", "slow"])
@@ -28,3 +36,33 @@ async def test_an_outage_is_one_line_lost_and_one_back(fault: str, monkeypatch: 
 
 def test_an_outage_is_noticed_in_seconds_and_its_end_sooner() -> None:
     assert AWAY_PING_SECONDS <= outage.STEADY_SECONDS < PING_SECONDS <= 10
+
+
+@pytest.mark.parametrize(("away", "sleeps"), [(True, AWAY_PING_SECONDS), (False, PING_SECONDS)])
+async def test_mongodb_is_asked_again_soon_while_it_is_away(
+    monkeypatch: pytest.MonkeyPatch, *, away: bool, sleeps: float
+) -> None:
+    rig, slept = Rig(), asyncio.get_running_loop().create_future()
+    rig.store.away = away
+
+    async def sleep(seconds: float) -> None:
+        slept.set_result(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(health, "asyncio", SimpleNamespace(sleep=sleep))
+    running = asyncio.create_task(rig.watch.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert sleeps == await slept
+    running.cancel()
+    await asyncio.wait((running,))
+
+
+async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
+    """Or it would never be ready."""
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps({"keys": []}))
+    tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}
+    config = {"mongodb": {"uri": "mongodb://127.0.0.1:1"}, "tokens": tokens, "console": {"port": 0}}
+    process = server._build(ConsoleConfig.model_validate(config))
+    await process.store.close()
+    assert process.watch.run in process.keepers

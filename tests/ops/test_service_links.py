@@ -70,6 +70,12 @@ def test_no_command_stops_because_of_a_service(service: str, host: str, named: d
         assert plain == load_settings().model_dump()
 
 
+@given(services, hosts, ports)
+def test_services_of_other_names_are_no_matter(service: str, host: str, named: dict[str, tuple[int, str]]) -> None:
+    """`config` would list all of a namespace."""
+    assert [] == service_links(links_of(f"my-{service}", host, named), PREFIX)
+
+
 @given(services, ports, st.text(string.printable, max_size=30))
 def test_a_value_that_kubernetes_would_not_write_is_a_person_s(
     service: str, named: dict[str, tuple[int, str]], value: str
@@ -112,6 +118,8 @@ def test_real_settings_work_beside_them(monkeypatch: pytest.MonkeyPatch) -> None
         ("TALLYMILL_PORT", "http://10.0.0.1:8080"),
         ("TALLYMILL_PORT", "tcp://ingress.example:8080"),
         ("TALLYMILL_PORT", "tcp://10.0.0.1:99999"),
+        ("TALLYMILL_PORT", "tcp://10.0.0.999:8080"),
+        ("TALLYMILL_PORT", "tcp://[fd00:::1]:8080"),
         ("TALLYMILL_PORT", "tcp://10.0.0.1"),
         ("TALLYMILL_PORT_8080_TCP", "tcp://10.0.0.1:8081"),
         ("TALLYMILL_PORT_8080_TCP", "udp://10.0.0.1:8080"),

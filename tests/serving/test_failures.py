@@ -37,6 +37,7 @@ def counted(kind: str) -> float:
         NotPrimaryError("x"),
         ServerSelectionTimeoutError("127.0.0.1:1: [Errno 111] Connection refused, Topology Description: <x>"),
         ConnectionResetError(errno.ECONNRESET, "x"),
+        ConnectionResetError("Connection lost"),
         OSError(errno.EHOSTUNREACH, "x"),
         socket.gaierror(-2, "Name or service not known"),
         ssl.SSLError(1, "[SSL] x"),
@@ -73,20 +74,37 @@ def test_a_bug_is_one_wherever_it_was_raised_if_our_code_is_on_its_trace() -> No
 
 def test_a_client_that_was_used_wrongly_is_no_outage() -> None:
     """No server is to blame."""
-    assert outage_words(errors.IllegalStateError("x")) is None
+    for kind in (errors.IllegalStateError, errors.IllegalArgumentError, errors.KafkaConfigurationError):
+        assert outage_words(kind("x")) is None
     assert outage_words(errors.KafkaError("x")) is not None
 
 
-def test_the_library_of_a_failure_is_named() -> None:
-    """By its package."""
-    code = compile("raise ValueError", "/usr/lib/site-packages/aiokafka/conn.py", "exec")
+@pytest.mark.parametrize(("file", "library"), [("aiokafka/conn.py", "aiokafka"), ("six.py", "six")])
+def test_the_library_of_a_failure_is_named(file: str, library: str) -> None:
+    """By its package, or its one file."""
+    code = compile("raise ValueError", f"/usr/lib/site-packages/{file}", "exec")
     try:
         exec(code)  # noqa: S102 a frame of a library
     except ValueError as error:
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         with capture_logs() as logs:
             report(error)
-    assert ["aiokafka failed in its own background task"] == [line["reason"] for line in logs]
+    assert [f"{library} failed in its own background task"] == [line["reason"] for line in logs]
+
+
+def test_failures_of_another_kind_type_or_place_are_lines_of_their_own() -> None:
+    """A bug in what our code gives a library is not hidden by a failure of the library alone."""
+    ours = str(Path(failures.__file__).parent / "none.py")
+    sources = [("json.loads('{')", "none.py"), ("json.loads('{')", ours)]
+    raised = [("raise TimeoutError", "none.py"), ("raise EOFError", "none.py"), ("\nraise EOFError", "none.py")]
+    with capture_logs() as logs:
+        for source, file in [*sources, *raised] * 2:
+            try:
+                exec(compile(source, file, "exec"), {"json": json})  # noqa: S102 a frame of that file
+            except Exception as error:  # noqa: BLE001 any of them
+                report(error)
+    events = [line["event"] for line in logs]
+    assert ["background_failure", "bug", *["background_failure"] * 3] == events
 
 
 def test_a_librarys_own_failure_names_it_and_its_place() -> None:
@@ -112,6 +130,7 @@ async def test_what_a_task_raised_that_nobody_awaited_is_one_line() -> None:
             await asyncio.wait((task,))
             del task
     assert [line["event"] for line in logs] == ["background_failure"]
+    assert logs[0]["at"].startswith("test_failures.py:")
 
 
 async def test_what_has_no_exception_is_a_line_too() -> None:
@@ -159,6 +178,8 @@ def test_the_same_again_is_counted_and_written_later() -> None:
     assert [seldom.allows("a"), seldom.allows("a"), seldom.allows("b"), seldom.allows("a")] == [0, None, 0, None]
     now[0] = failures.REPEAT_SECONDS
     assert [seldom.allows("a"), seldom.allows("b")] == [2, 0]
+    now[0] = 2 * failures.REPEAT_SECONDS
+    assert 0 == seldom.allows("a")
 
 
 @given(st.sampled_from(sorted(errno.errorcode)), st.text())

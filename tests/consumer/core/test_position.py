@@ -8,7 +8,7 @@ from consumer.core.position import (
     Lost,
     ReadFrom,
     fingerprint,
-    is_cut,
+    first_other,
     verify_first,
     verify_next,
     where_to_read,
@@ -91,7 +91,7 @@ def test_a_log_was_cut_if_its_records_are_others_than_those_that_were_passed() -
     """The last applied one, or one behind it and below the checkpoint."""
     last, behind, next_one = (Record(offset, 1000, None, b"a", []) for offset in (9, 11, 12))
     expected = fingerprint(last)
-    assert not is_cut(12, expected, [last])
-    assert not is_cut(12, expected, [last, next_one])
-    assert is_cut(12, expected, [last, behind])
-    assert is_cut(12, expected, [next_one])
+    assert first_other(12, expected, [last]) is None
+    assert first_other(12, expected, [last, next_one]) is None
+    assert behind.offset == first_other(12, expected, [last, behind])
+    assert expected["offset"] == first_other(12, expected, [next_one])

@@ -1,13 +1,16 @@
 """How long a transaction waits for its own end."""
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pymongo import _csot
+from pymongo import AsyncMongoClient, _csot
 from pymongo.errors import AutoReconnect
 
+from consumer.mongo.store import LONG_TRY_SECONDS, MongoStore
 from consumer.mongo.transactions import ABORT_SECONDS, COMMIT_MILLIS, in_transaction
+from schemas.coordinates import PartitionId
 
 
 class Session:
@@ -53,3 +56,29 @@ async def test_a_commit_is_waited_for_within_bounds() -> None:
     assert COMMIT_MILLIS == session.options["max_commit_time_ms"]
     await in_transaction(session, body)
     assert session.options["max_commit_time_ms"] is None
+
+
+class CommitsAlone(Session):
+    """Has nothing to write."""
+
+    async def with_transaction(self, body: object, **options: Any) -> str:  # noqa: ANN401 options are any
+        assert body
+        self.options = options
+        return "done"
+
+
+async def test_the_commit_of_a_flush_is_waited_for_within_bounds() -> None:
+    """The checkpoint tells whether it is done, so it need not be waited for as long as the server likes."""
+    session = CommitsAlone()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:1")
+    store = MongoStore(client, "test", lambda _step, _seconds: None)
+    store._sessions = SimpleNamespace(of=lambda _partition: session)  # type: ignore[assignment]  # stands in for it
+    flush: Any = SimpleNamespace(partition=PartitionId("r1", 0), stored_bytes=0)
+    await store.apply(flush, lambda _known: pytest.fail("there is nothing to plan"))
+    await client.close()
+    assert COMMIT_MILLIS == session.options["max_commit_time_ms"]
+
+
+def test_an_abort_and_a_commit_are_over_before_a_try_has_taken_long() -> None:
+    """Or a flush would be halved that had only waited for its end."""
+    assert ABORT_SECONDS + COMMIT_MILLIS / 1000 < LONG_TRY_SECONDS

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from ingress.delivery import read_your_writes
 from ingress.delivery.read_your_writes import AppliedWatch
 from ingress.delivery.waiters import Seen
 from ingress.memory import MemoryStore
@@ -14,6 +15,7 @@ from ingress.ports import Misfortune, Position
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
 from tests.ingress.rig import NOW, SIGNING, Rig, TestClock, period, update
+from tests.patience import PATIENCE_SECONDS
 
 AT = Coordinates("r1", 3, 100)
 DUPLICATE = Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW)
@@ -118,11 +120,44 @@ async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_wa
     watch = AppliedWatch(store, TestClock(), lambda: "r1")
     assert {} == watch.checkpoints
     running = asyncio.create_task(watch.run())
-    while not watch.checkpoints:  # noqa: ASYNC110 the store has no event
-        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not watch.checkpoints:  # noqa: ASYNC110 the store has no event
+            await asyncio.sleep(0)
     assert {AT.partition_id: 101} == watch.checkpoints
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_lineage_that_becomes_known_is_read_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nothing is waited for: not only when an idle watch would look again."""
+    monkeypatch.setattr(read_your_writes, "TRACK_SECONDS", 0.001)
+    monkeypatch.setattr(read_your_writes, "IDLE_SECONDS", 10 * PATIENCE_SECONDS)
+    store, lineages = MemoryStore(), list[str]()
+    store.next_offsets[AT.partition_id] = 101
+    watch = AppliedWatch(store, TestClock(), lambda: lineages[0] if lineages else None)
+    running = asyncio.create_task(watch.run())
+    await asyncio.sleep(0.01)
+    assert {} == watch.checkpoints
+    lineages.append("r1")
+    async with asyncio.timeout(PATIENCE_SECONDS / 4):
+        while not watch.checkpoints:  # noqa: ASYNC110 the store has no event
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_receipt_holds_the_time_that_its_record_has_in_the_log(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = rig.topic.publish
+
+    async def stamped(*record: Any) -> Position | None:  # noqa: ANN401 as it is published
+        position = await publish(*record)
+        return position and position._replace(append_millis=NOW + 7)
+
+    monkeypatch.setattr(rig.topic, "publish", stamped)
+    answer = await rig.record(period(update()))
+    assert NOW + 7 == read_receipt(answer.headers["tallymill-receipt"], SIGNING).append_millis
 
 
 async def test_a_receipt_is_of_the_record_that_came_then(rig: Rig) -> None:

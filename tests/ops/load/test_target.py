@@ -1,24 +1,31 @@
 """What a load refuses to begin with: an address that is none, an ingress that is away, options that send nothing."""
 
 import asyncio
+import errno
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import AsyncMock
 
+import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 
 from ops.admin import guarded
 from ops.config import DATA_VARIABLE, PREFIX
-from ops.load import target
+from ops.connect import NotReachable
+from ops.load import command, target
 from ops.load.command import load
 from ops.load.plan import LoadOptions, wrong_load
 from ops.load.target import ingress_problem, wrong_address
 from ops.local.settings import to_toml
 from ops.tokens.issuer import ensure_issuer
 
+TLS_FAILED = "TLS failed: its certificate is not trusted, or it does not speak TLS"
 LOAD = LoadOptions(rate=100, seconds=10, players=10, duplicates=0, seed=1)
 
 
@@ -142,6 +149,43 @@ async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, repl
     assert problem.startswith(f"the ingress at {url}: {words}")
 
 
+PLACE = ConnectionKey("a", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "timed out"),
+        (aiohttp.ServerTimeoutError(), "timed out"),
+        (aiohttp.ClientConnectorError(PLACE, ConnectionRefusedError(errno.ECONNREFUSED, "x")), "connection refused"),
+        (aiohttp.ClientConnectorError(PLACE, OSError(errno.EHOSTUNREACH, "x")), "no connection"),
+        (aiohttp.ClientConnectorDNSError(PLACE, socket.gaierror(-2, "x")), "its name is unknown to DNS"),
+        (aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError(1, "x")), TLS_FAILED),
+        (aiohttp.ClientConnectorCertificateError(PLACE, ssl.CertificateError("x")), TLS_FAILED),
+        (aiohttp.ServerDisconnectedError(), "connection closed without an answer"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "x"), "connection closed without an answer"),
+        (aiohttp.ClientPayloadError("x"), "connection closed without an answer"),
+        (ValueError("x"), "no HTTP answer"),
+    ],
+)
+def test_why_a_request_had_no_answer_is_told_in_plain_words(error: Exception, words: str) -> None:
+    """The most special cause of each of the client's errors."""
+    assert words == target.failure(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"error": {"message": "no such app"}}', "no such app"),
+        ('{"StatusMessage": "no such app"}', "no such app"),
+        *((text, "") for text in ('{"error": {"message": 7}}', '{"error": 7}', "[]", "{}", "<html>")),
+    ],
+)
+def test_the_message_of_a_refusal_is_told_if_there_is_one(text: str, words: str) -> None:
+    """Of either API; a gateway has its own."""
+    assert words == target.refusal_words(text)
+
+
 async def test_a_host_that_nobody_knows_is_told() -> None:
     url = "http://no-such-host.invalid:1"
     assert f"the ingress at {url}: its name is unknown to DNS" == await ingress_problem(url)
@@ -197,6 +241,73 @@ def test_a_load_that_cannot_be_sent_is_refused(
     told = capsys.readouterr()
     assert not told.out
     assert words in told.err
+
+
+def test_nothing_is_sent_where_no_ingress_answers(
+    settings: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though the database does. A slash at the end of the address is none of its routes."""
+    assert settings
+    asked: list[str] = []
+
+    async def problem(url: str) -> str:
+        asked.append(url)
+        return f"the ingress at {url}: gone"
+
+    @asynccontextmanager
+    async def answering_database(_settings: object) -> AsyncIterator[AsyncMock]:
+        yield AsyncMock()
+
+    monkeypatch.setattr(command, "ingress_problem", problem)
+    monkeypatch.setattr(command, "database", answering_database)
+    monkeypatch.setattr(command, "_load_batches", lambda *_, **__: pytest.fail("something is sent"))
+    assert 1 == guarded(load(LOAD, "http://a.example/", "games", as_json=True))
+    assert ["http://a.example"] == asked
+    told = capsys.readouterr()
+    assert ("", "the ingress at http://a.example: gone") == (told.out, told.err.strip())
+
+
+def test_nothing_is_sent_where_the_database_does_not_answer(
+    settings: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was counted could not be read."""
+    assert settings
+
+    async def no_problem(_url: str) -> str:
+        return ""
+
+    @asynccontextmanager
+    async def silent_database(_settings: object) -> AsyncIterator[AsyncMock]:
+        db = AsyncMock()
+        db.client.admin.command.side_effect = NotReachable("MongoDB at a:1: no answer in time")
+        yield db
+
+    monkeypatch.setattr(command, "ingress_problem", no_problem)
+    monkeypatch.setattr(command, "database", silent_database)
+    monkeypatch.setattr(command, "_load_batches", lambda *_, **__: pytest.fail("something is sent"))
+    assert 1 == guarded(load(LOAD, "http://a.example", "games", as_json=True))
+    assert "MongoDB at a:1: no answer in time" in capsys.readouterr().err
+
+
+WELL: dict[str, object] = {"differences": [], "unknown": 0, "refused": {}, "nothing_accepted": ""}
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ({}, 0),
+        ({"differences": ["ann: 1 instead of 2"]}, 1),
+        ({"unknown": 1}, 1),
+        ({"refused": {"HTTP 401": 3}}, 1),
+        ({"nothing_accepted": "nothing was accepted: HTTP 401"}, 1),
+    ],
+)
+def test_a_load_of_which_anything_is_wrong_fails(
+    found: dict[str, object], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And that nothing was accepted is told beside the report."""
+    assert status == command._told({**WELL, **found}, as_json=True)
+    assert str(found.get("nothing_accepted", "")) == capsys.readouterr().err.strip()
 
 
 def test_without_the_issuer_s_key_a_load_is_refused(

@@ -1,18 +1,21 @@
 """One look a process: whom it asks, whom it teaches, and what no longer waits for a broker that is gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.protocol.metadata import MetadataResponse_v1
+from structlog.testing import capture_logs
 
 from schemas.settings import KafkaSettings
 from serving.kafka import watch as kafka_watch
 from serving.kafka.connecting import connect_side_by_side
-from serving.kafka.watch import KafkaWatch, teach
+from serving.kafka.watch import KEPT_SECONDS, LOOK_SECONDS, KafkaWatch, teach
+from serving.kafka.words import NotReached, UnusableFile
 from serving.outage import Outage
 from tests.patience import PATIENCE_SECONDS
 
@@ -30,25 +33,34 @@ class Kafka:
     """Stands in for the cluster: who was asked, over a new connection or one that was kept."""
 
     def __init__(self) -> None:
+        self.brokers: dict[int, Address] = {1: ("a", 1)}
         self.new: list[list[str]] = []
+        self.known: list[Address] = []
         self.kept: list[list[str]] = []
         self.closed = 0
         self.kept_is_silent = False
+        self.error: Exception | None = None
 
-    async def first_answer(self, _kafka: object, topics: Sequence[str], _known: object) -> tuple[Address, Any]:
+    async def first_answer(
+        self, _kafka: object, topics: Sequence[str], known: Iterable[Address]
+    ) -> tuple[Address, Any]:
         self.new.append(list(topics))
+        self.known = list(known)
         await asyncio.sleep(0)
-        return ("a", 1), cluster_of({1: ("a", 1)}, topics)
+        if self.error:
+            raise self.error
+        return ("a", 1), cluster_of(self.brokers, topics)
 
     def connection(self, address: Address) -> "Kafka":
         assert address == ("a", 1)
         return self
 
-    async def metadata(self, _kafka: object, topics: Sequence[str], _seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+    async def metadata(self, _kafka: object, topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+        assert KEPT_SECONDS == seconds
         if self.kept_is_silent:
             raise TimeoutError
         self.kept.append(list(topics))
-        return cluster_of({1: ("a", 1)}, topics)
+        return cluster_of(self.brokers, topics)
 
     async def close(self) -> None:
         self.closed += 1
@@ -99,6 +111,96 @@ async def test_the_broker_that_answered_is_asked_again_over_the_same_connection(
     assert watch.reached
     await watch.close()
     assert 1 == kafka.closed
+
+
+async def test_a_client_whose_brokers_are_all_gone_is_told_of_the_others(kafka: Kafka, watch: KafkaWatch) -> None:
+    """By itself it would ask only those. All that were known are asked beside the addresses of the settings."""
+    client = AIOKafkaClient()
+    watch.follow("games", lambda: [client])
+    await watch.look()
+    assert [("a", 1)] == brokers_of(client)
+    kafka.kept_is_silent, kafka.brokers = True, {2: ("b", 2), 3: ("c", 3)}
+    await next_look(watch)
+    assert [("a", 1)] == kafka.known
+    assert [("b", 2), ("c", 3)] == brokers_of(client)
+    assert 2 == client.cluster.leader_for_partition(TopicPartition("games", 0))
+
+
+def brokers_of(client: AIOKafkaClient) -> list[Address]:
+    return sorted((one.host, one.port) for one in client.cluster.brokers())
+
+
+def at_once(_: float, callback: Callable[[], None]) -> Callable[[], None]:
+    """A return is told without waiting whether it lasts."""
+    callback()
+    return lambda: None
+
+
+@pytest.mark.parametrize("error", [NotReached("a:1: connection refused"), UnusableFile("kafka.ssl_cafile: none")])
+async def test_a_cluster_of_which_no_address_answers_is_one_line_lost_and_one_back(
+    kafka: Kafka, error: Exception
+) -> None:
+    """Each is named with its reason, and nothing that was known is taken for true."""
+    watch = KafkaWatch(KafkaSettings(), Outage("kafka", later=at_once))
+    await watch.look()
+    kafka.kept_is_silent, kafka.error = True, error
+    with capture_logs() as lines:
+        for _ in range(2):
+            await next_look(watch)
+        lost = watch.reached
+        kafka.error = None
+        for _ in range(2):
+            await next_look(watch)
+    assert (False, True) == (lost, watch.reached)
+    assert ["kafka_lost", "kafka_back"] == [line["event"] for line in lines]
+    assert str(error) == lines[0]["reason"]
+
+
+async def test_the_cluster_is_looked_at_every_second_until_the_process_ends(
+    kafka: Kafka, watch: KafkaWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later, acks and reading would wait for a new leader that is long there. What is kept open is closed."""
+    assert KEPT_SECONDS <= LOOK_SECONDS <= 1
+    monkeypatch.setattr(kafka_watch, "LOOK_SECONDS", 0.001)
+    running = asyncio.create_task(watch.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(kafka.kept) < 3:  # noqa: ASYNC110 the stand-in has no event
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.wait((running,))
+    assert (1, 1) == (len(kafka.new), kafka.closed)
+
+
+class Connection:
+    """One that a client holds."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        self.closed = False
+
+    def close(self, reason: object) -> None:
+        assert reason
+        self.closed = True
+
+
+async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others() -> None:
+    """To a broker that is gone, or has moved. Others stay, as that to an address of the settings."""
+    client = AIOKafkaClient()
+    same, moved, gone, first = Connection("a", 1), Connection("b", 2), Connection("c", 3), Connection("d", 4)
+    nodes: list[object] = [1, 2, 3, "bootstrap-0"]
+    for node, connection in zip(nodes, (same, moved, gone, first), strict=True):
+        client._conns[node, ConnectionGroup.DEFAULT] = connection
+    teach(client, cluster_of({1: ("a", 1), 2: ("b", 22)}))
+    assert (False, True, True, False) == (same.closed, moved.closed, gone.closed, first.closed)
+    client._conns.clear()
+
+
+async def test_an_answer_without_brokers_teaches_nothing() -> None:
+    """A broker that starts knows of none yet."""
+    client = AIOKafkaClient()
+    teach(client, cluster_of({1: ("a", 1)}))
+    teach(client, MetadataResponse_v1([], -1, []))
+    assert [("a", 1)] == brokers_of(client)
 
 
 @asynccontextmanager

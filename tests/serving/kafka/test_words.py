@@ -10,6 +10,7 @@ import pytest
 from aiokafka import errors
 
 from serving.kafka.client import UnusableFile, why
+from serving.kafka.words import MAX_WORDS, NotReached
 
 NO_ACL = "Kafka does not allow the topic to this user (an ACL is missing)"
 
@@ -36,6 +37,68 @@ def test_what_broke_a_connection_says_more_than_that_it_broke() -> None:
     assert "127.0.0.1:9092" in why(broken)
     broken.__cause__ = errors.SaslAuthenticationFailed("Authentication failed")
     assert why(broken) == "Kafka refused the user: wrong password or mechanism"
+
+
+def certificate(code: int, message: str = "x") -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED]")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+def tls(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "[SSL]")
+    error.reason = reason
+    return error
+
+
+class Special(errors.NotLeaderForPartitionError):  # type: ignore[misc]  # aiokafka has no types
+    """One that a later version of the client has."""
+
+
+NO_TLS = "the port does not speak TLS: look at kafka.security_protocol"
+OTHER_CERTIFICATE = "Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+CLOSED = "the connection was closed by the other side"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (certificate(9), "certificate is not valid yet: compare the clocks"),
+        (certificate(10), "certificate has expired"),
+        *((certificate(code), "certificate is not trusted by kafka.ssl_cafile") for code in (18, 19, 20, 21)),
+        (certificate(62), "host name is not in the certificate"),
+        (certificate(64), "IP address is not in the certificate"),
+        (certificate(23, "certificate revoked"), "certificate is refused: certificate revoked"),
+        (tls("TLSV1_ALERT_UNKNOWN_CA"), OTHER_CERTIFICATE),
+        (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), OTHER_CERTIFICATE),
+        (tls("WRONG_VERSION_NUMBER"), NO_TLS),
+        (tls("HTTP_REQUEST"), NO_TLS),
+        (tls("RECORD_LAYER_FAILURE"), NO_TLS),
+        (tls("NO_SHARED_CIPHER"), "TLS failed: no shared cipher"),
+        (OSError("connect failed: errno=111"), "connection refused"),
+        (OSError("x"), CLOSED),
+        *((OSError(number, "x"), CLOSED) for number in (errno.ECONNABORTED, errno.EPIPE)),
+        (OSError(errno.ETIMEDOUT, "x"), "no answer in time"),
+        *((OSError(number, "x"), "no route to the host") for number in (errno.EHOSTUNREACH, errno.ENETUNREACH)),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "cannot assign requested address"),
+        (Special(), "the partition's leader has moved to another broker"),
+        (errors.UnknownError(), "Kafka answered: unknown (code -1)"),
+        (errors.TopicAuthorizationFailedError("a topic <b>"), NO_ACL),
+        (errors.KafkaError(), "the client reports: kafka error"),
+        (NotReached(), "no broker could be reached"),
+        (NotReached("a:1: no answer in 5 s"), "a:1: no answer in 5 s"),
+    ],
+)
+def test_each_cause_has_words_of_its_own(error: BaseException, words: str) -> None:
+    assert words == why(error)
+
+
+def test_words_have_an_end_and_causes_no_ring() -> None:
+    """A broker's own message may be long, and an error may be its own cause's cause."""
+    assert MAX_WORDS == len(why(errors.PolicyViolationError("x" * 10_000)))
+    first, second = OSError("x"), errors.KafkaConnectionError("Connection at a:1 closed")
+    first.__cause__, second.__cause__ = second, first
+    assert CLOSED == why(second)
 
 
 @pytest.mark.parametrize(

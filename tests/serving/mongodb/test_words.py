@@ -9,7 +9,7 @@ from bson.errors import InvalidDocument
 from pymongo import errors
 
 from serving.mongodb.client import why
-from serving.mongodb.words import _CODES
+from serving.mongodb.words import _CODES, _KINDS, MAX_CHARACTERS, _of_kind
 
 TOPOLOGY = (
     "127.0.0.1:1: [Errno 111] Connect call failed ('127.0.0.1', 1) (configured timeouts: socketTimeoutMS: 20000.0ms, "
@@ -103,3 +103,71 @@ def refused(code: int, text: str) -> errors.OperationFailure:
 )  # fmt: skip
 def test_words(error: BaseException, words: str) -> None:
     assert words == why(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)",
+         "TLS: the server's certificate is not accepted"),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca",
+         "TLS: the server does not accept the client's certificate"),
+        ("[SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate",
+         "TLS: the server does not accept the client's certificate"),
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required",
+         "TLS: the server asks for a client's certificate"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "the server does not speak TLS"),
+        ("[SSL: RECORD_LAYER_FAILURE] x", "the server does not speak TLS"),
+        ("[SSL] record layer failure", "the server does not speak TLS"),
+        ("[SSL: NO_SHARED_CIPHER] no shared cipher", "TLS failed"),
+        ("the TLS handshake ended", "TLS failed"),
+        ("[Errno 111] Connection refused", "connection refused"),
+        ("[Errno -2] Name or service not known", "no such host name"),
+        ("[Errno 8] nodename nor servname provided", "no such host name"),
+        ("[Errno 11001] getaddrinfo failed", "no such host name"),
+        ("[Errno -5] No address associated with hostname", "no such host name"),
+        ("[Errno -3] Temporary failure in name resolution", "no such host name"),
+        ("The DNS query name does not exist: _mongodb._tcp.x.", "no such host name"),
+        ("The DNS response does not contain an answer", "the SRV record can't be read"),
+        ("only one SRV is allowed", "the SRV record can't be read"),
+        ("a TXT record is wrong", "the SRV record can't be read"),
+        ("timed out", "no answer in time"),
+        ("operation would exceed time limit, timeout exceeded", "no answer in time"),
+        ("the deadline is over", "no answer in time"),
+        ("[Errno 113] No route to host", "no route to the server"),
+        ("[Errno 101] Network is unreachable", "no route to the server"),
+        ("[Errno 104] Connection reset by peer", "the connection was closed"),
+        ("[Errno 32] Broken pipe", "the connection was closed"),
+        ("operation cancelled", "the connection was closed"),
+        ("connection pool was cleared", "the connection was closed"),
+        ("connection pool for it", "the connection was closed"),
+        ("it is paused", "the connection was closed"),
+        ("No primary available for writes", "the replica set has no primary"),
+        ("no server matches selector <Primary()>", "the replica set has no primary"),
+        ("No replica set members match it", "the replica set has no primary"),
+        ("No replica set members found yet",
+         "no member of the replica set can be reached by the name the set has for it"),
+        ("No replica set members available for replica set name rs0",
+         "no member of the replica set can be reached by the name the set has for it"),
+        ("Could not reach any servers. Replica set is configured with internal hostnames or IPs?",
+         "no member of the replica set can be reached by the name the set has for it"),
+    ],
+)  # fmt: skip
+def test_a_cause_is_known_by_what_the_client_says(text: str, words: str) -> None:
+    """Of a server too, which is named then."""
+    assert words == why(errors.AutoReconnect(text))
+    assert f"h:1: {words}" == why(errors.AutoReconnect(f"h:1: {text}"))
+
+
+def test_no_error_but_the_most_general_ones_has_the_most_general_words() -> None:
+    general = {kind.__name__ for kind in KINDS if "the client failed" == why(made(kind, ""))}
+    assert {"PyMongoError", "ConfigurationError"} & general == {"PyMongoError"}
+    for kind, words in _KINDS:
+        if issubclass(kind, errors.PyMongoError) and not issubclass(kind, errors.EncryptionError):
+            assert words == _of_kind(made(kind, "")), "the most special first"
+
+
+def test_words_have_an_end() -> None:
+    """However many servers a URI names."""
+    many = ",".join(f"h-{number}.example:1: [Errno 111] Connection refused" for number in range(100))
+    assert MAX_CHARACTERS == len(why(errors.ServerSelectionTimeoutError(many)))

@@ -1,0 +1,190 @@
+"""Why an address is not Kafka, told apart without a broker; those that take one: tests/kafka."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from aiokafka import errors
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.admin import ApiVersionResponse_v0
+from aiokafka.protocol.metadata import MetadataResponse_v5
+
+from schemas.settings import KafkaSettings
+from serving.kafka import bootstrap
+from serving.kafka.bootstrap import KeptConnection, first_answer, unreached_brokers
+from serving.kafka.words import NotReached, UnusableFile
+from tests.kafka.certificates import Authority, new_authority
+from tests.patience import PATIENCE_SECONDS
+
+SECONDS = 0.4
+
+
+def settings(servers: str, **changed: str) -> KafkaSettings:
+    return KafkaSettings.model_validate({"bootstrap_servers": servers, **changed})
+
+
+async def reason(kafka: KafkaSettings) -> str:
+    with pytest.raises(NotReached) as caught:
+        await first_answer(kafka, seconds=SECONDS)
+    return str(caught.value)
+
+
+Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def port(speak: Speak | None = None, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Where each connection is spoken to so, and closed; None: never."""
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await (speak(reader, writer) if speak else over.wait())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        over.set()
+
+
+async def http(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return new_authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+def encrypted(authority: Authority) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.keystore("server", "127.0.0.1"))
+    return context
+
+
+async def test_addresses_with_one_cause_share_a_sentence() -> None:
+    """None of these can be asked."""
+    words = await reason(settings("127.0.0.1:99999,b:0,a..b:9092"))
+    assert "127.0.0.1:99999, b:0, a..b:9092: not an address: look at kafka.bootstrap_servers" == words
+
+
+@pytest.mark.parametrize("speak", [http, hang_up])
+async def test_a_port_that_hangs_up_or_speaks_another_language_has_closed_the_connection(speak: Speak) -> None:
+    async with port(speak) as address:
+        assert f"{address}: the connection was closed by the other side" == await reason(settings(address))
+
+
+async def test_a_silent_port_is_given_up_in_time() -> None:
+    """Though it was asked by TLS as well."""
+    began = asyncio.get_running_loop().time()
+    async with port() as address:
+        assert f"{address}: no answer in {SECONDS:g} s" == await reason(settings(address))
+    assert asyncio.get_running_loop().time() - began < bootstrap.ANSWER_SECONDS
+
+
+async def test_a_port_with_tls_is_told_where_the_settings_have_none(authority: Authority) -> None:
+    async with port(hang_up, encrypted(authority)) as address:
+        assert f"{address}: the port speaks TLS: look at kafka.security_protocol" == await reason(settings(address))
+
+
+class Broker:
+    """Says which requests it knows; of metadata it has its own, or it hangs up."""
+
+    def __init__(self, metadata: MetadataResponse_v5 | None = None) -> None:
+        self._metadata = metadata
+        self.connections = self.asked = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while (size := int.from_bytes(await reader.readexactly(4), "big")) < 1_000:
+                request = await reader.readexactly(size)
+                is_versions = int.from_bytes(request[:2], "big") == ApiVersionResponse_v0.API_KEY
+                answer = VERSIONS if is_versions else self._metadata
+                if answer is None:
+                    return
+                self.asked += not is_versions
+                body = request[4:8] + answer.encode()
+                writer.write(len(body).to_bytes(4, "big") + body)
+
+
+VERSIONS = ApiVersionResponse_v0(0, [(ApiVersionResponse_v0.API_KEY, 0, 0), (MetadataResponse_v5.API_KEY, 0, 5)])
+METADATA = MetadataResponse_v5(0, [(7, "b", 9092, None)], "cluster", 7, [])
+
+
+async def test_a_port_without_tls_is_told_where_the_settings_have_it(authority: Authority) -> None:
+    async with port(Broker(METADATA)) as address:
+        kafka = settings(address, security_protocol="SSL", ssl_cafile=str(authority.cafile))
+        assert f"{address}: the port does not speak TLS: look at kafka.security_protocol" == await reason(kafka)
+
+
+async def test_a_port_that_hangs_up_on_who_has_not_said_who_it_is_wants_a_user() -> None:
+    async with port(Broker()) as address:
+        assert f"{address}: {bootstrap.WANTS_A_USER}" == await reason(settings(address))
+
+
+@pytest.mark.parametrize("error", [errors.SaslAuthenticationFailed, errors.AuthenticationFailedError])
+async def test_a_wrong_password_is_told_with_its_settings(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    async def refused(_self: object) -> None:
+        raise error("Authentication failed: x")
+
+    monkeypatch.setattr(AIOKafkaConnection, "_do_sasl_handshake", refused)
+    async with port(Broker(METADATA)) as address:
+        user = {"sasl_mechanism": "PLAIN", "sasl_username": "worker", "sasl_password": "wrong"}
+        words = await reason(settings(address, security_protocol="SASL_PLAINTEXT", **user))
+    assert (
+        f"{address}: Kafka refused user worker: wrong password or mechanism (kafka.sasl_password, kafka.sasl_mechanism)"
+    ) == words
+
+
+async def test_the_first_that_answers_is_enough_and_others_that_are_known_are_asked_too() -> None:
+    """The one of the settings is silent, another is known from before; the message names the settings' alone."""
+    async with port() as silent, port(Broker(METADATA)) as answering:
+        host, number = answering.split(":")
+        address, metadata = await first_answer(settings(silent), known=[(host, int(number))])
+        assert ((host, int(number)), [(7, "b", 9092, None)]) == (address, metadata.brokers)
+        words = await reason(settings(silent))
+    assert words.startswith(silent)
+
+
+async def test_a_file_that_cannot_be_used_is_no_silence_of_a_broker() -> None:
+    with pytest.raises(UnusableFile, match=r"^kafka\.ssl_cafile: /no/such/file\.pem: no such file"):
+        await first_answer(settings("127.0.0.1:1", security_protocol="SSL", ssl_cafile="/no/such/file.pem"))
+
+
+async def test_brokers_that_the_cluster_names_and_nobody_reaches_are_told() -> None:
+    unknown = MetadataResponse_v5(0, [(7, "a..b", 9092, None)], "cluster", 7, [])
+    async with port(Broker(unknown)) as address:
+        words = await unreached_brokers(settings(address))
+    assert "a..b:9092: not an address: look at kafka.bootstrap_servers" == words
+
+
+async def test_a_connection_that_is_kept_is_made_once_and_anew_after_a_failure() -> None:
+    broker = Broker(METADATA)
+    async with port(broker) as address:
+        kept = KeptConnection((address.split(":")[0], int(address.split(":")[1])))
+        for _ in range(3):
+            assert METADATA.brokers == (await kept.metadata(settings(address), [], SECONDS)).brokers
+        assert (1, 3) == (broker.connections, broker.asked)
+        broker._metadata = None
+        with pytest.raises(errors.KafkaConnectionError):
+            await kept.metadata(settings(address), [], SECONDS)
+        broker._metadata = METADATA
+        await kept.metadata(settings(address), [], SECONDS)
+        assert 2 == broker.connections
+        await kept.close()
+
+
+async def test_a_connection_that_is_kept_is_given_up_when_nothing_comes() -> None:
+    async with port() as address:
+        kept = KeptConnection((address.split(":")[0], int(address.split(":")[1])))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(TimeoutError):
+                await kept.metadata(settings(address), [], SECONDS)
+        await kept.close()
