@@ -19,12 +19,13 @@ from ingress.games.lists import EventDefinitions, ListParts, PlayerEvents
 from ingress.games.record import RecordEvents, RecordParts
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
-from ingress.http.body import Receive
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi, Edge, Endpoint, Scope, Stopping
-from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
+from ingress.http.pipeline import Pipeline, Stopping
+from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, json_reply, retry_after
 from ingress.limits import LimitsInForce
 from ingress.refusals.listing import RefusalsPage
+from serving.http.reply import Reply
+from serving.http.request import Asgi, Endpoint, Request
 
 
 class Checked(Protocol):
@@ -49,7 +50,7 @@ class AppParts:
 def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
     """The ASGI app."""
     parts, receipts, lists = app_parts.record, app_parts.receipts, app_parts.lists
-    edge = Edge(parts.metrics, stopping, parts.clock, settings)
+    pipeline = Pipeline(parts.metrics, stopping, parts.clock, settings)
     missing = missing_parts(app_parts, stopping, checked)
     _watch(app_parts, missing)
     endpoints: dict[str, dict[str, Endpoint]] = {
@@ -72,18 +73,18 @@ def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settin
         "/readyz": _Ready(missing),
         "/metrics": _Metrics(parts.metrics),
     }
-    routes: list[BaseRoute] = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
-    routes[1:1] = _analytics_routes(edge, app_parts.analytics)
-    routes += [Route(path, edge.probe(path, endpoint)) for path, endpoint in probes.items()]
+    routes: list[BaseRoute] = [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes[1:1] = _analytics_routes(pipeline, app_parts.analytics)
+    routes += [Route(path, pipeline.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
-    return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
+    return Router(routes, redirect_slashes=False, default=pipeline.serving("other", {}))
 
 
-def _analytics_routes(edge: Edge, parts: AnalyticsParts) -> list[AnyCaseRoute]:
+def _analytics_routes(pipeline: Pipeline, parts: AnalyticsParts) -> list[AnyCaseRoute]:
     """By their whole names, in any case (A1)."""
     endpoints = {"/AddEvent": AddEvents(parts, single=True), "/AddEventBatch": AddEvents(parts, single=False)}
     return [
-        AnyCaseRoute(path, edge.serving(path, {"POST": endpoint}, analytics_refusal))
+        AnyCaseRoute(path, pipeline.serving(path, {"POST": endpoint}, analytics_refusal))
         for path, endpoint in endpoints.items()
     ]
 
@@ -136,7 +137,7 @@ class _Constant:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return self._reply
 
 
@@ -146,7 +147,7 @@ class _Ready:
     def __init__(self, missing: Callable[[], list[str]]) -> None:
         self._missing = missing
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         missing = self._missing()
         if not missing:
             return json_reply(200, {"ready": True, "missing": []})
@@ -157,5 +158,5 @@ class _Metrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

@@ -39,7 +39,6 @@ from ingress.games.lists import ListParts
 from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
 from ingress.ports import Publisher
@@ -52,6 +51,7 @@ from serving.clock import SystemClock
 from serving.failures import report
 from serving.http import life, protocol
 from serving.http.descriptors import connections_within, raise_descriptor_limit
+from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused

@@ -18,10 +18,9 @@ from ingress.auth.authenticator import Authenticator
 from ingress.delivery.lineage import Lineage
 from ingress.delivery.read_your_writes import AppliedWatch
 from ingress.delivery.throttle import Throttle
-from ingress.http.body import Receive, beginning, headers_of, refuse_announced_size, require_text, unpacked
+from ingress.http.body import beginning, refuse_announced_size, require_text, unpacked
 from ingress.http.body_budget import BodyBudget, Lease
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
 from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.ports import Publisher
@@ -33,7 +32,7 @@ from schemas.wire.malformed import Violation
 from schemas.wire.strict_json import TooManyValues
 from schemas.wire.values import TooLarge
 from serving.clock import Clock
-from serving.tokens.bearer import bearer_token
+from serving.http.request import Request
 from serving.tokens.identity import Identity
 
 _BLANKS: Final = b" \t\r\n"
@@ -65,11 +64,9 @@ class AnalyticsParts:
 class Opened:
     """A request before its body is read. `identity`: whom the Authorization header names; `refusal`: why nobody."""
 
-    headers: dict[bytes, bytes]
+    request: Request
     media_type: str
     coding: bytes | None
-    received_millis: int
-    received_seconds: float
     identity: Identity | None
     refusal: Refused | None
     lease: Lease
@@ -83,9 +80,7 @@ class Arrival:
     identity: Identity
     limits: Limits
     sent: Sent
-    headers: dict[bytes, bytes]
-    received_millis: int
-    received_seconds: float
+    request: Request
     lease: Lease
 
     def without_fields(self) -> "Arrival":
@@ -100,34 +95,29 @@ class AnalyticsIntake:
         self._parts = parts
         self._throttle = throttle
 
-    async def opened(self, scope: Scope) -> Opened:
+    async def opened(self, request: Request) -> Opened:
         """Its lease is to be ended with the request. Raises Refused."""
-        parts, headers = self._parts, headers_of(scope)
-        refuse_announced_size(headers, parts.limits.max_analytics_body_bytes)
-        media_type, coding = require_text(headers)
-        millis, seconds = parts.clock.millis(), parts.clock.seconds()
-        identity, refusal = await self._checked(bearer_token(headers.get(b"authorization")), millis)
-        if identity is not None:
-            lease = parts.bodies.of_player(identity)
-        else:
-            lease = parts.bodies.of_unknown(scope, headers.get(b"x-forwarded-for"))
-        return Opened(headers, media_type, coding, millis, seconds, identity, refusal, lease)
+        parts = self._parts
+        refuse_announced_size(request.headers, parts.limits.max_analytics_body_bytes)
+        media_type, coding = require_text(request.headers)
+        identity, refusal = await self._checked(request.bearer, request.wall_millis)
+        lease = parts.bodies.of_unknown(request) if identity is None else parts.bodies.of_player(identity)
+        return Opened(request, media_type, coding, identity, refusal, lease)
 
     async def _checked(self, token: str | None, millis: int) -> tuple[Identity | None, Refused | None]:
         """Whom a token names, or why nobody; what is wrong with the body is said before that."""
         try:
-            return await self._parts.authenticator.identify_token(token, millis / 1000) if token else None, None
+            return await self._parts.authenticator.identify(token, millis / 1000) if token else None, None
         except Refused as refusal:
             return None, refusal
 
-    async def arrived(self, opened: Opened, receive: Receive) -> Arrival:
+    async def arrived(self, opened: Opened) -> Arrival:
         """Raises Refused, ClientLeft."""
         parts, lease = self._parts, opened.lease
-        body = await self._body(opened, receive)
-        in_header = bearer_token(opened.headers.get(b"authorization"))
+        body = await self._body(opened)
         try:
             sent = await parts.bodies.made(lease, body, partial(read_sent, body, opened.media_type))
-            token = _token(token_of(sent), in_header)
+            token = _token(token_of(sent), opened.request.bearer)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooLarge as error:
@@ -135,27 +125,23 @@ class AnalyticsIntake:
         if opened.refusal is not None:
             raise opened.refusal
         identity = opened.identity or await self._identified(token, opened)
-        limits = parts.limits.for_app(identity.app)
         sender = _sender(identity, token, opened)
-        return Arrival(
-            sender, identity, limits, sent, opened.headers, opened.received_millis, opened.received_seconds, lease
-        )
+        return Arrival(sender, identity, parts.limits.for_app(identity.app), sent, opened.request, lease)
 
     async def _identified(self, token: str, opened: Opened) -> Identity:
-        identity = await self._parts.authenticator.identify_token(token, opened.received_millis / 1000)
+        identity = await self._parts.authenticator.identify(token, opened.request.wall_millis / 1000)
         opened.lease.belongs_to(identity)
         return identity
 
-    async def _body(self, opened: Opened, receive: Receive) -> bytes:
+    async def _body(self, opened: Opened) -> bytes:
         """The body, decoded; of a large one the sender is known, and not too fast."""
         bodies, lease, max_bytes = self._parts.bodies, opened.lease, self._parts.limits.max_analytics_body_bytes
-        wire = await bodies.sent(receive, max_bytes, lease)
+        wire = await bodies.sent(opened.request.read, max_bytes, lease)
         body = bodies.small(wire, opened.coding, max_bytes, lease)
         if body is not None:
             return body
         if opened.identity is not None:
-            in_header = bearer_token(opened.headers.get(b"authorization")) or ""
-            self._refuse_haste(opened.identity, in_header, opened)
+            self._refuse_haste(opened.identity, opened.request.bearer or "", opened)
             return await bodies.large(wire, opened.coding, max_bytes, lease)
         return await self._body_of_unknown(wire, opened)
 
@@ -168,7 +154,7 @@ class AnalyticsIntake:
             raise opened.refusal
         lease, max_bytes = opened.lease, self._parts.limits.max_analytics_body_bytes
         first = _token_in(beginning(wire, opened.coding), opened)
-        identity, refusal = await self._checked(first, opened.received_millis)
+        identity, refusal = await self._checked(first, opened.request.wall_millis)
         if first is not None and identity is not None:
             lease.belongs_to(identity)
             self._refuse_haste(identity, first, opened)
@@ -186,13 +172,13 @@ class AnalyticsIntake:
     def _refuse_haste(self, identity: Identity, token: str, opened: Opened) -> None:
         """Raises Refused where nothing of the request would be taken, whatever is in it; it isn't counted."""
         limits = self._parts.limits.for_app(identity.app)
-        if wait_seconds := self._throttle.foreseen_seconds(identity, limits, opened.received_seconds):
+        if wait_seconds := self._throttle.foreseen_seconds(identity, limits, opened.request.monotonic_seconds):
             self._parts.refusals.note(_sender(identity, token, opened), Noted(Refusal.ACTOR_RATE_HIGH.name))
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
 
 def _sender(identity: Identity, token: str, opened: Opened) -> Sender:
-    return Sender(identity.app, identity.player, token.encode(errors="replace"), opened.received_millis)
+    return Sender(identity.app, identity.player, token.encode(errors="replace"), opened.request.wall_millis)
 
 
 def _searched(wire: bytes, opened: Opened, max_bytes: int) -> tuple[bytes, str | None]:

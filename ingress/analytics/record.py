@@ -10,7 +10,7 @@ What is refused after the token is noted (refusals/recorder.py), from the blanke
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial as bound
 from typing import Final
@@ -27,11 +27,8 @@ from ingress.config import ANY_APP
 from ingress.delivery.deliver import Delivered, Delivery, Sealed
 from ingress.delivery.throttle import Throttle
 from ingress.delivery.waiters import Seen
-from ingress.http.body import Receive
 from ingress.http.metrics import BAD_ITEM
-from ingress.http.pipeline import Scope
-from ingress.http.query import query_of
-from ingress.http.replies import Refusal, Refused, Reply, retry_after
+from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.refusals.recorder import MAX_PIECE_BYTES, Noted, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.analytics.stored import require_storable, stored_bytes
@@ -40,6 +37,8 @@ from schemas.records.envelope import Owner
 from schemas.records.pools import PoolJudgement, seal_pool
 from schemas.wire.malformed import Violation
 from schemas.wire.values import TooLarge
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 __all__ = ["AddEvents", "AnalyticsParts"]
 
@@ -68,12 +67,12 @@ class AddEvents:
         self._intake = AnalyticsIntake(parts, self._throttle)
         self._delivery = Delivery(parts)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        opened = await self._intake.opened(scope)
+    async def __call__(self, request: Request) -> Reply:
+        opened = await self._intake.opened(request)
         with opened.lease:
-            arrival = await self._intake.arrived(opened, receive)
+            arrival = await self._intake.arrived(opened)
             try:
-                taken = await self._taken(arrival, query_of(scope).get("partial"))
+                taken = await self._taken(arrival, request.query.get("partial"))
             except Refused as error:
                 self._note(arrival, error)
                 raise
@@ -106,7 +105,7 @@ class AddEvents:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooLarge as error:
             raise too_large(error) from error
-        request_id = _request_id(batch.request_id, arrival.headers)
+        request_id = _request_id(batch.request_id, arrival.request.headers)
         # Where no event is good there is no part to register.
         if batch.bad and not (is_partial and batch.items):
             raise Refused(Refusal.MALFORMED, tuple(batch.bad))
@@ -117,17 +116,18 @@ class AddEvents:
         return batch, request_id
 
     def _refuse_haste(self, arrival: Arrival) -> None:
-        if wait_seconds := self._throttle.wait_seconds(arrival.identity, arrival.limits, arrival.received_seconds):
+        now = arrival.request.monotonic_seconds
+        if wait_seconds := self._throttle.wait_seconds(arrival.identity, arrival.limits, now):
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
     async def _registered(self, arrival: Arrival, taken: _Taken) -> Reply:
         identity, sent = arrival.identity, arrival.sent
-        owner = Owner(identity.app, identity.player, arrival.received_millis)
+        owner = Owner(identity.app, identity.player, arrival.request.wall_millis)
         judgement = PoolJudgement(taken.partial, taken.request_id)
         seal = bound(seal_pool, owner, judgement, sent.content_type, sent.blanked, self._parts.signing)
         key, headers = await self._parts.bodies.made(arrival.lease, sent.blanked, seal)
         record = Sealed(key, headers, sent.blanked)
-        delivered = await self._delivery.of(record, None, arrival.received_seconds, arrival.headers)
+        delivered = await self._delivery.of(record, None, arrival.request)
         self._refuse_other_events(arrival, delivered)
         return _answer(taken, delivered.seen).having(*delivered.headers)
 
@@ -137,7 +137,7 @@ class AddEvents:
         if misfortune is None or misfortune.cause != PAYLOAD_DIFFERS:
             return
         self._parts.metrics.payload_differs()
-        where = "Idempotency-Key" if b"idempotency-key" in arrival.headers else "requestId"
+        where = "Idempotency-Key" if b"idempotency-key" in arrival.request.headers else "requestId"
         violation = Violation(field=where, description=other_events(misfortune.differing))
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
         self._note(arrival, refused)
@@ -159,7 +159,7 @@ class AddEvents:
             self._parts.refusals.note(arrival.sender, Noted(BAD_ITEM, violation.field, piece_of(entry)))
 
 
-def _request_id(in_body: str | None, headers: dict[bytes, bytes]) -> str | None:
+def _request_id(in_body: str | None, headers: Mapping[bytes, bytes]) -> str | None:
     """The body's, or Idempotency-Key (A11), which may stand in double quotes: its draft is a structured header."""
     header = headers.get(b"idempotency-key")
     if header is None:

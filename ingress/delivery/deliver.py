@@ -15,12 +15,14 @@ from ingress.delivery.lineage import Lineage
 from ingress.delivery.read_your_writes import AppliedWatch
 from ingress.delivery.waiters import NOTHING_KNOWN, Seen
 from ingress.http.metrics import Metrics
-from ingress.http.replies import RawHeader, Refusal, Refused, server_timing
+from ingress.http.replies import Refusal, Refused, server_timing
 from ingress.ports import Position, Publisher, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt
 from schemas.records.signing import SigningKeys
 from serving.clock import Clock
+from serving.http.reply import RawHeader
+from serving.http.request import Request
 
 log = structlog.get_logger()
 
@@ -71,10 +73,8 @@ class Delivery:
         self._cut: set[PartitionId] = set()
         """Told once."""
 
-    async def of(
-        self, record: Sealed, actor: str | None, received_seconds: float, headers: Mapping[bytes, bytes]
-    ) -> Delivered:
-        """Publish and wait, at most as long as the request's `headers` prefer. `actor`: whose totals are wanted.
+    async def of(self, record: Sealed, actor: str | None, request: Request) -> Delivered:
+        """Publish and wait, at most as long as the request prefers. `actor`: whose totals are wanted.
 
         Raises Refused where Kafka has not acknowledged it, or where it can't be counted.
         """
@@ -86,7 +86,7 @@ class Delivery:
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
             raise self._reused(coordinates)
-        timeout_seconds = 0 if _responds_async(headers) else parts.apply_timeout_seconds
+        timeout_seconds = 0 if _responds_async(request.headers) else parts.apply_timeout_seconds
         seen = await self._seen(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and seen.reused:
             raise self._reused(coordinates)
@@ -95,9 +95,8 @@ class Delivery:
             parts.metrics.visible(seen_seconds - acked_seconds)
         else:
             parts.metrics.unseen()
-        timing = server_timing(
-            acked_seconds - received_seconds, seen_seconds - received_seconds if seen.passed else None
-        )
+        start = request.monotonic_seconds
+        timing = server_timing(acked_seconds - start, seen_seconds - start if seen.passed else None)
         return Delivered(seen, (timing, *self._receipt(coordinates, append_millis)))
 
     def _reused(self, coordinates: Coordinates) -> Refused:

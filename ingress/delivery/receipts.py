@@ -19,9 +19,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from ingress.auth.authenticator import Authenticator, require_record_scope
-from ingress.http.body import Receive, headers_of
-from ingress.http.pipeline import Scope
-from ingress.http.replies import Refusal, Refused, Reply, json_reply
+from ingress.http.replies import Refusal, Refused, json_reply
 from ingress.ports import Fortune, FortuneStore, Unavailable
 from schemas.records.envelope import rfc3339
 from schemas.records.receipt import BadReceipt, Receipt, read_receipt
@@ -30,6 +28,8 @@ from schemas.wire.int64 import Int64
 from schemas.wire.malformed import Violation
 from schemas.wire.replies import State
 from serving.clock import Clock
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 # An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
 # just been removed would read as applied.
@@ -73,14 +73,14 @@ class ReceiptState:
     def __init__(self, parts: ReceiptParts) -> None:
         self._parts = parts
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, request: Request) -> Reply:
         parts = self._parts
-        text: str = scope["path_params"]["receipt"]
+        text: str = request.path_parameters["receipt"]
         try:
             receipt = read_receipt(text, parts.signing)
         except BadReceipt as error:
             raise Refused(Refusal.NOT_A_RECEIPT) from error
-        if is_gone(receipt, parts.clock.millis(), parts.kept_seconds):
+        if is_gone(receipt, request.wall_millis, parts.kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
             fortune = await parts.store.fortune(receipt.coordinates, receipt.append_millis)
@@ -96,12 +96,11 @@ class RequestState:
     def __init__(self, parts: ReceiptParts) -> None:
         self._parts = parts
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, request: Request) -> Reply:
         parts = self._parts
-        authorization = headers_of(scope).get(b"authorization")
-        identity = await parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
+        identity = await parts.authenticator.identify(request.bearer, request.wall_millis / 1000)
         require_record_scope(identity)
-        request_id = _request_id(scope["path_params"]["request_id"])
+        request_id = _request_id(request.path_parameters["request_id"])
         try:
             at_millis = await parts.store.counted_at_millis(identity.app, identity.player, request_id)
         except Unavailable as error:

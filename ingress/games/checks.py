@@ -8,7 +8,7 @@ Limits are those of the token's app, so only the first look at Content-Length is
 the token is noted (refusals/recorder.py): each cause of a request once, with the first place it was found at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,10 +18,9 @@ from ingress.delivery.read_your_writes import AppliedWatch
 from ingress.delivery.throttle import Throttle
 from ingress.games.definitions import Definitions
 from ingress.games.replies import events_named
-from ingress.http.body import Receive, headers_of, refuse_announced_size, require_json
+from ingress.http.body import refuse_announced_size, require_json
 from ingress.http.body_budget import BodyBudget, Lease
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
 from ingress.http.replies import Refusal, Refused
 from ingress.ports import Publisher, Unavailable
@@ -32,10 +31,8 @@ from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
 from serving.clock import Clock
-from serving.tokens.bearer import bearer_token
+from serving.http.request import Request
 from serving.tokens.identity import Identity
-
-Headers = dict[bytes, bytes]
 
 # Which header a refusal is about; the body was not read.
 _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
@@ -66,9 +63,7 @@ class Arrival:
 
     identity: Identity
     limits: Limits
-    headers: Headers
-    received_millis: int
-    received_seconds: float
+    request: Request
     lease: Lease
 
 
@@ -99,27 +94,25 @@ class Intake:
         self._throttle = Throttle(rates, parts.publisher, parts.applied)
         self._refusals = refusals
 
-    async def arrived(self, scope: Scope) -> Arrival:
+    async def arrived(self, request: Request) -> Arrival:
         """The request's sender; its lease is to be ended with the request. Raises Refused."""
-        parts, headers = self._parts, headers_of(scope)
-        millis, seconds = parts.clock.millis(), parts.clock.seconds()
-        refuse_announced_size(headers, parts.limits.max_body_bytes)
-        identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
-        lease = parts.bodies.of_player(identity)
-        return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds, lease)
+        parts = self._parts
+        refuse_announced_size(request.headers, parts.limits.max_body_bytes)
+        identity = await parts.authenticator.identify(request.bearer, request.wall_millis / 1000)
+        return Arrival(identity, parts.limits.for_app(identity.app), request, parts.bodies.of_player(identity))
 
-    async def batch(self, arrival: Arrival, receive: Receive) -> JudgedBatch | WholeFailure:
+    async def batch(self, arrival: Arrival) -> JudgedBatch | WholeFailure:
         """Raises Refused, ClientLeft."""
         body = b""
         try:
-            found = await self._body(arrival, receive)
+            found = await self._body(arrival)
             if isinstance(found, WholeFailure):
                 self._count(arrival, Noted(found.cause))
                 return found
             body = found
             request = await self._parts.bodies.made(arrival.lease, body, partial(_parsed, body))
         except Refused as error:
-            self._note(arrival, _refused(error, body, arrival.headers))
+            self._note(arrival, _refused(error, body, arrival.request.headers))
             raise
         if failure := self._too_much(request, arrival):
             field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
@@ -128,12 +121,12 @@ class Intake:
         judgement = await self._judged(request, arrival)
         return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
 
-    async def _body(self, arrival: Arrival, receive: Receive) -> bytes | WholeFailure:
+    async def _body(self, arrival: Arrival) -> bytes | WholeFailure:
         require_record_scope(arrival.identity)
-        coding = require_json(arrival.headers)
+        coding = require_json(arrival.request.headers)
         bodies, max_bytes, lease = self._parts.bodies, arrival.limits.max_body_bytes, arrival.lease
-        refuse_announced_size(arrival.headers, max_bytes)
-        wire = await bodies.sent(receive, max_bytes, lease)
+        refuse_announced_size(arrival.request.headers, max_bytes)
+        wire = await bodies.sent(arrival.request.read, max_bytes, lease)
         body = bodies.small(wire, coding, max_bytes, lease)
         if body is not None:
             return body
@@ -149,7 +142,7 @@ class Intake:
         return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
     async def _judged(self, request: EventRecordRequest, arrival: Arrival) -> Judgement:
-        wanted, millis, app = events_named(request), arrival.received_millis, arrival.identity.app
+        wanted, millis, app = events_named(request), arrival.request.wall_millis, arrival.identity.app
         try:
             declared = await self._parts.definitions.declared(app, millis, wanted) if wanted else frozenset()
         except Unavailable as error:
@@ -168,7 +161,7 @@ class Intake:
             self._note(arrival, noted)
 
     def _count(self, arrival: Arrival, noted: Noted) -> None:
-        """Count and note what the edge, which counts whole refusals, doesn't see."""
+        """Count and note what the pipeline does not count: it counts only what is refused as a whole."""
         if self._refusals is not None:
             self._parts.metrics.refused(noted.cause)
             self._note(arrival, noted)
@@ -176,12 +169,12 @@ class Intake:
     def _note(self, arrival: Arrival, noted: Noted) -> None:
         if self._refusals is not None:
             identity = arrival.identity
-            token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
-            self._refusals.note(Sender(identity.app, identity.player, token, arrival.received_millis), noted)
+            token = (arrival.request.bearer or "").encode()
+            self._refusals.note(Sender(identity.app, identity.player, token, arrival.request.wall_millis), noted)
 
 
 def _sender(arrival: Arrival) -> tuple[Identity, Limits, float]:
-    return arrival.identity, arrival.limits, arrival.received_seconds
+    return arrival.identity, arrival.limits, arrival.request.monotonic_seconds
 
 
 def _parsed(body: bytes) -> EventRecordRequest:
@@ -191,7 +184,7 @@ def _parsed(body: bytes) -> EventRecordRequest:
         raise Refused(Refusal.MALFORMED, error.violations) from error
 
 
-def _refused(error: Refused, body: bytes, headers: Headers) -> Noted:
+def _refused(error: Refused, body: bytes, headers: Mapping[bytes, bytes]) -> Noted:
     """A refusal of the whole request: where the first violation is, or which header."""
     if error.violations:
         return Noted(error.refusal.name, error.violations[0].field, body)

@@ -13,15 +13,14 @@ from ingress.games.images import default_image_url
 from ingress.games.language import Languages, languages_asked, number_writer, text_for
 from ingress.games.pages import BadPage, Listing, Page, cut, page_of, page_token
 from ingress.games.replies import player_events
-from ingress.http.body import Receive, headers_of
-from ingress.http.pipeline import Scope
-from ingress.http.query import query_of
-from ingress.http.replies import Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
 from ingress.ports import Totals, TotalsStore, Unavailable
 from schemas.documents import Definition, utc
 from schemas.games.body import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
 from schemas.records.signing import SigningKeys
 from serving.clock import Clock
+from serving.http.reply import Reply
+from serving.http.request import Request
 from serving.tokens.identity import Identity
 
 
@@ -84,9 +83,9 @@ class PlayerEvents:
     def __init__(self, parts: ListParts) -> None:
         self._parts = parts
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, request: Request) -> Reply:
         parts = self._parts
-        asked = await _asked(parts, scope, "events.listByPlayer")
+        asked = await _asked(parts, request, "events.listByPlayer")
         definitions, totals = await _known(parts, asked.identity)
         own = recorded(totals)
         shown, last = cut(own, str, asked.page)
@@ -101,33 +100,30 @@ class EventDefinitions:
     def __init__(self, parts: ListParts) -> None:
         self._parts = parts
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, request: Request) -> Reply:
         parts = self._parts
-        asked = await _asked(parts, scope, "events.listDefinitions")
+        asked = await _asked(parts, request, "events.listDefinitions")
         definitions, totals = await _known(parts, asked.identity)
         visible = shown_definitions(definitions, totals, asked.now_millis)
         ids = frozenset(one.definition_id for one in visible)
         shown, last = cut(visible, lambda one: one.definition_id, asked.page)
-        image = default_image_url(scope, parts.public_url)
+        image = default_image_url(request, parts.public_url)
         items = tuple(definition_item(one, ids, asked.languages, image) for one in shown)
         answer = EventDefinitionListResponse(items=items, next_page_token=_token(parts, asked, last))
         return Reply(200, answer.model_dump_json().encode())
 
 
-async def _asked(parts: ListParts, scope: Scope, method: str) -> _Asked:
+async def _asked(parts: ListParts, request: Request, method: str) -> _Asked:
     """Raises Refused, in the order of B1."""
-    now_millis = parts.clock.millis()
-    headers = headers_of(scope)
-    identity = await parts.authenticator.identify(headers.get(b"authorization"), now_millis / 1000)
+    identity = await parts.authenticator.identify(request.bearer, request.wall_millis / 1000)
     require_games_scope(identity)
-    query = query_of(scope)
     listing = Listing(identity.app, identity.player, method)
     try:
-        page = page_of(query.parameters, listing, parts.signing)
+        page = page_of(request.query, listing, parts.signing)
     except BadPage as error:
         raise Refused(Refusal.MALFORMED, error.violations) from error
-    languages = languages_asked(query.get("language"), headers.get(b"accept-language"))
-    return _Asked(identity, listing, page, languages, now_millis)
+    languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+    return _Asked(identity, listing, page, languages, request.wall_millis)
 
 
 async def _known(parts: ListParts, identity: Identity) -> tuple[Mapping[str, Definition], Totals]:

@@ -17,13 +17,12 @@ from ingress.games.replies import (
     rate_high_reply,
     whole_failure_reply,
 )
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
-from ingress.http.query import Query, query_of
-from ingress.http.replies import Refusal, Reply, refusal_reply
+from ingress.http.replies import Refusal, refusal_reply
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.games.body import EventFailureCause
 from schemas.records.envelope import Envelope, seal
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 __all__ = ["RecordEvents", "RecordParts"]
 
@@ -36,32 +35,32 @@ class RecordEvents:
         self._intake = Intake(parts, parts.rates, parts.refusals)
         self._delivery = Delivery(parts)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._intake.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._intake.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival, receive, query_of(scope))
+            return await self._answered(arrival)
 
-    async def _answered(self, arrival: Arrival, receive: Receive, query: Query) -> Reply:
-        batch = await self._intake.batch(arrival, receive)
+    async def _answered(self, arrival: Arrival) -> Reply:
+        batch = await self._intake.batch(arrival)
         if isinstance(batch, WholeFailure):
             return _failure(batch)
         if not batch.accepted:
             return judged_reply(batch.request, batch.judgement)
-        return await self._recorded(batch, self._written(batch, query))
+        return await self._recorded(batch, self._written(batch))
 
-    def _written(self, batch: JudgedBatch, query: Query) -> Written:
+    def _written(self, batch: JudgedBatch) -> Written:
         """How the totals are to be written (G19). The definitions are at hand: the batch was judged by them."""
-        arrival = batch.arrival
-        languages = languages_asked(query.get("language"), arrival.headers.get(b"accept-language"))
-        return number_writer(self._parts.definitions.known(arrival.identity.app), languages)
+        request = batch.arrival.request
+        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+        return number_writer(self._parts.definitions.known(batch.arrival.identity.app), languages)
 
     async def _recorded(self, batch: JudgedBatch, written: Written) -> Reply:
         arrival = batch.arrival
         identity = arrival.identity
-        envelope = Envelope(identity.app, identity.player, arrival.received_millis, batch.judgement)
+        envelope = Envelope(identity.app, identity.player, arrival.request.wall_millis, batch.judgement)
         key, headers = seal(envelope, batch.request.request_id, batch.body, self._parts.signing)
         record = Sealed(key, headers, batch.body)
-        delivered = await self._delivery.of(record, identity.actor, arrival.received_seconds, arrival.headers)
+        delivered = await self._delivery.of(record, identity.actor, arrival.request)
         misfortune = delivered.seen.misfortune
         if misfortune and misfortune.cause == PAYLOAD_DIFFERS:
             self._parts.metrics.payload_differs()

@@ -6,12 +6,12 @@ It counts against a rate of its own, as high as the player's; what it refuses is
 from pydantic import BaseModel
 
 from ingress.games.checks import Intake, RecordParts, WholeFailure
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
-from ingress.http.replies import Refusal, Refused, Reply, retry_after
+from ingress.http.replies import Refusal, Refused, retry_after
 from schemas.games.body import EventBatchRecordFailure
 from schemas.games.dry_run import DryRunAnswer, dry_run_answer
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class ValidateEvents:
@@ -20,11 +20,11 @@ class ValidateEvents:
     def __init__(self, parts: RecordParts) -> None:
         self._intake = Intake(parts, AppRates(parts.limits), None)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._intake.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._intake.arrived(request)
         try:
             with arrival.lease:
-                batch = await self._intake.batch(arrival, receive)
+                batch = await self._intake.batch(arrival)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise

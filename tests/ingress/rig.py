@@ -26,7 +26,6 @@ from ingress.games.lists import ListParts
 from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.ports import Misfortune
@@ -40,6 +39,7 @@ from schemas.records.envelope import unseal
 from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
 from serving.clock import Clock
+from serving.http.request import Asgi
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
@@ -198,7 +198,7 @@ class Checked:
 
 
 class Rig:
-    """One ingress. `limits`, the time-outs and settings of the edge may be given; everything else is in reach."""
+    """One ingress. `limits`, the time-outs and settings of the pipeline may be given; everything else is in reach."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class Rig:
         body_seconds: float = 60,
         body_bytes_held: int = 256 << 20,
         anonymous_apps: tuple[str, ...] = (ANY_APP,),
-        **edge: Any,  # noqa: ANN401 any setting
+        **pipeline: Any,  # noqa: ANN401 any setting
     ) -> None:
         self.clock = TestClock()
         self.store = MemoryStore()
@@ -255,7 +255,7 @@ class Rig:
         )
         receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
         self.check = Checked()
-        settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
+        settings = IngressSettings(body_timeout_seconds=body_seconds, **pipeline)
         lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
         tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
         sessions = Sessions(session_key, tokens, settings, self.clock, metrics)

@@ -65,7 +65,7 @@ async def test_g17_where_the_partition_is_not_known_the_furthest_behind_counts(b
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 anything of a publisher
             return getattr(behind.topic, name)
 
-    identity = await parts.authenticator.identify_token(token(), NOW / 1000)
+    identity = await parts.authenticator.identify(token(), NOW / 1000)
     throttle = Throttle(parts.rates, Unconnected(), parts.applied)
     assert 60 == throttle.wait_seconds(identity, parts.limits, 0)
 
