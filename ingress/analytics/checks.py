@@ -136,8 +136,7 @@ class AnalyticsIntake:
     async def _body(self, opened: Opened) -> bytes:
         """The body, decoded; of a large one the sender is known, and not too fast."""
         bodies, lease, max_bytes = self._parts.bodies, opened.lease, self._parts.limits.max_analytics_body_bytes
-        wire = await bodies.sent(opened.request.read, max_bytes, lease)
-        body = bodies.small(wire, opened.coding, max_bytes, lease)
+        wire, body = await bodies.received(opened.request.read, opened.coding, max_bytes, lease)
         if body is not None:
             return body
         if opened.identity is not None:

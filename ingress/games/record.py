@@ -7,7 +7,7 @@
 
 from ingress.delivery.deliver import Delivery, Sealed
 from ingress.delivery.waiters import Seen
-from ingress.games.checks import Arrival, Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.games.checks import Intake, JudgedBatch, RecordParts, WholeFailure
 from ingress.games.language import Written, languages_asked, number_writer
 from ingress.games.replies import (
     events_accepted,
@@ -38,15 +38,12 @@ class RecordEvents:
     async def __call__(self, request: Request) -> Reply:
         arrival = await self._intake.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival)
-
-    async def _answered(self, arrival: Arrival) -> Reply:
-        batch = await self._intake.batch(arrival)
-        if isinstance(batch, WholeFailure):
-            return _failure(batch)
-        if not batch.accepted:
-            return judged_reply(batch.request, batch.judgement)
-        return await self._recorded(batch, self._written(batch))
+            batch = await self._intake.batch(arrival)
+            if isinstance(batch, WholeFailure):
+                return _failure(batch)
+            if not batch.accepted:
+                return judged_reply(batch.request, batch.judgement)
+            return await self._recorded(batch, self._written(batch))
 
     def _written(self, batch: JudgedBatch) -> Written:
         """How the totals are to be written (G19). The definitions are at hand: the batch was judged by them."""
