@@ -32,7 +32,7 @@ from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
 from ingress.delivery.lineage import Lineage
 from ingress.delivery.publish import KafkaPublisher, PublishLimits
-from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.delivery.receipts import ReceiptParts
 from ingress.games.definitions import Definitions
 from ingress.games.lists import ListParts
@@ -43,7 +43,7 @@ from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
 from ingress.ports import Publisher
-from ingress.refusals.recorder import Refusals
+from ingress.refusals.recorder import RefusalRecorder
 from ingress.startup import StartCheck
 from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
@@ -107,8 +107,8 @@ def _build(config: IngressConfig) -> _Process:
         definitions=Definitions(store, clock),
         publisher=WatchedPublisher(publisher, clocks, clock),
         lineage=lineage,
-        applied=AppliedWatch(store, clock, lambda: lineage.current),
-        refusals=Refusals(store.refusal_store(), clock, metrics),
+        applied=CheckpointWatch(store, clock, lambda: lineage.current),
+        refusals=RefusalRecorder(store.refusal_store(), clock, metrics),
         metrics=metrics,
         bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
         apply_timeout_seconds=settings.apply_timeout_seconds,
@@ -163,7 +163,7 @@ def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher,
         rates=AppRates(config.limits),
         publisher=publisher,
         lineage=lineage,
-        applied=AppliedWatch(store, record.clock, lambda: lineage.current),
+        applied=CheckpointWatch(store, record.clock, lambda: lineage.current),
         refusals=record.refusals,
         metrics=record.metrics,
         bodies=record.bodies,

@@ -16,7 +16,7 @@ from typing import Final
 from ingress.analytics.token_scan import token_in
 from ingress.auth.authenticator import Authenticator
 from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.delivery.throttle import Throttle
 from ingress.http.body import Receive, beginning, headers_of, refuse_announced_size, require_text, unpacked
 from ingress.http.body_budget import BodyBudget, Lease
@@ -25,7 +25,7 @@ from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
 from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.ports import Publisher
-from ingress.refusals.recorder import Noted, Refusals, Sender
+from ingress.refusals.recorder import RefusalNote, RefusalRecorder, Sender
 from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
 from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
@@ -54,8 +54,8 @@ class AnalyticsParts:
     rates: AppRates
     publisher: Publisher
     lineage: Lineage
-    applied: AppliedWatch
-    refusals: Refusals
+    applied: CheckpointWatch
+    refusals: RefusalRecorder
     metrics: Metrics
     bodies: BodyBudget
     apply_timeout_seconds: float
@@ -93,7 +93,7 @@ class Arrival:
         return replace(self, sent=self.sent._replace(fields={}))
 
 
-class AnalyticsIntake:
+class Checks:
     """Takes requests in."""
 
     def __init__(self, parts: AnalyticsParts, throttle: Throttle) -> None:
@@ -187,7 +187,7 @@ class AnalyticsIntake:
         """Raises Refused where nothing of the request would be taken, whatever is in it; it isn't counted."""
         limits = self._parts.limits.for_app(identity.app)
         if wait_seconds := self._throttle.foreseen_seconds(identity, limits, opened.received_seconds):
-            self._parts.refusals.note(_sender(identity, token, opened), Noted(Refusal.ACTOR_RATE_HIGH.name))
+            self._parts.refusals.note(_sender(identity, token, opened), RefusalNote(Refusal.ACTOR_RATE_HIGH.name))
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
 

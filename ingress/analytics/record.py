@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial as bound
 from typing import Final
 
-from ingress.analytics.checks import AnalyticsIntake, AnalyticsParts, Arrival, too_large, wrong_field
+from ingress.analytics.checks import AnalyticsParts, Arrival, Checks, too_large, wrong_field
 from ingress.analytics.replies import (
     DUPLICATE,
     analytics_refusal,
@@ -26,13 +26,13 @@ from ingress.analytics.replies import (
 from ingress.config import ANY_APP
 from ingress.delivery.deliver import Delivered, Delivery, Sealed
 from ingress.delivery.throttle import Throttle
-from ingress.delivery.waiters import Seen
+from ingress.delivery.waiters import WaitResult
 from ingress.http.body import Receive
 from ingress.http.metrics import BAD_ITEM
 from ingress.http.pipeline import Scope
 from ingress.http.query import query_of
 from ingress.http.replies import Refusal, Refused, Reply, retry_after
-from ingress.refusals.recorder import MAX_PIECE_BYTES, Noted, piece_of
+from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.analytics.stored import require_storable, stored_bytes
 from schemas.documents import PAYLOAD_DIFFERS
@@ -65,13 +65,13 @@ class AddEvents:
         self._parts = parts
         self._single = single
         self._throttle = Throttle(parts.rates, parts.publisher, parts.applied)
-        self._intake = AnalyticsIntake(parts, self._throttle)
+        self._checks = Checks(parts, self._throttle)
         self._delivery = Delivery(parts)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        opened = await self._intake.opened(scope)
+        opened = await self._checks.opened(scope)
         with opened.lease:
-            arrival = await self._intake.arrived(opened, receive)
+            arrival = await self._checks.arrived(opened, receive)
             try:
                 taken = await self._taken(arrival, query_of(scope).get("partial"))
             except Refused as error:
@@ -133,19 +133,19 @@ class AddEvents:
 
     def _refuse_other_events(self, arrival: Arrival, delivered: Delivered) -> None:
         """Raises Refused where some stand for others than before under the same request id (A11)."""
-        misfortune = delivered.seen.misfortune
-        if misfortune is None or misfortune.cause != PAYLOAD_DIFFERS:
+        rejection = delivered.seen.rejection
+        if rejection is None or rejection.cause != PAYLOAD_DIFFERS:
             return
         self._parts.metrics.payload_differs()
         where = "Idempotency-Key" if b"idempotency-key" in arrival.headers else "requestId"
-        violation = Violation(field=where, description=other_events(misfortune.differing))
+        violation = Violation(field=where, description=other_events(rejection.differing))
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
         self._note(arrival, refused)
         raise refused
 
     def _note(self, arrival: Arrival, error: Refused) -> None:
         field = error.violations[0].field if error.violations else ""
-        noted = Noted(error.refusal.name, field, arrival.sent.blanked[:MAX_PIECE_BYTES])
+        noted = RefusalNote(error.refusal.name, field, arrival.sent.blanked[:MAX_PIECE_BYTES])
         self._parts.refusals.note(arrival.sender, noted)
 
     def _count(self, arrival: Arrival, batch: AnalyticsBatch) -> None:
@@ -156,7 +156,7 @@ class AddEvents:
         if batch.bad:
             self._parts.metrics.refused(BAD_ITEM, len(batch.bad_positions))
         for violation, entry in zip(batch.bad, batch.bad_entries, strict=True):
-            self._parts.refusals.note(arrival.sender, Noted(BAD_ITEM, violation.field, piece_of(entry)))
+            self._parts.refusals.note(arrival.sender, RefusalNote(BAD_ITEM, violation.field, piece_of(entry)))
 
 
 def _request_id(in_body: str | None, headers: dict[bytes, bytes]) -> str | None:
@@ -174,9 +174,9 @@ def _request_id(in_body: str | None, headers: dict[bytes, bytes]) -> str | None:
     return key
 
 
-def _answer(taken: _Taken, seen: Seen) -> Reply:
+def _answer(taken: _Taken, seen: WaitResult) -> Reply:
     """What the client is told of a published batch."""
-    fate = seen.misfortune.fate if seen.misfortune else "applied"
+    fate = seen.rejection.fate if seen.rejection else "applied"
     if fate not in ("applied", "duplicate"):
         # The worker could not register it: OK would be a lie (B7). The receipt tells an operator which record it is.
         return analytics_refusal(Refusal.SET_ASIDE)

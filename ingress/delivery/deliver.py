@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.waiters import NOTHING_KNOWN, Seen
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.delivery.waiters import NOTHING_KNOWN, WaitResult
 from ingress.http.metrics import Metrics
 from ingress.http.replies import RawHeader, Refusal, Refused, server_timing
 from ingress.ports import Position, Publisher, Unavailable
@@ -40,7 +40,7 @@ class DeliveryParts(Protocol):
     @property
     def lineage(self) -> Lineage: ...
     @property
-    def applied(self) -> AppliedWatch: ...
+    def applied(self) -> CheckpointWatch: ...
     @property
     def metrics(self) -> Metrics: ...
     @property
@@ -59,7 +59,7 @@ class Sealed(NamedTuple):
 class Delivered:
     """What is known of a published record, and the headers that its answer has."""
 
-    seen: Seen
+    seen: WaitResult
     headers: tuple[RawHeader, ...]
 
 
@@ -135,7 +135,7 @@ class Delivery:
 
     async def _seen(
         self, coordinates: Coordinates | None, actor: str | None, timeout_seconds: float, append_millis: int | None
-    ) -> Seen:
+    ) -> WaitResult:
         parts = self._parts
         if coordinates is None:
             return NOTHING_KNOWN

@@ -22,7 +22,7 @@ from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.http.body import Receive, headers_of
 from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused, Reply, json_reply
-from ingress.ports import Fortune, FortuneStore, Unavailable
+from ingress.ports import OutcomeStore, RecordOutcome, Unavailable
 from schemas.records.envelope import rfc3339
 from schemas.records.receipt import BadReceipt, Receipt, read_receipt
 from schemas.records.signing import SigningKeys
@@ -45,7 +45,7 @@ class ReceiptParts:
     signing: SigningKeys
     clock: Clock
     authenticator: Authenticator
-    store: FortuneStore
+    store: OutcomeStore
     kept_seconds: int
 
 
@@ -54,16 +54,16 @@ def is_gone(receipt: Receipt, now_millis: int, kept_seconds: int) -> bool:
     return now_millis - receipt.issued_millis > (kept_seconds - MARGIN_SECONDS) * 1000
 
 
-def state_of(fortune: Fortune) -> tuple[State, str | None]:
+def state_of(outcome: RecordOutcome) -> tuple[State, str | None]:
     """State and cause. Raises Refused where nobody will ever know."""
-    if not fortune.passed:
-        if not fortune.in_force:
+    if not outcome.passed:
+        if not outcome.in_force:
             raise Refused(Refusal.RECEIPT_GONE)
         return "pending", None
-    if fortune.misfortune is None:
+    if outcome.rejection is None:
         return "applied", None
     # Of a dead letter's reason the first words: the rest may quote our servers.
-    fate, cause = fortune.misfortune.fate, fortune.misfortune.cause
+    fate, cause = outcome.rejection.fate, outcome.rejection.cause
     return fate, cause.partition(":")[0] if fate == "dead" else cause
 
 
@@ -83,10 +83,10 @@ class ReceiptState:
         if is_gone(receipt, parts.clock.millis(), parts.kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
-            fortune = await parts.store.fortune(receipt.coordinates, receipt.append_millis)
+            outcome = await parts.store.outcome(receipt.coordinates, receipt.append_millis)
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
-        state, cause = state_of(fortune)
+        state, cause = state_of(outcome)
         return json_reply(200, {"receipt": text, "state": state, "cause": cause})
 
 

@@ -6,7 +6,7 @@ alone, and nobody else is kept waiting for it.
 
 from dataclasses import dataclass
 
-from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.http.rate_limit import AppRates
 from ingress.http.replies import RETRY_LAG_SECONDS
 from ingress.ports import Publisher
@@ -20,7 +20,7 @@ class Throttle:
 
     rates: AppRates
     publisher: Publisher
-    applied: AppliedWatch
+    applied: CheckpointWatch
 
     def wait_seconds(self, identity: Identity, limits: Limits, now: float) -> float:
         """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""

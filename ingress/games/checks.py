@@ -14,7 +14,7 @@ from functools import partial
 
 from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.delivery.throttle import Throttle
 from ingress.games.definitions import Definitions
 from ingress.games.replies import events_named
@@ -25,7 +25,7 @@ from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
 from ingress.http.replies import Refusal, Refused
 from ingress.ports import Publisher, Unavailable
-from ingress.refusals.recorder import Noted, Refusals, Sender
+from ingress.refusals.recorder import RefusalNote, RefusalRecorder, Sender
 from schemas.games.body import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.records.signing import SigningKeys
@@ -53,8 +53,8 @@ class RecordParts:
     definitions: Definitions
     publisher: Publisher
     lineage: Lineage
-    applied: AppliedWatch
-    refusals: Refusals
+    applied: CheckpointWatch
+    refusals: RefusalRecorder
     metrics: Metrics
     bodies: BodyBudget
     apply_timeout_seconds: float
@@ -91,10 +91,10 @@ class WholeFailure:
     retry_seconds: float | None = None
 
 
-class Intake:
+class Checks:
     """Takes requests in. `rates` are counted up; without `refusals` (a dry run) nothing is noted or counted."""
 
-    def __init__(self, parts: RecordParts, rates: AppRates, refusals: Refusals | None) -> None:
+    def __init__(self, parts: RecordParts, rates: AppRates, refusals: RefusalRecorder | None) -> None:
         self._parts = parts
         self._throttle = Throttle(rates, parts.publisher, parts.applied)
         self._refusals = refusals
@@ -114,7 +114,7 @@ class Intake:
         try:
             found = await self._body(arrival, receive)
             if isinstance(found, WholeFailure):
-                self._count(arrival, Noted(found.cause))
+                self._count(arrival, RefusalNote(found.cause))
                 return found
             body = found
             request = await self._parts.bodies.made(arrival.lease, body, partial(_parsed, body))
@@ -123,7 +123,7 @@ class Intake:
             raise
         if failure := self._too_much(request, arrival):
             field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
-            self._count(arrival, Noted(failure.cause, field, body, request.request_id))
+            self._count(arrival, RefusalNote(failure.cause, field, body, request.request_id))
             return failure
         judgement = await self._judged(request, arrival)
         return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
@@ -167,13 +167,13 @@ class Intake:
         for noted in first_of_each_cause(request, judgement):
             self._note(arrival, noted)
 
-    def _count(self, arrival: Arrival, noted: Noted) -> None:
+    def _count(self, arrival: Arrival, noted: RefusalNote) -> None:
         """Count and note what the edge, which counts whole refusals, doesn't see."""
         if self._refusals is not None:
             self._parts.metrics.refused(noted.cause)
             self._note(arrival, noted)
 
-    def _note(self, arrival: Arrival, noted: Noted) -> None:
+    def _note(self, arrival: Arrival, noted: RefusalNote) -> None:
         if self._refusals is not None:
             identity = arrival.identity
             token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
@@ -191,24 +191,24 @@ def _parsed(body: bytes) -> EventRecordRequest:
         raise Refused(Refusal.MALFORMED, error.violations) from error
 
 
-def _refused(error: Refused, body: bytes, headers: Headers) -> Noted:
+def _refused(error: Refused, body: bytes, headers: Headers) -> RefusalNote:
     """A refusal of the whole request: where the first violation is, or which header."""
     if error.violations:
-        return Noted(error.refusal.name, error.violations[0].field, body)
+        return RefusalNote(error.refusal.name, error.violations[0].field, body)
     field = _HEADER_OF.get(error.refusal, "")
-    return Noted(error.refusal.name, field, headers.get(field.lower().encode(), b""))
+    return RefusalNote(error.refusal.name, field, headers.get(field.lower().encode(), b""))
 
 
-def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> Iterable[Noted]:
+def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:
     """Why something of a batch was refused: each cause once, with the first period or update it befell."""
-    found: dict[str, Noted] = {}
+    found: dict[str, RefusalNote] = {}
     for i, cause in judgement.periods:
         if cause not in found:
             piece = request.time_periods[i].time_period.as_sent()
-            found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
+            found[cause] = RefusalNote(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
             name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
             piece = request.time_periods[i].updates[j].as_sent()
-            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
+            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
     return found.values()

@@ -6,8 +6,8 @@
 """
 
 from ingress.delivery.deliver import Delivery, Sealed
-from ingress.delivery.waiters import Seen
-from ingress.games.checks import Arrival, Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.delivery.waiters import WaitResult
+from ingress.games.checks import Arrival, Checks, JudgedBatch, RecordParts, WholeFailure
 from ingress.games.language import Written, languages_asked, number_writer
 from ingress.games.replies import (
     events_accepted,
@@ -33,16 +33,16 @@ class RecordEvents:
 
     def __init__(self, parts: RecordParts) -> None:
         self._parts = parts
-        self._intake = Intake(parts, parts.rates, parts.refusals)
+        self._checks = Checks(parts, parts.rates, parts.refusals)
         self._delivery = Delivery(parts)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._intake.arrived(scope)
+        arrival = await self._checks.arrived(scope)
         with arrival.lease:
             return await self._answered(arrival, receive, query_of(scope))
 
     async def _answered(self, arrival: Arrival, receive: Receive, query: Query) -> Reply:
-        batch = await self._intake.batch(arrival, receive)
+        batch = await self._checks.batch(arrival, receive)
         if isinstance(batch, WholeFailure):
             return _failure(batch)
         if not batch.accepted:
@@ -62,8 +62,8 @@ class RecordEvents:
         key, headers = seal(envelope, batch.request.request_id, batch.body, self._parts.signing)
         record = Sealed(key, headers, batch.body)
         delivered = await self._delivery.of(record, identity.actor, arrival.received_seconds, arrival.headers)
-        misfortune = delivered.seen.misfortune
-        if misfortune and misfortune.cause == PAYLOAD_DIFFERS:
+        rejection = delivered.seen.rejection
+        if rejection and rejection.cause == PAYLOAD_DIFFERS:
             self._parts.metrics.payload_differs()
         return _answer(batch, delivered.seen, written).having(*delivered.headers)
 
@@ -74,10 +74,10 @@ def _failure(failure: WholeFailure) -> Reply:
     return rate_high_reply(failure.retry_seconds)
 
 
-def _answer(batch: JudgedBatch, seen: Seen, written: Written) -> Reply:
+def _answer(batch: JudgedBatch, seen: WaitResult, written: Written) -> Reply:
     """What the client is told of a published batch."""
     player = batch.arrival.identity.player
-    fate = seen.misfortune.fate if seen.misfortune else "applied"
+    fate = seen.rejection.fate if seen.rejection else "applied"
     if fate == "duplicate":
         events = player_events(player, events_named(batch.request), seen.totals, written)
         return whole_failure_reply(EventFailureCause.ALREADY_UPDATED, events)

@@ -5,7 +5,7 @@ It counts against a rate of its own, as high as the player's; what it refuses is
 
 from pydantic import BaseModel
 
-from ingress.games.checks import Intake, RecordParts, WholeFailure
+from ingress.games.checks import Checks, RecordParts, WholeFailure
 from ingress.http.body import Receive
 from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
@@ -18,13 +18,13 @@ class ValidateEvents:
     """The endpoint."""
 
     def __init__(self, parts: RecordParts) -> None:
-        self._intake = Intake(parts, AppRates(parts.limits), None)
+        self._checks = Checks(parts, AppRates(parts.limits), None)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._intake.arrived(scope)
+        arrival = await self._checks.arrived(scope)
         try:
             with arrival.lease:
-                batch = await self._intake.batch(arrival, receive)
+                batch = await self._checks.batch(arrival, receive)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise

@@ -19,7 +19,7 @@ from ingress.auth.sessions import SessionKey, Sessions, WithSessions
 from ingress.clock_watch import ClockWatch
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
 from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
+from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.delivery.receipts import ReceiptParts
 from ingress.games.definitions import Definitions
 from ingress.games.lists import ListParts
@@ -29,8 +29,8 @@ from ingress.http.metrics import Metrics
 from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
-from ingress.ports import Misfortune
-from ingress.refusals.recorder import Refusals
+from ingress.ports import Rejection
+from ingress.refusals.recorder import RefusalRecorder
 from schemas.analytics.items import Item
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
@@ -147,9 +147,9 @@ class Worker:
         accepted = accepted_updates(request, envelope.judged)
         crc, key = payload_crc(accepted), (record.key, request.request_id)
         if self.seen.setdefault(key, crc) != crc:
-            self.store.pass_over(at, Misfortune("duplicate", PAYLOAD_DIFFERS))
+            self.store.pass_over(at, Rejection("duplicate", PAYLOAD_DIFFERS))
         elif (envelope.app, envelope.player, request.request_id) in self.store.counted:
-            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+            self.store.pass_over(at, Rejection("duplicate", ALREADY_UPDATED))
         else:
             self.store.counted[envelope.app, envelope.player, request.request_id] = NOW
             for one in accepted:
@@ -171,7 +171,7 @@ class PoolWorker:
             return
         at = Coordinates("r2", record.partition, record.offset)
         if self.refuses:
-            self.store.pass_over(at, Misfortune("dead", "as it was told"))
+            self.store.pass_over(at, Rejection("dead", "as it was told"))
             return
         pool = decode_pool(Record(record.offset, NOW, record.key, record.body, record.headers), SIGNING)
         self.pools.append(pool)
@@ -180,11 +180,11 @@ class PoolWorker:
         self.items |= {key: item for key, item in pool.items.items() if key in new}
         if others:
             places = [pool.positions[list(pool.items).index(key)] for key in others]
-            self.store.pass_over(at, Misfortune("applied" if new else "duplicate", PAYLOAD_DIFFERS, places))
+            self.store.pass_over(at, Rejection("applied" if new else "duplicate", PAYLOAD_DIFFERS, places))
         elif new:
             self.store.count(at, "", {})
         else:
-            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+            self.store.pass_over(at, Rejection("duplicate", ALREADY_UPDATED))
 
 
 @dataclass
@@ -229,8 +229,8 @@ class Rig:
             definitions=Definitions(self.store, self.clock),
             publisher=self.topic,
             lineage=Lineage(self.store, "tallymill.records"),
-            applied=AppliedWatch(self.store, self.clock),
-            refusals=Refusals(self.store, self.clock, metrics),
+            applied=CheckpointWatch(self.store, self.clock),
+            refusals=RefusalRecorder(self.store, self.clock, metrics),
             metrics=metrics,
             bodies=BodyBudget(body_bytes_held, body_seconds),
             apply_timeout_seconds=apply_seconds,
@@ -247,7 +247,7 @@ class Rig:
             rates=AppRates(limits),
             publisher=self.analytics_topic,
             lineage=Lineage(self.store, "tallymill.analytics"),
-            applied=AppliedWatch(self.store, self.clock),
+            applied=CheckpointWatch(self.store, self.clock),
             refusals=self.parts.refusals,
             metrics=metrics,
             bodies=self.parts.bodies,
