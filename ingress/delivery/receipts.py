@@ -13,40 +13,27 @@ A request is found by its own player only, and only if it counted: a duplicate i
 player's, one that never counted, and one that is forgotten are all 404.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingress.auth.authenticator import Authenticator, require_record_scope
+from ingress.auth.authenticator import require_record_scope
+from ingress.dependencies import Dependencies
 from ingress.http.body import Receive, headers_of
 from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused, Reply, json_reply
 from ingress.ports import OutcomeStore, RecordOutcome, Unavailable
 from schemas.records.envelope import rfc3339
 from schemas.records.receipt import BadReceipt, Receipt, read_receipt
-from schemas.records.signing import SigningKeys
 from schemas.wire.int64 import Int64
 from schemas.wire.malformed import Violation
 from schemas.wire.replies import State
-from serving.clock import Clock
 
 # An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
 # just been removed would read as applied.
 MARGIN_SECONDS = 60
 
 _int64: Final[TypeAdapter[int]] = TypeAdapter(Int64)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptParts:
-    """All that looking things up needs. `kept_seconds`: how long exceptions and requests are kept."""
-
-    signing: SigningKeys
-    clock: Clock
-    authenticator: Authenticator
-    store: OutcomeStore
-    kept_seconds: int
 
 
 def is_gone(receipt: Receipt, now_millis: int, kept_seconds: int) -> bool:
@@ -68,22 +55,24 @@ def state_of(outcome: RecordOutcome) -> tuple[State, str | None]:
 
 
 class ReceiptState:
-    """`GET /v1/receipts/{receipt}`. The signature is the permission: only who got the receipt has it."""
+    """`GET /v1/receipts/{receipt}`. The signature is the permission: only the client that got the receipt has it."""
 
-    def __init__(self, parts: ReceiptParts) -> None:
-        self._parts = parts
+    def __init__(self, shared: Dependencies, store: OutcomeStore, kept_seconds: int) -> None:
+        """`kept_seconds`: how long exceptions and requests are kept."""
+        self._shared = shared
+        self._store = store
+        self._kept_seconds = kept_seconds
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        parts = self._parts
         text: str = scope["path_params"]["receipt"]
         try:
-            receipt = read_receipt(text, parts.signing)
+            receipt = read_receipt(text, self._shared.signing)
         except BadReceipt as error:
             raise Refused(Refusal.NOT_A_RECEIPT) from error
-        if is_gone(receipt, parts.clock.millis(), parts.kept_seconds):
+        if is_gone(receipt, self._shared.clock.millis(), self._kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
-            outcome = await parts.store.outcome(receipt.coordinates, receipt.append_millis)
+            outcome = await self._store.outcome(receipt.coordinates, receipt.append_millis)
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
         state, cause = state_of(outcome)
@@ -93,17 +82,18 @@ class ReceiptState:
 class RequestState:
     """`GET /v1/requests/{requestId}`: a player's own request."""
 
-    def __init__(self, parts: ReceiptParts) -> None:
-        self._parts = parts
+    def __init__(self, shared: Dependencies, store: OutcomeStore) -> None:
+        self._shared = shared
+        self._store = store
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        parts = self._parts
+        shared = self._shared
         authorization = headers_of(scope).get(b"authorization")
-        identity = await parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
+        identity = await shared.authenticator.identify(authorization, shared.clock.millis() / 1000)
         require_record_scope(identity)
         request_id = _request_id(scope["path_params"]["request_id"])
         try:
-            at_millis = await parts.store.counted_at_millis(identity.app, identity.player, request_id)
+            at_millis = await self._store.counted_at_millis(identity.app, identity.player, request_id)
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
         if at_millis is None:

@@ -1,11 +1,17 @@
 """`POST /v1/validate`: events.record as a dry run. The same token, body, checks and limits; nothing is published.
 
-It counts against a rate of its own, as high as the player's; what it refuses is no refusal in metrics and sample.
+It counts against a rate of its own, as high as the player's. Its refusals are neither counted in the metrics nor
+recorded.
 """
+
+from dataclasses import replace
 
 from pydantic import BaseModel
 
-from ingress.games.checks import Checks, RecordParts, WholeFailure
+from ingress.delivery.channel import ApiChannel
+from ingress.dependencies import Dependencies
+from ingress.games.checks import Checks, WholeFailure
+from ingress.games.definitions import Definitions
 from ingress.http.body import Receive
 from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
@@ -17,14 +23,15 @@ from schemas.games.dry_run import DryRunAnswer, dry_run_answer
 class ValidateEvents:
     """The endpoint."""
 
-    def __init__(self, parts: RecordParts) -> None:
-        self._checks = Checks(parts, AppRates(parts.limits), None)
+    def __init__(self, shared: Dependencies, channel: ApiChannel, definitions: Definitions) -> None:
+        own_rates = replace(channel, rates=AppRates(shared.limits))
+        self._checks = Checks(shared, own_rates, definitions, is_dry_run=True)
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         arrival = await self._checks.arrived(scope)
         try:
             with arrival.lease:
-                batch = await self._checks.batch(arrival, receive)
+                batch = await self._checks.judged(arrival, receive)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise

@@ -12,18 +12,16 @@ from joserfc.jwk import KeySet, OKPKey
 
 from consumer.core.analytics.decode import Pool, decode_pool
 from consumer.core.records import Record
-from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.auth.authenticator import Authenticator
 from ingress.auth.sessions import SessionKey, Sessions, WithSessions
 from ingress.clock_watch import ClockWatch
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
+from ingress.delivery.channel import ApiChannel
 from ingress.delivery.lineage import Lineage
 from ingress.delivery.read_your_writes import CheckpointWatch
-from ingress.delivery.receipts import ReceiptParts
+from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.lists import ListParts
-from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
 from ingress.http.pipeline import Asgi
@@ -38,7 +36,7 @@ from schemas.games.body import parse_request
 from schemas.games.judging import accepted_updates, payload_crc
 from schemas.records.envelope import unseal
 from schemas.records.signing import SigningKeys
-from schemas.settings import Limits
+from schemas.settings import Api, Limits
 from serving.clock import Clock
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
@@ -218,50 +216,43 @@ class Rig:
         limits = limits or Limits()
         self.tokens = signed_tokens(self.clock)
         session_key = SessionKey(own_key())
-        authenticator = Authenticator(WithSessions(self.tokens, session_key))
+        authenticator = Authenticator(WithSessions(self.tokens, session_key), anonymous_apps)
         metrics = Metrics()
-        self.parts = RecordParts(
+        self.shared = Dependencies(
             limits=limits,
             signing=SIGNING,
             clock=self.clock,
             authenticator=authenticator,
-            rates=AppRates(limits),
-            definitions=Definitions(self.store, self.clock),
-            publisher=self.topic,
-            lineage=Lineage(self.store, "tallymill.records"),
-            applied=CheckpointWatch(self.store, self.clock),
+            bodies=BodyBudget(body_bytes_held, body_seconds),
             refusals=RefusalRecorder(self.store, self.clock, metrics),
             metrics=metrics,
-            bodies=BodyBudget(body_bytes_held, body_seconds),
             apply_timeout_seconds=apply_seconds,
         )
+        self.definitions = Definitions(self.store, self.clock)
         self.pool_worker = PoolWorker(self.store)
         self.analytics_topic = MemoryTopic(heard=self.pool_worker.heard)
         self.store.lineages["tallymill.analytics"] = "r2"
-        self.analytics = AnalyticsParts(
-            limits=limits,
-            signing=SIGNING,
-            clock=self.clock,
-            authenticator=authenticator,
-            anonymous_apps=anonymous_apps,
-            rates=AppRates(limits),
-            publisher=self.analytics_topic,
-            lineage=Lineage(self.store, "tallymill.analytics"),
-            applied=CheckpointWatch(self.store, self.clock),
-            refusals=self.parts.refusals,
-            metrics=metrics,
-            bodies=self.parts.bodies,
-            apply_timeout_seconds=apply_seconds,
-        )
-        receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
+        self.games = self._channel("games", self.topic, "tallymill.records")
+        self.analytics = self._channel("analytics", self.analytics_topic, "tallymill.analytics")
         self.check = Checked()
         settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
-        lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
         tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
-        sessions = Sessions(session_key, tokens, settings, self.clock, metrics)
         self.clocks = ClockWatch(settings.max_clock_skew_seconds)
-        parts = AppParts(self.parts, self.analytics, sessions, receipts, lists, self.clocks)
+        parts = AppParts(
+            shared=self.shared,
+            games=self.games,
+            analytics=self.analytics,
+            definitions=self.definitions,
+            store=self.store,
+            kept_seconds=KEPT_SECONDS,
+            sessions=Sessions(session_key, tokens, settings, self.clock, metrics),
+            clocks=self.clocks,
+        )
         self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
+
+    def _channel(self, api: Api, topic: MemoryTopic, name: str) -> ApiChannel:
+        watch = CheckpointWatch(self.store, self.clock)
+        return ApiChannel(api, topic, Lineage(self.store, name), watch, AppRates(self.shared.limits))
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
@@ -302,7 +293,7 @@ class Rig:
         return client.answer()
 
     def metric(self, name: str, **labels: str) -> float | None:
-        return self.parts.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
+        return self.shared.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
 
 
 def signed_tokens(clock: Clock, keys: KeySet | None = None, rules: ClaimRules = RULES) -> SignedTokens:

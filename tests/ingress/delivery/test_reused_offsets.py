@@ -44,8 +44,8 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     await rig.record(period(update()), prefer="respond-async")
     partition = PartitionId("r1", rig.topic.records[0].partition)
     rig.store.next_offsets[partition] = 3
-    rig.parts.applied.acked(Coordinates("r1", partition.partition, 0))
-    await rig.parts.applied.poll()
+    rig.games.watch.acked(Coordinates("r1", partition.partition, 0))
+    await rig.games.watch.poll()
     with capture_logs() as lines:
         for times in (1, 2):
             answer = await rig.record(period(update()), request_id="8")
@@ -76,13 +76,13 @@ async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_noth
         """The record is counted, and the checkpoint read, before the ack is here."""
         position = await publish(*record)
         assert position
-        await rig.parts.applied.poll()
-        assert position.offset < rig.parts.applied.checkpoints[PartitionId("r1", position.partition)]
+        await rig.games.watch.poll()
+        assert position.offset < rig.games.watch.checkpoints[PartitionId("r1", position.partition)]
         return position
 
     await rig.record(period(update()))  # from here on the lineage's checkpoints are read
     monkeypatch.setattr(rig.topic, "publish", acked_late)
-    waiting = asyncio.create_task(rig.parts.applied.wait(Coordinates("r1", 0, 1_000), None, 60))
+    waiting = asyncio.create_task(rig.games.watch.wait(Coordinates("r1", 0, 1_000), None, 60))
     await asyncio.sleep(0)
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     waiting.cancel()

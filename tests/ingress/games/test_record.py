@@ -288,11 +288,11 @@ async def test_g17_too_fast_is_rate_high_with_retry_after_and_not_published() ->
 
 async def test_g17_workers_far_behind_are_rate_high() -> None:
     rig = Rig(Limits(max_lag_seconds=10))
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     rig.worker.rests = True
-    rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
+    rig.games.watch.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
     rig.clock.skipped_seconds = 11
-    await rig.parts.applied.poll()
+    await rig.games.watch.poll()
     assert causes((await rig.record(period(update()))).json) == ["RECORD_RATE_HIGH"]
     assert rig.topic.records == []
 

@@ -26,7 +26,7 @@ async def echo(scope: Scope, _receive: Receive) -> Reply:
 
 async def echoed(rig: Rig, target: str, headers: Mapping[str, str] | None = None, *body: bytes) -> Answer:
     """What `echo` is asked; a POST if there are headers of one."""
-    edge = Edge(rig.parts.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
+    edge = Edge(rig.shared.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
     rig.app = edge.serving("other", {"GET": echo})
     return await rig.call("POST" if headers else "GET", target, headers, body)
 
