@@ -22,13 +22,14 @@ from ingress.games.lists import EventDefinitions, PlayerEvents
 from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
-from ingress.http.body import Receive
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi, Edge, Endpoint, Scope, Stopping
-from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
+from ingress.http.pipeline import Pipeline, Stopping
+from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, json_reply, retry_after
 from ingress.limits import LimitsInForce
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
+from serving.http.reply import Reply
+from serving.http.request import Asgi, Endpoint, Request
 
 
 class Checked(Protocol):
@@ -63,7 +64,7 @@ class AppParts:
 def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
     """The ASGI app."""
     shared, games, definitions, store = parts.shared, parts.games, parts.definitions, parts.store
-    edge = Edge(shared.metrics, stopping, shared.clock, settings)
+    pipeline = Pipeline(shared.metrics, stopping, shared.clock, settings)
     missing = missing_parts(parts, stopping, checked)
     _watch(parts, missing)
     endpoints: dict[str, dict[str, Endpoint]] = {
@@ -89,14 +90,14 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/readyz": _Ready(missing),
         "/metrics": _Metrics(shared.metrics),
     }
-    routes: list[BaseRoute] = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
-    routes[1:1] = _analytics_routes(edge, parts)
-    routes += [Route(path, edge.probe(path, endpoint)) for path, endpoint in probes.items()]
+    routes: list[BaseRoute] = [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes[1:1] = _analytics_routes(pipeline, parts)
+    routes += [Route(path, pipeline.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
-    return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
+    return Router(routes, redirect_slashes=False, default=pipeline.serving("other", {}))
 
 
-def _analytics_routes(edge: Edge, parts: AppParts) -> list[AnyCaseRoute]:
+def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]:
     """By their whole names, in any case (A1)."""
     shared, channel = parts.shared, parts.analytics
     endpoints = {
@@ -104,7 +105,7 @@ def _analytics_routes(edge: Edge, parts: AppParts) -> list[AnyCaseRoute]:
         "/AddEventBatch": AddEvents(shared, channel, single=False),
     }
     return [
-        AnyCaseRoute(path, edge.serving(path, {"POST": endpoint}, analytics_refusal))
+        AnyCaseRoute(path, pipeline.serving(path, {"POST": endpoint}, analytics_refusal))
         for path, endpoint in endpoints.items()
     ]
 
@@ -157,7 +158,7 @@ class _Constant:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return self._reply
 
 
@@ -167,7 +168,7 @@ class _Ready:
     def __init__(self, missing: Callable[[], list[str]]) -> None:
         self._missing = missing
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         missing = self._missing()
         if not missing:
             return json_reply(200, {"ready": True, "missing": []})
@@ -178,5 +179,5 @@ class _Metrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

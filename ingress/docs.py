@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from ingress.http.body import Receive
-from ingress.http.pipeline import Endpoint, Scope
-from ingress.http.replies import JSON, RawHeader, Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
+from serving.http.reply import JSON, RawHeader, Reply
+from serving.http.request import Endpoint, Request
 
 # A plug-in of MkDocs that is kept up with Swagger UI's releases; only its files are read, no code of it runs.
 _PACKAGE: Final = "mkdocs-swagger-ui-tag"
@@ -88,9 +88,9 @@ def asset_endpoint() -> Endpoint:
     """`GET /docs/{name}`."""
     known = assets()
 
-    async def endpoint(scope: Scope, _receive: Receive) -> Reply:
+    async def endpoint(request: Request) -> Reply:
         try:
-            return known[scope["path_params"]["name"]]
+            return known[request.path_parameters["name"]]
         except KeyError as error:
             raise Refused(Refusal.NOT_FOUND) from error
 

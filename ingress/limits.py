@@ -1,12 +1,11 @@
 """`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
-from ingress.http.query import query_of
-from ingress.http.replies import Refusal, Refused, Reply, json_reply
+from ingress.http.replies import Refusal, Refused, json_reply
 from schemas.games.judging import matches_id
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class LimitsInForce:
@@ -15,8 +14,8 @@ class LimitsInForce:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        app = query_of(scope).get("app")
+    async def __call__(self, request: Request) -> Reply:
+        app = request.query.get("app")
         if app is not None and not matches_id(app):
             violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
             raise Refused(Refusal.MALFORMED, (violation,))

@@ -36,7 +36,6 @@ from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
 from ingress.refusals.recorder import RefusalRecorder
@@ -48,6 +47,7 @@ from serving.clock import Clock, SystemClock
 from serving.failures import report
 from serving.http import life, protocol
 from serving.http.descriptors import connections_within, raise_descriptor_limit
+from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused

@@ -8,7 +8,7 @@ What is refused after the token is recorded (refusals/recorder.py), from the bod
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,9 +16,7 @@ from typing import Final
 from ingress.analytics.pool_reader import Arrival, PoolReader, ReadPool, too_large, wrong_field
 from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
-from ingress.http.body import Receive
 from ingress.http.metrics import BAD_ITEM
-from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, Sender, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
@@ -26,6 +24,7 @@ from schemas.analytics.stored import require_storable, stored_bytes
 from schemas.records.pools import PoolJudgement
 from schemas.wire.malformed import Violation
 from schemas.wire.values import TooLarge
+from serving.http.request import Request
 
 _is_idempotency_key = re.compile(rf"[!-~]{{1,{MAX_REQUEST_ID_CHARACTERS}}}\Z").match
 _PARTIAL: Final = {None: False, "false": False, "true": True}
@@ -58,23 +57,24 @@ class Checks:
         self._single = single
         self._reader = PoolReader(shared, channel)
 
-    async def arrived(self, scope: Scope) -> Arrival:
+    async def arrived(self, request: Request) -> Arrival:
         """The arrival's lease must end with the request. Raises Refused."""
-        return await self._reader.arrived(scope)
+        return await self._reader.arrived(request)
 
-    async def judged(self, arrival: Arrival, receive: Receive, is_partial: str | None) -> JudgedBatch:
+    async def judged(self, arrival: Arrival) -> JudgedBatch:
         """Read the body and judge it. Raises Refused, ClientLeft."""
-        pool = await self._reader.read(arrival, receive)
+        pool = await self._reader.read(arrival)
         try:
-            return await self._judged(pool, is_partial)
+            return await self._judged(pool)
         except Refused as error:
             self.note(pool.sender, pool.sent.blanked, error)
             raise
 
-    async def _judged(self, pool: ReadPool, is_partial: str | None) -> JudgedBatch:
+    async def _judged(self, pool: ReadPool) -> JudgedBatch:
         """Raises Refused where nothing is to be registered."""
         shared, sent = self._shared, pool.sent
         shared.authenticator.require_known_or_allowed(pool.identity)
+        is_partial = pool.arrival.request.query.get("partial")
         if is_partial not in _PARTIAL:
             raise wrong_field("partial", "must be true or false")
         if len(sent.blanked) > pool.limits.max_analytics_body_bytes:
@@ -102,7 +102,7 @@ class Checks:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooLarge as error:
             raise too_large(error) from error
-        request_id = _request_id(batch.request_id, pool.arrival.headers)
+        request_id = _request_id(batch.request_id, pool.arrival.request.headers)
         # Where no event is good there is no part to register.
         if batch.bad and not (is_partial and batch.items):
             raise Refused(Refusal.MALFORMED, tuple(batch.bad))
@@ -114,7 +114,9 @@ class Checks:
 
     def _check_rate_and_lag(self, pool: ReadPool) -> None:
         """Raises Refused."""
-        if wait_seconds := self._channel.wait_seconds(pool.identity, pool.limits, pool.arrival.received_seconds):
+        if wait_seconds := self._channel.wait_seconds(
+            pool.identity, pool.limits, pool.arrival.request.monotonic_seconds
+        ):
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
     def _count(self, sender: Sender, batch: AnalyticsBatch) -> None:
@@ -134,7 +136,7 @@ class Checks:
         self._shared.refusals.note(sender, RefusalNote(error.refusal.name, field, body[:MAX_PIECE_BYTES]))
 
 
-def _request_id(in_body: str | None, headers: dict[bytes, bytes]) -> str | None:
+def _request_id(in_body: str | None, headers: Mapping[bytes, bytes]) -> str | None:
     """The body's, or Idempotency-Key (A11), which may be quoted: its draft defines it as a structured header."""
     header = headers.get(b"idempotency-key")
     if header is None:

@@ -15,9 +15,8 @@ from typing import Final
 from ingress.analytics.token_scan import token_in
 from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
-from ingress.http.body import Receive, beginning, headers_of, refuse_announced_size, require_text, unpacked
+from ingress.http.body import beginning, refuse_announced_size, require_text, unpacked
 from ingress.http.body_budget import Lease
-from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.refusals.recorder import RefusalNote, Sender
 from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
@@ -25,7 +24,7 @@ from schemas.settings import Limits
 from schemas.wire.malformed import Violation
 from schemas.wire.strict_json import TooManyValues
 from schemas.wire.values import TooLarge
-from serving.tokens.bearer import bearer_token
+from serving.http.request import Request
 from serving.tokens.identity import Identity
 
 _BLANKS: Final = b" \t\r\n"
@@ -50,11 +49,9 @@ class Credentials:
 class Arrival:
     """A request whose body is not read yet. `credentials`: of the Authorization header."""
 
-    headers: dict[bytes, bytes]
+    request: Request
     media_type: str
     coding: bytes | None
-    received_millis: int
-    received_seconds: float
     credentials: Credentials
     lease: Lease
 
@@ -77,35 +74,32 @@ class PoolReader:
         self._shared = shared
         self._channel = channel
 
-    async def arrived(self, scope: Scope) -> Arrival:
+    async def arrived(self, request: Request) -> Arrival:
         """Check the Authorization header. The arrival's lease must end with the request. Raises Refused."""
-        shared, headers = self._shared, headers_of(scope)
-        refuse_announced_size(headers, shared.limits.max_analytics_body_bytes)
-        media_type, coding = require_text(headers)
-        millis, seconds = shared.clock.millis(), shared.clock.seconds()
-        credentials = await self._checked(bearer_token(headers.get(b"authorization")), millis)
-        if credentials.identity is not None:
-            lease = shared.bodies.of_player(credentials.identity)
-        else:
-            lease = shared.bodies.of_unknown(scope, headers.get(b"x-forwarded-for"))
-        return Arrival(headers, media_type, coding, millis, seconds, credentials, lease)
+        bodies = self._shared.bodies
+        refuse_announced_size(request.headers, self._shared.limits.max_analytics_body_bytes)
+        media_type, coding = require_text(request.headers)
+        credentials = await self._checked(request.bearer, request)
+        identity = credentials.identity
+        lease = bodies.of_unknown(request) if identity is None else bodies.of_player(identity)
+        return Arrival(request, media_type, coding, credentials, lease)
 
-    async def _checked(self, token: str | None, millis: int) -> Credentials:
+    async def _checked(self, token: str | None, request: Request) -> Credentials:
         """Does not raise Refused: what is wrong with the body is reported before a bad token."""
         if token is None:
             return Credentials()
         try:
-            return Credentials(token, await self._shared.authenticator.identify_token(token, millis / 1000))
+            return Credentials(token, await self._shared.authenticator.identify(token, request.wall_millis / 1000))
         except Refused as refusal:
             return Credentials(token, refusal=refusal)
 
-    async def read(self, arrival: Arrival, receive: Receive) -> ReadPool:
+    async def read(self, arrival: Arrival) -> ReadPool:
         """Raises Refused, ClientLeft."""
-        body, checked = await self._body(arrival, receive)
+        body, checked = await self._body(arrival)
         sent, token = await self._parsed(body, arrival)
         if arrival.credentials.refusal is not None:
             raise arrival.credentials.refusal
-        credentials = checked if checked.token == token else await self._checked(token, arrival.received_millis)
+        credentials = checked if checked.token == token else await self._checked(token, arrival.request)
         identity = credentials.require_identity()
         if arrival.credentials.identity is None:
             arrival.lease.belongs_to(identity)
@@ -121,13 +115,13 @@ class PoolReader:
         except TooLarge as error:
             raise too_large(error) from error
 
-    async def _body(self, arrival: Arrival, receive: Receive) -> tuple[bytes, Credentials]:
+    async def _body(self, arrival: Arrival) -> tuple[bytes, Credentials]:
         """The body, decoded, and a token that was checked for it. The sender of a large one is known, and not too fast.
 
         Raises Refused, ClientLeft.
         """
         bodies, lease, max_bytes = self._shared.bodies, arrival.lease, self._shared.limits.max_analytics_body_bytes
-        wire = await bodies.sent(receive, max_bytes, lease)
+        wire = await bodies.sent(arrival.request.read, max_bytes, lease)
         body = bodies.small(wire, arrival.coding, max_bytes, lease)
         if body is not None:
             return body, arrival.credentials
@@ -143,7 +137,7 @@ class PoolReader:
         and does not wait for a turn among the unknown senders.
         """
         bodies, lease, max_bytes = self._shared.bodies, arrival.lease, self._shared.limits.max_analytics_body_bytes
-        first = await self._checked(_token_in(beginning(wire, arrival.coding), arrival), arrival.received_millis)
+        first = await self._checked(_token_in(beginning(wire, arrival.coding), arrival), arrival.request)
         if first.identity is not None:
             lease.belongs_to(first.identity)
             self._check_rate_and_lag(first, arrival)
@@ -155,7 +149,7 @@ class PoolReader:
             raise first.refusal
         if arrival.coding is not None:
             lease.replace(len(wire), len(body))
-        found = await self._checked(token, arrival.received_millis)
+        found = await self._checked(token, arrival.request)
         lease.belongs_to(found.require_identity())
         self._check_rate_and_lag(found, arrival)
         return body, found
@@ -164,14 +158,14 @@ class PoolReader:
         """Before a large body is worked on: nothing is counted. Raises Refused."""
         identity = credentials.require_identity()
         limits = self._shared.limits.for_app(identity.app)
-        if wait_seconds := self._channel.foreseen_seconds(identity, limits, arrival.received_seconds):
+        if wait_seconds := self._channel.foreseen_seconds(identity, limits, arrival.request.monotonic_seconds):
             sender = _sender(identity, credentials.token or "", arrival)
             self._shared.refusals.note(sender, RefusalNote(Refusal.ACTOR_RATE_HIGH.name))
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
 
 def _sender(identity: Identity, token: str, arrival: Arrival) -> Sender:
-    return Sender(identity.app, identity.player, token.encode(errors="replace"), arrival.received_millis)
+    return Sender(identity.app, identity.player, token.encode(errors="replace"), arrival.request.wall_millis)
 
 
 def _searched(wire: bytes, arrival: Arrival, max_bytes: int) -> tuple[bytes, str | None]:

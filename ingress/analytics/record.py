@@ -20,14 +20,13 @@ from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Delivered, Delivery, Sealed
 from ingress.delivery.waiters import WaitResult
 from ingress.dependencies import Dependencies
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
-from ingress.http.query import Query, query_of
-from ingress.http.replies import Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.records.envelope import Owner
 from schemas.records.pools import seal_pool
 from schemas.wire.malformed import Violation
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class AddEvents:
@@ -38,24 +37,24 @@ class AddEvents:
         self._checks = Checks(shared, channel, single=single)
         self._delivery = Delivery(shared, channel)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._checks.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._checks.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival, receive, query_of(scope))
+            return await self._answered(arrival)
 
-    async def _answered(self, arrival: Arrival, receive: Receive, query: Query) -> Reply:
-        batch = await self._checks.judged(arrival, receive, query.get("partial"))
+    async def _answered(self, arrival: Arrival) -> Reply:
+        batch = await self._checks.judged(arrival)
         if not batch.good:
             return registered_reply()
         return await self._published(batch)
 
     async def _published(self, batch: JudgedBatch) -> Reply:
         arrival, body = batch.arrival, batch.body
-        owner = Owner(batch.sender.app, batch.sender.player, arrival.received_millis)
+        owner = Owner(batch.sender.app, batch.sender.player, arrival.request.wall_millis)
         seal = partial(seal_pool, owner, batch.judgement, batch.content_type, body, self._shared.signing)
         key, headers = await self._shared.bodies.made(arrival.lease, body, seal)
         record = Sealed(key, headers, body)
-        delivered = await self._delivery.deliver(record, None, arrival.received_seconds, arrival.headers)
+        delivered = await self._delivery.deliver(record, None, arrival.request)
         self._refuse_other_events(batch, delivered)
         return _answer(batch, delivered.result).having(*delivered.headers)
 
@@ -65,7 +64,7 @@ class AddEvents:
         if rejection is None or rejection.cause != PAYLOAD_DIFFERS:
             return
         self._shared.metrics.payload_differs()
-        where = "Idempotency-Key" if b"idempotency-key" in batch.arrival.headers else "requestId"
+        where = "Idempotency-Key" if b"idempotency-key" in batch.arrival.request.headers else "requestId"
         violation = Violation(field=where, description=other_events(rejection.differing))
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
         self._checks.note(batch.sender, batch.body, refused)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from ingress.http.replies import REFUSAL_HEADERS, RawHeader, Refusal, Reply, json_reply
+from ingress.http.replies import REFUSAL_HEADERS, Refusal, json_reply
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.wire.depth import MAX_VALUES
 from schemas.wire.malformed import Violation
+from serving.http.reply import RawHeader, Reply
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.
 MAX_NAMED = 10

@@ -5,7 +5,7 @@ from typing import Final
 
 from ingress.config import ANY_APP
 from ingress.http.replies import Refusal, Refused
-from serving.tokens.bearer import TokenCheck, bearer_token, identified
+from serving.tokens.bearer import TokenCheck, identified
 from serving.tokens.identity import BadToken, Identity, Unchecked
 
 GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
@@ -23,15 +23,10 @@ class Authenticator:
     def ready(self) -> bool:
         return self._tokens.ready
 
-    async def identify(self, authorization: bytes | None, now_seconds: float) -> Identity:
-        """Raises Refused: NO_TOKEN, UNAUTHENTICATED, or TOKEN_UNCHECKED while nobody can tell."""
-        token = bearer_token(authorization)
+    async def identify(self, token: str | None, now_seconds: float) -> Identity:
+        """Raises Refused: NO_TOKEN, UNAUTHENTICATED, or TOKEN_UNCHECKED while the token can't be checked."""
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
-        return await self.identify_token(token, now_seconds)
-
-    async def identify_token(self, token: str, now_seconds: float) -> Identity:
-        """The same, of a token at hand."""
         try:
             return await identified(self._tokens, token, now_seconds)
         except BadToken as error:

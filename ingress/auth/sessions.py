@@ -20,14 +20,15 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ingress.config import IngressSettings, TokenSettings
 from ingress.http.address_limit import AddressLimit
-from ingress.http.body import Receive, headers_of, read_body, refuse_announced_size, require_json
+from ingress.http.body import read_body, refuse_announced_size, require_json
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
-from ingress.http.replies import Refusal, Refused, Reply, json_reply, retry_after
+from ingress.http.replies import Refusal, Refused, json_reply, retry_after
 from schemas.analytics.sessions import MAX_SESSION_BODY_BYTES, parse_session
 from schemas.records.envelope import ANONYMOUS_PREFIX
 from schemas.wire.malformed import MalformedBody
 from serving.clock import Clock
+from serving.http.reply import Reply
+from serving.http.request import Request
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.check import issuers_tokens
@@ -149,25 +150,22 @@ class Sessions:
         self._clock = clock
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        headers = headers_of(scope)
-        wait_seconds = self._addresses.wait_seconds(scope, headers.get(b"x-forwarded-for"), self._clock.seconds())
-        if wait_seconds:
+    async def __call__(self, request: Request) -> Reply:
+        if wait_seconds := self._addresses.wait_seconds(request):
             raise Refused(Refusal.ADDRESS_RATE_HIGH, headers=(retry_after(wait_seconds),))
-        app = await self._app(headers, receive)
+        app = await self._app(request)
         if self._key is None or app not in self._apps:
             raise Refused(Refusal.NO_SESSIONS)
         name = secrets.token_hex(ACTOR_BYTES)
         # A signature takes a millisecond with RSA, and strangers ask for them.
-        now_seconds = self._clock.millis() // 1000
-        token = await asyncio.to_thread(self._key.token, app, name, now_seconds, self._seconds)
+        token = await asyncio.to_thread(self._key.token, app, name, request.wall_millis // 1000, self._seconds)
         self._metrics.session_given()
         return json_reply(200, {"token": token, "actor": ANONYMOUS_PREFIX + name, "expiresIn": self._seconds})
 
-    async def _app(self, headers: dict[bytes, bytes], receive: Receive) -> str:
-        refuse_announced_size(headers, MAX_SESSION_BODY_BYTES)
-        coding = require_json(headers)
-        body = await read_body(receive, coding, MAX_SESSION_BODY_BYTES, self._body_timeout_seconds)
+    async def _app(self, request: Request) -> str:
+        refuse_announced_size(request.headers, MAX_SESSION_BODY_BYTES)
+        coding = require_json(request.headers)
+        body = await read_body(request.read, coding, MAX_SESSION_BODY_BYTES, self._body_timeout_seconds)
         try:
             return parse_session(body).app
         except MalformedBody as error:

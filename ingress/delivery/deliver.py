@@ -14,10 +14,12 @@ import structlog
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.waiters import NOTHING_KNOWN, WaitResult
 from ingress.dependencies import Dependencies
-from ingress.http.replies import RawHeader, Refusal, Refused, server_timing
+from ingress.http.replies import Refusal, Refused, server_timing
 from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt
+from serving.http.reply import RawHeader
+from serving.http.request import Request
 
 log = structlog.get_logger()
 
@@ -50,10 +52,8 @@ class Delivery:
         self._truncated: set[PartitionId] = set()
         """Partitions whose log is known to be truncated: logged once each."""
 
-    async def deliver(
-        self, record: Sealed, actor: str | None, received_seconds: float, headers: Mapping[bytes, bytes]
-    ) -> Delivered:
-        """Publish and wait, at most as long as the request's `headers` prefer. `actor`: whose totals are wanted.
+    async def deliver(self, record: Sealed, actor: str | None, request: Request) -> Delivered:
+        """Publish and wait, at most as long as the request prefers. `actor`: whose totals are wanted.
 
         Raises Refused where Kafka has not acknowledged it, or where it can't be counted.
         """
@@ -65,7 +65,7 @@ class Delivery:
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
             raise self._reused(coordinates)
-        timeout_seconds = 0 if _responds_async(headers) else shared.apply_timeout_seconds
+        timeout_seconds = 0 if _responds_async(request.headers) else shared.apply_timeout_seconds
         result = await self._waited(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and result.reused:
             raise self._reused(coordinates)
@@ -74,8 +74,8 @@ class Delivery:
             shared.metrics.visible(ended_seconds - acked_seconds)
         else:
             shared.metrics.unseen()
-        visible_seconds = ended_seconds - received_seconds if result.passed else None
-        timing = server_timing(acked_seconds - received_seconds, visible_seconds)
+        start = request.monotonic_seconds
+        timing = server_timing(acked_seconds - start, ended_seconds - start if result.passed else None)
         return Delivered(result, (timing, *self._receipt(coordinates, append_millis)))
 
     def _reused(self, coordinates: Coordinates) -> Refused:

@@ -19,15 +19,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingress.auth.authenticator import require_record_scope
 from ingress.dependencies import Dependencies
-from ingress.http.body import Receive, headers_of
-from ingress.http.pipeline import Scope
-from ingress.http.replies import Refusal, Refused, Reply, json_reply
+from ingress.http.replies import Refusal, Refused, json_reply
 from ingress.ports import OutcomeStore, RecordOutcome, Unavailable
 from schemas.records.envelope import rfc3339
 from schemas.records.receipt import BadReceipt, Receipt, read_receipt
 from schemas.wire.int64 import Int64
 from schemas.wire.malformed import Violation
 from schemas.wire.replies import State
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 # An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
 # just been removed would read as applied.
@@ -63,13 +63,13 @@ class ReceiptState:
         self._store = store
         self._kept_seconds = kept_seconds
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        text: str = scope["path_params"]["receipt"]
+    async def __call__(self, request: Request) -> Reply:
+        text: str = request.path_parameters["receipt"]
         try:
             receipt = read_receipt(text, self._shared.signing)
         except BadReceipt as error:
             raise Refused(Refusal.NOT_A_RECEIPT) from error
-        if is_gone(receipt, self._shared.clock.millis(), self._kept_seconds):
+        if is_gone(receipt, request.wall_millis, self._kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
             outcome = await self._store.outcome(receipt.coordinates, receipt.append_millis)
@@ -86,12 +86,10 @@ class RequestState:
         self._shared = shared
         self._store = store
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        shared = self._shared
-        authorization = headers_of(scope).get(b"authorization")
-        identity = await shared.authenticator.identify(authorization, shared.clock.millis() / 1000)
+    async def __call__(self, request: Request) -> Reply:
+        identity = await self._shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
         require_record_scope(identity)
-        request_id = _request_id(scope["path_params"]["request_id"])
+        request_id = _request_id(request.path_parameters["request_id"])
         try:
             at_millis = await self._store.counted_at_millis(identity.app, identity.player, request_id)
         except Unavailable as error:

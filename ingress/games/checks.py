@@ -8,7 +8,7 @@ Limits are those of the token's app; only the first check of Content-Length, bef
 What is refused after the token is recorded (refusals/recorder.py): each cause once a request, with its first place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,9 +17,8 @@ from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
 from ingress.games.replies import events_named
-from ingress.http.body import Receive, headers_of, refuse_announced_size, require_json
+from ingress.http.body import refuse_announced_size, require_json
 from ingress.http.body_budget import Lease
-from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused
 from ingress.ports import Unavailable
 from ingress.refusals.recorder import RefusalNote, Sender
@@ -27,10 +26,8 @@ from schemas.games.body import EventFailureCause, EventRecordRequest, EventUpdat
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
-from serving.tokens.bearer import bearer_token
+from serving.http.request import Request
 from serving.tokens.identity import Identity
-
-Headers = dict[bytes, bytes]
 
 # Which header a refusal is about; the body was not read.
 _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
@@ -40,11 +37,9 @@ _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-L
 class Arrival:
     """A request whose sender is known; its body is not read yet."""
 
+    request: Request
     identity: Identity
     limits: Limits
-    headers: Headers
-    received_millis: int
-    received_seconds: float
     lease: Lease
 
 
@@ -54,7 +49,7 @@ class JudgedBatch:
 
     arrival: Arrival
     body: bytes
-    request: EventRecordRequest
+    sent: EventRecordRequest
     judgement: Judgement
     accepted: tuple[AcceptedUpdate, ...]
 
@@ -78,73 +73,73 @@ class Checks:
         self._definitions = definitions
         self._is_dry_run = is_dry_run
 
-    async def arrived(self, scope: Scope) -> Arrival:
+    async def arrived(self, request: Request) -> Arrival:
         """Identify the sender. The arrival's lease must end with the request. Raises Refused."""
-        shared, headers = self._shared, headers_of(scope)
-        millis, seconds = shared.clock.millis(), shared.clock.seconds()
-        refuse_announced_size(headers, shared.limits.max_body_bytes)
-        identity = await shared.authenticator.identify(headers.get(b"authorization"), millis / 1000)
-        lease = shared.bodies.of_player(identity)
-        return Arrival(identity, shared.limits.for_app(identity.app), headers, millis, seconds, lease)
+        shared = self._shared
+        refuse_announced_size(request.headers, shared.limits.max_body_bytes)
+        identity = await shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
+        return Arrival(request, identity, shared.limits.for_app(identity.app), shared.bodies.of_player(identity))
 
-    async def judged(self, arrival: Arrival, receive: Receive) -> JudgedBatch | WholeFailure:
+    async def judged(self, arrival: Arrival) -> JudgedBatch | WholeFailure:
         """Read the body and judge it. Raises Refused, ClientLeft."""
         body = b""
         try:
-            found = await self._body(arrival, receive)
+            found = await self._body(arrival)
             if isinstance(found, WholeFailure):
                 self._count(arrival, RefusalNote(found.cause))
                 return found
             body = found
-            request = await self._shared.bodies.made(arrival.lease, body, partial(_parsed, body))
+            sent = await self._shared.bodies.made(arrival.lease, body, partial(_parsed, body))
         except Refused as error:
-            self._note(arrival, _note_of(error, body, arrival.headers))
+            self._note(arrival, _note_of(error, body, arrival.request.headers))
             raise
-        if failure := self._whole_failure(request, arrival):
+        if failure := self._whole_failure(sent, arrival):
             field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
-            self._count(arrival, RefusalNote(failure.cause, field, body, request.request_id))
+            self._count(arrival, RefusalNote(failure.cause, field, body, sent.request_id))
             return failure
-        judgement = await self._judgement(request, arrival)
-        return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
+        judgement = await self._judgement(sent, arrival)
+        return JudgedBatch(arrival, body, sent, judgement, accepted_updates(sent, judgement))
 
-    async def _body(self, arrival: Arrival, receive: Receive) -> bytes | WholeFailure:
+    async def _body(self, arrival: Arrival) -> bytes | WholeFailure:
         require_record_scope(arrival.identity)
-        coding = require_json(arrival.headers)
+        coding = require_json(arrival.request.headers)
         bodies, max_bytes, lease = self._shared.bodies, arrival.limits.max_body_bytes, arrival.lease
-        refuse_announced_size(arrival.headers, max_bytes)
-        wire = await bodies.sent(receive, max_bytes, lease)
+        refuse_announced_size(arrival.request.headers, max_bytes)
+        wire = await bodies.sent(arrival.request.read, max_bytes, lease)
         body = bodies.small(wire, coding, max_bytes, lease)
         if body is not None:
             return body
-        wait_seconds = self._channel.foreseen_seconds(arrival.identity, arrival.limits, arrival.received_seconds)
+        wait_seconds = self._channel.foreseen_seconds(
+            arrival.identity, arrival.limits, arrival.request.monotonic_seconds
+        )
         if wait_seconds:
             return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds)
         return await bodies.large(wire, coding, max_bytes, lease)
 
-    def _whole_failure(self, request: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
+    def _whole_failure(self, sent: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
         """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor is the id remembered (G17)."""
-        if is_too_large(request, arrival.limits):
+        if is_too_large(sent, arrival.limits):
             return WholeFailure(EventFailureCause.TOO_LARGE)
-        wait_seconds = self._channel.wait_seconds(arrival.identity, arrival.limits, arrival.received_seconds)
+        wait_seconds = self._channel.wait_seconds(arrival.identity, arrival.limits, arrival.request.monotonic_seconds)
         return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
-    async def _judgement(self, request: EventRecordRequest, arrival: Arrival) -> Judgement:
-        wanted, millis, app = events_named(request), arrival.received_millis, arrival.identity.app
+    async def _judgement(self, sent: EventRecordRequest, arrival: Arrival) -> Judgement:
+        wanted, millis, app = events_named(sent), arrival.request.wall_millis, arrival.identity.app
         try:
             declared = await self._definitions.declared(app, millis, wanted) if wanted else frozenset()
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        judgement = judge(request, millis, arrival.limits, declared)
+        judgement = judge(sent, millis, arrival.limits, declared)
         if judgement.periods or judgement.updates:
-            self._count_parts(request, judgement, arrival)
+            self._count_parts(sent, judgement, arrival)
         return judgement
 
-    def _count_parts(self, request: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
+    def _count_parts(self, sent: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
         if self._is_dry_run:
             return
         for *_, cause in (*judgement.periods, *judgement.updates):
             self._shared.metrics.refused(str(cause))
-        for note in first_of_each_cause(request, judgement):
+        for note in first_of_each_cause(sent, judgement):
             self._note(arrival, note)
 
     def _count(self, arrival: Arrival, note: RefusalNote) -> None:
@@ -156,8 +151,9 @@ class Checks:
     def _note(self, arrival: Arrival, note: RefusalNote) -> None:
         if not self._is_dry_run:
             identity = arrival.identity
-            token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
-            self._shared.refusals.note(Sender(identity.app, identity.player, token, arrival.received_millis), note)
+            token = (arrival.request.bearer or "").encode()
+            sender = Sender(identity.app, identity.player, token, arrival.request.wall_millis)
+            self._shared.refusals.note(sender, note)
 
 
 def _parsed(body: bytes) -> EventRecordRequest:
@@ -167,7 +163,7 @@ def _parsed(body: bytes) -> EventRecordRequest:
         raise Refused(Refusal.MALFORMED, error.violations) from error
 
 
-def _note_of(error: Refused, body: bytes, headers: Headers) -> RefusalNote:
+def _note_of(error: Refused, body: bytes, headers: Mapping[bytes, bytes]) -> RefusalNote:
     """A refusal of the whole request: where the first violation is, or which header."""
     if error.violations:
         return RefusalNote(error.refusal.name, error.violations[0].field, body)
@@ -175,16 +171,16 @@ def _note_of(error: Refused, body: bytes, headers: Headers) -> RefusalNote:
     return RefusalNote(error.refusal.name, field, headers.get(field.lower().encode(), b""))
 
 
-def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:
+def first_of_each_cause(sent: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:
     """Why something of a batch was refused: each cause once, with the first period or update it is about."""
     found: dict[str, RefusalNote] = {}
     for i, cause in judgement.periods:
         if cause not in found:
-            piece = request.time_periods[i].time_period.as_sent()
-            found[cause] = RefusalNote(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
+            piece = sent.time_periods[i].time_period.as_sent()
+            found[cause] = RefusalNote(cause, f"timePeriods[{i}].timePeriod", piece, sent.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
             name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
-            piece = request.time_periods[i].updates[j].as_sent()
-            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
+            piece = sent.time_periods[i].updates[j].as_sent()
+            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, sent.request_id)
     return found.values()

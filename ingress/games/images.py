@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ingress.http.body import Receive, headers_by_name
-from ingress.http.pipeline import Scope
-from ingress.http.replies import RawHeader, Reply
+from serving.http.reply import RawHeader, Reply
+from serving.http.request import Request
 
 DEFAULT_IMAGE_PATH: Final = "/static/default-event.png"
 _FILE: Final = Path(__file__).parent / "static" / "default-event.png"
@@ -23,16 +22,16 @@ class DefaultImage:
     def __init__(self) -> None:
         self._reply = Reply(200, _FILE.read_bytes(), (_PNG,))
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return self._reply
 
 
-def default_image_url(scope: Scope, public_url: str | None) -> str:
+def default_image_url(request: Request, public_url: str | None) -> str:
     """Where a client finds it: under the public address, or else under the one it used itself."""
-    return (public_url.rstrip("/") if public_url else _address(scope)) + DEFAULT_IMAGE_PATH
+    return (public_url.rstrip("/") if public_url else _address(request.headers)) + DEFAULT_IMAGE_PATH
 
 
-def _address(scope: Mapping[str, object]) -> str:
-    raw: list[RawHeader] = scope["headers"]  # type: ignore[assignment]  # ASGI says so
-    host = headers_by_name(raw).get(b"host", b"")
-    return f"{scope.get('scheme', 'http')}://{host.decode() if _is_host(host) else 'localhost'}"
+def _address(headers: Mapping[bytes, bytes]) -> str:
+    """Plain HTTP: the ingress itself speaks no TLS, and who stands before it with TLS sets `public_url`."""
+    host = headers.get(b"host", b"")
+    return f"http://{host.decode() if _is_host(host) else 'localhost'}"

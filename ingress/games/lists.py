@@ -14,13 +14,12 @@ from ingress.games.images import default_image_url
 from ingress.games.language import Languages, languages_asked, number_writer, text_for
 from ingress.games.pages import BadPage, Listing, Page, cut, page_of, page_token
 from ingress.games.replies import player_events
-from ingress.http.body import Receive, headers_of
-from ingress.http.pipeline import Scope
-from ingress.http.query import query_of
-from ingress.http.replies import Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
 from ingress.ports import Totals, TotalsStore, Unavailable
 from schemas.documents import Definition, utc
 from schemas.games.body import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
+from serving.http.reply import Reply
+from serving.http.request import Request
 from serving.tokens.identity import Identity
 
 
@@ -73,20 +72,17 @@ class _List:
         self._definitions = definitions
         self._store = store
 
-    async def _asked(self, scope: Scope, method: str) -> _Asked:
+    async def _asked(self, request: Request, method: str) -> _Asked:
         """Raises Refused, in the order of B1."""
-        now_millis = self._shared.clock.millis()
-        headers = headers_of(scope)
-        identity = await self._shared.authenticator.identify(headers.get(b"authorization"), now_millis / 1000)
+        identity = await self._shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
         require_games_scope(identity)
-        query = query_of(scope)
         listing = Listing(identity.app, identity.player, method)
         try:
-            page = page_of(query.parameters, listing, self._shared.signing)
+            page = page_of(request.query, listing, self._shared.signing)
         except BadPage as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
-        languages = languages_asked(query.get("language"), headers.get(b"accept-language"))
-        return _Asked(identity, listing, page, languages, now_millis)
+        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+        return _Asked(identity, listing, page, languages, request.wall_millis)
 
     async def _known(self, identity: Identity) -> tuple[Mapping[str, Definition], Totals]:
         """The app's definitions and the player's totals. Raises Refused."""
@@ -102,8 +98,8 @@ class _List:
 class PlayerEvents(_List):
     """`GET /games/v1/events`."""
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        asked = await self._asked(scope, "events.listByPlayer")
+    async def __call__(self, request: Request) -> Reply:
+        asked = await self._asked(request, "events.listByPlayer")
         definitions, totals = await self._known(asked.identity)
         own = recorded(totals)
         shown, last = cut(own, str, asked.page)
@@ -121,13 +117,13 @@ class EventDefinitions(_List):
         super().__init__(shared, definitions, store)
         self._public_url = public_url
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        asked = await self._asked(scope, "events.listDefinitions")
+    async def __call__(self, request: Request) -> Reply:
+        asked = await self._asked(request, "events.listDefinitions")
         definitions, totals = await self._known(asked.identity)
         visible = shown_definitions(definitions, totals, asked.now_millis)
         ids = frozenset(one.definition_id for one in visible)
         shown, last = cut(visible, lambda one: one.definition_id, asked.page)
-        image = default_image_url(scope, self._public_url)
+        image = default_image_url(request, self._public_url)
         items = tuple(definition_item(one, ids, asked.languages, image) for one in shown)
         answer = EventDefinitionListResponse(items=items, next_page_token=self._next_page_token(asked, last))
         return Reply(200, answer.model_dump_json().encode())

@@ -20,13 +20,12 @@ from ingress.games.replies import (
     rate_high_reply,
     whole_failure_reply,
 )
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
-from ingress.http.query import Query, query_of
-from ingress.http.replies import Refusal, Reply, refusal_reply
+from ingress.http.replies import Refusal, refusal_reply
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.games.body import EventFailureCause
 from schemas.records.envelope import Envelope, seal
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class RecordEvents:
@@ -38,33 +37,33 @@ class RecordEvents:
         self._checks = Checks(shared, channel, definitions)
         self._delivery = Delivery(shared, channel)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._checks.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._checks.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival, receive, query_of(scope))
+            return await self._answered(arrival)
 
-    async def _answered(self, arrival: Arrival, receive: Receive, query: Query) -> Reply:
-        batch = await self._checks.judged(arrival, receive)
+    async def _answered(self, arrival: Arrival) -> Reply:
+        batch = await self._checks.judged(arrival)
         if isinstance(batch, WholeFailure):
             return _failure(batch)
         if not batch.accepted:
-            return judged_reply(batch.request, batch.judgement)
+            return judged_reply(batch.sent, batch.judgement)
         # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
-        return await self._published(batch, self._number_writer(batch, query))
+        return await self._published(batch, self._number_writer(batch.arrival))
 
-    def _number_writer(self, batch: JudgedBatch, query: Query) -> Written:
+    def _number_writer(self, arrival: Arrival) -> Written:
         """How the totals are to be written (G19)."""
-        arrival = batch.arrival
-        languages = languages_asked(query.get("language"), arrival.headers.get(b"accept-language"))
+        request = arrival.request
+        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
         return number_writer(self._definitions.known(arrival.identity.app), languages)
 
     async def _published(self, batch: JudgedBatch, written: Written) -> Reply:
         arrival = batch.arrival
         identity = arrival.identity
-        envelope = Envelope(identity.app, identity.player, arrival.received_millis, batch.judgement)
-        key, headers = seal(envelope, batch.request.request_id, batch.body, self._shared.signing)
+        envelope = Envelope(identity.app, identity.player, arrival.request.wall_millis, batch.judgement)
+        key, headers = seal(envelope, batch.sent.request_id, batch.body, self._shared.signing)
         record = Sealed(key, headers, batch.body)
-        delivered = await self._delivery.deliver(record, identity.actor, arrival.received_seconds, arrival.headers)
+        delivered = await self._delivery.deliver(record, identity.actor, arrival.request)
         rejection = delivered.result.rejection
         if rejection and rejection.cause == PAYLOAD_DIFFERS:
             self._shared.metrics.payload_differs()
@@ -82,10 +81,10 @@ def _answer(batch: JudgedBatch, result: WaitResult, written: Written) -> Reply:
     player = batch.arrival.identity.player
     fate = result.rejection.fate if result.rejection else "applied"
     if fate == "duplicate":
-        events = player_events(player, events_named(batch.request), result.totals, written)
+        events = player_events(player, events_named(batch.sent), result.totals, written)
         return whole_failure_reply(EventFailureCause.ALREADY_UPDATED, events)
     if fate != "applied":
         # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
         return refusal_reply(Refusal.SET_ASIDE)
     events = player_events(player, events_accepted(batch.accepted), result.totals, written)
-    return judged_reply(batch.request, batch.judgement, events)
+    return judged_reply(batch.sent, batch.judgement, events)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ingress.games.language import Written
-from ingress.http.replies import Reply, retry_after
+from ingress.http.replies import retry_after
 from schemas.games.body import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -12,6 +12,7 @@ from schemas.games.body import (
     PlayerEvent,
 )
 from schemas.games.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+from serving.http.reply import Reply
 
 
 def judged_reply(

@@ -12,12 +12,12 @@ from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
 from ingress.games.checks import Checks, WholeFailure
 from ingress.games.definitions import Definitions
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
 from ingress.http.rate_limit import AppRates
-from ingress.http.replies import Refusal, Refused, Reply, retry_after
+from ingress.http.replies import Refusal, Refused, retry_after
 from schemas.games.body import EventBatchRecordFailure
 from schemas.games.dry_run import DryRunAnswer, dry_run_answer
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class ValidateEvents:
@@ -27,11 +27,11 @@ class ValidateEvents:
         own_rates = replace(channel, rates=AppRates(shared.limits))
         self._checks = Checks(shared, own_rates, definitions, is_dry_run=True)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._checks.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._checks.arrived(request)
         try:
             with arrival.lease:
-                batch = await self._checks.judged(arrival, receive)
+                batch = await self._checks.judged(arrival)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise
@@ -40,7 +40,7 @@ class ValidateEvents:
             failure = EventBatchRecordFailure(failure_cause=batch.cause)
             reply = _ok(DryRunAnswer(valid=True, batch_failures=(failure,)))
             return reply if batch.retry_seconds is None else reply.having(retry_after(batch.retry_seconds))
-        return _ok(dry_run_answer(batch.request, batch.judgement))
+        return _ok(dry_run_answer(batch.sent, batch.judgement))
 
 
 def _ok(answer: BaseModel) -> Reply:

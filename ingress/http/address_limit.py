@@ -4,13 +4,14 @@ Behind a load balancer the address is in X-Forwarded-For, which anybody can writ
 reports are believed, read from the last one back to the first that is no proxy of ours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final
+from typing import Final
 
 from pydantic import IPvAnyNetwork
 
 from ingress.http.rate_limit import MovingWindow
+from serving.http.request import Request
 
 IpAddress = IPv4Address | IPv6Address
 
@@ -27,20 +28,18 @@ class AddressLimit:
         self._window = MovingWindow(max_requests, window_seconds)
         self._trusted = tuple(trusted_proxies)
 
-    def wait_seconds(self, scope: Mapping[str, Any], forwarded_for: bytes | None, now: float) -> float:
+    def wait_seconds(self, request: Request) -> float:
         """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""
-        sender = sender_address(scope, forwarded_for, self._trusted)
-        return 0 if sender is None else self._window.wait_seconds(sender, now)
+        sender = sender_address(request, self._trusted)
+        return 0 if sender is None else self._window.wait_seconds(sender, request.monotonic_seconds)
 
 
-def sender_address(
-    scope: Mapping[str, Any], forwarded_for: bytes | None, trusted: Sequence[IPvAnyNetwork]
-) -> str | None:
+def sender_address(request: Request, trusted: Sequence[IPvAnyNetwork]) -> str | None:
     """What is limited as one: an IPv4 address, or an IPv6 subscriber's network. None without a TCP connection."""
-    peer = scope.get("client")
-    address = _address(peer[0]) if peer else None
+    address = _address(request.address) if request.address else None
     if address is None:
         return None
+    forwarded_for = request.headers.get(b"x-forwarded-for")
     if forwarded_for and trusted:
         address = client_address(address, forwarded_for, trusted)
     return _subscriber(address)

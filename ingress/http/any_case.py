@@ -20,7 +20,7 @@ class AnyCaseRoute(BaseRoute):
         self._matches = re.compile(rf"{_VERSION}{re.escape(path)}/?", re.IGNORECASE | re.ASCII).fullmatch
 
     def matches(self, scope: Any) -> tuple[Match, Any]:  # noqa: ANN401 starlette's own type is a dict of any
-        """Whatever the method: the edge says which will do."""
+        """Any method: the pipeline answers 405 to one that the path does not take."""
         found = scope["type"] == "http" and self._matches(scope["path"])
         return (Match.FULL if found else Match.NONE), {}
 

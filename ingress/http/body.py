@@ -5,58 +5,38 @@ Those of the two APIs, which may be large, are read by `reading.py`.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from ingress.http.encoding import Damaged, Decoder, UnknownCoding, content_coding
-from ingress.http.replies import RawHeader, Refusal, Refused
+from ingress.http.replies import Refusal, Refused
 from schemas.wire.malformed import Violation
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+from serving.http.request import Receive
 
 DISCARD_SECONDS = 1.0
 # Of decoded bytes: a thread that decodes lets the others run after each.
 SLICE_BYTES = 64 * 1024
 
-HEADERS_KEY: Final = "tallymill.headers"
 FORM: Final = b"application/x-www-form-urlencoded"
 # All of US-ASCII is UTF-8, and what is no UTF-8 is refused with the body.
 _UTF_8: Final = frozenset((b"utf-8", b"utf8", b"us-ascii"))
 # A parameter of a media type: its name, and its value, which may stand in quotes (RFC 9110, 5.6.6) or apostrophes.
 _parameters = re.compile(rb";[ \t]*+([^;=\s\"]*+)[ \t]*+=[ \t]*+(\"(?:[^\"\\]|\\.)*+\"?|[^;]*+)").findall
-# Headers that are lists: given twice, they are one list (RFC 9110 section 5.3).
-_LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 
 
 class ClientLeft(Exception):
     """The connection is gone: nobody waits for a reply."""
 
 
-def headers_by_name(raw: list[RawHeader]) -> dict[bytes, bytes]:
-    """Headers by lower-case name; of one given twice, the first, of a list all."""
-    headers = dict(reversed(raw))
-    if len(headers) < len(raw):
-        for name in _LISTS:
-            if name in headers:
-                headers[name] = b",".join(value for other, value in raw if other == name)
-    return headers
-
-
-def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """The same of the request that an endpoint is called with; the edge has made them already."""
-    found: dict[bytes, bytes] = scope[HEADERS_KEY]
-    return found
-
-
-def refuse_announced_size(headers: dict[bytes, bytes], max_bytes: int) -> None:
+def refuse_announced_size(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
     """Raises Refused if Content-Length says that the body is too large: known before the token is looked at (B1)."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > max_bytes:
         raise Refused(Refusal.BODY_LARGE)
 
 
-def require_json(headers: dict[bytes, bytes]) -> bytes | None:
+def require_json(headers: Mapping[bytes, bytes]) -> bytes | None:
     """The coding the body comes in (None: as it is). An absent Content-Type is taken for JSON.
 
     Raises Refused unless it is JSON in UTF-8, in one coding at most that is read here.
@@ -66,14 +46,14 @@ def require_json(headers: dict[bytes, bytes]) -> bytes | None:
     return _coding(headers)
 
 
-def require_form(headers: dict[bytes, bytes]) -> bytes | None:
+def require_form(headers: Mapping[bytes, bytes]) -> bytes | None:
     """The same of a form that stands for a query (G1). An absent Content-Type is taken for a form."""
     if not _is(FORM, headers.get(b"content-type", FORM)):
         raise Refused(Refusal.NOT_A_FORM)
     return _coding(headers)
 
 
-def require_text(headers: dict[bytes, bytes]) -> tuple[str, bytes | None]:
+def require_text(headers: Mapping[bytes, bytes]) -> tuple[str, bytes | None]:
     """The media type, and the coding, of a body that may be JSON or a form whatever it is announced as (A2).
 
     Raises Refused for multipart, for a charset other than UTF-8, and for a coding that is not read here.
@@ -96,7 +76,7 @@ def _media_type(content_type: bytes) -> tuple[bytes, frozenset[bytes]]:
     return content_type.partition(b";")[0].strip(), frozenset(value.strip(b" \t\"'") for value in values)
 
 
-def _coding(headers: dict[bytes, bytes]) -> bytes | None:
+def _coding(headers: Mapping[bytes, bytes]) -> bytes | None:
     try:
         return content_coding(headers.get(b"content-encoding"))
     except UnknownCoding as error:

@@ -16,11 +16,11 @@ from typing import Self, TypeVar
 from pydantic import IPvAnyNetwork
 
 from ingress.http.address_limit import sender_address
-from ingress.http.body import Receive, read_wire, unpacked
+from ingress.http.body import read_wire, unpacked
 from ingress.http.fair_queue import FairQueue, NoTurn
-from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused
 from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
+from serving.http.request import Receive, Request
 from serving.tokens.identity import Identity
 
 MAX_INLINE_BYTES = 64 * 1024
@@ -114,8 +114,8 @@ class BodyBudget:
     def of_player(self, identity: Identity) -> Lease:
         return Lease(self._shares, holder_of(identity.app, identity.player))
 
-    def of_unknown(self, scope: Scope, forwarded_for: bytes | None) -> Lease:
-        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(scope, forwarded_for, self._trusted) or ""))
+    def of_unknown(self, request: Request) -> Lease:
+        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(request, self._trusted) or ""))
 
     async def sent(self, receive: Receive, max_bytes: int, lease: Lease) -> bytes:
         """The whole body as it was sent. Raises Refused, ClientLeft."""

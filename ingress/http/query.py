@@ -14,15 +14,13 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ingress.http.field_mask import BadMask, Mask, parse_mask, selected
-from ingress.http.replies import JSON, Reply
 from schemas.wire.malformed import Violation
+from serving.http.reply import JSON, Reply
 
 # Of a URL or of a form; real queries are a few KiB, and this one is read before its sender is known.
 MAX_QUERY_BYTES = 65_536
 # Real queries have a handful.
 MAX_PARAMETERS = 1_000
-
-KEY: Final = "tallymill.query"
 
 _OURS: Final = frozenset(("alt", "fields", "prettyPrint"))
 _IGNORED: Final = frozenset(
@@ -47,17 +45,8 @@ class Query:
     indented: bool = False
     mask: Mask | None = None
 
-    def get(self, name: str) -> str | None:
-        return self.parameters.get(name)
-
 
 PLAIN: Final = Query()
-
-
-def query_of(scope: Mapping[str, Any]) -> Query:
-    """The query of the request that an endpoint is called with."""
-    found: Query = scope.get(KEY, PLAIN)
-    return found
 
 
 def parse_query(*texts: bytes) -> Query:

@@ -24,7 +24,6 @@ from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
 from ingress.ports import Rejection
@@ -38,6 +37,7 @@ from schemas.records.envelope import unseal
 from schemas.records.signing import SigningKeys
 from schemas.settings import Api, Limits
 from serving.clock import Clock
+from serving.http.request import Asgi
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
@@ -196,7 +196,7 @@ class Checked:
 
 
 class Rig:
-    """One ingress. `limits`, the time-outs and settings of the edge may be given; everything else is in reach."""
+    """One ingress. `limits`, the time-outs and settings of the pipeline may be given; everything else is in reach."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class Rig:
         body_seconds: float = 60,
         body_bytes_held: int = 256 << 20,
         anonymous_apps: tuple[str, ...] = (ANY_APP,),
-        **edge: Any,  # noqa: ANN401 any setting
+        **pipeline: Any,  # noqa: ANN401 any setting
     ) -> None:
         self.clock = TestClock()
         self.store = MemoryStore()
@@ -235,7 +235,7 @@ class Rig:
         self.games = self._channel("games", self.topic, "tallymill.records")
         self.analytics = self._channel("analytics", self.analytics_topic, "tallymill.analytics")
         self.check = Checked()
-        settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
+        settings = IngressSettings(body_timeout_seconds=body_seconds, **pipeline)
         tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
         self.clocks = ClockWatch(settings.max_clock_skew_seconds)
         parts = AppParts(

@@ -65,7 +65,7 @@ async def test_g17_where_the_partition_is_not_known_the_furthest_behind_counts(b
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 anything of a publisher
             return getattr(behind.topic, name)
 
-    identity = await shared.authenticator.identify_token(token(), NOW / 1000)
+    identity = await shared.authenticator.identify(token(), NOW / 1000)
     channel = replace(behind.games, publisher=Unconnected())
     assert 60 == channel.wait_seconds(identity, shared.limits, 0)
 

@@ -46,7 +46,7 @@ class Checks:
         self.authenticator = Authenticator(self.tokens)
 
     async def identity(self, text: str = "opaque", now_seconds: float = NOW_SECONDS) -> Identity:
-        return await self.authenticator.identify(f"Bearer {text}".encode(), now_seconds)
+        return await self.authenticator.identify(text, now_seconds)
 
     async def refusal(self, text: str = "opaque", now_seconds: float = NOW_SECONDS) -> Refusal:
         with pytest.raises(Refused) as caught:
@@ -274,7 +274,7 @@ async def test_the_settings_make_a_check_by_introspection(source: Issuer) -> Non
     tokens = token_check(settings, None, TestClock(), Metrics())
     assert not tokens.ready
     with pytest.raises(Refused) as caught:
-        await Authenticator(tokens).identify(b"Bearer x", NOW_SECONDS)
+        await Authenticator(tokens).identify("x", NOW_SECONDS)
     assert Refusal.TOKEN_UNCHECKED == caught.value.refusal
     keeping = asyncio.create_task(tokens.keep())
     try:

@@ -44,7 +44,7 @@ class Checks:
         self.authenticator = Authenticator(SignedTokens(RULES, self.keys, 300))
 
     async def player(self, text: str) -> str:
-        return (await self.authenticator.identify(f"Bearer {text}".encode(), NOW_SECONDS)).player
+        return (await self.authenticator.identify(text, NOW_SECONDS)).player
 
     async def refusal(self, text: str) -> Refusal:
         with pytest.raises(Refused) as caught:
