@@ -12,11 +12,11 @@ from itertools import islice
 
 from ingress.ports import (
     AppChange,
-    Fortune,
     FoundRefusal,
-    Misfortune,
     Position,
+    RecordOutcome,
     RefusalQuery,
+    Rejection,
     SampledRefusal,
     Totals,
     Unavailable,
@@ -80,7 +80,7 @@ class MemoryStore:
     away: bool = False
     next_offsets: dict[PartitionId, int] = field(default_factory=dict)
     players: dict[str, dict[str, int]] = field(default_factory=dict)
-    exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
+    exceptions: dict[Coordinates, Rejection] = field(default_factory=dict)
     counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
     declared: dict[str, list[Definition]] = field(default_factory=dict)
     writes: int = 0
@@ -104,9 +104,9 @@ class MemoryStore:
             totals[event] = totals.get(event, 0) + number
         self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
 
-    def pass_over(self, coordinates: Coordinates, misfortune: Misfortune) -> None:
+    def pass_over(self, coordinates: Coordinates, rejection: Rejection) -> None:
         """Don't apply a record, and say why."""
-        self.exceptions[coordinates] = misfortune
+        self.exceptions[coordinates] = rejection
         self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
 
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
@@ -121,17 +121,17 @@ class MemoryStore:
         await self._read("player_totals")
         return dict(self.players.get(actor, {}))
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
-        await self._read("misfortunes")
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
+        await self._read("rejections")
         return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
-        await self._read("fortune")
-        misfortune = self.exceptions.get(coordinates)
-        is_ours = misfortune is None or misfortune.is_of(append_millis)
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
+        await self._read("outcome")
+        rejection = self.exceptions.get(coordinates)
+        is_ours = rejection is None or rejection.is_of(append_millis)
         if is_ours and self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
-            return Fortune(passed=True, misfortune=misfortune)
-        return Fortune(passed=False, in_force=coordinates.lineage in (self.lineage, *self.lineages.values()))
+            return RecordOutcome(passed=True, rejection=rejection)
+        return RecordOutcome(passed=False, in_force=coordinates.lineage in (self.lineage, *self.lineages.values()))
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         await self._read("request")

@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from ingress.ports import AppChange, Fortune, Misfortune, Totals, Unavailable
+from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.documents import (
@@ -46,7 +46,7 @@ _AFTER_SLASH = "0"
 CLOCKS_DIFFER_MILLIS = 5_000
 
 # Of `exceptions`.
-_MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
+_REJECTION_FIELDS = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
 _Document = dict[str, Any]
 
@@ -96,29 +96,29 @@ class MongoStore:
         documents = await self._read_in_session(PLAYERS, {"_id": {"$in": sorted(actors)}}, {"totals": 1})
         return {document["_id"]: document["totals"] for document in documents}
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
         ids = [str(one) for one in coordinates]
-        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _MISFORTUNE)
-        return {parse_coordinates(d["_id"]): _misfortune(d) for d in documents}
+        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _REJECTION_FIELDS)
+        return {parse_coordinates(d["_id"]): _rejection(d) for d in documents}
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
         with self._asking():
             # A session of its own: the checkpoint first, and what is read after it is at least as new.
             async with self._client.start_session(causal_consistency=True) as session:
-                return await self._fortune(coordinates, append_millis, session)
+                return await self._outcome(coordinates, append_millis, session)
 
-    async def _fortune(
+    async def _outcome(
         self, coordinates: Coordinates, append_millis: int | None, session: AsyncClientSession
-    ) -> Fortune:
+    ) -> RecordOutcome:
         checkpoint = await self._database[CHECKPOINTS].find_one(
             {"_id": str(coordinates.partition_id)}, {"next": 1, "last": 1}, session=session
         )
         if checkpoint is not None and has_passed(checkpoint, coordinates.offset, append_millis):
             found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
-            misfortune = _misfortune(found) if found else None
-            if misfortune is None or misfortune.is_of(append_millis):
-                return Fortune(passed=True, misfortune=misfortune)
-        return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
+            rejection = _rejection(found) if found else None
+            if rejection is None or rejection.is_of(append_millis):
+                return RecordOutcome(passed=True, rejection=rejection)
+        return RecordOutcome(passed=False, in_force=await self._in_force(coordinates.lineage, session))
 
     async def _in_force(self, lineage: str, session: AsyncClientSession) -> bool:
         """Whether this is the newest lineage of its topic."""
@@ -199,9 +199,9 @@ def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | 
     return bool(append_millis <= last["timestamp"] + CLOCKS_DIFFER_MILLIS)
 
 
-def _misfortune(document: Mapping[str, Any]) -> Misfortune:
+def _rejection(document: Mapping[str, Any]) -> Rejection:
     differing, at = tuple(document.get("differing", ())), document.get("at")
-    return Misfortune(document["fate"], document.get("cause", ""), differing, millis_of(at) if at else None)
+    return Rejection(document["fate"], document.get("cause", ""), differing, millis_of(at) if at else None)
 
 
 def _ids_below(owner: str) -> _Document:

@@ -53,7 +53,7 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Misfortune:
+class Rejection:
     """A record that was not applied, or not whole (`exceptions`), and why.
 
     `differing`: places in a pool of events that stand for others than before under its request id. `at_millis`: the
@@ -84,7 +84,7 @@ class AppliedStore(Protocol):
         """Totals of these players (`app/player`); unknown ones are absent."""
         ...
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
         """What is said of these records; of those applied whole nothing is."""
         ...
 
@@ -117,7 +117,7 @@ class DefinitionStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fortune:
+class RecordOutcome:
     """What MongoDB says about one record: whether its partition's checkpoint has passed it, and then why not applied.
 
     One that isn't passed may still be, while its lineage is the topic's newest; of an older one nobody reads on. A
@@ -125,14 +125,14 @@ class Fortune:
     """
 
     passed: bool
-    misfortune: Misfortune | None = None
+    rejection: Rejection | None = None
     in_force: bool = True
 
 
-class FortuneStore(Protocol):
+class OutcomeStore(Protocol):
     """What became of one record, of one request. Both raise Unavailable."""
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
         """Of the record that came into the log then (by the broker's clock, if it is known)."""
         ...
 

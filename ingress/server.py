@@ -22,32 +22,28 @@ from functools import partial
 import structlog
 import uvicorn
 
-from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.sessions import Sessions, session_key
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import Sessions, session_key, token_check
 from ingress.clock_probe import ClockProbe, WatchedPublisher
 from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
+from ingress.delivery.channel import ApiChannel
 from ingress.delivery.lineage import Lineage
 from ingress.delivery.publish import KafkaPublisher, PublishLimits
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.receipts import ReceiptParts
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.lists import ListParts
-from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
 from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
-from ingress.ports import Publisher
-from ingress.refusals.recorder import Refusals
+from ingress.refusals.recorder import RefusalRecorder
 from ingress.startup import StartCheck
 from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
-from serving.clock import SystemClock
+from serving.clock import Clock, SystemClock
 from serving.failures import report
 from serving.http import life, protocol
 from serving.http.descriptors import connections_within, raise_descriptor_limit
@@ -55,6 +51,7 @@ from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused
+from serving.tokens.bearer import TokenCheck
 
 log = structlog.get_logger()
 
@@ -79,96 +76,102 @@ def run(config: IngressConfig) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class _Servers:
+    """How Kafka and MongoDB stand, in the view of the whole process: whether they are lost, and what time they have."""
+
+    kafka: KafkaWatch
+    mongodb: Outage
+    clocks: ClockWatch
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    """One API's connections, and the channel over them.
+
+    A watch reads in a session of its own, which no two may use at once; so each API has a store of its own.
+    """
+
+    publisher: KafkaPublisher
+    store: MongoStore
+    channel: ApiChannel
+
+
+@dataclass(frozen=True, slots=True)
 class _Process:
     """What is started and stopped."""
 
     parts: AppParts
     check: StartCheck
-    publishers: tuple[KafkaPublisher, ...]
-    stores: tuple[MongoStore, ...]
-    keepers: tuple[life.Keeper, ...]
+    connections: tuple[_Connections, ...]
+    background_tasks: tuple[life.Keeper, ...]
 
 
 def _build(config: IngressConfig) -> _Process:
-    """Put the real parts together. Nothing is connected yet. Raises StartRefused."""
+    """Make and connect the real parts. Nothing reaches a server yet. Raises StartRefused."""
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
-    sessions = session_key(config.tokens)
-    tokens = token_check(config.tokens, sessions, clock, metrics)
-    kafka = KafkaWatch(config.kafka, Outage("kafka"))
-    mongodb, clocks = Outage("mongodb"), ClockWatch(settings.max_clock_skew_seconds)
-    store, publisher = MongoStore(config.mongodb, mongodb), _publisher(config, "games", kafka)
-    lineage = Lineage(store, config.kafka.records_topic)
-    record = RecordParts(
-        limits=config.limits,
-        signing=signing_keys(config.signing),
-        clock=clock,
-        authenticator=Authenticator(tokens),
-        rates=AppRates(config.limits),
-        definitions=Definitions(store, clock),
-        publisher=WatchedPublisher(publisher, clocks, clock),
-        lineage=lineage,
-        applied=AppliedWatch(store, clock, lambda: lineage.current),
-        refusals=Refusals(store.refusal_store(), clock, metrics),
-        metrics=metrics,
-        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
-        apply_timeout_seconds=settings.apply_timeout_seconds,
-    )
-    # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
-    analytics_store = MongoStore(config.mongodb, mongodb)
-    analytics_publisher = _publisher(config, "analytics", kafka)
-    analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
-    kept_seconds = remembered_seconds(config.kafka, config.limits)
+    key = session_key(config.tokens)
+    tokens = token_check(config.tokens, key, clock, metrics)
+    clocks = ClockWatch(settings.max_clock_skew_seconds)
+    servers = _Servers(KafkaWatch(config.kafka, Outage("kafka")), Outage("mongodb"), clocks, clock)
+    games, analytics = _connections(config, "games", servers), _connections(config, "analytics", servers)
+    store = games.store
     parts = AppParts(
-        record=record,
-        analytics=analytics,
-        sessions=Sessions(sessions, config.tokens, settings, clock, metrics),
-        receipts=ReceiptParts(record.signing, clock, record.authenticator, store, kept_seconds),
-        lists=ListParts(record.signing, clock, record.authenticator, record.definitions, store, settings.public_url),
+        shared=_dependencies(config, clock, tokens, store, metrics),
+        games=games.channel,
+        analytics=analytics.channel,
+        definitions=Definitions(store, clock),
+        store=store,
+        kept_seconds=remembered_seconds(config.kafka, config.limits),
+        sessions=Sessions(key, config.tokens, settings, clock, metrics),
         clocks=clocks,
     )
     probe = ClockProbe(store, clocks, clock)
     check = StartCheck(config.kafka, config.limits, probe)
-    publishers = (publisher, analytics_publisher)
-    keepers = (check.run, probe.run, *(one.run for one in publishers), *_keepers(record, analytics), tokens.keep)
-    return _Process(parts, check, publishers, (store, analytics_store), keepers)
+    tasks = _background_tasks(parts, tokens, (games, analytics))
+    return _Process(parts, check, (games, analytics), (check.run, probe.run, *tasks))
 
 
-def _keepers(record: RecordParts, analytics: AnalyticsParts) -> tuple[life.Keeper, ...]:
-    """What keeps itself current, of both APIs."""
-    return (
-        record.applied.run,
-        analytics.applied.run,
-        record.definitions.keep,
-        record.lineage.keep,
-        analytics.lineage.keep,
-        record.refusals.run,
-    )
-
-
-def _publisher(config: IngressConfig, api: Api, watch: KafkaWatch) -> KafkaPublisher:
+def _connections(config: IngressConfig, api: Api, servers: _Servers) -> _Connections:
     settings = config.ingress
     sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
-    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), watch, api)
-
-
-def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:
-    """What AddEvent shares with events.record, and what is its own."""
-    lineage = Lineage(store, config.kafka.analytics_topic)
-    return AnalyticsParts(
-        limits=config.limits,
-        signing=record.signing,
-        clock=record.clock,
-        authenticator=record.authenticator,
-        anonymous_apps=config.tokens.anonymous_apps,
-        rates=AppRates(config.limits),
-        publisher=publisher,
-        lineage=lineage,
-        applied=AppliedWatch(store, record.clock, lambda: lineage.current),
-        refusals=record.refusals,
-        metrics=record.metrics,
-        bodies=record.bodies,
-        apply_timeout_seconds=record.apply_timeout_seconds,
+    limits = PublishLimits(settings.publish_deadline_seconds, *sizes)
+    publisher = KafkaPublisher(config.kafka, limits, servers.kafka, api)
+    store = MongoStore(config.mongodb, servers.mongodb)
+    lineage = Lineage(store, config.kafka.topic(api))
+    channel = ApiChannel(
+        api,
+        WatchedPublisher(publisher, servers.clocks, servers.clock),
+        lineage,
+        CheckpointWatch(store, servers.clock, lambda: lineage.current),
+        AppRates(config.limits),
     )
+    return _Connections(publisher, store, channel)
+
+
+def _dependencies(
+    config: IngressConfig, clock: Clock, tokens: TokenCheck, store: MongoStore, metrics: Metrics
+) -> Dependencies:
+    settings = config.ingress
+    return Dependencies(
+        limits=config.limits,
+        signing=signing_keys(config.signing),
+        clock=clock,
+        authenticator=Authenticator(tokens, config.tokens.anonymous_apps),
+        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
+        refusals=RefusalRecorder(store.refusal_store(), clock, metrics),
+        metrics=metrics,
+        apply_timeout_seconds=settings.apply_timeout_seconds,
+    )
+
+
+def _background_tasks(
+    parts: AppParts, tokens: TokenCheck, connections: tuple[_Connections, ...]
+) -> tuple[life.Keeper, ...]:
+    """What connects, and what keeps itself current; each runs until cancelled."""
+    publishers = [one.publisher.run for one in connections]
+    channels = [task for channel in parts.channels for task in (channel.watch.run, channel.lineage.run)]
+    return (*publishers, *channels, parts.definitions.run, parts.shared.refusals.run, tokens.keep)
 
 
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
@@ -182,7 +185,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     failed = False
     try:
         await life.serve(
-            server_config(config.ingress, app, process.parts.record.metrics), listener, stop, process.keepers
+            server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
         log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
@@ -191,9 +194,9 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
         report(failures)
         failed = True
-    await asyncio.gather(*(publisher.stop(FLUSH_SECONDS) for publisher in process.publishers))
-    for store in process.stores:
-        await store.close()
+    await asyncio.gather(*(one.publisher.stop(FLUSH_SECONDS) for one in process.connections))
+    for one in process.connections:
+        await one.store.close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK
 

@@ -1,7 +1,9 @@
 """Who sends: whom a bearer token names (serving/tokens/bearer.py), and whether it may do what is asked (B6, G21)."""
 
+from collections.abc import Collection
 from typing import Final
 
+from ingress.config import ANY_APP
 from ingress.http.replies import Refusal, Refused
 from serving.tokens.bearer import TokenCheck, identified
 from serving.tokens.identity import BadToken, Identity, Unchecked
@@ -11,10 +13,11 @@ RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/
 
 
 class Authenticator:
-    """Whom a request speaks for."""
+    """Whom a request speaks for. `anonymous_apps`: apps that take events of anonymous tokens."""
 
-    def __init__(self, tokens: TokenCheck) -> None:
+    def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
         self._tokens = tokens
+        self._anonymous_apps = frozenset(anonymous_apps)
 
     @property
     def ready(self) -> bool:
@@ -30,6 +33,11 @@ class Authenticator:
             raise Refused(Refusal.UNAUTHENTICATED) from error
         except Unchecked as error:
             raise Refused(Refusal.TOKEN_UNCHECKED) from error
+
+    def require_known_or_allowed(self, identity: Identity) -> None:
+        """Raises Refused for an anonymous token of an app that takes none."""
+        if identity.anonymous and not {identity.app, ANY_APP} & self._anonymous_apps:
+            raise Refused(Refusal.NO_ANONYMOUS)
 
 
 def require_record_scope(identity: Identity) -> None:

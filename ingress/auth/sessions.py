@@ -31,6 +31,7 @@ from serving.http.reply import Reply
 from serving.http.request import Request
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
+from serving.tokens.check import issuers_tokens
 from serving.tokens.identity import BadToken, ClaimRules, Identity
 from serving.tokens.signed import SignedTokens
 
@@ -120,6 +121,12 @@ class WithSessions:
         if not identity.anonymous:
             raise BadToken("a session is anonymous")
         return identity
+
+
+def token_check(settings: TokenSettings, key: SessionKey | None, clock: Clock, metrics: Metrics) -> TokenCheck:
+    """How this process checks tokens: the issuer's, and with a `key` those of its own anonymous sessions too."""
+    issuers = issuers_tokens(settings, clock, metrics.tokens)
+    return issuers if key is None else WithSessions(issuers, key)
 
 
 class Sessions:

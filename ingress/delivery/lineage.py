@@ -35,7 +35,7 @@ class Lineage:
             log.info("lineage", lineage=newest, topic=self._topic)
             self.current = newest
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Keep it read; runs until cancelled."""
         while True:
             await self.read()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from ingress.delivery.waiters import NOTHING_KNOWN, Due, Lag, Seen, Waiter, Waiting
+from ingress.delivery.waiters import NOTHING_KNOWN, Due, Lag, Waiter, Waiters, WaitResult
 from ingress.ports import AppliedStore, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from serving.clock import Clock
@@ -32,7 +32,7 @@ READ_GRACE_SECONDS = 0.25
 LAG_FRESH_SECONDS = 5.0
 
 
-class AppliedWatch:
+class CheckpointWatch:
     """What became of the records this ingress has published."""
 
     def __init__(self, store: AppliedStore, clock: Clock, lineage: Callable[[], str | None] = lambda: None) -> None:
@@ -42,7 +42,7 @@ class AppliedWatch:
         self._read_lineages: frozenset[str] = frozenset()
         self._store = store
         self._clock = clock
-        self._waiting = Waiting()
+        self._waiters = Waiters()
         self._lag = Lag()
         self._wake = asyncio.Event()
         self._read_seconds: float | None = None
@@ -51,7 +51,7 @@ class AppliedWatch:
     @property
     def waiting(self) -> int:
         """Requests that wait."""
-        return len(self._waiting)
+        return len(self._waiters)
 
     def lag_seconds(self, partition: int | None = None) -> float | None:
         """How far behind the workers are, if it is known: the checkpoints were read within the last seconds.
@@ -82,7 +82,7 @@ class AppliedWatch:
         actor: str | None,
         timeout_seconds: float,
         append_millis: int | None = None,
-    ) -> Seen:
+    ) -> WaitResult:
         """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises.
 
         Without an actor no totals are read. `append_millis`: when it came into the log; what is said of a record of
@@ -90,9 +90,9 @@ class AppliedWatch:
         """
         if self._away:
             return NOTHING_KNOWN
-        answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
         deadline = self._clock.seconds() + timeout_seconds
-        self._waiting.add(Waiter(coordinates, actor, deadline, answer, append_millis))
+        self._waiters.add(Waiter(coordinates, actor, deadline, answer, append_millis))
         self._wake.set()
         try:
             async with asyncio.timeout(timeout_seconds + READ_GRACE_SECONDS):
@@ -110,7 +110,7 @@ class AppliedWatch:
 
     async def poll(self) -> None:
         """One round."""
-        lineages = self._waiting.lineages()
+        lineages = self._waiters.lineages()
         lineages |= {one for one in (self._lag.lineage, self._lineage()) if one is not None}
         try:
             checkpoints = await self._store.checkpoints(lineages)
@@ -120,41 +120,41 @@ class AppliedWatch:
         self._read_seconds = self._clock.seconds()
         self._checkpoints, self._read_lineages = checkpoints, frozenset(lineages)
         self._lag.passed(checkpoints)
-        await self._answer(self._waiting.take_due(checkpoints, self._read_seconds))
+        await self._answer(self._waiters.take_due(checkpoints, self._read_seconds))
 
     async def _answer(self, due: Due) -> None:
         if due.passed or due.late:
             try:
-                await self._tell(due)
+                await self._resolve(due)
             except Unavailable as error:
-                _tell_nothing([*due.passed, *due.late])
+                _resolve_unknown([*due.passed, *due.late])
                 self._lost(error)
                 return
         self._away = False
 
-    async def _tell(self, due: Due) -> None:
+    async def _resolve(self, due: Due) -> None:
         actors = {waiter.actor for waiter in (*due.passed, *due.late) if waiter.actor is not None}
         totals = await self._store.totals(actors) if actors else {}
-        misfortunes = await self._store.misfortunes([w.coordinates for w in due.passed]) if due.passed else {}
+        rejections = await self._store.rejections([w.coordinates for w in due.passed]) if due.passed else {}
         for waiter in due.passed:
-            misfortune = misfortunes.get(waiter.coordinates)
+            rejection = rejections.get(waiter.coordinates)
             known = totals.get(waiter.actor or "", {})
-            if misfortune is None or misfortune.is_of(waiter.append_millis):
-                waiter.tell(Seen(passed=True, totals=known, misfortune=misfortune))
+            if rejection is None or rejection.is_of(waiter.append_millis):
+                waiter.resolve(WaitResult(passed=True, totals=known, rejection=rejection))
             else:
-                waiter.tell(Seen(totals=known, reused=True))
+                waiter.resolve(WaitResult(totals=known, reused=True))
         for waiter in due.late:
-            waiter.tell(Seen(totals=totals.get(waiter.actor or "", {})))
+            waiter.resolve(WaitResult(totals=totals.get(waiter.actor or "", {})))
 
     def _lost(self, error: Unavailable) -> None:
         """Nobody is kept waiting for an answer that can't come; the slow rounds will notice the return."""
         if not (self._away or error.lost):
             log.warning("totals_not_read", reason=str(error))
         self._away = True
-        _tell_nothing(self._waiting.take_all())
+        _resolve_unknown(self._waiters.take_all())
 
     async def _pause(self, started: float) -> None:
-        if self._waiting and not self._away:
+        if self._waiters and not self._away:
             await asyncio.sleep(max(started + POLL_SECONDS - self._clock.seconds(), MIN_PAUSE_SECONDS))
             return
         try:
@@ -165,6 +165,6 @@ class AppliedWatch:
             return
 
 
-def _tell_nothing(waiters: list[Waiter]) -> None:
+def _resolve_unknown(waiters: list[Waiter]) -> None:
     for waiter in waiters:
-        waiter.tell(NOTHING_KNOWN)
+        waiter.resolve(NOTHING_KNOWN)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingress.ports import Misfortune, Totals
+from ingress.ports import Rejection, Totals
 from schemas.coordinates import Coordinates, PartitionId
 
 # One acked record in this time is remembered, to tell the workers' lag by: it is right to within a second.
@@ -19,18 +19,18 @@ MAX_SAMPLES = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WaitResult:
     """What MongoDB says about a published record. Not passed: not counted yet, the totals are without it."""
 
     passed: bool = False
     totals: Totals = field(default_factory=dict)
-    misfortune: Misfortune | None = None
+    rejection: Rejection | None = None
     reused: bool = False
     """The checkpoint has passed another record at these coordinates: the log was cut, and nobody will count this one
     until an operator acts."""
 
 
-NOTHING_KNOWN = Seen()
+NOTHING_KNOWN = WaitResult()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +40,12 @@ class Waiter:
     coordinates: Coordinates
     actor: str | None
     deadline: float
-    answer: asyncio.Future[Seen]
+    answer: asyncio.Future[WaitResult]
     append_millis: int | None = None
 
-    def tell(self, seen: Seen) -> None:
+    def resolve(self, result: WaitResult) -> None:
         if not self.answer.done():
-            self.answer.set_result(seen)
+            self.answer.set_result(result)
 
 
 class Due(NamedTuple):
@@ -55,7 +55,7 @@ class Due(NamedTuple):
     late: list[Waiter]
 
 
-class Waiting:
+class Waiters:
     """All who wait."""
 
     def __init__(self) -> None:

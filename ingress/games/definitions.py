@@ -155,7 +155,7 @@ class Definitions:
         known = self._apps[app] = _Known(terms_of(found), by_id, self._clock.seconds())
         return known
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Read all, then what changes, until cancelled."""
         await self.preload()
         while True:

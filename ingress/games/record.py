@@ -1,13 +1,16 @@
-"""events.record: `POST /games/v1/events`. The order of the checks is rule B1; each answers alone.
+"""events.record: `POST /games/v1/events`.
 
-1. taken in and judged (checks.py); nothing left: answered, nothing published (G9)
-2. published, and waited for until it is counted (delivery/deliver.py; B7, G15)
-3. answered: totals, ALREADY_UPDATED; the receipt in any case
+1. the request is checked and judged (checks.py); if nothing is left to count it is answered, nothing is published (G9)
+2. the record is published, and waited for until it is counted (delivery/deliver.py; B7, G15)
+3. the answer: totals, or ALREADY_UPDATED; the receipt in any case
 """
 
+from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Delivery, Sealed
-from ingress.delivery.waiters import Seen
-from ingress.games.checks import Intake, JudgedBatch, RecordParts, WholeFailure
+from ingress.delivery.waiters import WaitResult
+from ingress.dependencies import Dependencies
+from ingress.games.checks import Arrival, Checks, JudgedBatch, WholeFailure
+from ingress.games.definitions import Definitions
 from ingress.games.language import Written, languages_asked, number_writer
 from ingress.games.replies import (
     events_accepted,
@@ -24,44 +27,44 @@ from schemas.records.envelope import Envelope, seal
 from serving.http.reply import Reply
 from serving.http.request import Request
 
-__all__ = ["RecordEvents", "RecordParts"]
-
 
 class RecordEvents:
     """The endpoint."""
 
-    def __init__(self, parts: RecordParts) -> None:
-        self._parts = parts
-        self._intake = Intake(parts, parts.rates, parts.refusals)
-        self._delivery = Delivery(parts)
+    def __init__(self, shared: Dependencies, channel: ApiChannel, definitions: Definitions) -> None:
+        self._shared = shared
+        self._definitions = definitions
+        self._checks = Checks(shared, channel, definitions)
+        self._delivery = Delivery(shared, channel)
 
     async def __call__(self, request: Request) -> Reply:
-        arrival = await self._intake.arrived(request)
+        arrival = await self._checks.arrived(request)
         with arrival.lease:
-            batch = await self._intake.batch(arrival)
+            batch = await self._checks.judged(arrival)
             if isinstance(batch, WholeFailure):
                 return _failure(batch)
             if not batch.accepted:
-                return judged_reply(batch.request, batch.judgement)
-            return await self._recorded(batch, self._written(batch))
+                return judged_reply(batch.sent, batch.judgement)
+            # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
+            return await self._published(batch, self._number_writer(arrival))
 
-    def _written(self, batch: JudgedBatch) -> Written:
-        """How the totals are to be written (G19). The definitions are at hand: the batch was judged by them."""
-        request = batch.arrival.request
+    def _number_writer(self, arrival: Arrival) -> Written:
+        """How the totals are to be written (G19)."""
+        request = arrival.request
         languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
-        return number_writer(self._parts.definitions.known(batch.arrival.identity.app), languages)
+        return number_writer(self._definitions.known(arrival.identity.app), languages)
 
-    async def _recorded(self, batch: JudgedBatch, written: Written) -> Reply:
+    async def _published(self, batch: JudgedBatch, written: Written) -> Reply:
         arrival = batch.arrival
         identity = arrival.identity
         envelope = Envelope(identity.app, identity.player, arrival.request.wall_millis, batch.judgement)
-        key, headers = seal(envelope, batch.request.request_id, batch.body, self._parts.signing)
+        key, headers = seal(envelope, batch.sent.request_id, batch.body, self._shared.signing)
         record = Sealed(key, headers, batch.body)
-        delivered = await self._delivery.of(record, identity.actor, arrival.request)
-        misfortune = delivered.seen.misfortune
-        if misfortune and misfortune.cause == PAYLOAD_DIFFERS:
-            self._parts.metrics.payload_differs()
-        return _answer(batch, delivered.seen, written).having(*delivered.headers)
+        delivered = await self._delivery.deliver(record, identity.actor, arrival.request)
+        rejection = delivered.result.rejection
+        if rejection and rejection.cause == PAYLOAD_DIFFERS:
+            self._shared.metrics.payload_differs()
+        return _answer(batch, delivered.result, written).having(*delivered.headers)
 
 
 def _failure(failure: WholeFailure) -> Reply:
@@ -70,15 +73,15 @@ def _failure(failure: WholeFailure) -> Reply:
     return rate_high_reply(failure.retry_seconds)
 
 
-def _answer(batch: JudgedBatch, seen: Seen, written: Written) -> Reply:
-    """What the client is told of a published batch."""
+def _answer(batch: JudgedBatch, result: WaitResult, written: Written) -> Reply:
+    """What a published batch is answered."""
     player = batch.arrival.identity.player
-    fate = seen.misfortune.fate if seen.misfortune else "applied"
+    fate = result.rejection.fate if result.rejection else "applied"
     if fate == "duplicate":
-        events = player_events(player, events_named(batch.request), seen.totals, written)
+        events = player_events(player, events_named(batch.sent), result.totals, written)
         return whole_failure_reply(EventFailureCause.ALREADY_UPDATED, events)
     if fate != "applied":
-        # The worker could not count it: OK would be a lie (B7). The receipt tells an operator which record it is.
+        # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
         return refusal_reply(Refusal.SET_ASIDE)
-    events = player_events(player, events_accepted(batch.accepted), seen.totals, written)
-    return judged_reply(batch.request, batch.judgement, events)
+    events = player_events(player, events_accepted(batch.accepted), result.totals, written)
+    return judged_reply(batch.sent, batch.judgement, events)

@@ -61,7 +61,7 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class RefusalNote:
     """What was refused: why, where in the body, how it began, under which requestId."""
 
     cause: str
@@ -97,7 +97,7 @@ class Quota:
             self._by_cause.clear()
 
 
-class Refusals:
+class RefusalRecorder:
     """The sample of one process."""
 
     def __init__(self, store: RefusalStore, clock: Clock, metrics: Metrics) -> None:
@@ -109,7 +109,7 @@ class Refusals:
         self._wake = asyncio.Event()
         self._away = False
 
-    def note(self, sender: Sender, noted: Noted) -> None:
+    def note(self, sender: Sender, noted: RefusalNote) -> None:
         """Keep it if there is room."""
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.refusals_not_kept("full")
@@ -145,7 +145,7 @@ class Refusals:
             self._away = False
 
 
-def _sampled(sender: Sender, noted: Noted) -> SampledRefusal:
+def _sampled(sender: Sender, noted: RefusalNote) -> SampledRefusal:
     return SampledRefusal(
         app=sender.app,
         player=sender.player,

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.waiters import Seen
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.delivery.waiters import WaitResult
 from ingress.memory import MemoryStore
 from ingress.mongo import CLOCKS_DIFFER_MILLIS, has_passed
-from ingress.ports import Misfortune, Position
+from ingress.ports import Position, Rejection
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
 from tests.ingress.rig import NOW, SIGNING, Rig, TestClock, period, update
 
 AT = Coordinates("r1", 3, 100)
-DUPLICATE = Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW)
+DUPLICATE = Rejection("duplicate", "ALREADY_UPDATED", at_millis=NOW)
 
 
-async def seen(store: MemoryStore, append_millis: int | None) -> Seen:
-    watch = AppliedWatch(store, TestClock())
+async def seen(store: MemoryStore, append_millis: int | None) -> WaitResult:
+    watch = CheckpointWatch(store, TestClock())
     waiting = asyncio.create_task(watch.wait(AT, "demo/ann", 60, append_millis))
     await asyncio.sleep(0)
     await watch.poll()
@@ -31,11 +31,11 @@ async def test_an_exception_of_another_record_at_the_same_coordinates_is_not_bel
     """Of this one nothing is known: it is not counted. Where no broker told its time, what is said is all there is."""
     store = MemoryStore()
     store.pass_over(AT, DUPLICATE)
-    assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, NOW)
-    assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, None)
-    assert Seen(reused=True) == await seen(store, NOW + 1)
-    store.pass_over(AT, timeless := Misfortune("duplicate", "ALREADY_UPDATED"))
-    assert Seen(passed=True, misfortune=timeless) == await seen(store, NOW)
+    assert WaitResult(passed=True, rejection=DUPLICATE) == await seen(store, NOW)
+    assert WaitResult(passed=True, rejection=DUPLICATE) == await seen(store, None)
+    assert WaitResult(reused=True) == await seen(store, NOW + 1)
+    store.pass_over(AT, timeless := Rejection("duplicate", "ALREADY_UPDATED"))
+    assert WaitResult(passed=True, rejection=timeless) == await seen(store, NOW)
 
 
 async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_503(rig: Rig) -> None:
@@ -44,8 +44,8 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     await rig.record(period(update()), prefer="respond-async")
     partition = PartitionId("r1", rig.topic.records[0].partition)
     rig.store.next_offsets[partition] = 3
-    rig.parts.applied.acked(Coordinates("r1", partition.partition, 0))
-    await rig.parts.applied.poll()
+    rig.games.watch.acked(Coordinates("r1", partition.partition, 0))
+    await rig.games.watch.poll()
     with capture_logs() as lines:
         for times in (1, 2):
             answer = await rig.record(period(update()), request_id="8")
@@ -76,13 +76,13 @@ async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_noth
         """The record is counted, and the checkpoint read, before the ack is here."""
         position = await publish(*record)
         assert position
-        await rig.parts.applied.poll()
-        assert position.offset < rig.parts.applied.checkpoints[PartitionId("r1", position.partition)]
+        await rig.games.watch.poll()
+        assert position.offset < rig.games.watch.checkpoints[PartitionId("r1", position.partition)]
         return position
 
     await rig.record(period(update()))  # from here on the lineage's checkpoints are read
     monkeypatch.setattr(rig.topic, "publish", acked_late)
-    waiting = asyncio.create_task(rig.parts.applied.wait(Coordinates("r1", 0, 1_000), None, 60))
+    waiting = asyncio.create_task(rig.games.watch.wait(Coordinates("r1", 0, 1_000), None, 60))
     await asyncio.sleep(0)
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     waiting.cancel()
@@ -115,7 +115,7 @@ async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_wa
     """Or the first record after the log was cut would go unnoticed."""
     store = MemoryStore()
     store.next_offsets[AT.partition_id] = 101
-    watch = AppliedWatch(store, TestClock(), lambda: "r1")
+    watch = CheckpointWatch(store, TestClock(), lambda: "r1")
     assert {} == watch.checkpoints
     running = asyncio.create_task(watch.run())
     while not watch.checkpoints:  # noqa: ASYNC110 the store has no event

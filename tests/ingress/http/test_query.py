@@ -27,7 +27,7 @@ async def echo(request: Request) -> Reply:
 
 async def echoed(rig: Rig, target: str, headers: Mapping[str, str] | None = None, *body: bytes) -> Answer:
     """What `echo` is asked; a POST if there are headers of one."""
-    pipeline = Pipeline(rig.parts.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
+    pipeline = Pipeline(rig.shared.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
     rig.app = pipeline.serving("other", {"GET": echo})
     return await rig.call("POST" if headers else "GET", target, headers, body)
 

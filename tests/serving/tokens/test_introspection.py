@@ -13,7 +13,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
 from ingress.http.replies import Refusal, Refused

@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
 from ingress.http.replies import Refusal, Refused
