@@ -1,4 +1,4 @@
-"""`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
+"""`GET /v1/limits`: public, so that a client can size its batches. `?app=` selects the limits of one app."""
 
 from ingress.http.replies import Refusal, Refused, json_reply
 from schemas.games.judging import matches_id
@@ -9,7 +9,7 @@ from serving.http.request import Request
 
 
 class LimitsInForce:
-    """The endpoint. An app without limits of its own has everybody's, whether it is known here or not."""
+    """The endpoint. An app without own limits, known or unknown, has the default ones."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,5 +23,5 @@ class LimitsInForce:
 
 
 def limits_reply(limits: Limits) -> Reply:
-    """One set of limits, flat; which other apps there are is nobody's business."""
+    """One set of limits, flat. It does not reveal which other apps have limits."""
     return json_reply(200, limits.model_dump(mode="json", include=set(Limits.model_fields)))
