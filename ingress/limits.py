@@ -8,8 +8,8 @@ from serving.http.reply import Reply
 from serving.http.request import Request
 
 
-class LimitsInForce:
-    """The endpoint. An app without limits of its own has everybody's, whether it is known here or not."""
+class LimitsOfApp:
+    """The endpoint. An app without own limits has the general ones, whether the app exists or not."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,5 +23,5 @@ class LimitsInForce:
 
 
 def limits_reply(limits: Limits) -> Reply:
-    """One set of limits, flat; which other apps there are is nobody's business."""
+    """One set of limits, flat. It does not reveal which other apps exist."""
     return json_reply(200, limits.model_dump(mode="json", include=set(Limits.model_fields)))

@@ -12,21 +12,6 @@ from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.tokens.metrics import SECONDS_BUCKETS, TokenMetrics
 
-ROUTES: Final = (
-    "/AddEvent",
-    "/AddEventBatch",
-    "/v1/sessions",
-    "/games/v1/events",
-    "/v1/receipts/{receipt}",
-    "/v1/requests/{request_id}",
-    "/v1/limits",
-    "/v1/validate",
-    "/v1/refusals",
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "other",
-)
 # What `cause` can be: a refusal of the whole request, or why a batch, a period, an update or, of a batch
 # whose rest was taken, an event was not recorded.
 BAD_ITEM: Final = "BAD_ITEM"
