@@ -121,8 +121,7 @@ class PoolReader:
         Raises Refused, ClientLeft.
         """
         bodies, lease, max_bytes = self._shared.bodies, arrival.lease, self._shared.limits.max_analytics_body_bytes
-        wire = await bodies.sent(arrival.request.read, max_bytes, lease)
-        body = bodies.small(wire, arrival.coding, max_bytes, lease)
+        wire, body = await bodies.received(arrival.request.read, arrival.coding, max_bytes, lease)
         if body is not None:
             return body, arrival.credentials
         if arrival.credentials.token is None:

@@ -131,5 +131,8 @@ class Delivery:
 
 def _responds_async(headers: Mapping[bytes, bytes]) -> bool:
     """`Prefer: respond-async` (RFC 7240): answer at once, do not wait until the record is counted."""
-    preferences = headers.get(b"prefer", b"")[:MAX_PREFER_BYTES].lower().split(b",")
+    header = headers.get(b"prefer")
+    if header is None:
+        return False
+    preferences = header[:MAX_PREFER_BYTES].lower().split(b",")
     return any(preference.partition(b";")[0].strip() == b"respond-async" for preference in preferences)

@@ -105,8 +105,7 @@ class Checks:
         coding = require_json(arrival.request.headers)
         bodies, max_bytes, lease = self._shared.bodies, arrival.limits.max_body_bytes, arrival.lease
         refuse_announced_size(arrival.request.headers, max_bytes)
-        wire = await bodies.sent(arrival.request.read, max_bytes, lease)
-        body = bodies.small(wire, coding, max_bytes, lease)
+        wire, body = await bodies.received(arrival.request.read, coding, max_bytes, lease)
         if body is not None:
             return body
         wait_seconds = self._channel.foreseen_seconds(

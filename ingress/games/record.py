@@ -40,16 +40,13 @@ class RecordEvents:
     async def __call__(self, request: Request) -> Reply:
         arrival = await self._checks.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival)
-
-    async def _answered(self, arrival: Arrival) -> Reply:
-        batch = await self._checks.judged(arrival)
-        if isinstance(batch, WholeFailure):
-            return _failure(batch)
-        if not batch.accepted:
-            return judged_reply(batch.sent, batch.judgement)
-        # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
-        return await self._published(batch, self._number_writer(batch.arrival))
+            batch = await self._checks.judged(arrival)
+            if isinstance(batch, WholeFailure):
+                return _failure(batch)
+            if not batch.accepted:
+                return judged_reply(batch.sent, batch.judgement)
+            # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
+            return await self._published(batch, self._number_writer(arrival))
 
     def _number_writer(self, arrival: Arrival) -> NumberWriter:
         """How the totals are to be written (G19)."""
