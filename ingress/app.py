@@ -1,4 +1,4 @@
-"""The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
+"""The routes of the ingress. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from ingress.http.any_case import AnyCaseRoute
 from ingress.http.metrics import Metrics
 from ingress.http.pipeline import Pipeline, Stopping
 from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, json_reply, retry_after
-from ingress.limits import LimitsInForce
+from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from serving.http.reply import Reply
@@ -35,7 +35,7 @@ from serving.http.request import Asgi, Endpoint, Request
 class Checked(Protocol):
     @property
     def passed(self) -> bool:
-        """Whether Kafka and MongoDB were found as the promise needs them."""
+        """Whether Kafka and MongoDB have been found fit for exactly-once counting."""
         ...
 
 
@@ -78,7 +78,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/v1/receipts/{receipt}": {"GET": ReceiptState(shared, store, parts.kept_seconds)},
         "/v1/requests/{request_id}": {"GET": RequestState(shared, store)},
         "/v1/sessions": {"POST": parts.sessions},
-        "/v1/limits": {"GET": LimitsInForce(shared.limits)},
+        "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
         "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
         "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
         "/openapi.json": {"GET": _Constant(document_reply())},
@@ -98,7 +98,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
 
 
 def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]:
-    """By their whole names, in any case (A1)."""
+    """Their paths match in any case (A1)."""
     shared, channel = parts.shared, parts.analytics
     endpoints = {
         "/AddEvent": AddEvents(shared, channel, single=True),

@@ -1,4 +1,4 @@
-"""`GET /v1/limits`: public, so that a client can size its batches. `?app=` selects the limits of one app."""
+"""`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
 from ingress.http.replies import Refusal, Refused, json_reply
 from schemas.games.judging import matches_id
@@ -8,8 +8,8 @@ from serving.http.reply import Reply
 from serving.http.request import Request
 
 
-class LimitsInForce:
-    """The endpoint. An app without own limits, known or unknown, has the default ones."""
+class LimitsOfApp:
+    """The endpoint. An app without own limits has the general ones, whether the app exists or not."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,5 +23,5 @@ class LimitsInForce:
 
 
 def limits_reply(limits: Limits) -> Reply:
-    """One set of limits, flat. It does not reveal which other apps have limits."""
+    """One set of limits, flat. It does not reveal which other apps exist."""
     return json_reply(200, limits.model_dump(mode="json", include=set(Limits.model_fields)))

@@ -1,15 +1,15 @@
 """The life of an ingress process.
 
-Start: the port is taken first (a second process says so at once), then requests are answered - 503 until Kafka, keys
-and definitions are there; nothing that is away at the start ends the process. What is there and can't hold the promise
-(startup.py) does: exit status 1, with all reasons.
+Start: the process binds its port first, so that a second process on it fails at once. Then it answers requests, with
+503 until Kafka, the keys and the definitions have been read. A server that is unavailable does not end the process.
+One that can't keep the promise of exactly-once counting does (startup.py): exit status 1, with all reasons.
 
 Stop, on SIGTERM or SIGINT, in this order:
-1. /readyz says 503 and replies carry `Connection: close`; requests are still taken, for load balancers need a moment;
-2. the port is closed, and requests that are under way are answered, within stop_timeout_seconds;
+1. /readyz answers 503 and replies carry `Connection: close`; requests are still accepted, until load balancers react;
+2. the port is closed, and accepted requests are answered, within stop_timeout_seconds;
 3. the background tasks end;
-4. the producer lets Kafka take what waits (all of it was answered 503 already, as unknown), MongoDB's connections end.
-A second signal skips the waiting. A crash anywhere loses nothing that was answered OK: Kafka has it.
+4. the producers flush what waits (all of it was answered 503, as unknown), and the connections to MongoDB end.
+A second signal skips the waits. A crash at any step loses nothing that was answered OK: Kafka has it.
 """
 
 import asyncio
@@ -55,15 +55,14 @@ from serving.tokens.bearer import TokenCheck
 
 log = structlog.get_logger()
 
-# How long the producer may take to hand over what waits. Nobody waits for it any more, only the supervisor.
+# How long the producers may take to flush. No client waits for it, but the supervisor does.
 FLUSH_SECONDS = 5
 
-
-# A large body makes many objects and no cycles: at the default of 700 the collector looks at them again and again, and
-# nothing else runs meanwhile.
+# A large body makes many objects and no cycles. At the default of 700 the collector scans them again and again, and the
+# event loop stands still meanwhile.
 GC_THRESHOLD = 50_000
-# A thread that reads a large body hands the interpreter over after this time. At the default of 5 ms each step of the
-# event loop waits so long for it, and a request takes several.
+# A thread that parses a large body releases the interpreter after this time. At the default of 5 ms each step of the
+# event loop would wait so long, and a request takes several steps.
 SWITCH_SECONDS = 0.001
 
 
@@ -77,7 +76,7 @@ def run(config: IngressConfig) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Servers:
-    """How Kafka and MongoDB stand, in the view of the whole process: whether they are lost, and what time they have."""
+    """What the whole process knows of Kafka and MongoDB: whether they are available, and how their clocks differ."""
 
     kafka: KafkaWatch
     mongodb: Outage
@@ -168,7 +167,7 @@ def _dependencies(
 def _background_tasks(
     parts: AppParts, tokens: TokenCheck, connections: tuple[_Connections, ...]
 ) -> tuple[life.Keeper, ...]:
-    """What connects, and what keeps itself current; each runs until cancelled."""
+    """Each runs until cancelled."""
     publishers = [one.publisher.run for one in connections]
     channels = [task for channel in parts.channels for task in (channel.watch.run, channel.lineage.run)]
     return (*publishers, *channels, parts.definitions.run, parts.shared.refusals.run, tokens.keep)
@@ -178,7 +177,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
-        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 told in its own words
+        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 the reasons say it; no traceback
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
@@ -188,10 +187,10 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
             server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
-        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
+        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 the reasons say it; no traceback
         failed = True
-    except* Exception as failures:  # noqa: BLE001 told as what it is
-        # A background task that ends is a bug: better a new process than one that answers 503 for ever.
+    except* Exception as failures:  # noqa: BLE001 whatever it is, it is reported
+        # A background task that ends is a bug. A new process is better than one that answers 503 for ever.
         report(failures)
         failed = True
     await asyncio.gather(*(one.publisher.stop(FLUSH_SECONDS) for one in process.connections))
@@ -202,7 +201,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
 
 
 def server_config(settings: IngressSettings, app: Asgi, metrics: Metrics | None = None) -> uvicorn.Config:
-    """A server of `app` with these settings; `metrics` are told of its connections."""
+    """A server of `app` with these settings, which counts its connections in `metrics`."""
     most = connections_within(raise_descriptor_limit(), settings.max_connections)
     connections = (metrics or Metrics()).connections.bounded(most, settings.max_connections_per_address)
     return protocol.server_config(app, connections, settings.keep_alive_seconds, settings.stop_timeout_seconds)

@@ -87,10 +87,10 @@ class Delivery:
         if coordinates.partition_id not in self._truncated:
             self._truncated.add(coordinates.partition_id)
             log.error(
-                "log_cut",
+                "log_truncated",
                 partition=str(coordinates.partition_id),
                 offset=coordinates.offset,
-                reason="Kafka gave out an offset that was counted before: look at `tallymill lineage`",
+                reason="Kafka used an offset again that was counted before. Run `tallymill lineage`",
             )
         return Refused(Refusal.UNAVAILABLE)
 

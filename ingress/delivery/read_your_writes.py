@@ -1,10 +1,10 @@
 """Read-your-writes: one task watches the checkpoints for all requests (docs/design.md, "The journey of one batch").
 
-One round, in one causally consistent session, so that what follows is at least as new as the checkpoints:
-1. all checkpoints, one query;
-2. the totals of the players whose record a checkpoint has passed, and of those whose time is up, one query;
-3. what `exceptions` says of the passed coordinates, one query.
-MongoDB away means "not known", never a failed request: the records are in Kafka.
+One round, in one causally consistent session, so that steps 2 and 3 read at least what step 1 saw:
+1. read all checkpoints, one query;
+2. read the totals of the players whose record a checkpoint has passed, or whose wait has timed out, one query;
+3. read the `exceptions` at the passed coordinates, one query.
+While MongoDB is unavailable the result is "not known". No request fails for it: the records are in Kafka.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ from serving.clock import Clock
 
 log = structlog.get_logger()
 
-# How often the checkpoints are read while someone waits, and while only the lag is of interest.
+# How often the checkpoints are read while requests wait, and while only the lag is tracked.
 POLL_SECONDS = 0.02
 TRACK_SECONDS = 1.0
-# And while nothing is: an ack below a checkpoint that was read before the send shows that the log was cut.
+# And while there is neither: an ack below a checkpoint that was read before the send shows that the log was truncated.
 IDLE_SECONDS = 5.0
-# However long a round takes, the requests get the loop in between.
+# Between two rounds, however long one takes: the event loop serves requests meanwhile.
 MIN_PAUSE_SECONDS = 0.005
-# How long after a waiter's deadline the totals for it may take to read.
+# How long reading the totals may take after a waiter's deadline.
 READ_GRACE_SECONDS = 0.25
-# A lag read longer ago than this is no longer known.
+# A lag that was read longer ago than this counts as unknown.
 LAG_FRESH_SECONDS = 5.0
 
 
 class CheckpointWatch:
-    """What became of the records this ingress has published."""
+    """Watches the checkpoints of one API, and reports what became of the records that this ingress has published."""
 
     def __init__(self, store: AppliedStore, clock: Clock, lineage: Callable[[], str | None] = lambda: None) -> None:
-        """`lineage`: the one in force, whose checkpoints are read even if nobody waits."""
+        """`lineage`: the topic's current one. Its checkpoints are read even while no request waits."""
         self._lineage = lineage
         self._checkpoints: Mapping[PartitionId, int] = {}
         self._read_lineages: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class CheckpointWatch:
         self._lag = Lag()
         self._wake = asyncio.Event()
         self._read_seconds: float | None = None
-        self._away = False
+        self._unavailable = False
 
     @property
     def waiting(self) -> int:
@@ -54,9 +54,9 @@ class CheckpointWatch:
         return len(self._waiters)
 
     def lag_seconds(self, partition: int | None = None) -> float | None:
-        """How far behind the workers are, if it is known: the checkpoints were read within the last seconds.
+        """How far behind the workers are, of one partition or else of the one furthest behind.
 
-        Of one partition, or without it of the one that is furthest behind.
+        None where it is unknown: no checkpoints were read within LAG_FRESH_SECONDS.
         """
         now = self._clock.seconds()
         if not len(self._lag):
@@ -66,14 +66,14 @@ class CheckpointWatch:
         return self._lag.seconds(now) if partition is None else self._lag.seconds_of(partition, now)
 
     def acked(self, coordinates: Coordinates) -> None:
-        """Kafka has this record: from now on it counts as lag."""
+        """Kafka has acknowledged this record: from now on it counts as lag."""
         if not len(self._lag):
             self._wake.set()
         self._lag.acked(coordinates, self._clock.seconds())
 
     @property
     def checkpoints(self) -> Mapping[PartitionId, int]:
-        """As they were read last. Never changed: a newer reading is another mapping."""
+        """As they were last read. The mapping is never changed: the next read makes another."""
         return self._checkpoints
 
     async def wait(
@@ -83,12 +83,12 @@ class CheckpointWatch:
         timeout_seconds: float,
         append_millis: int | None = None,
     ) -> WaitResult:
-        """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises.
+        """Wait until the record is counted or the time is up; 0 reads the totals as they are now. Never raises.
 
-        Without an actor no totals are read. `append_millis`: when it came into the log; what is said of a record of
-        another time at these coordinates is not believed.
+        Without an actor no totals are read. `append_millis`: when the record came into the log. A rejection of a record
+        of another time at the same coordinates is ignored.
         """
-        if self._away:
+        if self._unavailable:
             return NOTHING_KNOWN
         answer: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
         deadline = self._clock.seconds() + timeout_seconds
@@ -130,7 +130,7 @@ class CheckpointWatch:
                 _resolve_unknown([*due.passed, *due.late])
                 self._lost(error)
                 return
-        self._away = False
+        self._unavailable = False
 
     async def _resolve(self, due: Due) -> None:
         actors = {waiter.actor for waiter in (*due.passed, *due.late) if waiter.actor is not None}
@@ -147,18 +147,18 @@ class CheckpointWatch:
             waiter.resolve(WaitResult(totals=totals.get(waiter.actor or "", {})))
 
     def _lost(self, error: Unavailable) -> None:
-        """Nobody is kept waiting for an answer that can't come; the slow rounds will notice the return."""
-        if not (self._away or error.lost):
+        """Stop all waits: MongoDB can't be read now. The slow rounds notice when it is available again."""
+        if not (self._unavailable or error.lost):
             log.warning("totals_not_read", reason=str(error))
-        self._away = True
+        self._unavailable = True
         _resolve_unknown(self._waiters.take_all())
 
     async def _pause(self, started: float) -> None:
-        if self._waiters and not self._away:
+        if self._waiters and not self._unavailable:
             await asyncio.sleep(max(started + POLL_SECONDS - self._clock.seconds(), MIN_PAUSE_SECONDS))
             return
         try:
-            is_idle = not (self._lag or self._away) and self._lineage() in self._read_lineages
+            is_idle = not (self._lag or self._unavailable) and self._lineage() in self._read_lineages
             async with asyncio.timeout(IDLE_SECONDS if is_idle else TRACK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:

@@ -2,15 +2,15 @@
 
 A receipt's state follows from the checkpoint of its partition:
 
-    forged, malformed, of other keys                           404
-    issued longer ago than exceptions are kept                 410: that nothing is said of it means nothing any more
-    the checkpoint has not passed it                           pending; 410 where its lineage is unknown or followed by
-                                                               a newer one, for then nobody will ever get there
-    the checkpoint has passed another record at its place      the same: the log was cut, and gave its offsets out again
-    passed                                                     what `exceptions` says; applied where it says nothing
+    forged, malformed, signed with other keys                  404
+    issued longer ago than exceptions are kept                 410: a missing exception no longer means applied
+    the checkpoint has not passed it                           pending; 410 if its lineage is unknown or not the newest,
+                                                               because no checkpoint will pass it then
+    the checkpoint has passed another record at its place      the same: the log was truncated and reused its offsets
+    passed                                                     what `exceptions` says; applied if it says nothing
 
-A request is found by its own player only, and only if it counted: a duplicate is the same id, hence applied. Another
-player's, one that never counted, and one that is forgotten are all 404.
+A request is found only by its own player, and only if it counted. A duplicate has the same id, so it is applied.
+Another player's request, one that never counted and one that is no longer remembered are all 404.
 """
 
 from typing import Final
@@ -29,8 +29,8 @@ from schemas.wire.replies import State
 from serving.http.reply import Reply
 from serving.http.request import Request
 
-# An exception's time is the broker's, a receipt's is ours and a wait later: asked to the last second, one that has
-# just been removed would read as applied.
+# An exception's time is the broker's, a receipt's is this machine's and later. Without a margin, a receipt asked for in
+# the last second would read as applied when its exception has just been removed.
 MARGIN_SECONDS = 60
 
 _int64: Final[TypeAdapter[int]] = TypeAdapter(Int64)
@@ -42,14 +42,14 @@ def is_gone(receipt: Receipt, now_millis: int, kept_seconds: int) -> bool:
 
 
 def state_of(outcome: RecordOutcome) -> tuple[State, str | None]:
-    """State and cause. Raises Refused where nobody will ever know."""
+    """State and cause. Raises Refused where the outcome can never be known."""
     if not outcome.passed:
-        if not outcome.in_force:
+        if not outcome.may_still_pass:
             raise Refused(Refusal.RECEIPT_GONE)
         return "pending", None
     if outcome.rejection is None:
         return "applied", None
-    # Of a dead letter's reason the first words: the rest may quote our servers.
+    # Only the first words of a dead letter's reason: the rest may quote internal servers.
     fate, cause = outcome.rejection.fate, outcome.rejection.cause
     return fate, cause.partition(":")[0] if fate == "dead" else cause
 
@@ -100,7 +100,7 @@ class RequestState:
 
 
 def _request_id(text: str) -> int:
-    """Spelt as in a body (G3), and never 0 (G4). Raises Refused."""
+    """Written as in a body (G3), and never 0 (G4). Raises Refused."""
     try:
         request_id = _int64.validate_python(text)
     except ValidationError:

@@ -35,12 +35,12 @@ class _Asked:
 
 
 def recorded(totals: Totals) -> Totals:
-    """The events recorded at least once, retired ones too: they were recorded."""
+    """The events recorded at least once, also retired ones."""
     return {event: number for event, number in totals.items() if number > 0}
 
 
 def shown_definitions(definitions: Mapping[str, Definition], totals: Totals, now_millis: int) -> tuple[Definition, ...]:
-    """Those in force that this player may see."""
+    """The current definitions that this player may see."""
     now, own = utc(now_millis), recorded(totals)
     return tuple(
         one
@@ -52,7 +52,7 @@ def shown_definitions(definitions: Mapping[str, Definition], totals: Totals, now
 def definition_item(
     one: Definition, shown: frozenset[str], languages: Languages, default_image: str
 ) -> EventDefinition:
-    """The definition as a client sees it; a child it may not see is not named either."""
+    """The definition as a client sees it, without the children that it may not see."""
     return EventDefinition(
         id=one.definition_id,
         display_name=text_for(one.names, languages, one.default_language),

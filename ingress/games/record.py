@@ -11,7 +11,7 @@ from ingress.delivery.waiters import WaitResult
 from ingress.dependencies import Dependencies
 from ingress.games.checks import Arrival, Checks, JudgedBatch, WholeFailure
 from ingress.games.definitions import Definitions
-from ingress.games.language import Written, languages_asked, number_writer
+from ingress.games.language import NumberWriter, languages_asked, number_writer
 from ingress.games.replies import (
     events_accepted,
     events_named,
@@ -48,13 +48,13 @@ class RecordEvents:
             # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
             return await self._published(batch, self._number_writer(arrival))
 
-    def _number_writer(self, arrival: Arrival) -> Written:
+    def _number_writer(self, arrival: Arrival) -> NumberWriter:
         """How the totals are to be written (G19)."""
         request = arrival.request
         languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
         return number_writer(self._definitions.known(arrival.identity.app), languages)
 
-    async def _published(self, batch: JudgedBatch, written: Written) -> Reply:
+    async def _published(self, batch: JudgedBatch, written: NumberWriter) -> Reply:
         arrival = batch.arrival
         identity = arrival.identity
         envelope = Envelope(identity.app, identity.player, arrival.request.wall_millis, batch.judgement)
@@ -73,7 +73,7 @@ def _failure(failure: WholeFailure) -> Reply:
     return rate_high_reply(failure.retry_seconds)
 
 
-def _answer(batch: JudgedBatch, result: WaitResult, written: Written) -> Reply:
+def _answer(batch: JudgedBatch, result: WaitResult, written: NumberWriter) -> Reply:
     """What a published batch is answered."""
     player = batch.arrival.identity.player
     fate = result.rejection.fate if result.rejection else "applied"

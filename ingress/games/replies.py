@@ -1,8 +1,8 @@
-"""What events.record is answered (docs/rules.md, "Answers"). Pure: values in, a Reply out."""
+"""The answers of events.record (docs/rules.md, "Answers"). Pure: values in, a Reply out."""
 
 from collections.abc import Iterable, Mapping
 
-from ingress.games.language import Written
+from ingress.games.language import NumberWriter
 from ingress.http.replies import retry_after
 from schemas.games.body import (
     EventBatchRecordFailure,
@@ -18,7 +18,7 @@ from serving.http.reply import Reply
 def judged_reply(
     request: EventRecordRequest, judgement: Judgement, player_events: tuple[PlayerEvent, ...] = ()
 ) -> Reply:
-    """What was refused of the batch, and the totals of the rest."""
+    """The refused parts of the batch, and the totals of the rest."""
     return _ok(
         EventUpdateResponse(
             batch_failures=batch_failures(request, judgement),
@@ -29,7 +29,7 @@ def judged_reply(
 
 
 def whole_failure_reply(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
-    """A failure of the whole request: that one alone, with an empty range (G14, G16)."""
+    """A failure of the whole request: the only one in the answer, with an empty range (G14, G16)."""
     return _ok(
         EventUpdateResponse(batch_failures=(EventBatchRecordFailure(failure_cause=cause),), player_events=player_events)
     )
@@ -49,14 +49,14 @@ def events_accepted(accepted: Iterable[AcceptedUpdate]) -> tuple[str, ...]:
 
 
 def events_named(request: EventRecordRequest) -> tuple[str, ...]:
-    """Every event the batch names, by first appearance: what a duplicate is told the totals of (G14)."""
+    """Every event that the batch names, by first appearance: a duplicate's answer has their totals (G14)."""
     return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
 
 
 def player_events(
-    player: str, events: Iterable[str], totals: Mapping[str, int], written: Written
+    player: str, events: Iterable[str], totals: Mapping[str, int], written: NumberWriter
 ) -> tuple[PlayerEvent, ...]:
-    """The totals known of `events`; an event nothing is known of is left out (G15)."""
+    """The known totals of `events`. An event without one is left out (G15)."""
     return tuple(
         PlayerEvent(
             player_id=player,

@@ -1,6 +1,6 @@
-"""`GET /v1/refusals`: why events of an app were dropped, as far as the sample knows; newest first, a page at a time.
+"""`GET /v1/refusals`: why events of an app were dropped, from the recorded sample; newest first, in pages.
 
-The app is the token's, and the scope an operator's: it shows what all players of the app have sent.
+The token names the app. It needs an operator's scope, because the page shows what all players of the app have sent.
 """
 
 import re
@@ -33,7 +33,7 @@ class RefusalsPage:
         _require_scope(identity)
         query = refusal_query(request.query)
         try:
-            # One more than asked for tells whether there is another page.
+            # One more than the limit shows whether there is another page.
             asked = RefusalQuery(query.limit + 1, query.cause, query.player, query.before)
             found = await self._store.refusals(identity.app, asked)
         except Unavailable as error:
@@ -50,7 +50,7 @@ def _require_scope(identity: Identity) -> None:
 
 
 def refusal_query(query: Mapping[str, str]) -> RefusalQuery:
-    """What the query asks for. Raises Refused naming each parameter that is wrong; others are ignored (G2)."""
+    """The query's parameters. Raises Refused that names each wrong one. Unknown ones are ignored (G2)."""
     limit, cause, player, before = (query.get(name) or None for name in ("limit", "cause", "player", "before"))
     checks = (
         ("limit", limit is None or _is_limit(limit), "Must be a number from 1"),

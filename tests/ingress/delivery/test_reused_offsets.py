@@ -52,7 +52,7 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
             assert (503, times) == (answer.status, rig.metric("reused_offsets_total"))
             assert "retry-after" in answer.headers
             assert "tallymill-receipt" not in answer.headers
-    assert [("log_cut", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
+    assert [("log_truncated", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     assert (200, 2) == (answer.status, rig.metric("reused_offsets_total"))
 
@@ -108,7 +108,7 @@ async def test_a_record_whose_coordinates_have_another_ones_exception_is_answere
         answer = await rig.record(period(update()))
     assert (503, 1) == (answer.status, rig.metric("reused_offsets_total"))
     assert "tallymill-receipt" not in answer.headers
-    assert ["log_cut"] == [line["event"] for line in lines]
+    assert ["log_truncated"] == [line["event"] for line in lines]
 
 
 async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_waits() -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ingress.http.metrics import CAUSES, Metrics
 from ingress.memory import MemoryStore
@@ -96,15 +97,18 @@ async def test_what_is_noted_is_written_in_one_insert_with_all_that_is_known() -
 
 
 async def test_the_background_task_writes_what_comes() -> None:
-    """And goes on after MongoDB was away."""
+    """And continues after MongoDB was unavailable; the outage is two lines."""
     one = Sampling()
-    task = asyncio.create_task(one.refusals.run())
-    for reads, one.store.away in ((1, True), (2, False)):
-        one.refusals.note(SENDER, RefusalNote("TOO_LARGE"))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while one.store.reads.get("add_refusals") != reads:  # noqa: ASYNC110 the task gives no sign
-                await asyncio.sleep(0.01)
-    task.cancel()
+    with capture_logs() as lines:
+        task = asyncio.create_task(one.refusals.run())
+        for reads, one.store.away in ((1, True), (2, False)):
+            one.refusals.note(SENDER, RefusalNote("TOO_LARGE"))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while one.store.reads.get("add_refusals") != reads:  # noqa: ASYNC110 the task gives no sign
+                    await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        task.cancel()
+    assert ["refusals_not_kept", "refusals_kept_again"] == [line["event"] for line in lines]
     assert (1, 1) == (one.not_kept("away"), one.kept())
     assert ["TOO_LARGE"] == [refusal.cause for refusal in one.store.refused]
 
