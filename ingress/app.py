@@ -80,7 +80,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/v1/sessions": {"POST": parts.sessions},
         "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
         "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
-        "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.clock, shared.refusals.store)},
+        "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
         "/openapi.json": {"GET": _Constant(document_reply())},
         "/docs": {"GET": _Constant(page_reply())},
         "/docs/{name}": {"GET": asset_endpoint()},

@@ -122,7 +122,7 @@ def _build(config: IngressConfig) -> _Process:
         definitions=Definitions(store, clock),
         store=store,
         kept_seconds=remembered_seconds(config.kafka, config.limits),
-        sessions=Sessions(key, config.tokens, settings, clock, metrics),
+        sessions=Sessions(key, config.tokens, settings, metrics),
         clocks=clocks,
     )
     probe = ClockProbe(store, clocks, clock)

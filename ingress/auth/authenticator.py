@@ -1,4 +1,4 @@
-"""Who sends: whom a bearer token names (serving/tokens/bearer.py), and whether it may do what is asked (B6, G21)."""
+"""Identifies the sender of a request by its bearer token, and checks the token's scopes (B6, G21)."""
 
 from collections.abc import Collection
 from typing import Final
@@ -13,7 +13,7 @@ RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/
 
 
 class Authenticator:
-    """Whom a request speaks for. `anonymous_apps`: apps that take events of anonymous tokens."""
+    """Identifies senders. `anonymous_apps`: apps that accept events with anonymous tokens."""
 
     def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
         self._tokens = tokens
@@ -24,7 +24,7 @@ class Authenticator:
         return self._tokens.ready
 
     async def identify(self, token: str | None, now_seconds: float) -> Identity:
-        """Raises Refused: NO_TOKEN, UNAUTHENTICATED, or TOKEN_UNCHECKED while the token can't be checked."""
+        """The sender that the token names. Raises Refused: NO_TOKEN, UNAUTHENTICATED or TOKEN_UNCHECKED."""
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
         try:
@@ -35,26 +35,26 @@ class Authenticator:
             raise Refused(Refusal.TOKEN_UNCHECKED) from error
 
     def require_known_or_allowed(self, identity: Identity) -> None:
-        """Raises Refused for an anonymous token of an app that takes none."""
+        """Raises Refused for an anonymous token of an app that does not accept them."""
         if identity.anonymous and not {identity.app, ANY_APP} & self._anonymous_apps:
             raise Refused(Refusal.NO_ANONYMOUS)
 
 
 def require_record_scope(identity: Identity) -> None:
-    """Raises Refused where the token may not record (either of two scopes will do), or names no player."""
+    """Raises Refused unless the token has one of the two recording scopes and names a player."""
     if not identity.scopes & RECORD_SCOPES:
         raise Refused(Refusal.FORBIDDEN)
     require_player(identity)
 
 
 def require_games_scope(identity: Identity) -> None:
-    """Raises Refused where the token may not list: games_lite is for recording alone."""
+    """Raises Refused unless the token may list and names a player. The scope games_lite allows only recording."""
     if GAMES_SCOPE not in identity.scopes:
         raise Refused(Refusal.FORBIDDEN_LIST)
     require_player(identity)
 
 
 def require_player(identity: Identity) -> None:
-    """Raises Refused for an anonymous actor: the games API is about players."""
+    """Raises Refused for an anonymous actor: the games API serves only players."""
     if identity.anonymous:
         raise Refused(Refusal.ANONYMOUS)

@@ -1,10 +1,10 @@
-"""`POST /v1/sessions`: anonymous tokens of our own, for apps whose clients have nobody to log in (off by default).
+"""`POST /v1/sessions`: the ingress issues anonymous tokens, for apps without accounts (off by default).
 
-- An actor is `~` + 128 random bits: nobody can guess another's, and no player's id begins so (B6).
-- The key can vouch for anonymous actors alone: a token of it that names a player is none. So it may lie on every
-  ingress, where the issuer's key must not.
-- Such a token is told from the issuer's by its first part: whatever one key signs has the same header, and the key's
-  id begins as no other's.
+- An anonymous actor is `~` and 128 random bits. It can't be guessed, and no player's id begins with `~` (B6).
+- A token that this key signed is valid only for an anonymous actor, never for a player. So the key may be on every
+  ingress, unlike the issuer's private key.
+- The first part of a token tells whether this key signed it: all its tokens have the same header, whose key id has a
+  prefix that no other key has.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _ALGORITHMS: Final = {"EC": "ES256", "OKP": "Ed25519", "RSA": "RS256"}
 
 
 class SessionKey:
-    """The key that signs anonymous tokens; as VerifyingKeys, the one that verifies them."""
+    """The key that signs anonymous tokens. Implements VerifyingKeys, to verify them."""
 
     generation = 0
     ready = True
@@ -63,7 +63,7 @@ class SessionKey:
         return self._signed({"iss": ISSUER, "aud": ISSUER, **times, **who})
 
     def has_signed(self, token: str) -> bool:
-        """Whether it says so; the signature is another matter."""
+        """Whether the token's header names this key. Does not verify the signature."""
         return token.startswith(self._first_part)
 
     def _signed(self, claims: dict[str, object]) -> str:
@@ -76,7 +76,7 @@ class SessionKey:
         return []
 
     async def keep(self, refresh_seconds: float) -> None:
-        """There is nothing to read again."""
+        """Nothing to refresh: the key never changes."""
 
 
 def read_session_key(file: str) -> SessionKey:
@@ -95,12 +95,12 @@ def _private_key(text: str) -> Key:
 
 
 def session_key(settings: TokenSettings) -> SessionKey | None:
-    """The key, where one is set. Raises StartRefused."""
+    """The key, if the settings name one. Raises StartRefused."""
     return read_session_key(settings.session_key) if settings.session_key else None
 
 
 class WithSessions:
-    """Implements TokenCheck: our own anonymous tokens, and beside them the issuer's."""
+    """Implements TokenCheck for this ingress's anonymous tokens and the issuer's tokens."""
 
     def __init__(self, issuers: TokenCheck, key: SessionKey) -> None:
         self._issuers = issuers
@@ -137,7 +137,6 @@ class Sessions:
         key: SessionKey | None,
         tokens: TokenSettings,
         settings: IngressSettings,
-        clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._key = key
@@ -147,7 +146,6 @@ class Sessions:
         self._addresses = AddressLimit(
             settings.max_sessions_per_address, settings.address_window_seconds, settings.trusted_proxies
         )
-        self._clock = clock
         self._metrics = metrics
 
     async def __call__(self, request: Request) -> Reply:
@@ -157,7 +155,7 @@ class Sessions:
         if self._key is None or app not in self._apps:
             raise Refused(Refusal.NO_SESSIONS)
         name = secrets.token_hex(ACTOR_BYTES)
-        # A signature takes a millisecond with RSA, and strangers ask for them.
+        # An RSA signature takes a millisecond, and untrusted clients can ask for any number.
         token = await asyncio.to_thread(self._key.token, app, name, request.wall_millis // 1000, self._seconds)
         self._metrics.session_given()
         return json_reply(200, {"token": token, "actor": ANONYMOUS_PREFIX + name, "expiresIn": self._seconds})

@@ -13,7 +13,6 @@ from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
 from schemas.records.envelope import matches_player, rfc3339
 from schemas.wire.malformed import Violation
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
-from serving.clock import Clock
 from serving.http.reply import Reply
 from serving.http.request import Request
 from serving.tokens.identity import Identity
@@ -25,9 +24,8 @@ _is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match
 class RefusalsPage:
     """The endpoint."""
 
-    def __init__(self, authenticator: Authenticator, clock: Clock, store: RefusalStore) -> None:
+    def __init__(self, authenticator: Authenticator, store: RefusalStore) -> None:
         self._authenticator = authenticator
-        self._clock = clock
         self._store = store
 
     async def __call__(self, request: Request) -> Reply:

@@ -245,7 +245,7 @@ class Rig:
             definitions=self.definitions,
             store=self.store,
             kept_seconds=KEPT_SECONDS,
-            sessions=Sessions(session_key, tokens, settings, self.clock, metrics),
+            sessions=Sessions(session_key, tokens, settings, metrics),
             clocks=self.clocks,
         )
         self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
