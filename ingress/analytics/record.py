@@ -8,17 +8,9 @@
 from functools import partial
 
 from ingress.analytics.checks import Checks, JudgedBatch
-from ingress.analytics.pool_reader import Arrival
-from ingress.analytics.replies import (
-    DUPLICATE,
-    analytics_refusal,
-    other_events,
-    partly_registered_reply,
-    registered_reply,
-)
+from ingress.analytics.replies import other_events, published_reply, registered_reply
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Delivered, Delivery, Sealed
-from ingress.delivery.waiters import WaitResult
 from ingress.dependencies import Dependencies
 from ingress.http.replies import Refusal, Refused
 from schemas.documents import PAYLOAD_DIFFERS
@@ -40,13 +32,10 @@ class AddEvents:
     async def __call__(self, request: Request) -> Reply:
         arrival = await self._checks.arrived(request)
         with arrival.lease:
-            return await self._answered(arrival)
-
-    async def _answered(self, arrival: Arrival) -> Reply:
-        batch = await self._checks.judged(arrival)
-        if not batch.good:
-            return registered_reply()
-        return await self._published(batch)
+            batch = await self._checks.judged(arrival)
+            if not batch.good:
+                return registered_reply()
+            return await self._published(batch)
 
     async def _published(self, batch: JudgedBatch) -> Reply:
         arrival, body = batch.arrival, batch.body
@@ -56,7 +45,7 @@ class AddEvents:
         record = Sealed(key, headers, body)
         delivered = await self._delivery.deliver(record, None, arrival.request)
         self._refuse_other_events(batch, delivered)
-        return _answer(batch, delivered.result).having(*delivered.headers)
+        return published_reply(batch, delivered.result).having(*delivered.headers)
 
     def _refuse_other_events(self, batch: JudgedBatch, delivered: Delivered) -> None:
         """Raises Refused where other events were registered before under the same request id (A11)."""
@@ -69,15 +58,3 @@ class AddEvents:
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
         self._checks.note(batch.sender, batch.body, refused)
         raise refused
-
-
-def _answer(batch: JudgedBatch, result: WaitResult) -> Reply:
-    """What a published batch is answered."""
-    fate = result.rejection.fate if result.rejection else "applied"
-    if fate not in ("applied", "duplicate"):
-        # The worker could not register it, so OK would be false (B7). The receipt names the record to an operator.
-        return analytics_refusal(Refusal.SET_ASIDE)
-    reply = registered_reply()
-    if batch.bad:
-        reply = partly_registered_reply(batch.good, batch.bad, tuple(batch.violations))
-    return reply.having(DUPLICATE) if fate == "duplicate" else reply

@@ -16,7 +16,6 @@ from ingress.auth.authenticator import require_record_scope
 from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.replies import events_named
 from ingress.http.body import refuse_announced_size, require_json
 from ingress.http.body_budget import Lease
 from ingress.http.replies import Refusal, Refused
@@ -168,6 +167,11 @@ def _note_of(error: Refused, body: bytes, headers: Mapping[bytes, bytes]) -> Ref
         return RefusalNote(error.refusal.name, error.violations[0].field, body)
     field = _HEADER_OF.get(error.refusal, "")
     return RefusalNote(error.refusal.name, field, headers.get(field.lower().encode(), b""))
+
+
+def events_named(request: EventRecordRequest) -> tuple[str, ...]:
+    """Every event that the batch names, by first appearance: a duplicate's answer has their totals (G14)."""
+    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
 
 
 def first_of_each_cause(sent: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:

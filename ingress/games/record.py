@@ -7,22 +7,12 @@
 
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Delivery, Sealed
-from ingress.delivery.waiters import WaitResult
 from ingress.dependencies import Dependencies
 from ingress.games.checks import Arrival, Checks, JudgedBatch, WholeFailure
 from ingress.games.definitions import Definitions
 from ingress.games.language import NumberWriter, languages_asked, number_writer
-from ingress.games.replies import (
-    events_accepted,
-    events_named,
-    judged_reply,
-    player_events,
-    rate_high_reply,
-    whole_failure_reply,
-)
-from ingress.http.replies import Refusal, refusal_reply
+from ingress.games.replies import failure_reply, judged_reply, published_reply
 from schemas.documents import PAYLOAD_DIFFERS
-from schemas.games.body import EventFailureCause
 from schemas.records.envelope import Envelope, seal
 from serving.http.reply import Reply
 from serving.http.request import Request
@@ -42,10 +32,10 @@ class RecordEvents:
         with arrival.lease:
             batch = await self._checks.judged(arrival)
             if isinstance(batch, WholeFailure):
-                return _failure(batch)
+                return failure_reply(batch)
             if not batch.accepted:
                 return judged_reply(batch.sent, batch.judgement)
-            # Before publishing: only now the app's definitions, which the batch was judged by, are surely in memory.
+            # Before publishing: the app's definitions are in the cache now, and may be evicted while Kafka is awaited.
             return await self._published(batch, self._number_writer(arrival))
 
     def _number_writer(self, arrival: Arrival) -> NumberWriter:
@@ -64,24 +54,4 @@ class RecordEvents:
         rejection = delivered.result.rejection
         if rejection and rejection.cause == PAYLOAD_DIFFERS:
             self._shared.metrics.payload_differs()
-        return _answer(batch, delivered.result, written).having(*delivered.headers)
-
-
-def _failure(failure: WholeFailure) -> Reply:
-    if failure.retry_seconds is None:
-        return whole_failure_reply(failure.cause)
-    return rate_high_reply(failure.retry_seconds)
-
-
-def _answer(batch: JudgedBatch, result: WaitResult, written: NumberWriter) -> Reply:
-    """What a published batch is answered."""
-    player = batch.arrival.identity.player
-    fate = result.rejection.fate if result.rejection else "applied"
-    if fate == "duplicate":
-        events = player_events(player, events_named(batch.sent), result.totals, written)
-        return whole_failure_reply(EventFailureCause.ALREADY_UPDATED, events)
-    if fate != "applied":
-        # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
-        return refusal_reply(Refusal.SET_ASIDE)
-    events = player_events(player, events_accepted(batch.accepted), result.totals, written)
-    return judged_reply(batch.sent, batch.judgement, events)
+        return published_reply(batch, delivered.result, written).having(*delivered.headers)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from ingress.delivery.waiters import WaitResult
+from ingress.games.checks import JudgedBatch, WholeFailure, events_named
 from ingress.games.language import NumberWriter
-from ingress.http.replies import retry_after
+from ingress.http.replies import Refusal, refusal_reply, retry_after
 from schemas.games.body import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -13,6 +15,20 @@ from schemas.games.body import (
 )
 from schemas.games.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
 from serving.http.reply import Reply
+
+
+def published_reply(batch: JudgedBatch, result: WaitResult, written: NumberWriter) -> Reply:
+    """The answer to a published batch."""
+    player = batch.arrival.identity.player
+    fate = result.rejection.fate if result.rejection else "applied"
+    if fate == "duplicate":
+        events = player_events(player, events_named(batch.sent), result.totals, written)
+        return _whole_failure(EventFailureCause.ALREADY_UPDATED, events)
+    if fate != "applied":
+        # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
+        return refusal_reply(Refusal.SET_ASIDE)
+    events = player_events(player, events_accepted(batch.accepted), result.totals, written)
+    return judged_reply(batch.sent, batch.judgement, events)
 
 
 def judged_reply(
@@ -28,15 +44,17 @@ def judged_reply(
     )
 
 
-def whole_failure_reply(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
-    """A failure of the whole request: the only one in the answer, with an empty range (G14, G16)."""
+def failure_reply(failure: WholeFailure) -> Reply:
+    """The answer to a batch that is refused as a whole."""
+    reply = _whole_failure(failure.cause)
+    return reply if failure.retry_seconds is None else reply.having(retry_after(failure.retry_seconds))
+
+
+def _whole_failure(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
+    """A failure of the whole request is the only one in the answer, with an empty range (G14, G16)."""
     return _ok(
         EventUpdateResponse(batch_failures=(EventBatchRecordFailure(failure_cause=cause),), player_events=player_events)
     )
-
-
-def rate_high_reply(retry_seconds: float) -> Reply:
-    return whole_failure_reply(EventFailureCause.RECORD_RATE_HIGH).having(retry_after(retry_seconds))
 
 
 def _ok(response: EventUpdateResponse) -> Reply:
@@ -46,11 +64,6 @@ def _ok(response: EventUpdateResponse) -> Reply:
 def events_accepted(accepted: Iterable[AcceptedUpdate]) -> tuple[str, ...]:
     """The events that count something, by first appearance (G14)."""
     return tuple(dict.fromkeys(update.definition_id for update in accepted))
-
-
-def events_named(request: EventRecordRequest) -> tuple[str, ...]:
-    """Every event that the batch names, by first appearance: a duplicate's answer has their totals (G14)."""
-    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
 
 
 def player_events(
