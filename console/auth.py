@@ -2,7 +2,8 @@
 
 from console.answers import Refusal, Refused
 from schemas.wire.console_replies import READ_SCOPE
-from serving.tokens.bearer import TokenCheck, bearer_token, identified
+from serving.http.request import bearer_token
+from serving.tokens.bearer import TokenCheck, identified
 from serving.tokens.identity import BadToken, Identity, Unchecked
 
 

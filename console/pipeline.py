@@ -12,7 +12,8 @@ from console.answers import json_reply
 from console.metrics import COUNTS, DOCUMENT, EVENTS, Metrics
 from schemas.wire.errors import error_body
 from serving.failures import report
-from serving.http.cors import Cors, RawHeader, Shared, preflight_headers
+from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.reply import RawHeader
 from serving.http.unparsed import announces_body, unparsed_of
 
 CORS = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")

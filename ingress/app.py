@@ -1,4 +1,4 @@
-"""The routes of the ingress. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
+"""The routes of the ingress. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,62 +7,80 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute, Route, Router
 
-from ingress.analytics.record import AddEvents, AnalyticsParts
+from ingress.analytics.record import AddEvents
 from ingress.analytics.replies import analytics_refusal
 from ingress.auth.sessions import Sessions
 from ingress.clock_watch import SOURCES, ClockWatch, Source
 from ingress.config import IngressSettings
-from ingress.delivery.receipts import ReceiptParts, ReceiptState, RequestState
+from ingress.delivery.channel import ApiChannel
+from ingress.delivery.receipts import ReceiptState, RequestState
+from ingress.dependencies import Dependencies
 from ingress.docs import asset_endpoint, document_reply, page_reply
+from ingress.games.definitions import Definitions
 from ingress.games.images import DEFAULT_IMAGE_PATH, DefaultImage
-from ingress.games.lists import EventDefinitions, ListParts, PlayerEvents
-from ingress.games.record import RecordEvents, RecordParts
+from ingress.games.lists import EventDefinitions, PlayerEvents
+from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
-from ingress.http.body import Receive
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi, Edge, Endpoint, Scope, Stopping
-from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, Reply, json_reply, retry_after
-from ingress.limits import LimitsInForce
+from ingress.http.pipeline import Pipeline, Stopping
+from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, json_reply, retry_after
+from ingress.limits import LimitsOfApp
+from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
+from serving.http.reply import Reply
+from serving.http.request import Asgi, Endpoint, Request
 
 
 class Checked(Protocol):
     @property
     def passed(self) -> bool:
-        """Whether Kafka and MongoDB were found as the promise needs them."""
+        """Whether Kafka and MongoDB have been found fit for exactly-once counting."""
         ...
+
+
+class PlayerStore(TotalsStore, OutcomeStore, Protocol):
+    """What players ask of MongoDB: their totals, and what became of their records."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppParts:
-    """What the routes are served with."""
+    """What the routes are served with. `kept_seconds`: how long exceptions and requests are kept."""
 
-    record: RecordParts
-    analytics: AnalyticsParts
+    shared: Dependencies
+    games: ApiChannel
+    analytics: ApiChannel
+    definitions: Definitions
+    store: PlayerStore
+    kept_seconds: int
     sessions: Sessions
-    receipts: ReceiptParts
-    lists: ListParts
     clocks: ClockWatch
 
+    @property
+    def channels(self) -> tuple[ApiChannel, ApiChannel]:
+        return self.games, self.analytics
 
-def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
+
+def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: IngressSettings) -> Asgi:
     """The ASGI app."""
-    parts, receipts, lists = app_parts.record, app_parts.receipts, app_parts.lists
-    edge = Edge(parts.metrics, stopping, parts.clock, settings)
-    missing = missing_parts(app_parts, stopping, checked)
-    _watch(app_parts, missing)
+    shared, games, definitions, store = parts.shared, parts.games, parts.definitions, parts.store
+    pipeline = Pipeline(shared.metrics, stopping, shared.clock, settings)
+    missing = missing_parts(parts, stopping, checked)
+    _watch(parts, missing)
     endpoints: dict[str, dict[str, Endpoint]] = {
         # The hot path first: starlette tries the routes in turn.
-        "/games/v1/events": {"POST": RecordEvents(parts), "GET": PlayerEvents(lists)},
-        "/games/v1/eventDefinitions": {"GET": EventDefinitions(lists)},
+        "/games/v1/events": {
+            "POST": RecordEvents(shared, games, definitions),
+            "GET": PlayerEvents(shared, definitions, store),
+        },
+        "/games/v1/eventDefinitions": {"GET": EventDefinitions(shared, definitions, store, settings.public_url)},
         DEFAULT_IMAGE_PATH: {"GET": DefaultImage()},
-        "/v1/receipts/{receipt}": {"GET": ReceiptState(receipts)},
-        "/v1/requests/{request_id}": {"GET": RequestState(receipts)},
-        "/v1/sessions": {"POST": app_parts.sessions},
-        "/v1/limits": {"GET": LimitsInForce(parts.limits)},
-        "/v1/validate": {"POST": ValidateEvents(parts)},
-        "/v1/refusals": {"GET": RefusalsPage(parts.authenticator, parts.clock, parts.refusals.store)},
+        "/v1/receipts/{receipt}": {"GET": ReceiptState(shared, store, parts.kept_seconds)},
+        "/v1/requests/{request_id}": {"GET": RequestState(shared, store)},
+        "/v1/sessions": {"POST": parts.sessions},
+        "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
+        "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
+        "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
         "/openapi.json": {"GET": _Constant(document_reply())},
         "/docs": {"GET": _Constant(page_reply())},
         "/docs/{name}": {"GET": asset_endpoint()},
@@ -70,61 +88,65 @@ def create_app(app_parts: AppParts, stopping: Stopping, checked: Checked, settin
     probes: dict[str, Endpoint] = {
         "/livez": _Constant(json_reply(200, {"live": True})),
         "/readyz": _Ready(missing),
-        "/metrics": _Metrics(parts.metrics),
+        "/metrics": _Metrics(shared.metrics),
     }
-    routes: list[BaseRoute] = [Route(path, edge.serving(path, by_method)) for path, by_method in endpoints.items()]
-    routes[1:1] = _analytics_routes(edge, app_parts.analytics)
-    routes += [Route(path, edge.probe(path, endpoint)) for path, endpoint in probes.items()]
+    routes: list[BaseRoute] = [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes[1:1] = _analytics_routes(pipeline, parts)
+    routes += [Route(path, pipeline.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
-    return Router(routes, redirect_slashes=False, default=edge.serving("other", {}))
+    return Router(routes, redirect_slashes=False, default=pipeline.serving("other", {}))
 
 
-def _analytics_routes(edge: Edge, parts: AnalyticsParts) -> list[AnyCaseRoute]:
-    """By their whole names, in any case (A1)."""
-    endpoints = {"/AddEvent": AddEvents(parts, single=True), "/AddEventBatch": AddEvents(parts, single=False)}
+def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]:
+    """Their paths match in any case (A1)."""
+    shared, channel = parts.shared, parts.analytics
+    endpoints = {
+        "/AddEvent": AddEvents(shared, channel, single=True),
+        "/AddEventBatch": AddEvents(shared, channel, single=False),
+    }
     return [
-        AnyCaseRoute(path, edge.serving(path, {"POST": endpoint}, analytics_refusal))
+        AnyCaseRoute(path, pipeline.serving(path, {"POST": endpoint}, analytics_refusal))
         for path, endpoint in endpoints.items()
     ]
 
 
 def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
     """The gauges, of both APIs together."""
-    publishers = (parts.record.publisher, parts.analytics.publisher)
-    watches = (parts.record.applied, parts.analytics.applied)
+    metrics, bodies = parts.shared.metrics, parts.shared.bodies
 
     def lag_seconds() -> float | None:
-        known = [lag for watch in watches if (lag := watch.lag_seconds()) is not None]
-        return max(known) if len(known) == len(watches) else None
+        """Unknown where the lag of either API is."""
+        known = [lag for channel in parts.channels if (lag := channel.watch.lag_seconds()) is not None]
+        return max(known) if len(known) == len(parts.channels) else None
 
-    parts.record.metrics.watch(
+    metrics.watch(
         ready=lambda: not missing(),
-        buffer_bytes=lambda: sum(publisher.waiting_bytes for publisher in publishers),
-        body_bytes=lambda: parts.record.bodies.held_bytes,
-        waiting=lambda: sum(watch.waiting for watch in watches),
-        waiting_bodies=lambda: parts.record.bodies.waiting,
+        buffer_bytes=lambda: sum(channel.publisher.waiting_bytes for channel in parts.channels),
+        body_bytes=lambda: bodies.held_bytes,
+        waiting=lambda: sum(channel.watch.waiting for channel in parts.channels),
+        waiting_bodies=lambda: bodies.waiting,
         lag_seconds=lag_seconds,
     )
     for source in SOURCES:
-        parts.record.metrics.watch_clock(source, partial(_skew, parts, source))
+        metrics.watch_clock(source, partial(_skew, parts, source))
 
 
 def _skew(parts: AppParts, source: Source) -> float | None:
-    return parts.clocks.skews(parts.record.clock.monotonic_seconds()).by_source.get(source)
+    return parts.clocks.skews(parts.shared.clock.monotonic_seconds()).by_source.get(source)
 
 
-def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
+def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
     """What keeps the ingress from being ready, by name; empty when it is."""
-    parts, analytics = app_parts.record, app_parts.analytics
+    shared = parts.shared
 
     def missing() -> list[str]:
         there: Mapping[str, bool] = {
-            "keys": parts.authenticator.ready,
-            "kafka": parts.publisher.ready,
-            "kafka analytics": analytics.publisher.ready,
+            "keys": shared.authenticator.ready,
+            "kafka": parts.games.publisher.ready,
+            "kafka analytics": parts.analytics.publisher.ready,
             "definitions": parts.definitions.ready,
             "start check": checked.passed,
-            "clock": app_parts.clocks.is_within(parts.clock.monotonic_seconds()),
+            "clock": parts.clocks.is_within(shared.clock.monotonic_seconds()),
             "draining": not stopping.draining,
         }
         return [name for name, ready in there.items() if not ready]
@@ -136,7 +158,7 @@ class _Constant:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return self._reply
 
 
@@ -146,7 +168,7 @@ class _Ready:
     def __init__(self, missing: Callable[[], list[str]]) -> None:
         self._missing = missing
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         missing = self._missing()
         if not missing:
             return json_reply(200, {"ready": True, "missing": []})
@@ -157,5 +179,5 @@ class _Metrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    async def __call__(self, _scope: Scope, _receive: Receive) -> Reply:
+    async def __call__(self, _request: Request) -> Reply:
         return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

@@ -1,35 +1,29 @@
-"""Clocks compared as the ingress goes: Kafka's with every ack, MongoDB's by asking for it now and then.
+"""Compares this machine's clock with Kafka's at every ack, and with MongoDB's every few seconds.
 
-Kafka tells its time only to who writes (LogAppendTime). An ingress that is not ready is sent nothing, so MongoDB's
-clock is what it starts with, and what it comes back by.
+Kafka tells its time only in an ack (LogAppendTime). An ingress that is not ready gets no requests and so no acks:
+MongoDB's clock decides whether it becomes ready, at the start and after a wrong clock.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from ingress.clock_watch import ClockNews, ClockWatch, Stamped
-from ingress.ports import Position, Publisher, Unavailable
+from ingress.ports import HelloStore, Position, Publisher, Unavailable
 from schemas.documents import millis_of
 from serving.clock import Clock
 
 log = structlog.get_logger()
 
-# How soon a clock that was set is noticed without traffic.
+# How soon a change of a clock is noticed without traffic.
 PROBE_SECONDS = 5.0
 
 
-class Greeter(Protocol):
-    async def hello(self) -> Mapping[str, Any]:
-        """MongoDB's answer to `hello`, which holds its time. Raises Unavailable."""
-        ...
-
-
 class WatchedPublisher:
-    """A Publisher whose acks are held against our clock."""
+    """A Publisher that compares the time of each ack with this machine's clock."""
 
     def __init__(self, publisher: Publisher, watch: ClockWatch, clock: Clock) -> None:
         self._publisher = publisher
@@ -58,9 +52,9 @@ class WatchedPublisher:
 
 
 class ClockProbe:
-    """Asks MongoDB for its time, and logs which clock is off."""
+    """Asks MongoDB for its time, and logs which clock is wrong."""
 
-    def __init__(self, mongodb: Greeter, watch: ClockWatch, clock: Clock) -> None:
+    def __init__(self, mongodb: HelloStore, watch: ClockWatch, clock: Clock) -> None:
         self._mongodb = mongodb
         self._watch = watch
         self._clock = clock
@@ -68,27 +62,27 @@ class ClockProbe:
         self._was_within = True
 
     async def hello(self) -> Mapping[str, Any]:
-        """MongoDB's answer, its time noted. Raises Unavailable."""
+        """MongoDB's answer. Its time is noted. Raises Unavailable."""
         sent_millis = self._clock.wall_millis()
         answer = await self._mongodb.hello()
         if (stamp := answer.get("localTime")) is not None:
-            utc = stamp.replace(tzinfo=stamp.tzinfo or UTC)  # pymongo leaves the zone out of a command's answer
+            utc = stamp.replace(tzinfo=stamp.tzinfo or UTC)  # pymongo omits the zone in a command's answer
             stamped = Stamped(sent_millis, self._clock.wall_millis(), millis_of(utc))
             self._watch.measured("mongodb", stamped, self._clock.monotonic_seconds())
         return answer
 
     async def run(self) -> None:
-        """Until cancelled. That MongoDB is away, others log."""
+        """Probe until cancelled. An outage of MongoDB is logged elsewhere (serving/outage.py)."""
         while True:
             try:
                 await self.hello()
             except Unavailable as error:
                 log.debug("mongodb_clock_unknown", error=str(error))
-            self.tell()
+            self.log_changes()
             await asyncio.sleep(PROBE_SECONDS)
 
-    def tell(self) -> None:
-        """Log what has changed."""
+    def log_changes(self) -> None:
+        """One line a change."""
         now = self._clock.monotonic_seconds()
         for line in self._news.lines(self._watch.skews(now)):
             write = log.warning if line.event == "clock_off" else log.info

@@ -1,7 +1,7 @@
-"""The API's own documentation: `/openapi.json` and a page at `/docs` that needs nothing but this ingress.
+"""The documentation of the API: `/openapi.json`, and a page at `/docs` that loads everything from this ingress.
 
-The page is Swagger UI, whose files come with a Python package; no script or style is inline and nothing is asked of
-another host, which the Content-Security-Policy holds a browser to.
+The page is Swagger UI, whose files come with a Python package. It has no inline script and asks no other host; the
+Content-Security-Policy makes the browser enforce both.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from ingress.http.body import Receive
-from ingress.http.pipeline import Endpoint, Scope
-from ingress.http.replies import JSON, RawHeader, Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
+from serving.http.reply import JSON, RawHeader, Reply
+from serving.http.request import Endpoint, Request
 
-# A plug-in of MkDocs that is kept up with Swagger UI's releases; only its files are read, no code of it runs.
+# A plug-in of MkDocs that follows Swagger UI's releases. Only its files are read; none of its code runs.
 _PACKAGE: Final = "mkdocs-swagger-ui-tag"
 _FOLDER: Final = "mkdocs_swagger_ui_tag/swagger-ui"
 
@@ -38,12 +38,12 @@ _PAGE: Final = b"""\
 </html>
 """
 
-# No validator: Swagger UI's default is to send the document to a service of its makers.
+# No validator: by default Swagger UI sends the document to a service of its makers.
 _START: Final = b"""\
 SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null });
 """
 
-# Swagger UI sets styles from its script and has icons as data: URLs; "try it out" asks this ingress alone.
+# Swagger UI sets styles in its script and has icons as data: URLs. "Try it out" calls only this ingress.
 _POLICY: Final[RawHeader] = (
     b"content-security-policy",
     b"; ".join(
@@ -74,7 +74,7 @@ def page_reply() -> Reply:
 
 @cache
 def assets() -> Mapping[str, Reply]:
-    """What the page names, by file name: read once, 2 MB."""
+    """The files that the page loads, by name. They are read once: 2 MB."""
     folder = Path(str(distribution(_PACKAGE).locate_file(_FOLDER)))
     script, style = _type(b"text/javascript"), _type(b"text/css")
     return {
@@ -88,9 +88,9 @@ def asset_endpoint() -> Endpoint:
     """`GET /docs/{name}`."""
     known = assets()
 
-    async def endpoint(scope: Scope, _receive: Receive) -> Reply:
+    async def endpoint(request: Request) -> Reply:
         try:
-            return known[scope["path_params"]["name"]]
+            return known[request.path_parameters["name"]]
         except KeyError as error:
             raise Refused(Refusal.NOT_FOUND) from error
 

@@ -1,22 +1,21 @@
 """`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
-from ingress.http.query import query_of
-from ingress.http.replies import Refusal, Refused, Reply, json_reply
+from ingress.http.replies import Refusal, Refused, json_reply
 from schemas.games.judging import matches_id
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
-class LimitsInForce:
-    """The endpoint. An app without limits of its own has everybody's, whether it is known here or not."""
+class LimitsOfApp:
+    """The endpoint. An app without own limits has the general ones, whether the app exists or not."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        app = query_of(scope).get("app")
+    async def __call__(self, request: Request) -> Reply:
+        app = request.query.get("app")
         if app is not None and not matches_id(app):
             violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
             raise Refused(Refusal.MALFORMED, (violation,))
@@ -24,5 +23,5 @@ class LimitsInForce:
 
 
 def limits_reply(limits: Limits) -> Reply:
-    """One set of limits, flat; which other apps there are is nobody's business."""
+    """One set of limits, flat. It does not reveal which other apps exist."""
     return json_reply(200, limits.model_dump(mode="json", include=set(Limits.model_fields)))

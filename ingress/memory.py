@@ -1,22 +1,22 @@
 """Kafka and MongoDB in memory, behind the same ports: for tests of the ingress, and for trying it out.
 
-A MemoryTopic acks at once, tells `heard`, and can be told to be away or never to answer; a MemoryStore holds what
-workers would have written, and `count` plays the worker.
+A MemoryTopic acknowledges at once and calls `heard`; it can be made unavailable, or never answer. A MemoryStore holds
+what workers would have written, and its `count` does what a worker does.
 """
 
 import asyncio
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from ingress.ports import (
     AppChange,
-    Fortune,
     FoundRefusal,
-    Misfortune,
     Position,
+    RecordOutcome,
     RefusalQuery,
+    Rejection,
     SampledRefusal,
     Totals,
     Unavailable,
@@ -58,55 +58,57 @@ class MemoryTopic:
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         if self.away:
-            raise Unavailable("away, as it was told")
+            raise Unavailable("the test has made it unavailable")
         partition = self.partition_of(key)
         offset = self._ends[partition]
         self._ends[partition] += 1
         self.records.append(MemoryRecord(partition, offset, key, headers, body))
         self._heard(self.records[-1])
         if self.silent:
-            # The worst of both: the record is there, and nobody says so.
-            raise Unknown("silent, as it was told")
+            # The worst case: Kafka has the record and sends no ack.
+            raise Unknown("the test has made it silent")
         return Position(partition, offset)
 
 
-@dataclass(slots=True)
 class MemoryStore:
-    """Implements the stores of the ports. `reads` counts the queries by kind."""
+    """Implements the stores of ingress/ports.py."""
 
-    lineage: str | None = "r1"
-    lineages: dict[str, str] = field(default_factory=dict)
-    """Of topics that have another than `lineage`."""
-    away: bool = False
-    next_offsets: dict[PartitionId, int] = field(default_factory=dict)
-    players: dict[str, dict[str, int]] = field(default_factory=dict)
-    exceptions: dict[Coordinates, Misfortune] = field(default_factory=dict)
-    counted: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    declared: dict[str, list[Definition]] = field(default_factory=dict)
-    writes: int = 0
-    refused: list[SampledRefusal] = field(default_factory=list)
-    reads: dict[str, int] = field(default_factory=dict)
+    def __init__(self, lineage: str | None = "r1") -> None:
+        self.away = False
+        self.lineage = lineage
+        self.lineages: dict[str, str] = {}
+        """By topic, where it has another than `lineage`."""
+        # What workers have written.
+        self.next_offsets: dict[PartitionId, int] = {}
+        self.players: dict[str, dict[str, int]] = {}
+        self.exceptions: dict[Coordinates, Rejection] = {}
+        self.counted: dict[tuple[str, str, int], int] = {}
+        self.declared: dict[str, list[Definition]] = {}
+        self._declarations = 0
+        self.refused: list[SampledRefusal] = []
+        self.reads: dict[str, int] = {}
+        """Queries by kind."""
 
     def declare(self, app: str, *ids: str, **more: object) -> None:
-        """Declare events, in force since 1970, or write them anew: with `more` of what a Definition has."""
-        self.writes += 1
+        """Declare events since 1970, or write them again. `more`: other fields of their Definition."""
+        self._declarations += 1
         known = {one.definition_id: one for one in self.declared.get(app, ())}
         for one in ids:
             fields = {"default_language": "en", "names": {"en": one}, "declared_at": utc(0), **more}
-            fields |= {"app": app, "definition_id": one, "updated_at": utc(self.writes)}
+            fields |= {"app": app, "definition_id": one, "updated_at": utc(self._declarations)}
             known[one] = Definition.model_validate(fields)
         self.declared[app] = list(known.values())
 
     def count(self, coordinates: Coordinates, actor: str, counts: Mapping[str, int]) -> None:
-        """Apply a record as a worker would: totals and checkpoint at once."""
+        """Apply a record as a worker does: totals and checkpoint at once."""
         totals = self.players.setdefault(actor, {})
         for event, number in counts.items():
             totals[event] = totals.get(event, 0) + number
         self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
 
-    def pass_over(self, coordinates: Coordinates, misfortune: Misfortune) -> None:
-        """Don't apply a record, and say why."""
-        self.exceptions[coordinates] = misfortune
+    def pass_over(self, coordinates: Coordinates, rejection: Rejection) -> None:
+        """Move the checkpoint past a record without applying it."""
+        self.exceptions[coordinates] = rejection
         self.next_offsets[coordinates.partition_id] = coordinates.offset + 1
 
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
@@ -121,17 +123,19 @@ class MemoryStore:
         await self._read("player_totals")
         return dict(self.players.get(actor, {}))
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
-        await self._read("misfortunes")
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
+        await self._read("rejections")
         return {one: self.exceptions[one] for one in coordinates if one in self.exceptions}
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
-        await self._read("fortune")
-        misfortune = self.exceptions.get(coordinates)
-        is_ours = misfortune is None or misfortune.is_of(append_millis)
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
+        await self._read("outcome")
+        rejection = self.exceptions.get(coordinates)
+        is_ours = rejection is None or rejection.is_of(append_millis)
         if is_ours and self.next_offsets.get(coordinates.partition_id, 0) > coordinates.offset:
-            return Fortune(passed=True, misfortune=misfortune)
-        return Fortune(passed=False, in_force=coordinates.lineage in (self.lineage, *self.lineages.values()))
+            return RecordOutcome(passed=True, rejection=rejection)
+        return RecordOutcome(
+            passed=False, may_still_pass=coordinates.lineage in (self.lineage, *self.lineages.values())
+        )
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         await self._read("request")
@@ -173,7 +177,7 @@ class MemoryStore:
         return list(islice(wanted, query.limit))
 
     async def _read(self, kind: str) -> None:
-        await asyncio.sleep(0)  # a query gives way to others, here as there
+        await asyncio.sleep(0)  # a query lets other tasks run, as a real one does
         self.reads[kind] = self.reads.get(kind, 0) + 1
         if self.away:
-            raise Unavailable("away, as it was told")
+            raise Unavailable("the test has made it unavailable")

@@ -1,4 +1,4 @@
-"""MongoDB as the ingress reads it: majority, primary, bounded in time. pymongo is named only here."""
+"""Reads MongoDB for the ingress: from the primary, with majority read concern, bounded in time."""
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from ingress.ports import AppChange, Fortune, Misfortune, Totals, Unavailable
+from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.documents import (
@@ -36,26 +36,26 @@ from serving.outage import Outage
 
 log = structlog.get_logger()
 
-# A request waits for these reads at most as long as for its totals; beyond it "not known" is the better answer.
+# A request waits for these reads at most so long. After that "not known" is the better answer.
 READ_TIMEOUT_MILLIS = 2_000
 
-# The character after "/": `r1/` <= _id < `r10` are the ids that begin with `r1/`.
+# The character after "/": the ids from `r1/` up to `r10` are those that begin with `r1/`.
 _AFTER_SLASH = "0"
 
-# How far the clocks of two leaders of a partition may be apart: a record has its leader's time.
+# How far the clocks of two leaders of a partition may differ: a record has its leader's time.
 CLOCKS_DIFFER_MILLIS = 5_000
 
-# Of `exceptions`.
-_MISFORTUNE = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
+# The fields of `exceptions` that a Rejection is made of.
+_REJECTION_FIELDS = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
 _Document = dict[str, Any]
 
-# Each store is a part of its own of the process's outages.
+# Numbers the stores of this process: each reports to the outage of MongoDB under its own name.
 _NUMBERS = itertools.count()
 
 
 class MongoStore:
-    """Implements the stores of the ports; AppliedStore in one causally consistent session."""
+    """Implements the stores of ingress/ports.py; AppliedStore in one causally consistent session."""
 
     def __init__(self, settings: MongoSettings, outage: Outage | None = None) -> None:
         self._watch = MongoWatch(outage or Outage("mongodb"), f"store {next(_NUMBERS)}")
@@ -72,8 +72,8 @@ class MongoStore:
         self._session: AsyncClientSession | None = None
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Errors of pymongo as ours. Raises Unavailable."""
+    def _call(self) -> Iterator[None]:
+        """Raises Unavailable in place of pymongo's errors."""
         with self._watch.call():
             try:
                 yield
@@ -84,7 +84,7 @@ class MongoStore:
         await self._client.close()
 
     def refusal_store(self) -> MongoRefusals:
-        """The sample of refusals, over the same connections."""
+        """The store of refusals, over the same connections."""
         return MongoRefusals(self._database)
 
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
@@ -96,32 +96,32 @@ class MongoStore:
         documents = await self._read_in_session(PLAYERS, {"_id": {"$in": sorted(actors)}}, {"totals": 1})
         return {document["_id"]: document["totals"] for document in documents}
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
         ids = [str(one) for one in coordinates]
-        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _MISFORTUNE)
-        return {parse_coordinates(d["_id"]): _misfortune(d) for d in documents}
+        documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _REJECTION_FIELDS)
+        return {parse_coordinates(d["_id"]): _rejection(d) for d in documents}
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
-        with self._asking():
-            # A session of its own: the checkpoint first, and what is read after it is at least as new.
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
+        with self._call():
+            # One causally consistent session: what is read after the checkpoint is at least as new.
             async with self._client.start_session(causal_consistency=True) as session:
-                return await self._fortune(coordinates, append_millis, session)
+                return await self._outcome(coordinates, append_millis, session)
 
-    async def _fortune(
+    async def _outcome(
         self, coordinates: Coordinates, append_millis: int | None, session: AsyncClientSession
-    ) -> Fortune:
+    ) -> RecordOutcome:
         checkpoint = await self._database[CHECKPOINTS].find_one(
             {"_id": str(coordinates.partition_id)}, {"next": 1, "last": 1}, session=session
         )
         if checkpoint is not None and has_passed(checkpoint, coordinates.offset, append_millis):
             found = await self._database[EXCEPTIONS].find_one({"_id": str(coordinates)}, session=session)
-            misfortune = _misfortune(found) if found else None
-            if misfortune is None or misfortune.is_of(append_millis):
-                return Fortune(passed=True, misfortune=misfortune)
-        return Fortune(passed=False, in_force=await self._in_force(coordinates.lineage, session))
+            rejection = _rejection(found) if found else None
+            if rejection is None or rejection.is_of(append_millis):
+                return RecordOutcome(passed=True, rejection=rejection)
+        return RecordOutcome(passed=False, may_still_pass=await self._is_newest(coordinates.lineage, session))
 
-    async def _in_force(self, lineage: str, session: AsyncClientSession) -> bool:
-        """Whether this is the newest lineage of its topic."""
+    async def _is_newest(self, lineage: str, session: AsyncClientSession) -> bool:
+        """Whether it is the newest lineage of its topic."""
         lineages = self._database[LINEAGES]
         ours = await lineages.find_one({"_id": lineage}, {"topic": 1}, session=session)
         if ours is None:
@@ -131,18 +131,18 @@ class MongoStore:
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
         key = {"_id": request_key(app, player, request_id)}
-        with self._asking():
+        with self._call():
             found = await self._database[REQUESTS].find_one(key, {"at": 1})
         return None if found is None else millis_of(found["at"])
 
     async def player_totals(self, actor: str) -> Totals:
-        with self._asking():
+        with self._call():
             found = await self._database[PLAYERS].find_one({"_id": actor}, {"totals": 1})
         return {} if found is None else found["totals"]
 
     async def hello(self) -> Mapping[str, Any]:
-        """How the primary introduces itself: what kind of deployment this is. Raises Unavailable."""
-        with self._asking():
+        """The primary's answer to `hello`: what kind of deployment this is, and its time. Raises Unavailable."""
+        with self._call():
             return await self._client.admin.command("hello")
 
     async def definitions(self, app: str) -> Sequence[Definition]:
@@ -154,34 +154,36 @@ class MongoStore:
         for definition in _definitions(documents):
             by_app.setdefault(definition.app, []).append(definition)
         if len(documents) == limit:
-            by_app.pop(documents[-1]["_id"].partition("/")[0], None)  # its definitions may go on beyond the limit
+            by_app.pop(
+                documents[-1]["_id"].partition("/")[0], None
+            )  # more of its definitions may follow beyond the limit
         return by_app
 
     async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
         newest = {"_id": "$app", "newest": {"$max": "$updatedAt"}, "definitions": {"$sum": 1}}
         stages: list[_Document] = [{"$match": {"updatedAt": {"$gte": utc(since_millis)}}}, {"$group": newest}]
-        with self._asking():
+        with self._call():
             found = await (await self._database[DEFINITIONS].aggregate(stages)).to_list()
         return {one["_id"]: AppChange(millis_of(one["newest"]), one["definitions"]) for one in found}
 
     async def newest_lineage(self, topic: str) -> str | None:
-        with self._asking():
+        with self._call():
             newest = await self._database[LINEAGES].find_one({"topic": topic}, sort=[("generation", -1)])
         return None if newest is None else str(newest["_id"])
 
     async def _read(self, collection: str, query: Mapping[str, Any], limit: int = 0) -> list[_Document]:
-        with self._asking():
+        with self._call():
             return await self._database[collection].find(query, sort=[("_id", 1)], limit=limit).to_list()
 
     async def _read_in_session(self, name: str, query: Mapping[str, Any], fields: Mapping[str, int]) -> list[_Document]:
         collection: AsyncCollection[_Document] = self._database[name]
         try:
-            with self._asking():
+            with self._call():
                 if self._session is None:
                     self._session = self._client.start_session(causal_consistency=True)
                 return await collection.find(query, fields, session=self._session).to_list()
         except Unavailable:
-            # A session that saw a failover may wait for a time that was rolled back: begin anew.
+            # A session that saw a failover may wait for an operation time that was rolled back. Begin a new one.
             self._session = None
             raise
 
@@ -189,7 +191,8 @@ class MongoStore:
 def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | None) -> bool:
     """Whether a checkpoint has passed the record that came to this offset then.
 
-    Records come in order: one that lies before the last applied one, and is younger, came after the log was cut.
+    Records are in order of time: one that lies before the last applied one, but is younger, came after the log was
+    truncated.
     """
     if checkpoint["next"] <= offset:
         return False
@@ -199,9 +202,9 @@ def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | 
     return bool(append_millis <= last["timestamp"] + CLOCKS_DIFFER_MILLIS)
 
 
-def _misfortune(document: Mapping[str, Any]) -> Misfortune:
+def _rejection(document: Mapping[str, Any]) -> Rejection:
     differing, at = tuple(document.get("differing", ())), document.get("at")
-    return Misfortune(document["fate"], document.get("cause", ""), differing, millis_of(at) if at else None)
+    return Rejection(document["fate"], document.get("cause", ""), differing, millis_of(at) if at else None)
 
 
 def _ids_below(owner: str) -> _Document:
@@ -214,13 +217,13 @@ def _partition_id(text: str) -> PartitionId:
 
 
 def _definitions(documents: list[_Document]) -> list[Definition]:
-    """One that was written by other means, and can't be read, must not take the others along."""
+    """Those that can be read. One that another program wrote wrongly must not hide the others."""
     found = []
     for document in documents:
         try:
             found.append(definition_of(document))
         except ValidationError as error:
-            log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 told in its own words
+            log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
     return found
 
 

@@ -1,8 +1,8 @@
-"""What the ingress needs of the world: a topic to publish to, a store to read. Adapters: publish, mongo, memory."""
+"""What the ingress needs of Kafka and MongoDB, as protocols. Adapters: delivery/publish.py, mongo.py, memory.py."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Definition, Fate
@@ -11,18 +11,18 @@ Totals = Mapping[str, int]
 
 
 class Unavailable(Exception):
-    """Kafka, MongoDB or the tokens' issuer can't be had now. The client may send the same again (503)."""
+    """Kafka, MongoDB or the tokens' issuer is unavailable. The client should retry the same request (503)."""
 
     lost: bool = False
-    """The server is lost to the whole process, and the log has said so."""
+    """The whole process has lost the server, and the log has reported it."""
 
 
 class Unknown(Unavailable):
-    """Kafka has not answered in time: the record may be in the topic or not, and may still come to be."""
+    """Kafka has not answered in time: the record may be in the topic, or may still be written to it."""
 
 
 class Position(NamedTuple):
-    """Where Kafka put a record, and when by its broker's clock; None where the topic keeps the client's time."""
+    """Where Kafka put a record, and when by its broker's clock. No time if the topic keeps the client's."""
 
     partition: int
     offset: int
@@ -31,33 +31,33 @@ class Position(NamedTuple):
 
 class Publisher(Protocol):
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
-        """Publish one record; returns only after Kafka's ack.
+        """Publish one record. Returns only after Kafka's ack.
 
-        None: Kafka has it, but no longer knows where (a late repeat of our own send). Raises Unavailable, Unknown.
+        None: Kafka has the record but doesn't say where (a late repeat of the same send). Raises Unavailable, Unknown.
         """
         ...
 
     def partition_of(self, key: bytes) -> int | None:
-        """The partition that records of this key go to; None while it isn't known."""
+        """The partition that records of this key go to. None while it is unknown."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Connected, and nothing waits past its deadline."""
+        """Connected, and no record waits past its deadline."""
         ...
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of bodies that Kafka has neither taken nor refused yet."""
+        """Bytes of bodies that Kafka has neither acknowledged nor rejected yet."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Misfortune:
-    """A record that was not applied, or not whole (`exceptions`), and why.
+class Rejection:
+    """Why a record was not applied, or only in part (`exceptions`).
 
-    `differing`: places in a pool of events that stand for others than before under its request id. `at_millis`: the
-    record's time by the broker's clock; None where it is not known.
+    `differing`: positions of a pool's events that differ from those registered before under its request id.
+    `at_millis`: the record's time by the broker's clock, if it is known.
     """
 
     fate: Fate
@@ -66,49 +66,49 @@ class Misfortune:
     at_millis: int | None = None
 
     def is_of(self, append_millis: int | None) -> bool:
-        """Whether it is said of the record that came into the log then, not of another at the same coordinates.
+        """Whether it is about the record that came into the log then, not another at the same coordinates.
 
-        A log that was cut gives its offsets out again.
+        A truncated log uses its offsets again.
         """
         return append_millis is None or self.at_millis in (None, append_millis)
 
 
 class AppliedStore(Protocol):
-    """What the workers have written. Each read sees at least what the one before it saw. All raise Unavailable."""
+    """What the workers have written. Each read sees at least what the previous one saw. All raise Unavailable."""
 
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
-        """The next offset to apply, of every partition of these lineages."""
+        """The next offset to apply of each partition of these lineages."""
         ...
 
     async def totals(self, actors: Collection[str]) -> Mapping[str, Totals]:
-        """Totals of these players (`app/player`); unknown ones are absent."""
+        """Totals by actor (`app/player`). Unknown ones are absent."""
         ...
 
-    async def misfortunes(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Misfortune]:
-        """What is said of these records; of those applied whole nothing is."""
+    async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
+        """Of these records, those that were not applied, or only in part."""
         ...
 
 
 class TotalsStore(Protocol):
     async def player_totals(self, actor: str) -> Totals:
-        """The totals of one player (`app/player`); none of an unknown one. Raises Unavailable."""
+        """The totals of one actor (`app/player`); none of an unknown one. Raises Unavailable."""
         ...
 
 
 class AppChange(NamedTuple):
-    """How an app's definitions stand that were written lately: another value means, something has changed."""
+    """The state of an app's recently written definitions. If it differs from the last one, something has changed."""
 
     newest_millis: int
     definitions: int
 
 
 class DefinitionStore(Protocol):
-    """What apps have declared, retired definitions too. All raise Unavailable."""
+    """The definitions that apps have declared, also retired ones. All raise Unavailable."""
 
     async def definitions(self, app: str) -> Sequence[Definition]: ...
 
     async def all_definitions(self, limit: int) -> Mapping[str, Sequence[Definition]]:
-        """Definitions by app, of as many whole apps as fit into `limit` definitions."""
+        """Definitions by app, of as many complete apps as fit into `limit` definitions."""
         ...
 
     async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
@@ -117,39 +117,45 @@ class DefinitionStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fortune:
-    """What MongoDB says about one record: whether its partition's checkpoint has passed it, and then why not applied.
+class RecordOutcome:
+    """What MongoDB says about one record: whether the checkpoint has passed it, and if so why it was not applied.
 
-    One that isn't passed may still be, while its lineage is the topic's newest; of an older one nobody reads on. A
-    checkpoint that passed another record at the same coordinates, before the log was cut, has not passed this one.
+    `may_still_pass`: its lineage is the topic's newest; no worker reads an older one. A checkpoint that passed another
+    record at the same coordinates, before the log was truncated, has not passed this one.
     """
 
     passed: bool
-    misfortune: Misfortune | None = None
-    in_force: bool = True
+    rejection: Rejection | None = None
+    may_still_pass: bool = True
 
 
-class FortuneStore(Protocol):
-    """What became of one record, of one request. Both raise Unavailable."""
+class OutcomeStore(Protocol):
+    """What became of a record, and of a request. Both raise Unavailable."""
 
-    async def fortune(self, coordinates: Coordinates, append_millis: int | None) -> Fortune:
-        """Of the record that came into the log then (by the broker's clock, if it is known)."""
+    async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
+        """The outcome of the record that came into the log then, by the broker's clock if it is known."""
         ...
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
-        """When the request that counted under this id came into the topic; None where none is remembered."""
+        """When the request that counted under this id came into the topic. None if none is remembered."""
+        ...
+
+
+class HelloStore(Protocol):
+    async def hello(self) -> Mapping[str, Any]:
+        """The primary's answer to `hello`: what kind of deployment it is, and its time. Raises Unavailable."""
         ...
 
 
 class LineageStore(Protocol):
     async def newest_lineage(self, topic: str) -> str | None:
-        """The lineage that the topic's offsets belong to; None before there is one. Raises Unavailable."""
+        """The lineage that the topic's offsets belong to. None before there is one. Raises Unavailable."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SampledRefusal:
-    """One thing that was refused: whose, why, where in the body (`field`), how it began. None: no id could be read."""
+    """One refusal: whose, why, where in the body (`field`), its first bytes. No `request_id`: none could be read."""
 
     app: str
     player: str
@@ -162,7 +168,7 @@ class SampledRefusal:
 
 @dataclass(frozen=True, slots=True)
 class FoundRefusal:
-    """A refusal as it is kept. Ids of later ones are larger, to the second."""
+    """A stored refusal. Later ones have larger ids, to the second."""
 
     refusal_id: str
     refusal: SampledRefusal
@@ -170,7 +176,7 @@ class FoundRefusal:
 
 @dataclass(frozen=True, slots=True)
 class RefusalQuery:
-    """Which refusals: at most `limit`, newest first; of one cause, of one player, before the one with an id."""
+    """Which refusals: at most `limit`, newest first; of one cause, of one player, older than the one with this id."""
 
     limit: int
     cause: str | None = None
@@ -179,7 +185,7 @@ class RefusalQuery:
 
 
 class RefusalStore(Protocol):
-    """The sample of refusals. Both raise Unavailable."""
+    """The sampled refusals. Both raise Unavailable."""
 
     async def add_refusals(self, refusals: Sequence[SampledRefusal]) -> None: ...
 

@@ -1,15 +1,15 @@
 """The life of an ingress process.
 
-Start: the port is taken first (a second process says so at once), then requests are answered - 503 until Kafka, keys
-and definitions are there; nothing that is away at the start ends the process. What is there and can't hold the promise
-(startup.py) does: exit status 1, with all reasons.
+Start: the process binds its port first, so that a second process on it fails at once. Then it answers requests, with
+503 until Kafka, the keys and the definitions have been read. A server that is unavailable does not end the process.
+One that can't keep the promise of exactly-once counting does (startup.py): exit status 1, with all reasons.
 
 Stop, on SIGTERM or SIGINT, in this order:
-1. /readyz says 503 and replies carry `Connection: close`; requests are still taken, for load balancers need a moment;
-2. the port is closed, and requests that are under way are answered, within stop_timeout_seconds;
+1. /readyz answers 503 and replies carry `Connection: close`; requests are still accepted, until load balancers react;
+2. the port is closed, and accepted requests are answered, within stop_timeout_seconds;
 3. the background tasks end;
-4. the producer lets Kafka take what waits (all of it was answered 503 already, as unknown), MongoDB's connections end.
-A second signal skips the waiting. A crash anywhere loses nothing that was answered OK: Kafka has it.
+4. the producers flush what waits (all of it was answered 503, as unknown), and the connections to MongoDB end.
+A second signal skips the waits. A crash at any step loses nothing that was answered OK: Kafka has it.
 """
 
 import asyncio
@@ -22,51 +22,47 @@ from functools import partial
 import structlog
 import uvicorn
 
-from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.sessions import Sessions, session_key
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import Sessions, session_key, token_check
 from ingress.clock_probe import ClockProbe, WatchedPublisher
 from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
+from ingress.delivery.channel import ApiChannel
 from ingress.delivery.lineage import Lineage
 from ingress.delivery.publish import KafkaPublisher, PublishLimits
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.receipts import ReceiptParts
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.lists import ListParts
-from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.mongo import MongoStore
-from ingress.ports import Publisher
-from ingress.refusals.recorder import Refusals
+from ingress.refusals.recorder import RefusalRecorder
 from ingress.startup import StartCheck
 from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
-from serving.clock import SystemClock
+from serving.clock import Clock, SystemClock
 from serving.failures import report
 from serving.http import life, protocol
 from serving.http.descriptors import connections_within, raise_descriptor_limit
+from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused
+from serving.tokens.bearer import TokenCheck
 
 log = structlog.get_logger()
 
-# How long the producer may take to hand over what waits. Nobody waits for it any more, only the supervisor.
+# How long the producers may take to flush. No client waits for it, but the supervisor does.
 FLUSH_SECONDS = 5
 
-
-# A large body makes many objects and no cycles: at the default of 700 the collector looks at them again and again, and
-# nothing else runs meanwhile.
+# A large body makes many objects and no cycles. At the default of 700 the collector scans them again and again, and the
+# event loop stands still meanwhile.
 GC_THRESHOLD = 50_000
-# A thread that reads a large body hands the interpreter over after this time. At the default of 5 ms each step of the
-# event loop waits so long for it, and a request takes several.
+# A thread that parses a large body releases the interpreter after this time. At the default of 5 ms each step of the
+# event loop would wait so long, and a request takes several steps.
 SWITCH_SECONDS = 0.001
 
 
@@ -79,127 +75,133 @@ def run(config: IngressConfig) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class _Servers:
+    """What the whole process knows of Kafka and MongoDB: whether they are available, and how their clocks differ."""
+
+    kafka: KafkaWatch
+    mongodb: Outage
+    clocks: ClockWatch
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    """One API's connections, and the channel over them.
+
+    A watch reads in a session of its own, which no two may use at once; so each API has a store of its own.
+    """
+
+    publisher: KafkaPublisher
+    store: MongoStore
+    channel: ApiChannel
+
+
+@dataclass(frozen=True, slots=True)
 class _Process:
     """What is started and stopped."""
 
     parts: AppParts
     check: StartCheck
-    publishers: tuple[KafkaPublisher, ...]
-    stores: tuple[MongoStore, ...]
-    keepers: tuple[life.Keeper, ...]
+    connections: tuple[_Connections, ...]
+    background_tasks: tuple[life.Keeper, ...]
 
 
 def _build(config: IngressConfig) -> _Process:
-    """Put the real parts together. Nothing is connected yet. Raises StartRefused."""
+    """Make and connect the real parts. Nothing reaches a server yet. Raises StartRefused."""
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
-    sessions = session_key(config.tokens)
-    tokens = token_check(config.tokens, sessions, clock, metrics)
-    kafka = KafkaWatch(config.kafka, Outage("kafka"))
-    mongodb, clocks = Outage("mongodb"), ClockWatch(settings.max_clock_skew_seconds)
-    store, publisher = MongoStore(config.mongodb, mongodb), _publisher(config, "games", kafka)
-    lineage = Lineage(store, config.kafka.records_topic)
-    record = RecordParts(
-        limits=config.limits,
-        signing=signing_keys(config.signing),
-        clock=clock,
-        authenticator=Authenticator(tokens),
-        rates=AppRates(config.limits),
-        definitions=Definitions(store, clock),
-        publisher=WatchedPublisher(publisher, clocks, clock),
-        lineage=lineage,
-        applied=AppliedWatch(store, clock, lambda: lineage.current),
-        refusals=Refusals(store.refusal_store(), clock, metrics),
-        metrics=metrics,
-        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
-        apply_timeout_seconds=settings.apply_timeout_seconds,
-    )
-    # A watch reads in a session of its own, which no two may use at once: hence a store of its own.
-    analytics_store = MongoStore(config.mongodb, mongodb)
-    analytics_publisher = _publisher(config, "analytics", kafka)
-    analytics = _analytics(config, record, WatchedPublisher(analytics_publisher, clocks, clock), analytics_store)
-    kept_seconds = remembered_seconds(config.kafka, config.limits)
+    key = session_key(config.tokens)
+    tokens = token_check(config.tokens, key, clock, metrics)
+    clocks = ClockWatch(settings.max_clock_skew_seconds)
+    servers = _Servers(KafkaWatch(config.kafka, Outage("kafka")), Outage("mongodb"), clocks, clock)
+    games, analytics = _connections(config, "games", servers), _connections(config, "analytics", servers)
+    store = games.store
     parts = AppParts(
-        record=record,
-        analytics=analytics,
-        sessions=Sessions(sessions, config.tokens, settings, clock, metrics),
-        receipts=ReceiptParts(record.signing, clock, record.authenticator, store, kept_seconds),
-        lists=ListParts(record.signing, clock, record.authenticator, record.definitions, store, settings.public_url),
+        shared=_dependencies(config, clock, tokens, store, metrics),
+        games=games.channel,
+        analytics=analytics.channel,
+        definitions=Definitions(store, clock),
+        store=store,
+        kept_seconds=remembered_seconds(config.kafka, config.limits),
+        sessions=Sessions(key, config.tokens, settings, metrics),
         clocks=clocks,
     )
     probe = ClockProbe(store, clocks, clock)
     check = StartCheck(config.kafka, config.limits, probe)
-    publishers = (publisher, analytics_publisher)
-    keepers = (check.run, probe.run, *(one.run for one in publishers), *_keepers(record, analytics), tokens.keep)
-    return _Process(parts, check, publishers, (store, analytics_store), keepers)
+    tasks = _background_tasks(parts, tokens, (games, analytics))
+    return _Process(parts, check, (games, analytics), (check.run, probe.run, *tasks))
 
 
-def _keepers(record: RecordParts, analytics: AnalyticsParts) -> tuple[life.Keeper, ...]:
-    """What keeps itself current, of both APIs."""
-    return (
-        record.applied.run,
-        analytics.applied.run,
-        record.definitions.keep,
-        record.lineage.keep,
-        analytics.lineage.keep,
-        record.refusals.run,
-    )
-
-
-def _publisher(config: IngressConfig, api: Api, watch: KafkaWatch) -> KafkaPublisher:
+def _connections(config: IngressConfig, api: Api, servers: _Servers) -> _Connections:
     settings = config.ingress
     sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
-    return KafkaPublisher(config.kafka, PublishLimits(settings.publish_deadline_seconds, *sizes), watch, api)
-
-
-def _analytics(config: IngressConfig, record: RecordParts, publisher: Publisher, store: MongoStore) -> AnalyticsParts:
-    """What AddEvent shares with events.record, and what is its own."""
-    lineage = Lineage(store, config.kafka.analytics_topic)
-    return AnalyticsParts(
-        limits=config.limits,
-        signing=record.signing,
-        clock=record.clock,
-        authenticator=record.authenticator,
-        anonymous_apps=config.tokens.anonymous_apps,
-        rates=AppRates(config.limits),
-        publisher=publisher,
-        lineage=lineage,
-        applied=AppliedWatch(store, record.clock, lambda: lineage.current),
-        refusals=record.refusals,
-        metrics=record.metrics,
-        bodies=record.bodies,
-        apply_timeout_seconds=record.apply_timeout_seconds,
+    limits = PublishLimits(settings.publish_deadline_seconds, *sizes)
+    publisher = KafkaPublisher(config.kafka, limits, servers.kafka, api)
+    store = MongoStore(config.mongodb, servers.mongodb)
+    lineage = Lineage(store, config.kafka.topic(api))
+    channel = ApiChannel(
+        api,
+        WatchedPublisher(publisher, servers.clocks, servers.clock),
+        lineage,
+        CheckpointWatch(store, servers.clock, lambda: lineage.current),
+        AppRates(config.limits),
     )
+    return _Connections(publisher, store, channel)
+
+
+def _dependencies(
+    config: IngressConfig, clock: Clock, tokens: TokenCheck, store: MongoStore, metrics: Metrics
+) -> Dependencies:
+    settings = config.ingress
+    return Dependencies(
+        limits=config.limits,
+        signing=signing_keys(config.signing),
+        clock=clock,
+        authenticator=Authenticator(tokens, config.tokens.anonymous_apps),
+        bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
+        refusals=RefusalRecorder(store.refusal_store(), clock, metrics),
+        metrics=metrics,
+        apply_timeout_seconds=settings.apply_timeout_seconds,
+    )
+
+
+def _background_tasks(
+    parts: AppParts, tokens: TokenCheck, connections: tuple[_Connections, ...]
+) -> tuple[life.Keeper, ...]:
+    """Each runs until cancelled."""
+    publishers = [one.publisher.run for one in connections]
+    channels = [task for channel in parts.channels for task in (channel.watch.run, channel.lineage.run)]
+    return (*publishers, *channels, parts.definitions.run, parts.shared.refusals.run, tokens.keep)
 
 
 async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
-        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 told in its own words
+        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 the reasons say it; no traceback
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
     failed = False
     try:
         await life.serve(
-            server_config(config.ingress, app, process.parts.record.metrics), listener, stop, process.keepers
+            server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
-        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 told in its own words
+        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 the reasons say it; no traceback
         failed = True
-    except* Exception as failures:  # noqa: BLE001 told as what it is
-        # A background task that ends is a bug: better a new process than one that answers 503 for ever.
+    except* Exception as failures:  # noqa: BLE001 whatever it is, it is reported
+        # A background task that ends is a bug. A new process is better than one that answers 503 for ever.
         report(failures)
         failed = True
-    await asyncio.gather(*(publisher.stop(FLUSH_SECONDS) for publisher in process.publishers))
-    for store in process.stores:
-        await store.close()
+    await asyncio.gather(*(one.publisher.stop(FLUSH_SECONDS) for one in process.connections))
+    for one in process.connections:
+        await one.store.close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK
 
 
 def server_config(settings: IngressSettings, app: Asgi, metrics: Metrics | None = None) -> uvicorn.Config:
-    """A server of `app` with these settings; `metrics` are told of its connections."""
+    """A server of `app` with these settings, which counts its connections in `metrics`."""
     most = connections_within(raise_descriptor_limit(), settings.max_connections)
     connections = (metrics or Metrics()).connections.bounded(most, settings.max_connections_per_address)
     return protocol.server_config(app, connections, settings.keep_alive_seconds, settings.stop_timeout_seconds)

@@ -1,17 +1,15 @@
-"""What an ingress looks at before it calls itself ready: whether its topics take its records, and MongoDB counts.
+"""What an ingress checks before it is ready: that its topics accept its records, and that MongoDB has transactions.
 
-What is certainly wrong ends the process, all of it told at once. A server that is away is no reason to: asked again,
-in the background. What may not be asked (an ACL) is told in the log, and goes unchecked.
+What is certainly wrong ends the process; all problems are reported at once. An unavailable server does not end it: it
+is asked again in the background. What an ACL forbids to ask is logged and stays unchecked.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from ingress.ports import Unavailable
+from ingress.ports import HelloStore, Unavailable
 from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
 from serving.kafka.client import why
@@ -22,16 +20,10 @@ log = structlog.get_logger()
 RETRY_SECONDS = 1
 
 
-class Greeter(Protocol):
-    async def hello(self) -> Mapping[str, Any]:
-        """MongoDB's answer to `hello`. Raises Unavailable."""
-        ...
-
-
 class StartCheck:
-    """Looks at both topics and at MongoDB until all have been found right: then `passed`."""
+    """Checks both topics and MongoDB until all are right; then `passed`."""
 
-    def __init__(self, kafka: KafkaSettings, limits: Limits, mongodb: Greeter) -> None:
+    def __init__(self, kafka: KafkaSettings, limits: Limits, mongodb: HelloStore) -> None:
         self._kafka = kafka
         self._limits = limits
         self._mongodb = mongodb
@@ -41,18 +33,18 @@ class StartCheck:
         """Returns when passed. Raises StartRefused."""
         while not self.passed:
             try:
-                await self.look()
+                await self.check()
             except Unavailable as error:
-                log.debug("not_checked_yet", error=str(error))
+                log.debug("start_check_delayed", reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def look(self) -> None:
-        """Look at both once. What is wrong with one is certain, also while the other is away.
+    async def check(self) -> None:
+        """Check Kafka and MongoDB once. A fault of one is reported even while the other is unavailable.
 
         Raises StartRefused, Unavailable.
         """
         topics = [self._topic(api) for api in APIS]
-        answers = await asyncio.gather(*topics, self._deployment(), return_exceptions=True)
+        answers = await asyncio.gather(*topics, self._mongod(), return_exceptions=True)
         judge_start(answers)
         self.passed = True
 
@@ -63,5 +55,5 @@ class StartCheck:
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable(f"Kafka: {why(error)}") from error
 
-    async def _deployment(self) -> list[str]:
+    async def _mongod(self) -> list[str]:
         return requirements.wrong_mongod(await self._mongodb.hello())

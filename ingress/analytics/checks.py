@@ -1,225 +1,151 @@
-"""From a request to AddEvent to its body and sender: the first checks, in the order of B1 as far as A4 allows.
+"""From a request to a judged batch: the checks that AddEvent and AddEventBatch share.
 
-1. Content-Length 413, media type and encoding 415; a token in the Authorization header is checked
-2. body 413 or 408, or no room for it 503
-3. a large body (http/body_budget.py): no good token in header or body 401, too fast 429
-4. not readable 400, token 401
+1. the body is read and its sender identified (pool_reader.py)
+2. anonymous and not allowed 403; the app's own size 413
+3. shape 400, too many events or too much to store 413, too fast or workers behind 429
 
-An unknown sender costs least: of a large body no more is done for one than decoding it and searching it for a token.
+What is refused after the token is recorded (refusals/recorder.py), from the body without its token.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ingress.analytics.token_scan import token_in
-from ingress.auth.authenticator import Authenticator
-from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.throttle import Throttle
-from ingress.http.body import Receive, beginning, headers_of, refuse_announced_size, require_text, unpacked
-from ingress.http.body_budget import BodyBudget, Lease
-from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
-from ingress.http.rate_limit import AppRates
+from ingress.analytics.pool_reader import Arrival, PoolReader, ReadPool, too_large, wrong_field
+from ingress.delivery.channel import ApiChannel
+from ingress.dependencies import Dependencies
+from ingress.http.metrics import BAD_ITEM
 from ingress.http.replies import Refusal, Refused, retry_after
-from ingress.ports import Publisher
-from ingress.refusals.recorder import Noted, Refusals, Sender
-from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
-from schemas.records.signing import SigningKeys
-from schemas.settings import Limits
+from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, Sender, piece_of
+from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
+from schemas.analytics.stored import require_storable, stored_bytes
+from schemas.records.pools import PoolJudgement
 from schemas.wire.malformed import Violation
-from schemas.wire.strict_json import TooManyValues
 from schemas.wire.values import TooLarge
-from serving.clock import Clock
-from serving.tokens.bearer import bearer_token
-from serving.tokens.identity import Identity
+from serving.http.request import Request
 
-_BLANKS: Final = b" \t\r\n"
+_is_idempotency_key = re.compile(rf"[!-~]{{1,{MAX_REQUEST_ID_CHARACTERS}}}\Z").match
+_PARTIAL: Final = {None: False, "false": False, "true": True}
 
 
 @dataclass(frozen=True, slots=True)
-class AnalyticsParts:
-    """All that AddEvent needs; topic, lineage, watch and rates are its own, so that neither API starves the other.
+class JudgedBatch:
+    """A batch of which `good` events are to be registered; there may be none.
 
-    `anonymous_apps`: apps that take events of anonymous tokens.
+    What was parsed of the body is gone: it takes many times the memory of `body`, and this batch waits for Kafka and
+    the workers. `body` has no token.
     """
 
-    limits: Limits
-    signing: SigningKeys
-    clock: Clock
-    authenticator: Authenticator
-    anonymous_apps: Collection[str]
-    rates: AppRates
-    publisher: Publisher
-    lineage: Lineage
-    applied: AppliedWatch
-    refusals: Refusals
-    metrics: Metrics
-    bodies: BodyBudget
-    apply_timeout_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A request before its body is read. `identity`: whom the Authorization header names; `refusal`: why nobody."""
-
-    headers: dict[bytes, bytes]
-    media_type: str
-    coding: bytes | None
-    received_millis: int
-    received_seconds: float
-    identity: Identity | None
-    refusal: Refused | None
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A request whose sender is known."""
-
+    arrival: Arrival
     sender: Sender
-    identity: Identity
-    limits: Limits
-    sent: Sent
-    headers: dict[bytes, bytes]
-    received_millis: int
-    received_seconds: float
-    lease: Lease
-
-    def without_fields(self) -> "Arrival":
-        """With the body as bytes alone: what was parsed of it takes many times as much."""
-        return replace(self, sent=self.sent._replace(fields={}))
+    body: bytes
+    content_type: str
+    judgement: PoolJudgement
+    good: int
+    bad: int
+    violations: Sequence[Violation]
 
 
-class AnalyticsIntake:
-    """Takes requests in."""
+class Checks:
+    """Of one endpoint. `single`: AddEvent, which takes one event (A5)."""
 
-    def __init__(self, parts: AnalyticsParts, throttle: Throttle) -> None:
-        self._parts = parts
-        self._throttle = throttle
+    def __init__(self, shared: Dependencies, channel: ApiChannel, *, single: bool) -> None:
+        self._shared = shared
+        self._channel = channel
+        self._single = single
+        self._reader = PoolReader(shared, channel)
 
-    async def opened(self, scope: Scope) -> Opened:
-        """Its lease is to be ended with the request. Raises Refused."""
-        parts, headers = self._parts, headers_of(scope)
-        refuse_announced_size(headers, parts.limits.max_analytics_body_bytes)
-        media_type, coding = require_text(headers)
-        millis, seconds = parts.clock.wall_millis(), parts.clock.monotonic_seconds()
-        identity, refusal = await self._checked(bearer_token(headers.get(b"authorization")), millis)
-        if identity is not None:
-            lease = parts.bodies.of_player(identity)
-        else:
-            lease = parts.bodies.of_unknown(scope, headers.get(b"x-forwarded-for"))
-        return Opened(headers, media_type, coding, millis, seconds, identity, refusal, lease)
+    async def arrived(self, request: Request) -> Arrival:
+        """The arrival's lease must end with the request. Raises Refused."""
+        return await self._reader.arrived(request)
 
-    async def _checked(self, token: str | None, millis: int) -> tuple[Identity | None, Refused | None]:
-        """Whom a token names, or why nobody; what is wrong with the body is said before that."""
+    async def judged(self, arrival: Arrival) -> JudgedBatch:
+        """Read the body and judge it. Raises Refused, ClientLeft."""
+        pool = await self._reader.read(arrival)
         try:
-            return await self._parts.authenticator.identify_token(token, millis / 1000) if token else None, None
-        except Refused as refusal:
-            return None, refusal
+            return await self._judged(pool)
+        except Refused as error:
+            self.note(pool.sender, pool.sent.blanked, error)
+            raise
 
-    async def arrived(self, opened: Opened, receive: Receive) -> Arrival:
-        """Raises Refused, ClientLeft."""
-        parts, lease = self._parts, opened.lease
-        body = await self._body(opened, receive)
-        in_header = bearer_token(opened.headers.get(b"authorization"))
+    async def _judged(self, pool: ReadPool) -> JudgedBatch:
+        """Raises Refused where nothing is to be registered."""
+        shared, sent = self._shared, pool.sent
+        shared.authenticator.require_known_or_allowed(pool.identity)
+        is_partial = pool.arrival.request.query.get("partial")
+        if is_partial not in _PARTIAL:
+            raise wrong_field("partial", "must be true or false")
+        if len(sent.blanked) > pool.limits.max_analytics_body_bytes:
+            raise Refused(Refusal.BODY_LARGE)
+        parse = partial(self._parsed, pool, is_partial=_PARTIAL[is_partial])
+        batch, request_id = await shared.bodies.run(pool.arrival.lease, sent.blanked, parse)
+        self._check_rate_and_lag(pool)
+        self._count(pool.sender, batch)
+        return JudgedBatch(
+            pool.arrival,
+            pool.sender,
+            sent.blanked,
+            sent.content_type,
+            PoolJudgement(_PARTIAL[is_partial], request_id),
+            len(batch.items),
+            len(batch.bad_positions),
+            tuple(batch.bad),
+        )
+
+    def _parsed(self, pool: ReadPool, *, is_partial: bool) -> tuple[AnalyticsBatch, str | None]:
+        """The events and the request's id. Runs in a thread if the body is large. Raises Refused."""
         try:
-            sent = await parts.bodies.made(lease, body, partial(read_sent, body, opened.media_type))
-            token = _token(token_of(sent), in_header)
+            batch = parse_analytics(pool.sent, pool.limits.max_items_per_request, single=self._single)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooLarge as error:
             raise too_large(error) from error
-        if opened.refusal is not None:
-            raise opened.refusal
-        identity = opened.identity or await self._identified(token, opened)
-        limits = parts.limits.for_app(identity.app)
-        sender = _sender(identity, token, opened)
-        return Arrival(
-            sender, identity, limits, sent, opened.headers, opened.received_millis, opened.received_seconds, lease
-        )
+        request_id = _request_id(batch.request_id, pool.arrival.request.headers)
+        # Where no event is good there is no part to register.
+        if batch.bad and not (is_partial and batch.items):
+            raise Refused(Refusal.MALFORMED, tuple(batch.bad))
+        try:
+            require_storable(stored_bytes(batch, pool.identity.app, pool.identity.player, request_id))
+        except TooLarge as error:
+            raise too_large(error) from error
+        return batch, request_id
 
-    async def _identified(self, token: str, opened: Opened) -> Identity:
-        identity = await self._parts.authenticator.identify_token(token, opened.received_millis / 1000)
-        opened.lease.belongs_to(identity)
-        return identity
-
-    async def _body(self, opened: Opened, receive: Receive) -> bytes:
-        """The body, decoded; of a large one the sender is known, and not too fast."""
-        bodies, lease, max_bytes = self._parts.bodies, opened.lease, self._parts.limits.max_analytics_body_bytes
-        wire = await bodies.sent(receive, max_bytes, lease)
-        body = bodies.small(wire, opened.coding, max_bytes, lease)
-        if body is not None:
-            return body
-        if opened.identity is not None:
-            in_header = bearer_token(opened.headers.get(b"authorization")) or ""
-            self._refuse_haste(opened.identity, in_header, opened)
-            return await bodies.large(wire, opened.coding, max_bytes, lease)
-        return await self._body_of_unknown(wire, opened)
-
-    async def _body_of_unknown(self, wire: bytes, opened: Opened) -> bytes:
-        """The body, of which nothing is parsed before a token in it is known to be good.
-
-        Clients put the token first, as the API's document does: then it costs no turn among the unknown.
-        """
-        if opened.refusal is not None:
-            raise opened.refusal
-        lease, max_bytes = opened.lease, self._parts.limits.max_analytics_body_bytes
-        first = _token_in(beginning(wire, opened.coding), opened)
-        identity, refusal = await self._checked(first, opened.received_millis)
-        if first is not None and identity is not None:
-            lease.belongs_to(identity)
-            self._refuse_haste(identity, first, opened)
-            return await self._parts.bodies.large(wire, opened.coding, max_bytes, lease)
-        body, token = await self._parts.bodies.beside(lease, max_bytes, partial(_searched, wire, opened, max_bytes))
-        if token is None:
-            raise Refused(Refusal.NO_TOKEN)
-        if refusal is not None and token == first:
-            raise refusal
-        if opened.coding is not None:
-            lease.replace(len(wire), len(body))
-        self._refuse_haste(await self._identified(token, opened), token, opened)
-        return body
-
-    def _refuse_haste(self, identity: Identity, token: str, opened: Opened) -> None:
-        """Raises Refused where nothing of the request would be taken, whatever is in it; it isn't counted."""
-        limits = self._parts.limits.for_app(identity.app)
-        if wait_seconds := self._throttle.foreseen_seconds(identity, limits, opened.received_seconds):
-            self._parts.refusals.note(_sender(identity, token, opened), Noted(Refusal.ACTOR_RATE_HIGH.name))
+    def _check_rate_and_lag(self, pool: ReadPool) -> None:
+        """Raises Refused."""
+        if wait_seconds := self._channel.wait_seconds(
+            pool.identity, pool.limits, pool.arrival.request.monotonic_seconds
+        ):
             raise Refused(Refusal.ACTOR_RATE_HIGH, headers=(retry_after(wait_seconds),))
 
+    def _count(self, sender: Sender, batch: AnalyticsBatch) -> None:
+        """The events, and those that are left out of a batch of which the rest is registered (A10)."""
+        metrics = self._shared.metrics
+        metrics.items(len(batch.items))
+        if batch.media.raw is not None:
+            metrics.media_undecodable()
+        if batch.bad:
+            metrics.refused(BAD_ITEM, len(batch.bad_positions))
+        for violation, entry in zip(batch.bad, batch.bad_entries, strict=True):
+            self._shared.refusals.note(sender, RefusalNote(BAD_ITEM, violation.field, piece_of(entry)))
 
-def _sender(identity: Identity, token: str, opened: Opened) -> Sender:
-    return Sender(identity.app, identity.player, token.encode(errors="replace"), opened.received_millis)
-
-
-def _searched(wire: bytes, opened: Opened, max_bytes: int) -> tuple[bytes, str | None]:
-    body = unpacked(wire, opened.coding, max_bytes)
-    return body, _token_in(body, opened)
-
-
-def _token_in(body: bytes, opened: Opened) -> str | None:
-    return token_in(body, is_json=body.lstrip(_BLANKS).startswith(b"{") or opened.media_type == JSON_TYPE)
-
-
-def _token(in_body: str | None, in_header: str | None) -> str:
-    """The body's, else the Authorization header's (A4)."""
-    if in_body and in_header and in_body != in_header:
-        raise wrong_field("Token", "is another than the Authorization header's")
-    token = in_body or in_header
-    if token is None:
-        raise Refused(Refusal.NO_TOKEN)
-    return token
+    def note(self, sender: Sender, body: bytes, error: Refused) -> None:
+        """Record a refusal of the whole request. The pipeline counts it."""
+        field = error.violations[0].field if error.violations else ""
+        self._shared.refusals.note(sender, RefusalNote(error.refusal.name, field, body[:MAX_PIECE_BYTES]))
 
 
-def too_large(error: TooLarge) -> Refused:
-    """What was too large, as it is refused."""
-    if isinstance(error, TooManyItems):
-        return Refused(Refusal.TOO_MANY_ITEMS)
-    return Refused(Refusal.TOO_MANY_VALUES if isinstance(error, TooManyValues) else Refusal.TOO_MUCH_TO_STORE)
-
-
-def wrong_field(field: str, description: str) -> Refused:
-    return Refused(Refusal.MALFORMED, (Violation(field=field, description=description),))
+def _request_id(in_body: str | None, headers: Mapping[bytes, bytes]) -> str | None:
+    """The body's, or Idempotency-Key (A11), which may be quoted: its draft defines it as a structured header."""
+    header = headers.get(b"idempotency-key")
+    if header is None:
+        return in_body
+    key = header.decode("latin-1").strip()
+    if key.startswith('"') and key.endswith('"'):
+        key = key[1:-1]
+    if not _is_idempotency_key(key):
+        raise wrong_field("Idempotency-Key", f"must have 1 to {MAX_REQUEST_ID_CHARACTERS} visible ASCII characters")
+    if in_body not in (None, key):
+        raise wrong_field("requestId", "is another than Idempotency-Key")
+    return key

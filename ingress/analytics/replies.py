@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from ingress.http.replies import REFUSAL_HEADERS, RawHeader, Refusal, Reply, json_reply
+from ingress.analytics.checks import JudgedBatch
+from ingress.delivery.waiters import WaitResult
+from ingress.http.replies import REFUSAL_HEADERS, Refusal, json_reply
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.wire.depth import MAX_VALUES
 from schemas.wire.malformed import Violation
+from serving.http.reply import RawHeader, Reply
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.
 MAX_NAMED = 10
@@ -104,6 +107,18 @@ def analytics_refusal(refusal: Refusal, violations: tuple[Violation, ...] = ()) 
         code = StatusCode.WRONG_FIELD if violations[0].field else StatusCode.NOT_READABLE
     headers = REFUSAL_HEADERS.get(refusal, ())
     return _reply(refusal.value.code, code, severity, message, content=False).having(*headers)
+
+
+def published_reply(batch: JudgedBatch, result: WaitResult) -> Reply:
+    """The answer to a published batch."""
+    fate = result.rejection.fate if result.rejection else "applied"
+    if fate not in ("applied", "duplicate"):
+        # The worker could not register it, so OK would be false (B7). The receipt names the record to an operator.
+        return analytics_refusal(Refusal.SET_ASIDE)
+    reply = registered_reply()
+    if batch.bad:
+        reply = partly_registered_reply(batch.good, batch.bad, tuple(batch.violations))
+    return reply.having(DUPLICATE) if fate == "duplicate" else reply
 
 
 def registered_reply() -> Reply:

@@ -1,1 +1,1 @@
-"""Who sends: the issuer's tokens, and the anonymous sessions that this ingress issues."""
+"""Who sends a request: tokens of the issuer, and anonymous sessions that the ingress issues."""

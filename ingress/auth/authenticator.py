@@ -1,9 +1,11 @@
-"""Who sends: whom a bearer token names (serving/tokens/bearer.py), and whether it may do what is asked (B6, G21)."""
+"""Identifies the sender of a request by its bearer token, and checks the token's scopes (B6, G21)."""
 
+from collections.abc import Collection
 from typing import Final
 
+from ingress.config import ANY_APP
 from ingress.http.replies import Refusal, Refused
-from serving.tokens.bearer import TokenCheck, bearer_token, identified
+from serving.tokens.bearer import TokenCheck, identified
 from serving.tokens.identity import BadToken, Identity, Unchecked
 
 GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
@@ -11,24 +13,20 @@ RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/
 
 
 class Authenticator:
-    """Whom a request speaks for."""
+    """Identifies senders. `anonymous_apps`: apps that accept events with anonymous tokens."""
 
-    def __init__(self, tokens: TokenCheck) -> None:
+    def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
         self._tokens = tokens
+        self._anonymous_apps = frozenset(anonymous_apps)
 
     @property
     def ready(self) -> bool:
         return self._tokens.ready
 
-    async def identify(self, authorization: bytes | None, now_seconds: float) -> Identity:
-        """Raises Refused: NO_TOKEN, UNAUTHENTICATED, or TOKEN_UNCHECKED while nobody can tell."""
-        token = bearer_token(authorization)
+    async def identify(self, token: str | None, now_seconds: float) -> Identity:
+        """The sender that the token names. Raises Refused: NO_TOKEN, UNAUTHENTICATED or TOKEN_UNCHECKED."""
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
-        return await self.identify_token(token, now_seconds)
-
-    async def identify_token(self, token: str, now_seconds: float) -> Identity:
-        """The same, of a token at hand."""
         try:
             return await identified(self._tokens, token, now_seconds)
         except BadToken as error:
@@ -36,22 +34,27 @@ class Authenticator:
         except Unchecked as error:
             raise Refused(Refusal.TOKEN_UNCHECKED) from error
 
+    def require_known_or_allowed(self, identity: Identity) -> None:
+        """Raises Refused for an anonymous token of an app that does not accept them."""
+        if identity.anonymous and not {identity.app, ANY_APP} & self._anonymous_apps:
+            raise Refused(Refusal.NO_ANONYMOUS)
+
 
 def require_record_scope(identity: Identity) -> None:
-    """Raises Refused where the token may not record (either of two scopes will do), or names no player."""
+    """Raises Refused unless the token has one of the two recording scopes and names a player."""
     if not identity.scopes & RECORD_SCOPES:
         raise Refused(Refusal.FORBIDDEN)
     require_player(identity)
 
 
 def require_games_scope(identity: Identity) -> None:
-    """Raises Refused where the token may not list: games_lite is for recording alone."""
+    """Raises Refused unless the token may list and names a player. The scope games_lite allows only recording."""
     if GAMES_SCOPE not in identity.scopes:
         raise Refused(Refusal.FORBIDDEN_LIST)
     require_player(identity)
 
 
 def require_player(identity: Identity) -> None:
-    """Raises Refused for an anonymous actor: the games API is about players."""
+    """Raises Refused for an anonymous actor: the games API serves only players."""
     if identity.anonymous:
         raise Refused(Refusal.ANONYMOUS)

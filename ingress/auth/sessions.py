@@ -1,10 +1,10 @@
-"""`POST /v1/sessions`: anonymous tokens of our own, for apps whose clients have nobody to log in (off by default).
+"""`POST /v1/sessions`: the ingress issues anonymous tokens, for apps without accounts (off by default).
 
-- An actor is `~` + 128 random bits: nobody can guess another's, and no player's id begins so (B6).
-- The key can vouch for anonymous actors alone: a token of it that names a player is none. So it may lie on every
-  ingress, where the issuer's key must not.
-- Such a token is told from the issuer's by its first part: whatever one key signs has the same header, and the key's
-  id begins as no other's.
+- An anonymous actor is `~` and 128 random bits. It can't be guessed, and no player's id begins with `~` (B6).
+- A token that this key signed is valid only for an anonymous actor, never for a player. So the key may be on every
+  ingress, unlike the issuer's private key.
+- The first part of a token tells whether this key signed it: all its tokens have the same header, whose key id has a
+  prefix that no other key has.
 """
 
 import asyncio
@@ -20,16 +20,18 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ingress.config import IngressSettings, TokenSettings
 from ingress.http.address_limit import AddressLimit
-from ingress.http.body import Receive, headers_of, read_body, refuse_announced_size, require_json
+from ingress.http.body import read_body, refuse_announced_size, require_json
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
-from ingress.http.replies import Refusal, Refused, Reply, json_reply, retry_after
+from ingress.http.replies import Refusal, Refused, json_reply, retry_after
 from schemas.analytics.sessions import MAX_SESSION_BODY_BYTES, parse_session
 from schemas.records.envelope import ANONYMOUS_PREFIX
 from schemas.wire.malformed import MalformedBody
 from serving.clock import Clock
+from serving.http.reply import Reply
+from serving.http.request import Request
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
+from serving.tokens.check import issuers_tokens
 from serving.tokens.identity import BadToken, ClaimRules, Identity
 from serving.tokens.signed import SignedTokens
 
@@ -42,7 +44,7 @@ _ALGORITHMS: Final = {"EC": "ES256", "OKP": "Ed25519", "RSA": "RS256"}
 
 
 class SessionKey:
-    """The key that signs anonymous tokens; as VerifyingKeys, the one that verifies them."""
+    """The key that signs anonymous tokens. Implements VerifyingKeys, to verify them."""
 
     generation = 0
     ready = True
@@ -61,7 +63,7 @@ class SessionKey:
         return self._signed({"iss": ISSUER, "aud": ISSUER, **times, **who})
 
     def has_signed(self, token: str) -> bool:
-        """Whether it says so; the signature is another matter."""
+        """Whether the token's header names this key. Does not verify the signature."""
         return token.startswith(self._first_part)
 
     def _signed(self, claims: dict[str, object]) -> str:
@@ -74,7 +76,7 @@ class SessionKey:
         return []
 
     async def keep(self, refresh_seconds: float) -> None:
-        """There is nothing to read again."""
+        """Nothing to refresh: the key never changes."""
 
 
 def read_session_key(file: str) -> SessionKey:
@@ -93,12 +95,12 @@ def _private_key(text: str) -> Key:
 
 
 def session_key(settings: TokenSettings) -> SessionKey | None:
-    """The key, where one is set. Raises StartRefused."""
+    """The key, if the settings name one. Raises StartRefused."""
     return read_session_key(settings.session_key) if settings.session_key else None
 
 
 class WithSessions:
-    """Implements TokenCheck: our own anonymous tokens, and beside them the issuer's."""
+    """Implements TokenCheck for this ingress's anonymous tokens and the issuer's tokens."""
 
     def __init__(self, issuers: TokenCheck, key: SessionKey) -> None:
         self._issuers = issuers
@@ -121,6 +123,12 @@ class WithSessions:
         return identity
 
 
+def token_check(settings: TokenSettings, key: SessionKey | None, clock: Clock, metrics: Metrics) -> TokenCheck:
+    """How this process checks tokens: the issuer's, and with a `key` those of its own anonymous sessions too."""
+    issuers = issuers_tokens(settings, clock, metrics.tokens)
+    return issuers if key is None else WithSessions(issuers, key)
+
+
 class Sessions:
     """The endpoint."""
 
@@ -129,7 +137,6 @@ class Sessions:
         key: SessionKey | None,
         tokens: TokenSettings,
         settings: IngressSettings,
-        clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._key = key
@@ -139,30 +146,24 @@ class Sessions:
         self._addresses = AddressLimit(
             settings.max_sessions_per_address, settings.address_window_seconds, settings.trusted_proxies
         )
-        self._clock = clock
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        headers = headers_of(scope)
-        wait_seconds = self._addresses.wait_seconds(
-            scope, headers.get(b"x-forwarded-for"), self._clock.monotonic_seconds()
-        )
-        if wait_seconds:
+    async def __call__(self, request: Request) -> Reply:
+        if wait_seconds := self._addresses.wait_seconds(request):
             raise Refused(Refusal.ADDRESS_RATE_HIGH, headers=(retry_after(wait_seconds),))
-        app = await self._app(headers, receive)
+        app = await self._app(request)
         if self._key is None or app not in self._apps:
             raise Refused(Refusal.NO_SESSIONS)
         name = secrets.token_hex(ACTOR_BYTES)
-        # A signature takes a millisecond with RSA, and strangers ask for them.
-        now_seconds = self._clock.wall_millis() // 1000
-        token = await asyncio.to_thread(self._key.token, app, name, now_seconds, self._seconds)
+        # An RSA signature takes a millisecond, and untrusted clients can ask for any number.
+        token = await asyncio.to_thread(self._key.token, app, name, request.wall_millis // 1000, self._seconds)
         self._metrics.session_given()
         return json_reply(200, {"token": token, "actor": ANONYMOUS_PREFIX + name, "expiresIn": self._seconds})
 
-    async def _app(self, headers: dict[bytes, bytes], receive: Receive) -> str:
-        refuse_announced_size(headers, MAX_SESSION_BODY_BYTES)
-        coding = require_json(headers)
-        body = await read_body(receive, coding, MAX_SESSION_BODY_BYTES, self._body_timeout_seconds)
+    async def _app(self, request: Request) -> str:
+        refuse_announced_size(request.headers, MAX_SESSION_BODY_BYTES)
+        coding = require_json(request.headers)
+        body = await read_body(request.read, coding, MAX_SESSION_BODY_BYTES, self._body_timeout_seconds)
         try:
             return parse_session(body).app
         except MalformedBody as error:

@@ -1,7 +1,7 @@
-"""The lineage that the topic's offsets belong to: receipts and the wait for the workers are spelt with it.
+"""The lineage that the topic's offsets belong to: receipts and the wait for the workers name it.
 
-Read from MongoDB, again every half minute (an operator may start a new one). Unknown (MongoDB away since the start, or
-no worker has started yet): the ingress accepts all the same, without receipt and without waiting.
+It is read from MongoDB every half minute, because an operator may start a new one. While it is unknown (MongoDB has
+been unavailable since the start, or no worker has started yet) the ingress accepts requests without receipt and wait.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ class Lineage:
         self.current: str | None = None
 
     async def read(self) -> None:
-        """Read it once; what MongoDB can't say now stays as it was."""
+        """Read it once. If MongoDB is unavailable the last one stays."""
         try:
             newest = await self._store.newest_lineage(self._topic)
         except Unavailable as error:
             log.debug("lineage_not_read", error=str(error))
             return
         if newest is not None and newest != self.current:
-            log.info("lineage", lineage=newest, topic=self._topic)
+            log.info("lineage_read", lineage=newest, topic=self._topic)
             self.current = newest
 
-    async def keep(self) -> None:
-        """Keep it read; runs until cancelled."""
+    async def run(self) -> None:
+        """Read it again and again, until cancelled."""
         while True:
             await self.read()
             await asyncio.sleep(UNKNOWN_RETRY_SECONDS if self.current is None else REREAD_SECONDS)

@@ -1,4 +1,4 @@
-"""The aiokafka producer: made, connected, ended. What is peculiar to aiokafka 0.14 is here."""
+"""Makes, connects and ends the aiokafka producer. What is peculiar to aiokafka 0.14 is here."""
 
 import asyncio
 from typing import Any
@@ -11,21 +11,22 @@ from serving.kafka.bootstrap import NotReached, bootstrap_options, unreached_bro
 from serving.kafka.client import UnusableFile, why
 from serving.kafka.connecting import connect_side_by_side
 
-# One produce request is in flight per broker, so a batch gathers what comes meanwhile; 16 KiB would be 15 records.
+# One produce request is in flight per broker, and a batch collects the records that come meanwhile. aiokafka's default
+# of 16 KiB holds 15 records.
 MAX_BATCH_BYTES = 512 * 1024
-# A frozen broker holds a connecting producer up for a request's time, and a second one may be asked after it.
+# A frozen broker delays a connecting producer for one request's time-out, and it may try a second broker after that.
 CONNECT_TIMEOUT_SECONDS = 12
 END_SECONDS = 5
 
-# How long a request waits for a broker, whatever the deadline of a publish is: one that is there acks within a second,
-# and only when the time is over the record goes to the partition's next leader.
+# How long a request waits for a broker, whatever the deadline of a publish is. A healthy broker acknowledges within a
+# second, and only after this time-out does the record go to the partition's next leader.
 MAX_REQUEST_SECONDS = 5
 
 
 async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_timeout_seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
-    """Made with an address that answers, not connected yet. Raises NotReached, UnusableFile.
+    """A producer that knows a reachable bootstrap address, not connected yet. Raises NotReached, UnusableFile.
 
-    A broker that takes a request and doesn't answer in time is sent it again, or the partition's new leader is.
+    If a broker doesn't answer a request in time, the request is sent again, to it or to the partition's new leader.
     """
     seconds = min(max(request_timeout_seconds, 1), MAX_REQUEST_SECONDS)
     producer = AIOKafkaProducer(
@@ -41,14 +42,14 @@ async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_time
 
 
 async def connect(producer: Any, topic: str) -> None:  # noqa: ANN401 aiokafka has no types
-    """Raises KafkaError, OSError, or TimeoutError. That a topic isn't there is known when a request's time is over."""
+    """Raises KafkaError, OSError, TimeoutError. A missing topic is reported only after a request's time-out."""
     async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
         await producer.start()
         await producer.partitions_for(topic)
 
 
 async def why_not_connected(kafka: KafkaSettings, topic: str, error: BaseException) -> str:
-    """What kept a producer from being connected, in words of its cause."""
+    """Why a producer could not connect, in plain words."""
     if isinstance(error, UnknownTopicOrPartitionError):
         return f"there is no topic {topic}: run `tallymill init`"
     if isinstance(error, NotReached | UnusableFile | KafkaError) and not isinstance(error, NodeNotReadyError):
@@ -61,10 +62,10 @@ async def why_not_connected(kafka: KafkaSettings, topic: str, error: BaseExcepti
 
 
 async def end_producer(producer: Any, timeout_seconds: float) -> None:  # noqa: ANN401 aiokafka has no types
-    """Let Kafka take what waits, close, and settle every send; in bounded time, with Kafka there or not.
+    """Flush, close, and settle every send, in bounded time even if Kafka is unavailable.
 
-    aiokafka's own stop flushes first, and without Kafka that never ends: then its sender is cancelled (in-flight
-    requests end by their time-out), and what is left fails, so that no send stays unsettled for ever.
+    aiokafka's own stop flushes first, which never ends without Kafka. So after the time-out its sender is cancelled
+    (requests in flight end by their own time-out) and the remaining sends fail: no send stays unsettled.
     """
     stop = asyncio.ensure_future(producer.stop())
     await asyncio.wait((stop,), timeout=timeout_seconds)

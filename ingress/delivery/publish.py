@@ -1,11 +1,11 @@
-"""Kafka as the ingress writes it: acks from all in-sync replicas, idempotent, batched. aiokafka is named only here.
+"""Publishes to Kafka: idempotent, batched, acknowledged by all in-sync replicas.
 
-- A 200 needs an ack; a send that isn't answered in time is Unknown, and goes on in the background: aiokafka never
-  gives up an idempotent batch. So its bytes count as waiting until Kafka has answered it, and the sum is bounded.
-- The waiting bytes are shared (http/shares.py): no app and no player fills the buffer for the others.
-- aiokafka takes a failed batch's sequence numbers for used, Kafka does not: after any failed batch every later one of
-  that partition would be out of order. So whatever failed, a new producer is made (a retry with the same requestId
-  is deduplicated by the workers, whichever producer sent it).
+- A 200 needs an ack. A send without an ack in time is Unknown and continues in the background, because aiokafka never
+  gives up an idempotent batch. Its bytes count as waiting until Kafka has answered, and their sum is bounded.
+- The waiting bytes are shared fairly (http/shares.py): no app and no player can fill the buffer alone.
+- After a failed batch aiokafka counts its sequence numbers as used, and Kafka does not: every later batch of that
+  partition would be out of order. So after any failure a new producer is made. The workers deduplicate a retry with
+  the same requestId, whichever producer sent it.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from serving.kafka.watch import KafkaWatch
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 0.5
-# Of an acked record: its time is the broker's.
+# The timestamp type of an acknowledged record whose time is the broker's.
 LOG_APPEND_TIME = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PublishLimits:
-    """How long one record may take, how many bytes may wait, how large one record can get."""
+    """How long one record may take, how many bytes may wait, how large one record may be."""
 
     deadline_seconds: float
     max_buffer_bytes: int
@@ -42,7 +42,7 @@ class PublishLimits:
 
 
 class KafkaPublisher:
-    """Publishes to the topic of one API. Connected by `run`, which makes a new producer whenever one has failed."""
+    """Publishes to the topic of one API. `run` connects it, and makes a new producer whenever one has failed."""
 
     def __init__(self, kafka: KafkaSettings, limits: PublishLimits, watch: KafkaWatch, api: Api = "games") -> None:
         self._kafka = kafka
@@ -66,7 +66,7 @@ class KafkaPublisher:
         return self._waiting.held_bytes
 
     def partition_of(self, key: bytes) -> int | None:
-        """As aiokafka chooses it, from what it knows of the topic."""
+        """As aiokafka chooses it, from its metadata of the topic."""
         producer = self._producer
         if producer is None or not producer.client.cluster.partitions_for_topic(self._topic):
             return None
@@ -77,7 +77,7 @@ class KafkaPublisher:
         if self._producer is None:
             raise Unavailable("not connected to Kafka")
         if not self._waiting.take(holder_of_key(key), len(body)):
-            raise Unavailable("as many bytes wait for Kafka as may, in all or of this player or app")
+            raise Unavailable("too many bytes wait for Kafka, in all or of this player or app")
         deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
         sent = await self._send(key, headers, body, deadline)
         await _settled_or_late(sent, deadline)
@@ -87,7 +87,7 @@ class KafkaPublisher:
         return _position(sent)
 
     def _is_overdue(self, sent: asyncio.Future[Any], key: bytes) -> None:
-        """It goes on in the background; the log names the server that it waits for."""
+        """The send continues in the background. The log names the broker that it waits for."""
         self._overdue += 1
         waited = self._limits.deadline_seconds
         self._outage.lost(f"acks of {self._topic}", f"no ack within {waited:g} s{self._leader_of(key)}", waited)
@@ -108,7 +108,7 @@ class KafkaPublisher:
     async def _send(
         self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
     ) -> asyncio.Future[Any]:
-        """Hand the record to the producer. Its bytes wait until its future is done."""
+        """Give the record to the producer. Its bytes count as waiting until the future is done."""
         producer, holder = self._producer, holder_of_key(key)
         try:
             async with asyncio.timeout_at(deadline):
@@ -121,7 +121,7 @@ class KafkaPublisher:
         return sent
 
     def _refused_by_producer(self, producer: object, error: BaseException) -> None:
-        """Nothing was handed over. Translates what is Kafka's; ours (a record too large) goes on as it is."""
+        """The producer did not take the record. Raises Unavailable for Kafka's errors; a record too large is a bug."""
         if isinstance(error, TimeoutError | KafkaTimeoutError | UnknownTopicOrPartitionError):
             raise Unavailable(why(error)) from error
         if isinstance(error, KafkaError) and not isinstance(error, MessageSizeTooLargeError):
@@ -149,7 +149,7 @@ class KafkaPublisher:
         stop.add_done_callback(self._stopping.discard)
 
     async def run(self) -> None:
-        """Keep a producer connected, and what it knows of the cluster true; runs until cancelled."""
+        """Keep a producer connected, and its metadata of the cluster current, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch.run())
             group.create_task(self._keep_connected())
@@ -182,7 +182,7 @@ class KafkaPublisher:
         return producer
 
     async def stop(self, timeout_seconds: float) -> None:
-        """Let Kafka take what waits, within `timeout_seconds`; what it hasn't by then was answered 503."""
+        """Flush within `timeout_seconds`. The records that Kafka has not taken by then were answered 503."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await end_producer(producer, timeout_seconds)
@@ -191,9 +191,10 @@ class KafkaPublisher:
 
 
 async def _settled_or_late(sent: asyncio.Future[Any], deadline: float) -> None:
-    """Until `sent` is done or the loop's clock says `deadline`; asyncio.wait for one future, at half its cost.
+    """Wait until `sent` is done or the loop's clock reaches `deadline`.
 
-    Not wait_for: that would cancel the future, and a cancelled one says nothing about the record.
+    As asyncio.wait for one future, at half its cost. Not wait_for: it would cancel the future, and a cancelled future
+    says nothing about the record.
     """
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
@@ -212,14 +213,14 @@ async def _settled_or_late(sent: asyncio.Future[Any], deadline: float) -> None:
 
 
 def _position(sent: asyncio.Future[Any]) -> Position | None:
-    """Where the acked record lies. Raises Unknown: whatever failed, an earlier try of it may be in the topic."""
+    """Where the acknowledged record lies. Raises Unknown: even after an error, an earlier try may be in the topic."""
     if sent.cancelled():
         raise Unknown("the producer was stopped")
     if error := sent.exception():
         raise Unknown(why(error)) from error
     metadata = sent.result()
     # DuplicateSequenceNumber is success without a position: Kafka answers offset -1, to which aiokafka adds the
-    # record's place in its batch. The log's start, -1 as well then, tells it from a real one.
+    # record's place in its batch. The log's start offset is -1 then too, which tells it from a real position.
     if metadata.offset < 0 or (metadata.log_start_offset is not None and metadata.log_start_offset < 0):
         return None
     append_millis = metadata.timestamp if metadata.timestamp_type == LOG_APPEND_TIME else None

@@ -1,10 +1,10 @@
 """Read-your-writes: one task watches the checkpoints for all requests (docs/design.md, "The journey of one batch").
 
-One round, in one causally consistent session, so that what follows is at least as new as the checkpoints:
-1. all checkpoints, one query;
-2. the totals of the players whose record a checkpoint has passed, and of those whose time is up, one query;
-3. what `exceptions` says of the passed coordinates, one query.
-MongoDB away means "not known", never a failed request: the records are in Kafka.
+One round, in one causally consistent session, so that steps 2 and 3 read at least what step 1 saw:
+1. read all checkpoints, one query;
+2. read the totals of the players whose record a checkpoint has passed, or whose wait has timed out, one query;
+3. read the `exceptions` at the passed coordinates, one query.
+While MongoDB is unavailable the result is "not known". No request fails for it: the records are in Kafka.
 """
 
 import asyncio
@@ -12,51 +12,51 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from ingress.delivery.waiters import NOTHING_KNOWN, Due, Lag, Seen, Waiter, Waiting
+from ingress.delivery.waiters import NOTHING_KNOWN, Due, Lag, Waiter, Waiters, WaitResult
 from ingress.ports import AppliedStore, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from serving.clock import Clock
 
 log = structlog.get_logger()
 
-# How often the checkpoints are read while someone waits, and while only the lag is of interest.
+# How often the checkpoints are read while requests wait, and while only the lag is tracked.
 POLL_SECONDS = 0.02
 TRACK_SECONDS = 1.0
-# And while nothing is: an ack below a checkpoint that was read before the send shows that the log was cut.
+# And while there is neither: an ack below a checkpoint that was read before the send shows that the log was truncated.
 IDLE_SECONDS = 5.0
-# However long a round takes, the requests get the loop in between.
+# Between two rounds, however long one takes: the event loop serves requests meanwhile.
 MIN_PAUSE_SECONDS = 0.005
-# How long after a waiter's deadline the totals for it may take to read.
+# How long reading the totals may take after a waiter's deadline.
 READ_GRACE_SECONDS = 0.25
-# A lag read longer ago than this is no longer known.
+# A lag that was read longer ago than this counts as unknown.
 LAG_FRESH_SECONDS = 5.0
 
 
-class AppliedWatch:
-    """What became of the records this ingress has published."""
+class CheckpointWatch:
+    """Watches the checkpoints of one API, and reports what became of the records that this ingress has published."""
 
     def __init__(self, store: AppliedStore, clock: Clock, lineage: Callable[[], str | None] = lambda: None) -> None:
-        """`lineage`: the one in force, whose checkpoints are read even if nobody waits."""
+        """`lineage`: the topic's current one. Its checkpoints are read even while no request waits."""
         self._lineage = lineage
         self._checkpoints: Mapping[PartitionId, int] = {}
         self._read_lineages: frozenset[str] = frozenset()
         self._store = store
         self._clock = clock
-        self._waiting = Waiting()
+        self._waiters = Waiters()
         self._lag = Lag()
         self._wake = asyncio.Event()
         self._read_seconds: float | None = None
-        self._away = False
+        self._unavailable = False
 
     @property
     def waiting(self) -> int:
         """Requests that wait."""
-        return len(self._waiting)
+        return len(self._waiters)
 
     def lag_seconds(self, partition: int | None = None) -> float | None:
-        """How far behind the workers are, if it is known: the checkpoints were read within the last seconds.
+        """How far behind the workers are, of one partition or else of the one furthest behind.
 
-        Of one partition, or without it of the one that is furthest behind.
+        None where it is unknown: no checkpoints were read within LAG_FRESH_SECONDS.
         """
         now = self._clock.monotonic_seconds()
         if not len(self._lag):
@@ -66,14 +66,14 @@ class AppliedWatch:
         return self._lag.seconds(now) if partition is None else self._lag.seconds_of(partition, now)
 
     def acked(self, coordinates: Coordinates) -> None:
-        """Kafka has this record: from now on it counts as lag."""
+        """Kafka has acknowledged this record: from now on it counts as lag."""
         if not len(self._lag):
             self._wake.set()
         self._lag.acked(coordinates, self._clock.monotonic_seconds())
 
     @property
     def checkpoints(self) -> Mapping[PartitionId, int]:
-        """As they were read last. Never changed: a newer reading is another mapping."""
+        """As they were last read. The mapping is never changed: the next read makes another."""
         return self._checkpoints
 
     async def wait(
@@ -82,17 +82,17 @@ class AppliedWatch:
         actor: str | None,
         timeout_seconds: float,
         append_millis: int | None = None,
-    ) -> Seen:
-        """Until the record is counted, or the time is up; with 0, the totals as they are now. Never raises.
+    ) -> WaitResult:
+        """Wait until the record is counted or the time is up; 0 reads the totals as they are now. Never raises.
 
-        Without an actor no totals are read. `append_millis`: when it came into the log; what is said of a record of
-        another time at these coordinates is not believed.
+        Without an actor no totals are read. `append_millis`: when the record came into the log. A rejection of a record
+        of another time at the same coordinates is ignored.
         """
-        if self._away:
+        if self._unavailable:
             return NOTHING_KNOWN
-        answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
         deadline = self._clock.monotonic_seconds() + timeout_seconds
-        self._waiting.add(Waiter(coordinates, actor, deadline, answer, append_millis))
+        self._waiters.add(Waiter(coordinates, actor, deadline, answer, append_millis))
         self._wake.set()
         try:
             async with asyncio.timeout(timeout_seconds + READ_GRACE_SECONDS):
@@ -110,7 +110,7 @@ class AppliedWatch:
 
     async def poll(self) -> None:
         """One round."""
-        lineages = self._waiting.lineages()
+        lineages = self._waiters.lineages()
         lineages |= {one for one in (self._lag.lineage, self._lineage()) if one is not None}
         try:
             checkpoints = await self._store.checkpoints(lineages)
@@ -120,51 +120,51 @@ class AppliedWatch:
         self._read_seconds = self._clock.monotonic_seconds()
         self._checkpoints, self._read_lineages = checkpoints, frozenset(lineages)
         self._lag.passed(checkpoints)
-        await self._answer(self._waiting.take_due(checkpoints, self._read_seconds))
+        await self._answer(self._waiters.take_due(checkpoints, self._read_seconds))
 
     async def _answer(self, due: Due) -> None:
         if due.passed or due.late:
             try:
-                await self._tell(due)
+                await self._resolve(due)
             except Unavailable as error:
-                _tell_nothing([*due.passed, *due.late])
+                _resolve_unknown([*due.passed, *due.late])
                 self._lost(error)
                 return
-        self._away = False
+        self._unavailable = False
 
-    async def _tell(self, due: Due) -> None:
+    async def _resolve(self, due: Due) -> None:
         actors = {waiter.actor for waiter in (*due.passed, *due.late) if waiter.actor is not None}
         totals = await self._store.totals(actors) if actors else {}
-        misfortunes = await self._store.misfortunes([w.coordinates for w in due.passed]) if due.passed else {}
+        rejections = await self._store.rejections([w.coordinates for w in due.passed]) if due.passed else {}
         for waiter in due.passed:
-            misfortune = misfortunes.get(waiter.coordinates)
-            if misfortune is None or misfortune.is_of(waiter.append_millis):
-                known = totals.get(waiter.actor or "", {})
-                waiter.tell(Seen(passed=True, totals=known, misfortune=misfortune))
+            rejection = rejections.get(waiter.coordinates)
+            known = totals.get(waiter.actor or "", {})
+            if rejection is None or rejection.is_of(waiter.append_millis):
+                waiter.resolve(WaitResult(passed=True, totals=known, rejection=rejection))
             else:
-                waiter.tell(Seen(reused=True))
+                waiter.resolve(WaitResult(totals=known, reused=True))
         for waiter in due.late:
-            waiter.tell(Seen(totals=totals.get(waiter.actor or "", {})))
+            waiter.resolve(WaitResult(totals=totals.get(waiter.actor or "", {})))
 
     def _lost(self, error: Unavailable) -> None:
-        """Nobody is kept waiting for an answer that can't come; the slow rounds will notice the return."""
-        if not (self._away or error.lost):
+        """Stop all waits: MongoDB can't be read now. The slow rounds notice when it is available again."""
+        if not (self._unavailable or error.lost):
             log.warning("totals_not_read", reason=str(error))
-        self._away = True
-        _tell_nothing(self._waiting.take_all())
+        self._unavailable = True
+        _resolve_unknown(self._waiters.take_all())
 
     async def _pause(self, started: float) -> None:
-        if self._waiting and not self._away:
+        if self._waiters and not self._unavailable:
             await asyncio.sleep(max(started + POLL_SECONDS - self._clock.monotonic_seconds(), MIN_PAUSE_SECONDS))
             return
         try:
-            is_idle = not (self._lag or self._away) and self._lineage() in self._read_lineages
+            is_idle = not (self._lag or self._unavailable) and self._lineage() in self._read_lineages
             async with asyncio.timeout(IDLE_SECONDS if is_idle else TRACK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return
 
 
-def _tell_nothing(waiters: list[Waiter]) -> None:
+def _resolve_unknown(waiters: list[Waiter]) -> None:
     for waiter in waiters:
-        waiter.tell(NOTHING_KNOWN)
+        waiter.resolve(NOTHING_KNOWN)

@@ -1,6 +1,6 @@
-"""Who waits for the workers, and how far behind they are: book-keeping without I/O.
+"""The requests that wait for the workers, and how far behind the workers are: book-keeping without I/O.
 
-A checkpoint passes all offsets of its partition below it at once; times are monotonic seconds.
+A checkpoint passes all offsets of its partition below it at once. Times are monotonic seconds.
 """
 
 import asyncio
@@ -9,54 +9,54 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingress.ports import Misfortune, Totals
+from ingress.ports import Rejection, Totals
 from schemas.coordinates import Coordinates, PartitionId
 
-# One acked record in this time is remembered, to tell the workers' lag by: it is right to within a second.
+# One acknowledged record in this time is kept to measure the lag: it is accurate to a second.
 SAMPLE_SECONDS = 1.0
-# Samples of a partition: two hours of them. The oldest are those that matter, so later ones are left out.
+# Samples of a partition: two hours of them. The oldest one gives the lag, so later ones are left out.
 MAX_SAMPLES = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What MongoDB says about a published record. Not passed: not counted yet, the totals are without it."""
+class WaitResult:
+    """What MongoDB says about a published record. Not passed: it is not counted yet, and not in the totals."""
 
     passed: bool = False
     totals: Totals = field(default_factory=dict)
-    misfortune: Misfortune | None = None
+    rejection: Rejection | None = None
     reused: bool = False
-    """The checkpoint has passed another record at these coordinates: the log was cut, and nobody will count this one
-    until an operator acts."""
+    """The checkpoint has passed another record at these coordinates: the log was truncated, and no worker counts this
+    record before an operator acts."""
 
 
-NOTHING_KNOWN = Seen()
+NOTHING_KNOWN = WaitResult()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it wants."""
+    """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it needs."""
 
     coordinates: Coordinates
     actor: str | None
     deadline: float
-    answer: asyncio.Future[Seen]
+    answer: asyncio.Future[WaitResult]
     append_millis: int | None = None
 
-    def tell(self, seen: Seen) -> None:
+    def resolve(self, result: WaitResult) -> None:
         if not self.answer.done():
-            self.answer.set_result(seen)
+            self.answer.set_result(result)
 
 
 class Due(NamedTuple):
-    """Waiters to be answered now: those whose record the checkpoint has passed, and those out of time."""
+    """Waiters to answer now: those whose record the checkpoint has passed, and those past their deadline."""
 
     passed: list[Waiter]
     late: list[Waiter]
 
 
-class Waiting:
-    """All who wait."""
+class Waiters:
+    """All requests that wait."""
 
     def __init__(self) -> None:
         self._waiters: list[Waiter] = []
@@ -71,7 +71,7 @@ class Waiting:
         return {waiter.coordinates.lineage for waiter in self._waiters}
 
     def take_due(self, checkpoints: Mapping[PartitionId, int], now: float) -> Due:
-        """Take out who need not, or may not, wait any longer."""
+        """Remove and return the waiters that are due."""
         due = Due([], [])
         still: list[Waiter] = []
         for waiter in self._waiters:
@@ -95,7 +95,7 @@ class _Acked(NamedTuple):
 
 @dataclass(slots=True)
 class _Track:
-    """Acked records of one partition that its checkpoint hasn't passed: samples, and always the newest."""
+    """Acknowledged records of one partition that its checkpoint hasn't passed: samples, and always the newest."""
 
     newest: _Acked
     samples: deque[_Acked]
@@ -106,7 +106,7 @@ class _Track:
 
 
 class Lag:
-    """How old the oldest record is that this ingress has had acked and no checkpoint has passed."""
+    """Age of the oldest record that Kafka has acknowledged to this ingress and no checkpoint has passed."""
 
     def __init__(self) -> None:
         self._lineage: str | None = None
@@ -117,7 +117,7 @@ class Lag:
 
     @property
     def lineage(self) -> str | None:
-        """The lineage whose records are tracked. A new one ends the old: nobody will ever apply that further."""
+        """The lineage whose records are tracked. A new one replaces it: no worker reads the old one any more."""
         return self._lineage
 
     def acked(self, coordinates: Coordinates, now: float) -> None:
@@ -146,7 +146,7 @@ class Lag:
                 track.samples.popleft()
 
     def seconds(self, now: float) -> float:
-        """Of the partition that is furthest behind; 0 when all is passed."""
+        """Of the partition that is furthest behind; 0 if all records are passed."""
         return max((now - track.oldest.at for track in self._tracks.values()), default=0.0)
 
     def seconds_of(self, partition: int, now: float) -> float:

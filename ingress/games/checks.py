@@ -3,72 +3,42 @@
 1. Content-Length too large 413 -> token 401 -> scope 403 -> media type 415 -> body too large 413, too slow 408
 2. JSON and shape 400 -> TOO_LARGE -> RECORD_RATE_HIGH -> judged by period and update
 
-A large body (http/body_budget.py) of a player who is too fast is RECORD_RATE_HIGH before it is decoded and parsed.
-Limits are those of the token's app, so only the first look at Content-Length is at everybody's. What is refused after
-the token is noted (refusals/recorder.py): each cause of a request once, with the first place it was found at.
+A large body (http/body_budget.py) of a player who exceeds the rate is RECORD_RATE_HIGH before it is decoded and parsed.
+Limits are those of the token's app; only the first check of Content-Length, before the token, is by the general limits.
+What is refused after the token is recorded (refusals/recorder.py): each cause once a request, with its first place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ingress.auth.authenticator import Authenticator, require_record_scope
-from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.throttle import Throttle
+from ingress.auth.authenticator import require_record_scope
+from ingress.delivery.channel import ApiChannel
+from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.replies import events_named
-from ingress.http.body import Receive, headers_of, refuse_announced_size, require_json
-from ingress.http.body_budget import BodyBudget, Lease
-from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Scope
-from ingress.http.rate_limit import AppRates
+from ingress.http.body import refuse_announced_size, require_json
+from ingress.http.body_budget import Lease
 from ingress.http.replies import Refusal, Refused
-from ingress.ports import Publisher, Unavailable
-from ingress.refusals.recorder import Noted, Refusals, Sender
+from ingress.ports import Unavailable
+from ingress.refusals.recorder import RefusalNote, Sender
 from schemas.games.body import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
-from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
-from serving.clock import Clock
-from serving.tokens.bearer import bearer_token
+from serving.http.request import Request
 from serving.tokens.identity import Identity
-
-Headers = dict[bytes, bytes]
 
 # Which header a refusal is about; the body was not read.
 _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
 
 
 @dataclass(frozen=True, slots=True)
-class RecordParts:
-    """All that recording needs."""
-
-    limits: Limits
-    signing: SigningKeys
-    clock: Clock
-    authenticator: Authenticator
-    rates: AppRates
-    definitions: Definitions
-    publisher: Publisher
-    lineage: Lineage
-    applied: AppliedWatch
-    refusals: Refusals
-    metrics: Metrics
-    bodies: BodyBudget
-    apply_timeout_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request whose sender is known."""
+    """A request whose sender is known; its body is not read yet."""
 
+    request: Request
     identity: Identity
     limits: Limits
-    headers: Headers
-    received_millis: int
-    received_seconds: float
     lease: Lease
 
 
@@ -78,110 +48,110 @@ class JudgedBatch:
 
     arrival: Arrival
     body: bytes
-    request: EventRecordRequest
+    sent: EventRecordRequest
     judgement: Judgement
     accepted: tuple[AcceptedUpdate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeFailure:
-    """A well-formed batch that is refused as a whole, in-band; not to be tried again before `retry_seconds`."""
+    """A well-formed batch that is refused as a whole, in-band; the client should wait `retry_seconds`."""
 
     cause: EventFailureCause
     retry_seconds: float | None = None
 
 
-class Intake:
-    """Takes requests in. `rates` are counted up; without `refusals` (a dry run) nothing is noted or counted."""
+class Checks:
+    """Of one endpoint. The channel's rates are counted up; a dry run neither records nor counts its refusals."""
 
-    def __init__(self, parts: RecordParts, rates: AppRates, refusals: Refusals | None) -> None:
-        self._parts = parts
-        self._throttle = Throttle(rates, parts.publisher, parts.applied)
-        self._refusals = refusals
+    def __init__(
+        self, shared: Dependencies, channel: ApiChannel, definitions: Definitions, *, is_dry_run: bool = False
+    ) -> None:
+        self._shared = shared
+        self._channel = channel
+        self._definitions = definitions
+        self._is_dry_run = is_dry_run
 
-    async def arrived(self, scope: Scope) -> Arrival:
-        """The request's sender; its lease is to be ended with the request. Raises Refused."""
-        parts, headers = self._parts, headers_of(scope)
-        millis, seconds = parts.clock.wall_millis(), parts.clock.monotonic_seconds()
-        refuse_announced_size(headers, parts.limits.max_body_bytes)
-        identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
-        lease = parts.bodies.of_player(identity)
-        return Arrival(identity, parts.limits.for_app(identity.app), headers, millis, seconds, lease)
+    async def arrived(self, request: Request) -> Arrival:
+        """Identify the sender. The arrival's lease must end with the request. Raises Refused."""
+        shared = self._shared
+        refuse_announced_size(request.headers, shared.limits.max_body_bytes)
+        identity = await shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
+        return Arrival(request, identity, shared.limits.for_app(identity.app), shared.bodies.of_player(identity))
 
-    async def batch(self, arrival: Arrival, receive: Receive) -> JudgedBatch | WholeFailure:
-        """Raises Refused, ClientLeft."""
+    async def judged(self, arrival: Arrival) -> JudgedBatch | WholeFailure:
+        """Read the body and judge it. Raises Refused, ClientLeft."""
         body = b""
         try:
-            found = await self._body(arrival, receive)
+            found = await self._body(arrival)
             if isinstance(found, WholeFailure):
-                self._count(arrival, Noted(found.cause))
+                self._count(arrival, RefusalNote(found.cause))
                 return found
             body = found
-            request = await self._parts.bodies.made(arrival.lease, body, partial(_parsed, body))
+            sent = await self._shared.bodies.run(arrival.lease, body, partial(_parsed, body))
         except Refused as error:
-            self._note(arrival, _refused(error, body, arrival.headers))
+            self._note(arrival, _note_of(error, body, arrival.request.headers))
             raise
-        if failure := self._too_much(request, arrival):
+        if failure := self._whole_failure(sent, arrival):
             field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
-            self._count(arrival, Noted(failure.cause, field, body, request.request_id))
+            self._count(arrival, RefusalNote(failure.cause, field, body, sent.request_id))
             return failure
-        judgement = await self._judged(request, arrival)
-        return JudgedBatch(arrival, body, request, judgement, accepted_updates(request, judgement))
+        judgement = await self._judgement(sent, arrival)
+        return JudgedBatch(arrival, body, sent, judgement, accepted_updates(sent, judgement))
 
-    async def _body(self, arrival: Arrival, receive: Receive) -> bytes | WholeFailure:
+    async def _body(self, arrival: Arrival) -> bytes | WholeFailure:
         require_record_scope(arrival.identity)
-        coding = require_json(arrival.headers)
-        bodies, max_bytes, lease = self._parts.bodies, arrival.limits.max_body_bytes, arrival.lease
-        refuse_announced_size(arrival.headers, max_bytes)
-        wire = await bodies.sent(receive, max_bytes, lease)
-        body = bodies.small(wire, coding, max_bytes, lease)
+        coding = require_json(arrival.request.headers)
+        bodies, max_bytes, lease = self._shared.bodies, arrival.limits.max_body_bytes, arrival.lease
+        refuse_announced_size(arrival.request.headers, max_bytes)
+        wire, body = await bodies.received(arrival.request.read, coding, max_bytes, lease)
         if body is not None:
             return body
-        if wait_seconds := self._throttle.foreseen_seconds(*_sender(arrival)):
+        wait_seconds = self._channel.foreseen_seconds(
+            arrival.identity, arrival.limits, arrival.request.monotonic_seconds
+        )
+        if wait_seconds:
             return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds)
         return await bodies.large(wire, coding, max_bytes, lease)
 
-    def _too_much(self, request: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
-        """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor the id remembered (G17)."""
-        if is_too_large(request, arrival.limits):
+    def _whole_failure(self, sent: EventRecordRequest, arrival: Arrival) -> WholeFailure | None:
+        """TOO_LARGE before RECORD_RATE_HIGH (B1); neither is published, nor is the id remembered (G17)."""
+        if is_too_large(sent, arrival.limits):
             return WholeFailure(EventFailureCause.TOO_LARGE)
-        wait_seconds = self._throttle.wait_seconds(*_sender(arrival))
+        wait_seconds = self._channel.wait_seconds(arrival.identity, arrival.limits, arrival.request.monotonic_seconds)
         return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
-    async def _judged(self, request: EventRecordRequest, arrival: Arrival) -> Judgement:
-        wanted, millis, app = events_named(request), arrival.received_millis, arrival.identity.app
+    async def _judgement(self, sent: EventRecordRequest, arrival: Arrival) -> Judgement:
+        wanted, millis, app = events_named(sent), arrival.request.wall_millis, arrival.identity.app
         try:
-            declared = await self._parts.definitions.declared(app, millis, wanted) if wanted else frozenset()
+            declared = await self._definitions.declared(app, millis, wanted) if wanted else frozenset()
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        judgement = judge(request, millis, arrival.limits, declared)
+        judgement = judge(sent, millis, arrival.limits, declared)
         if judgement.periods or judgement.updates:
-            self._count_parts(request, judgement, arrival)
+            self._count_parts(sent, judgement, arrival)
         return judgement
 
-    def _count_parts(self, request: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
-        if self._refusals is None:
+    def _count_parts(self, sent: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
+        if self._is_dry_run:
             return
         for *_, cause in (*judgement.periods, *judgement.updates):
-            self._parts.metrics.refused(str(cause))
-        for noted in first_of_each_cause(request, judgement):
-            self._note(arrival, noted)
+            self._shared.metrics.refused(str(cause))
+        for note in first_of_each_cause(sent, judgement):
+            self._note(arrival, note)
 
-    def _count(self, arrival: Arrival, noted: Noted) -> None:
-        """Count and note what the edge, which counts whole refusals, doesn't see."""
-        if self._refusals is not None:
-            self._parts.metrics.refused(noted.cause)
-            self._note(arrival, noted)
+    def _count(self, arrival: Arrival, note: RefusalNote) -> None:
+        """Count and record an in-band refusal; the pipeline counts those that are an HTTP error."""
+        if not self._is_dry_run:
+            self._shared.metrics.refused(note.cause)
+            self._note(arrival, note)
 
-    def _note(self, arrival: Arrival, noted: Noted) -> None:
-        if self._refusals is not None:
+    def _note(self, arrival: Arrival, note: RefusalNote) -> None:
+        if not self._is_dry_run:
             identity = arrival.identity
-            token = (bearer_token(arrival.headers.get(b"authorization")) or "").encode()
-            self._refusals.note(Sender(identity.app, identity.player, token, arrival.received_millis), noted)
-
-
-def _sender(arrival: Arrival) -> tuple[Identity, Limits, float]:
-    return arrival.identity, arrival.limits, arrival.received_seconds
+            token = (arrival.request.bearer or "").encode()
+            sender = Sender(identity.app, identity.player, token, arrival.request.wall_millis)
+            self._shared.refusals.note(sender, note)
 
 
 def _parsed(body: bytes) -> EventRecordRequest:
@@ -191,24 +161,29 @@ def _parsed(body: bytes) -> EventRecordRequest:
         raise Refused(Refusal.MALFORMED, error.violations) from error
 
 
-def _refused(error: Refused, body: bytes, headers: Headers) -> Noted:
+def _note_of(error: Refused, body: bytes, headers: Mapping[bytes, bytes]) -> RefusalNote:
     """A refusal of the whole request: where the first violation is, or which header."""
     if error.violations:
-        return Noted(error.refusal.name, error.violations[0].field, body)
+        return RefusalNote(error.refusal.name, error.violations[0].field, body)
     field = _HEADER_OF.get(error.refusal, "")
-    return Noted(error.refusal.name, field, headers.get(field.lower().encode(), b""))
+    return RefusalNote(error.refusal.name, field, headers.get(field.lower().encode(), b""))
 
 
-def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> Iterable[Noted]:
-    """Why something of a batch was refused: each cause once, with the first period or update it befell."""
-    found: dict[str, Noted] = {}
+def events_named(request: EventRecordRequest) -> tuple[str, ...]:
+    """Every event that the batch names, by first appearance: a duplicate's answer has their totals (G14)."""
+    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
+
+
+def first_of_each_cause(sent: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:
+    """Why something of a batch was refused: each cause once, with the first period or update it is about."""
+    found: dict[str, RefusalNote] = {}
     for i, cause in judgement.periods:
         if cause not in found:
-            piece = request.time_periods[i].time_period.as_sent()
-            found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
+            piece = sent.time_periods[i].time_period.as_sent()
+            found[cause] = RefusalNote(cause, f"timePeriods[{i}].timePeriod", piece, sent.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
             name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
-            piece = request.time_periods[i].updates[j].as_sent()
-            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
+            piece = sent.time_periods[i].updates[j].as_sent()
+            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, sent.request_id)
     return found.values()

@@ -1,9 +1,9 @@
-"""In which language texts are given and numbers written (G19). Pure; CLDR by Babel. Nothing a client says is an error.
+"""Chooses the language of texts and numbers (G19). Pure; CLDR by Babel. No language that a client asks for is an error.
 
 - Asked for: the `language` parameter; without it Accept-Language, by weight (RFC 9110, 12.5.4).
-- Texts, each by itself: for every language asked for the best there is in that language and script (tags.py), and at
-  last the definition's own default, which always has a name.
-- Numbers: the same steps over all that CLDR knows, whatever languages there are texts in.
+- Texts, each by itself: for each language asked for, the best text in that language and script (tags.py); at last the
+  text in the definition's default language, which always has a name.
+- Numbers: the same steps over all locales of CLDR, independent of the languages of the texts.
 """
 
 import re
@@ -18,32 +18,32 @@ from babel.numbers import NumberPattern, get_group_symbol, parse_pattern
 from ingress.games.tags import best_tag, locale_names
 from schemas.documents import GROUPED, PLAIN, Definition
 
-# The longest tag RFC 5646 (4.4.1) asks anyone to take; the rest of a longer one is not looked at.
+# RFC 5646 (4.4.1) requires support of tags so long. The rest of a longer one is ignored.
 MAX_TAG_CHARACTERS: Final = 35
-# A browser sends some tens of characters and a handful of languages; what lies beyond is not read.
+# A browser sends some tens of characters and a handful of languages. The rest is ignored.
 MAX_ACCEPT_CHARACTERS: Final = 500
 MAX_LANGUAGES: Final = 20
 FALLBACK_LANGUAGE: Final = "en"
 
 _is_tag = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z").match
 _is_weight = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)\Z").match
-# Babel takes both for locales; they say "no language" (RFC 5646, CLDR's root).
+# Both mean "no language" (RFC 5646, CLDR's root), but Babel has locales of these names.
 _NO_LANGUAGE: Final = frozenset(("und", "root"))
 
 Languages = tuple[str, ...]
-Written = Callable[[str, int], str]
+NumberWriter = Callable[[str, int], str]
 """Writes a total: definitionId and number in, text out."""
 
 
 def languages_asked(language: str | None, accept_language: bytes | None) -> Languages:
-    """The tags asked for, best first; none where nothing usable was said."""
+    """The tags asked for, best first. Empty if none is usable."""
     if language:
         return _tags(language[: MAX_TAG_CHARACTERS + 1])
     return _accepted(accept_language[:MAX_ACCEPT_CHARACTERS]) if accept_language else ()
 
 
 def _tags(text: str) -> Languages:
-    """A tag, cut to its length; `pt_BR`, as some platforms spell it, is one too."""
+    """The tag, cut to the maximal length. `pt_BR`, as some platforms spell it, is accepted too."""
     tag = text.strip()[:MAX_TAG_CHARACTERS].rstrip("-").replace("_", "-")
     return (tag,) if _is_tag(tag) and tag.lower() not in _NO_LANGUAGE else ()
 
@@ -56,12 +56,12 @@ def _accepted(header: bytes) -> Languages:
         weight = parameters[0].lower().removeprefix("q=") if parameters else "1"
         if _is_weight(weight) and float(weight) > 0:
             weighted += [(float(weight), tag) for tag in _tags(text)]
-    # Sorting is stable: of equal weights the first stays first.
+    # Sorting is stable: tags of equal weight keep their order.
     return tuple(tag for _, tag in sorted(weighted, key=lambda one: -one[0]))
 
 
 def text_for(texts: Mapping[str, str], asked: Languages, default: str) -> str:
-    """The text in the best of the languages asked for; else in the default; else none."""
+    """The text in the best of the languages asked for; else in the default language; else empty."""
     tags = tuple(texts)
     for wanted in (*asked, default):
         tag = best_tag(tags, wanted)
@@ -71,7 +71,7 @@ def text_for(texts: Mapping[str, str], asked: Languages, default: str) -> str:
 
 
 def _locale(asked: Languages) -> Locale:
-    """The first that CLDR knows."""
+    """The first of them that CLDR has a locale for."""
     for name in (name for wanted in asked for name in locale_names(wanted)):
         try:
             return Locale.parse(name)
@@ -80,8 +80,8 @@ def _locale(asked: Languages) -> Locale:
     return Locale.parse(FALLBACK_LANGUAGE)
 
 
-def number_writer(definitions: Mapping[str, Definition], asked: Languages) -> Written:
-    """Writes totals as their definitions say, in the language asked for or the definition's own default."""
+def number_writer(definitions: Mapping[str, Definition], asked: Languages) -> NumberWriter:
+    """Writes totals in the format of their definitions, in the language asked for or the definition's default."""
 
     def written(definition_id: str, number: int) -> str:
         definition = definitions.get(definition_id)
@@ -96,8 +96,8 @@ def write_number(number: int, number_format: str, asked: Languages, default: str
     return _style(number_format, asked, default).write(number)
 
 
-# Zeros of the numbering systems that CLDR gives to languages: Babel knows their separators, but not their digits.
-# In each the ten digits follow one another (Unicode; a test asks unicodedata, and whether any system is missing).
+# Zeros of the numbering systems of CLDR's languages: Babel knows their separators, but not their digits. In each the
+# ten digits are consecutive. A test checks that with unicodedata, and that no system is missing.
 ZEROS: Final = {
     "adlm": 0x1E950,
     "arab": 0x660,
@@ -117,7 +117,7 @@ ZEROS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """One way to write numbers. Babel takes 14 us a number; where only the separator differs, Python takes 1."""
+    """One way to write numbers. Babel takes 14 us a number. Where only the separator differs, Python takes 1 us."""
 
     locale: Locale
     pattern: NumberPattern
@@ -134,7 +134,7 @@ class _Style:
 
 @lru_cache(2_048)
 def _style(number_format: str, asked: Languages, default: str) -> _Style:
-    """By what was said, not by locale: Babel's take longer to compare than a number takes to write."""
+    """Cached by its arguments, not by locale: comparing Babel's locales takes longer than writing a number."""
     locale = _locale((*asked, default))
     zero = ZEROS.get(locale.default_numbering_system, ord("0"))
     digits = {} if zero == ord("0") else {ord("0") + n: zero + n for n in range(10)}
@@ -147,7 +147,7 @@ def _style(number_format: str, asked: Languages, default: str) -> _Style:
 
 
 def _pattern(number_format: str, locale: Locale) -> NumberPattern:
-    """What is in MongoDB was checked when its file was read; if it was written by other means, it is no error here."""
+    """`definitions apply` checks the format. A wrong one that another program wrote is replaced by the default."""
     if number_format == GROUPED or format_problem(number_format):
         number_format = locale.decimal_formats[None].pattern
     pattern: NumberPattern = parse_pattern(number_format)
@@ -155,8 +155,8 @@ def _pattern(number_format: str, locale: Locale) -> NumberPattern:
 
 
 MAX_FORMAT_CHARACTERS: Final = 64
-# One run of digit placeholders that ends its whole part with a 0, and text around it; what has another meaning in
-# CLDR (currency, exponent, significant digits, padding, rounding, negatives) stands in quotes or not at all.
+# One run of digit placeholders whose integer part ends with a 0, and text around it. Characters with another meaning in
+# CLDR (currency, exponent, significant digits, padding, rounding, negatives) must be quoted.
 _TEXT = r"(?:'[^']*'|[^#.,;@*¤'+E0-9])*"
 _is_pattern = re.compile(rf"{_TEXT}(?:#,?)*(?:0,?)*0(?:\.0*#*)?{_TEXT}\Z").match
 

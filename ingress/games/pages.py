@@ -1,7 +1,7 @@
 """Paging of the lists (G20): page tokens, and the page that a query asks for. Pure.
 
-A page token holds the last id shown, so that a definition added or retired between two pages neither shifts nor
-repeats what comes after. It is signed for one app, player and method: nobody else's can be used, none made up.
+A page token holds the last id shown. So a definition that is added or retired between two pages neither shifts nor
+repeats the next items. It is signed for one app, player and method: no other token is accepted.
 """
 
 import base64
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 
 class BadPage(ValueError):
-    """Parameters that say no page; a violation for each."""
+    """Wrong parameters of a page, a violation for each."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         self.violations = violations
@@ -32,7 +32,7 @@ class BadPage(ValueError):
 
 
 class Listing(NamedTuple):
-    """What a page token is good for."""
+    """The list that a page token is valid for."""
 
     app: str
     player: str
@@ -41,14 +41,14 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """At most `size` items, with ids after `after` ("" = from the first)."""
+    """At most `size` items with ids after `after`; "" means from the first."""
 
     after: str = ""
     size: int = DEFAULT_RESULTS
 
 
 def page_of(query: Mapping[str, str], listing: Listing, keys: SigningKeys) -> Page:
-    """The page that `maxResults` and `pageToken` ask for. Raises BadPage, naming both where both are wrong."""
+    """The page that `maxResults` and `pageToken` ask for. Raises BadPage, which names both if both are wrong."""
     violations = []
     size, after = DEFAULT_RESULTS, ""
     if (text := query.get("maxResults")) is not None:
@@ -68,7 +68,7 @@ def page_of(query: Mapping[str, str], listing: Listing, keys: SigningKeys) -> Pa
 
 
 def cut(items: Iterable[Item], id_of: Callable[[Item], str], page: Page) -> tuple[tuple[Item, ...], str | None]:
-    """The items of this page, sorted by id; and the last id if more follow."""
+    """The items of this page, sorted by id, and the last id if more follow."""
     rest = sorted((item for item in items if id_of(item) > page.after), key=id_of)
     shown = tuple(rest[: page.size])
     return shown, id_of(shown[-1]) if len(rest) > page.size else None
@@ -80,7 +80,7 @@ def page_token(last: str, listing: Listing, keys: SigningKeys) -> str:
 
 
 def _last_shown(token: str, listing: Listing, keys: SigningKeys) -> str | None:
-    """The inverse of page_token; None for what isn't one of this listing."""
+    """The inverse of page_token. None if the token is not of this listing."""
     try:
         text = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
@@ -94,5 +94,5 @@ def _mac(last: str, listing: Listing, keys: SigningKeys) -> str:
 
 
 def _signed(last: str, listing: Listing) -> tuple[bytes, ...]:
-    """The first part keeps these signatures apart from receipts' and `judged` headers'."""
+    """The first part separates these signatures from those of receipts and `judged` headers."""
     return (b"page", *(part.encode() for part in listing), last.encode())

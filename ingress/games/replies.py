@@ -1,9 +1,11 @@
-"""What events.record is answered (docs/rules.md, "Answers"). Pure: values in, a Reply out."""
+"""The answers of events.record (docs/rules.md, "Answers"). Pure: values in, a Reply out."""
 
 from collections.abc import Iterable, Mapping
 
-from ingress.games.language import Written
-from ingress.http.replies import Reply, retry_after
+from ingress.delivery.waiters import WaitResult
+from ingress.games.checks import JudgedBatch, WholeFailure, events_named
+from ingress.games.language import NumberWriter
+from ingress.http.replies import Refusal, refusal_reply, retry_after
 from schemas.games.body import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -12,12 +14,27 @@ from schemas.games.body import (
     PlayerEvent,
 )
 from schemas.games.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+from serving.http.reply import Reply
+
+
+def published_reply(batch: JudgedBatch, result: WaitResult, written: NumberWriter) -> Reply:
+    """The answer to a published batch."""
+    player = batch.arrival.identity.player
+    fate = result.rejection.fate if result.rejection else "applied"
+    if fate == "duplicate":
+        events = player_events(player, events_named(batch.sent), result.totals, written)
+        return _whole_failure(EventFailureCause.ALREADY_UPDATED, events)
+    if fate != "applied":
+        # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
+        return refusal_reply(Refusal.SET_ASIDE)
+    events = player_events(player, events_accepted(batch.accepted), result.totals, written)
+    return judged_reply(batch.sent, batch.judgement, events)
 
 
 def judged_reply(
     request: EventRecordRequest, judgement: Judgement, player_events: tuple[PlayerEvent, ...] = ()
 ) -> Reply:
-    """What was refused of the batch, and the totals of the rest."""
+    """The refused parts of the batch, and the totals of the rest."""
     return _ok(
         EventUpdateResponse(
             batch_failures=batch_failures(request, judgement),
@@ -27,15 +44,17 @@ def judged_reply(
     )
 
 
-def whole_failure_reply(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
-    """A failure of the whole request: that one alone, with an empty range (G14, G16)."""
+def failure_reply(failure: WholeFailure) -> Reply:
+    """The answer to a batch that is refused as a whole."""
+    reply = _whole_failure(failure.cause)
+    return reply if failure.retry_seconds is None else reply.having(retry_after(failure.retry_seconds))
+
+
+def _whole_failure(cause: EventFailureCause, player_events: tuple[PlayerEvent, ...] = ()) -> Reply:
+    """A failure of the whole request is the only one in the answer, with an empty range (G14, G16)."""
     return _ok(
         EventUpdateResponse(batch_failures=(EventBatchRecordFailure(failure_cause=cause),), player_events=player_events)
     )
-
-
-def rate_high_reply(retry_seconds: float) -> Reply:
-    return whole_failure_reply(EventFailureCause.RECORD_RATE_HIGH).having(retry_after(retry_seconds))
 
 
 def _ok(response: EventUpdateResponse) -> Reply:
@@ -47,15 +66,10 @@ def events_accepted(accepted: Iterable[AcceptedUpdate]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(update.definition_id for update in accepted))
 
 
-def events_named(request: EventRecordRequest) -> tuple[str, ...]:
-    """Every event the batch names, by first appearance: what a duplicate is told the totals of (G14)."""
-    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
-
-
 def player_events(
-    player: str, events: Iterable[str], totals: Mapping[str, int], written: Written
+    player: str, events: Iterable[str], totals: Mapping[str, int], written: NumberWriter
 ) -> tuple[PlayerEvent, ...]:
-    """The totals known of `events`; an event nothing is known of is left out (G15)."""
+    """The known totals of `events`. An event without one is left out (G15)."""
     return tuple(
         PlayerEvent(
             player_id=player,

@@ -1,10 +1,10 @@
-"""Which languages, scripts and territories tags mean, by CLDR (Babel has its tables). Pure; never raises.
+"""The languages, scripts and territories that tags mean, by CLDR (Babel has its tables). Pure; never raises.
 
 - One language has several tags: `iw` is `he`, `in` is `id`, `tl` is `fil`, `sh` is `sr-Latn`, `eng` is `en`, `cmn` and
-  `zh-cmn` are `zh`, `nb` is `no` (aliases, and RFC 5646's own).
-- What a tag leaves out is likely: `zh-TW` is `zh-Hant-TW`, `zh` is `zh-Hans-CN` (likely subtags).
-- What a text is looked for next is the parent: of `es-MX` that is `es-419`, of `pt-AO` `pt-PT`, of `nn` `no`. Never one
-  in another script, and none in another language but that one.
+  `zh-cmn` are `zh`, `nb` is `no` (CLDR's aliases, and those of RFC 5646).
+- What a tag omits is filled in: `zh-TW` is `zh-Hant-TW`, `zh` is `zh-Hans-CN` (likely subtags).
+- The fallback is the parent: of `es-MX` it is `es-419`, of `pt-AO` `pt-PT`, of `nn` `no`. A fallback never has another
+  script, and never another language except `no` for `nn`.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from babel.core import get_global
 
-# RFC 5646's tags of before there were subtags; CLDR's aliases in Babel have none of more than one subtag.
+# RFC 5646's grandfathered tags. Babel's tables of aliases have no tag of more than one subtag.
 _WHOLE: Final = {
     "art-lojban": "jbo",
     "no-bok": "no",
@@ -24,13 +24,13 @@ _WHOLE: Final = {
     "zh-min-nan": "nan",
     "zh-xiang": "hsn",
 }
-# CLDR has Bokmal as a language of its own that inherits all from `no`.
+# CLDR has Bokmal as a separate language that inherits everything from `no`.
 _BOKMAL, _NORWEGIAN = "nb", "no"
 
-# The longest chain of aliases in CLDR has two; nothing is followed without end.
+# The longest chain of aliases in CLDR has two steps. The bound prevents an endless loop.
 _MAX_STEPS: Final = 5
-# Tags are a client's own: as many are remembered as a few thousand clients' ways to spell some hundred languages.
-_REMEMBERED: Final = 4_096
+# Clients choose the tags, so the caches are bounded: room for a few thousand spellings of some hundred languages.
+_CACHE_SIZE: Final = 4_096
 
 _is_extended = re.compile(r"[a-z]{3}\Z").match
 _is_script = re.compile(r"[a-z]{4}\Z").match
@@ -38,7 +38,7 @@ _is_territory = re.compile(r"([a-z]{2}|[0-9]{3})\Z").match
 
 
 class Meaning(NamedTuple):
-    """What a tag says; "" is not said. Variants and extensions are left out."""
+    """What a tag says; "" is unsaid. Variants and extensions are omitted."""
 
     language: str
     script: str = ""
@@ -46,23 +46,23 @@ class Meaning(NamedTuple):
 
     @property
     def written(self) -> tuple[str, str]:
-        """What makes a text readable to somebody: language and script."""
+        """Language and script: who reads both can read the text."""
         return self.language, self.script
 
     @property
     def whole(self) -> str:
-        """As CLDR spells it."""
+        """In CLDR's spelling."""
         return "_".join(filter(None, self))
 
     def identifiers(self) -> Iterator[str]:
-        """Whole, and without the script."""
+        """CLDR's identifiers, with the script and without it."""
         yield self.whole
         yield "_".join(filter(None, (self.language, self.territory)))
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def meaning_of(tag: str) -> Meaning:
-    """What the tag says, by the names of today."""
+    """What the tag says, in today's names."""
     language, *rest = tag.lower().replace("_", "-").split("-")
     whole = next((key for key in _WHOLE if f"{'-'.join((language, *rest))}-".startswith(f"{key}-")), None)
     if whole:
@@ -75,7 +75,7 @@ def meaning_of(tag: str) -> Meaning:
 
 
 def _renamed(said: Meaning) -> Meaning:
-    """An alias may say more than a language; what the tag itself says goes before it."""
+    """Follow the aliases. One may give a script or territory too; what the tag itself says has precedence."""
     for _ in range(_MAX_STEPS):
         alias = get_global("language_aliases").get(said.language)
         if not alias:
@@ -88,14 +88,14 @@ def _renamed(said: Meaning) -> Meaning:
 
 
 def _of_identifier(identifier: str) -> Meaning:
-    """Of CLDR's own spelling."""
+    """The meaning of an identifier in CLDR's spelling."""
     language, *rest = identifier.split("_")
     script = rest.pop(0) if rest and _is_script(rest[0].lower()) else ""
     return Meaning(language, script, rest[0] if rest and _is_territory(rest[0].lower()) else "")
 
 
 def _territory_now(said: Meaning) -> str:
-    """One that was split up is the part where the language is likely, or the first."""
+    """The successor of a territory that was split up: where the language is likely, or else the first."""
     successors = get_global("territory_aliases").get(said.territory)
     if not successors:
         return said.territory
@@ -103,9 +103,9 @@ def _territory_now(said: Meaning) -> str:
     return likely if likely in successors else str(successors[0])
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def likely_of(said: Meaning) -> Meaning:
-    """All three; of a language that CLDR doesn't know as much as is said."""
+    """Language, script and territory. Of a language that CLDR doesn't know, only what is said."""
     likely = get_global("likely_subtags")
     for known in (said, Meaning(said.language, said.script), Meaning(said.language, "", said.territory)):
         if found := likely.get(known.whole):
@@ -116,9 +116,9 @@ def likely_of(said: Meaning) -> Meaning:
     return Meaning(said.language, said.script or means.script, said.territory or means.territory)
 
 
-@lru_cache(_REMEMBERED)
-def lineage_of(tag: str) -> tuple[Meaning, ...]:
-    """The tag, with its script, and its parents: what a text is looked for, best first."""
+@lru_cache(_CACHE_SIZE)
+def fallbacks_of(tag: str) -> tuple[Meaning, ...]:
+    """The tag with its script, and its parents, best first."""
     said = _with_script(meaning_of(tag))
     found = [said]
     for _ in range(_MAX_STEPS):
@@ -142,17 +142,17 @@ def _parent(said: Meaning) -> Meaning | None:
             return parent
     if said.territory:
         return said._replace(territory="")
-    # Nobody knows the script of a language that CLDR doesn't have.
+    # The script of a language that CLDR doesn't have is unknown.
     is_unknown = said.script and said.language not in get_global("likely_subtags")
     return Meaning(said.language) if is_unknown else None
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def best_tag(tags: tuple[str, ...], wanted: str) -> str | None:
-    """Of the tags of texts the best for somebody who wants a language; None: none in that language and script.
+    """The best of the texts' tags for the language wanted. None if no text is in that language and script.
 
-    The very tag; the tag less variants and extensions (RFC 4647); what means the same, or its parent; any other of the
-    same language and script: the shortest, so that it is always the same.
+    In this order: the same tag; the tag without variants and extensions (RFC 4647); one with the same meaning, or its
+    parent; any other of the same language and script, the shortest, so that the choice is stable.
     """
     by_lower = {tag.lower(): tag for tag in tags}
     means = meaning_of(wanted)
@@ -160,16 +160,16 @@ def best_tag(tags: tuple[str, ...], wanted: str) -> str | None:
         if shorter in by_lower and (shorter == wanted.lower() or meaning_of(shorter) == means):
             return by_lower[shorter]
     shortest_first = sorted(tags, key=lambda tag: (len(tag), tag))
-    for one in lineage_of(wanted):
+    for one in fallbacks_of(wanted):
         for tag in shortest_first:
             if likely_of(meaning_of(tag)) == likely_of(one):
                 return tag
-    readable = {one.written for one in lineage_of(wanted)}
+    readable = {one.written for one in fallbacks_of(wanted)}
     return next((tag for tag in shortest_first if likely_of(meaning_of(tag)).written in readable), None)
 
 
 def shorter_tags(tag: str) -> Iterator[str]:
-    """The tag, then cut from the end, subtag by subtag; a single letter goes with what it introduces (RFC 4647)."""
+    """The tag, then without its last subtags, one by one. A single letter goes with what it introduces (RFC 4647)."""
     subtags = tag.split("-")
     while subtags:
         yield "-".join(subtags)
@@ -179,16 +179,16 @@ def shorter_tags(tag: str) -> Iterator[str]:
 
 
 def locale_names(wanted: str) -> Iterator[str]:
-    """CLDR's names of locales to write numbers by, best first; not each is one that CLDR has.
+    """CLDR's names of locales to write numbers by, best first. Some of them may not exist in CLDR.
 
-    A language without a locale in its script is written as in another script, rather than as another language.
+    For a language without a locale in its script another script is better than another language.
     """
     means = meaning_of(wanted)
     shorter = list(shorter_tags(wanted))
-    # Babel takes an alias for its likely locale: `arb` for `ar_EG`, which has other digits than `ar`.
+    # Babel resolves an alias to its likely locale: `arb` to `ar_EG`, which has other digits than `ar`.
     if shorter and shorter[-1].lower() == means.language:
         yield from (tag.replace("-", "_") for tag in shorter if meaning_of(tag) == means)
     yield means.whole
-    for one in lineage_of(wanted):
+    for one in fallbacks_of(wanted):
         yield from one.identifiers() if likely_of(Meaning(one.language)).script == one.script else [one.whole]
     yield from (tag.replace("-", "_") for tag in shorter)

@@ -1,30 +1,37 @@
 """`POST /v1/validate`: events.record as a dry run. The same token, body, checks and limits; nothing is published.
 
-It counts against a rate of its own, as high as the player's; what it refuses is no refusal in metrics and sample.
+It counts against a rate of its own, as high as the player's. Its refusals are neither counted in the metrics nor
+recorded.
 """
+
+from dataclasses import replace
 
 from pydantic import BaseModel
 
-from ingress.games.checks import Intake, RecordParts, WholeFailure
-from ingress.http.body import Receive
-from ingress.http.pipeline import Scope
+from ingress.delivery.channel import ApiChannel
+from ingress.dependencies import Dependencies
+from ingress.games.checks import Checks, WholeFailure
+from ingress.games.definitions import Definitions
 from ingress.http.rate_limit import AppRates
-from ingress.http.replies import Refusal, Refused, Reply, retry_after
+from ingress.http.replies import Refusal, Refused, retry_after
 from schemas.games.body import EventBatchRecordFailure
 from schemas.games.dry_run import DryRunAnswer, dry_run_answer
+from serving.http.reply import Reply
+from serving.http.request import Request
 
 
 class ValidateEvents:
     """The endpoint."""
 
-    def __init__(self, parts: RecordParts) -> None:
-        self._intake = Intake(parts, AppRates(parts.limits), None)
+    def __init__(self, shared: Dependencies, channel: ApiChannel, definitions: Definitions) -> None:
+        own_rates = replace(channel, rates=AppRates(shared.limits))
+        self._checks = Checks(shared, own_rates, definitions, is_dry_run=True)
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        arrival = await self._intake.arrived(scope)
+    async def __call__(self, request: Request) -> Reply:
+        arrival = await self._checks.arrived(request)
         try:
             with arrival.lease:
-                batch = await self._intake.batch(arrival, receive)
+                batch = await self._checks.judged(arrival)
         except Refused as error:
             if error.refusal is not Refusal.MALFORMED:
                 raise
@@ -33,7 +40,7 @@ class ValidateEvents:
             failure = EventBatchRecordFailure(failure_cause=batch.cause)
             reply = _ok(DryRunAnswer(valid=True, batch_failures=(failure,)))
             return reply if batch.retry_seconds is None else reply.having(retry_after(batch.retry_seconds))
-        return _ok(dry_run_answer(batch.request, batch.judgement))
+        return _ok(dry_run_answer(batch.sent, batch.judgement))
 
 
 def _ok(answer: BaseModel) -> Reply:

@@ -1,1 +1,1 @@
-"""What all routes share: how a request is read, limited and answered, and the metrics."""
+"""Shared by all routes: how a request is read, limited and answered, and the metrics."""

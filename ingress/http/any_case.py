@@ -1,4 +1,4 @@
-"""The paths of the analytics events (A1): in any case, one trailing slash allowed, an API version in front or not."""
+"""Routes of the analytics API (A1): any case, an optional trailing slash, an optional API version in front."""
 
 import re
 from typing import Any
@@ -7,12 +7,12 @@ from starlette.routing import BaseRoute, Match
 
 from ingress.http.pipeline import Served
 
-# `/v1/AddEvent`, `/2.4/AddEvent`: which version it is makes no difference.
+# `/v1/AddEvent`, `/2.4/AddEvent`: the version is ignored.
 _VERSION = r"(?:/v?[0-9]{1,4}(?:\.[0-9]{1,4}){0,3})?"
 
 
 class AnyCaseRoute(BaseRoute):
-    """One path. ASCII alone: `\u212a` is a K to Unicode, and no path of ours."""
+    """One path. It matches in ASCII only: Unicode would also match `\u212a`, the Kelvin sign, as a K."""
 
     def __init__(self, path: str, served: Served) -> None:
         self.path = path
@@ -20,7 +20,7 @@ class AnyCaseRoute(BaseRoute):
         self._matches = re.compile(rf"{_VERSION}{re.escape(path)}/?", re.IGNORECASE | re.ASCII).fullmatch
 
     def matches(self, scope: Any) -> tuple[Match, Any]:  # noqa: ANN401 starlette's own type is a dict of any
-        """Whatever the method: the edge says which will do."""
+        """Any method: the pipeline answers 405 to one that the path does not take."""
         found = scope["type"] == "http" and self._matches(scope["path"])
         return (Match.FULL if found else Match.NONE), {}
 

@@ -1,82 +1,62 @@
-"""The body of a request: its media type, coding, size and time (B1, B3, B8). Nothing is held past the limit.
+"""The body of a request: its media type, coding, size and time (B1, B3, B8). No more bytes are held than the limit.
 
-Those of the two APIs, which may be large, are read by `reading.py`.
+The bodies of the two APIs may be large. They share a budget: see body_budget.py.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from ingress.http.encoding import Damaged, Decoder, UnknownCoding, content_coding
-from ingress.http.replies import RawHeader, Refusal, Refused
+from ingress.http.replies import Refusal, Refused
 from schemas.wire.malformed import Violation
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+from serving.http.request import Receive
 
 DISCARD_SECONDS = 1.0
-# Of decoded bytes: a thread that decodes lets the others run after each.
+# Of decoded bytes. A thread that decodes lets other threads run after each slice.
 SLICE_BYTES = 64 * 1024
 
-HEADERS_KEY: Final = "tallymill.headers"
 FORM: Final = b"application/x-www-form-urlencoded"
-# All of US-ASCII is UTF-8, and what is no UTF-8 is refused with the body.
+# US-ASCII text is also UTF-8. A body that is not UTF-8 is refused when it is parsed.
 _UTF_8: Final = frozenset((b"utf-8", b"utf8", b"us-ascii"))
-# A parameter of a media type: its name, and its value, which may stand in quotes (RFC 9110, 5.6.6) or apostrophes.
+# A parameter of a media type: name and value. The value may be quoted (RFC 9110, 5.6.6), or stand in apostrophes.
 _parameters = re.compile(rb";[ \t]*+([^;=\s\"]*+)[ \t]*+=[ \t]*+(\"(?:[^\"\\]|\\.)*+\"?|[^;]*+)").findall
-# Headers that are lists: given twice, they are one list (RFC 9110 section 5.3).
-_LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 
 
 class ClientLeft(Exception):
-    """The connection is gone: nobody waits for a reply."""
+    """The client closed the connection before the reply."""
 
 
-def headers_by_name(raw: list[RawHeader]) -> dict[bytes, bytes]:
-    """Headers by lower-case name; of one given twice, the first, of a list all."""
-    headers = dict(reversed(raw))
-    if len(headers) < len(raw):
-        for name in _LISTS:
-            if name in headers:
-                headers[name] = b",".join(value for other, value in raw if other == name)
-    return headers
-
-
-def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """The same of the request that an endpoint is called with; the edge has made them already."""
-    found: dict[bytes, bytes] = scope[HEADERS_KEY]
-    return found
-
-
-def refuse_announced_size(headers: dict[bytes, bytes], max_bytes: int) -> None:
-    """Raises Refused if Content-Length says that the body is too large: known before the token is looked at (B1)."""
+def refuse_announced_size(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
+    """Raises Refused if Content-Length says that the body is too large. This is checked before the token (B1)."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > max_bytes:
         raise Refused(Refusal.BODY_LARGE)
 
 
-def require_json(headers: dict[bytes, bytes]) -> bytes | None:
-    """The coding the body comes in (None: as it is). An absent Content-Type is taken for JSON.
+def require_json(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The coding of the body, None for none. Without a Content-Type the body counts as JSON.
 
-    Raises Refused unless it is JSON in UTF-8, in one coding at most that is read here.
+    Raises Refused unless the headers announce JSON in UTF-8, in at most one coding, which must be supported.
     """
     if not _is(b"application/json", headers.get(b"content-type", b"application/json")):
         raise Refused(Refusal.MEDIA_TYPE)
     return _coding(headers)
 
 
-def require_form(headers: dict[bytes, bytes]) -> bytes | None:
-    """The same of a form that stands for a query (G1). An absent Content-Type is taken for a form."""
+def require_form(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The same of a form in place of a query (G1). Without a Content-Type the body counts as a form."""
     if not _is(FORM, headers.get(b"content-type", FORM)):
         raise Refused(Refusal.NOT_A_FORM)
     return _coding(headers)
 
 
-def require_text(headers: dict[bytes, bytes]) -> tuple[str, bytes | None]:
-    """The media type, and the coding, of a body that may be JSON or a form whatever it is announced as (A2).
+def require_text(headers: Mapping[bytes, bytes]) -> tuple[str, bytes | None]:
+    """The media type and the coding of a body that may be JSON or a form, whatever its media type says (A2).
 
-    Raises Refused for multipart, for a charset other than UTF-8, and for a coding that is not read here.
+    Raises Refused for multipart, for a charset other than UTF-8, and for an unsupported coding.
     """
     media_type, charsets = _media_type(headers.get(b"content-type", b""))
     if media_type.startswith(b"multipart/") or not charsets <= _UTF_8:
@@ -85,20 +65,25 @@ def require_text(headers: dict[bytes, bytes]) -> tuple[str, bytes | None]:
 
 
 def _is(expected: bytes, content_type: bytes) -> bool:
+    if content_type == expected:
+        return True
     media_type, charsets = _media_type(content_type)
     return media_type == expected and charsets <= _UTF_8
 
 
 def _media_type(content_type: bytes) -> tuple[bytes, frozenset[bytes]]:
-    """In lower case, and the charsets that are named."""
+    """The media type in lower case, and the charsets that its parameters name."""
     content_type = content_type.lower()
     values = (value for name, value in _parameters(content_type) if name == b"charset")
     return content_type.partition(b";")[0].strip(), frozenset(value.strip(b" \t\"'") for value in values)
 
 
-def _coding(headers: dict[bytes, bytes]) -> bytes | None:
+def _coding(headers: Mapping[bytes, bytes]) -> bytes | None:
+    header = headers.get(b"content-encoding")
+    if header is None:
+        return None
     try:
-        return content_coding(headers.get(b"content-encoding"))
+        return content_coding(header)
     except UnknownCoding as error:
         raise Refused(Refusal.ENCODING) from error
 
@@ -106,7 +91,7 @@ def _coding(headers: dict[bytes, bytes]) -> bytes | None:
 async def read_body(receive: Receive, coding: bytes | None, max_bytes: int, timeout_seconds: float) -> bytes:
     """The whole of a small body, decoded.
 
-    Raises Refused when it is too large, too slow or no stream of its coding, ClientLeft when its sender is gone.
+    Raises Refused for a body that is too large, too slow or not valid in its coding. Raises ClientLeft.
     """
     return unpacked(await read_wire(receive, max_bytes, timeout_seconds), coding, max_bytes)
 
@@ -114,7 +99,7 @@ async def read_body(receive: Receive, coding: bytes | None, max_bytes: int, time
 async def read_wire(
     receive: Receive, max_bytes: int, timeout_seconds: float, took: Callable[[int], None] = lambda _bytes: None
 ) -> bytes:
-    """The whole body as it was sent; `took` is told of every part, and may raise. Raises Refused, ClientLeft."""
+    """The whole body as it was sent. Calls `took` with the size of each part. Raises Refused, ClientLeft."""
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _whole(receive, max_bytes, took)
@@ -140,7 +125,7 @@ async def _whole(receive: Receive, max_bytes: int, took: Callable[[int], None]) 
 
 
 def unpacked(wire: bytes, coding: bytes | None, max_bytes: int) -> bytes:
-    """The body decoded, slice by slice. Raises Refused when it is too large (B8), or no stream of its coding."""
+    """The body decoded, slice by slice. Raises Refused if it is too large (B8) or not valid in its coding."""
     if coding is None:
         return wire
     decoder, parts, size = Decoder(coding), [], 0
@@ -157,7 +142,7 @@ def unpacked(wire: bytes, coding: bytes | None, max_bytes: int) -> bytes:
 
 
 def beginning(wire: bytes, coding: bytes | None) -> bytes:
-    """How the decoded body begins: a slice of it at most; nothing of one that can't be decoded."""
+    """At most the first slice of the decoded body. Empty if it can't be decoded."""
     try:
         return Decoder(coding).decoded(wire[:SLICE_BYTES], SLICE_BYTES) if coding else wire[:SLICE_BYTES]
     except Damaged:
@@ -165,9 +150,9 @@ def beginning(wire: bytes, coding: bytes | None) -> bytes:
 
 
 async def discard_rest(receive: Receive) -> None:
-    """Read on for a moment what a refused client still sends.
+    """Reads for a moment what a refused client still sends.
 
-    Closing with bytes unread resets the connection, and the client would lose the reply that says why.
+    Closing a connection with unread bytes resets it, and the client would lose the reply.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_SECONDS):

@@ -1,11 +1,11 @@
-"""Bodies of events.record and AddEvent: how many bytes of them are held at once, and when a large one is worked on.
+"""Bounds the bytes of the bodies of events.record and AddEvent, and the work on large bodies.
 
-1. While a body comes in, its bytes count as its sender's (shares.py): the player's where the token is known, else the
-   address's. Small bodies of unknown senders are counted apart from large ones. No room: 503.
-2. A body of up to MAX_INLINE_BYTES, decoded, is worked on at once: that takes less time than a thread takes to answer.
-3. A larger one waits for its turn (fair_queue.py) and is worked on in a thread, so that the event loop goes on. Senders
-   take turns, however much each has waiting; unknown senders have a queue of their own. No turn in time: 503.
-4. Decoded bytes count until the request is answered; what is being decoded or parsed is bounded by the queues.
+1. While a body arrives, its bytes count for its sender (shares.py): for the player if the token is checked already,
+   otherwise for the address. Small bodies of unknown senders count apart from large ones. No room: 503.
+2. A body of up to MAX_INLINE_BYTES, decoded, is parsed at once: that is faster than handing it to a thread.
+3. A larger body waits for its turn (fair_queue.py) and is parsed in a thread, so that the event loop is not blocked.
+   Senders take turns, whatever the number of their bodies. Unknown senders have a separate queue. No turn in time: 503.
+4. Decoded bytes count until the request is answered. The queues bound how much is decoded and parsed at once.
 """
 
 import asyncio
@@ -16,25 +16,25 @@ from typing import Self, TypeVar
 from pydantic import IPvAnyNetwork
 
 from ingress.http.address_limit import sender_address
-from ingress.http.body import Receive, read_wire, unpacked
+from ingress.http.body import read_wire, unpacked
 from ingress.http.fair_queue import FairQueue, NoTurn
-from ingress.http.pipeline import Scope
 from ingress.http.replies import Refusal, Refused
 from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
+from serving.http.request import Receive, Request
 from serving.tokens.identity import Identity
 
 MAX_INLINE_BYTES = 64 * 1024
-# Bytes, decoded, that each queue decodes or parses at once. Parsed, they take some twenty times as much at worst; and
+# Decoded bytes that each queue decodes or parses at once. Parsed, they take up to some twenty times as much memory, and
 # two threads of Python are no faster than one.
 WORK_BYTES = 8 * 1024 * 1024
-# Longer than any honest burst takes; a client that has waited so long had better come back later.
+# A burst of real clients is worked off sooner. After this time a client should rather retry later.
 WAIT_SECONDS = 5.0
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
 
 class Lease:
-    """The bytes that one request holds, until the request ends."""
+    """The bytes that one request holds until it is answered."""
 
     __slots__ = ("_holder", "_shares", "_size_bytes")
 
@@ -48,7 +48,7 @@ class Lease:
         return self._holder
 
     def add(self, size_bytes: int) -> None:
-        """Raises Refused where there is no room."""
+        """Raises Refused if there is no room."""
         if self._holder.group == UNKNOWN_SMALL and self._size_bytes + size_bytes > MAX_INLINE_BYTES:
             self._pass_to(Holder(UNKNOWN, self._holder.one))
         self._add(size_bytes)
@@ -63,12 +63,12 @@ class Lease:
         self._size_bytes -= size_bytes
 
     def replace(self, sent_bytes: int, decoded_bytes: int) -> None:
-        """The decoded body is held in place of what was sent. Raises Refused."""
+        """Counts the decoded body in place of the body as it was sent. Raises Refused."""
         self.add(decoded_bytes)
         self.drop(sent_bytes)
 
     def belongs_to(self, identity: Identity) -> None:
-        """The sender is known now. Raises Refused where that player has no room for it."""
+        """Counts the bytes for this player from now on. Raises Refused if the player has no room for them."""
         self._pass_to(holder_of(identity.app, identity.player))
 
     def _pass_to(self, holder: Holder) -> None:
@@ -87,7 +87,7 @@ class Lease:
 
 
 class BodyBudget:
-    """The bodies of one process."""
+    """The budget of one process."""
 
     def __init__(
         self,
@@ -108,21 +108,23 @@ class BodyBudget:
 
     @property
     def waiting(self) -> int:
-        """Requests whose large body waits for its turn."""
+        """The number of requests whose large body waits for its turn."""
         return self._known.waiting + self._unknown.waiting
 
     def of_player(self, identity: Identity) -> Lease:
         return Lease(self._shares, holder_of(identity.app, identity.player))
 
-    def of_unknown(self, scope: Scope, forwarded_for: bytes | None) -> Lease:
-        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(scope, forwarded_for, self._trusted) or ""))
+    def of_unknown(self, request: Request) -> Lease:
+        return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(request, self._trusted) or ""))
 
-    async def sent(self, receive: Receive, max_bytes: int, lease: Lease) -> bytes:
-        """The whole body as it was sent. Raises Refused, ClientLeft."""
-        return await read_wire(receive, max_bytes, self._timeout_seconds, lease.add)
+    async def received(
+        self, read: Receive, coding: bytes | None, max_bytes: int, lease: Lease
+    ) -> tuple[bytes, bytes | None]:
+        """The whole body as it was sent; and decoded if it is small, else None. Raises Refused, ClientLeft."""
+        wire = await read_wire(read, max_bytes, self._timeout_seconds, lease.add)
+        return wire, self._small(wire, coding, max_bytes, lease)
 
-    def small(self, wire: bytes, coding: bytes | None, max_bytes: int, lease: Lease) -> bytes | None:
-        """The body decoded, where it is small; None where it is large. Raises Refused."""
+    def _small(self, wire: bytes, coding: bytes | None, max_bytes: int, lease: Lease) -> bytes | None:
         if len(wire) > MAX_INLINE_BYTES:
             return None
         if coding is None:
@@ -137,19 +139,19 @@ class BodyBudget:
         return body
 
     async def large(self, wire: bytes, coding: bytes | None, max_bytes: int, lease: Lease) -> bytes:
-        """The same of a large one. Raises Refused."""
+        """A large body, decoded. Raises Refused."""
         if coding is None:
             return wire
-        body = await self.beside(lease, max_bytes, lambda: unpacked(wire, coding, max_bytes))
+        body = await self.run_in_thread(lease, max_bytes, lambda: unpacked(wire, coding, max_bytes))
         lease.replace(len(wire), len(body))
         return body
 
-    async def made(self, lease: Lease, body: bytes, make: Callable[[], _Made]) -> _Made:
-        """What `make` makes of `body`: at once of a small one, else in a turn. Raises Refused, and what it raises."""
-        return make() if len(body) <= MAX_INLINE_BYTES else await self.beside(lease, len(body), make)
+    async def run(self, lease: Lease, body: bytes, work: Callable[[], _Result]) -> _Result:
+        """Calls `work`, in a thread and in turn if `body` is large. Raises Refused, and whatever `work` raises."""
+        return work() if len(body) <= MAX_INLINE_BYTES else await self.run_in_thread(lease, len(body), work)
 
-    async def beside(self, lease: Lease, size_bytes: int, work: Callable[[], _Made]) -> _Made:
-        """Work on so many bytes in a thread, when it is the sender's turn. Raises Refused, and what `work` raises."""
+    async def run_in_thread(self, lease: Lease, size_bytes: int, work: Callable[[], _Result]) -> _Result:
+        """Calls `work` in a thread, when it is the sender's turn. Raises Refused, and whatever `work` raises."""
         queue, key = (self._known, lease.holder) if is_known(lease.holder) else (self._unknown, lease.holder.one)
         try:
             async with queue.turn(key, size_bytes):

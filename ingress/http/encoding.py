@@ -1,7 +1,7 @@
-"""Content codings: bodies that come compressed, replies that are asked for so (B3). Pure.
+"""Content codings: decodes compressed bodies, and compresses replies on request (B3). Pure.
 
-Not starlette's GZipMiddleware: it wraps every request, takes `gzip;q=0` for a wish, and knows no zstd. Here a reply
-too small to gain costs one comparison of lengths.
+Why not starlette's GZipMiddleware: it wraps every request, compresses despite `gzip;q=0`, and does not support zstd.
+Here a reply that is too small to gain costs one comparison of lengths.
 """
 
 import re
@@ -15,21 +15,21 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# In the order of Accept-Encoding: what a body may come in.
+# The codings a body may have, in the order in which Accept-Encoding names them.
 DECODED: Final = (b"gzip", b"deflate", b"zstd")
-# RFC 9110 section 8.4.1.3: two names of one coding.
+# RFC 9110, section 8.4.1.3: another name of the same coding.
 _ALIASES: Final = {b"x-gzip": b"gzip"}
 
-# A browser sends some thirty bytes; what lies beyond is not read.
+# A browser sends some thirty bytes. The rest of a longer header is ignored.
 MAX_ACCEPT_BYTES = 500
-# Of a Content-Encoding, which names one coding.
+# Of a Content-Encoding header, which names one coding.
 MAX_CODING_BYTES = 200
 
-# Below it a packet is saved seldom, and a reply of events.record has a few hundred bytes.
+# Compressing a shorter reply seldom saves a packet. A reply of events.record has a few hundred bytes.
 MIN_ENCODED_BYTES = 1_024
-# Of gzip: 9 takes several times the CPU of 5 for a few percent.
+# Of gzip: level 9 takes several times the CPU of level 5 and saves a few percent.
 GZIP_LEVEL = 5
-# The window that a zstd frame may ask for: 8 MiB, what RFC 9659 has every decoder take and no encoder pass.
+# The largest window of a zstd frame, 8 MiB: the one that RFC 9659 sets for encoders and decoders.
 ZSTD_WINDOW_LOG: Final = 23
 
 _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
@@ -38,15 +38,15 @@ _quality = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z").match
 
 
 class Damaged(ValueError):
-    """The bytes are not one whole stream of the coding; the message says how."""
+    """The bytes are not one whole stream of the coding. The message says why."""
 
 
 class UnknownCoding(ValueError):
-    """A Content-Encoding that is not read here."""
+    """The Content-Encoding is not supported."""
 
 
 class _Stream(Protocol):
-    """What zlib's and zstd's decompressors have in common."""
+    """The methods that zlib's and zstd's decompressors share."""
 
     @property
     def eof(self) -> bool: ...
@@ -56,7 +56,7 @@ class _Stream(Protocol):
 
 
 def content_coding(content_encoding: bytes | None) -> bytes | None:
-    """The one coding that a body comes in, None for none. Raises UnknownCoding, also of several in a row."""
+    """The coding of a body, None for none. Raises UnknownCoding, also for several codings in a row."""
     if content_encoding is None:
         return None
     if len(content_encoding) > MAX_CODING_BYTES:
@@ -71,7 +71,7 @@ def content_coding(content_encoding: bytes | None) -> bytes | None:
 
 
 def _deflate(first: bytes) -> _Stream:
-    """`deflate` is the zlib format, but some clients send it bare; no bare stream starts with zlib's method nibble."""
+    """`deflate` means the zlib format, but some clients send a raw stream, which never starts with zlib's nibble."""
     return zlib.decompressobj(_ZLIB_BITS if first[0] & 0x0F == zlib.DEFLATED else _RAW_BITS)
 
 
@@ -88,7 +88,7 @@ _STREAMS: Final[dict[bytes, Callable[[bytes], _Stream]]] = {
 
 
 class Decoder:
-    """Decodes one body as it comes, part by part: one whole stream (one gzip member, one zstd frame) and no more."""
+    """Decodes one body part by part. A body is exactly one stream: one gzip member, one zstd frame."""
 
     def __init__(self, coding: bytes) -> None:
         self._start = _STREAMS[coding]
@@ -97,28 +97,28 @@ class Decoder:
         self._ended = False
 
     def decoded(self, part: bytes, at_most: int) -> bytes:
-        """What `part` adds, cut at `at_most` (1 or more) bytes: who gets as many must not go on. Raises Damaged."""
+        """The bytes that `part` adds, `at_most` (1 or more). A caller that gets that many must stop. Raises Damaged."""
         return self._decoded(part, at_most) if part else b""
 
     def slices(self, part: bytes, slice_bytes: int) -> Iterator[bytes]:
-        """All that `part` adds, in slices: other threads run meanwhile, and who has enough stops. Raises Damaged."""
+        """All bytes that `part` adds, in slices, so that other threads can run in between. Raises Damaged."""
         for start in range(0, len(part), slice_bytes):
             out = self._decoded(part[start : start + slice_bytes], slice_bytes)
             while out:
                 yield out
-                # A whole slice may mean that more waits inside.
+                # After a full slice the decompressor may have more.
                 more = len(out) == slice_bytes and not self._ended
                 out = self._decoded(self._unused(), slice_bytes) if more else b""
 
     def _unused(self) -> bytes:
-        """Of the part that was given last; zstd's decompressor keeps it itself."""
+        """The rest of the last part, from zlib. zstd's decompressor keeps the rest itself."""
         return getattr(self._stream, "unconsumed_tail", b"")
 
     def _decoded(self, part: bytes, at_most: int) -> bytes:
         if self._stream is None:
             self._stream = self._start(part)
         try:
-            # An answer shorter than `at_most` means that all of `part` was used: nothing waits inside.
+            # Fewer bytes than `at_most` mean that the decompressor has used all of `part`.
             out = b"" if self._stream.eof else self._stream.decompress(part, at_most)
         except (zlib.error, zstd.ZstdError) as error:
             raise Damaged(f"The body is not valid {self._coding}") from error
@@ -133,7 +133,7 @@ class Decoder:
             raise Damaged(f"The body ends before its {self._coding} stream does")
 
 
-# In our order: of codings that a client likes equally the first is taken.
+# In the order of preference: among codings of equal q-value the first is taken.
 _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "zstd": zstd.compress,
     "gzip": lambda body: zlib.compress(body, GZIP_LEVEL, _GZIP_BITS),
@@ -141,18 +141,18 @@ _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 
 def reply_coding(accept_encoding: bytes) -> str | None:
-    """The coding an Accept-Encoding likes best of ours; None where it likes none, or `identity` better."""
+    """The supported coding with the highest q-value. None if none has one, or if `identity` has a higher one."""
     parts = accept_encoding[:MAX_ACCEPT_BYTES].decode("latin-1").lower().split(",")
-    wishes = dict(_wish(part) for part in parts)
-    others = wishes.get("*", 0.0)
-    liked = {name: wishes.get(name, wishes.get(f"x-{name}", others)) for name in _ENCODERS}
-    best = max(liked, key=lambda name: liked[name])
-    # `identity` is what a client gets that likes nothing; named beside others it is a wish like any.
-    return best if liked[best] > 0 and liked[best] >= wishes.get("identity", 0.0) else None
+    qualities = dict(_coding_and_quality(part) for part in parts)
+    others = qualities.get("*", 0.0)
+    ours = {name: qualities.get(name, qualities.get(f"x-{name}", others)) for name in _ENCODERS}
+    best = max(ours, key=lambda name: ours[name])
+    # `identity` is always acceptable. Named among others, it competes by its q-value.
+    return best if ours[best] > 0 and ours[best] >= qualities.get("identity", 0.0) else None
 
 
-def _wish(part: str) -> tuple[str, float]:
-    """One element: the coding, and how much it is liked; not at all if that can't be read."""
+def _coding_and_quality(part: str) -> tuple[str, float]:
+    """One element of Accept-Encoding. A q-value that can't be read counts as 0."""
     name, _, parameter = part.partition(";")
     quality = _quality(parameter.strip() or "q=1")
     return name.strip(), float(quality[1]) if quality else 0.0

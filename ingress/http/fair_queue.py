@@ -1,4 +1,4 @@
-"""Turns at costly work: a bounded amount at once. Senders take turns, and each waits a bounded time."""
+"""Bounds how much costly work runs at once. Senders take turns, and each waits a bounded time."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class NoTurn(Exception):
-    """There was no turn in time."""
+    """The wait for a turn timed out."""
 
 
 class _Waiter(NamedTuple):
@@ -17,7 +17,7 @@ class _Waiter(NamedTuple):
 
 
 class FairQueue:
-    """Work on at most `bytes_at_once`; a larger one is done alone. Each key has a queue, and the queues take turns."""
+    """Runs work on at most `bytes_at_once`; larger work runs alone. Each key has a queue, and the queues take turns."""
 
     def __init__(self, bytes_at_once: int, wait_seconds: float) -> None:
         self._bytes_at_once = bytes_at_once
@@ -36,7 +36,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def turn(self, key: object, size_bytes: int) -> AsyncIterator[None]:
-        """A turn of `key` at so many bytes. Raises NoTurn."""
+        """A turn of `key` to work on so many bytes. Raises NoTurn."""
         size_bytes = min(size_bytes, self._bytes_at_once)
         await self._granted(key, _Waiter(size_bytes, asyncio.get_running_loop().create_future()))
         try:
@@ -59,7 +59,7 @@ class FairQueue:
             raise
 
     def _withdraw(self, key: object, waiter: _Waiter) -> None:
-        """Its turn may have come in the very moment in which it gave up."""
+        """The turn may have been granted at the moment when the waiter gave up; then its bytes are given back."""
         if waiter.granted.cancelled():
             queue = self._queues.get(key, deque())
             if waiter in queue:
@@ -71,7 +71,7 @@ class FairQueue:
         self._grant()
 
     def _grant(self) -> None:
-        """Nobody overtakes the queue whose turn it is, or small work would keep large work waiting for ever."""
+        """Grants turns in order. No queue overtakes the next one, or small work could make large work wait for ever."""
         while self._queues:
             key, queue = next(iter(self._queues.items()))
             if self._running_bytes and self._running_bytes + queue[0].size_bytes > self._bytes_at_once:

@@ -1,9 +1,9 @@
-"""Partial replies: the mask of `fields` (G2), as Google's APIs write it. Pure.
+"""Partial replies: the mask in the parameter `fields` (G2), in the syntax of Google's APIs. Pure.
 
     mask = item ("," item)*     item = path | path "(" mask ")"     path = name ("/" name)*     name = text | "*"
 
-`a,b` keeps both; `a/b` of a only b; `a(b,c)` is `a/b,a/c`; `*` is every field. Arrays are gone through element by
-element. A name that the reply doesn't have keeps nothing.
+`a,b` keeps both fields. `a/b` keeps only b of a. `a(b,c)` means `a/b,a/c`. `*` means every field. A mask applies to
+each element of an array. A name that the reply does not have keeps nothing.
 """
 
 import re
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-# Google's client moves to a form body for queries longer than 2,048 characters, which masks alone are.
+# Google's client sends a query longer than 2,048 characters as a form, and masks alone can be longer.
 MAX_MASK_CHARACTERS = 8_192
-# Fields within each other that are kept; the deepest reply has four, so what is named below keeps nothing anyway.
+# Of nested fields. The deepest reply has four levels, so deeper names keep nothing anyway.
 MAX_MASK_DEPTH = 32
 
 _pieces = re.compile(r"[,/()]|[^,/()]+").findall
@@ -22,23 +22,23 @@ _NOTHING: Final = object()
 
 
 class BadMask(ValueError):
-    """The text is no mask; the message says why."""
+    """The text is not a mask. The message says why."""
 
 
 @dataclass(slots=True)
 class Mask:
-    """A field of the mask: kept whole, or only what is named below."""
+    """A field of the mask: kept whole, or only the fields in `below`."""
 
     whole: bool = False
     below: dict[str, "Mask"] = field(default_factory=dict)
 
 
 def parse_mask(text: str) -> Mask:
-    """The mask that `text` writes. Raises BadMask."""
+    """Parses a mask. Raises BadMask."""
     if len(text) > MAX_MASK_CHARACTERS:
         raise BadMask(f"Longer than {MAX_MASK_CHARACTERS} characters")
     root = Mask()
-    # The fields whose brackets are open, the one read last and how deep it lies, and what may come next.
+    # The fields with an open bracket, the last field and its depth, and what may come next.
     opened, last, depth, name_due, in_path = [(root, 0)], root, 0, True, False
     for piece in _pieces(text):
         if name_due and _is_name(piece):
@@ -64,12 +64,12 @@ def parse_mask(text: str) -> Mask:
 
 
 def selected(reply: dict[str, object], mask: Mask) -> dict[str, object]:
-    """What `mask` keeps of a reply, in the reply's order."""
+    """The fields of a reply that `mask` keeps, in the reply's order."""
     return _of_object(reply, (mask,))
 
 
 def _of_object(value: dict[str, object], masks: Sequence[Mask]) -> dict[str, object]:
-    """Several masks, because a field can be meant by its name and by `*`; what any of them keeps is kept."""
+    """A field can match by its name and by `*`, hence several masks. A field stays if any of them keeps it."""
     kept = {}
     for name, inner in value.items():
         meant = [mask.below[key] for mask in masks for key in (name, "*") if key in mask.below]

@@ -12,26 +12,11 @@ from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.tokens.metrics import SECONDS_BUCKETS, TokenMetrics
 
-ROUTES: Final = (
-    "/AddEvent",
-    "/AddEventBatch",
-    "/v1/sessions",
-    "/games/v1/events",
-    "/v1/receipts/{receipt}",
-    "/v1/requests/{request_id}",
-    "/v1/limits",
-    "/v1/validate",
-    "/v1/refusals",
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "other",
-)
-# What `cause` can be: a refusal of the whole request, or why a batch, a period, an update or, of a batch
-# whose rest was taken, an event was not recorded.
+# The values of `cause`: why a whole request, a batch, a period or an update was refused; BAD_ITEM for an event that was
+# refused while the rest of its batch was accepted.
 BAD_ITEM: Final = "BAD_ITEM"
 CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause, BAD_ITEM)
-# Why a refusal is not in the sample: beyond its rate, no room to wait in, MongoDB away or without the collection.
+# Why a refusal is missing in the sample: too many of its cause and app, buffer full, MongoDB unavailable.
 NotKept = Literal["rate", "full", "away"]
 
 
@@ -41,92 +26,101 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(FAILURES)
-        self._requests = Counter(
-            "tallymill_ingress_requests",
-            "Requests answered, by route and HTTP status code (499: the client left first).",
-            ("route", "code"),
-            registry=self.registry,
-        )
-        self._refused = Counter(
-            "tallymill_ingress_refused",
-            "Requests, periods, updates and events that were refused, by cause.",
-            ("cause",),
-            registry=self.registry,
-        )
-        self._publish_seconds = Histogram(
-            "tallymill_ingress_publish_seconds",
-            "Seconds from handing a record to the producer to Kafka's ack.",
-            buckets=SECONDS_BUCKETS,
-            registry=self.registry,
-        )
-        self._visible_seconds = Histogram(
-            "tallymill_ingress_accepted_to_visible_seconds",
-            "Seconds from Kafka's ack until the record is counted in MongoDB, of requests that waited for it.",
-            buckets=SECONDS_BUCKETS,
-            registry=self.registry,
-        )
-        self._unseen = Counter(
-            "tallymill_ingress_answered_unseen",
-            "Batches answered before they were known to be counted (time-out, respond-async, MongoDB away).",
-            registry=self.registry,
-        )
-        self._refused_children = {cause: self._refused.labels(cause) for cause in CAUSES}
-        self._request_children: dict[tuple[str, int], Counter] = {}
+        self._declare_answers()
+        self._declare_records()
         self._declare_suspicious()
         self._declare_analytics()
         self._declare_sample()
         self._clock_skew = Gauge(
             "tallymill_ingress_clock_skew_seconds",
-            "Seconds that this machine's clock is certainly ahead of a server's (kafka, mongodb), negative if behind; "
-            "0 within what an answer takes; NaN when not known: Kafka tells its time with acks alone.",
+            "Seconds by which this machine's clock is certainly ahead of a server's (kafka, mongodb); negative if "
+            "behind; 0 if the difference is within a response time; NaN if unknown: only an ack tells Kafka's time.",
             ("server",),
             registry=self.registry,
         )
         self.tokens = TokenMetrics("ingress", self.registry)
         self.connections = ConnectionMetrics("ingress", self.registry)
 
+    def _declare_answers(self) -> None:
+        self._requests = Counter(
+            "tallymill_ingress_requests",
+            "Requests answered, by route and HTTP status code (499: the client closed the connection first).",
+            ("route", "code"),
+            registry=self.registry,
+        )
+        refused = Counter(
+            "tallymill_ingress_refused",
+            "Requests, periods, updates and events that were refused, by cause.",
+            ("cause",),
+            registry=self.registry,
+        )
+        # Counters by their labels: prometheus_client's own look-up costs more than counting.
+        self._request_children: dict[tuple[str, int], Counter] = {}
+        self._refused_children = {cause: refused.labels(cause) for cause in CAUSES}
+
+    def _declare_records(self) -> None:
+        """Of both APIs: a record from the producer until it is counted."""
+        self._publish_seconds = Histogram(
+            "tallymill_ingress_publish_seconds",
+            "Seconds from handing a record to the producer until Kafka's ack.",
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._visible_seconds = Histogram(
+            "tallymill_ingress_accepted_to_visible_seconds",
+            "Seconds from Kafka's ack until the record is counted in MongoDB, for requests that waited for it.",
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._unseen = Counter(
+            "tallymill_ingress_answered_unseen",
+            "Batches answered before they were known to be counted (time-out, respond-async, MongoDB unavailable).",
+            registry=self.registry,
+        )
+
     def _declare_suspicious(self) -> None:
-        """What should never move: a log that was cut, a client's bug."""
+        """Counters that stay 0 unless Kafka lost records or a client has a bug."""
         self._reused_offsets = Counter(
             "tallymill_ingress_reused_offsets",
-            "Records that Kafka put where others had been counted: the log was cut. Answered 503; no worker reads on "
-            "there before an operator starts a new lineage.",
+            "Records that Kafka wrote at offsets that were counted before, so the log was truncated. Answered 503: "
+            "workers do not read the partition until an operator starts a new lineage.",
             registry=self.registry,
         )
         self._payload_differs = Counter(
             "tallymill_ingress_payload_differs",
-            "Batches and pools of which another payload had counted under the same requestId: a client's bug.",
+            "Batches and pools whose requestId was used before with another payload: a bug of the client.",
             registry=self.registry,
         )
 
     def _declare_analytics(self) -> None:
-        """Of AddEvent and AddEventBatch."""
+        """Of AddEvent, AddEventBatch and anonymous sessions."""
         self._items = Counter(
             "tallymill_ingress_items",
-            "Events of AddEvent and AddEventBatch that were taken, resent ones too.",
+            "Events of AddEvent and AddEventBatch that were accepted, duplicates included.",
             registry=self.registry,
         )
         self._media_undecodable = Counter(
             "tallymill_ingress_media_undecodable",
-            "Requests whose mediaInfo could not be decoded; it is kept as it was sent.",
+            "Requests whose mediaInfo could not be decoded and is stored as it was sent.",
             registry=self.registry,
         )
         self._sessions = Counter(
             "tallymill_ingress_sessions",
-            "Anonymous sessions that were given out.",
+            "Anonymous sessions that were issued.",
             registry=self.registry,
         )
 
     def _declare_sample(self) -> None:
-        """Of the refusals that are kept to be looked at."""
+        """Of the sample of refusals."""
         self._refusals_kept = Counter(
             "tallymill_ingress_refusals_kept",
-            "Refusals written to `refusals`, the sample that GET /v1/refusals shows.",
+            "Refusals written to the collection `refusals`, the sample that GET /v1/refusals shows.",
             registry=self.registry,
         )
         self._refusals_not_kept = Counter(
             "tallymill_ingress_refusals_not_kept",
-            "Refusals left out of the sample, by reason: rate (enough of that cause and app), full, away (MongoDB).",
+            "Refusals missing in the sample, by reason: rate (too many of a cause and app), full (buffer), "
+            "away (MongoDB unavailable).",
             ("reason",),
             registry=self.registry,
         )
@@ -180,15 +174,18 @@ class Metrics:
         waiting_bodies: Callable[[], int],
         lag_seconds: Callable[[], float | None],
     ) -> None:
-        """Gauges that are read when they are asked for."""
+        """Gauges whose value is read at each scrape."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "ready": ("1 while /readyz answers 200.", ready),
-            "buffer_bytes": ("Bytes of bodies that Kafka has not yet taken, timed-out ones included.", buffer_bytes),
-            "body_bytes": ("Bytes of request bodies that are held, of ingress.max_body_bytes_held.", body_bytes),
-            "waiting_bodies": ("Large request bodies that wait for their turn to be read.", waiting_bodies),
-            "waiting_requests": ("Requests that wait until they are counted.", waiting),
+            "buffer_bytes": (
+                "Bytes of bodies without an ack of Kafka yet, timed-out ones included.",
+                buffer_bytes,
+            ),
+            "body_bytes": ("Bytes of request bodies in memory, at most ingress.max_body_bytes_held.", body_bytes),
+            "waiting_bodies": ("Large request bodies that wait for their turn to be parsed.", waiting_bodies),
+            "waiting_requests": ("Requests that wait until their record is counted.", waiting),
             "lag_seconds": (
-                "Age of the oldest record of this ingress that is not counted yet; NaN when not known.",
+                "Age of the oldest record of this ingress that is not counted yet; NaN if unknown.",
                 lambda: _or_nan(lag_seconds()),
             ),
         }
@@ -196,7 +193,7 @@ class Metrics:
             Gauge(f"tallymill_ingress_{name}", meaning, registry=self.registry).set_function(read)
 
     def watch_clock(self, server: Source, skew_seconds: Callable[[], float | None]) -> None:
-        """The skew against one server, read when it is asked for."""
+        """The skew against one server, read at each scrape."""
         self._clock_skew.labels(server).set_function(lambda: _or_nan(skew_seconds()))
 
     def text(self) -> bytes:

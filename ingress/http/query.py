@@ -1,9 +1,9 @@
-"""Query parameters (G1, G2, B6). Pure: the bytes after `?`, or of a form, in; a Query out.
+"""Query parameters (G1, G2, B6). Pure: makes a Query of the bytes after `?`, or of a form.
 
-- Of a parameter given twice the last counts, as of a JSON key (B2). One given empty counts as not given where it is
-  ours (`alt`, `fields`, `prettyPrint`); of the others an endpoint decides.
-- What every Google API takes and we have no use for never reaches an endpoint: a token among them is no token (B6).
-- Text that is no UTF-8 is refused, also in a parameter that nobody reads.
+- If a parameter is sent twice, the last one counts, as for a JSON key (B2). An empty `alt`, `fields` or `prettyPrint`
+  counts as absent. For other parameters the endpoint decides.
+- Parameters of every Google API that have no use here never reach an endpoint. So a token in the query is ignored (B6).
+- A parameter that is not UTF-8 is refused, even if no endpoint reads it.
 """
 
 import json
@@ -14,15 +14,13 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ingress.http.field_mask import BadMask, Mask, parse_mask, selected
-from ingress.http.replies import JSON, Reply
 from schemas.wire.malformed import Violation
+from serving.http.reply import JSON, Reply
 
-# Of a URL or of a form; real queries are a few KiB, and this one is read before its sender is known.
+# Of a URL or a form. Real queries are a few KiB, and a form is read before its sender is known.
 MAX_QUERY_BYTES = 65_536
-# Real queries have a handful.
+# Real queries have about five.
 MAX_PARAMETERS = 1_000
-
-KEY: Final = "tallymill.query"
 
 _OURS: Final = frozenset(("alt", "fields", "prettyPrint"))
 _IGNORED: Final = frozenset(
@@ -32,7 +30,7 @@ _TRUE: Final = ("true", "1")
 
 
 class BadQuery(ValueError):
-    """A query that is answered 400, with what is wrong."""
+    """The query is answered 400, with a violation that says why."""
 
     def __init__(self, field_name: str, description: str) -> None:
         self.violation = Violation(field=field_name, description=description)
@@ -41,23 +39,14 @@ class BadQuery(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked beside the path: how the reply is written, and the endpoint's own parameters."""
+    """The endpoint's own parameters, and how the reply is to be written."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     indented: bool = False
     mask: Mask | None = None
 
-    def get(self, name: str) -> str | None:
-        return self.parameters.get(name)
-
 
 PLAIN: Final = Query()
-
-
-def query_of(scope: Mapping[str, Any]) -> Query:
-    """The query of the request that an endpoint is called with."""
-    found: Query = scope.get(KEY, PLAIN)
-    return found
 
 
 def parse_query(*texts: bytes) -> Query:
@@ -76,7 +65,7 @@ def parse_query(*texts: bytes) -> Query:
 
 
 def written(reply: Reply, query: Query) -> Reply:
-    """The reply as the query wants it: indented, and of a good one the part that the mask keeps."""
+    """The reply as the query asks for it: indented, and, if it is a success, only the fields that the mask keeps."""
     if JSON not in reply.headers:
         return reply
     value = json.loads(reply.body)
@@ -84,7 +73,7 @@ def written(reply: Reply, query: Query) -> Reply:
         value = selected(value, query.mask)
     layout: dict[str, Any] = {"indent": 2} if query.indented else {"separators": (",", ":")}
     text = json.dumps(value, ensure_ascii=False, **layout)
-    # What UTF-8 can't write, a lone surrogate, becomes its JSON escape again.
+    # A lone surrogate can't be encoded in UTF-8, so it becomes its JSON escape again.
     return Reply(reply.status, text.encode(errors="backslashreplace"), reply.headers)
 
 

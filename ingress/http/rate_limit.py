@@ -1,20 +1,21 @@
-"""How often one player (G17), or one address (B1), may send: an exact moving window, in memory.
+"""Limits how often one player (G17) or one address (B1) may send: an exact moving window, in memory.
 
-Not the `limits` library: its in-memory window keeps an entry for every sender it has ever seen, and a thread of it
-walks all of them every 10 ms (limits 5.8, storage/memory.py). This one holds the accepted requests of the window
-and nothing else; a request costs O(1).
+Why not the `limits` library: its in-memory window keeps an entry for every sender it has ever seen, and one of its
+threads walks all entries every 10 ms (limits 5.8, storage/memory.py). This window holds only the accepted requests of
+the last seconds, and a request costs O(1).
 """
 
 from collections import deque
 
 from schemas.settings import Limits
 
-# 100 bytes each. Past it the oldest are forgotten, in the senders' favour: 500,000 a minute is 8,000 requests a second.
+# 100 bytes each: 500,000 a minute are 8,000 requests a second. When there are more, the oldest are dropped, which lets
+# their senders send more.
 MAX_REQUESTS_HELD = 500_000
 
 
 class MovingWindow:
-    """At most `max_requests` of one sender in any `window_seconds`, as far as this process has seen."""
+    """Allows `max_requests` of one sender in any `window_seconds`. Counts the requests of this process only."""
 
     def __init__(self, max_requests: int, window_seconds: float, max_held: int = MAX_REQUESTS_HELD) -> None:
         self._max_requests = max_requests
@@ -27,7 +28,7 @@ class MovingWindow:
         return len(self._arrivals)
 
     def wait_seconds(self, sender: str, now: float) -> float:
-        """0: the request passes, and is counted. Otherwise when to try again; it isn't counted."""
+        """0: the request passes and is counted. Otherwise it is not counted; retry after so many seconds."""
         if wait_seconds := self.foreseen_seconds(sender, now):
             return wait_seconds
         self._by_sender.setdefault(sender, deque()).append(now)
@@ -35,13 +36,13 @@ class MovingWindow:
         return 0
 
     def foreseen_seconds(self, sender: str, now: float) -> float:
-        """The same, of a request that isn't counted in any case."""
+        """The same, but never counts the request."""
         self._forget(now)
         sent = self._by_sender.get(sender)
         return sent[0] + self._window_seconds - now if sent and len(sent) >= self._max_requests else 0
 
     def _forget(self, now: float) -> None:
-        """Drop what has left the window, and what is too much to hold."""
+        """Drops requests that have left the window, and the oldest of too many."""
         arrivals = self._arrivals
         while arrivals and (arrivals[0][0] <= now - self._window_seconds or len(arrivals) >= self._max_held):
             _, sender = arrivals.popleft()
@@ -52,14 +53,14 @@ class MovingWindow:
 
 
 class AppRates:
-    """Each player at the rate of its app. Apps with the same rate share a window: players' names hold their app's."""
+    """Limits each player to the rate of its app. Apps of equal rate share a window, as an actor contains its app."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._windows = {rate: MovingWindow(*rate) for rate in {_rate(one) for one in limits.everyones()}}
 
     def wait_seconds(self, app: str, actor: str, now: float) -> float:
-        """As MovingWindow says for the player `actor` (`app/player`) of `app`."""
+        """The wait of `actor` (`app/player`), a player of `app`, as MovingWindow.wait_seconds says."""
         return self._window(app).wait_seconds(actor, now)
 
     def foreseen_seconds(self, app: str, actor: str, now: float) -> float:

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -11,30 +10,14 @@ from ingress.http.encoding import DECODED
 from schemas.wire.errors import Told, error_body
 from schemas.wire.malformed import Violation
 from schemas.wire.refusals import REFUSALS_SCOPE
+from serving.http.reply import CLOSE, JSON, RawHeader, Reply
 from serving.http.unparsed import Unparsed
 from serving.tokens.bearer import CHALLENGE, CHALLENGE_INVALID, CHALLENGE_SCOPE, lacks_scope
-
-RawHeader = tuple[bytes, bytes]
-
-JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
-CLOSE: Final[RawHeader] = (b"connection", b"close")
 
 # Kafka and MongoDB come back in seconds or in minutes; a second keeps a fleet's retries from piling up on either.
 RETRY_UNAVAILABLE_SECONDS = 1
 # Workers an hour behind are not caught up within seconds.
 RETRY_LAG_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One HTTP reply; content-length is added by who sends it."""
-
-    status: int
-    body: bytes
-    headers: tuple[RawHeader, ...] = (JSON,)
-
-    def having(self, *headers: RawHeader) -> "Reply":
-        return Reply(self.status, self.body, self.headers + headers)
 
 
 class Refusal(Enum):

@@ -1,8 +1,8 @@
-"""How a bounded number of bytes is shared, so that no app, player or address takes it all. Pure.
+"""Shares a bounded number of bytes, so that no app, player or address can take all of them. Pure.
 
-Nobody has a fixed part. What one holder may have depends on what is still free (dynamic thresholds; Choudhury and
-Hahne, 1998): the fuller it gets, the less the largest holders may add, and a newcomer finds room all the same.
-A holder that has nothing yet is bounded by what is free alone, or a small room could never take a large body.
+No holder has a fixed share. The limit of a holder depends on how much is still free (dynamic thresholds; Choudhury and
+Hahne, 1998): the less is free, the less the largest holders may add, while a new holder still finds room.
+A holder that has nothing yet is limited only by what is free. Otherwise a small budget could never take a large body.
 """
 
 from collections import defaultdict
@@ -12,29 +12,29 @@ from schemas.records.envelope import ANONYMOUS_PREFIX
 
 
 class Holder(NamedTuple):
-    """Whose bytes they are: one of a group, such as a player of an app."""
+    """The owner of bytes: one member of a group, such as a player of an app."""
 
     group: str
     one: str
 
 
 UNKNOWN: Final = ""
-"""The group of those whose token is not known yet; each is an address. No app is called so."""
+"""The group of senders whose token is not checked yet, each an address. No app has this name."""
 UNKNOWN_SMALL: Final = "/"
-"""The same while their bodies are small, so that large ones of the same address don't crowd them out. Not an app's."""
+"""The same while their bodies are small, so that large bodies leave room for small ones. No app has this name."""
 
-# How many times what is free a group, and one of a group, may hold. Alone: an app 3/4 of all and one player of it 1/2;
-# those who are unknown 1/4 with large bodies (less than 1/2 with small ones beside), and one address 1/5.
+# A group, and one member of it, may hold so many times what is free. Without other holders, an app can take 3/4 of all
+# and one player 1/2; unknown senders 1/4 with large bodies (less than 1/2 together with small ones), one address 1/5.
 _OF_APP, _OF_PLAYER, _OF_UNKNOWN, _OF_ADDRESS = 3.0, 1.0, 1 / 3, 1 / 4
 
 
 def holder_of(app: str, player: str) -> Holder:
-    """Anonymous actors of an app count as one: whoever may have one token of them may have many."""
+    """All anonymous actors of an app are one holder, as one client can get any number of anonymous tokens."""
     return Holder(app, ANONYMOUS_PREFIX if player.startswith(ANONYMOUS_PREFIX) else player)
 
 
 def holder_of_key(key: bytes) -> Holder:
-    """The same by a record's key, `app/player`."""
+    """The same from a record's key, `app/player`."""
     app, _, player = key.decode(errors="replace").partition("/")
     return holder_of(app, player)
 
@@ -44,7 +44,7 @@ def is_known(holder: Holder) -> bool:
 
 
 class Shares:
-    """`max_bytes`, and who holds how many of them."""
+    """A budget of `max_bytes`, and how many of them each holder has."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -53,11 +53,11 @@ class Shares:
         self.held_bytes = 0
 
     def __len__(self) -> int:
-        """Holders of anything."""
+        """The number of holders."""
         return len(self._by_holder)
 
     def take(self, holder: Holder, size_bytes: int) -> bool:
-        """Whether there is room for so many more bytes of `holder`; if so, they are held."""
+        """Takes so many more bytes for `holder`. False, and takes none, if there is no room."""
         free = self._max_bytes - self.held_bytes
         unknown = not is_known(holder)
         fits = (

@@ -1,1 +1,1 @@
-"""What was refused and why: recorded, and listed for who asks why an event was dropped."""
+"""Refusals: recorded, and listed to answer why an event was dropped."""

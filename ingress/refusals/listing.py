@@ -1,21 +1,20 @@
-"""`GET /v1/refusals`: why events of an app were dropped, as far as the sample knows; newest first, a page at a time.
+"""`GET /v1/refusals`: why events of an app were dropped, from the recorded sample; newest first, in pages.
 
-The app is the token's, and the scope an operator's: it shows what all players of the app have sent.
+The token names the app. It needs an operator's scope, because the page shows what all players of the app have sent.
 """
 
 import re
+from collections.abc import Mapping
 
 from ingress.auth.authenticator import Authenticator
-from ingress.http.body import Receive, headers_of
 from ingress.http.metrics import CAUSES
-from ingress.http.pipeline import Scope
-from ingress.http.query import Query, query_of
-from ingress.http.replies import Refusal, Refused, Reply
+from ingress.http.replies import Refusal, Refused
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
 from schemas.records.envelope import matches_player, rfc3339
 from schemas.wire.malformed import Violation
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
-from serving.clock import Clock
+from serving.http.reply import Reply
+from serving.http.request import Request
 from serving.tokens.identity import Identity
 
 _is_refusal_id = re.compile(r"[0-9a-f]{24}\Z").match
@@ -25,18 +24,16 @@ _is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match
 class RefusalsPage:
     """The endpoint."""
 
-    def __init__(self, authenticator: Authenticator, clock: Clock, store: RefusalStore) -> None:
+    def __init__(self, authenticator: Authenticator, store: RefusalStore) -> None:
         self._authenticator = authenticator
-        self._clock = clock
         self._store = store
 
-    async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
-        authorization = headers_of(scope).get(b"authorization")
-        identity = await self._authenticator.identify(authorization, self._clock.wall_millis() / 1000)
+    async def __call__(self, request: Request) -> Reply:
+        identity = await self._authenticator.identify(request.bearer, request.wall_millis / 1000)
         _require_scope(identity)
-        query = refusal_query(query_of(scope))
+        query = refusal_query(request.query)
         try:
-            # One more than asked for tells whether there is another page.
+            # One more than the limit shows whether there is another page.
             asked = RefusalQuery(query.limit + 1, query.cause, query.player, query.before)
             found = await self._store.refusals(identity.app, asked)
         except Unavailable as error:
@@ -52,8 +49,8 @@ def _require_scope(identity: Identity) -> None:
         raise Refused(Refusal.FORBIDDEN_REFUSALS)
 
 
-def refusal_query(query: Query) -> RefusalQuery:
-    """What the query asks for. Raises Refused naming each parameter that is wrong; others are ignored (G2)."""
+def refusal_query(query: Mapping[str, str]) -> RefusalQuery:
+    """The query's parameters. Raises Refused that names each wrong one. Unknown ones are ignored (G2)."""
     limit, cause, player, before = (query.get(name) or None for name in ("limit", "cause", "player", "before"))
     checks = (
         ("limit", limit is None or _is_limit(limit), "Must be a number from 1"),

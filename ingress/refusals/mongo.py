@@ -1,6 +1,6 @@
-"""The sample of refusals in MongoDB: one capped collection, written without waiting for a majority, for it is a sample.
+"""The refusals in MongoDB: one capped collection, written without waiting for a majority, because it is a sample.
 
-It is never made here: an insert would make it, but not capped, and it would grow for ever.
+This module never creates it: an insert would create it uncapped, and it would grow for ever.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class MongoRefusals:
         if query.before is not None:
             wanted["_id"] = {"$lt": ObjectId(query.before)}
         try:
-            # No index but `_id`'s: at worst the whole collection is looked through, and that is 16 MiB.
+            # There is no index but `_id`'s: at worst the whole collection is scanned, which is 16 MiB.
             documents = await self._collection.find(wanted, sort=[("_id", -1)], limit=query.limit).to_list()
         except PyMongoError as error:
             raise Unavailable(f"MongoDB: {why(error)}") from error

@@ -1,9 +1,9 @@
-"""A sample of what is refused, so that "why was my event dropped" has an answer: noted here, written in the background.
+"""Records a sample of the refusals, to answer "why was my event dropped". They are written in the background.
 
-- Noting never waits and never fails; MongoDB away or slow costs samples, and no request anything.
-- Of one app and cause only the first few a minute are kept, so that a noisy app hides no other and a broken client
-  not what else goes wrong. What is left out is counted (metrics), as every refusal is.
-- Of the client's bytes only the first are kept, and nothing that looks like a credential (B6).
+- `note` never waits and never fails. While MongoDB is unavailable or slow samples are lost; requests are not affected.
+- Only the first few a minute of one app and cause are kept, so that a noisy app hides no other app, and a broken
+  client no other cause. What is left out is counted in the metrics, as every refusal is.
+- Only the first bytes of a body are kept, and nothing that looks like a credential (B6).
 """
 
 import asyncio
@@ -25,24 +25,24 @@ from serving.tokens.bearer import MAX_TOKEN_BYTES
 log = structlog.get_logger()
 
 MAX_FIRST_BYTES = 256
-# What is looked at for them: a token is looked for to its end, or the part of it before the cut would stay.
+# The bytes that they are made of. A token that begins among the first must be found whole, or a part of it would stay.
 MAX_PIECE_BYTES = MAX_FIRST_BYTES + MAX_TOKEN_BYTES
 
-# A larger body is not read for its requestId: that takes pydantic a third of a second a MiB.
+# A larger body is not parsed for its requestId: that takes pydantic a third of a second a MiB.
 MAX_READ_BYTES = 64 * 1024
 
-# An app that comes with every cause there is doesn't fill a second's room alone (a test holds that).
+# An app that is refused for every existing cause at once stays below PER_SECOND (a test holds that).
 PER_CAUSE_A_MINUTE = 10
 PER_SECOND = 500
-# What may wait for MongoDB, about 1 KB each.
+# Refusals that may wait for MongoDB, about 1 KB each.
 MAX_WAITING = 1_000
-# A burst is one insert.
+# A burst within this time is written by one insert.
 GATHER_SECONDS = 0.25
 
 BLANK: Final = b"***"
-# A JWT (RFC 7519), and the value behind a name that says it is secret: in JSON, in a form, in a header.
+# A JWT (RFC 7519), and the value that follows a secret's name in JSON, in a form or in a header.
 _JWT = re.compile(rb"eyJ[\w-]+(?:\.[\w-]*)*")
-# Every repeat is bounded: a body made for it must not hold up the loop.
+# Every repetition is bounded: no body can make the search slow and block the event loop.
 _NAMED_SECRET = re.compile(
     rb"(?i)((?:token|authorization|password|secret|api[_-]?key|assertion)[\w-]{0,32}"
     rb"[\\\"']{0,4}\s{0,64}[:=]\s{0,64}[\\\"']{0,4}(?:(?:bearer|basic)\s{1,8})?)[^\s\"'&,}\\]+"
@@ -52,7 +52,7 @@ _ESCAPED_ASCII = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose request it is, when it came; `token` so that it can be blanked wherever it shows."""
+    """Whose request it is, and when it came. `token` is removed from all that is recorded."""
 
     app: str
     player: str
@@ -61,8 +61,8 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """What was refused: why, where in the body, how it began, under which requestId."""
+class RefusalNote:
+    """One refusal: why, where in the body, the bytes there, and the requestId if it was read."""
 
     cause: str
     field: str = ""
@@ -71,7 +71,7 @@ class Noted:
 
 
 class Quota:
-    """Which refusals are kept. Time is an argument."""
+    """Decides which refusals are kept. Time is an argument."""
 
     def __init__(self, per_cause_a_minute: int = PER_CAUSE_A_MINUTE, per_second: int = PER_SECOND) -> None:
         self._per_cause = per_cause_a_minute
@@ -81,7 +81,7 @@ class Quota:
         self._in_second = 0
 
     def takes(self, app: str, cause: str, now_seconds: float) -> bool:
-        """Whether there is room for this one; if so, it is counted."""
+        """Whether there is room for this one. If so, it is counted."""
         self._forget(int(now_seconds))
         if self._by_cause[app, cause] >= self._per_cause or self._in_second >= self._per_second:
             return False
@@ -97,8 +97,8 @@ class Quota:
             self._by_cause.clear()
 
 
-class Refusals:
-    """The sample of one process."""
+class RefusalRecorder:
+    """Records the refusals of one process."""
 
     def __init__(self, store: RefusalStore, clock: Clock, metrics: Metrics) -> None:
         self.store = store
@@ -107,58 +107,59 @@ class Refusals:
         self._quota = Quota()
         self._waiting: list[SampledRefusal] = []
         self._wake = asyncio.Event()
-        self._away = False
+        self._is_failing = False
 
-    def note(self, sender: Sender, noted: Noted) -> None:
+    def note(self, sender: Sender, note: RefusalNote) -> None:
         """Keep it if there is room."""
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.refusals_not_kept("full")
-        elif not self._quota.takes(sender.app, noted.cause, self._clock.monotonic_seconds()):
+        elif not self._quota.takes(sender.app, note.cause, self._clock.monotonic_seconds()):
             self._metrics.refusals_not_kept("rate")
         else:
-            self._waiting.append(_sampled(sender, noted))
+            self._waiting.append(_sampled(sender, note))
             self._wake.set()
 
     async def run(self) -> None:
-        """Write until cancelled; what waits then is lost, for it is a sample."""
+        """Write until cancelled. What waits then is lost, which a sample may be."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(GATHER_SECONDS)
             await self.write()
 
     async def write(self) -> None:
-        """Write what waits, once."""
+        """Write all that waits."""
         self._wake.clear()
         waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         try:
-            await self._store_all(waiting)
+            await self.store.add_refusals(waiting)
         except Unavailable as error:
             self._metrics.refusals_not_kept("away", len(waiting))
-            if not self._away:
-                log.warning("refusals_not_kept", error=str(error))
-            self._away = True
+            if not self._is_failing:
+                log.warning("refusals_not_kept", reason=str(error))
+            self._is_failing = True
+            return
+        self._metrics.refusals_kept(len(waiting))
+        if self._is_failing:
+            log.info("refusals_kept_again")
+        self._is_failing = False
 
-    async def _store_all(self, waiting: list[SampledRefusal]) -> None:
-        if waiting:
-            await self.store.add_refusals(waiting)
-            self._metrics.refusals_kept(len(waiting))
-            self._away = False
 
-
-def _sampled(sender: Sender, noted: Noted) -> SampledRefusal:
+def _sampled(sender: Sender, note: RefusalNote) -> SampledRefusal:
     return SampledRefusal(
         app=sender.app,
         player=sender.player,
-        cause=noted.cause,
-        field=first_bytes(noted.field.encode(errors="replace"), sender.token).decode(errors="replace"),
-        first_bytes=first_bytes(noted.piece, sender.token),
-        request_id=noted.request_id if noted.request_id is not None else readable_request_id(noted.piece),
+        cause=note.cause,
+        field=first_bytes(note.field.encode(errors="replace"), sender.token).decode(errors="replace"),
+        first_bytes=first_bytes(note.piece, sender.token),
+        request_id=note.request_id if note.request_id is not None else readable_request_id(note.piece),
         at_millis=sender.at_millis,
     )
 
 
 def first_bytes(piece: bytes, token: bytes) -> bytes:
-    """The beginning, without `token` and without what looks like a credential, however it is escaped."""
+    """The beginning, without `token` and without what looks like a credential, also if it is escaped."""
     plain = piece[:MAX_PIECE_BYTES].replace(b"\0", b"")
     plain = _ESCAPED_ASCII.sub(lambda found: bytes((int(found[1], 16),)), plain)
     if token:
@@ -167,7 +168,7 @@ def first_bytes(piece: bytes, token: bytes) -> bytes:
 
 
 def piece_of(value: object) -> bytes:
-    """How a decoded part of a body begins, as JSON; no more of it is written than is looked at."""
+    """The first bytes of a decoded part of a body, as JSON. No more of it is encoded than MAX_PIECE_BYTES."""
     chunks, left = [], MAX_PIECE_BYTES
     for chunk in json.JSONEncoder(ensure_ascii=False).iterencode(value):
         chunks.append(chunk[:left])
@@ -182,7 +183,7 @@ class _WithId(BaseModel):
 
 
 def readable_request_id(body: bytes) -> int | None:
-    """The requestId of a body that is refused, if it has one all the same and is small enough to be read again."""
+    """The requestId of a refused body, if it has a valid one and is small enough to be parsed again."""
     if len(body) > MAX_READ_BYTES:
         return None
     try:

@@ -176,7 +176,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """The HTTP API of one process. `by_anybody`: what each route that is no probe may be answered by the edge."""
+    """The HTTP API of one process. `by_anybody`: what each route that is no probe may be answered by the pipeline."""
 
     title: str
     introduction: str

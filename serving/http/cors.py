@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-RawHeader = tuple[bytes, bytes]
+from serving.http.reply import RawHeader
 
 # How long a browser may remember a preflight; no browser but one keeps it longer.
 PREFLIGHT_SECONDS: Final = 7_200

@@ -34,12 +34,6 @@ class TokenCheck(Protocol):
         ...
 
 
-def bearer_token(authorization: bytes | None) -> str | None:
-    """The token of an Authorization header; None where there is none, or another scheme's credentials."""
-    scheme, _, token = (authorization or b"").partition(b" ")
-    return token.strip().decode("ascii", errors="replace") or None if scheme.lower() == b"bearer" else None
-
-
 async def identified(tokens: TokenCheck, token: str, now_seconds: float) -> Identity:
     """Whom a token at hand speaks for. Raises BadToken, Unchecked."""
     if len(token) > MAX_TOKEN_BYTES:

@@ -17,10 +17,10 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def running_rig(rig: Rig) -> AsyncIterator[Rig]:
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     await rig.analytics.lineage.read()
-    await rig.parts.definitions.preload()
-    watches = [asyncio.create_task(applied.run()) for applied in (rig.parts.applied, rig.analytics.applied)]
+    await rig.definitions.preload()
+    watches = [asyncio.create_task(applied.run()) for applied in (rig.games.watch, rig.analytics.watch)]
     yield rig
     for watch in watches:
         watch.cancel()

@@ -12,25 +12,22 @@ from joserfc.jwk import KeySet, OKPKey
 
 from consumer.core.analytics.decode import Pool, decode_pool
 from consumer.core.records import Record
-from ingress.analytics.record import AnalyticsParts
 from ingress.app import AppParts, create_app
 from ingress.auth.authenticator import Authenticator
 from ingress.auth.sessions import SessionKey, Sessions, WithSessions
 from ingress.clock_watch import ClockWatch
 from ingress.config import ANY_APP, IngressSettings, TokenSettings
+from ingress.delivery.channel import ApiChannel
 from ingress.delivery.lineage import Lineage
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.receipts import ReceiptParts
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
-from ingress.games.lists import ListParts
-from ingress.games.record import RecordParts
 from ingress.http.body_budget import BodyBudget
 from ingress.http.metrics import Metrics
-from ingress.http.pipeline import Asgi
 from ingress.http.rate_limit import AppRates
 from ingress.memory import MemoryRecord, MemoryStore, MemoryTopic
-from ingress.ports import Misfortune
-from ingress.refusals.recorder import Refusals
+from ingress.ports import Rejection
+from ingress.refusals.recorder import RefusalRecorder
 from schemas.analytics.items import Item
 from schemas.coordinates import Coordinates
 from schemas.documents import ALREADY_UPDATED, PAYLOAD_DIFFERS
@@ -38,8 +35,9 @@ from schemas.games.body import parse_request
 from schemas.games.judging import accepted_updates, payload_crc
 from schemas.records.envelope import unseal
 from schemas.records.signing import SigningKeys
-from schemas.settings import Limits
+from schemas.settings import Api, Limits
 from serving.clock import Clock
+from serving.http.request import Asgi
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
@@ -132,9 +130,9 @@ class Worker:
         accepted = accepted_updates(request, envelope.judged)
         crc, key = payload_crc(accepted), (record.key, request.request_id)
         if self.seen.setdefault(key, crc) != crc:
-            self.store.pass_over(at, Misfortune("duplicate", PAYLOAD_DIFFERS))
+            self.store.pass_over(at, Rejection("duplicate", PAYLOAD_DIFFERS))
         elif (envelope.app, envelope.player, request.request_id) in self.store.counted:
-            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+            self.store.pass_over(at, Rejection("duplicate", ALREADY_UPDATED))
         else:
             self.store.counted[envelope.app, envelope.player, request.request_id] = NOW
             for one in accepted:
@@ -156,7 +154,7 @@ class PoolWorker:
             return
         at = Coordinates("r2", record.partition, record.offset)
         if self.refuses:
-            self.store.pass_over(at, Misfortune("dead", "as it was told"))
+            self.store.pass_over(at, Rejection("dead", "as it was told"))
             return
         pool = decode_pool(Record(record.offset, NOW, record.key, record.body, record.headers), SIGNING)
         self.pools.append(pool)
@@ -165,11 +163,11 @@ class PoolWorker:
         self.items |= {key: item for key, item in pool.items.items() if key in new}
         if others:
             places = [pool.positions[list(pool.items).index(key)] for key in others]
-            self.store.pass_over(at, Misfortune("applied" if new else "duplicate", PAYLOAD_DIFFERS, places))
+            self.store.pass_over(at, Rejection("applied" if new else "duplicate", PAYLOAD_DIFFERS, places))
         elif new:
             self.store.count(at, "", {})
         else:
-            self.store.pass_over(at, Misfortune("duplicate", ALREADY_UPDATED))
+            self.store.pass_over(at, Rejection("duplicate", ALREADY_UPDATED))
 
 
 @dataclass
@@ -183,7 +181,7 @@ class Checked:
 
 
 class Rig:
-    """One ingress. `limits`, the time-outs and settings of the edge may be given; everything else is in reach."""
+    """One ingress. `limits`, the time-outs and settings of the pipeline may be given; everything else is in reach."""
 
     def __init__(
         self,
@@ -192,7 +190,7 @@ class Rig:
         body_seconds: float = 60,
         body_bytes_held: int = 256 << 20,
         anonymous_apps: tuple[str, ...] = (ANY_APP,),
-        **edge: Any,  # noqa: ANN401 any setting
+        **pipeline: Any,  # noqa: ANN401 any setting
     ) -> None:
         self.clock = TestClock()
         self.store = MemoryStore()
@@ -203,50 +201,43 @@ class Rig:
         limits = limits or Limits()
         self.tokens = signed_tokens(self.clock)
         session_key = SessionKey(own_key())
-        authenticator = Authenticator(WithSessions(self.tokens, session_key))
+        authenticator = Authenticator(WithSessions(self.tokens, session_key), anonymous_apps)
         metrics = Metrics()
-        self.parts = RecordParts(
+        self.shared = Dependencies(
             limits=limits,
             signing=SIGNING,
             clock=self.clock,
             authenticator=authenticator,
-            rates=AppRates(limits),
-            definitions=Definitions(self.store, self.clock),
-            publisher=self.topic,
-            lineage=Lineage(self.store, "tallymill.records"),
-            applied=AppliedWatch(self.store, self.clock),
-            refusals=Refusals(self.store, self.clock, metrics),
-            metrics=metrics,
             bodies=BodyBudget(body_bytes_held, body_seconds),
+            refusals=RefusalRecorder(self.store, self.clock, metrics),
+            metrics=metrics,
             apply_timeout_seconds=apply_seconds,
         )
+        self.definitions = Definitions(self.store, self.clock)
         self.pool_worker = PoolWorker(self.store)
         self.analytics_topic = MemoryTopic(heard=self.pool_worker.heard)
         self.store.lineages["tallymill.analytics"] = "r2"
-        self.analytics = AnalyticsParts(
-            limits=limits,
-            signing=SIGNING,
-            clock=self.clock,
-            authenticator=authenticator,
-            anonymous_apps=anonymous_apps,
-            rates=AppRates(limits),
-            publisher=self.analytics_topic,
-            lineage=Lineage(self.store, "tallymill.analytics"),
-            applied=AppliedWatch(self.store, self.clock),
-            refusals=self.parts.refusals,
-            metrics=metrics,
-            bodies=self.parts.bodies,
-            apply_timeout_seconds=apply_seconds,
-        )
-        receipts = ReceiptParts(SIGNING, self.clock, authenticator, self.store, KEPT_SECONDS)
+        self.games = self._channel("games", self.topic, "tallymill.records")
+        self.analytics = self._channel("analytics", self.analytics_topic, "tallymill.analytics")
         self.check = Checked()
-        settings = IngressSettings(body_timeout_seconds=body_seconds, **edge)
-        lists = ListParts(SIGNING, self.clock, authenticator, self.parts.definitions, self.store, settings.public_url)
+        settings = IngressSettings(body_timeout_seconds=body_seconds, **pipeline)
         tokens = TokenSettings(session_key="in memory", session_apps=("demo",))
-        sessions = Sessions(session_key, tokens, settings, self.clock, metrics)
         self.clocks = ClockWatch(settings.max_clock_skew_seconds)
-        parts = AppParts(self.parts, self.analytics, sessions, receipts, lists, self.clocks)
+        parts = AppParts(
+            shared=self.shared,
+            games=self.games,
+            analytics=self.analytics,
+            definitions=self.definitions,
+            store=self.store,
+            kept_seconds=KEPT_SECONDS,
+            sessions=Sessions(session_key, tokens, settings, metrics),
+            clocks=self.clocks,
+        )
         self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
+
+    def _channel(self, api: Api, topic: MemoryTopic, name: str) -> ApiChannel:
+        watch = CheckpointWatch(self.store, self.clock)
+        return ApiChannel(api, topic, Lineage(self.store, name), watch, AppRates(self.shared.limits))
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""
@@ -287,7 +278,7 @@ class Rig:
         return client.answer()
 
     def metric(self, name: str, **labels: str) -> float | None:
-        return self.parts.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
+        return self.shared.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
 
 
 def signed_tokens(clock: Clock, keys: KeySet | None = None, rules: ClaimRules = RULES) -> SignedTokens:

@@ -13,8 +13,8 @@ from aiokafka.protocol.produce import ProduceRequest
 from ingress import server
 from ingress.config import IngressConfig
 from ingress.delivery.publish import KafkaPublisher
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.waiters import Seen
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.delivery.waiters import WaitResult
 from ingress.ports import Position
 from ops.logs import configure_logs
 from schemas.coordinates import Coordinates
@@ -60,12 +60,12 @@ class CrashingConnection:
         return answer
 
 
-class CrashingWatch(AppliedWatch):
+class CrashingWatch(CheckpointWatch):
     """The real one; the crash comes when what it waited for is known."""
 
     async def wait(
         self, coordinates: Coordinates, actor: str | None, timeout_seconds: float, append_millis: int | None = None
-    ) -> Seen:
+    ) -> WaitResult:
         seen = await super().wait(coordinates, actor, timeout_seconds, append_millis)
         if seen.passed:
             crash_at(COUNTED)
@@ -76,6 +76,6 @@ if __name__ == "__main__":
     assert sys.argv[2] in POINTS
     configure_logs()
     # The parts that the process is put together of.
-    vars(server).update(KafkaPublisher=CrashingPublisher, AppliedWatch=CrashingWatch)
+    vars(server).update(KafkaPublisher=CrashingPublisher, CheckpointWatch=CrashingWatch)
     AIOKafkaConnection.send = CrashingConnection.send_and_crash
     sys.exit(server.run(IngressConfig.model_validate_json(Path(sys.argv[1]).read_bytes())))

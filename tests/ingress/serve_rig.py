@@ -13,7 +13,7 @@ from tests.ingress.rig import Rig
 
 async def serve() -> None:
     rig = Rig(apply_seconds=0)
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
     print(f"port {listener.getsockname()[1]}", flush=True)  # noqa: T201 who started it reads the port
     await Server(server_config(IngressSettings(), rig.app)).serve(sockets=[listener])

@@ -86,12 +86,12 @@ async def test_g17_workers_are_too_far_behind_by_the_apps_own_measure() -> None:
     """G17: 11 s behind, of which this app bears 10; another waits on. Retry-After says when to come back."""
     rig = Rig(limits(max_lag_seconds=10), apply_seconds=0)
     rig.store.declare("other", "LEVEL_UP")
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     rig.worker.rests = True
     for actor in (b"demo/ann", b"other/ann"):
-        rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(actor), 0))
+        rig.games.watch.acked(Coordinates("r1", rig.topic.partition_of(actor), 0))
     rig.clock.skipped_seconds = 11
-    await rig.parts.applied.poll()
+    await rig.games.watch.poll()
     refused = await rig.record(period(update()))
     assert (["RECORD_RATE_HIGH"], "60") == (causes(refused.json), refused.headers["retry-after"])
     other = await rig.record(period(update()), authorization=f"Bearer {token(app='other')}")

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ingress import server
 from ingress.config import IngressConfig
 from ingress.mongo import MongoStore
-from ingress.ports import Fortune, Misfortune, Unavailable
+from ingress.ports import RecordOutcome, Rejection, Unavailable
 from schemas.coordinates import Coordinates
 from schemas.documents import CHECKPOINTS, EXCEPTIONS, LINEAGES, utc
 from schemas.settings import MongoSettings
@@ -102,12 +102,12 @@ async def test_both_apis_of_a_process_have_one_outage_of_mongodb_and_one_of_kafk
     settings = IngressConfig.model_validate_json(config(tmp_path, "127.0.0.1:1", NOWHERE, "t").read_text())
     process = server._build(settings)
     with capture_logs() as lines:
-        for store in process.stores:
+        for store in (one.store for one in process.connections):
             reading(store)["players"].error = OperationFailure("", 18)
             with pytest.raises(Unavailable):
                 await store.player_totals("demo/ann")
             await store.close()
-        for publisher in process.publishers:
+        for publisher in (one.publisher for one in process.connections):
             publisher._outage.lost("all", "as it was told")
     assert ["mongodb_lost", "kafka_lost"] == [line["event"] for line in lines]
 
@@ -115,13 +115,13 @@ async def test_both_apis_of_a_process_have_one_outage_of_mongodb_and_one_of_kafk
 @pytest.mark.parametrize(
     ("append_millis", "expected"),
     [
-        (NOW, Fortune(passed=True, misfortune=Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW))),
-        (None, Fortune(passed=True, misfortune=Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW))),
-        (NOW - 1, Fortune(passed=False, in_force=True)),
+        (NOW, RecordOutcome(passed=True, rejection=Rejection("duplicate", "ALREADY_UPDATED", at_millis=NOW))),
+        (None, RecordOutcome(passed=True, rejection=Rejection("duplicate", "ALREADY_UPDATED", at_millis=NOW))),
+        (NOW - 1, RecordOutcome(passed=False, may_still_pass=True)),
     ],
 )
 async def test_what_became_of_another_record_at_the_same_coordinates_is_not_told(
-    stores: tuple[MongoStore, MongoStore], append_millis: int | None, expected: Fortune
+    stores: tuple[MongoStore, MongoStore], append_millis: int | None, expected: RecordOutcome
 ) -> None:
     """The checkpoint has passed the record that was there before the log was cut, not this one."""
     reading(
@@ -132,4 +132,4 @@ async def test_what_became_of_another_record_at_the_same_coordinates_is_not_told
             LINEAGES: Collection({"_id": AT.lineage, "topic": "t", "generation": 1}),
         },
     )
-    assert expected == await stores[0].fortune(AT, append_millis)
+    assert expected == await stores[0].outcome(AT, append_millis)

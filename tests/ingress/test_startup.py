@@ -53,7 +53,7 @@ async def test_a_server_that_is_away_is_no_refusal(hello: dict[str, object]) -> 
     """Nor is it a pass."""
     check = StartCheck(NOWHERE, Limits(), Mongod(**hello))
     with pytest.raises(Unavailable):
-        await check.look()
+        await check.check()
     assert not check.passed
 
 

@@ -17,10 +17,11 @@ from ingress.analytics.token_scan import token_in
 from ingress.delivery.deliver import _responds_async
 from ingress.games.language import _accepted, languages_asked
 from ingress.http.address_limit import client_address
-from ingress.http.body import headers_by_name, require_text, unpacked
+from ingress.http.body import require_text, unpacked
 from ingress.http.encoding import UnknownCoding, content_coding, reply_coding
 from ingress.http.field_mask import MAX_MASK_DEPTH, BadMask, Mask, parse_mask, selected
 from ingress.http.query import MAX_PARAMETERS, BadQuery, parse_query
+from serving.http.request import headers_by_name
 
 # Of a fixed cost, and of memory that is made larger now and then.
 SLACK = 1.3
@@ -143,6 +144,6 @@ def test_g2_what_is_kept_costs_the_reply_and_not_the_mask() -> None:
 
 def test_g2_a_query_has_a_bounded_number_of_parameters() -> None:
     """It is read before anybody knows whose it is."""
-    assert "1" == parse_query(b"a=1&" * (MAX_PARAMETERS - 1)).get("a")
+    assert "1" == parse_query(b"a=1&" * (MAX_PARAMETERS - 1)).parameters["a"]
     with pytest.raises(BadQuery):
         parse_query(b"a=1&" * MAX_PARAMETERS)

@@ -25,7 +25,7 @@ def failures_of(answer: Answer) -> tuple[int, list[str], bool]:
 async def test_answer_accepted(rests: bool) -> None:  # noqa: FBT001 a parameter of the test
     """Counted in time, or not yet: OK and a receipt in either case."""
     rig = Rig(apply_seconds=0)
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     rig.worker.rests = rests
     assert failures_of(await rig.record(period(update()))) == (200, [], True)
 
@@ -126,7 +126,7 @@ async def test_answer_media_type(rig: Rig, header: dict[str, str]) -> None:
 
 async def test_answer_bug(rig: Rig) -> None:
     """Whatever it was, it is told to the log alone."""
-    rig.parts.definitions._apps = {"demo": "what a bug looks like"}  # type: ignore[assignment]  # on purpose
+    rig.definitions._apps = {"demo": "what a bug looks like"}  # type: ignore[assignment]  # on purpose
     answer = await rig.record(period(update()))
     assert error_of(answer) == (500, "INTERNAL", "backendError")
     assert b"bug" not in answer.body

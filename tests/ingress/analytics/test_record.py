@@ -12,8 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from ingress.analytics import checks
-from ingress.analytics import record as analytics
+from ingress.analytics import checks, pool_reader
 from ingress.http.body_budget import MAX_INLINE_BYTES
 from schemas.analytics.body import FORM_TYPE, JSON_TYPE
 from schemas.records.receipt import read_receipt
@@ -277,7 +276,7 @@ async def test_a10_with_partial_the_good_ones_are_registered_and_the_bad_ones_no
         "2 of 4 events registered, 2 refused: eventData[1].Timestamp: is required; eventData[3]: must be an object"
     )
     assert ["A", "B"] == titles(rig)
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     noted = [(one.cause, one.field, one.first_bytes) for one in rig.store.refused]
     assert [
         ("BAD_ITEM", "eventData[1].Timestamp", b'{"Event": "no time"}'),
@@ -410,7 +409,7 @@ async def test_b6_no_credential_reaches_kafka_a_log_or_the_refusals(
         rig.analytics_topic.away = True
         answers.append(await add(A))
     assert [200, 200, 400, 503] == [one.status for one in answers]
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     assert 2 == len(rig.store.refused)
     assert [sent("", A), sent("", A, bad)] == [record.body for record in rig.analytics_topic.records]
     headers = [record.headers for record in rig.analytics_topic.records]
@@ -466,7 +465,7 @@ async def test_b8_others_are_answered_while_a_large_pool_is_read(
 ) -> None:
     """B8: neither step of it holds up the loop; this one ends only when another request has been answered."""
     begun, others_answered = threading.Event(), threading.Event()
-    module = checks if step == "read_sent" else analytics
+    module = pool_reader if step == "read_sent" else checks
     right: Callable[..., object] = vars(module)[step]
 
     def held(*given: object, **more: object) -> object:
@@ -487,7 +486,7 @@ async def test_what_is_refused_after_the_token_is_noted(rig: Rig) -> None:
     await rig.add(pool(BAD))
     await rig.add(pool(A), "/AddEvent", bearer=token(), idempotency_key="a b")
     await rig.add(b"{")
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     assert [("MALFORMED", "eventData[0].Timestamp"), ("MALFORMED", "Idempotency-Key")] == [
         (one.cause, one.field) for one in rig.store.refused
     ]

@@ -71,7 +71,7 @@ async def test_answer_analytics_too_fast() -> None:
     await behind.analytics.lineage.read()
     behind.pool_worker.rests = True
     await behind.add(pool(A))
-    await behind.analytics.applied.poll()
+    await behind.analytics.watch.poll()
     behind.clock.skipped_seconds += 1
     for answer in (await rig.add(pool(B)), await behind.add(pool(B))):
         assert (429, 6, 2, False) == told(answer)

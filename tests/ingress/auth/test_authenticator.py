@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.http.metrics import Metrics
 from ingress.http.replies import Refusal, Refused, refusal_reply
-from serving.tokens.bearer import bearer_token
+from serving.http.request import bearer_token
 from serving.tokens.identity import Identity
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import _REGISTRY, SignedTokens
@@ -33,8 +33,9 @@ async def refusal(call: Awaitable[object]) -> Refusal:
     return caught.value.refusal
 
 
-def bearer(text: str) -> bytes:
-    return f"Bearer {text}".encode()
+def bearer(text: str) -> str | None:
+    """What the header says of it."""
+    return bearer_token(f"Bearer {text}".encode())
 
 
 def part(value: object) -> str:
@@ -62,7 +63,7 @@ async def test_b6_any_claim_missing_is_401(missing: str) -> None:
 @pytest.mark.parametrize("header", [None, b"", b"Bearer", b"Bearer ", b"Basic YTpi"])
 async def test_b6_no_token_is_401_without_an_error_code(header: bytes | None) -> None:
     """RFC 6750, section 3.1: who sent none is told of the scheme alone."""
-    found = await refusal(authenticator().identify(header, NOW_SECONDS))
+    found = await refusal(authenticator().identify(bearer_token(header), NOW_SECONDS))
     assert Refusal.NO_TOKEN == found
     assert b'Bearer realm="tallymill"' == dict(refusal_reply(found).headers)[b"www-authenticate"]
 
@@ -70,7 +71,7 @@ async def test_b6_no_token_is_401_without_an_error_code(header: bytes | None) ->
 @pytest.mark.parametrize("text", [b"x.y.z", b"\xff\xfe", b"x" * 9000, b"..", b"a", b"a b"])
 async def test_b6_what_is_no_token_of_ours_is_401_invalid_token(text: bytes) -> None:
     """Whatever it is."""
-    found = await refusal(authenticator().identify(b"Bearer " + text, NOW_SECONDS))
+    found = await refusal(authenticator().identify(bearer_token(b"Bearer " + text), NOW_SECONDS))
     assert Refusal.UNAUTHENTICATED == found
     assert b'error="invalid_token"' in dict(refusal_reply(found).headers)[b"www-authenticate"]
 

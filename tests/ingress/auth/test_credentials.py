@@ -53,8 +53,8 @@ async def test_b6_a_second_player_reads_and_writes_nothing_of_the_first(rig: Rig
 
 async def test_b6_a_second_players_rate_is_not_spent_by_the_first(rig: Rig) -> None:
     """Or one could silence another by sending much."""
-    for n in range(rig.parts.limits.max_requests_per_player):
-        rig.parts.rates.wait_seconds("demo", "demo/ann", rig.clock.monotonic_seconds() + n * 1e-6)
+    for n in range(rig.shared.limits.max_requests_per_player):
+        rig.games.rates.wait_seconds("demo", "demo/ann", rig.clock.monotonic_seconds() + n * 1e-6)
     failures = [(await record(rig, sub=sub)).json["batchFailures"] for sub in ("ann", "bob")]
     assert [["RECORD_RATE_HIGH"], []] == [[one["failureCause"] for one in failed] for failed in failures]
 
@@ -120,7 +120,7 @@ async def test_b6_no_credential_reaches_kafka_a_reply_a_metric_or_a_log(
             headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
             path = f"{RECORD}?access_token={secret}&key={secret}"
             answers.append(await rig.call("POST", path, headers, [batch(period(update()))]))
-        rig.parts.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
+        rig.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
         answers.append(await rig.record(period(update()), authorization=f"Bearer {secrets[0]}"))
     assert [200, 401, 403, 401, 403, 500] == [answer.status for answer in answers]
     assert ["bug"] == [line["event"] for line in logs if "Traceback" in line["exception"]]

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from ingress.delivery.read_your_writes import LAG_FRESH_SECONDS, AppliedWatch
-from ingress.delivery.waiters import NOTHING_KNOWN, Lag, Seen
+from ingress.delivery.read_your_writes import LAG_FRESH_SECONDS, CheckpointWatch
+from ingress.delivery.waiters import NOTHING_KNOWN, Lag, WaitResult
 from ingress.memory import MemoryStore
-from ingress.ports import Misfortune
+from ingress.ports import Rejection
 from schemas.coordinates import Coordinates, PartitionId
 from tests.clock import TestClock
 
@@ -13,14 +13,14 @@ AT = Coordinates("r1", 3, 100)
 NEXT = Coordinates("r1", 3, 101)
 
 
-def watch() -> tuple[AppliedWatch, MemoryStore, TestClock]:
+def watch() -> tuple[CheckpointWatch, MemoryStore, TestClock]:
     store, clock = MemoryStore(), TestClock()
-    return AppliedWatch(store, clock), store, clock
+    return CheckpointWatch(store, clock), store, clock
 
 
 async def waiting(
-    one: AppliedWatch, at: Coordinates, actor: str = "demo/ann", seconds: float = 60
-) -> asyncio.Task[Seen]:
+    one: CheckpointWatch, at: Coordinates, actor: str = "demo/ann", seconds: float = 60
+) -> asyncio.Task[WaitResult]:
     task = asyncio.create_task(one.wait(at, actor, seconds))
     await asyncio.sleep(0)
     return task
@@ -33,7 +33,7 @@ async def test_g14_a_waiter_is_told_when_the_checkpoint_passes_it_and_not_before
     assert one.waiting == 2
     store.count(AT, "demo/ann", {"A": 3})
     await one.poll()
-    assert await first == Seen(passed=True, totals={"A": 3})
+    assert await first == WaitResult(passed=True, totals={"A": 3})
     assert one.waiting == 1
     second.cancel()
 
@@ -41,9 +41,9 @@ async def test_g14_a_waiter_is_told_when_the_checkpoint_passes_it_and_not_before
 async def test_g15_the_exceptions_at_the_waiting_coordinates_are_told() -> None:
     one, store, _ = watch()
     task = await waiting(one, AT)
-    store.pass_over(AT, Misfortune("duplicate", "SAME_PAYLOAD"))
+    store.pass_over(AT, Rejection("duplicate", "SAME_PAYLOAD"))
     await one.poll()
-    assert await task == Seen(passed=True, misfortune=Misfortune("duplicate", "SAME_PAYLOAD"))
+    assert await task == WaitResult(passed=True, rejection=Rejection("duplicate", "SAME_PAYLOAD"))
 
 
 async def test_one_round_costs_one_query_of_each_kind_however_many_wait() -> None:
@@ -53,7 +53,7 @@ async def test_one_round_costs_one_query_of_each_kind_however_many_wait() -> Non
         store.count(Coordinates("r1", n % 4, n), f"demo/p{n}", {"A": n})
     await one.poll()
     assert [(await task).totals["A"] for task in tasks] == list(range(40))
-    assert store.reads == {"checkpoints": 1, "totals": 1, "misfortunes": 1}
+    assert store.reads == {"checkpoints": 1, "totals": 1, "rejections": 1}
 
 
 async def test_g15_out_of_time_means_the_totals_known_and_not_passed() -> None:
@@ -61,7 +61,7 @@ async def test_g15_out_of_time_means_the_totals_known_and_not_passed() -> None:
     store.players["demo/ann"] = {"A": 2}
     task = await waiting(one, AT, seconds=0)
     await one.poll()
-    assert await task == Seen(totals={"A": 2})
+    assert await task == WaitResult(totals={"A": 2})
 
 
 async def test_another_lineage_of_the_same_offsets_passes_nobody() -> None:
@@ -86,7 +86,7 @@ async def test_mongodb_away_means_not_known_at_once_until_it_is_back() -> None:
     await one.poll()
     back = await waiting(one, AT)
     await one.poll()
-    assert await back == Seen(passed=True, totals={"A": 1})
+    assert await back == WaitResult(passed=True, totals={"A": 1})
 
 
 async def test_the_return_of_mongodb_is_noticed_although_nobody_waits() -> None:
@@ -100,7 +100,7 @@ async def test_the_return_of_mongodb_is_noticed_although_nobody_waits() -> None:
     while not store.reads.get("checkpoints", 0) > 1:  # noqa: ASYNC110 the store has no event
         await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert await one.wait(AT, "demo/ann", 60) == Seen(passed=True, totals={"A": 1})
+    assert await one.wait(AT, "demo/ann", 60) == WaitResult(passed=True, totals={"A": 1})
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -112,7 +112,7 @@ async def test_mongodb_gone_between_checkpoint_and_totals_means_not_known() -> N
             return await super().totals(actors)
 
     store = Half()
-    one = AppliedWatch(store, TestClock())
+    one = CheckpointWatch(store, TestClock())
     store.count(AT, "demo/ann", {"A": 1})
     task = await waiting(one, AT)
     await one.poll()

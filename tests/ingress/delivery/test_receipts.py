@@ -3,7 +3,7 @@
 import pytest
 
 from ingress.delivery.receipts import MARGIN_SECONDS
-from ingress.ports import Misfortune
+from ingress.ports import Rejection
 from schemas.coordinates import Coordinates
 from schemas.records.receipt import Receipt, issue_receipt
 from schemas.records.signing import SigningKeys
@@ -50,7 +50,7 @@ async def test_a_receipt_is_pending_until_the_checkpoint_passes_it_and_then_appl
 )
 async def test_a_receipt_says_what_exceptions_say(rig: Rig, fate: str, cause: str, told: str) -> None:
     """A dead letter's reason may quote our servers, so it is cut."""
-    rig.store.pass_over(AT, Misfortune(fate, cause))  # type: ignore[arg-type]  # one of the fates
+    rig.store.pass_over(AT, Rejection(fate, cause))  # type: ignore[arg-type]  # one of the fates
     text = receipt()
     assert (await asked(rig, text)).json == {"receipt": text, "state": fate, "cause": told}
 

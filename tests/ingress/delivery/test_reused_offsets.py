@@ -7,11 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingress.delivery import read_your_writes
-from ingress.delivery.read_your_writes import AppliedWatch
-from ingress.delivery.waiters import Seen
+from ingress.delivery.read_your_writes import CheckpointWatch
+from ingress.delivery.waiters import WaitResult
 from ingress.memory import MemoryStore
 from ingress.mongo import CLOCKS_DIFFER_MILLIS, has_passed
-from ingress.ports import Misfortune, Position
+from ingress.ports import Position, Rejection
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
 from tests.clock import TestClock
@@ -19,11 +19,11 @@ from tests.ingress.rig import NOW, SIGNING, Rig, period, update
 from tests.patience import PATIENCE_SECONDS
 
 AT = Coordinates("r1", 3, 100)
-DUPLICATE = Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW)
+DUPLICATE = Rejection("duplicate", "ALREADY_UPDATED", at_millis=NOW)
 
 
-async def seen(store: MemoryStore, append_millis: int | None) -> Seen:
-    watch = AppliedWatch(store, TestClock())
+async def seen(store: MemoryStore, append_millis: int | None) -> WaitResult:
+    watch = CheckpointWatch(store, TestClock())
     waiting = asyncio.create_task(watch.wait(AT, "demo/ann", 60, append_millis))
     await asyncio.sleep(0)
     await watch.poll()
@@ -34,11 +34,11 @@ async def test_an_exception_of_another_record_at_the_same_coordinates_is_not_bel
     """Of this one nothing is known: it is not counted. Where no broker told its time, what is said is all there is."""
     store = MemoryStore()
     store.pass_over(AT, DUPLICATE)
-    assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, NOW)
-    assert Seen(passed=True, misfortune=DUPLICATE) == await seen(store, None)
-    assert Seen(reused=True) == await seen(store, NOW + 1)
-    store.pass_over(AT, timeless := Misfortune("duplicate", "ALREADY_UPDATED"))
-    assert Seen(passed=True, misfortune=timeless) == await seen(store, NOW)
+    assert WaitResult(passed=True, rejection=DUPLICATE) == await seen(store, NOW)
+    assert WaitResult(passed=True, rejection=DUPLICATE) == await seen(store, None)
+    assert WaitResult(reused=True) == await seen(store, NOW + 1)
+    store.pass_over(AT, timeless := Rejection("duplicate", "ALREADY_UPDATED"))
+    assert WaitResult(passed=True, rejection=timeless) == await seen(store, NOW)
 
 
 async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_503(rig: Rig) -> None:
@@ -47,15 +47,15 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     await rig.record(period(update()), prefer="respond-async")
     partition = PartitionId("r1", rig.topic.records[0].partition)
     rig.store.next_offsets[partition] = 3
-    rig.parts.applied.acked(Coordinates("r1", partition.partition, 0))
-    await rig.parts.applied.poll()
+    rig.games.watch.acked(Coordinates("r1", partition.partition, 0))
+    await rig.games.watch.poll()
     with capture_logs() as lines:
         for times in (1, 2):
             answer = await rig.record(period(update()), request_id="8")
             assert (503, times) == (answer.status, rig.metric("reused_offsets_total"))
             assert "retry-after" in answer.headers
             assert "tallymill-receipt" not in answer.headers
-    assert [("log_cut", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
+    assert [("log_truncated", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     assert (200, 2) == (answer.status, rig.metric("reused_offsets_total"))
 
@@ -79,13 +79,13 @@ async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_noth
         """The record is counted, and the checkpoint read, before the ack is here."""
         position = await publish(*record)
         assert position
-        await rig.parts.applied.poll()
-        assert position.offset < rig.parts.applied.checkpoints[PartitionId("r1", position.partition)]
+        await rig.games.watch.poll()
+        assert position.offset < rig.games.watch.checkpoints[PartitionId("r1", position.partition)]
         return position
 
     await rig.record(period(update()))  # from here on the lineage's checkpoints are read
     monkeypatch.setattr(rig.topic, "publish", acked_late)
-    waiting = asyncio.create_task(rig.parts.applied.wait(Coordinates("r1", 0, 1_000), None, 60))
+    waiting = asyncio.create_task(rig.games.watch.wait(Coordinates("r1", 0, 1_000), None, 60))
     await asyncio.sleep(0)
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     waiting.cancel()
@@ -111,14 +111,14 @@ async def test_a_record_whose_coordinates_have_another_ones_exception_is_answere
         answer = await rig.record(period(update()))
     assert (503, 1) == (answer.status, rig.metric("reused_offsets_total"))
     assert "tallymill-receipt" not in answer.headers
-    assert ["log_cut"] == [line["event"] for line in lines]
+    assert ["log_truncated"] == [line["event"] for line in lines]
 
 
 async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_waits() -> None:
     """Or the first record after the log was cut would go unnoticed."""
     store = MemoryStore()
     store.next_offsets[AT.partition_id] = 101
-    watch = AppliedWatch(store, TestClock(), lambda: "r1")
+    watch = CheckpointWatch(store, TestClock(), lambda: "r1")
     assert {} == watch.checkpoints
     running = asyncio.create_task(watch.run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -135,7 +135,7 @@ async def test_a_lineage_that_becomes_known_is_read_soon(monkeypatch: pytest.Mon
     monkeypatch.setattr(read_your_writes, "IDLE_SECONDS", 10 * PATIENCE_SECONDS)
     store, lineages = MemoryStore(), list[str]()
     store.next_offsets[AT.partition_id] = 101
-    watch = AppliedWatch(store, TestClock(), lambda: lineages[0] if lineages else None)
+    watch = CheckpointWatch(store, TestClock(), lambda: lineages[0] if lineages else None)
     running = asyncio.create_task(watch.run())
     await asyncio.sleep(0.01)
     assert {} == watch.checkpoints

@@ -61,7 +61,7 @@ async def test_g11_what_cannot_be_an_id_is_not_looked_for() -> None:
     assert "definitions" not in store.reads
 
 
-async def test_many_made_up_ids_at_once_cost_few_looks() -> None:
+async def test_many_made_up_ids_at_once_cost_few_reads() -> None:
     one, store, _ = cache()
     await one.preload()
     await asyncio.gather(*(one.declared("demo", NOW, [f"made-up-{n}"]) for n in range(100)))
@@ -89,7 +89,7 @@ async def test_g12_a_retired_definition_is_noticed_by_and_by() -> None:
     assert "A" in await one.declared("demo", NOW, ["B"])
     clock.skipped_seconds += REFRESH_SECONDS + 1
     await one.declared("demo", NOW, ["B"])
-    await asyncio.gather(*one._looks.values())
+    await asyncio.gather(*one._reads.values())
     assert await one.declared("demo", NOW, ["B"]) == {"B"}
     assert await one.declared("demo", NOW - 1, ["B"]) == {"A", "B"}
 

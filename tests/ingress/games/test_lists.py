@@ -41,7 +41,7 @@ async def lists(rig: Rig) -> Rig:
     rig.store.declare("demo", "NEXT", declared_at=utc(NOW + 1))
     rig.store.players["demo/ann"] = {"OLD": 1_234, "LEVEL_UP": 5, "BOSS": 0}
     rig.store.players["demo/bob"] = {"SECRET": 1}
-    await rig.parts.definitions.poll()
+    await rig.definitions.poll()
     return rig
 
 
@@ -245,7 +245,7 @@ async def test_g19_texts_come_in_the_language_asked_for(lists: Rig) -> None:
 async def test_g19_totals_are_written_for_the_language_and_the_definition(lists: Rig) -> None:
     """In the list and in record's answer alike."""
     lists.store.declare("demo", "ENEMY_DEFEATED", format="plain")
-    await lists.parts.definitions.poll()
+    await lists.definitions.poll()
     lists.store.players["demo/ann"] |= {"LEVEL_UP": 1_234_560}
 
     def written(answer: Answer) -> dict[str, str]:
@@ -271,7 +271,7 @@ async def test_g12_an_event_declared_again_is_listed_again(lists: Rig) -> None:
     """Its earlier times are for judging, not for showing."""
     earlier = (DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW)),)
     lists.store.declare("demo", "OLD", declared_at=utc(NOW), earlier=earlier)
-    await lists.parts.definitions.poll()
+    await lists.definitions.poll()
     assert "OLD" in ids(await lists.get(DEFINITIONS))
 
 

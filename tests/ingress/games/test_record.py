@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ingress.memory import MemoryRecord
-from ingress.ports import Misfortune
+from ingress.ports import Rejection
 from schemas.coordinates import Coordinates
 from schemas.records.envelope import unseal
 from schemas.records.receipt import read_receipt
@@ -266,9 +266,9 @@ async def test_answer_unavailable_is_with_retry_after_and_never_200(rig: Rig) ->
 
 async def test_b7_a_record_the_worker_set_aside_is_not_called_ok(rig: Rig) -> None:
     rig.worker.rests = True
-    rig.store.pass_over(Coordinates("r1", 0, 0), Misfortune("dead", "OVERFLOW"))
+    rig.store.pass_over(Coordinates("r1", 0, 0), Rejection("dead", "OVERFLOW"))
     for partition in range(4):
-        rig.store.pass_over(Coordinates("r1", partition, 0), Misfortune("dead", "OVERFLOW"))
+        rig.store.pass_over(Coordinates("r1", partition, 0), Rejection("dead", "OVERFLOW"))
     answer = await rig.record(period(update()))
     assert answer.status == 500
     assert "tallymill-receipt" in answer.headers
@@ -288,11 +288,11 @@ async def test_g17_too_fast_is_rate_high_with_retry_after_and_not_published() ->
 
 async def test_g17_workers_far_behind_are_rate_high() -> None:
     rig = Rig(Limits(max_lag_seconds=10))
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     rig.worker.rests = True
-    rig.parts.applied.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
+    rig.games.watch.acked(Coordinates("r1", rig.topic.partition_of(b"demo/ann"), 0))
     rig.clock.skipped_seconds = 11
-    await rig.parts.applied.poll()
+    await rig.games.watch.poll()
     assert causes((await rig.record(period(update()))).json) == ["RECORD_RATE_HIGH"]
     assert rig.topic.records == []
 

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from ingress.games.checks import WholeFailure, events_named
 from ingress.games.language import number_writer
-from ingress.games.replies import events_accepted, events_named, player_events, rate_high_reply
+from ingress.games.replies import events_accepted, failure_reply, player_events
 from ingress.http.replies import Refusal, refusal_reply, server_timing
-from schemas.games.body import parse_request
+from schemas.games.body import EventFailureCause, parse_request
 from schemas.games.judging import Judgement, accepted_updates
 from schemas.wire.malformed import Violation
 from tests.ingress.rig import batch, period, update
@@ -44,7 +45,8 @@ def test_b2_the_violations_are_details_of_a_bad_request() -> None:
 
 
 def test_g17_retry_after_is_a_whole_second_at_least() -> None:
-    assert [dict(rate_high_reply(s).headers)[b"retry-after"] for s in (0.01, 1.2, 60)] == [b"1", b"2", b"60"]
+    failures = [WholeFailure(EventFailureCause.RECORD_RATE_HIGH, seconds) for seconds in (0.01, 1.2, 60)]
+    assert [dict(failure_reply(one).headers)[b"retry-after"] for one in failures] == [b"1", b"2", b"60"]
 
 
 def test_g14_events_come_by_first_appearance() -> None:

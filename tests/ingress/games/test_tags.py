@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingress.games.language import _locale, languages_asked, text_for, write_number
-from ingress.games.tags import best_tag, likely_of, lineage_of, locale_names, meaning_of
+from ingress.games.tags import best_tag, fallbacks_of, likely_of, locale_names, meaning_of
 
 SAME = [
     ("iw", "he"),
@@ -115,7 +115,7 @@ tags = st.builds(
 @example("zh-TW", ["zh"])
 def test_g19_a_text_is_found_if_and_only_if_one_is_readable(asked: str, there: list[str]) -> None:
     """In the language and script that the tag, or its parent, means. The very tag goes before all others."""
-    readable = {one.written for one in lineage_of(asked)}
+    readable = {one.written for one in fallbacks_of(asked)}
     can_be_read = [tag for tag in there if likely_of(meaning_of(tag)).written in readable]
     found = best_tag(tuple(there), asked)
     assert (found is not None) == bool(can_be_read)

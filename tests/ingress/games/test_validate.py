@@ -38,7 +38,7 @@ async def test_it_says_what_would_count_and_what_would_not_and_does_nothing(rig:
     assert [{"definitionId": "LEVEL_UP", "updateCount": "7"}] == answer.json["accepted"]
     assert ["TIME_PERIOD_SHORT"] == [one["failureCause"] for one in answer.json["batchFailures"]]
     assert ["GONE"] == [one["eventId"] for one in answer.json["eventFailures"]]
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     assert ([], []) == (rig.topic.records, rig.store.refused)
     assert 0 == rig.metric("refused_total", cause="NOT_FOUND")
     assert "7" == (await rig.post(body)).json["playerEvents"][0]["numEvents"]

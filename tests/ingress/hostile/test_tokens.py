@@ -11,6 +11,7 @@ from joserfc import jws
 
 from ingress.auth.authenticator import Authenticator
 from ingress.http.replies import Refusal, Refused
+from serving.http.request import bearer_token
 from serving.tokens.identity import BadToken, Identity, identity_of
 from serving.tokens.signed import _REGISTRY
 from tests.clock import TestClock
@@ -41,7 +42,7 @@ def encoded(text: bytes) -> str:
 def is_refused(header: bytes) -> bool:
     """Whether it is 401."""
     try:
-        asyncio.run(AUTHENTICATOR.identify(header, NOW_SECONDS))
+        asyncio.run(AUTHENTICATOR.identify(bearer_token(header), NOW_SECONDS))
     except Refused as refused:
         return refused.refusal in (Refusal.UNAUTHENTICATED, Refusal.NO_TOKEN)
     return False

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingress.analytics import checks
+from ingress.analytics import pool_reader
 from ingress.http import body_budget
 from ingress.http.body_budget import MAX_INLINE_BYTES, BodyBudget
 from ingress.http.replies import Refusal, Refused
@@ -46,7 +46,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> list[
 
 async def test_a_large_body_without_a_good_token_is_never_parsed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it holds; a good token in the header or in the body makes it worth reading."""
-    read = counted(monkeypatch, checks, "read_sent")
+    read = counted(monkeypatch, pool_reader, "read_sent")
     bad = pool(item("A", NOW, text=LARGE), Token=token(iss="another"))
     for body in (BOMB, gzip.compress(bad), gzip.compress(b"{" + b" " * MIB), gzip.compress(b"token=x&a=" + b"a" * MIB)):
         assert (401, 3, 3) == told(await rig.add(body, bearer="", content_encoding="gzip"))
@@ -77,8 +77,8 @@ async def test_what_is_unpacked_of_unknown_senders_is_one_body_at_a_time(
         finally:
             running -= 1
 
-    monkeypatch.setattr(checks, "unpacked", unpacking)
-    bodies = rig.parts.bodies
+    monkeypatch.setattr(pool_reader, "unpacked", unpacking)
+    bodies = rig.shared.bodies
     flood = [
         asyncio.create_task(rig.call("POST", BATCH, {"content-encoding": "gzip"}, [BOMB], peer=f"192.0.2.{n % 5}"))
         for n in range(150)
@@ -100,7 +100,7 @@ async def busy(path: str) -> Answer:
     headers = {"authorization": f"Bearer {token()}", "content-type": "application/json"}
     answer = await rig.call("POST", path, headers, [b"x" * 5_000], ends=False)
     assert ("1", "close") == (answer.headers["retry-after"], answer.headers["connection"])
-    assert (1, 0) == (rig.metric("refused_total", cause="BUSY"), rig.parts.bodies.held_bytes)
+    assert (1, 0) == (rig.metric("refused_total", cause="BUSY"), rig.shared.bodies.held_bytes)
     return answer
 
 
@@ -122,9 +122,9 @@ async def test_a_turn_that_does_not_come_in_time_is_503() -> None:
     with bodies.of_player(ANN) as one, bodies.of_player(ANN) as other:
         async with bodies._known.turn("another", 8 * MIB):
             with pytest.raises(Refused) as refused:
-                await bodies.beside(one, 100, lambda: None)
+                await bodies.run_in_thread(one, 100, lambda: None)
         assert Refusal.BUSY is refused.value.refusal
-        assert 7 == await bodies.beside(other, 100, lambda: 7)
+        assert 7 == await bodies.run_in_thread(other, 100, lambda: 7)
 
 
 async def settled() -> None:
@@ -143,7 +143,7 @@ async def test_the_unknown_keep_no_player_from_a_turn() -> None:
         for size in (50_000, 70_000)
     ]
     await settled()
-    assert 100_000 < rig.parts.bodies.held_bytes <= MIB // 2
+    assert 100_000 < rig.shared.bodies.held_bytes <= MIB // 2
     assert (503, 7, 2) == told(await rig.add(pool(item("A", NOW, text="x" * 60_000)), bearer=""))
     assert 200 == (await rig.add(pool(item("A", NOW, text="x" * 60_000)))).status
     assert 200 == (await rig.record(period(update()))).status
@@ -158,7 +158,7 @@ async def test_large_bodies_of_an_address_do_not_crowd_out_its_small_ones() -> N
     flood = [asyncio.create_task(rig.call("POST", BATCH, {}, [b"{" * (7 * MIB)], ends=False)) for _ in range(20)]
     await settled()
     assert {503} == {task.result().status for task in flood if task.done()}
-    assert 7 * MIB <= rig.parts.bodies.held_bytes
+    assert 7 * MIB <= rig.shared.bodies.held_bytes
     assert 200 == (await rig.add(pool(item("A", NOW), Token=token()), bearer="")).status
     for task in flood:
         task.cancel()
@@ -185,7 +185,7 @@ async def test_whatever_is_answered_all_bytes_are_given_back(
     """Accepted or refused at any step."""
     rig = Rig(Limits(max_analytics_body_bytes=MIB))
     assert status == (await rig.add(body, **given)).status
-    assert (0, 0) == (rig.parts.bodies.held_bytes, len(rig.parts.bodies._shares))
+    assert (0, 0) == (rig.shared.bodies.held_bytes, len(rig.shared.bodies._shares))
 
 
 async def test_who_leaves_or_is_late_gives_all_bytes_back() -> None:
@@ -195,7 +195,7 @@ async def test_who_leaves_or_is_late_gives_all_bytes_back() -> None:
     for path in (BATCH, "/games/v1/events"):
         await rig.call("POST", path, headers, [b"{"], leaves=True)
         assert 408 == (await rig.call("POST", path, headers, [b"{"], ends=False)).status
-    assert 0 == rig.parts.bodies.held_bytes
+    assert 0 == rig.shared.bodies.held_bytes
 
 
 async def test_g17_a_large_body_of_a_player_who_is_too_fast_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.http.body import headers_by_name, require_json
+from ingress.http.body import require_json
 from ingress.http.encoding import MIN_ENCODED_BYTES, Damaged, Decoder, reply_coding
 from ingress.http.replies import Refusal, Refused
 from schemas.settings import Limits
+from serving.http.request import headers_by_name
 from tests.ingress.rig import RECORD, Answer, Rig, batch, period, token, update
 
 if sys.version_info >= (3, 14):

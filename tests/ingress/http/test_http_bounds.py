@@ -75,7 +75,7 @@ class Serving:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: Address = self._listener.getsockname()
         made = IngressSettings.model_validate(settings)
-        self._server = Server(server_config(made, self.rig.app, self.rig.parts.metrics))
+        self._server = Server(server_config(made, self.rig.app, self.rig.shared.metrics))
         self._task: asyncio.Task[None] | None = None
         self._clients: list[Client] = []
 
@@ -86,7 +86,7 @@ class Serving:
         return client
 
     async def __aenter__(self) -> Self:
-        await self.rig.parts.lineage.read()
+        await self.rig.games.lineage.read()
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         return self
 

@@ -86,7 +86,7 @@ async def test_http_400_for_a_bad_query(rig: Rig) -> None:
 
 async def test_http_500_for_a_bug_has_no_trace_of_it(rig: Rig) -> None:
     """Nor the words of the error."""
-    rig.parts.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
+    rig.definitions._apps = {"demo": "not definitions"}  # type: ignore[assignment]  # what a bug looks like
     answer = await rig.record(period(update()))
     assert (500, "INTERNAL", "backendError") == row(answer)
     assert "details" not in answer.json["error"]

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.config import IngressSettings
-from ingress.http.body import Receive
-from ingress.http.pipeline import Edge, Scope
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query, query_of
-from ingress.http.replies import Reply, json_reply
+from ingress.http.pipeline import Pipeline
+from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query
+from ingress.http.replies import json_reply
+from serving.http.reply import Reply
+from serving.http.request import Request
 from tests.ingress.rig import RECORD, Answer, Rig, batch, period, token, update
 
 GET = {"x-http-method-override": "GET"}
@@ -19,15 +20,15 @@ FORM = GET | {"content-type": "application/x-www-form-urlencoded"}
 LIMITS = "/v1/limits"
 
 
-async def echo(scope: Scope, _receive: Receive) -> Reply:
+async def echo(request: Request) -> Reply:
     """An endpoint that answers with its parameters."""
-    return json_reply(200, {"parameters": dict(query_of(scope).parameters)})
+    return json_reply(200, {"parameters": dict(request.query)})
 
 
 async def echoed(rig: Rig, target: str, headers: Mapping[str, str] | None = None, *body: bytes) -> Answer:
     """What `echo` is asked; a POST if there are headers of one."""
-    edge = Edge(rig.parts.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
-    rig.app = edge.serving("other", {"GET": echo})
+    pipeline = Pipeline(rig.shared.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
+    rig.app = pipeline.serving("other", {"GET": echo})
     return await rig.call("POST" if headers else "GET", target, headers, body)
 
 

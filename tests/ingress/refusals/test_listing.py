@@ -18,7 +18,7 @@ async def look(rig: Rig, query: str = "", app: str = "demo", scope: str = "tally
 
 
 async def noted(rig: Rig) -> list[tuple[str, str, bytes]]:
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     return [(one.cause, one.field, one.first_bytes) for one in rig.store.refused]
 
 
@@ -110,7 +110,7 @@ async def test_they_are_read_back_newest_first_with_all_that_is_known(rig: Rig) 
     """Bytes as text; what is no UTF-8 is escaped."""
     await rig.post(b'{"requestId":"7","odd":"\xff"}')
     await rig.record(period(update("GONE")))
-    await rig.parts.refusals.write()
+    await rig.shared.refusals.write()
     answer = await look(rig)
     assert 200 == answer.status
     assert ["NOT_FOUND", "MALFORMED"] == [one["cause"] for one in answer.json["refusals"]]
@@ -197,4 +197,4 @@ async def test_mongodb_away_is_503(rig: Rig) -> None:
 async def test_the_causes_that_are_counted_are_a_closed_set(rig: Rig) -> None:
     """A client can't make a label of its own."""
     with pytest.raises(KeyError):
-        rig.parts.metrics.refused("made up")
+        rig.shared.metrics.refused("made up")

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ingress.http.metrics import CAUSES, Metrics
 from ingress.memory import MemoryStore
@@ -16,9 +17,9 @@ from ingress.refusals.recorder import (
     MAX_READ_BYTES,
     MAX_WAITING,
     PER_CAUSE_A_MINUTE,
-    Noted,
     Quota,
-    Refusals,
+    RefusalNote,
+    RefusalRecorder,
     Sender,
     first_bytes,
     readable_request_id,
@@ -37,7 +38,7 @@ class Sampling:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.metrics = Metrics()
-        self.refusals = Refusals(self.store, TestClock(), self.metrics)
+        self.refusals = RefusalRecorder(self.store, TestClock(), self.metrics)
 
     def not_kept(self, reason: str) -> float | None:
         return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_not_kept_total", {"reason": reason})
@@ -78,9 +79,9 @@ def test_no_second_and_no_minute_holds_more_than_allowed(notes: list[tuple[float
 async def test_what_is_noted_is_written_in_one_insert_with_all_that_is_known() -> None:
     """The id is read out of a body that is no batch, if it has one."""
     one = Sampling()
-    one.refusals.note(SENDER, Noted("MALFORMED", "odd", b'{"requestId":"9","odd":1}'))
-    one.refusals.note(SENDER, Noted("MALFORMED", "", b"no JSON"))
-    one.refusals.note(SENDER, Noted("NOT_FOUND", "timePeriods[0].updates[0].definitionId", b"{}", 7))
+    one.refusals.note(SENDER, RefusalNote("MALFORMED", "odd", b'{"requestId":"9","odd":1}'))
+    one.refusals.note(SENDER, RefusalNote("MALFORMED", "", b"no JSON"))
+    one.refusals.note(SENDER, RefusalNote("NOT_FOUND", "timePeriods[0].updates[0].definitionId", b"{}", 7))
     await one.refusals.write()
     assert 1 == one.store.reads["add_refusals"]
     assert [9, None, 7] == [refusal.request_id for refusal in one.store.refused]
@@ -97,15 +98,18 @@ async def test_what_is_noted_is_written_in_one_insert_with_all_that_is_known() -
 
 
 async def test_the_background_task_writes_what_comes() -> None:
-    """And goes on after MongoDB was away."""
+    """And continues after MongoDB was unavailable; the outage is two lines."""
     one = Sampling()
-    task = asyncio.create_task(one.refusals.run())
-    for reads, one.store.away in ((1, True), (2, False)):
-        one.refusals.note(SENDER, Noted("TOO_LARGE"))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while one.store.reads.get("add_refusals") != reads:  # noqa: ASYNC110 the task gives no sign
-                await asyncio.sleep(0.01)
-    task.cancel()
+    with capture_logs() as lines:
+        task = asyncio.create_task(one.refusals.run())
+        for reads, one.store.away in ((1, True), (2, False)):
+            one.refusals.note(SENDER, RefusalNote("TOO_LARGE"))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while one.store.reads.get("add_refusals") != reads:  # noqa: ASYNC110 the task gives no sign
+                    await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        task.cancel()
+    assert ["refusals_not_kept", "refusals_kept_again"] == [line["event"] for line in lines]
     assert (1, 1) == (one.not_kept("away"), one.kept())
     assert ["TOO_LARGE"] == [refusal.cause for refusal in one.store.refused]
 
@@ -114,14 +118,14 @@ async def test_what_is_left_out_is_counted_by_reason() -> None:
     """Beyond the rate, beyond the room, and what MongoDB did not take."""
     one = Sampling()
     for _ in range(PER_CAUSE_A_MINUTE + 5):
-        one.refusals.note(SENDER, Noted("NOT_FOUND"))
+        one.refusals.note(SENDER, RefusalNote("NOT_FOUND"))
     one.store.away = True
     await one.refusals.write()
     await one.refusals.write()
     assert (5, PER_CAUSE_A_MINUTE) == (one.not_kept("rate"), one.not_kept("away"))
     one.refusals._quota = Quota(per_cause_a_minute=10**6, per_second=10**6)
     for _ in range(MAX_WAITING + 2):
-        one.refusals.note(SENDER, Noted("NOT_FOUND"))
+        one.refusals.note(SENDER, RefusalNote("NOT_FOUND"))
     assert 2 == one.not_kept("full")
 
 
@@ -158,7 +162,7 @@ def test_b6_no_credential_is_kept(piece: bytes) -> None:
 async def test_b6_nor_in_the_name_of_a_field() -> None:
     """B6: an unknown field is named by its client."""
     one = Sampling()
-    one.refusals.note(SENDER, Noted("MALFORMED", f"timePeriods[0].{token()}", b"{}"))
+    one.refusals.note(SENDER, RefusalNote("MALFORMED", f"timePeriods[0].{token()}", b"{}"))
     await one.refusals.write()
     assert "timePeriods[0].***" == one.store.refused[0].field
 

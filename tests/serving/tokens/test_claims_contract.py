@@ -61,7 +61,7 @@ def by_introspection(said: Claims, rules: ClaimRules) -> TokenCheck:
 
 async def at_the_ingress(tokens: TokenCheck, bearer: str) -> Verdict:
     try:
-        return await ingress.auth.authenticator.Authenticator(tokens).identify(f"Bearer {bearer}".encode(), NOW_SECONDS)
+        return await ingress.auth.authenticator.Authenticator(tokens).identify(bearer, NOW_SECONDS)
     except ingress.http.replies.Refused as refused:
         return refused.refusal.value.code
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
 from ingress.http.replies import Refusal, Refused
@@ -47,7 +47,7 @@ class Checks:
         self.authenticator = Authenticator(self.tokens)
 
     async def identity(self, text: str = "opaque", now_seconds: float = NOW_SECONDS) -> Identity:
-        return await self.authenticator.identify(f"Bearer {text}".encode(), now_seconds)
+        return await self.authenticator.identify(text, now_seconds)
 
     async def refusal(self, text: str = "opaque", now_seconds: float = NOW_SECONDS) -> Refusal:
         with pytest.raises(Refused) as caught:
@@ -275,7 +275,7 @@ async def test_the_settings_make_a_check_by_introspection(source: Issuer) -> Non
     tokens = token_check(settings, None, TestClock(), Metrics())
     assert not tokens.ready
     with pytest.raises(Refused) as caught:
-        await Authenticator(tokens).identify(b"Bearer x", NOW_SECONDS)
+        await Authenticator(tokens).identify("x", NOW_SECONDS)
     assert Refusal.TOKEN_UNCHECKED == caught.value.refusal
     keeping = asyncio.create_task(tokens.keep())
     try:

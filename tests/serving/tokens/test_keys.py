@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
-from ingress.auth.tokens import token_check
+from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
 from ingress.http.replies import Refusal, Refused
@@ -45,7 +45,7 @@ class Checks:
         self.authenticator = Authenticator(SignedTokens(RULES, self.keys, 300))
 
     async def player(self, text: str) -> str:
-        return (await self.authenticator.identify(f"Bearer {text}".encode(), NOW_SECONDS)).player
+        return (await self.authenticator.identify(text, NOW_SECONDS)).player
 
     async def refusal(self, text: str) -> Refusal:
         with pytest.raises(Refused) as caught:

@@ -1,10 +1,10 @@
 """Who is to wait (G17): by the own rate, and by the lag of the partition that the own records go to."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ingress.delivery.throttle import Throttle
 from ingress.http.rate_limit import MovingWindow
 from schemas.coordinates import Coordinates
 from schemas.settings import Limits
@@ -18,19 +18,19 @@ PLAYERS = [f"player{n}" for n in range(12)]
 async def behind() -> Rig:
     """An ingress with a record in each partition that isn't counted; partition 1 stands still, others are counted."""
     rig = Rig(Limits(max_lag_seconds=10), apply_seconds=0)
-    await rig.parts.lineage.read()
+    await rig.games.lineage.read()
     await rig.analytics.lineage.read()
     rig.worker.rests = rig.pool_worker.rests = True
     for topic in (rig.topic, rig.analytics_topic):
         topic._ends = [1] * 4
-    for lineage, parts in (("r1", rig.parts), ("r2", rig.analytics)):
+    for lineage, channel in (("r1", rig.games), ("r2", rig.analytics)):
         for partition in range(4):
-            parts.applied.acked(Coordinates(lineage, partition, 0))
+            channel.watch.acked(Coordinates(lineage, partition, 0))
             if partition != 1:
                 rig.store.count(Coordinates(lineage, partition, 0), "", {})
     rig.clock.skipped_seconds += 11
-    for applied in (rig.parts.applied, rig.analytics.applied):
-        await applied.poll()
+    for watch in (rig.games.watch, rig.analytics.watch):
+        await watch.poll()
     return rig
 
 
@@ -51,12 +51,12 @@ async def test_g17_a_partition_that_stands_still_refuses_for_itself_alone(behind
             assert (429, "60") == (answer.status, answer.headers["retry-after"])
         else:
             assert ([], 200) == (failures, answer.status)
-    assert 11 == behind.parts.applied.lag_seconds()
+    assert 11 == behind.games.watch.lag_seconds()
 
 
 async def test_g17_where_the_partition_is_not_known_the_furthest_behind_counts(behind: Rig) -> None:
     """Without a connection to Kafka nothing would be published anyway."""
-    parts = behind.parts
+    shared = behind.shared
 
     class Unconnected:
         def partition_of(self, _key: bytes) -> None:
@@ -65,9 +65,9 @@ async def test_g17_where_the_partition_is_not_known_the_furthest_behind_counts(b
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401 anything of a publisher
             return getattr(behind.topic, name)
 
-    identity = await parts.authenticator.identify_token(token(), NOW / 1000)
-    throttle = Throttle(parts.rates, Unconnected(), parts.applied)
-    assert 60 == throttle.wait_seconds(identity, parts.limits, 0)
+    identity = await shared.authenticator.identify(token(), NOW / 1000)
+    channel = replace(behind.games, publisher=Unconnected())
+    assert 60 == channel.wait_seconds(identity, shared.limits, 0)
 
 
 def test_g17_what_is_foreseen_is_what_comes_and_counts_nothing() -> None:

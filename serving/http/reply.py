@@ -1,0 +1,23 @@
+"""One HTTP reply, as an endpoint returns it. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+RawHeader = tuple[bytes, bytes]
+
+JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
+CLOSE: Final[RawHeader] = (b"connection", b"close")
+NO_STORE: Final[RawHeader] = (b"cache-control", b"no-store")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, body and headers. The sender adds Content-Length."""
+
+    status: int
+    body: bytes
+    headers: tuple[RawHeader, ...] = (JSON,)
+
+    def having(self, *headers: RawHeader) -> "Reply":
+        """The same reply with more headers."""
+        return Reply(self.status, self.body, self.headers + headers)
