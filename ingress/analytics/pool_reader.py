@@ -108,7 +108,7 @@ class PoolReader:
 
     async def _parsed(self, body: bytes, arrival: Arrival) -> tuple[Sent, str]:
         try:
-            sent = await self._shared.bodies.made(arrival.lease, body, partial(read_sent, body, arrival.media_type))
+            sent = await self._shared.bodies.run(arrival.lease, body, partial(read_sent, body, arrival.media_type))
             return sent, _token(token_of(sent), arrival.credentials.token)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
@@ -141,7 +141,7 @@ class PoolReader:
             lease.belongs_to(first.identity)
             self._check_rate_and_lag(first, arrival)
             return await bodies.large(wire, arrival.coding, max_bytes, lease), first
-        body, token = await bodies.beside(lease, max_bytes, partial(_searched, wire, arrival, max_bytes))
+        body, token = await bodies.run_in_thread(lease, max_bytes, partial(_searched, wire, arrival, max_bytes))
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
         if token == first.token and first.refusal is not None:

@@ -30,7 +30,7 @@ WORK_BYTES = 8 * 1024 * 1024
 # A burst of real clients is worked off sooner. After this time a client should rather retry later.
 WAIT_SECONDS = 5.0
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
 
 class Lease:
@@ -142,15 +142,15 @@ class BodyBudget:
         """A large body, decoded. Raises Refused."""
         if coding is None:
             return wire
-        body = await self.beside(lease, max_bytes, lambda: unpacked(wire, coding, max_bytes))
+        body = await self.run_in_thread(lease, max_bytes, lambda: unpacked(wire, coding, max_bytes))
         lease.replace(len(wire), len(body))
         return body
 
-    async def made(self, lease: Lease, body: bytes, make: Callable[[], _Made]) -> _Made:
-        """Calls `make`, in a thread and in turn if `body` is large. Raises Refused, and whatever `make` raises."""
-        return make() if len(body) <= MAX_INLINE_BYTES else await self.beside(lease, len(body), make)
+    async def run(self, lease: Lease, body: bytes, work: Callable[[], _Result]) -> _Result:
+        """Calls `work`, in a thread and in turn if `body` is large. Raises Refused, and whatever `work` raises."""
+        return work() if len(body) <= MAX_INLINE_BYTES else await self.run_in_thread(lease, len(body), work)
 
-    async def beside(self, lease: Lease, size_bytes: int, work: Callable[[], _Made]) -> _Made:
+    async def run_in_thread(self, lease: Lease, size_bytes: int, work: Callable[[], _Result]) -> _Result:
         """Calls `work` in a thread, when it is the sender's turn. Raises Refused, and whatever `work` raises."""
         queue, key = (self._known, lease.holder) if is_known(lease.holder) else (self._unknown, lease.holder.one)
         try:

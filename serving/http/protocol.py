@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol, with the bounds of serving/http/framing.py and serving/http/connections.py around it (B9).
 
-What is refused before it is a request goes to the ASGI app like any other: its scope says why
-(serving/http/unparsed.py). So its reply has the shape of the path's API, a request id and a count like all others (B5).
+Bytes that are no HTTP request reach the ASGI app too, with the reason (serving/http/unparsed.py). So the reply has the
+shape of the path's API, a request id and a count, like every other (B5).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from serving.http.connections import Connections
 from serving.http.framing import Framer
-from serving.http.unparsed import BY_STATUS, KEY, Unparsed
+from serving.http.unparsed import BY_STATUS, Unparsed, extensions_of
 
 HEAD_SECONDS: Final = 20.0
 """For a head from its first byte on, and for the first byte on a new connection. A phone on a bad line needs three."""
@@ -160,7 +160,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             "query_string": b"",
             "headers": [],
             "state": self.app_state.copy(),
-            KEY: unparsed,
+            "extensions": extensions_of(unparsed),
         }
         return RequestResponseCycle(
             scope=scope,

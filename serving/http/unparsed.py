@@ -1,4 +1,8 @@
-"""Why a request is refused before it is one (B9): what the ASGI app finds in such a request's scope, and answers."""
+"""Why the server refuses bytes that are no HTTP request (B9).
+
+The server calls the ASGI app all the same, so that the answer has the shape of the path's API. An extension of the
+scope says why.
+"""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -6,11 +10,12 @@ from typing import Any, Final
 
 from schemas.wire.errors import Told
 
-KEY: Final = "tallymill.unparsed"
+# In ASGI's `extensions`, which are for what a server tells an app beyond the specification.
+_EXTENSION: Final = "tallymill.unparsed"
 
 
 class Unparsed(Enum):
-    """HTTP code, Google's status and reason, and what the client is told."""
+    """HTTP code, Google's status and reason, and the message."""
 
     MALFORMED = Told(400, "INVALID_ARGUMENT", "badRequest", "The request is not valid HTTP/1.1.")
     LATE = Told(408, "DEADLINE_EXCEEDED", "requestTimeout", "The head of the request did not come in time.")
@@ -25,11 +30,16 @@ BY_STATUS: Final[Mapping[int, Unparsed]] = {unparsed.value.code: unparsed for un
 
 
 def unparsed_of(scope: Mapping[str, Any]) -> Unparsed | None:
-    """Why this is no request; None for every one that is."""
-    found: Unparsed | None = scope.get(KEY)
-    return found
+    """Why the server refused this; None for an HTTP request."""
+    extensions = scope.get("extensions")
+    return extensions.get(_EXTENSION) if extensions else None
+
+
+def extensions_of(unparsed: Unparsed | None) -> dict[str, Any]:
+    """The extensions of a scope that the server refuses."""
+    return {_EXTENSION: unparsed}
 
 
 def announces_body(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a body follows these headers. Where it isn't read, the connection has to end with the reply."""
+    """Whether a body follows these headers. If it is not read, the connection must close after the reply."""
     return headers.get(b"content-length", b"0").strip(b"0") != b"" or b"transfer-encoding" in headers

@@ -122,9 +122,9 @@ async def test_a_turn_that_does_not_come_in_time_is_503() -> None:
     with bodies.of_player(ANN) as one, bodies.of_player(ANN) as other:
         async with bodies._known.turn("another", 8 * MIB):
             with pytest.raises(Refused) as refused:
-                await bodies.beside(one, 100, lambda: None)
+                await bodies.run_in_thread(one, 100, lambda: None)
         assert Refusal.BUSY is refused.value.refusal
-        assert 7 == await bodies.beside(other, 100, lambda: 7)
+        assert 7 == await bodies.run_in_thread(other, 100, lambda: 7)
 
 
 async def settled() -> None:
