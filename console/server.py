@@ -47,7 +47,7 @@ class _Process:
     parts: Parts
     watch: MongoWatch
     store: MongoStore
-    keepers: tuple[life.Keeper, ...]
+    background_tasks: tuple[life.BackgroundTask, ...]
 
 
 def _build(config: ConsoleConfig) -> _Process:
@@ -75,7 +75,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
     failed = False
     try:
-        await life.serve(server_config, listener, stop, process.keepers)
+        await life.serve(server_config, listener, stop, process.background_tasks)
     except* Exception as failures:  # noqa: BLE001 told as what it is
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
         report(failures)

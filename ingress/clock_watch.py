@@ -70,15 +70,15 @@ class Skews:
     by_source: Mapping[Source, float] = field(default_factory=dict)
 
     @property
-    def ours(self) -> float:
+    def own(self) -> float:
         """By how much this machine's clock is wrong: the smallest skew, so what all servers agree on."""
         return min(self.by_source.values(), key=abs, default=0.0)
 
     @property
     def of_servers(self) -> Mapping[Source, float]:
         """By how much each server's clock is ahead. All zero while this machine's own clock is wrong."""
-        ours_is_off = abs(self.ours) >= WARN_SECONDS
-        return {source: 0.0 if ours_is_off else -skew for source, skew in self.by_source.items()}
+        own_is_wrong = abs(self.own) >= WARN_SECONDS
+        return {source: 0.0 if own_is_wrong else -skew for source, skew in self.by_source.items()}
 
 
 class ClockWatch:
@@ -109,7 +109,7 @@ class ClockWatch:
         skews = self.skews(now_seconds)
         if not skews.by_source:
             skews = self.skews(max((one.at_seconds for one in self._measured.values()), default=now_seconds))
-        return abs(skews.ours) <= self._tolerance_seconds
+        return abs(skews.own) <= self._tolerance_seconds
 
 
 class Line(NamedTuple):
@@ -132,7 +132,7 @@ class ClockNews:
         if not skews.by_source:
             return []
         known = " and ".join(NAMES[source] for source in skews.by_source)
-        lines = [self._line("this machine", skews.ours, known)]
+        lines = [self._line("this machine", skews.own, known)]
         lines += [self._line(NAMES[source], ahead, "this machine") for source, ahead in skews.of_servers.items()]
         return [line for line in lines if line]
 

@@ -78,7 +78,9 @@ class MongoStore:
             try:
                 yield
             except PyMongoError as error:
-                raise _unavailable(error) from error
+                unavailable = Unavailable(f"MongoDB: {why(error)}")
+                unavailable.lost = is_lost(error)
+                raise unavailable from error
 
     async def close(self) -> None:
         await self._client.close()
@@ -123,10 +125,10 @@ class MongoStore:
     async def _is_newest(self, lineage: str, session: AsyncClientSession) -> bool:
         """Whether it is the newest lineage of its topic."""
         lineages = self._database[LINEAGES]
-        ours = await lineages.find_one({"_id": lineage}, {"topic": 1}, session=session)
-        if ours is None:
+        own = await lineages.find_one({"_id": lineage}, {"topic": 1}, session=session)
+        if own is None:
             return False
-        newest = await lineages.find_one({"topic": ours["topic"]}, sort=[("generation", -1)], session=session)
+        newest = await lineages.find_one({"topic": own["topic"]}, sort=[("generation", -1)], session=session)
         return newest is not None and bool(newest["_id"] == lineage)
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
@@ -225,9 +227,3 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
         except ValidationError as error:
             log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
     return found
-
-
-def _unavailable(error: PyMongoError) -> Unavailable:
-    made = Unavailable(f"MongoDB: {why(error)}")
-    made.lost = is_lost(error)
-    return made

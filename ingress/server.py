@@ -103,7 +103,7 @@ class _Process:
     parts: AppParts
     check: StartCheck
     connections: tuple[_Connections, ...]
-    background_tasks: tuple[life.Keeper, ...]
+    background_tasks: tuple[life.BackgroundTask, ...]
 
 
 def _build(config: IngressConfig) -> _Process:
@@ -166,7 +166,7 @@ def _dependencies(
 
 def _background_tasks(
     parts: AppParts, tokens: TokenCheck, connections: tuple[_Connections, ...]
-) -> tuple[life.Keeper, ...]:
+) -> tuple[life.BackgroundTask, ...]:
     """Each runs until cancelled."""
     publishers = [one.publisher.run for one in connections]
     channels = [task for channel in parts.channels for task in (channel.watch.run, channel.lineage.run)]

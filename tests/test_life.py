@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from serving.http.life import Keeper, _background
+from serving.http.life import BackgroundTask, _background
 from tests.patience import PATIENCE_SECONDS
 
 
 class Deaf:
-    """A keeper that loses the first cancellations, as one does that asks MongoDB at that moment."""
+    """A task that loses the first cancellations, as one does that asks MongoDB at that moment."""
 
     def __init__(self, losses: int) -> None:
         self.left = losses
@@ -30,21 +30,21 @@ async def fail() -> None:
     raise ZeroDivisionError
 
 
-async def keep_beside(deaf: Deaf, *others: Keeper) -> None:
+async def keep_beside(deaf: Deaf, *others: BackgroundTask) -> None:
     async with _background((deaf.keep, *others)):
         await deaf.begun.wait()
         if others:
             await asyncio.Event().wait()
 
 
-async def test_a_keeper_that_loses_its_cancellation_is_cancelled_again() -> None:
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
     """Or a process that was told to stop would never end."""
     deaf = Deaf(losses=2)
     await asyncio.wait_for(keep_beside(deaf), PATIENCE_SECONDS)
     assert -1 == deaf.left
 
 
-async def test_a_keeper_that_fails_ends_the_deaf_ones_too() -> None:
+async def test_a_task_that_fails_ends_the_deaf_ones_too() -> None:
     """Or one that has to refuse would stand there without a word."""
     deaf = Deaf(losses=2)
     with pytest.raises(ExceptionGroup) as caught:

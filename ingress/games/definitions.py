@@ -53,9 +53,9 @@ class Terms:
 
 
 def terms_of(definitions: Iterable[Definition]) -> Terms:
-    held = tuple(definitions)
-    edges = sorted({edge for one in held for edge in _edges(one)})
-    return Terms(tuple((millis_of(edge), _in_force(held, edge)) for edge in edges))
+    every = tuple(definitions)
+    edges = sorted({edge for one in every for edge in _edges(one)})
+    return Terms(tuple((millis_of(edge), _declared_at(every, edge)) for edge in edges))
 
 
 def _edges(definition: Definition) -> Iterator[datetime]:
@@ -66,7 +66,7 @@ def _edges(definition: Definition) -> Iterator[datetime]:
         yield from (term.declared_at, term.retired_at)
 
 
-def _in_force(definitions: Sequence[Definition], at: datetime) -> frozenset[str]:
+def _declared_at(definitions: Sequence[Definition], at: datetime) -> frozenset[str]:
     return frozenset(one.definition_id for one in definitions if one.in_force(at))
 
 
@@ -107,7 +107,9 @@ class Definitions:
         if known is not None:
             ids = known.terms.at(at_millis)
             if not self._to_read(app, ids, wanted):
-                self._refresh_if_old(app, known)
+                is_old = self._clock.monotonic_seconds() - known.read_seconds > REFRESH_SECONDS
+                if is_old and app not in self._reads:
+                    self._start_read(app)
                 return ids
         ids = (await self._read_again(app)).at(at_millis)
         for missing in self._to_read(app, ids, wanted):
@@ -116,8 +118,8 @@ class Definitions:
 
     def known(self, app: str) -> Mapping[str, Definition]:
         """The cached definitions of `app` by definitionId, also retired ones. Does not ask MongoDB; may be empty."""
-        held = self._apps.get(app)
-        return held.definitions if held else {}
+        cached = self._apps.get(app)
+        return cached.definitions if cached else {}
 
     async def of(self, app: str) -> Mapping[str, Definition]:
         """All definitions of `app` by definitionId, also retired ones. Raises Unavailable."""
@@ -128,10 +130,6 @@ class Definitions:
     def _to_read(self, app: str, ids: frozenset[str], wanted: Collection[str]) -> list[str]:
         """The wanted ids that may have been declared since the last read. Malformed ids can't have been."""
         return [one for one in wanted if one not in ids and (app, one) not in self._not_found and matches_id(one)]
-
-    def _refresh_if_old(self, app: str, known: _Known) -> None:
-        if self._clock.monotonic_seconds() - known.read_seconds > REFRESH_SECONDS and app not in self._reads:
-            self._start_read(app)
 
     async def _read_again(self, app: str) -> Terms:
         """Read the app's definitions by a query that begins after this call. An older one may miss a new definition."""

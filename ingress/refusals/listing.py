@@ -15,7 +15,6 @@ from schemas.wire.malformed import Violation
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
 from serving.http.reply import Reply
 from serving.http.request import Request
-from serving.tokens.identity import Identity
 
 _is_refusal_id = re.compile(r"[0-9a-f]{24}\Z").match
 _is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match
@@ -30,7 +29,8 @@ class RefusalsPage:
 
     async def __call__(self, request: Request) -> Reply:
         identity = await self._authenticator.identify(request.bearer, request.wall_millis / 1000)
-        _require_scope(identity)
+        if REFUSALS_SCOPE not in identity.scopes:
+            raise Refused(Refusal.FORBIDDEN_REFUSALS)
         query = refusal_query(request.query)
         try:
             # One more than the limit shows whether there is another page.
@@ -42,11 +42,6 @@ class RefusalsPage:
         more = page[-1].refusal_id if len(found) > len(page) else None
         answer = RefusalsAnswer(refusals=tuple(_answer(one) for one in page), next_before=more)
         return Reply(200, answer.model_dump_json().encode())
-
-
-def _require_scope(identity: Identity) -> None:
-    if REFUSALS_SCOPE not in identity.scopes:
-        raise Refused(Refusal.FORBIDDEN_REFUSALS)
 
 
 def refusal_query(query: Mapping[str, str]) -> RefusalQuery:

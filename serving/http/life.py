@@ -23,7 +23,7 @@ BACKLOG_CONNECTIONS = 2_048
 
 CANCEL_AGAIN_SECONDS = 0.2
 
-Keeper = Callable[[], Coroutine[Any, Any, None]]
+BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -77,41 +77,43 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(config: uvicorn.Config, listener: socket.socket, stop: Stop, keepers: tuple[Keeper, ...]) -> None:
-    """Serve until stopped. The keepers run as long; what one of them raises ends it, in an ExceptionGroup."""
+async def serve(
+    config: uvicorn.Config, listener: socket.socket, stop: Stop, background_tasks: tuple[BackgroundTask, ...]
+) -> None:
+    """Serve until stopped. The background tasks run as long. An exception of one ends it, in an ExceptionGroup."""
     server = Server(config)
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port)
-    async with _background(keepers):
+    async with _background(background_tasks):
         with _signals(stop, server):
             await server.serve(sockets=[listener])
 
 
 @contextlib.asynccontextmanager
-async def _background(keepers: tuple[Keeper, ...]) -> AsyncIterator[None]:
-    """The keepers run as long as the body does; if one of them fails, the body is cancelled."""
+async def _background(background_tasks: tuple[BackgroundTask, ...]) -> AsyncIterator[None]:
+    """Run the tasks as long as the body. If one of them fails, the body is cancelled."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_ending(keeper)) for keeper in keepers]
+        tasks = [group.create_task(_ending(one)) for one in background_tasks]
         yield
         for task in tasks:
             task.cancel()
 
 
-async def _ending(keeper: Keeper) -> None:
-    """A keeper that ends when it is cancelled: it is cancelled until it does.
+async def _ending(background_task: BackgroundTask) -> None:
+    """Run the task. Once cancelled, it is cancelled again until it ends.
 
-    MongoDB's client (pymongo 4.20) loses a cancellation now and then: it comes out as an error of the line, the keeper
-    waits for the server to come back, and the process would never end.
+    MongoDB's client (pymongo 4.20) sometimes loses a cancellation: it turns it into a network error, the task waits
+    for the server to come back, and the process would never end.
     """
-    kept = asyncio.create_task(keeper())
+    task = asyncio.create_task(background_task())
     try:
-        await asyncio.shield(kept)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
-        while not kept.done():
-            kept.cancel()
-            await asyncio.wait((kept,), timeout=CANCEL_AGAIN_SECONDS)
-        if not kept.cancelled():
-            kept.result()  # what it raised meanwhile is told
+        while not task.done():
+            task.cancel()
+            await asyncio.wait((task,), timeout=CANCEL_AGAIN_SECONDS)
+        if not task.cancelled():
+            task.result()  # raises what it raised meanwhile
         raise
 
 

@@ -62,7 +62,7 @@ def test_a_slow_answer_does_not_hide_what_a_quick_one_has_shown() -> None:
     """Ten seconds of waiting say nothing of nine seconds of skew."""
     watched = watch(("kafka", 9.0))
     watched.measured("kafka", answer(9.0, takes=20), 1, 0)
-    assert 8.9 < watched.skews(1).ours <= 9.0
+    assert 8.9 < watched.skews(1).own <= 9.0
 
 
 def test_a_clock_that_was_set_right_is_right_at_the_next_answer() -> None:
@@ -79,7 +79,7 @@ def test_a_clock_that_drifts_is_followed() -> None:
     """What was measured before limits for some seconds only."""
     watched = watch(("kafka", 1.0))
     watched.measured("kafka", answer(1.004), SAME_SKEW_SECONDS, 0)
-    assert watched.skews(SAME_SKEW_SECONDS).ours > 0.998
+    assert watched.skews(SAME_SKEW_SECONDS).own > 0.998
 
 
 def test_what_was_measured_long_ago_is_not_known_and_a_verdict_stays_until_the_next() -> None:
@@ -103,7 +103,7 @@ def test_one_server_whose_clock_is_off_takes_no_ingress_out() -> None:
 def test_one_broker_whose_clock_is_off_is_outvoted() -> None:
     """The median of the partitions: each has its leader's clock."""
     watched = watch(("kafka", 600.0), ("kafka", 0.0), ("kafka", 0.0))
-    assert abs(watched.skews(0).ours) < WARN_SECONDS
+    assert abs(watched.skews(0).own) < WARN_SECONDS
 
 
 def test_a_clock_that_is_off_is_two_lines() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingress.analytics import pool_reader
+from ingress.analytics import checks, pool_reader
 from ingress.http import body_budget
 from ingress.http.body_budget import MAX_INLINE_BYTES, BodyBudget
 from ingress.http.replies import Refusal, Refused
@@ -58,6 +58,31 @@ async def test_a_large_body_without_a_good_token_is_never_parsed(rig: Rig, monke
     ):
         assert 200 == (await rig.add(body, bearer=bearer)).status
     assert 2 == len(read)
+
+
+@pytest.mark.parametrize("padding", [0, MAX_INLINE_BYTES, 2 * MAX_INLINE_BYTES])
+@pytest.mark.parametrize("place", ["header", "first", "last"])
+async def test_a_pool_is_read_once_and_its_token_checked_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, place: str, padding: int
+) -> None:
+    """However large the pool is, and wherever its token stands."""
+    read = counted(monkeypatch, pool_reader, "read_sent")
+    parsed = counted(monkeypatch, checks, "parse_analytics")
+    checked: list[str] = []
+    check = rig.tokens.identity
+
+    async def checking(text: str, now_seconds: float) -> Identity:
+        checked.append(text)
+        return await check(text, now_seconds)
+
+    monkeypatch.setattr(rig.tokens, "identity", checking)
+    fields: dict[str, object] = {"eventData": [item("A", NOW, text="x" * padding)]}
+    if place != "header":
+        named = {"Token": token()}
+        fields = named | fields if place == "first" else fields | named
+    answer = await rig.add(json.dumps(fields).encode(), bearer=token() if place == "header" else "")
+    assert 200 == answer.status
+    assert (1, 1, 1) == (len(read), len(parsed), len(checked))
 
 
 async def test_what_is_unpacked_of_unknown_senders_is_one_body_at_a_time(
