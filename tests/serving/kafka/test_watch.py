@@ -195,12 +195,16 @@ async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others()
     client._conns.clear()
 
 
-async def test_an_answer_without_brokers_teaches_nothing() -> None:
-    """A broker that starts knows of none yet."""
+async def test_an_answer_without_brokers_teaches_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A broker that starts knows of none yet. The client would fail whoever waits for metadata, and log it."""
     client = AIOKafkaClient()
     teach(client, cluster_of({1: ("a", 1)}))
+    waiting = client.cluster.request_update()
     teach(client, MetadataResponse_v1([], -1, []))
     assert [("a", 1)] == brokers_of(client)
+    assert [] == caplog.records
+    assert not waiting.done()
+    waiting.cancel()
 
 
 @asynccontextmanager
