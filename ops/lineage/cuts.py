@@ -83,7 +83,7 @@ async def _cuts(
     read = await _records_at(reader, readable)
     others = {n: first_other(checkpoints[n]["next"], checkpoints[n]["last"], read[n]) for n in read}
     return {
-        number: await _cut_at(reader, number, one, bounds[number], others.get(number))
+        number: await _cut_at(reader, number, one, bounds[number][1], others.get(number))
         for number, one in checkpoints.items()
         if others.get(number) is not None or bounds[number][1] < one["next"]
     }
@@ -116,19 +116,15 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     return found
 
 
-async def _cut_at(
-    reader: _Reader, partition: int, checkpoint: Document, bounds: tuple[int, int], other: int | None
-) -> int:
+async def _cut_at(reader: _Reader, partition: int, checkpoint: Document, end: int, other: int | None) -> int:
     """The first record that is younger than the last applied one; without one, where the log ends.
 
     `other`: the offset of a record that is known to be another. It bounds the cut, whatever the clocks say.
     """
-    begin, end = bounds
     last = checkpoint["last"]
     if last is None:
         return end
     ours = TopicPartition(reader.topic, partition)
     younger = (await reader.consumer.offsets_for_times({ours: last["timestamp"] + 1}))[ours]
     latest = end if other is None else other
-    at = min(younger.offset, latest) if younger else latest
-    return max(begin, at)
+    return min(younger.offset, latest) if younger else latest

@@ -26,10 +26,6 @@ class _Connecting:
     task: asyncio.Task[AIOKafkaConnection | None]
     ended: asyncio.Event
 
-    @property
-    def lasts(self) -> bool:
-        return not (self.task.done() or self.ended.is_set())
-
 
 _of_clients: WeakKeyDictionary[AIOKafkaClient, dict[Place, _Connecting]] = WeakKeyDictionary()
 
@@ -45,7 +41,7 @@ def connect_side_by_side(client: AIOKafkaClient) -> None:
         ours = (node, group)
         if ours in client._conns and client._conns[ours].connected():  # noqa: SLF001 the same
             return client._conns[ours]  # noqa: SLF001 the same
-        if ours not in connecting or not connecting[ours].lasts:
+        if ours not in connecting or connecting[ours].ended.is_set():
             task = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
             connecting[ours] = _begin(_address(client, node), task)
         mine = connecting[ours]

@@ -1,6 +1,10 @@
 """The figures by themselves: a ledger and a timeline made by hand, and what must come of them."""
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from tests.faults.cluster.report.figures import NEVER, figures_of, longest_waits, slowest_ack, waits_of
 from tests.faults.cluster.report.table import HEADER, Row, with_row
@@ -19,6 +23,7 @@ from tests.faults.cluster.stage.requests import (
     times_counted,
     title_of,
 )
+from tests.faults.cluster.stage.scene import problems
 
 NOW_MILLIS = 1_790_000_000_000
 APIS: dict[str, Api] = {"records": "games", "pools": "analytics"}
@@ -110,6 +115,32 @@ def test_an_outage_that_ends_has_begun() -> None:
     lost, back = '{"event": "kafka_lost", "level": "warning"}\n', '{"event": "kafka_back", "seconds": 3}\n'
     assert [] == unpaired(said_of(lost + lost + back))
     assert ["kafka_back x2, but kafka_lost x1"] == unpaired(said_of(lost + back + back))
+
+
+WELL = {"slowest_ack": 1.0, "counts": 1.0, "slowest_partition": ("r1", 0), "untrue_lag": 0.0, "untrue_livez": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("figures", "log", "words"),
+    [
+        ({}, "", []),
+        ({"slowest_ack": 99.0}, "", ["a request waited 99.0 s for its ack"]),
+        ({"counts": 99.0}, "", ["waited 99.0 s for its count"]),
+        ({"counts": None}, "", []),
+        ({"untrue_lag": 99.0}, "", ["lag 0 was claimed for 99 s"]),
+        ({"untrue_livez": 99.0}, "", ["/livez 200 of workers for 99 s"]),
+        ({}, '{"event": "kafka_back", "seconds": 3}', ["log of worker-1: kafka_back x1, but kafka_lost x0"]),
+        ({}, "Traceback (most recent call last):", ["log: Traceback"]),
+    ],
+)
+def test_whatever_is_not_as_promised_fails_a_fault(figures: dict[str, Any], log: str, words: list[str]) -> None:
+    verdict = SimpleNamespace(excused=False, lost=[], double=[], refused=[], false_duplicates=[], open=0, wrong=[])
+    outcome: Any = SimpleNamespace(
+        verdict=verdict, figures=SimpleNamespace(**{**WELL, **figures}), said={"worker-1": said_of(log)}
+    )
+    found = problems(outcome)
+    assert len(words) == len(found)
+    assert all(expected in told for expected, told in zip(words, found, strict=True))
 
 
 def test_an_answer_is_written_down_as_it_was_given() -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from schemas.settings import KafkaSettings
 from serving.kafka import watch as kafka_watch
-from serving.kafka.connecting import connect_side_by_side
+from serving.kafka.connecting import _of_clients, connect_side_by_side
 from serving.kafka.watch import KEPT_SECONDS, LOOK_SECONDS, KafkaWatch, teach
 from serving.kafka.words import NotReached, UnusableFile
 from serving.outage import Outage
@@ -40,13 +40,15 @@ class Kafka:
         self.closed = 0
         self.kept_is_silent = False
         self.error: Exception | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def first_answer(
         self, _kafka: object, topics: Sequence[str], known: Iterable[Address]
     ) -> tuple[Address, Any]:
         self.new.append(list(topics))
         self.known = list(known)
-        await asyncio.sleep(0)
+        await self.answers.wait()
         if self.error:
             raise self.error
         return ("a", 1), cluster_of(self.brokers, topics)
@@ -96,6 +98,21 @@ async def test_one_look_teaches_the_clients_of_both_topics(kafka: Kafka, watch: 
     for client in clients:
         assert {0} == client.cluster.partitions_for_topic("games")
         assert {0} == client.cluster.partitions_for_topic("analytics")
+
+
+async def test_a_look_that_takes_long_is_not_made_twice_at_once(kafka: Kafka, watch: KafkaWatch) -> None:
+    """The other waits, and asks whom the first has found."""
+    kafka.answers.clear()
+    looks = [asyncio.create_task(watch.look())]
+    await asyncio.sleep(0)
+    watch._due = 0.0
+    looks.append(asyncio.create_task(watch.look()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    watch._due = 0.0
+    kafka.answers.set()
+    await asyncio.gather(*looks)
+    assert (1, 1) == (len(kafka.new), len(kafka.kept))
 
 
 async def test_the_broker_that_answered_is_asked_again_over_the_same_connection(
@@ -182,6 +199,35 @@ class Connection:
         assert reason
         self.closed = True
 
+    def connected(self) -> bool:
+        return not self.closed
+
+
+async def test_a_connection_that_is_made_is_given_to_all_who_wait_for_it() -> None:
+    client, made, calls = AIOKafkaClient(), Connection("a", 1), list[object]()
+
+    async def connect(node: object, **_: object) -> Connection:
+        calls.append(node)
+        await asyncio.sleep(0)
+        return made
+
+    client._get_conn = connect
+    connect_side_by_side(client)
+    assert [made, made] == await asyncio.gather(client._get_conn(1), client._get_conn(1))
+    assert [1] == calls
+    assert made is await client._get_conn(1)
+    assert [1, 1] == calls, "one that has ended is made anew"
+
+
+async def test_a_connection_that_is_there_is_taken_without_a_task() -> None:
+    """Every request asks for it."""
+    client, made = AIOKafkaClient(), Connection("a", 1)
+    connect_side_by_side(client)
+    client._conns[1, ConnectionGroup.DEFAULT] = made
+    assert made is await client._get_conn(1)
+    assert {} == _of_clients[client]
+    client._conns.clear()
+
 
 async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others() -> None:
     """To a broker that is gone, or has moved. Others stay, as that to an address of the settings."""
@@ -195,12 +241,16 @@ async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others()
     client._conns.clear()
 
 
-async def test_an_answer_without_brokers_teaches_nothing() -> None:
-    """A broker that starts knows of none yet."""
+async def test_an_answer_without_brokers_teaches_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A broker that starts knows of none yet. The client would fail whoever waits for metadata, and log it."""
     client = AIOKafkaClient()
     teach(client, cluster_of({1: ("a", 1)}))
+    waiting = client.cluster.request_update()
     teach(client, MetadataResponse_v1([], -1, []))
     assert [("a", 1)] == brokers_of(client)
+    assert [] == caplog.records
+    assert not waiting.done()
+    waiting.cancel()
 
 
 @asynccontextmanager
@@ -241,12 +291,31 @@ async def test_nobody_waits_for_a_connection_to_a_broker_that_the_cluster_has_gi
             waiting = asyncio.create_task(client._get_conn(2))
             await until_connecting(waiting)
             teach(client, both)
-            assert not waiting.done()
+            await until_connecting(waiting)
             if heard_before:
                 client.cluster.update_metadata(left)
             teach(client, left)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 assert await waiting is None
+
+
+async def test_nobody_waits_for_a_connection_to_where_a_broker_was() -> None:
+    """It has moved; one connection to each place is made, however many ask for it."""
+    async with silent_broker() as frozen:
+        client = AIOKafkaClient(request_timeout_ms=1_000 * int(2 * PATIENCE_SECONDS))
+        connect_side_by_side(client)
+        teach(client, cluster_of({1: ("127.0.0.1", 1), 2: frozen}))
+        waiting = [asyncio.create_task(client._get_conn(2)) for _ in range(3)]
+        await until_connecting(waiting[0])
+        (made,) = {one.task for one in _of_clients[client].values()}
+        assert 1 == len([task for task in asyncio.all_tasks() if qualname(task) == qualname(made)])
+        teach(client, cluster_of({1: ("127.0.0.1", 1), 2: ("127.0.0.1", 2)}))
+        async with asyncio.timeout(PATIENCE_SECONDS / 4):
+            assert [None] * 3 == await asyncio.gather(*waiting)
+
+
+def qualname(task: "asyncio.Task[Any]") -> str:
+    return str(getattr(task.get_coro(), "__qualname__", ""))
 
 
 async def test_one_connection_is_not_waited_for_by_another() -> None:
