@@ -23,7 +23,7 @@ from bench.place import Place, servers
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of
 from ops.connect import database
-from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.init.command import initialise, wrong
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.plan import EVENTS, LoadOptions, Shot, differences, shots

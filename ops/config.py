@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as NotParsed
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from ops.errors import BadInput
 from ops.service_links import service_links
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
@@ -40,12 +41,8 @@ MASK = "**********"
 NOT_SETTINGS = {FILE_VARIABLE, DATA_VARIABLE, "TALLYMILL_CACHE", "TALLYMILL_TEST_KAFKA", "TALLYMILL_TEST_MONGODB"}
 
 
-class SettingsError(Exception):
-    """The settings are not usable; `problems` holds one sentence each, naming the setting."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+class SettingsError(BadInput):
+    """The settings can't be used."""
 
 
 class Settings(BaseSettings):

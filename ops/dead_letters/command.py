@@ -40,13 +40,13 @@ async def show_one(identity: str, *, as_json: bool) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class RedriveWanted:
+class RedriveOptions:
     chosen: Chosen
     dry_run: bool
     rate: float | None
 
 
-async def redrive_some(wanted: RedriveWanted, *, as_json: bool) -> int:
+async def redrive_some(wanted: RedriveOptions, *, as_json: bool) -> int:
     """Exit status 1 if not all went through, 2 if the one asked for isn't there (or was redriven before)."""
     settings = load_settings()
     async with database(settings) as db:
@@ -64,7 +64,7 @@ async def redrive_some(wanted: RedriveWanted, *, as_json: bool) -> int:
     return EXIT_WRONG if problem else EXIT_OK
 
 
-def _tell_redriven(found: list[str], done: int, problem: str, wanted: RedriveWanted, *, as_json: bool) -> None:
+def _tell_redriven(found: list[str], done: int, problem: str, wanted: RedriveOptions, *, as_json: bool) -> None:
     if problem:
         complain(f"{problem}\nrun it again: what went through is marked, and nothing can count twice")
     if as_json:

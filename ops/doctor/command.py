@@ -1,21 +1,23 @@
 """`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ops.config import Settings, SettingsError
+from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.doctor.unread import clock_difference, unread_partitions
 from ops.init.command import refusals_options
 from ops.lineage.find import find_losses
 from ops.lineage.losses import Loss, loss_text, open_losses
 from ops.lineage.store import newest_lineage
+from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
 from schemas.settings import APIS, Api, KafkaSettings
@@ -44,6 +46,16 @@ class Check:
     what: str
     state: Literal["ok", "warning", "wrong"]
     detail: str
+
+
+async def doctor(*, as_json: bool) -> int:
+    """Exit status 1 if something is wrong."""
+    checks = await examine(load_settings())
+    if as_json:
+        say(json.dumps([asdict(check) for check in checks]))
+    else:
+        print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
+    return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
 
 
 async def examine(settings: Settings) -> list[Check]:

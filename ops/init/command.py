@@ -1,7 +1,9 @@
 """`tallymill init`: make what is missing, check the rest. Safe to repeat, run before the first start."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -12,12 +14,13 @@ from pymongo.errors import CollectionInvalid
 from consumer.kafka.topic_id import topic_identity
 from consumer.mongo.store import known_lineage
 from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
-from ops.config import Settings
+from ops.config import Settings, load_settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import mongo_layout
 from ops.init.finding import Finding
 from ops.init.topics import TopicInit
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
+from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
 from schemas.documents import PERIOD_COUNTS, REFUSALS
@@ -26,6 +29,16 @@ from schemas.settings import APIS
 # A fresh topic is known to all brokers within a second or so.
 TOPIC_APPEARS_TRIES = 50
 TOPIC_APPEARS_PAUSE_SECONDS = 0.2
+
+
+async def init(*, as_json: bool, add_partitions: bool = False) -> int:
+    """Exit status 1 if something has to be changed by hand."""
+    findings = await initialise(load_settings(), add_partitions=add_partitions)
+    if as_json:
+        say(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+    return EXIT_WRONG if wrong(findings) else EXIT_OK
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:

@@ -8,7 +8,6 @@ from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from rich.console import Console
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
@@ -35,8 +34,8 @@ BAD_STATES = ("lost", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
-class StartWanted:
-    """What somebody asked for."""
+class StartOptions:
+    """What the user asked for."""
 
     topic: str | None
     start: str
@@ -107,12 +106,10 @@ async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
 
 def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
     for lineage, states in found:
-        Console().print(
+        say(
             f"{lineage['_id']}: {lineage['topic']}, generation {lineage['generation']}, from {lineage['from']} "
             f"({lineage['reason']}; {lineage['startedAt']:%Y-%m-%d %H:%M:%S} UTC)\n"
-            f"cluster {lineage['cluster']}, topic id {lineage['topicId']}",
-            highlight=False,
-            markup=False,
+            f"cluster {lineage['cluster']}, topic id {lineage['topicId']}"
         )
         rows = [
             (one.partition, *map(_shown, (one.next, one.last, one.begin, one.end)), one.state, one.detail)
@@ -125,7 +122,7 @@ def _shown(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-async def start(wanted: StartWanted, *, as_json: bool) -> int:
+async def start(wanted: StartOptions, *, as_json: bool) -> int:
     """Exit status 0 started, 1 refused because of what is, 2 because of what was asked."""
     settings = load_settings()
     if not wanted.reason.strip():
@@ -162,7 +159,7 @@ class _Place:
     admin: AIOKafkaAdminClient
 
 
-async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLineage, list[str]]:
+async def _planned(place: _Place, name: str, wanted: StartOptions) -> tuple[NewLineage, list[str]]:
     """The lineage to be started, and what it leaves out. Raises BadStart, Refused."""
     topic = await topic_now(place.consumer, name)
     known = await lineages_of(place.db, name)

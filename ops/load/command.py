@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from ops.config import Settings, load_settings
 from ops.connect import database
-from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.check_pools import expected_pool_sums, found_pool_sums, wait_stored
 from ops.load.plan import EVENTS, LoadOptions, S, differences, wrong_load
@@ -22,7 +19,7 @@ from ops.load.pools import pool_differences
 from ops.load.report import as_text, report
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, progress_bar, say
 from ops.server_clock import server_now
 from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
@@ -72,11 +69,9 @@ class _Target:
 
     async def send(self, api: WireApi[S], *, quiet: bool) -> Outcomes[S]:
         sender = OpenLoop(self.ingress, _tokens(self.settings, self.app), self.options, api)
-        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
-            what = f"{self.options.rate:g}/s for {self.options.seconds:g} s"
-            task = bar.add_task(what, total=self.options.shots)
-            with _ctrl_c() as stop:
-                return await sender.run(lambda n: bar.advance(task, n), stop)
+        what = f"{self.options.rate:g} requests a second for {self.options.seconds:g} s"
+        with progress_bar(what, self.options.shots, quiet=quiet) as advance, _ctrl_c() as stop:
+            return await sender.run(advance, stop)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
-from ops.local.progress import Narrator
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.processes import NotReadyError, last_lines, own_command
 from ops.local.servers.source import settings_of_user, sources_in_force
@@ -20,10 +19,7 @@ from ops.local.status.health import as_text as health_text
 from ops.local.status.health import health_of
 from ops.local.supervisor import Supervisor, Wanted
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, say
-
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
+from ops.output import EXIT_BAD_INPUT, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, say
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
 DETACH_SECONDS = 1_800
@@ -46,16 +42,16 @@ def up(data: Path, workers: int, *, as_json: bool) -> int:
         sources = sources_in_force(settings)
         fetch_files(sources)  # before the supervisor takes the signals: a long download ends with Ctrl-C
         wanted = Wanted(data, workers, settings, sources)
-        Supervisor(wanted, Narrator()).run(lambda state: _announce(state, data, as_json=as_json))
+        Supervisor(wanted).run(lambda state: _announce(state, data, as_json=as_json))
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     except (FetchError, NotReadyError) as error:
         complain(str(error))
-        return EXIT_FAILED
+        return EXIT_WRONG
     except RunningError:
         complain(f"another `tallymill up` has just taken {data}")
-        return EXIT_FAILED
+        return EXIT_WRONG
     return EXIT_OK
 
 
@@ -89,14 +85,14 @@ def _await_detached(supervisor: "subprocess.Popen[bytes]", data: Path, log: Path
                 return EXIT_OK
             if supervisor.poll() is not None:
                 complain(last_lines(log, 30))
-                return supervisor.returncode or EXIT_FAILED
+                return supervisor.returncode or EXIT_WRONG
             time.sleep(POLL_SECONDS)
         complain(f"not ready in {DETACH_SECONDS} s; see {log}")
     except KeyboardInterrupt:
         complain("stopping what was started")
     supervisor.terminate()
     supervisor.wait()
-    return EXIT_FAILED
+    return EXIT_WRONG
 
 
 def down(data: Path, *, as_json: bool) -> int:
@@ -133,7 +129,7 @@ def status(data: Path, *, as_json: bool) -> int:
         others = [f"! {one}" for one in health.problems if one not in health.lost]
         say("\n".join([*health.lost, first, *others, health_text(health)]))
         say(balance_text(health.balance))
-    return EXIT_FAILED if health.problems else EXIT_OK
+    return EXIT_WRONG if health.problems else EXIT_OK
 
 
 def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: bool) -> int:
@@ -160,7 +156,7 @@ def logs(data: Path, name: str | None, *, lines: int, follow: bool) -> int:
     if not chosen:
         names = ", ".join(log.stem for log in known)
         complain(f"no log{f' of {name}' if name else 's'} in {data}" + (f"; there are {names}" if names else ""))
-        return EXIT_FAILED
+        return EXIT_WRONG
     for log in chosen:
         _show(log, last_lines(log, lines).splitlines(), with_name=name is None)
     if follow:

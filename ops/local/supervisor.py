@@ -17,7 +17,6 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
-from ops.local.progress import Narrator
 from ops.local.servers.paths import DEMO_DEFINITIONS
 from ops.local.servers.ports import LOOPBACK, choose_ports
 from ops.local.servers.processes import (
@@ -36,6 +35,7 @@ from ops.local.settings import local_settings, write_local_settings
 from ops.local.state import State, Worker, hold, write_state
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
+from ops.output import EXIT_KILLED, complain, phase
 from ops.tokens.issuer import ensure_issuer
 
 # A process that imports all it needs has been seen to take ten seconds for that on a busy machine.
@@ -46,8 +46,6 @@ ANSWER_SECONDS = 2
 
 # On top of what the process itself may take for a stop, before it is killed.
 STOP_MARGIN_SECONDS = 3
-
-EXIT_KILLED = 130
 
 Command = Callable[..., tuple[str, ...]]
 
@@ -66,9 +64,8 @@ class Wanted:
 class Supervisor:
     """One run of the local system."""
 
-    def __init__(self, wanted: Wanted, narrator: Narrator) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._narrator = narrator
         self._stop = Event()
         self._children: Children | None = None
 
@@ -80,7 +77,7 @@ class Supervisor:
         data = self._wanted.data
         with hold(data), Children(data / "logs") as self._children:
             self._listen_to_signals()
-            watch = Watch(self._children, self._narrator.say)
+            watch = Watch(self._children, complain)
             state = State("starting", os.getpid(), str(data.resolve()), self._wanted.settings.mongodb.database)
             write_state(data, state)
             try:
@@ -123,7 +120,7 @@ class Supervisor:
         return with_pids(ready, watch)
 
     def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
-        with self._narrator.phase(servers_text(self._wanted.sources)):
+        with phase(servers_text(self._wanted.sources)):
             servers = start_servers(children, self._wanted.data, self._wanted.sources, stop=self._stop)
         for child in (servers.kafka, servers.mongodb):
             if child:
@@ -132,7 +129,7 @@ class Supervisor:
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
         """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
-        with self._narrator.phase("topics, collections and the demo app"):
+        with phase("topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
             child = children.start(Program("init", self._wanted.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
@@ -144,7 +141,7 @@ class Supervisor:
                 raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with self._narrator.phase(f"ingress, console and workers ({self._wanted.workers})"):
+        with phase(f"ingress, console and workers ({self._wanted.workers})"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, ports, strict=True):
                 watch.add(child)
@@ -157,7 +154,7 @@ class Supervisor:
                 write_state(self._wanted.data, with_pids(state, watch))
 
     def _stop_in_order(self, watch: Watch) -> None:
-        self._narrator.say("stopping: ingress and console, workers, servers (again to kill)")
+        complain("stopping: ingress and console, workers, servers (again to kill)")
         watch.stop(lambda name: name in ("ingress", "console"))
         watch.stop(lambda name: name.startswith("worker"))
         watch.stop(lambda _: True)

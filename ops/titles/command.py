@@ -70,12 +70,12 @@ def _state(one: Registered) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeWanted:
+class FreeOptions:
     chosen: Chosen
     dry_run: bool
 
 
-async def free_some(wanted: FreeWanted, *, as_json: bool) -> int:
+async def free_some(wanted: FreeOptions, *, as_json: bool) -> int:
     """Exit status 2 where nothing is chosen, or a title that is named is not registered: then none is freed."""
     chosen = wanted.chosen
     if not _is_app(chosen.app):
@@ -93,7 +93,7 @@ async def free_some(wanted: FreeWanted, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _tell_freed(wanted: FreeWanted, titles: Sequence[str], *, as_json: bool) -> None:
+def _tell_freed(wanted: FreeOptions, titles: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         say(json.dumps({"app": wanted.chosen.app, "dry_run": wanted.dry_run, "freed": titles}))
     elif wanted.dry_run:

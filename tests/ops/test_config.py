@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.admin import config, guarded
+from ops.commands.config import show
 from ops.config import (
     CONSOLE_NEEDS,
     DATA_VARIABLE,
@@ -23,6 +23,7 @@ from ops.config import (
     variable_of,
     worker_config,
 )
+from ops.guard import guarded
 from serving.config import TokenCheckSettings
 from tests.patience import PATIENCE_SECONDS
 
@@ -277,7 +278,7 @@ def test_config_shows_what_is_in_force_and_no_secret(
 ) -> None:
     """Connection strings hold passwords, so they are secrets too."""
     set_all(monkeypatch, TALLYMILL_KAFKA__GROUP="shown", **SECRETS)
-    assert 0 == guarded(config(as_json=as_json))
+    assert 0 == guarded(show(as_json=as_json))
     told = capsys.readouterr().out
     assert "shown" in told
     assert "hidden-word" not in told
@@ -300,7 +301,7 @@ def test_config_shows_where_keys_are_read_but_no_password(
 ) -> None:
     """A URL may hold one; the rest of it is what one looks for."""
     monkeypatch.setenv("TALLYMILL_TOKENS__JWKS", given)
-    assert 0 == guarded(config(as_json=True))
+    assert 0 == guarded(show(as_json=True))
     assert told == json.loads(capsys.readouterr().out)["tokens"]["jwks"]
 
 

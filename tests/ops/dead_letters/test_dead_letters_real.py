@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.dead_letters import command
-from ops.dead_letters.command import RedriveWanted
+from ops.dead_letters.command import RedriveOptions
 from ops.dead_letters.store import Chosen
 from schemas.documents import DEAD_LETTERS, PLAYERS
 from tests.consumer.processes import workers
@@ -33,9 +33,9 @@ async def set_aside(where: Place, identity: str) -> None:
     )
 
 
-def redriven(**more: Any) -> RedriveWanted:  # noqa: ANN401 parts of a choice
+def redriven(**more: Any) -> RedriveOptions:  # noqa: ANN401 parts of a choice
     again, dry_run, rate = more.pop("again", False), more.pop("dry_run", False), more.pop("rate", None)
-    return RedriveWanted(Chosen(**more, again=again), dry_run=dry_run, rate=rate)
+    return RedriveOptions(Chosen(**more, again=again), dry_run=dry_run, rate=rate)
 
 
 async def test_dead_letters_are_listed_shown_and_redriven_once(

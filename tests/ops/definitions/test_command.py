@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.definitions.command import (
+from ops.definitions.changes import (
     BadDefinitions,
     Change,
     DeclaredEvent,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ops.admin import guarded
 from ops.config import DATA_VARIABLE, PREFIX
+from ops.guard import guarded
 from ops.load import target
 from ops.load.command import load
 from ops.load.plan import LoadOptions, wrong_load
