@@ -34,14 +34,14 @@ class Chosen:
 
 def filter_of(chosen: Chosen) -> Document:
     """MongoDB's filter. The reason is looked for as it is written, in any case."""
-    wanted: Document = {}
+    query: Document = {}
     if chosen.identity is not None:
-        wanted["_id"] = chosen.identity
+        query["_id"] = chosen.identity
     if chosen.reason:
-        wanted["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
+        query["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
     if not chosen.again:
-        wanted["redriven"] = {"$exists": False}
-    return wanted
+        query["redriven"] = {"$exists": False}
+    return query
 
 
 async def letters(db: Database, chosen: Chosen) -> list[Document]:

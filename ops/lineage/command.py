@@ -56,7 +56,7 @@ async def show(*, as_json: bool) -> int:
         losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
     found = [(one, _states(one, checkpoints, topics, cuts, in_force=one in newest)) for one in known]
     if as_json:
-        told = [
+        shown = [
             {
                 **lineage,
                 "partitions": [asdict(one) for one in states],
@@ -64,7 +64,7 @@ async def show(*, as_json: bool) -> int:
             }
             for lineage, states in found
         ]
-        say(json.dumps(told, default=str))
+        say(json.dumps(shown, default=str))
     else:
         if text := lost_text(losses):
             say(text)
@@ -122,16 +122,16 @@ def _shown(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-async def start(wanted: StartOptions, *, as_json: bool) -> int:
+async def start(options: StartOptions, *, as_json: bool) -> int:
     """Exit status 0 started, 1 refused because of what is, 2 because of what was asked."""
     settings = load_settings()
-    if not wanted.reason.strip():
+    if not options.reason.strip():
         complain("--reason: say why, for who reads it later")
         return EXIT_BAD_INPUT
-    name = wanted.topic or settings.kafka.records_topic
+    name = options.topic or settings.kafka.records_topic
     async with database(settings) as db, kafka_consumer(settings) as consumer, kafka_admin(settings) as admin:
         try:
-            new, warnings = await _planned(_Place(settings, db, consumer, admin), name, wanted)
+            new, warnings = await _planned(_Place(settings, db, consumer, admin), name, options)
         except BadStart as error:
             complain("\n".join(error.problems))
             return EXIT_BAD_INPUT
@@ -141,7 +141,7 @@ async def start(wanted: StartOptions, *, as_json: bool) -> int:
         lost = [str(loss) for loss in lost_by(new)]
         starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
         complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
-        if not (wanted.yes or _confirmed()):
+        if not (options.yes or _confirmed()):
             complain("nothing was started: confirm with --yes")
             return EXIT_BAD_INPUT
         return await _start(db, new, [*lost, *warnings], as_json=as_json)
@@ -159,7 +159,7 @@ class _Place:
     admin: AIOKafkaAdminClient
 
 
-async def _planned(place: _Place, name: str, wanted: StartOptions) -> tuple[NewLineage, list[str]]:
+async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[NewLineage, list[str]]:
     """The lineage to be started, and what it leaves out. Raises BadStart, Refused."""
     topic = await topic_now(place.consumer, name)
     known = await lineages_of(place.db, name)
@@ -175,15 +175,15 @@ async def _planned(place: _Place, name: str, wanted: StartOptions) -> tuple[NewL
         )
     cuts = await cuts_of(place.settings, [newest], checkpoints, {name: topic})
     partitions = partitions_now(topic, known, checkpoints, cuts)
-    starts = starts_of(wanted.start, partitions)
-    checked = to_be_checked(wanted.start, starts, partitions)
+    starts = starts_of(options.start, partitions)
+    checked = to_be_checked(options.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
     if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), await server_now(place.db)):
         raise Refused("\n".join(problems))
     behind = {} if topic.is_of(newest) else await checkpoints_of(place.db, newest["_id"])
     lost = [*lost_with_topic(behind), *given_up(starts, partitions)]
-    reason = wanted.reason.strip()
-    accepted = reason if wanted.accept_loss else None
+    reason = options.reason.strip()
+    accepted = reason if options.accept_loss else None
     new = NewLineage(topic.identity, newest["generation"] + 1, starts, reason, lost, accepted)
     return new, warnings_of(starts, partitions)
 
@@ -194,7 +194,7 @@ async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
 
 
 def lost_by(new: NewLineage) -> list[Loss]:
-    """What a new lineage gives up, as it is told."""
+    """What a new lineage gives up, as it is shown."""
     topic = new.topic.topic
     return [Loss(topic, "", one["partition"], one["from"], one["to"], cast("Why", one["why"])) for one in new.lost]
 
@@ -217,8 +217,8 @@ async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json:
         complain(f"somebody else has just started lineage {error}: look at `tallymill lineage`")
         return EXIT_WRONG
     if as_json:
-        told = {"warnings": warnings, "lost": list(new.lost)}
-        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **told}
+        shown = {"warnings": warnings, "lost": list(new.lost)}
+        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **shown}
         say(json.dumps(started))
     else:
         say(f"lineage {lineage} started; start the workers")

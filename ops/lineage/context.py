@@ -61,12 +61,12 @@ def partition_states(
         bounds = topic.bounds.get(number) if is_ours else None
         overall = _overall(topic, is_ours=is_ours, in_force=in_force)
         if overall is None and key in cuts:
-            overall = "lost", cut_told(cuts[key], checkpoints[key]["next"], bounds)
+            overall = "lost", cut_text(cuts[key], checkpoints[key]["next"], bounds)
         states.append(_state(key, checkpoints.get(key), bounds, overall))
     return states
 
 
-def cut_told(cut_at: int, following: int, bounds: tuple[int, int] | None) -> str:
+def cut_text(cut_at: int, following: int, bounds: tuple[int, int] | None) -> str:
     """What a cut log means."""
     below = min(following, bounds[1] if bounds else following)
     uncounted = (

@@ -37,8 +37,8 @@ async def found_pool_sums(db: Database, app: str) -> PoolSums:
     sums, majority = PoolSums(), ReadConcern("majority")
     async for event in db.get_collection(EVENTS, read_concern=majority).find(owned_by(app), {"event": 1}):
         sums.events[event["_id"]] = event["event"]
-    wanted = {"app": app, "source": "analytics"}
-    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(wanted):
+    query = {"app": app, "source": "analytics"}
+    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(query):
         first = millis_of(hour["hour"]) // MINUTE_MILLIS
         for minute, count in hour["minutes"].items():
             sums.minutes[first + int(minute), hour["event"]] += count

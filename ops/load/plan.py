@@ -148,10 +148,10 @@ def differences(expected: Sums, found: Sums) -> list[str]:
     lines = []
     if expected.batches != found.batches:
         lines.append(f"requests: {found.batches}, expected {expected.batches}")
-    for name, wanted, got in (("player", expected.players, found.players), ("minute", expected.minutes, found.minutes)):
+    for name, due, got in (("player", expected.players, found.players), ("minute", expected.minutes, found.minutes)):
         lines += [
-            f"{name} {key[0]}, {key[1]}: {got[key]}, expected {wanted[key]}"  # type: ignore[index]  # two kinds of key
-            for key in sorted(wanted.keys() | got.keys())
-            if wanted[key] != got[key]  # type: ignore[index]
+            f"{name} {key[0]}, {key[1]}: {got[key]}, expected {due[key]}"  # type: ignore[index]  # two kinds of key
+            for key in sorted(due.keys() | got.keys())
+            if due[key] != got[key]  # type: ignore[index]
         ]
     return lines

@@ -17,7 +17,7 @@ from ops.local.state import RunningError, State, holder, read_state, to_json
 from ops.local.status.balance import balance_text, unknown
 from ops.local.status.health import as_text as health_text
 from ops.local.status.health import health_of
-from ops.local.supervisor import Supervisor, Wanted
+from ops.local.supervisor import Supervisor, SystemOptions
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, say
 
@@ -41,8 +41,8 @@ def up(data: Path, workers: int, *, as_json: bool) -> int:
         settings = settings_of_user()
         sources = sources_in_force(settings)
         fetch_files(sources)  # before the supervisor takes the signals: a long download ends with Ctrl-C
-        wanted = Wanted(data, workers, settings, sources)
-        Supervisor(wanted).run(lambda state: _announce(state, data, as_json=as_json))
+        options = SystemOptions(data, workers, settings, sources)
+        Supervisor(options).run(lambda state: _announce(state, data, as_json=as_json))
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT

@@ -51,7 +51,7 @@ Command = Callable[..., tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SystemOptions:
     """What is to run."""
 
     data: Path
@@ -64,8 +64,8 @@ class Wanted:
 class Supervisor:
     """One run of the local system."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
+    def __init__(self, options: SystemOptions) -> None:
+        self._options = options
         self._stop = Event()
         self._children: Children | None = None
 
@@ -74,11 +74,11 @@ class Supervisor:
 
         Raises RunningError, FetchError, NotReadyError.
         """
-        data = self._wanted.data
+        data = self._options.data
         with hold(data), Children(data / "logs") as self._children:
             self._listen_to_signals()
             watch = Watch(self._children, complain)
-            state = State("starting", os.getpid(), str(data.resolve()), self._wanted.settings.mongodb.database)
+            state = State("starting", os.getpid(), str(data.resolve()), self._options.settings.mongodb.database)
             write_state(data, state)
             try:
                 state = self._start(self._children, watch, state)
@@ -92,21 +92,21 @@ class Supervisor:
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
         servers = self._start_servers(children, watch)
-        settings = self._wanted.settings
+        settings = self._options.settings
         kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
         listening = (settings.ingress.port, settings.console.port)
-        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + len(listening)]
+        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._options.workers + len(listening)]
         ingress_port, console_port, *worker_ports = choose_ports(usual)
         given = settings.tokens.jwks or settings.tokens.introspection_url
-        tokens = {} if given else ensure_issuer(self._wanted.data) | {"session_apps": [DEMO_APP]}
+        tokens = {} if given else ensure_issuer(self._options.data) | {"session_apps": [DEMO_APP]}
         added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
-        file = write_local_settings(self._wanted.data, added)
-        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}
+        file = write_local_settings(self._options.data, added)
+        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._options.data.resolve())}
         self._run_once(children, environ)
-        programs = [ingress_program(self._wanted, environ, ingress_port)]
-        programs.append(console_program(self._wanted, environ, console_port))
-        programs += [worker_program(self._wanted, environ, n, port) for n, port in enumerate(worker_ports, 1)]
+        programs = [ingress_program(self._options, environ, ingress_port)]
+        programs.append(console_program(self._options, environ, console_port))
+        programs += [worker_program(self._options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
         self._start_own(children, watch, programs, (ingress_port, console_port, *worker_ports))
         ready = replace(
             state,
@@ -120,8 +120,8 @@ class Supervisor:
         return with_pids(ready, watch)
 
     def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
-        with phase(servers_text(self._wanted.sources)):
-            servers = start_servers(children, self._wanted.data, self._wanted.sources, stop=self._stop)
+        with phase(servers_text(self._options.sources)):
+            servers = start_servers(children, self._options.data, self._options.sources, stop=self._stop)
         for child in (servers.kafka, servers.mongodb):
             if child:
                 watch.add(child)
@@ -131,7 +131,7 @@ class Supervisor:
         """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
         with phase("topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
-            child = children.start(Program("init", self._wanted.command("prepare", str(DEMO_DEFINITIONS)), environ))
+            child = children.start(Program("init", self._options.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
             while (status := child.exit_status()) is None and time.monotonic() < give_up:
                 if self._stop.wait(STEP_SECONDS / 4):
@@ -141,17 +141,17 @@ class Supervisor:
                 raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with phase(f"ingress, console and workers ({self._wanted.workers})"):
+        with phase(f"ingress, console and workers ({self._options.workers})"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, ports, strict=True):
                 watch.add(child)
                 wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
 
     def _keep_running(self, watch: Watch, state: State) -> None:
-        write_state(self._wanted.data, state)
+        write_state(self._options.data, state)
         while not self._stop.wait(STEP_SECONDS):
             if watch.step(time.monotonic()):
-                write_state(self._wanted.data, with_pids(state, watch))
+                write_state(self._options.data, with_pids(state, watch))
 
     def _stop_in_order(self, watch: Watch) -> None:
         complain("stopping: ingress and console, workers, servers (again to kill)")
@@ -172,20 +172,20 @@ class Supervisor:
         os._exit(EXIT_KILLED)
 
 
-def ingress_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
-    seconds = wanted.settings.ingress.stop_timeout_seconds + STOP_MARGIN_SECONDS
-    return Program("ingress", wanted.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
+def ingress_program(options: SystemOptions, environ: dict[str, str], port: int) -> Program:
+    seconds = options.settings.ingress.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("ingress", options.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
 
 
-def console_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
-    seconds = wanted.settings.console.stop_timeout_seconds + STOP_MARGIN_SECONDS
-    return Program("console", wanted.command("console"), environ | {variable_of("console.port"): str(port)}, seconds)
+def console_program(options: SystemOptions, environ: dict[str, str], port: int) -> Program:
+    seconds = options.settings.console.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("console", options.command("console"), environ | {variable_of("console.port"): str(port)}, seconds)
 
 
-def worker_program(wanted: Wanted, environ: dict[str, str], number: int, port: int) -> Program:
-    seconds = wanted.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
+def worker_program(options: SystemOptions, environ: dict[str, str], number: int, port: int) -> Program:
+    seconds = options.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
     ports = {variable_of("worker.metrics_port"): str(port)}
-    return Program(f"worker-{number}", wanted.command("worker"), environ | ports, seconds)
+    return Program(f"worker-{number}", options.command("worker"), environ | ports, seconds)
 
 
 def with_pids(state: State, watch: Watch) -> State:

@@ -33,8 +33,8 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
         counted = await counted_since(db, app, hours, await server_now(db))
     shares = _shares(found, settings.limits.for_app(app))
     if as_json:
-        told = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
-        say(json.dumps({"app": app, "hours": hours, **shares, "titles": told}, default=datetime.isoformat))
+        shown = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
+        say(json.dumps({"app": app, "hours": hours, **shares, "titles": shown}, default=datetime.isoformat))
         return EXIT_OK
     rows = [(one.title, one.first, _by(one), _state(one), str(counted[one.title])) for one in found]
     print_table(("title", "first record", "by", "state", f"last {hours} h"), rows)
@@ -75,9 +75,9 @@ class FreeOptions:
     dry_run: bool
 
 
-async def free_some(wanted: FreeOptions, *, as_json: bool) -> int:
+async def free_some(options: FreeOptions, *, as_json: bool) -> int:
     """Exit status 2 where nothing is chosen, or a title that is named is not registered: then none is freed."""
-    chosen = wanted.chosen
+    chosen = options.chosen
     if not _is_app(chosen.app):
         return EXIT_BAD_INPUT
     if chosen.is_nothing:
@@ -85,18 +85,18 @@ async def free_some(wanted: FreeOptions, *, as_json: bool) -> int:
         return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         try:
-            freed = to_free(chosen, await titles_of(db, chosen.app)) if wanted.dry_run else await free(db, chosen)
+            freed = to_free(chosen, await titles_of(db, chosen.app)) if options.dry_run else await free(db, chosen)
         except NoSuchTitle as error:
             complain("\n".join([*error.problems, "nothing was freed"]))
             return EXIT_BAD_INPUT
-    _tell_freed(wanted, [one.title for one in freed], as_json=as_json)
+    _print_freed(options, [one.title for one in freed], as_json=as_json)
     return EXIT_OK
 
 
-def _tell_freed(wanted: FreeOptions, titles: Sequence[str], *, as_json: bool) -> None:
+def _print_freed(options: FreeOptions, titles: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps({"app": wanted.chosen.app, "dry_run": wanted.dry_run, "freed": titles}))
-    elif wanted.dry_run:
+        say(json.dumps({"app": options.chosen.app, "dry_run": options.dry_run, "freed": titles}))
+    elif options.dry_run:
         say("\n".join([*titles, f"{len(titles)} would be freed"]))
     else:
         say(

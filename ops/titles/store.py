@@ -79,9 +79,9 @@ async def counted_since(db: Database, app: str, hours: int, now: datetime) -> Co
     """How many items of each title count in the last `hours`, the one that goes on included, by their own times."""
     this = now.replace(minute=0, second=0, microsecond=0)
     begins = [f"{this - timedelta(hours=ago):%Y-%m-%dT%H}/{app}/{SOURCE}" for ago in range(hours)]
-    wanted = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}
+    query = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}
     found: Counter[str] = Counter()
-    async for hour in db[PERIOD_COUNTS].find(wanted, {"event": 1, "count": 1}):
+    async for hour in db[PERIOD_COUNTS].find(query, {"event": 1, "count": 1}):
         found[hour["event"]] += hour["count"]
     return found
 

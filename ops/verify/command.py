@@ -21,7 +21,7 @@ from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.topic import TopicNow
 from ops.verify import report as told
 from ops.verify.analytics.verify import recount_analytics
-from ops.verify.context import Look
+from ops.verify.context import Context
 from ops.verify.games.verify import recount_games
 from ops.verify.report import Difference, Differences, Range, Report
 from ops.verify.sources import Document, Snapshot, snapshot_of
@@ -54,11 +54,11 @@ async def recounted(settings: Settings) -> Report:
         cuts = await cuts_of(settings, snapshot.lineages, snapshot.checkpoints, topics)
         losses = losses_of(await known_of(db, snapshot.lineages, snapshot.checkpoints, topics, cuts))
         ranges = ranges_of(snapshot.lineages, snapshot.checkpoints, topics, cuts)
-        look = Look(settings, db, snapshot, differences, time.time_ns() // 1_000_000)
+        context = Context(settings, db, snapshot, differences, time.time_ns() // 1_000_000)
         pools = [one for one in ranges if is_of_pools(one, settings.kafka, snapshot)]
         batches = [one for one in ranges if one not in pools]
-        games = await recount_games(look, batches)
-        analytics, unsure = await recount_analytics(look, pools)
+        games = await recount_games(context, batches)
+        analytics, unsure = await recount_analytics(context, pools)
     for difference in (*snapshot.wrong_hours, *unknown_sources(snapshot)):
         differences.add(difference)
     tallies = [*games.tallies, *analytics.tallies]

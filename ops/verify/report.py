@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ops.lineage.losses import Loss, lost_text, open_losses
 from schemas.documents import FATES, utc
 
-# The first says where to look; all of a wrong day would drown it.
+# The first stored_fate where to look; all of a wrong day would drown it.
 MOST_SHOWN = 20
 MINUTE_MILLIS = 60_000
 
@@ -97,9 +97,9 @@ def counts_compared(
 ) -> Iterator[Difference]:
     """Every count that differs. Where records are gone from the log, MongoDB may hold more, but never less."""
     for key in sorted(expected.keys() | found.keys()):
-        wanted, got = expected.get(key, 0), found.get(key, 0)
-        if got != wanted and (got < wanted or is_whole(key)):
-            yield Difference(what, named(key), f"{'' if is_whole(key) else 'at least '}{wanted}", str(got))
+        due, got = expected.get(key, 0), found.get(key, 0)
+        if got != due and (got < due or is_whole(key)):
+            yield Difference(what, named(key), f"{'' if is_whole(key) else 'at least '}{due}", str(got))
 
 
 def player_name(key: tuple[str, str]) -> str:

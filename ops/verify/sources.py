@@ -1,4 +1,4 @@
-"""Where a recount reads: one consistent look at MongoDB's totals, the fates of records, and the log itself."""
+"""Where a recount reads: one consistent context at MongoDB's totals, the fates of records, and the log itself."""
 
 import asyncio
 import time
@@ -110,8 +110,8 @@ async def requests_of(db: Database, keys: Iterable[str]) -> dict[str, Document]:
 
 async def events_since(db: Database, received_millis: int | None) -> AsyncIterator[Document]:
     """All documents of `events`, or those received since."""
-    wanted: Document = {} if received_millis is None else {"receivedAt": {"$gte": utc(received_millis)}}
-    async for document in _majority(db, EVENTS).find(wanted, _EVENT_FIELDS):
+    query: Document = {} if received_millis is None else {"receivedAt": {"$gte": utc(received_millis)}}
+    async for document in _majority(db, EVENTS).find(query, _EVENT_FIELDS):
         yield document
 
 

@@ -14,11 +14,11 @@ from typing import Any, Literal, TypeVar
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
 from ops.local.state import State
-from ops.local.status.balance import balance_told, unknown
+from ops.local.status.balance import balance_report, unknown
 from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.status.server_probes import kafka_state, mongodb_state
 
-Told = TypeVar("Told")
+T = TypeVar("T")
 Said = Literal["ready", "not ready", "no answer", "frozen", "down"]
 
 # The answers are collected a little after the last probe has given up by itself, so that its own words are shown.
@@ -84,7 +84,7 @@ def health_of(state: State, data: Path) -> Health:
     from serving.mongodb import watch  # noqa: F401, PLC0415 the same
 
     asked = asked_of(state, _settings(data))
-    questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_told(data)]
+    questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_report(data)]
     *answers, balance = side_by_side(questions, COLLECT_SECONDS)
     late = f"no answer within {ANSWER_SECONDS:g} s"
     return Health(
@@ -94,14 +94,14 @@ def health_of(state: State, data: Path) -> Health:
     )
 
 
-def side_by_side(questions: Iterable[Callable[[], Told]], seconds: float) -> list[Told | None]:
+def side_by_side(questions: Iterable[Callable[[], T]], seconds: float) -> list[T | None]:
     """Every answer that comes in time, each asked in a thread of its own; None for the others, which are left behind.
 
     The threads are daemons: one that hangs (a name server that says nothing) does not keep the command from ending.
     """
-    answers: dict[int, Told] = {}
+    answers: dict[int, T] = {}
 
-    def ask(number: int, question: Callable[[], Told]) -> None:
+    def ask(number: int, question: Callable[[], T]) -> None:
         answers[number] = question()
 
     threads = [threading.Thread(target=ask, args=numbered, daemon=True) for numbered in enumerate(questions)]
@@ -159,9 +159,9 @@ def _now(asked: Asked, answer: Answer) -> ProcessNow:
 def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
     if asked.pid and is_frozen(asked.pid):
         return "frozen", "it is stopped: `kill -CONT` lets it go on"
-    if answer.told == "no answer" and asked.pid == 0:
+    if answer.state == "no answer" and asked.pid == 0:
         return "down", "the supervisor starts it again; see `tallymill logs`"
-    return answer.told, answer.detail
+    return answer.state, answer.detail
 
 
 def as_text(health: Health) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Told = Literal["ready", "not ready", "no answer"]
+AnswerState = Literal["ready", "not ready", "no answer"]
 
 # How long one question may take. All are asked side by side, so this is how long `status` takes at most, and a little.
 ANSWER_SECONDS = 3.0
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 3.0
 class Answer:
     """What one process says of itself; `detail` names what is missing, or why there is no answer."""
 
-    told: Told
+    state: AnswerState
     detail: str = ""
 
 

@@ -101,7 +101,7 @@ def test_a_process_is_ready_if_it_says_so_twice(
 def test_a_process_that_is_not_there_has_no_answer() -> None:
     """Neither has one whose name nobody knows, or one that hangs up."""
     assert Answer("no answer", "nothing listens there (connection refused)") == http_state(f"http://{closed()}")
-    assert "no answer" == http_state("http://no-such-host.invalid:1").told
+    assert "no answer" == http_state("http://no-such-host.invalid:1").state
 
 
 def at_brokers(*addresses: str) -> Settings:
@@ -145,7 +145,7 @@ def of(*topics: Mapping[str, Any]) -> Mapping[str, Any]:
 def test_a_cluster_that_cannot_take_records_is_not_ready(found: Mapping[str, Any], words: str) -> None:
     """Though a broker answers."""
     told = metadata_state(found)
-    assert "not ready" == told.told
+    assert "not ready" == told.state
     assert told.detail.startswith(words)
 
 
@@ -167,7 +167,7 @@ def test_settings_that_cannot_be_used_are_named_by_status_too(tmp_path: Path) ->
     assert Answer("not ready", f"kafka.ssl_cafile: {tmp_path}/none.pem: no such file or directory") == told
     uri = "mongodb://127.0.0.1/?readPreference=secondary"
     wrong = mongodb_state(Settings.model_validate({"mongodb": {"uri": uri}}))
-    assert "not ready" == wrong.told
+    assert "not ready" == wrong.state
     assert "readPreference" in wrong.detail
 
 
@@ -223,7 +223,7 @@ def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process says that it is ready, and the balance holds."""
     for name in ("kafka_state", "mongodb_state", "http_state"):
         monkeypatch.setattr(health, name, lambda _: Answer("ready"))
-    monkeypatch.setattr(health, "balance_told", lambda _: BALANCED)
+    monkeypatch.setattr(health, "balance_report", lambda _: BALANCED)
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_an_answer_that_does_not_come_in_time_is_none(tmp_path: Path, monkeypatc
         release.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(health, "COLLECT_SECONDS", 0.2)
-    for name in ("kafka_state", "balance_told"):
+    for name in ("kafka_state", "balance_report"):
         monkeypatch.setattr(health, name, hang)
     found = health_of(STATE, tmp_path)
     release.set()

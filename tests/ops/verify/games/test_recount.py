@@ -9,7 +9,7 @@ import pytest
 
 from consumer.ports import TopicIdentity
 from ops.topic import TopicNow
-from ops.verify.check_requests import Remembered
+from ops.verify.check_requests import RequestCheck
 from ops.verify.command import ranges_of
 from ops.verify.games.recount import Recount
 from ops.verify.order import Memory, Occurrence, is_possible
@@ -224,13 +224,13 @@ def test_where_records_are_gone_a_first_duplicate_is_believed() -> None:
 
 def checked(document: dict[str, Any] | None, says: str = "applied", time_millis: int = NOW) -> list[str]:
     differences = Differences()
-    remembered = Remembered(two_ranges(), 7 * DAY, WINDOW, NOW + HOUR, differences)
+    request_check = RequestCheck(two_ranges(), 7 * DAY, WINDOW, NOW + HOUR, differences)
     found = counting(3)
     old = LogRecord(3, time_millis, found.key, found.value, found.headers)
     recount = Recount(two_ranges(), WINDOW, differences)
     recount.add(0, old, read(old, RULES), says)
-    remembered.check(0, old, read(old, RULES), says, document)
-    remembered.settle(recount.seen)
+    request_check.check(0, old, read(old, RULES), says, document)
+    request_check.settle(recount.requests)
     return [one.found for one in differences.shown]
 
 
