@@ -40,10 +40,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(table)
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A sentence to append to a message about an unknown name; empty if no known name is similar."""
-    found = get_close_matches(name, list(names), 1)
-    return f". Did you mean {found[0]}?" if found else ""
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """A sentence to append to a message about an unknown name; empty if no known name is similar.
+
+    `prefix`: what all names begin with. It is not compared, or it would make any two names similar.
+    """
+    found = get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in names], 1)
+    return f". Did you mean {prefix}{found[0]}?" if found else ""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Dead letters in MongoDB and back in Kafka. What is chosen and how it is shown is decided by pure functions."""
+"""Dead letters: read from MongoDB, and produced to Kafka again."""
 
 import asyncio
 import re
@@ -62,7 +62,7 @@ async def topics(db: Database) -> dict[str, str]:
 
 
 def topic_of(found: Document, by_lineage: Mapping[str, str]) -> str | None:
-    """The topic a letter came from; None where nobody knows its lineage."""
+    """The topic that a dead letter came from; None if its lineage is unknown."""
     return by_lineage.get(parse_coordinates(found["_id"]).lineage)
 
 
@@ -92,15 +92,15 @@ def _words(error: Exception) -> str:
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
-    """Raises LookupError if the letter is gone or was cut, or nobody knows its topic; KafkaError, TimeoutError."""
+    """Raises LookupError if the letter no longer exists, was cut, or has an unknown topic; KafkaError, TimeoutError."""
     found = await letter(db, identity)
     if found is None:
-        raise LookupError("it is gone")
+        raise LookupError("it no longer exists")
     if "cut" in found:
-        raise LookupError("it was too large to be kept whole")
+        raise LookupError("only a part of the record was kept, because it was too large")
     lineage = parse_coordinates(identity).lineage
     if lineage not in topic_of:
-        raise LookupError(f"the topic of lineage {lineage} is not known")
+        raise LookupError(f"the topic of its lineage {lineage} is unknown")
     await _produce(producer, topic_of[lineage], found)
     await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 

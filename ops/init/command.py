@@ -1,4 +1,4 @@
-"""`tallymill init`: make what is missing, check the rest. Safe to repeat, run before the first start."""
+"""`tallymill init`: creates what is missing and checks the rest. Run before the first start; safe to repeat."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ async def init(*, as_json: bool, add_partitions: bool = False) -> int:
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
-    """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
+    """Create or check everything. Raises SettingsError, NotReachable. What is wrong is a Finding."""
     async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
         findings: list[Finding] = []
         for api in APIS:
@@ -74,7 +74,7 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
 
 
 async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:
-    """The one capped collection: the oldest refusals make room for the newest."""
+    """The capped collection: MongoDB removes its oldest refusals to store new ones."""
     what = f"collection {REFUSALS}"
     try:
         if (options := await refusals_options(db)) is None:
@@ -124,7 +124,7 @@ async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:
 
 
 async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name: str) -> Finding:
-    """The first lineage of a topic; a topic made anew under a known name is for a person to decide on."""
+    """The first lineage of a topic. If a topic was created again under its name, an operator has to decide."""
     topic = await identity_of(consumer, name)
     newest = await newest_lineage(db, name)
     if newest is None:
@@ -136,13 +136,13 @@ async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name
 
 
 async def _first_lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, topic: TopicIdentity) -> Finding:
-    """Starts where the log does: a topic that has lost records to retention has nothing to count below that."""
+    """Starts at the begin of the log: older records were removed by retention and can't be counted."""
     bounds = await bounds_of(consumer, topic.topic, await partitions_of(consumer, topic.topic))
     start = NewLineage(topic, 1, {partition: begin for partition, (begin, _) in bounds.items()}, "init")
     try:
         lineage = await insert_lineage(db, start)
     except StartedMeanwhile:  # another init was quicker
-        return Finding(f"lineage of {topic.topic}", "there", "made by another init just now")
+        return Finding(f"lineage of {topic.topic}", "there", "created by another `init` at the same time")
     return Finding(f"lineage {lineage}", "made", topic.topic)
 
 

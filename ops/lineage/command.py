@@ -1,4 +1,4 @@
-"""`tallymill lineage` and `tallymill lineage start`: what is there, and a new start that somebody has decided on."""
+"""`tallymill lineage`, `lineage start` and `lineage accept-loss`."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from ops.connect import database, kafka_admin, kafka_consumer
 from ops.lineage.context import Document, PartitionState, checkpoints_of, lineages_of, partition_states, partitions_now
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import find_losses, known_of, newest_of, topics_of
-from ops.lineage.losses import Loss, Why, loss_text, losses_of, lost_text, open_losses
+from ops.lineage.losses import Loss, Offsets, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,
     given_up,
@@ -25,7 +25,7 @@ from ops.lineage.offsets import (
     warnings_of,
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, did_you_mean, print_table, say
 from ops.server_clock import server_now
 from ops.topic import TopicNow, first_times, topic_now
 from schemas.requirements import known_seconds
@@ -45,7 +45,7 @@ class StartOptions:
 
 
 async def show(*, as_json: bool) -> int:
-    """Exit status 1 if a partition of a lineage in force is lost or stopped, or a loss is not accepted."""
+    """Exit status 1 if a partition of a present lineage is lost or stopped, or a loss is not accepted."""
     settings = load_settings()
     async with database(settings) as db:
         known = await lineages_of(db)
@@ -60,7 +60,7 @@ async def show(*, as_json: bool) -> int:
             {
                 **lineage,
                 "partitions": [asdict(one) for one in states],
-                "losses": [asdict(loss) for loss in losses if loss.lineage == lineage["_id"]],
+                "losses": [loss.as_json() for loss in losses if loss.lineage == lineage["_id"]],
             }
             for lineage, states in found
         ]
@@ -86,21 +86,25 @@ def _states(
 
 
 async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
-    """Exit status 0 accepted (or nothing to accept), 2 without a reason or such a lineage."""
+    """Exit status 0: accepted, or nothing to accept. 2: no reason, or no such lineage."""
     settings = load_settings()
     if not reason.strip():
-        complain("--reason: say why, for who reads it later")
+        complain("--reason: must not be empty. It is stored and shown later")
         return EXIT_BAD_INPUT
     losses = [loss for loss in open_losses(await find_losses(settings)) if loss.lineage == lineage]
     async with database(settings) as db:
-        if lineage not in {one["_id"] for one in await lineages_of(db)}:
-            complain(f"there is no lineage {lineage}: look at `tallymill lineage`")
+        known = {one["_id"] for one in await lineages_of(db)}
+        if lineage not in known:
+            complain(f"There is no lineage {lineage}{did_you_mean(lineage, known)}. List them with `tallymill lineage`")
             return EXIT_BAD_INPUT
         await accept(db, lineage, [loss.as_range() for loss in losses], reason.strip())
     if as_json:
         say(json.dumps({"lineage": lineage, "accepted": [loss.as_range() for loss in losses]}))
     else:
-        say(lost_text([replace(loss, accepted=reason.strip()) for loss in losses]) or f"{lineage}: nothing is lost")
+        say(
+            lost_text([replace(loss, accepted=reason.strip()) for loss in losses])
+            or f"Lineage {lineage} has no losses to accept"
+        )
     return EXIT_OK
 
 
@@ -123,10 +127,10 @@ def _shown(number: int | None) -> str:
 
 
 async def start(options: StartOptions, *, as_json: bool) -> int:
-    """Exit status 0 started, 1 refused because of what is, 2 because of what was asked."""
+    """Exit status 0: started. 1: refused because of the present state. 2: bad options, or not confirmed."""
     settings = load_settings()
     if not options.reason.strip():
-        complain("--reason: say why, for who reads it later")
+        complain("--reason: must not be empty. It is stored and shown later")
         return EXIT_BAD_INPUT
     name = options.topic or settings.kafka.records_topic
     async with database(settings) as db, kafka_consumer(settings) as consumer, kafka_admin(settings) as admin:
@@ -139,16 +143,16 @@ async def start(options: StartOptions, *, as_json: bool) -> int:
             complain(str(error))
             return EXIT_WRONG
         lost = [str(loss) for loss in lost_by(new)]
-        starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
+        starts = f"New lineage of {name}, generation {new.generation}, from offsets {_offsets(new)}"
         complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
         if not (options.yes or _confirmed()):
-            complain("nothing was started: confirm with --yes")
+            complain("Nothing was started. To confirm, add --yes")
             return EXIT_BAD_INPUT
         return await _start(db, new, [*lost, *warnings], as_json=as_json)
 
 
 class Refused(Exception):
-    """What is there does not allow a new lineage; the message says what to do."""
+    """The present state does not allow a new lineage. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +168,16 @@ async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[New
     topic = await topic_now(place.consumer, name)
     known = await lineages_of(place.db, name)
     if topic.identity is None or not known:
-        raise BadStart(topic.problem or f"topic {name} has no lineage: run `tallymill init`, which makes the first")
+        raise BadStart(
+            topic.problem or f"Topic {name} has no lineage. Run `tallymill init`, which creates the first one"
+        )
     newest = known[-1]
     checkpoints = {key: one for of in known for key, one in (await checkpoints_of(place.db, of["_id"])).items()}
     kafka, api = place.settings.kafka, place.settings.kafka.api_of(name)
     if topic.is_of(newest) and (members := await _members(place.admin, kafka.group_of(api))):
         raise Refused(
-            f"{members} worker(s) of group {kafka.group_of(api)} are at work in lineage {newest['_id']}: stop "
-            f"them first (one that was killed counts for up to its session timeout)"
+            f"{members} worker(s) of group {kafka.group_of(api)} are running in lineage {newest['_id']}. Stop them "
+            f"first. A killed worker stays a member of the group until its session times out"
         )
     cuts = await cuts_of(place.settings, [newest], checkpoints, {name: topic})
     partitions = partitions_now(topic, known, checkpoints, cuts)
@@ -196,7 +202,9 @@ async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
 def lost_by(new: NewLineage) -> list[Loss]:
     """What a new lineage gives up, as it is shown."""
     topic = new.topic.topic
-    return [Loss(topic, "", one["partition"], one["from"], one["to"], cast("Why", one["why"])) for one in new.lost]
+    return [
+        Loss(topic, "", Offsets(one["partition"], one["from"], one["to"]), cast("Why", one["why"])) for one in new.lost
+    ]
 
 
 def _offsets(new: NewLineage) -> str:
@@ -206,7 +214,7 @@ def _offsets(new: NewLineage) -> str:
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
         return False
-    complain("start it? [y/N]")
+    complain("Start this lineage? [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -214,14 +222,17 @@ async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json:
     try:
         lineage = await insert_lineage(db, new)
     except StartedMeanwhile as error:
-        complain(f"somebody else has just started lineage {error}: look at `tallymill lineage`")
+        complain(f"Nothing was started: at the same time someone else started lineage {error}. See `tallymill lineage`")
         return EXIT_WRONG
     if as_json:
         shown = {"warnings": warnings, "lost": list(new.lost)}
         started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **shown}
         say(json.dumps(started))
     else:
-        say(f"lineage {lineage} started; start the workers")
+        say(f"Lineage {lineage} is started. Start the workers now")
         if new.lost and new.accepted is None:
-            say(f'what is lost is named by verify until: tallymill lineage accept-loss {lineage} --reason "..."')
+            say(
+                f"`tallymill verify` names the losses until you run: "
+                f'tallymill lineage accept-loss {lineage} --reason "..."'
+            )
     return EXIT_OK

@@ -103,7 +103,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     while offsets.keys() - found.keys():
         if patience.is_over:
             missing = sorted(offsets.keys() - found.keys())
-            raise NotReachable(f"Kafka gives no record of {topic}, partitions {missing}: nothing can be compared")
+            raise NotReachable(
+                f"Kafka returned no record of {topic}, partitions {missing}: checkpoints can't be compared"
+            )
         # A new one each time: what is unpacked counts against it.
         ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)

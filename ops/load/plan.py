@@ -34,11 +34,13 @@ class LoadOptions:
 
 
 def wrong_load(options: LoadOptions) -> str:
-    """What keeps options from being a load; empty where nothing does. Ranges are the command line's to check."""
+    """Why the options are not a load; empty if they are. The command line checks their ranges."""
     if not math.isfinite(options.rate * options.seconds * options.duplicates):
-        return "--rate, --seconds and --duplicates must be numbers"
+        return "--rate, --seconds and --duplicates must be finite numbers"
     if options.shots < 1:
-        return f"--rate {options.rate:g} for --seconds {options.seconds:g} sends nothing: that is less than one request"
+        return (
+            f"--rate {options.rate:g} for --seconds {options.seconds:g} is less than one request: increase one of them"
+        )
     return ""
 
 

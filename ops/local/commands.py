@@ -13,7 +13,7 @@ from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsEr
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.processes import NotReadyError, last_lines, own_command
 from ops.local.servers.source import settings_of_user, sources_in_force
-from ops.local.state import RunningError, State, holder, read_state, to_json
+from ops.local.state import RunningError, State, holder, read_state, to_fields, to_json
 from ops.local.status.balance import balance_text, unknown
 from ops.local.status.health import as_text as health_text
 from ops.local.status.health import health_of
@@ -123,7 +123,7 @@ def status(data: Path, *, as_json: bool) -> int:
     if as_json:
         processes = [asdict(one) for one in health.processes]
         told = {"phase": phase, "problems": health.problems, "processes": processes, **health.balance}
-        say(json.dumps({**asdict(state), **told}, indent=2))
+        say(json.dumps({**to_fields(state), **told}, indent=2))
     else:
         first = f"{phase} (supervisor {state.supervisor})"
         others = [f"! {one}" for one in health.problems if one not in health.lost]
@@ -136,7 +136,11 @@ def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: b
     """Not yet, or no longer, or not at all: nothing is asked."""
     phase = state.phase if state else "stopped" if pid is None else "starting"
     if as_json:
-        say(json.dumps({**asdict(state), **unknown("not ready")}, indent=2) if state else json.dumps({"phase": phase}))
+        say(
+            json.dumps({**to_fields(state), **unknown("not ready")}, indent=2)
+            if state
+            else json.dumps({"phase": phase})
+        )
     elif state:
         say(f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
     else:

@@ -36,35 +36,83 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """One process with an address. Address None: not known yet. `pid` None: `up` did not start it; 0: it is down."""
+
+    address: str | None = None
+    pid: int | None = None
+
+
+UNKNOWN = Process()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Kafka and MongoDB, and the database used."""
+
+    database: str
+    kafka: Process = UNKNOWN
+    mongodb: Process = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """The running system, as `tallymill status --json` prints it."""
+    """The running system."""
 
     phase: Phase
     supervisor: int
     data: str
-    database: str
-    kafka: str | None = None
-    mongodb: str | None = None
-    ingress: str | None = None
+    servers: Servers
+    ingress: Process = UNKNOWN
+    console: Process = UNKNOWN
     workers: tuple[Worker, ...] = ()
-    kafka_pid: int | None = None
-    mongodb_pid: int | None = None
-    ingress_pid: int | None = None
-    console: str | None = None
-    console_pid: int | None = None
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)
 
 
+def mongodb_text(servers: Servers) -> str | None:
+    """Where MongoDB is, for a person."""
+    return servers.mongodb.address and f"{servers.mongodb.address} (database {servers.database})"
+
+
+def to_fields(state: State) -> dict[str, Any]:
+    """As the state file has it, and as `up --json` and `status --json` print it: an address and a pid by name."""
+    servers = state.servers
+    return {
+        "phase": state.phase,
+        "supervisor": state.supervisor,
+        "data": state.data,
+        "database": servers.database,
+        "kafka": servers.kafka.address,
+        "mongodb": servers.mongodb.address,
+        "ingress": state.ingress.address,
+        "workers": [asdict(worker) for worker in state.workers],
+        "kafka_pid": servers.kafka.pid,
+        "mongodb_pid": servers.mongodb.pid,
+        "ingress_pid": state.ingress.pid,
+        "console": state.console.address,
+        "console_pid": state.console.pid,
+    }
+
+
 def to_json(state: State) -> str:
-    return json.dumps(asdict(state), indent=2)
+    return json.dumps(to_fields(state), indent=2)
 
 
 def from_json(text: str) -> State:
+    """Raises ValueError, TypeError or KeyError for what is not a state."""
     fields: dict[str, Any] = json.loads(text)
-    workers = tuple(Worker(**worker) for worker in fields.pop("workers"))
-    return State(**fields, workers=workers)
+    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in ("kafka", "mongodb", "ingress", "console")}
+    return State(
+        fields["phase"],
+        fields["supervisor"],
+        fields["data"],
+        Servers(fields["database"], found["kafka"], found["mongodb"]),
+        found["ingress"],
+        found["console"],
+        tuple(Worker(**worker) for worker in fields["workers"]),
+    )
 
 
 def write_state(data: Path, state: State) -> None:

@@ -32,7 +32,7 @@ from ops.local.servers.processes import (
 from ops.local.servers.source import Sources
 from ops.local.servers.stack import OwnServers, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.state import State, Worker, hold, write_state
+from ops.local.state import Process, Servers, State, Worker, hold, write_state
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
 from ops.output import EXIT_KILLED, complain, phase
@@ -78,7 +78,9 @@ class Supervisor:
         with hold(data), Children(data / "logs") as self._children:
             self._listen_to_signals()
             watch = Watch(self._children, complain)
-            state = State("starting", os.getpid(), str(data.resolve()), self._options.settings.mongodb.database)
+            state = State(
+                "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
+            )
             write_state(data, state)
             try:
                 state = self._start(self._children, watch, state)
@@ -111,10 +113,9 @@ class Supervisor:
         ready = replace(
             state,
             phase="ready",
-            kafka=kafka,
-            mongodb=masked(mongodb),
-            ingress=f"http://{LOOPBACK}:{ingress_port}",
-            console=f"http://{LOOPBACK}:{console_port}",
+            servers=Servers(state.servers.database, Process(kafka), Process(masked(mongodb))),
+            ingress=Process(f"http://{LOOPBACK}:{ingress_port}"),
+            console=Process(f"http://{LOOPBACK}:{console_port}"),
             workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
         )
         return with_pids(ready, watch)
@@ -190,14 +191,17 @@ def worker_program(options: SystemOptions, environ: dict[str, str], number: int,
 
 def with_pids(state: State, watch: Watch) -> State:
     """The state with the process ids of now; a worker that is down has 0."""
-    workers = tuple(Worker(watch.pid(f"worker-{n}") or 0, worker.metrics) for n, worker in enumerate(state.workers, 1))
+    servers, now = state.servers, {name: watch.pid(name) for name in ("kafka", "mongodb", "ingress", "console")}
     return replace(
         state,
-        workers=workers,
-        kafka_pid=watch.pid("kafka"),
-        mongodb_pid=watch.pid("mongodb"),
-        ingress_pid=watch.pid("ingress"),
-        console_pid=watch.pid("console"),
+        servers=replace(
+            servers,
+            kafka=replace(servers.kafka, pid=now["kafka"]),
+            mongodb=replace(servers.mongodb, pid=now["mongodb"]),
+        ),
+        ingress=replace(state.ingress, pid=now["ingress"]),
+        console=replace(state.console, pid=now["console"]),
+        workers=tuple(Worker(watch.pid(f"worker-{n}") or 0, one.metrics) for n, one in enumerate(state.workers, 1)),
     )
 
 

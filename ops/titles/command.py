@@ -24,7 +24,7 @@ from schemas.settings import Limits
 
 
 async def show_list(app: str, hours: int, *, as_json: bool) -> int:
-    """Exit status 2 if that can't be an app."""
+    """Exit status 2 if `app` can't be the name of an app."""
     if not _is_app(app):
         return EXIT_BAD_INPUT
     settings = load_settings()
@@ -46,7 +46,7 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
 def _is_app(app: str) -> bool:
     is_app = bool(matches_id(app))
     if not is_app:
-        complain(f"app {app!r}: must be 1 to 64 letters, digits, _ or -")
+        complain(f"APP {app}: must be 1 to 64 letters, digits, _ or -")
     return is_app
 
 
@@ -76,18 +76,18 @@ class FreeOptions:
 
 
 async def free_some(options: FreeOptions, *, as_json: bool) -> int:
-    """Exit status 2 where nothing is chosen, or a title that is named is not registered: then none is freed."""
+    """Exit status 2: nothing is chosen, or a title is not registered. Then none is freed."""
     chosen = options.chosen
     if not _is_app(chosen.app):
         return EXIT_BAD_INPUT
     if chosen.is_nothing:
-        complain("name the titles to free, or choose them by --anonymous or --player")
+        complain("Name the titles to free, or use --player or --anonymous")
         return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         try:
             freed = to_free(chosen, await titles_of(db, chosen.app)) if options.dry_run else await free(db, chosen)
         except NoSuchTitle as error:
-            complain("\n".join([*error.problems, "nothing was freed"]))
+            complain("\n".join([*error.problems, "Nothing was freed"]))
             return EXIT_BAD_INPUT
     _print_freed(options, [one.title for one in freed], as_json=as_json)
     return EXIT_OK
@@ -97,9 +97,9 @@ def _print_freed(options: FreeOptions, titles: Sequence[str], *, as_json: bool) 
     if as_json:
         say(json.dumps({"app": options.chosen.app, "dry_run": options.dry_run, "freed": titles}))
     elif options.dry_run:
-        say("\n".join([*titles, f"{len(titles)} would be freed"]))
+        say("\n".join([*titles, f"{len(titles)} titles would be freed"]))
     else:
         say(
-            f"{len(titles)} freed: there is room for as many others now. What counted by these names stays so; their "
-            f"items count by them for {FREED_AFTER_SECONDS} s more, and then as new titles."
+            f"{len(titles)} titles freed. As many others can be registered now. Existing counts stay. Events with "
+            f"these titles count under them for {FREED_AFTER_SECONDS} s more, then as new titles"
         )

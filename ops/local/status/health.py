@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-from ops.local.state import State
+from ops.local.state import State, mongodb_text
 from ops.local.status.balance import balance_report, unknown
 from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.status.server_probes import kafka_state, mongodb_state
@@ -116,11 +116,11 @@ def side_by_side(questions: Iterable[Callable[[], T]], seconds: float) -> list[T
 def asked_of(state: State, settings: Settings | str) -> list[Asked]:
     """The processes of a system. `settings`: what they run with, or why that is not known."""
     servers: list[tuple[str, str | None, int | None, Callable[[Settings], Answer]]] = [
-        ("kafka", state.kafka, state.kafka_pid, kafka_state),
-        ("mongodb", f"{state.mongodb} (database {state.database})", state.mongodb_pid, mongodb_state),
+        ("kafka", state.servers.kafka.address, state.servers.kafka.pid, kafka_state),
+        ("mongodb", mongodb_text(state.servers), state.servers.mongodb.pid, mongodb_state),
     ]
     found = [Asked(name, address or "", pid, _with(ask, settings)) for name, address, pid, ask in servers]
-    http = [("ingress", state.ingress, state.ingress_pid or 0), ("console", state.console, state.console_pid or 0)]
+    http = [(name, one.address, one.pid or 0) for name, one in (("ingress", state.ingress), ("console", state.console))]
     http += [
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
         for number, worker in enumerate(state.workers, 1)

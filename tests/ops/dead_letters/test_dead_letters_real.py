@@ -56,7 +56,7 @@ async def test_dead_letters_are_listed_shown_and_redriven_once(
             assert ["r1/00/900"] == [one["id"] for one in listed]
             shown = await told(capsys, 0, command.show_one("r1/00/0", as_json=True))
             assert ("hex:ff00", "demo/raw", []) == (shown["value"], shown["key"], shown["headers"])
-            assert "no dead letter" in await told(capsys, 2, command.show_one("r1/00/5", as_json=True))
+            assert "no dead letter r1/00/5" in await told(capsys, 2, command.show_one("r1/00/5", as_json=True))
 
             async def redrive(expected: int, **more: Any) -> Any:  # noqa: ANN401 JSON
                 return await told(capsys, expected, command.redrive_some(redriven(**more), as_json=True))

@@ -9,22 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.state import RunningError, State, Worker, from_json, hold, holder, read_state, to_json, write_state
+from ops.local.state import (
+    Process,
+    RunningError,
+    Servers,
+    State,
+    Worker,
+    from_json,
+    hold,
+    holder,
+    read_state,
+    to_json,
+    write_state,
+)
 
 STATE = State(
     "ready",
     10,
     "/data",
-    "tallymill",
-    "k:1",
-    "mongodb://m",
-    "http://i",
+    Servers("tallymill", Process("k:1", 12), Process("mongodb://m", 13)),
+    Process("http://i", 14),
+    Process("http://c", 15),
     (Worker(11, "http://w"),),
-    12,
-    13,
-    14,
-    "http://c",
-    15,
 )
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from ops.config import Settings
 from ops.local.settings import to_toml
-from ops.local.state import Worker
+from ops.local.state import Process, Servers, Worker
 from ops.local.status import health, probes
 from ops.local.status.balance import unknown
 from ops.local.status.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
@@ -197,13 +197,9 @@ def test_a_system_that_says_nothing_holds_status_up_for_a_moment(tmp_path: Path)
         state = replace(
             STATE,
             supervisor=1,
-            kafka=kafka,
-            kafka_pid=None,
-            mongodb_pid=None,
-            ingress=ingress,
-            ingress_pid=0,
-            console=console,
-            console_pid=1,
+            servers=Servers("tallymill", Process(kafka), Process("mongodb://m")),
+            ingress=Process(ingress, 0),
+            console=Process(console, 1),
             workers=tuple(Worker(1, f"{worker}/metrics") for worker in workers),
         )
         health_of(state, tmp_path)  # loads the clients
@@ -242,10 +238,9 @@ def test_each_process_that_stands_still_is_frozen_whatever_it_answered(tmp_path:
     standing = replace(
         STATE,
         supervisor=stopped,
-        kafka_pid=stopped,
-        mongodb_pid=stopped,
-        ingress_pid=stopped,
-        console_pid=stopped,
+        servers=Servers("tallymill", Process("k:1", stopped), Process("mongodb://m", stopped)),
+        ingress=Process("http://i", stopped),
+        console=Process("http://c", stopped),
         workers=(Worker(stopped, "http://w/metrics"), Worker(os.getpid(), "http://x/metrics")),
     )
     found = health_of(standing, tmp_path)
@@ -263,7 +258,7 @@ def settings(folder: Path) -> None:
 def test_one_that_answers_is_ready_though_the_supervisor_has_no_id_of_it(tmp_path: Path) -> None:
     """It has been started since the state was written."""
     settings(tmp_path)
-    found = health_of(replace(STATE, supervisor=os.getpid(), ingress_pid=0), tmp_path)
+    found = health_of(replace(STATE, supervisor=os.getpid(), ingress=Process("http://i", 0)), tmp_path)
     assert [] == found.problems
 
 
