@@ -151,8 +151,9 @@ def setting_names() -> list[str]:
 def _problem(error: ErrorDetails) -> str:
     name = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        names = setting_names() if "." in name else Settings.model_fields
-        return f"{name}: no such setting{did_you_mean(name, names)}"
+        section = f"{error['loc'][0]}." if len(error["loc"]) > 1 else ""
+        names = [one for one in setting_names() if one.startswith(section)] if section else Settings.model_fields
+        return f"{name}: no such setting{did_you_mean(name, names, section)}"
     return f"{name}: {error['msg']}"
 
 
