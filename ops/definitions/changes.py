@@ -1,8 +1,8 @@
-"""`tallymill definitions`: an app's events from a YAML or JSON file into MongoDB. Never removed, only retired (G12).
+"""Definitions of an app's events: a YAML or JSON file compared with MongoDB, and written to it.
 
-`changes` says what a file would change, field by field, and `apply_changes` does it. All times are written by MongoDB's
-own clock, for an operator's may be wrong: an event would be NOT_FOUND for as long as it is ahead. Ingresses that run
-notice a change by `updatedAt`.
+An event is never removed, only retired (docs/rules.md, G12). `changes` lists what a file would change, field by field.
+`apply_changes` writes it. All times come from MongoDB's clock: if an operator's clock were ahead, a new event would be
+NOT_FOUND until then. Running ingresses notice a change by `updatedAt`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from ingress.games.language import format_problem, text_for
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
 from ops.errors import BadInput
+from ops.output import did_you_mean
 from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
 
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
@@ -63,11 +64,15 @@ class DefinitionsFile(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "DefinitionsFile":
         ids = [event.id for event in self.definitions]
-        problems = [f"{name} is declared twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
+        problems = [f"event {name} is declared twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
         for event in self.definitions:
             if not text_for(event.names, (), self.default_language):
-                problems.append(f"{event.id} has no name in the default language {self.default_language}")
-            problems += [f"{event.id}: child {child} is not declared" for child in event.children if child not in ids]
+                problems.append(f"event {event.id} has no name in the default language {self.default_language}")
+            problems += [
+                f"event {event.id}: child {child} is not declared{did_you_mean(child, ids)}"
+                for child in event.children
+                if child not in ids
+            ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -101,19 +106,19 @@ def read_file(path: Path) -> DefinitionsFile:
     try:
         return DefinitionsFile.model_validate(data_of(path.read_text("utf-8")))
     except OSError as error:
-        raise BadDefinitions([f"{path}: {error.strerror}"]) from error
+        raise BadDefinitions([f"{path}: {(error.strerror or 'not readable').lower()}"]) from error
     except BadText as error:
         raise BadDefinitions([f"{path}: {problem}" for problem in error.problems]) from error
     except ValidationError as error:
         raise BadDefinitions([_problem(e["loc"], _message(e)) for e in error.errors()]) from error
     except UnicodeDecodeError as error:
-        raise BadDefinitions([f"{path}: it is no UTF-8 text (byte {error.start})"]) from error
+        raise BadDefinitions([f"{path}: not UTF-8 text (at byte {error.start})"]) from error
 
 
 def _message(error: ErrorDetails) -> str:
-    """A text that a file format reads as something else has to be quoted."""
+    """A text that the format reads as another type has to be quoted."""
     if error["type"] == "string_type" and isinstance(error["input"], int | float | None):
-        return f"{error['msg']}: put it into quotes"
+        return f"{error['msg']}: put it in quotes"
     return error["msg"]
 
 

@@ -38,13 +38,13 @@ from ops.local.welcome import DEMO_APP
 from ops.output import EXIT_KILLED, complain, phase
 from ops.tokens.issuer import ensure_issuer
 
-# A process that imports all it needs has been seen to take ten seconds for that on a busy machine.
+# Imports alone have taken ten seconds on a busy machine.
 READY_SECONDS = 120
 ONCE_SECONDS = 120
 STEP_SECONDS = 0.2
 ANSWER_SECONDS = 2
 
-# On top of what the process itself may take for a stop, before it is killed.
+# Added to the time that the process may take to stop, before it is killed.
 STOP_MARGIN_SECONDS = 3
 
 Command = Callable[..., tuple[str, ...]]
@@ -52,7 +52,7 @@ Command = Callable[..., tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class SystemOptions:
-    """What is to run."""
+    """The system to run."""
 
     data: Path
     workers: int
@@ -70,7 +70,7 @@ class Supervisor:
         self._children: Children | None = None
 
     def run(self, ready: Callable[[State], None]) -> None:
-        """Run until told to stop; `ready` is called once when everything answers.
+        """Run until a signal. `ready` is called once, when every process answers.
 
         Raises RunningError, FetchError, NotReadyError.
         """
@@ -87,7 +87,7 @@ class Supervisor:
                 ready(state)
                 self._keep_running(watch, state)
             except StoppedError:
-                pass  # asked to while starting
+                pass  # a signal came during the start
             finally:
                 write_state(data, state.in_phase("stopping"))
                 self._stop_in_order(watch)
@@ -129,8 +129,8 @@ class Supervisor:
         return servers
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
-        """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
-        with phase("topics, collections and the demo app"):
+        """`init` and the demo app's events, in one process: its imports take longer than its work."""
+        with phase("Creating topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
             child = children.start(Program("init", self._options.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
@@ -139,10 +139,10 @@ class Supervisor:
                     raise StoppedError(words)
             children.forget(child)
             if status != 0:
-                raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
+                raise NotReadyError(f"`tallymill {words}` failed. The end of {child.log}:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with phase(f"ingress, console and workers ({self._options.workers})"):
+        with phase(f"Starting ingress, console and {self._options.workers} workers"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, ports, strict=True):
                 watch.add(child)
@@ -155,7 +155,7 @@ class Supervisor:
                 write_state(self._options.data, with_pids(state, watch))
 
     def _stop_in_order(self, watch: Watch) -> None:
-        complain("stopping: ingress and console, workers, servers (again to kill)")
+        complain("Stopping ingress and console, then workers, then servers. A second signal kills all")
         watch.stop(lambda name: name in ("ingress", "console"))
         watch.stop(lambda name: name.startswith("worker"))
         watch.stop(lambda _: True)
@@ -190,7 +190,7 @@ def worker_program(options: SystemOptions, environ: dict[str, str], number: int,
 
 
 def with_pids(state: State, watch: Watch) -> State:
-    """The state with the process ids of now; a worker that is down has 0."""
+    """The state with the present process ids. A worker that is down has 0."""
     servers, now = state.servers, {name: watch.pid(name) for name in ("kafka", "mongodb", "ingress", "console")}
     return replace(
         state,
@@ -206,10 +206,10 @@ def with_pids(state: State, watch: Watch) -> State:
 
 
 def servers_text(sources: Sources) -> str:
-    where = {"settings": "at the addresses of the settings", "docker": "in Docker", "local": "from the local stack"}
+    where = {"settings": "at the addresses of the settings", "docker": "in Docker", "local": "on this machine"}
     if sources.kafka == sources.mongodb:
-        return f"Kafka and MongoDB {where[sources.kafka]}"
-    return f"Kafka {where[sources.kafka]}, MongoDB {where[sources.mongodb]}"
+        return f"Starting Kafka and MongoDB {where[sources.kafka]}"
+    return f"Starting Kafka {where[sources.kafka]} and MongoDB {where[sources.mongodb]}"
 
 
 def masked(uri: str) -> str:
@@ -223,7 +223,7 @@ def wait_for_http(child: Child, url: str, stop: Event) -> None:
 
 
 def http_answers(url: str) -> bool:
-    """Whether a GET is answered 200; no proxy is asked."""
+    """Whether a GET is answered 200, without a proxy."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
     try:

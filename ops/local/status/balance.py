@@ -72,7 +72,7 @@ def balance_text(report: Mapping[str, Any]) -> str:
     return "\n".join(
         f"{topic}: "
         + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items() if name != "holds")
-        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP")
+        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP: run `tallymill verify`")
         for topic, found in report["balance"].items()
     )
 

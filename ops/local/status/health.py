@@ -21,7 +21,7 @@ from ops.local.status.server_probes import kafka_state, mongodb_state
 T = TypeVar("T")
 Said = Literal["ready", "not ready", "no answer", "frozen", "down"]
 
-# The answers are collected a little after the last probe has given up by itself, so that its own words are shown.
+# A little longer than a probe, so that a probe that times out can still say why.
 COLLECT_SECONDS = ANSWER_SECONDS + 0.5
 
 METRICS_PATH = "/metrics"
@@ -29,7 +29,7 @@ METRICS_PATH = "/metrics"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A process of the system: where it is, and what to ask it. `pid`: None for a server that `up` did not start."""
+    """A process to ask: its address, and the question. `pid` None: `up` did not start this server."""
 
     name: str
     address: str
@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ProcessNow:
-    """What one process is at this moment."""
+    """The present state of one process."""
 
     name: str
     said: Said
@@ -57,19 +57,19 @@ class ProcessNow:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All there is to say of a system now."""
+    """The present state of the system."""
 
     processes: Sequence[ProcessNow]
     balance: Mapping[str, Any]
 
     @property
     def lost(self) -> list[str]:
-        """What was acknowledged and can't be counted any more."""
+        """Records that were acknowledged and are lost."""
         return [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
 
     @property
     def problems(self) -> list[str]:
-        """What the system promises and does not hold now, lost records first; what is not known counts as not held."""
+        """Everything that does not work or is unknown, lost records first."""
         found = [*self.lost, *(one.problem for one in self.processes if one.problem)]
         balance = self.balance["balance"]
         if balance is None:
@@ -142,7 +142,7 @@ def _settings(data: Path) -> Settings | str:
     try:
         return load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     except SettingsError as error:
-        return f"not asked, for the settings can't be used: {error}"
+        return f"not asked, because the settings can't be used: {error}"
 
 
 def _supervisor(state: State) -> Asked:
@@ -158,7 +158,7 @@ def _now(asked: Asked, answer: Answer) -> ProcessNow:
 
 def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
     if asked.pid and is_frozen(asked.pid):
-        return "frozen", "it is stopped: `kill -CONT` lets it go on"
+        return "frozen", "it is stopped: continue it with `kill -CONT`"
     if answer.state == "no answer" and asked.pid == 0:
         return "down", "the supervisor starts it again; see `tallymill logs`"
     return answer.state, answer.detail

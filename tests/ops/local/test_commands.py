@@ -71,7 +71,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> 
     assert commands.down(missing, as_json=False) == 0
     assert commands.logs(missing, None, lines=1, follow=False) == 1
     told = capsys.readouterr()
-    assert told.out == f"not running: there is no folder {missing}\nnothing runs: there is no folder {missing}\n"
+    assert told.out == f"not running: there is no folder {missing}\nnot running: there is no folder {missing}\n"
     assert str(missing) in told.err
 
 
@@ -87,7 +87,7 @@ def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:
 
 def test_down_with_nothing_running_is_no_failure(tmp_path: Path, capsys: Output) -> None:
     assert commands.down(tmp_path, as_json=False) == 0
-    assert capsys.readouterr().out == "nothing runs\n"
+    assert capsys.readouterr().out == "not running\n"
 
 
 def test_logs_show_the_end_of_one_or_of_all(tmp_path: Path, capsys: Output) -> None:
@@ -106,4 +106,4 @@ def test_a_log_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path, ca
     (tmp_path / "logs" / "kafka.log").touch()
     assert commands.logs(tmp_path, "kafkaa", lines=2, follow=False) == 1
     assert "no log of kafkaa" in (told := capsys.readouterr().err)
-    assert "there are kafka" in told
+    assert "Known logs: kafka" in told

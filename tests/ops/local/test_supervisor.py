@@ -74,7 +74,7 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
         told = process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert process.returncode == 0
         assert "worker-1 ended (killed by signal 9)" in told
-        assert "worker-1 started again" in told
+        assert "worker-1 is started again" in told
         pids = [*pids_of(state), restarted.workers[0].pid]
         assert [pid for pid in pids if is_alive(pid)] == []
         assert holder(tmp_path) is None
@@ -121,6 +121,6 @@ def test_a_password_is_not_shown() -> None:
 
 
 def test_it_is_said_where_servers_come_from() -> None:
-    assert servers_text(Sources("local", "local")) == "Kafka and MongoDB from the local stack"
+    assert servers_text(Sources("local", "local")) == "Starting Kafka and MongoDB on this machine"
     told = servers_text(Sources("settings", "docker"))
-    assert told == "Kafka at the addresses of the settings, MongoDB in Docker"
+    assert told == "Starting Kafka at the addresses of the settings and MongoDB in Docker"

@@ -35,7 +35,7 @@ def test_the_balance_is_a_line_a_topic() -> None:
     fine = {"accepted": 3, "applied": 1, "in_flight": 2, "holds": True}
     line = "3 accepted, 1 applied, 2 in flight"
     told = balance_text({"balance": {"a": fine, "b": {**fine, "holds": False}}})
-    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP"] == told.splitlines()
+    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP: run `tallymill verify`"] == told.splitlines()
     assert "balance unknown: why" == balance_text({"balance": None, "balance_why": "why"})
 
 

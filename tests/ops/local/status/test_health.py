@@ -84,10 +84,10 @@ ALIVE = (200, {"live": True})
     [
         (ALIVE, (200, {"ready": True, "missing": []}), Answer("ready")),
         (ALIVE, (503, {"ready": False, "missing": ["kafka", "keys"]}), Answer("not ready", "missing: kafka, keys")),
-        (ALIVE, (503, {"ready": False}), Answer("not ready", "it says that it is not ready (/readyz)")),
-        (ALIVE, (503, b"<html>"), Answer("not ready", "it says that it is not ready (/readyz): HTTP 503")),
-        (ALIVE, (503, [7]), Answer("not ready", "it says that it is not ready (/readyz)")),
-        ((503, {}), (200, {"ready": True}), Answer("not ready", "it says that it is not alive (/livez)")),
+        (ALIVE, (503, {"ready": False}), Answer("not ready", "it answers that it is not ready (/readyz)")),
+        (ALIVE, (503, b"<html>"), Answer("not ready", "it answers that it is not ready (/readyz): HTTP 503")),
+        (ALIVE, (503, [7]), Answer("not ready", "it answers that it is not ready (/readyz)")),
+        ((503, {}), (200, {"ready": True}), Answer("not ready", "it answers that it is not alive (/livez)")),
     ],
 )
 def test_a_process_is_ready_if_it_says_so_twice(
@@ -132,13 +132,13 @@ def of(*topics: Mapping[str, Any]) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"brokers": [], "topics": []}, "it is not part of a cluster yet"),
+        ({"brokers": [], "topics": []}, "the broker is not part of a cluster yet"),
         (of(topic("t", 3)), "topic t is missing: run `tallymill init`"),
         (of(topic("t", 0, 1, -1, 1, -1)), "topic t: no leader for partitions 1, 3"),
-        (of(topic("t", 5)), "topic t can't be served now: the partition has no leader now"),
-        (of(topic("t", 29)), "topic t can't be served now: Kafka does not allow the topic to this user"),
-        (of(topic("t", 72, 1)), "topic t can't be served now: Kafka answered: "),
-        (of(topic("t", 0)), "topic t can't be served now: it has no partitions"),
+        (of(topic("t", 5)), "topic t is unavailable: the partition has no leader now"),
+        (of(topic("t", 29)), "topic t is unavailable: Kafka does not allow the topic to this user"),
+        (of(topic("t", 72, 1)), "topic t is unavailable: Kafka answered: "),
+        (of(topic("t", 0)), "topic t is unavailable: it has no partitions"),
         (of(topic("a", 0, 1), topic("b", 3), topic("c", 3)), "topic b is missing: run `tallymill init`; topic c is"),
     ],
 )
@@ -246,7 +246,7 @@ def test_each_process_that_stands_still_is_frozen_whatever_it_answered(tmp_path:
     found = health_of(standing, tmp_path)
     expected = dict.fromkeys(["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"], "frozen")
     assert expected | {"worker-2": "ready"} == {one.name: one.said for one in found.processes}
-    assert "kafka: frozen (it is stopped: `kill -CONT` lets it go on)" in found.problems
+    assert "kafka: frozen (it is stopped: continue it with `kill -CONT`)" in found.problems
 
 
 def settings(folder: Path) -> None:
@@ -315,10 +315,10 @@ def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "its name is unknown to DNS"),
+        (socket.gaierror(-2, "Name or service not known"), "DNS does not know the host name"),
         (OSError(113, "x"), "No route to host"),
         (http.client.BadStatusLine("SSH-2.0"), "it closed the connection without an answer"),
-        (OSError("x"), "it is not reachable"),
+        (OSError("x"), "it can't be reached"),
     ],
 )
 def test_why_there_is_no_answer_is_told_in_plain_words(error: Exception, words: str) -> None:
