@@ -15,8 +15,9 @@ Reason = Annotated[str, typer.Option("--reason", help="Why you do this. The reas
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """List the lineages of each topic: the position in each partition, and lost records.
 
-    A lineage is one life of a topic in one Kafka cluster, counted from one start. Exit status 1: records are lost,
-    or a partition is stopped.
+    A lineage is one life of a topic in one Kafka cluster, counted from one start.
+
+    Exit status 1: records are lost, or a partition is stopped.
     """
     from ops.lineage.command import show as work
 

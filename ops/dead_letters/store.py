@@ -18,13 +18,13 @@ from serving.kafka.client import why
 Database = AsyncDatabase[dict[str, Any]]
 Document = dict[str, Any]
 
-# An ack that takes longer is unknown: the letter is not marked, and may be redriven again (it can't count twice).
+# After this the outcome is unknown: the letter is not marked, and may be redriven again. It can't count twice.
 ACK_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which letters, of how many. `again` takes those too that were redriven before."""
+    """Which dead letters, and how many. `again`: also those that were redriven before."""
 
     reason: str | None = None
     identity: str | None = None
@@ -33,7 +33,7 @@ class Chosen:
 
 
 def filter_of(chosen: Chosen) -> Document:
-    """MongoDB's filter. The reason is looked for as it is written, in any case."""
+    """MongoDB's filter. The reason is plain text, not a pattern; case does not matter."""
     query: Document = {}
     if chosen.identity is not None:
         query["_id"] = chosen.identity
@@ -87,7 +87,7 @@ async def redrive(
 
 
 def _words(error: Exception) -> str:
-    """A LookupError is raised here, with words of its own."""
+    """The reason. A LookupError is raised in this module with its reason."""
     return str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
 
 
@@ -106,14 +106,14 @@ async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mappi
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, found: Mapping[str, Any]) -> None:
-    """The same key, value and headers: the same record in all that its meaning rests on."""
+    """The same key, value and headers, so that it means the same record."""
     headers = [(name, None if value is None else bytes(value)) for name, value in found["headers"]]
     sent = producer.send_and_wait(topic, bytes(found["value"]), key=found["key"], headers=headers)
     await asyncio.wait_for(sent, ACK_SECONDS)
 
 
 def readable(found: Document) -> Document:
-    """A letter as JSON can say it: bytes as text where they are text, else as hex."""
+    """A dead letter as JSON: bytes as text if they are text, else as hex."""
     headers = [[name, None if value is None else text_of(value)] for name, value in found["headers"]]
     return {**summary(found), "headers": headers, "value": text_of(found["value"])}
 
@@ -133,7 +133,7 @@ def summary(found: Document) -> Document:
 
 
 def text_of(value: bytes) -> str:
-    """UTF-8 as it is; anything else, or what a terminal would obey, as `hex:...`."""
+    """Printable UTF-8 as it is. Anything else, such as control characters for a terminal, as `hex:...`."""
     try:
         text = value.decode()
     except UnicodeDecodeError:

@@ -84,7 +84,7 @@ Kind = Literal["declared", "changed", "retired", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field before and after, as JSON has it; None = not there."""
+    """One field before and after, as JSON values. None: the field is missing."""
 
     field: str
     before: object
@@ -93,7 +93,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What applying a file does to one definition."""
+    """The change of one definition."""
 
     definition: Definition
     kind: Kind
@@ -130,9 +130,9 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
 def changes(
     file: DefinitionsFile, existing: Mapping[str, Definition], now: datetime, *, retires: bool = True
 ) -> list[Change]:
-    """What makes `existing` (by definitionId) match `file`: an event that is not in the file any more is retired.
+    """The changes that make `existing` (by definitionId) match `file`. An event that is not in the file is retired.
 
-    `now`, by MongoDB's clock, is shown; the moment of writing is a little later. Without `retires` such events stay.
+    Without `retires` such events stay. `now`, by MongoDB's clock, is only shown: the written time is a little later.
     """
     declared = {event.id: _definition(event, file, existing.get(event.id), now) for event in file.definitions}
     found = [_change(definition, existing.get(name)) for name, definition in declared.items()]
@@ -148,7 +148,7 @@ def _change(definition: Definition, old: Definition | None) -> Change:
 
 
 def _differences(old: Definition | None, new: Definition) -> tuple[FieldChange, ...]:
-    """Field by field; each language of a text is a field of its own."""
+    """Field by field. Each language of a text is a separate field."""
     before, after = _fields(old), _fields(new)
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
@@ -165,7 +165,7 @@ def _fields(definition: Definition | None) -> dict[str, object]:
 
 
 def _definition(event: DeclaredEvent, file: DefinitionsFile, old: Definition | None, now: datetime) -> Definition:
-    """Declared since it first was; declared again after it was retired, since then, and for the time before that."""
+    """Keeps the time of the first declaration. After a retirement a new term begins; earlier terms are kept."""
     texts: dict[str, Any] = event.model_dump(exclude={"id"})
     return Definition(
         app=file.app,
@@ -179,7 +179,7 @@ def _definition(event: DeclaredEvent, file: DefinitionsFile, old: Definition | N
 
 
 def _earlier(old: Definition) -> tuple[DefinitionTerm, ...]:
-    """The times that are over: a record of one of them is judged by its own time (G12)."""
+    """Terms that have ended: a record from within one is judged by it (docs/rules.md, G12)."""
     if old.retired_at is None:
         return old.earlier
     return (*old.earlier, DefinitionTerm(declared_at=old.declared_at, retired_at=old.retired_at))
@@ -194,7 +194,7 @@ def _kind(definition: Definition, old: Definition | None) -> Kind:
 
 
 async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> dict[str, Definition]:
-    """All definitions of an app, retired ones too, by definitionId. Raises BadDefinitions for what is none."""
+    """All definitions of an app by definitionId, including retired ones. Raises BadDefinitions for a bad document."""
     found: dict[str, Definition] = {}
     problems: list[str] = []
     async for document in db[DEFINITIONS].find({"app": app}, sort=[("_id", 1)]):
@@ -212,20 +212,20 @@ async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> d
 
 
 def retired_by(found: Sequence[Change]) -> tuple[list[str], int]:
-    """The events that changes retire, and how many are in force before them."""
+    """The events that the changes retire, and the number of active events before them."""
     retired = [change.definition.definition_id for change in found if change.kind == "retired"]
     kept = sum(change.kind in ("kept", "changed") and change.definition.retired_at is None for change in found)
     return retired, len(retired) + kept
 
 
 async def apply_changes(db: AsyncDatabase[dict[str, Any]], found: Sequence[Change]) -> None:
-    """Write what changes. The times in `found` are not written: each is `$$NOW`, or what MongoDB holds."""
+    """Write the changes. Times are not taken from `found`: MongoDB sets them (`$$NOW`) or keeps its own."""
     writes = [_write(change) for change in found if change.kind != "kept"]
     if writes:
         await db[DEFINITIONS].bulk_write(writes)
 
 
-# What a document says of its own times. A field that isn't there reads as null.
+# Times within a document. A missing field reads as null.
 _WAS_RETIRED: Expression = {"$ne": [{"$ifNull": ["$retiredAt", None]}, None]}
 _EARLIER: Expression = {"$ifNull": ["$earlier", []]}
 _LAST_TERM: Expression = {"declaredAt": "$declaredAt", "retiredAt": "$retiredAt"}
@@ -239,7 +239,7 @@ _RETIRED = {"retiredAt": {"$ifNull": ["$retiredAt", "$$NOW"]}, "updatedAt": "$$N
 
 
 def _write(change: Change) -> UpdateOne:
-    """A pipeline, so that MongoDB computes the times; `$literal`, for a text may begin with a dollar sign."""
+    """A pipeline, so that MongoDB computes the times. `$literal`, because a text may begin with a dollar sign."""
     document = change.definition.document()
     if change.kind == "retired":
         return UpdateOne({"_id": document["_id"]}, [{"$set": _RETIRED}])

@@ -72,15 +72,15 @@ async def _workers(settings: Settings) -> list[Check]:
             unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
     except (NotReachable, SettingsError):
         return []
-    return [check for topic, told in zip(topics, unread, strict=True) for check in unread_checks(topic, told)]
+    return [check for topic, sentences in zip(topics, unread, strict=True) for check in unread_checks(topic, sentences)]
 
 
-def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
+def unread_checks(topic: str, sentences: Sequence[str]) -> list[Check]:
     """Warnings, not errors: waiting records are counted when a worker reads them."""
     what = f"workers of {topic}"
-    if not told:
+    if not sentences:
         return [Check(what, "ok", "every partition with records is read")]
-    return [Check(what, "warning", sentence) for sentence in told]
+    return [Check(what, "warning", sentence) for sentence in sentences]
 
 
 async def _losses(settings: Settings) -> list[Check]:

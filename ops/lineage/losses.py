@@ -93,7 +93,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class LogNow:
-    """A topic as it is: its bounds if it is the one of `topic_id` in `cluster`; no topic: `problem` says why."""
+    """A topic now: its identity and bounds. Without a topic, `problem` says why."""
 
     cluster: str = ""
     topic_id: str = ""
@@ -106,10 +106,10 @@ class LogNow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What losses are found by.
+    """The data that losses are found by.
 
-    `checkpoints` were read before the logs, `next_offsets` after them: a worker may have gone on meanwhile, and what
-    it has counted since is neither removed nor cut. `cuts`: where a log was cut, by checkpoint (cuts.py).
+    `checkpoints` were read before the logs, `next_offsets` after them: what a worker has counted in between is neither
+    removed nor cut. `cuts`: where a log was cut, by checkpoint (cuts.py).
     """
 
     lineages: Sequence[Document]
@@ -120,7 +120,7 @@ class Known:
 
 
 def losses_of(known: Known) -> list[Loss]:
-    """All of them, accepted or not, oldest first."""
+    """All losses, accepted or not, oldest first."""
     ordered = sorted(known.lineages, key=lambda one: (one["topic"], one["generation"]))
     found: list[Loss] = []
     for _, group in groupby(ordered, key=lambda one: one["topic"]):
@@ -168,7 +168,7 @@ def _given_up(lineage: Document, partition: int, first: int, end: int | None, wh
 
 
 def _derived(known: Known, earlier: Sequence[Document], lineage: Document) -> Iterator[Loss]:
-    """What the start of a lineage that wrote nothing down left out of its predecessors'."""
+    """What the start of a lineage without a note left out of its predecessors."""
     if not earlier:
         return
     same = _is_same_topic(earlier[-1], lineage)
@@ -204,26 +204,26 @@ def _counted(checkpoints: Mapping[str, Document], lineage: Document, partition: 
 
 
 def _minus_read_again(known: Known, loss: Loss, lineage: Document, later: Sequence[Document]) -> Iterator[Loss]:
-    """The parts of a loss that no later lineage has read, or is to read, again."""
+    """The parts of a loss that no later lineage has read again or will read."""
     if loss.why not in RANGES or loss.offsets.end is None:
         yield loss
         return
     again = [_counted(known.checkpoints, one, loss.offsets.partition) for one in later if _is_same_topic(one, lineage)]
     if again and _is_same_topic(later[-1], lineage):
-        # A checkpoint from 0 to 0 has counted nothing yet and is to read it all; without one nobody knows.
+        # A checkpoint at its start has counted nothing yet, and will read all. Without a checkpoint it is unknown.
         again += _from_its_start(known, later[-1], loss)
     for first, end in minus((loss.offsets.first, loss.offsets.end), again):
         yield replace(loss, offsets=loss.offsets._replace(first=first, end=end))
 
 
 def _from_its_start(known: Known, lineage: Document, loss: Loss) -> list[tuple[int, int]]:
-    """What of a loss the lineage in force has read or is to read: all from where it started."""
+    """The part of a loss that the present lineage has read or will read: all offsets from its start on."""
     found = known.checkpoints.get(str(PartitionId(lineage["_id"], loss.offsets.partition)))
     return [(found["start"], loss.offsets.end)] if found and loss.offsets.end is not None else []
 
 
 def _present(known: Known, lineage: Document, earlier: Sequence[Document]) -> Iterator[Loss]:
-    """What the lineage in force has lost, and no earlier one has counted."""
+    """What the present lineage has lost and no earlier one has counted."""
     log, topic, name = known.logs[lineage["topic"]], lineage["topic"], lineage["_id"]
     checkpoints = dict(_checkpoints(known, lineage))
     if log.bounds is None or not log.is_of(lineage):

@@ -26,9 +26,9 @@ class BadStart(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PartitionNow:
-    """A partition as it is: the offsets its log holds, and the next to apply by the lineage in force.
+    """A partition now: the offsets of its log, and the next offset to apply in the present lineage.
 
-    `applied_to` is None where nothing of this very log has been applied: a topic made anew, a partition just added.
+    `applied_to` is None if nothing of this log was applied: the topic was created again, or the partition was added.
     """
 
     partition: int
@@ -36,11 +36,11 @@ class PartitionNow:
     end: int
     applied_to: int | None = None
     counted: Sequence[tuple[int, int]] = ()
-    """Offsets of this very log that older lineages have counted; ends exclusive."""
+    """Offsets of this log that older lineages have counted; ends exclusive."""
     is_same_topic: bool = True
-    """Whether the topic is the one of the lineage in force: then a partition without a checkpoint was added to it."""
+    """Whether the topic is that of the present lineage: then a partition without a checkpoint was added to it."""
     cut_at: int | None = None
-    """Where the log was cut below `applied_to`: from here on it holds other records than those that were counted."""
+    """Where the log was cut below `applied_to`: from here on it holds other records than the counted ones."""
 
 
 def starts_of(text: str, partitions: Mapping[int, PartitionNow]) -> dict[int, int]:
@@ -135,13 +135,13 @@ def given_up(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) 
 
 def _given_up(start: int, now: PartitionNow) -> Iterator[LostRange]:
     if now.cut_at is not None:
-        # What older lineages counted may have been of the old log as well: nothing is taken off.
+        # Older lineages may have counted offsets of the old log, so nothing is subtracted.
         yield _lost(now, now.applied_to or 0, None, "cut")
         if start > (first := max(now.cut_at, now.begin)):
             yield _lost(now, first, start, "left_out")
         return
     first = now.applied_to or 0
-    # Of a topic that is new to us nothing says that what is gone was ever acknowledged to anyone.
+    # For another topic it is unknown whether its removed records were ever acknowledged.
     if now.is_same_topic:
         for lost in minus((first, min(now.begin, start)), now.counted):
             yield _lost(now, *lost, "removed")

@@ -1,4 +1,4 @@
-"""Runs a load: an app of its own (for batches with its events declared), the load sent, the sums checked."""
+"""Runs a load: creates an app (for batches also its events), sends the load, compares the sums."""
 
 import asyncio
 import json
@@ -24,14 +24,14 @@ from ops.server_clock import server_now
 from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
-# A killed worker's partitions take up to a session timeout and a dead transaction's lifetime to move on.
+# Longer than a session timeout and a transaction's lifetime: a worker may be killed during the load.
 VISIBLE_SECONDS = 120
 
 
 async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: bool) -> int:
-    """0: every accepted batch, or item, is counted once, to the unit. 1: not, or nothing was, or something refused.
+    """Exit status 0: every accepted batch or item is counted once. 1: a difference, a refusal, or nothing accepted.
 
-    2: no load can be made of what was asked. Ingress and database are asked before anything is sent.
+    2: bad options. The ingress and the database are asked before anything is sent.
     """
     settings = load_settings()
     url = _local_ingress(settings) if ingress is None else ingress
@@ -40,17 +40,17 @@ async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: 
         return EXIT_BAD_INPUT
     url = url.rstrip("/")
     target = _Target(settings, url, f"load-{secrets.token_hex(4)}", options)
-    make_token(settings, target.app, "player-0", [GAMES_SCOPE])  # a key that is missing is told before the rest
+    make_token(settings, target.app, "player-0", [GAMES_SCOPE])  # fails at once if the key is missing
     async with database(settings) as db:
         if problem := await ingress_problem(url):
             complain(problem)
             return EXIT_WRONG
         await db.client.admin.command("ping")
         found = await (_load_pools if api == "analytics" else _load_batches)(target, db, quiet=as_json)
-    return _told(found, as_json=as_json)
+    return _print(found, as_json=as_json)
 
 
-def _told(found: dict[str, Any], *, as_json: bool) -> int:
+def _print(found: dict[str, Any], *, as_json: bool) -> int:
     say(json.dumps(found) if as_json else as_text(found))
     if found["nothing_accepted"]:
         complain(found["nothing_accepted"])
@@ -60,7 +60,7 @@ def _told(found: dict[str, Any], *, as_json: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where a load goes: an ingress, and an app of its own."""
+    """Where a load goes: an ingress and a new app."""
 
     settings: Settings
     ingress: str
@@ -76,7 +76,7 @@ class _Target:
 
 @contextmanager
 def _ctrl_c() -> Iterator[asyncio.Event]:
-    """Set by the first SIGINT: what has been sent is counted all the same."""
+    """An event that the first SIGINT sets. What was sent until then is compared."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     try:
@@ -99,8 +99,8 @@ async def _load_pools(target: _Target, db: Database, *, quiet: bool) -> dict[str
     waited = await wait_stored(db, target.app, len(accepted), VISIBLE_SECONDS)
     found = await found_pool_sums(db, target.app)
     problems = pool_differences(await expected_pool_sums(db, target.app, outcomes), found)
-    told = report(target.options, target.app, outcomes, waited, problems)
-    return {**told, "items": len(accepted), "events": len(found.events)}
+    found_report = report(target.options, target.app, outcomes, waited, problems)
+    return {**found_report, "items": len(accepted), "events": len(found.events)}
 
 
 async def _declare(db: Database, app: str) -> None:

@@ -1,4 +1,4 @@
-"""Sends a load: each shot at its time, whatever has become of the ones before; a lost answer is asked for again."""
+"""Sends a load as an open loop: each request at its time. A request without an answer is sent again."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from ops.load.pools import Pool, pool_shots
 from ops.load.target import failure, refusal_words
 
 TRY_SECONDS = 10
-# A client keeps its requestId until it is answered; a load gives up at last, so that it ends.
+# A real client retries until it has an answer. A load gives up, so that it ends.
 GIVE_UP_SECONDS = 60
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 2.0
@@ -81,12 +81,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class WireApi(Generic[S]):
-    """What differs from API to API: where to, what, and how an answer reads."""
+    """What differs between the APIs: path, requests, and the meaning of an answer."""
 
     path: str
     shots: Callable[[LoadOptions, int], Iterator[Shot[S]]]
     refusal: Callable[[Answer], str]
-    """Why it was refused in spite of status 200; empty where it wasn't."""
+    """Why a reply with status 200 refuses the request; empty if it accepts it."""
     is_duplicate: Callable[[Answer], bool]
 
 
@@ -130,7 +130,7 @@ class OpenLoop(Generic[S]):
         self._first_pause_seconds = first_pause_seconds
 
     async def run(self, progress: Callable[[int], None], stop: asyncio.Event | None = None) -> Outcomes[S]:
-        """Send everything, or what there is until `stop`, and wait for the answers, in bounded time."""
+        """Send everything, or until `stop` is set, and wait for the answers in bounded time."""
         stop = stop or asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=TRY_SECONDS)
         start = time.monotonic()
@@ -199,7 +199,7 @@ def _with_words(cause: str, words: str) -> str:
 
 
 async def _is_set_by(stop: asyncio.Event, due: float) -> bool:
-    """Whether it is set, asked when it is, or at the time that is due."""
+    """Wait until `stop` is set or the time is due. Returns whether it is set."""
     if not stop.is_set() and (wait := due - time.monotonic()) > 0:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)

@@ -76,10 +76,10 @@ def failure(error: Exception) -> str:
 
 
 def refusal_words(text: str) -> str:
-    """The message in a reply of either API that is no 200; empty where it has none."""
+    """The message in an error reply of either API; empty if it has none."""
     try:
-        told: Any = json.loads(text)
-        message = told["error"]["message"] if "error" in told else told["StatusMessage"]
+        body: Any = json.loads(text)
+        message = body["error"]["message"] if "error" in body else body["StatusMessage"]
     except (ValueError, KeyError, TypeError):
         return ""
     return message if isinstance(message, str) else ""

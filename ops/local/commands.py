@@ -13,7 +13,7 @@ from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsEr
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.processes import NotReadyError, last_lines, own_command
 from ops.local.servers.source import settings_of_user, sources_in_force
-from ops.local.state import RunningError, State, holder, read_state, to_fields, to_json
+from ops.local.state import RunningError, State, read_state, supervisor_pid, to_fields, to_json
 from ops.local.status.balance import balance_text, unknown
 from ops.local.status.health import as_text as health_text
 from ops.local.status.health import health_of
@@ -97,13 +97,13 @@ def _await_detached(supervisor: "subprocess.Popen[bytes]", data: Path, log: Path
 
 def down(data: Path, *, as_json: bool) -> int:
     """Stop the system in order and in bounded time. If it does not run, that is success."""
-    pid = holder(data)
+    pid = supervisor_pid(data)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
         give_up = time.monotonic() + DOWN_SECONDS
-        while holder(data) == pid and time.monotonic() < give_up:
+        while supervisor_pid(data) == pid and time.monotonic() < give_up:
             time.sleep(POLL_SECONDS)
-        if holder(data) == pid:
+        if supervisor_pid(data) == pid:
             complain(f"The supervisor (pid {pid}) did not stop within {DOWN_SECONDS} s. It is killed now")
             os.kill(pid, signal.SIGKILL)
     if as_json:
@@ -115,7 +115,7 @@ def down(data: Path, *, as_json: bool) -> int:
 
 def status(data: Path, *, as_json: bool) -> int:
     """Print each process and whether it works. Exit status 0: everything works. 1: not. 3: not running."""
-    pid, state = holder(data), read_state(data)
+    pid, state = supervisor_pid(data), read_state(data)
     if state is None or state.phase != "ready":
         return _not_running(data, pid, state, as_json=as_json)
     health = health_of(state, data)
@@ -198,7 +198,7 @@ def _show_added(log: Path, place: int, *, with_name: bool) -> int:
 
 def _running(data: Path, *, as_json: bool) -> tuple[int] | None:
     """If the system runs already, print its addresses and return the exit status; else None."""
-    pid = holder(data)
+    pid = supervisor_pid(data)
     if pid is None:
         return None
     state = read_state(data)

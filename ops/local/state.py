@@ -1,6 +1,7 @@
-"""What runs, written down for other commands: a lock that lives as long as the supervisor, and a state file.
+"""The running system, for other commands: a lock that the supervisor holds, and a state file.
 
-The lock decides whether anything runs (the system drops it with its holder, however that died); the file says what.
+The lock decides whether a system runs: the kernel releases it when the supervisor ends, even after SIGKILL. The file
+says what runs.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ from typing import Any, Literal
 LOCK_NAME = "lock"
 STATE_NAME = "state.json"
 
-# A `status` holds the lock for a moment to see whether it is free; a start must not give up because of it.
+# `status` takes the lock for a moment to see whether it is free. A start must not fail because of that.
 LOCK_TRIES = 20
 LOCK_PAUSE_SECONDS = 0.02
 
@@ -116,7 +117,7 @@ def from_json(text: str) -> State:
 
 
 def write_state(data: Path, state: State) -> None:
-    """Replace the file whole: a reader sees the old or the new, never half of one."""
+    """Replace the file at once: a reader sees the old state or the new one."""
     new = data / f"{STATE_NAME}.new"
     new.write_text(to_json(state) + "\n")
     new.chmod(0o600)
@@ -124,8 +125,8 @@ def write_state(data: Path, state: State) -> None:
 
 
 def read_state(data: Path) -> State | None:
-    """The state of the running system, or None if none runs (or it has not said anything yet)."""
-    if holder(data) is None:
+    """The state of the running system. None if none runs, or it has not written its state yet."""
+    if supervisor_pid(data) is None:
         return None
     try:
         return from_json((data / STATE_NAME).read_text())
@@ -134,8 +135,8 @@ def read_state(data: Path) -> State | None:
 
 
 @contextmanager
-def hold(data: Path) -> Iterator[None]:
-    """Be the one supervisor of this data folder. Raises RunningError if there is one."""
+def data_lock(data: Path) -> Iterator[None]:
+    """The lock of the supervisor of this data folder. Raises RunningError if another process has it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / LOCK_NAME).open("a+") as lock:
         if not _locked(lock.fileno(), tries=LOCK_TRIES):
@@ -147,7 +148,7 @@ def hold(data: Path) -> Iterator[None]:
         yield
 
 
-def holder(data: Path) -> int | None:
+def supervisor_pid(data: Path) -> int | None:
     """The process id of the running supervisor, or None."""
     try:
         lock = (data / LOCK_NAME).open("r+")
@@ -160,7 +161,7 @@ def holder(data: Path) -> int | None:
             lock.seek(0)
             if (text := lock.read()).isdigit():
                 return int(text)
-            time.sleep(LOCK_PAUSE_SECONDS)  # it has the lock and is about to write its id
+            time.sleep(LOCK_PAUSE_SECONDS)  # it has the lock and writes its id next
     return None
 
 

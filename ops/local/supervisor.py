@@ -32,7 +32,7 @@ from ops.local.servers.processes import (
 from ops.local.servers.source import Sources
 from ops.local.servers.stack import OwnServers, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.state import Process, Servers, State, Worker, hold, write_state
+from ops.local.state import Process, Servers, State, Worker, data_lock, write_state
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
 from ops.output import EXIT_KILLED, complain, phase
@@ -75,7 +75,7 @@ class Supervisor:
         Raises RunningError, FetchError, NotReadyError.
         """
         data = self._options.data
-        with hold(data), Children(data / "logs") as self._children:
+        with data_lock(data), Children(data / "logs") as self._children:
             self._listen_to_signals()
             watch = Watch(self._children, complain)
             state = State(

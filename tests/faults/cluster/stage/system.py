@@ -20,7 +20,7 @@ from ops.config import DATA_VARIABLE, LOCAL_FILE_NAME, PREFIX
 from ops.local.servers.ports import LOOPBACK, choose_ports
 from ops.local.servers.processes import Child, Children, Program, last_lines
 from ops.local.state import Process as Named
-from ops.local.state import Servers, State, Worker, hold, write_state
+from ops.local.state import Servers, State, Worker, data_lock, write_state
 from ops.tokens.issuer import ensure_issuer
 from tests.frozen import freeze, thaw
 
@@ -214,7 +214,7 @@ def running(folder: Path, kafka: str, mongodb: str) -> Iterator[System]:
     """Nothing is started yet; whatever still runs at the end is killed, frozen or not."""
     (folder / "data").mkdir(parents=True)
     children = Children(folder / "logs")
-    with hold(folder / "data"):
+    with data_lock(folder / "data"):
         try:
             yield System(children, folder, settings_of(kafka, mongodb, folder))
         finally:
