@@ -15,6 +15,7 @@ from schemas.analytics.body import JSON_TYPE
 from schemas.records.envelope import Owner
 from schemas.records.pools import PoolJudgement, seal_pool
 from schemas.records.signing import SigningKeys, signing_keys
+from serving.kafka.client import client_options
 
 APP = "bench"
 TITLES = ("Navigation", "Search", "Purchase", "Share")
@@ -55,7 +56,7 @@ async def fill_pools(settings: Settings, count: int, items: int, players: int) -
     """Fill the analytics topic. Returns what it counts, by title."""
     expected: Counter[str] = Counter()
     pending: list[asyncio.Future[object]] = []
-    options = settings.kafka.client_options()
+    options = client_options(settings.kafka)
     async with AIOKafkaProducer(
         **options, acks="all", compression_type="lz4", linger_ms=5, max_batch_size=1 << 20, max_request_size=16 << 20
     ) as producer:

@@ -32,6 +32,7 @@ from ops.init.command import initialise, wrong
 from ops.local.servers.processes import Child, Program
 from schemas.documents import CHECKPOINTS
 from schemas.records.signing import signing_keys
+from serving.kafka.client import client_options
 
 LOOK_SECONDS = 0.05
 TICK_SECONDS = 0.02
@@ -180,7 +181,7 @@ async def _look(watched: Watched, database: Database) -> None:
 async def _load(settings: Settings, made: Sequence[Made], rate: float) -> None:
     """So many records a second, a player's always into the same partition."""
     began, sent = time.monotonic(), 0
-    async with AIOKafkaProducer(**settings.kafka.client_options(), acks="all") as producer:
+    async with AIOKafkaProducer(**client_options(settings.kafka), acks="all") as producer:
         while sent < len(made):
             due = min(len(made), int((time.monotonic() - began) * rate))
             for one in made[sent:due]:

@@ -14,6 +14,7 @@ from ops.config import Settings
 from schemas.games.judging import Judgement
 from schemas.records.envelope import Envelope, seal
 from schemas.records.signing import SigningKeys, signing_keys
+from serving.kafka.client import client_options
 
 APP = "bench"
 EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")
@@ -85,7 +86,7 @@ async def fill(settings: Settings, count: int, players: int) -> Counter[tuple[st
     """Fill the topic. Returns what it counts, by (app/player, event)."""
     expected: Counter[tuple[str, str]] = Counter()
     pending: list[asyncio.Future[object]] = []
-    options = settings.kafka.client_options()
+    options = client_options(settings.kafka)
     async with AIOKafkaProducer(
         **options, acks="all", compression_type="lz4", linger_ms=5, max_batch_size=1 << 18
     ) as producer:

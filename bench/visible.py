@@ -23,7 +23,7 @@ from bench.place import Place, servers
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of
 from ops.connect import database
-from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.init.command import initialise, wrong
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.plan import EVENTS, LoadOptions, Shot, differences, shots
@@ -174,10 +174,11 @@ def report(rate: float, seconds: float, outcomes: Outcomes) -> None:
     print(
         f"half      {rate:.0f} requests/s for {seconds:g} s, {len(outcomes.answered)} accepted, sums right to the unit"
     )
-    print(f"visible   {json.dumps(percentiles_millis(outcomes.visible_seconds))} ms after accepted")
-    print(f"answered  {json.dumps(percentiles_millis(outcomes.latencies_seconds))} ms after due")
-    late = f"{outcomes.not_yet_visible} answered before visible (after {APPLY_TIMEOUT_SECONDS} s)"
-    print(f"others    {late}, refused {outcomes.refused}, {len(outcomes.unknown)} unknown, {outcomes.retries} retries")
+    print(f"visible   {json.dumps(percentiles_millis(outcomes.delays.visible_seconds))} ms after accepted")
+    print(f"answered  {json.dumps(percentiles_millis(outcomes.delays.latencies_seconds))} ms after due")
+    late = f"{outcomes.delays.not_yet_visible} answered before visible (after {APPLY_TIMEOUT_SECONDS} s)"
+    refused, retries = outcomes.refusals.counts, outcomes.tries.retries
+    print(f"others    {late}, refused {refused}, {len(outcomes.unknown)} unknown, {retries} retries")
 
 
 def main() -> None:

@@ -1,16 +1,18 @@
-"""Where settings come from: the environment (`TALLYMILL_KAFKA__GROUP=...`) before a TOML file, read here alone.
+"""Reads the settings: environment variables (`TALLYMILL_KAFKA__GROUP=...`) take precedence over a TOML file.
 
-The file is the one named by TALLYMILL_SETTINGS_FILE; without that, the running local system's, if there is one.
+TALLYMILL_SETTINGS_FILE names the file. Without it, the file of the local system is used, if there is one.
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,6 +25,8 @@ from pydantic_settings import SettingsError as NotParsed
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from ops.errors import BadInput
+from ops.output import did_you_mean
 from ops.service_links import service_links
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
@@ -36,20 +40,16 @@ LOCAL_FILE_NAME = "settings.toml"
 # As pydantic writes a secret.
 MASK = "**********"
 
-# Variables under our prefix that are no settings of a process: where the file is, where the local stack lives.
+# Variables with the prefix that are not settings: where the file is, and where the local system keeps its data.
 NOT_SETTINGS = {FILE_VARIABLE, DATA_VARIABLE, "TALLYMILL_CACHE", "TALLYMILL_TEST_KAFKA", "TALLYMILL_TEST_MONGODB"}
 
 
-class SettingsError(Exception):
-    """The settings are not usable; `problems` holds one sentence each, naming the setting."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+class SettingsError(BadInput):
+    """The settings can't be used."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; a process takes its part of it."""
+    """All settings. A process uses a part of them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -58,7 +58,6 @@ class Settings(BaseSettings):
         frozen=True,
         nested_model_default_partial_update=True,
     )
-    file: ClassVar[Path | None] = None
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     mongodb: MongoSettings = Field(default_factory=MongoSettings)
@@ -78,7 +77,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, cls.file) if cls.file else init_settings
+        file = TomlConfigSettingsSource(settings_cls)  # of the class that _read makes
         if isinstance(env_settings, EnvSettingsSource):
             # Its keys are in lower case: whether Kubernetes has set one is known by its own name.
             injected = {name.lower() for name in ignored_variables(os.environ)}
@@ -101,7 +100,7 @@ CONSOLE_NEEDS = ("mongodb.uri", "tokens.issuer", "tokens.audience")
 
 
 def settings_file(environ: Mapping[str, str]) -> Path | None:
-    """The TOML file in force, or None."""
+    """The TOML file that is used, or None."""
     if named := environ.get(FILE_VARIABLE):
         return Path(named)
     local = Path(environ.get(DATA_VARIABLE, ".tallymill")) / LOCAL_FILE_NAME
@@ -109,33 +108,61 @@ def settings_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings in force.
+    """The settings.
 
     Raises SettingsError with every problem at once: unknown keys, wrong values, an unreadable file.
     """
     environ = os.environ if environ is None else environ
     file = settings_file(environ)
     if file and not file.is_file():
-        in_force, problems = None, [f"{FILE_VARIABLE}: no file {file}"]
+        found, problems = None, [f"{FILE_VARIABLE}: there is no file {file}"]
     else:
-        in_force, problems = _read(file)
+        found, problems = _read(file)
     problems += _unknown_variables(environ)
-    if in_force is None or problems:
+    if found is None or problems:
         raise SettingsError(problems)
-    return in_force
+    return found
 
 
 def _read(file: Path | None) -> tuple[Settings | None, list[str]]:
-    """The settings, or every problem that keeps them from being settings."""
+    """The settings, or every problem with them."""
     try:
-        in_force: Settings = type("SettingsInForce", (Settings,), {"file": file})()
+        found: Settings = type("SettingsOfFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=file)})()
     except ValidationError as error:
-        return None, [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        return None, [_problem(e) for e in error.errors()]
     except NotParsed as error:  # a section given whole, as JSON
-        return None, [f"environment: {error}"]
+        return None, [_not_json(error)]
     except ValueError as error:  # TOML's and Unicode's errors are ValueErrors
         return None, [f"{file}: {error}"]
-    return in_force, _wrong_uri(in_force.mongodb) + _missing_files(in_force.kafka)
+    return found, _wrong_uri(found.mongodb) + _missing_files(found.kafka)
+
+
+def setting_names() -> list[str]:
+    """Every setting, such as `kafka.group`."""
+    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return [
+        f"{section}.{name}"
+        for section, model in sections.items()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for name in model.model_fields
+    ]
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        section = f"{error['loc'][0]}." if len(error["loc"]) > 1 else ""
+        names = [one for one in setting_names() if one.startswith(section)] if section else Settings.model_fields
+        return f"{name}: no such setting{did_you_mean(name, names, section)}"
+    return f"{name}: {error['msg']}"
+
+
+def _not_json(error: NotParsed) -> str:
+    """pydantic-settings names the field, and its own classes, in a text of its own."""
+    found = re.search(r'field "(\w+)"', str(error))
+    if found is None:
+        return "environment: a value must be valid JSON"
+    return f"{variable_of(found[1])} or {variable_of(found[1])}__...: must be valid JSON"
 
 
 def _wrong_uri(mongodb: MongoSettings) -> list[str]:
@@ -145,7 +172,9 @@ def _wrong_uri(mongodb: MongoSettings) -> list[str]:
 def _missing_files(kafka: KafkaSettings) -> list[str]:
     names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
     given = {name: getattr(kafka, name) for name in names}
-    return [f"kafka.{name}: no file {path}" for name, path in given.items() if path and not Path(path).is_file()]
+    return [
+        f"kafka.{name}: there is no file {path}" for name, path in given.items() if path and not Path(path).is_file()
+    ]
 
 
 def ingress_config(settings: Settings) -> IngressConfig:
@@ -159,10 +188,10 @@ def worker_config(settings: Settings) -> WorkerConfig:
 
 
 def _token_problems(tokens: TokenSettings) -> list[str]:
-    """Tokens are checked in one of two ways, and which one must not be a matter of what happens to be set."""
+    """Tokens are checked either by keys or by introspection. Both or none of them is a mistake."""
     jwks, url = "tokens.jwks", "tokens.introspection_url"
     if tokens.jwks and tokens.introspection_url:
-        return [f"{jwks}, {url}: only one of them"]
+        return [f"{jwks}, {url}: set only one of them"]
     if not (tokens.jwks or tokens.introspection_url):
         return [f"{jwks} or {url}: required ({variable_of(jwks)} or {variable_of(url)})"]
     names = ("introspection_client_id", "introspection_client_secret")
@@ -194,9 +223,9 @@ def variable_of(name: str) -> str:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """pydantic-settings skips variables it doesn't know; a misspelt one must not be silent.
+    """pydantic-settings ignores unknown variables. A misspelt one must be reported.
 
-    Nor one that names an app: it would be read in lower case, and `Demo` is another app than `demo`.
+    So must one that names an app: it would be read in lower case, and `Demo` is another app than `demo`.
     """
     sections = tuple(variable_of(name) for name in Settings.model_fields)
     nested = tuple(f"{section}__" for section in sections)
@@ -206,22 +235,25 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     }
     apps = variable_of("limits.apps")
     by_app = [
-        f"{name}: give {apps} as JSON, app ids are case-sensitive" for name in ours if _is_below(apps, ours[name])
+        f"{name}: set {apps} as JSON instead, because app ids are case-sensitive"
+        for name in ours
+        if _is_below(apps, ours[name])
     ]
+    settings = [variable_of(setting) for setting in setting_names()]
     return by_app + [
-        f"{name}: no such setting"
+        f"{name}: no such setting{did_you_mean(upper, settings, PREFIX)}"
         for name, upper in ours.items()
         if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
     ]
 
 
 def ignored_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables under our prefix that Kubernetes has set, for services of such names."""
+    """Variables with the prefix that Kubernetes has set for its services."""
     return service_links(environ, PREFIX)
 
 
 def shown(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The settings as anybody may see them, by section: secrets are masked, and what URLs may hold of them."""
+    """The settings by section, with secrets masked, also those within URLs."""
     sections: dict[str, dict[str, Any]] = settings.model_dump(mode="json")
     urls = {name: sections["tokens"][name] for name in ("jwks", "introspection_url")}
     sections["tokens"] |= {name: _masked(url) for name, url in urls.items() if url}
@@ -229,7 +261,7 @@ def shown(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _masked(url: str) -> str:
-    """A user, a password and a query are secrets; a file, or the key set itself, is none."""
+    """A URL without user, password and query, which may be secrets. A file or a key set is not masked."""
     if not url.startswith(URL_SCHEMES):
         return url
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Connections of the command to Kafka and MongoDB, from the settings. Each raises NotReachable in plain words."""
+"""Connections of commands to Kafka and MongoDB, made from the settings as processes make theirs (serving/)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,12 +23,12 @@ Document = dict[str, Any]
 
 ANSWER_MILLIS = 10_000
 
-# What was read from a topic may be written back to it: the topic's own limit decides, not a client's.
+# A record that was read from a topic may be written to it again: the topic's limit decides, not the client's.
 LARGEST_RECORD_BYTES = 64 * 1024 * 1024
 
 
 class NotReachable(Exception):
-    """A server did not answer, or refused; the message says which and how."""
+    """A server is unavailable or refused a request. The message names the server and the reason."""
 
 
 @asynccontextmanager
@@ -39,14 +39,14 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.start()
         yield admin
     except KafkaError as error:
-        raise _kafka_away(settings, error) from error
+        raise _unavailable(settings, error) from error
     finally:
         await admin.close()
 
 
 @asynccontextmanager
 async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A reader without a group, of committed records alone: it disturbs nobody. Raises as kafka_admin does."""
+    """A consumer without a group, so that no rebalance follows; it reads committed records. Raises as kafka_admin."""
     install()
     consumer = AIOKafkaConsumer(
         **await _kafka_options(settings),
@@ -60,14 +60,14 @@ async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     except KafkaError as error:
-        raise _kafka_away(settings, error) from error
+        raise _unavailable(settings, error) from error
     finally:
         await consumer.stop()
 
 
 @asynccontextmanager
 async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer whose ack is as good as the ingress's. Raises as kafka_admin does."""
+    """A producer with the durability of the ingress's. Raises as kafka_admin."""
     producer = AIOKafkaProducer(
         **await _kafka_options(settings),
         acks="all",
@@ -78,13 +78,13 @@ async def kafka_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.start()
         yield producer
     except KafkaError as error:
-        raise _kafka_away(settings, error) from error
+        raise _unavailable(settings, error) from error
     finally:
         await producer.stop()
 
 
 async def _kafka_options(settings: Settings) -> dict[str, Any]:
-    """What every client of Kafka takes, with an address that answers. Raises SettingsError, NotReachable."""
+    """Options of every Kafka client, with an address that answers. Raises SettingsError, NotReachable."""
     if not settings.kafka.bootstrap_servers:
         raise SettingsError([_required("kafka.bootstrap_servers")])
     try:
@@ -95,7 +95,7 @@ async def _kafka_options(settings: Settings) -> dict[str, Any]:
         raise NotReachable(f"Kafka is not reachable: {error}") from error
 
 
-def _kafka_away(settings: Settings, error: KafkaError) -> NotReachable:
+def _unavailable(settings: Settings, error: KafkaError) -> NotReachable:
     return NotReachable(f"Kafka at {settings.kafka.bootstrap_servers}: {kafka.why(error)}")
 
 

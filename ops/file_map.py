@@ -8,7 +8,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 DESIGN: Final = ROOT / "docs" / "design.md"
 PACKAGES: Final = ("schemas", "serving", "ingress", "consumer", "console", "ops")
-BEGIN, END = "<!-- file map: written by python -m ops.reference -->", "<!-- end of file map -->"
+MARKS = ("<!-- file map: written by python -m ops.reference -->", "<!-- end of file map -->")
 
 
 def file_map() -> str:
@@ -30,5 +30,11 @@ def _purpose(room: Path) -> str:
 
 def design_with(rows: str, design: str) -> str:
     """docs/design.md with this map between its marks."""
-    before, _, rest = design.partition(BEGIN)
-    return f"{before}{BEGIN}\n{rows}\n{END}{rest.partition(END)[2]}"
+    return between(MARKS, rows, design)
+
+
+def between(marks: tuple[str, str], text: str, page: str) -> str:
+    """A page with this text between its marks."""
+    begin, end = marks
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}"

@@ -1,30 +1,71 @@
-"""What the commands print with, and the exit statuses that they share."""
+"""All that commands print: answers on standard output, messages and progress on standard error; and exit statuses.
+
+Rich is imported when it is used, so that a process that prints a line or two starts fast.
+"""
 
 import sys
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 
 EXIT_OK = 0
 EXIT_WRONG = 1
 EXIT_BAD_INPUT = 2
+EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
+EXIT_KILLED = 130
+
+
+def say(text: str) -> None:
+    """Print an answer."""
+    print(text, flush=True)  # noqa: T201 the one place
+
+
+def complain(text: str) -> None:
+    """Print a message for a person: an error, a warning, a question, a step that takes time."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 the one place
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        # As Text: what clients named is no markup.
+        # As Text: markup in a name that a client has chosen must stay text.
         table.add_row(*map(Text, row))
     Console().print(table)
 
 
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 standard output is the answer
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """A sentence to append to a message about an unknown name; empty if no known name is similar.
+
+    `prefix`: what all names begin with. It is not compared, or it would make any two names similar.
+    """
+    found = get_close_matches(name.removeprefix(prefix), [one.removeprefix(prefix) for one in names], 1)
+    return f". Did you mean {prefix}{found[0]}?" if found else ""
 
 
-def complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 standard error is for people
+@contextmanager
+def phase(what: str) -> Iterator[None]:
+    """Print a spinner on a terminal while a phase lasts, then a line with the seconds it took."""
+    from rich.console import Console  # noqa: PLC0415
+
+    started = time.monotonic()
+    with Console(stderr=True, highlight=False).status(what):
+        yield
+    complain(f"  {what}: {time.monotonic() - started:.1f} s")
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal. The function given takes the number of further steps that are done."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda steps: bar.advance(task, steps)

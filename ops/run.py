@@ -1,7 +1,6 @@
 """Run one process with its part of the settings. It imports nothing that a process doesn't need: this is its start."""
 
 import os
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,20 +8,19 @@ import structlog
 
 from ops.config import Settings, SettingsError, ignored_variables, load_settings
 from ops.logs import configure_logs
+from ops.output import EXIT_BAD_INPUT, complain
 
 log = structlog.get_logger()
 
 Config = TypeVar("Config")
 
-EXIT_BAD_INPUT = 2
-
 
 def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config], int]) -> int:
-    """Run one process with its part of the settings; with bad ones, tell every problem and start nothing."""
+    """Run one process with its part of the settings; with bad settings, print every problem and start nothing."""
     try:
         config = config_of(load_settings())
     except SettingsError as error:
-        print("\n".join(error.problems), file=sys.stderr)  # noqa: T201 standard error is for people
+        complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     configure_logs()
     if ignored := ignored_variables(os.environ):

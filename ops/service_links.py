@@ -1,13 +1,13 @@
-"""Environment variables that Kubernetes puts into every pod of a namespace for each of its services. Pure.
+"""Environment variables that Kubernetes sets in every pod of a namespace, for each of its services. Pure.
 
-A service named `tallymill`, or `tallymill-ingress`, makes variables under the prefix of our settings. The shapes of
-name and value that Kubernetes documents ("Discovering services") tell them from settings, misspelt ones too:
+A service named `tallymill` or `tallymill-ingress` gives variables with the prefix of the settings. The forms of name
+and value that Kubernetes documents ("Discovering services") distinguish them from settings, also from misspelt ones:
 
     {SVC}_SERVICE_HOST=IP  {SVC}_SERVICE_PORT=N  {SVC}_SERVICE_PORT_{PORTNAME}=N  {SVC}_PORT=PROTO://IP:N
     {SVC}_PORT_{N}_{PROTO}=PROTO://IP:N  {SVC}_PORT_{N}_{PROTO}_PROTO=PROTO  ..._PORT=N  ..._ADDR=IP
 
-SVC and PORTNAME are in upper case with `_` for `-`. `TALLYMILL_INGRESS_PORT=8080` is none: its value is no address.
-`enableServiceLinks: false` in a pod's spec keeps them away altogether.
+SVC and PORTNAME are in upper case with `_` for `-`. `TALLYMILL_INGRESS_PORT=8080` is not such a variable: its value is
+not an address. `enableServiceLinks: false` in a pod's spec prevents them.
 """
 
 import re

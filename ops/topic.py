@@ -1,4 +1,4 @@
-"""A topic as it is now: which one it is, its partitions, the offsets it holds, how old they are."""
+"""A topic in Kafka: its identity, partitions, offsets, and the age of its records."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,14 +11,14 @@ from consumer.kafka.topic_id import topic_identity
 from consumer.ports import TopicIdentity, Unavailable
 from ops.connect import NotReachable
 
-# A record of a log that is there comes within milliseconds, on a machine that does much else within seconds. The broker
-# has told the log's bounds just before, so it is there: what is waited for is time to read.
+# The broker has just returned the log's bounds, so it is available. A record then comes within milliseconds, on a busy
+# machine within seconds.
 FIRST_RECORD_SECONDS = 30
 POLL_MILLIS = 200
 
 
 class Patience:
-    """Ends when nothing has come for so many seconds. Each thing that comes renews it: many partitions take longer."""
+    """A time-out that each arrival renews, because many partitions take longer than one."""
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -35,7 +35,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class TopicNow:
-    """A topic as Kafka has it; without identity it isn't there."""
+    """A topic in Kafka. Without identity it does not exist, and `problem` says why."""
 
     identity: TopicIdentity | None
     bounds: Mapping[int, tuple[int, int]]
@@ -48,7 +48,7 @@ class TopicNow:
 
 
 async def topic_now(consumer: AIOKafkaConsumer, topic: str) -> TopicNow:
-    """What Kafka says now. A topic that isn't there is an answer, too."""
+    """The topic in Kafka. A missing topic is a value, not an exception."""
     try:
         identity = await identity_of(consumer, topic)
     except NotReachable as error:

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import ReplaceOne
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ops.definitions.command import Change
+from ops.definitions.changes import Change
 from schemas.documents import DEFINITIONS
 
 

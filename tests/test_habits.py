@@ -131,3 +131,10 @@ def test_the_test_of_raw_exceptions_sees_them(tmp_path: Path) -> None:
         "        good = f'{name!r} {error} {str(given)}'\n"
     )
     assert [5, 6, 7, 8] == sorted(raw_exceptions(file))
+
+
+def test_commands_print_in_one_place() -> None:
+    """ops/output.py decides what goes to standard output and what to standard error."""
+    prints = re.compile(r"\bprint\(|\bsys\.std(out|err)\b|^\s*(from|import) rich\b", re.MULTILINE)
+    found = {path.relative_to(ROOT) for path in sources("ops") if prints.search(path.read_text())}
+    assert {Path("ops/output.py"), Path("ops/logs.py")} == found

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from bench.place import Place
 from ops.config import Settings
-from ops.local.servers.fetch import COPY_JARS, FETCH_SECONDS, FetchError, kafka_files, say
+from ops.local.servers.fetch import COPY_JARS, FETCH_SECONDS, FetchError, kafka_files
 from ops.local.servers.paths import KAFKA_LOGGING, cache_folder, cached
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Program
+from ops.output import complain
 
 POM = Path(__file__).parent.parent.parent / "deploy" / "bench" / "pom.xml"
 MAIN = "org.apache.kafka.connect.cli.ConnectStandalone"
@@ -35,7 +36,7 @@ def jars() -> Path:
     home = cached(cache_folder(), "connect", POM)
     if home.exists():
         return home
-    say("fetching the jars of Kafka Connect and the MongoDB sink (35 MB)")
+    complain("Downloading the jars of Kafka Connect and the MongoDB sink (35 MB)")
     with tempfile.TemporaryDirectory(prefix="new-connect-", dir=home.parent) as folder:
         new = Path(folder) / "jars"
         command = ["mvn", "--batch-mode", "--strict-checksums", f"--file={POM}", COPY_JARS, f"-DoutputDirectory={new}"]

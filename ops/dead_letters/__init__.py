@@ -1,1 +1,1 @@
-"""`tallymill dead-letters`: records that nobody could read or store, looked at and produced again."""
+"""`tallymill dead-letters`: records that could not be read or stored; listed, shown and produced again."""

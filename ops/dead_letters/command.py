@@ -29,48 +29,49 @@ async def show_one(identity: str, *, as_json: bool) -> int:
     async with database(load_settings()) as db:
         found, by_lineage = await letter(db, identity), await topics(db)
     if found is None:
-        complain(f"no dead letter {identity}")
+        complain(f"There is no dead letter {identity}. List them with `tallymill dead-letters list`")
         return EXIT_BAD_INPUT
-    told = {**readable(found), "topic": topic_of(found, by_lineage)}
+    shown = {**readable(found), "topic": topic_of(found, by_lineage)}
     if as_json:
-        say(json.dumps(told))
+        say(json.dumps(shown))
     else:
-        say("\n".join(f"{name}: {value}" for name, value in told.items()))
+        say("\n".join(f"{name}: {value}" for name, value in shown.items()))
     return EXIT_OK
 
 
 @dataclass(frozen=True, slots=True)
-class RedriveWanted:
+class RedriveOptions:
     chosen: Chosen
     dry_run: bool
     rate: float | None
 
 
-async def redrive_some(wanted: RedriveWanted, *, as_json: bool) -> int:
-    """Exit status 1 if not all went through, 2 if the one asked for isn't there (or was redriven before)."""
+async def redrive_some(options: RedriveOptions, *, as_json: bool) -> int:
+    """Exit status 1: not all were produced. 2: the given id does not exist, or was redriven before."""
     settings = load_settings()
     async with database(settings) as db:
-        found = [one["_id"] for one in await letters(db, wanted.chosen)]
-        if wanted.chosen.identity is not None and not found:
+        found = [one["_id"] for one in await letters(db, options.chosen)]
+        if options.chosen.identity is not None and not found:
             complain(
-                f"no dead letter {wanted.chosen.identity} that was not redriven before (--again redrives it again)"
+                f"There is no dead letter {options.chosen.identity} that was not redriven before. To redrive one "
+                f"again, add --again"
             )
             return EXIT_BAD_INPUT
         done, problem = 0, ""
-        if found and not wanted.dry_run:
+        if found and not options.dry_run:
             async with kafka_producer(settings) as producer:
-                done, problem = await redrive(db, producer, found, wanted.rate)
-    _tell_redriven(found, done, problem, wanted, as_json=as_json)
+                done, problem = await redrive(db, producer, found, options.rate)
+    _print_redriven(found, done, problem, options, as_json=as_json)
     return EXIT_WRONG if problem else EXIT_OK
 
 
-def _tell_redriven(found: list[str], done: int, problem: str, wanted: RedriveWanted, *, as_json: bool) -> None:
+def _print_redriven(found: list[str], done: int, problem: str, options: RedriveOptions, *, as_json: bool) -> None:
     if problem:
-        complain(f"{problem}\nrun it again: what went through is marked, and nothing can count twice")
+        complain(f"{problem}\nRun the command again: redriven dead letters are marked, and none can count twice")
     if as_json:
-        told = {"chosen": len(found), "redriven": done, "dry_run": wanted.dry_run, "ids": found, "problem": problem}
-        say(json.dumps(told))
-    elif wanted.dry_run:
-        say("\n".join([*found, f"{len(found)} would be redriven"]))
+        shown = {"chosen": len(found), "redriven": done, "dry_run": options.dry_run, "ids": found, "problem": problem}
+        say(json.dumps(shown))
+    elif options.dry_run:
+        say("\n".join([*found, f"{len(found)} dead letters would be redriven"]))
     else:
-        say(f"{done} of {len(found)} redriven")
+        say(f"{done} of {len(found)} dead letters redriven")

@@ -1,4 +1,4 @@
-"""Dead letters in MongoDB and back in Kafka. What is chosen and how it is shown is decided by pure functions."""
+"""Dead letters: read from MongoDB, and produced to Kafka again."""
 
 import asyncio
 import re
@@ -18,13 +18,13 @@ from serving.kafka.client import why
 Database = AsyncDatabase[dict[str, Any]]
 Document = dict[str, Any]
 
-# An ack that takes longer is unknown: the letter is not marked, and may be redriven again (it can't count twice).
+# After this the outcome is unknown: the letter is not marked, and may be redriven again. It can't count twice.
 ACK_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which letters, of how many. `again` takes those too that were redriven before."""
+    """Which dead letters, and how many. `again`: also those that were redriven before."""
 
     reason: str | None = None
     identity: str | None = None
@@ -33,15 +33,15 @@ class Chosen:
 
 
 def filter_of(chosen: Chosen) -> Document:
-    """MongoDB's filter. The reason is looked for as it is written, in any case."""
-    wanted: Document = {}
+    """MongoDB's filter. The reason is plain text, not a pattern; case does not matter."""
+    query: Document = {}
     if chosen.identity is not None:
-        wanted["_id"] = chosen.identity
+        query["_id"] = chosen.identity
     if chosen.reason:
-        wanted["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
+        query["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
     if not chosen.again:
-        wanted["redriven"] = {"$exists": False}
-    return wanted
+        query["redriven"] = {"$exists": False}
+    return query
 
 
 async def letters(db: Database, chosen: Chosen) -> list[Document]:
@@ -62,7 +62,7 @@ async def topics(db: Database) -> dict[str, str]:
 
 
 def topic_of(found: Document, by_lineage: Mapping[str, str]) -> str | None:
-    """The topic a letter came from; None where nobody knows its lineage."""
+    """The topic that a dead letter came from; None if its lineage is unknown."""
     return by_lineage.get(parse_coordinates(found["_id"]).lineage)
 
 
@@ -87,33 +87,33 @@ async def redrive(
 
 
 def _words(error: Exception) -> str:
-    """A LookupError is raised here, with words of its own."""
+    """The reason. A LookupError is raised in this module with its reason."""
     return str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
-    """Raises LookupError if the letter is gone or was cut, or nobody knows its topic; KafkaError, TimeoutError."""
+    """Raises LookupError if the letter no longer exists, was cut, or has an unknown topic; KafkaError, TimeoutError."""
     found = await letter(db, identity)
     if found is None:
-        raise LookupError("it is gone")
+        raise LookupError("it no longer exists")
     if "cut" in found:
-        raise LookupError("it was too large to be kept whole")
+        raise LookupError("only a part of the record was kept, because it was too large")
     lineage = parse_coordinates(identity).lineage
     if lineage not in topic_of:
-        raise LookupError(f"the topic of lineage {lineage} is not known")
+        raise LookupError(f"the topic of its lineage {lineage} is unknown")
     await _produce(producer, topic_of[lineage], found)
     await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, found: Mapping[str, Any]) -> None:
-    """The same key, value and headers: the same record in all that its meaning rests on."""
+    """The same key, value and headers, so that it means the same record."""
     headers = [(name, None if value is None else bytes(value)) for name, value in found["headers"]]
     sent = producer.send_and_wait(topic, bytes(found["value"]), key=found["key"], headers=headers)
     await asyncio.wait_for(sent, ACK_SECONDS)
 
 
 def readable(found: Document) -> Document:
-    """A letter as JSON can say it: bytes as text where they are text, else as hex."""
+    """A dead letter as JSON: bytes as text if they are text, else as hex."""
     headers = [[name, None if value is None else text_of(value)] for name, value in found["headers"]]
     return {**summary(found), "headers": headers, "value": text_of(found["value"])}
 
@@ -133,7 +133,7 @@ def summary(found: Document) -> Document:
 
 
 def text_of(value: bytes) -> str:
-    """UTF-8 as it is; anything else, or what a terminal would obey, as `hex:...`."""
+    """Printable UTF-8 as it is. Anything else, such as control characters for a terminal, as `hex:...`."""
     try:
         text = value.decode()
     except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""`tallymill definitions`: an app's events, read from a file and applied."""
+"""`tallymill definitions`: the events of an app, read from a file and written to MongoDB."""

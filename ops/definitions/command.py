@@ -1,246 +1,130 @@
-"""`tallymill definitions`: an app's events from a YAML or JSON file into MongoDB. Never removed, only retired (G12).
+"""`tallymill definitions apply` and `list`."""
 
-`changes` says what a file would change, field by field, and `apply_changes` does it. All times are written by MongoDB's
-own clock, for an operator's may be wrong: an event would be NOT_FOUND for as long as it is ahead. Ingresses that run
-notice a change by `updatedAt`.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
-from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ingress.games.language import format_problem, text_for
-from ops.definitions.text import BadText, data_of_json, data_of_yaml
-from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
+from ingress.games.language import text_for
+from ops.config import load_settings
+from ops.connect import database
+from ops.definitions.changes import (
+    Change,
+    FieldChange,
+    apply_changes,
+    changes,
+    existing_definitions,
+    read_file,
+    retired_by,
+)
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, did_you_mean, print_table, say
+from ops.server_clock import server_now
+from schemas.documents import DEFINITIONS
+from schemas.games.judging import matches_id
 
-Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
+# Events that a message names; with more it would be longer than a screen.
+MOST_NAMED = 20
 
-
-def _checked_format(number_format: str) -> str:
-    if problem := format_problem(number_format):
-        raise ValueError(problem)
-    return number_format
-
-
-class BadDefinitions(Exception):
-    """The file is no definitions file; one sentence a problem, naming its field."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(problems))
-
-
-class DeclaredEvent(BaseModel):
-    """One event of a definitions file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: Id
-    names: Annotated[dict[Language, Text], Field(min_length=1)]
-    descriptions: dict[Language, Text] = {}
-    image_url: Url | None = None
-    visibility: Literal["REVEALED", "HIDDEN"] = "REVEALED"
-    children: tuple[Id, ...] = ()
-    format: Annotated[str, AfterValidator(_checked_format)] = GROUPED
-
-
-class DefinitionsFile(BaseModel):
-    """`app`, `default_language`, `definitions`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    app: Id
-    default_language: Language = "en"
-    definitions: tuple[DeclaredEvent, ...]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "DefinitionsFile":
-        ids = [event.id for event in self.definitions]
-        problems = [f"{name} is declared twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
-        for event in self.definitions:
-            if not text_for(event.names, (), self.default_language):
-                problems.append(f"{event.id} has no name in the default language {self.default_language}")
-            problems += [f"{event.id}: child {child} is not declared" for child in event.children if child not in ids]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-
-Expression = Mapping[str, Any]
-Kind = Literal["declared", "changed", "retired", "kept"]
+# How long an ingress keeps definitions before it reads them again (ingress/games/).
+KNOWN_WITHIN_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field before and after, as JSON has it; None = not there."""
+class ApplyOptions:
+    """How a definitions file is applied. Without `retires`, events that the file does not list stay."""
 
-    field: str
-    before: object
-    after: object
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What applying a file does to one definition."""
-
-    definition: Definition
-    kind: Kind
-    fields: tuple[FieldChange, ...] = field(default=(), compare=False)
+    dry_run: bool = False
+    retire_all: bool = False
+    retires: bool = True
 
 
-def read_file(path: Path) -> DefinitionsFile:
-    """The file, checked. Raises BadDefinitions."""
-    data_of = data_of_json if path.suffix.lower() == ".json" else data_of_yaml
-    try:
-        return DefinitionsFile.model_validate(data_of(path.read_text("utf-8")))
-    except OSError as error:
-        raise BadDefinitions([f"{path}: {error.strerror}"]) from error
-    except BadText as error:
-        raise BadDefinitions([f"{path}: {problem}" for problem in error.problems]) from error
-    except ValidationError as error:
-        raise BadDefinitions([_problem(e["loc"], _message(e)) for e in error.errors()]) from error
-    except UnicodeDecodeError as error:
-        raise BadDefinitions([f"{path}: it is no UTF-8 text (byte {error.start})"]) from error
+async def apply(path: Path, options: ApplyOptions, *, as_json: bool) -> int:
+    """Print the changes, then write them. Exit status 2: all events would be retired, and that was not confirmed."""
+    file = read_file(path)
+    async with database(load_settings()) as db:
+        existing = await existing_definitions(db, file.app)
+        found = changes(file, existing, await server_now(db), retires=options.retires)
+        _print_changes(found, as_json=as_json)
+        if refusal := _warn_of_retired(file.app, found, options):
+            complain(refusal)
+            return EXIT_BAD_INPUT
+        if not options.dry_run:
+            await apply_changes(db, found)
+    if not as_json:
+        written = f"Changes written. Running ingresses use them within {KNOWN_WITHIN_SECONDS} s."
+        say("Nothing was written, because of --dry-run." if options.dry_run else written)
+    return EXIT_OK
 
 
-def _message(error: ErrorDetails) -> str:
-    """A text that a file format reads as something else has to be quoted."""
-    if error["type"] == "string_type" and isinstance(error["input"], int | float | None):
-        return f"{error['msg']}: put it into quotes"
-    return error["msg"]
+def _warn_of_retired(app: str, found: Sequence[Change], options: ApplyOptions) -> str:
+    """Name the events that are retired: they are easy to miss in the table. Returns why this is refused, if it is."""
+    retired, active = retired_by(found)
+    if not retired:
+        return ""
+    names = ", ".join(retired[:MOST_NAMED]) + (", ..." if len(retired) > MOST_NAMED else "")
+    complain(f"Retired are {len(retired)} of {active} active events of app {app}: {names}")
+    if len(retired) < active or options.retire_all:
+        return ""
+    if options.dry_run:
+        complain("These are all active events of the app. To write this, add --retire-all.")
+        return ""
+    return f"Nothing was written: the file retires all events of app {app}. To confirm this, add --retire-all."
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    return f"{path or 'file'}: {message}"
+async def show_list(app: str, *, as_json: bool) -> int:
+    """Exit status 2 if `app` can't be the name of an app. An app without events is named: it may be misspelt."""
+    if not matches_id(app):
+        complain(f"--app {app}: must be 1 to 64 letters, digits, _ or -")
+        return EXIT_BAD_INPUT
+    async with database(load_settings()) as db:
+        found = await existing_definitions(db, app)
+        if not found:
+            known = await _apps(db)
+            complain(f"App {app} has no events in database {db.name}{did_you_mean(app, known)}")
+    if as_json:
+        say(json.dumps([definition.model_dump(mode="json") for definition in found.values()]))
+    else:
+        rows = [
+            (
+                d.definition_id,
+                text_for(d.names, (), d.default_language),
+                " ".join(d.names),
+                d.visibility,
+                d.format,
+                _at(d.retired_at),
+            )
+            for d in found.values()
+        ]
+        print_table(("id", "name", "languages", "visibility", "format", "retired"), rows)
+    return EXIT_OK
 
 
-def changes(
-    file: DefinitionsFile, existing: Mapping[str, Definition], now: datetime, *, retires: bool = True
-) -> list[Change]:
-    """What makes `existing` (by definitionId) match `file`: an event that is not in the file any more is retired.
-
-    `now`, by MongoDB's clock, is shown; the moment of writing is a little later. Without `retires` such events stay.
-    """
-    declared = {event.id: _definition(event, file, existing.get(event.id), now) for event in file.definitions}
-    found = [_change(definition, existing.get(name)) for name, definition in declared.items()]
-    gone = [old for name, old in existing.items() if name not in declared]
-    found += [Change(old, "kept") for old in gone if old.retired_at or not retires]
-    if retires:
-        found += [_change(old.model_copy(update={"retired_at": now}), old) for old in gone if not old.retired_at]
-    return found
+async def _apps(db: AsyncDatabase[dict[str, Any]]) -> list[str]:
+    return await db[DEFINITIONS].distinct("app")
 
 
-def _change(definition: Definition, old: Definition | None) -> Change:
-    return Change(definition, _kind(definition, old), _differences(old, definition))
+def _print_changes(found: Sequence[Change], *, as_json: bool) -> None:
+    """Field by field. An event that is kept has one line without fields."""
+    if as_json:
+        rows = [(c.definition.definition_id, c.kind, [asdict(field) for field in c.fields]) for c in found]
+        say(json.dumps([{"id": name, "change": kind, "fields": fields} for name, kind, fields in rows]))
+        return
+    lines = [
+        (change.definition.definition_id, change.kind, one.field, _shown_json(one.before), _shown_json(one.after))
+        for change in found
+        for one in change.fields or (FieldChange("", None, None),)
+    ]
+    print_table(("id", "change", "field", "before", "after"), lines)
 
 
-def _differences(old: Definition | None, new: Definition) -> tuple[FieldChange, ...]:
-    """Field by field; each language of a text is a field of its own."""
-    before, after = _fields(old), _fields(new)
-    names = [*after, *(name for name in before if name not in after)]
-    return tuple(
-        FieldChange(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
-    )
+def _at(at: datetime | None) -> str:
+    return at.isoformat() if at else ""
 
 
-def _fields(definition: Definition | None) -> dict[str, object]:
-    if definition is None:
-        return {}
-    shown = definition.model_dump(mode="json", by_alias=False, exclude={"app", "definition_id", "updated_at"})
-    texts = {f"{name}.{tag}": text for name in ("names", "descriptions") for tag, text in shown.pop(name).items()}
-    return {**texts, **{name: value for name, value in shown.items() if value not in (None, [])}}
-
-
-def _definition(event: DeclaredEvent, file: DefinitionsFile, old: Definition | None, now: datetime) -> Definition:
-    """Declared since it first was; declared again after it was retired, since then, and for the time before that."""
-    texts: dict[str, Any] = event.model_dump(exclude={"id"})
-    return Definition(
-        app=file.app,
-        definition_id=event.id,
-        default_language=file.default_language,
-        declared_at=old.declared_at if old and not old.retired_at else now,
-        earlier=_earlier(old) if old else (),
-        updated_at=old.updated_at if old else None,
-        **texts,
-    )
-
-
-def _earlier(old: Definition) -> tuple[DefinitionTerm, ...]:
-    """The times that are over: a record of one of them is judged by its own time (G12)."""
-    if old.retired_at is None:
-        return old.earlier
-    return (*old.earlier, DefinitionTerm(declared_at=old.declared_at, retired_at=old.retired_at))
-
-
-def _kind(definition: Definition, old: Definition | None) -> Kind:
-    if old is None or (old.retired_at and not definition.retired_at):
-        return "declared"
-    if definition.retired_at:
-        return "retired"
-    return "kept" if definition == old else "changed"
-
-
-async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> dict[str, Definition]:
-    """All definitions of an app, retired ones too, by definitionId. Raises BadDefinitions for what is none."""
-    found: dict[str, Definition] = {}
-    problems: list[str] = []
-    async for document in db[DEFINITIONS].find({"app": app}, sort=[("_id", 1)]):
-        try:
-            definition = definition_of(document)
-        except ValidationError as error:
-            problems += [
-                f"MongoDB, definitions {document['_id']}: {_problem(e['loc'], e['msg'])}" for e in error.errors()
-            ]
-        else:
-            found[definition.definition_id] = definition
-    if problems:
-        raise BadDefinitions(problems)
-    return found
-
-
-def retired_by(found: Sequence[Change]) -> tuple[list[str], int]:
-    """The events that changes retire, and how many are in force before them."""
-    retired = [change.definition.definition_id for change in found if change.kind == "retired"]
-    kept = sum(change.kind in ("kept", "changed") and change.definition.retired_at is None for change in found)
-    return retired, len(retired) + kept
-
-
-async def apply_changes(db: AsyncDatabase[dict[str, Any]], found: Sequence[Change]) -> None:
-    """Write what changes. The times in `found` are not written: each is `$$NOW`, or what MongoDB holds."""
-    writes = [_write(change) for change in found if change.kind != "kept"]
-    if writes:
-        await db[DEFINITIONS].bulk_write(writes)
-
-
-# What a document says of its own times. A field that isn't there reads as null.
-_WAS_RETIRED: Expression = {"$ne": [{"$ifNull": ["$retiredAt", None]}, None]}
-_EARLIER: Expression = {"$ifNull": ["$earlier", []]}
-_LAST_TERM: Expression = {"declaredAt": "$declaredAt", "retiredAt": "$retiredAt"}
-_DECLARED = {
-    "declaredAt": {"$cond": [_WAS_RETIRED, "$$NOW", {"$ifNull": ["$declaredAt", "$$NOW"]}]},
-    "earlier": {"$cond": [_WAS_RETIRED, {"$concatArrays": [_EARLIER, [_LAST_TERM]]}, _EARLIER]},
-    "retiredAt": None,
-    "updatedAt": "$$NOW",
-}
-_RETIRED = {"retiredAt": {"$ifNull": ["$retiredAt", "$$NOW"]}, "updatedAt": "$$NOW"}
-
-
-def _write(change: Change) -> UpdateOne:
-    """A pipeline, so that MongoDB computes the times; `$literal`, for a text may begin with a dollar sign."""
-    document = change.definition.document()
-    if change.kind == "retired":
-        return UpdateOne({"_id": document["_id"]}, [{"$set": _RETIRED}])
-    texts = {name: value for name, value in document.items() if name not in _DECLARED}
-    replaced = {"$mergeObjects": [{"$literal": texts}, _DECLARED]}
-    return UpdateOne({"_id": document["_id"]}, [{"$replaceWith": replaced}], upsert=True)
+def _shown_json(value: object) -> str:
+    """A string without quotes, anything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,9 +1,9 @@
-"""The text of a definitions file as plain data: every scalar is the text that is written, no key stands twice. Pure.
+"""The text of a definitions file as plain data: scalars stay text, and no key is given twice. Pure.
 
-1. YAML 1.1 makes `no` false, `012` ten, `1e3` a number and `2026-01-01` a date. A language, an id or a name is none of
-   these, so nothing is converted; only an empty value, `~` and `null` are "not given".
-2. YAML and JSON readers take the last of two equal keys without a word. Half a file would be dropped, and what it
-   declared would be retired. Each such key is refused, with its line.
+1. YAML 1.1 reads `no` as false, `012` as ten, `1e3` as a number and `2026-01-01` as a date. Languages, ids and names
+   are text, so nothing is converted. Only an empty value, `~` and `null` mean "not given".
+2. YAML and JSON parsers silently keep the last of two equal keys. The events of the first would be missing, and so be
+   retired. Every repeated key is refused with its line.
 """
 
 import json
@@ -30,7 +30,7 @@ def data_of_json(text: str) -> object:
     except json.JSONDecodeError as error:
         raise BadText(f"line {error.lineno}: {error.msg}") from error
     except RecursionError:
-        raise BadText("it is nested too deeply") from None
+        raise BadText("the values are nested too deeply") from None
     if twice := [_twice(key, line) for key, line in _repeated_keys(text)]:
         raise BadText(*twice)
     return data
@@ -44,18 +44,18 @@ def data_of_yaml(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
-        raise BadText(f"{line}{error.problem or error.context or 'this is no YAML'}") from error
+        raise BadText(f"{line}{error.problem or error.context or 'not valid YAML'}") from error
     except yaml.reader.ReaderError as error:
         raise BadText(f"at character {error.position}: {error.reason}") from error
     except RecursionError:
-        raise BadText("it is nested too deeply") from None
+        raise BadText("the values are nested too deeply") from None
     if loader.twice:
         raise BadText(*loader.twice)
     return data
 
 
 def _twice(key: object, line: int) -> str:
-    return f"line {line}: {key} stands twice in one mapping; only the last would be read"
+    return f"line {line}: {key} is given twice in one mapping, but only the last would be read"
 
 
 # JSON that json.loads has taken: only strings may hold what looks like structure.

@@ -1,1 +1,1 @@
-"""`tallymill doctor`: whether the settings of Kafka and MongoDB keep the promise."""
+"""`tallymill doctor`: checks whether Kafka and MongoDB are set up for exactly-once counting."""

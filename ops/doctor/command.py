@@ -1,34 +1,36 @@
-"""`tallymill doctor`: looks at everything the promise rests on, and says what it costs. Changes nothing."""
+"""`tallymill doctor`: checks everything that exactly-once counting depends on, and its cost. Changes nothing."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ops.config import Settings, SettingsError
+from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.doctor.unread import clock_difference, unread_partitions
 from ops.init.command import refusals_options
 from ops.lineage.find import find_losses
 from ops.lineage.losses import Loss, loss_text, open_losses
 from ops.lineage.store import newest_lineage
+from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
 from schemas.settings import APIS, Api, KafkaSettings
 from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions, topic_risks
 from serving.kafka.topic import topic_config, topic_shape
 
-# What one remembered requestId takes, its index entries included; measured with ids of 30 characters.
+# Bytes of one stored requestId with its index entries, measured with ids of 30 characters.
 REQUEST_BYTES = 180
 
 # MongoDB rounds the size of a capped collection up to a multiple of this.
 ROUNDED_BYTES = 256
 
-# What one stored item takes on disk, its index entries included, while there are too few to tell; measured with
+# Bytes of one stored item on disk with its index entries, used while there are too few items to measure. Measured with
 # documents of 300 bytes (bench/pools.py).
 EVENT_BYTES = 170
 ENOUGH_EVENTS = 10_000
@@ -39,40 +41,50 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     state: Literal["ok", "warning", "wrong"]
     detail: str
 
 
+async def doctor(*, as_json: bool) -> int:
+    """Exit status 1 if something is wrong."""
+    checks = await examine(load_settings())
+    if as_json:
+        say(json.dumps([asdict(check) for check in checks]))
+    else:
+        print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
+    return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
+
+
 async def examine(settings: Settings) -> list[Check]:
-    """All checks; a server that is away is a check too."""
+    """All checks. An unavailable server is a check that is wrong."""
     examined = (_losses(settings), _kafka(settings), _mongodb(settings), _workers(settings))
     return [check for checks in await asyncio.gather(*examined) for check in checks]
 
 
 async def _workers(settings: Settings) -> list[Check]:
-    """Whether somebody reads every partition; nothing while a server is away, which the other checks say."""
+    """Whether a worker reads every partition. Empty if a server is unavailable: other checks say that."""
     try:
         async with kafka_consumer(settings) as consumer, database(settings) as db:
             topics = [settings.kafka.topic(api) for api in APIS]
             unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
     except (NotReachable, SettingsError):
         return []
-    return [check for topic, told in zip(topics, unread, strict=True) for check in unread_checks(topic, told)]
+    return [check for topic, sentences in zip(topics, unread, strict=True) for check in unread_checks(topic, sentences)]
 
 
-def unread_checks(topic: str, told: Sequence[str]) -> list[Check]:
-    """Warnings: what waits is counted once somebody reads it."""
+def unread_checks(topic: str, sentences: Sequence[str]) -> list[Check]:
+    """Warnings, not errors: waiting records are counted when a worker reads them."""
     what = f"workers of {topic}"
-    if not told:
-        return [Check(what, "ok", "no partition with records that nobody reads")]
-    return [Check(what, "warning", sentence) for sentence in told]
+    if not sentences:
+        return [Check(what, "ok", "every partition with records is read")]
+    return [Check(what, "warning", sentence) for sentence in sentences]
 
 
 async def _losses(settings: Settings) -> list[Check]:
-    """What can't be counted any more; nothing while a server is away, which the other checks say."""
+    """Lost records. Empty if a server is unavailable: other checks say that."""
     try:
         return losses_checks(await find_losses(settings))
     except (NotReachable, SettingsError):
@@ -81,7 +93,7 @@ async def _losses(settings: Settings) -> list[Check]:
 
 def losses_checks(losses: Sequence[Loss]) -> list[Check]:
     if not losses:
-        return [Check("records", "ok", "none is lost")]
+        return [Check("records", "ok", "none are lost")]
     lost = [Check("records", "wrong", loss_text(loss)) for loss in open_losses(losses)]
     return [*lost, *(Check("records", "warning", loss_text(one)) for one in losses if one.accepted is not None)]
 
@@ -109,13 +121,13 @@ async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> li
 def topic_checks(
     name: str, shape: TopicShape, problems: Sequence[str], risks: Sequence[str], kafka: KafkaSettings
 ) -> list[Check]:
-    """What a topic's settings and shape mean."""
+    """Checks of a topic's settings, partitions and replicas."""
     what, found = f"topic {name}", shape.partitions
     wrong = [*problems, *filter(None, [too_few_partitions(found, kafka)])]
     warnings = [*risks, *filter(None, [more_partitions(found, kafka)])]
     checks = [Check(what, "wrong", problem) for problem in wrong]
     if not checks:
-        checks = [Check(what, "ok", f"{found} partitions: at most {found} workers share it")]
+        checks = [Check(what, "ok", f"{found} partitions, for at most {found} workers")]
     return [*checks, *(Check(what, "warning", warning) for warning in warnings)]
 
 
@@ -137,18 +149,21 @@ async def _mongodb(settings: Settings) -> list[Check]:
 
 
 def set_check(hello: dict[str, Any]) -> Check:
-    """Transactions need a replica set or a sharded cluster; majority is only worth what no arbiter dilutes."""
+    """Transactions need a replica set or a sharded cluster. An arbiter weakens what "majority" means."""
     if problems := requirements.wrong_mongod(hello):
         return Check("mongodb", "wrong", "; ".join(problems))
     if hello.get("arbiters"):
-        why = "with one data member gone nothing can be committed"
-        return Check("mongodb", "warning", f"arbiters {hello['arbiters']}: {why}")
+        arbiters = ", ".join(hello["arbiters"])
+        risk = "if one data member is unavailable, nothing can be committed"
+        return Check("mongodb", "warning", f"the set has arbiters ({arbiters}): {risk}")
     members = len(hello.get("hosts", ())) or 1
     return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
 
 
 def clock_check(difference: str | None) -> Check:
-    return Check("clock", "warning" if difference else "ok", difference or "this machine's and MongoDB's agree")
+    return Check(
+        "clock", "warning" if difference else "ok", difference or "the clocks of this machine and MongoDB agree"
+    )
 
 
 async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:
@@ -157,42 +172,46 @@ async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -
     if found is None:
         return Check(what, "wrong", "missing: run `tallymill init`")
     problem = requirements.wrong_index(found, index)
-    return Check(what, "wrong" if problem else "ok", problem or "there")
+    return Check(what, "wrong" if problem else "ok", problem or "exists")
 
 
 def refusals_check(options: Mapping[str, Any] | None, size_bytes: int) -> Check:
-    """A warning: what is lost without it is the answer to "why was my event dropped", not an event."""
+    """A warning: without it refusals can't be looked up, but no event is lost."""
     what = f"collection {REFUSALS}"
     if problem := requirements.wrong_refusals(options, size_bytes):
         return Check(what, "warning", problem)
     found: int = (options or {}).get("size", 0)
     if abs(found - size_bytes) >= ROUNDED_BYTES:
         change = f'db.runCommand({{collMod: "{REFUSALS}", cappedSize: {size_bytes}}}) (MongoDB 6.0 or later)'
-        return Check(what, "warning", f"holds {found} bytes, mongodb.refusals_bytes is {size_bytes}: {change}")
+        return Check(
+            what,
+            "warning",
+            f"its size is {found} bytes, mongodb.refusals_bytes is {size_bytes}. To change it: {change}",
+        )
     return Check(what, "ok", f"capped at {found} bytes")
 
 
 def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
     if newest is None:
-        return Check("lineage", "wrong", f"topic {topic} has none: run `tallymill init`")
+        return Check("lineage", "wrong", f"topic {topic} has no lineage: run `tallymill init`")
     return Check("lineage", "ok", f"{newest['_id']} of {topic}, generation {newest['generation']}")
 
 
 def cost_check(settings: Settings, remembered: int) -> Check:
-    """What the dedupe window costs: ids a day x bytes."""
+    """The cost of the dedupe window: ids a day x bytes."""
     days = requirements.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
     per_million = REQUEST_BYTES * 1_000_000 * days / MIB
     return Check(
         "dedupe",
         "ok",
-        f"window {settings.limits.dedupe_window_seconds} s; {remembered} ids remembered, each for {days:g} days: "
+        f"window {settings.limits.dedupe_window_seconds} s; {remembered} ids stored, each for {days:g} days: "
         f"about {per_million:,.0f} MiB for every million batches a day",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvents:
-    """The collection `events` as it is: on disk with its indexes, and how old its oldest document is."""
+    """The collection `events`: its size on disk with indexes, and the age of its oldest document."""
 
     documents: int
     disk_bytes: int
@@ -200,7 +219,7 @@ class StoredEvents:
 
 
 async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
-    if EVENTS not in await db.list_collection_names():  # its size can't be asked for, and `init` makes it
+    if EVENTS not in await db.list_collection_names():  # before `init`: $collStats fails without the collection
         return StoredEvents(0, 0, 0)
     stats = await (await db[EVENTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
     sizes = [one["storageStats"] for one in stats]  # one of each shard
@@ -213,7 +232,7 @@ async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
 
 
 def events_check(settings: Settings, stored: StoredEvents) -> Check:
-    """What keeping items costs: documents a day x bytes, for as long as they are kept."""
+    """The cost of stored items: documents a day x bytes x days."""
     days = requirements.known_seconds(settings.kafka, settings.limits, "analytics") / DAY_SECONDS
     is_enough = stored.documents >= ENOUGH_EVENTS
     each_bytes = stored.disk_bytes / stored.documents if is_enough else EVENT_BYTES
@@ -221,7 +240,7 @@ def events_check(settings: Settings, stored: StoredEvents) -> Check:
     return Check(
         "events",
         "ok",
-        f"{stored.documents} kept, each for {days:g} days and known for the same if it is sent again; "
-        f"about {a_day:,.0f} a day x {each_bytes:,.0f} bytes: {a_day * each_bytes * days / MIB:,.0f} MiB at that pace, "
+        f"{stored.documents} items stored, each for {days:g} days. A repeat within that time is a duplicate. "
+        f"About {a_day:,.0f} a day x {each_bytes:,.0f} bytes: {a_day * each_bytes * days / MIB:,.0f} MiB at this rate, "
         f"{each_bytes * 1_000_000 * days / MIB:,.0f} MiB for every million items a day",
     )

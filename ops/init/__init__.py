@@ -1,1 +1,1 @@
-"""`tallymill init`: topics, collections and indexes, made if missing and otherwise compared."""
+"""`tallymill init`: creates topics, collections and indexes, and checks existing ones."""

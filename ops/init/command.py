@@ -1,7 +1,9 @@
-"""`tallymill init`: make what is missing, check the rest. Safe to repeat, run before the first start."""
+"""`tallymill init`: creates what is missing and checks the rest. Run before the first start; safe to repeat."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -12,12 +14,13 @@ from pymongo.errors import CollectionInvalid
 from consumer.kafka.topic_id import topic_identity
 from consumer.mongo.store import known_lineage
 from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
-from ops.config import Settings
+from ops.config import Settings, load_settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import mongo_layout
 from ops.init.finding import Finding
 from ops.init.topics import TopicInit
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
+from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from ops.topic import bounds_of, identity_of, partitions_of
 from schemas import requirements
 from schemas.documents import PERIOD_COUNTS, REFUSALS
@@ -28,8 +31,18 @@ TOPIC_APPEARS_TRIES = 50
 TOPIC_APPEARS_PAUSE_SECONDS = 0.2
 
 
+async def init(*, as_json: bool, add_partitions: bool = False) -> int:
+    """Exit status 1 if something has to be changed by hand."""
+    findings = await initialise(load_settings(), add_partitions=add_partitions)
+    if as_json:
+        say(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+    return EXIT_WRONG if wrong(findings) else EXIT_OK
+
+
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
-    """Make and check everything. Raises SettingsError, NotReachable; what is wrong is a Finding."""
+    """Create or check everything. Raises SettingsError, NotReachable. What is wrong is a Finding."""
     async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
         findings: list[Finding] = []
         for api in APIS:
@@ -61,7 +74,7 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
 
 
 async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:
-    """The one capped collection: the oldest refusals make room for the newest."""
+    """The capped collection: MongoDB removes its oldest refusals to store new ones."""
     what = f"collection {REFUSALS}"
     try:
         if (options := await refusals_options(db)) is None:
@@ -111,7 +124,7 @@ async def _identity(admin: AIOKafkaAdminClient, topic: str) -> TopicIdentity:
 
 
 async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name: str) -> Finding:
-    """The first lineage of a topic; a topic made anew under a known name is for a person to decide on."""
+    """The first lineage of a topic. If a topic was created again under its name, an operator has to decide."""
     topic = await identity_of(consumer, name)
     newest = await newest_lineage(db, name)
     if newest is None:
@@ -123,13 +136,13 @@ async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name
 
 
 async def _first_lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, topic: TopicIdentity) -> Finding:
-    """Starts where the log does: a topic that has lost records to retention has nothing to count below that."""
+    """Starts at the begin of the log: older records were removed by retention and can't be counted."""
     bounds = await bounds_of(consumer, topic.topic, await partitions_of(consumer, topic.topic))
     start = NewLineage(topic, 1, {partition: begin for partition, (begin, _) in bounds.items()}, "init")
     try:
         lineage = await insert_lineage(db, start)
     except StartedMeanwhile:  # another init was quicker
-        return Finding(f"lineage of {topic.topic}", "there", "made by another init just now")
+        return Finding(f"lineage of {topic.topic}", "there", "created by another `init` at the same time")
     return Finding(f"lineage {lineage}", "made", topic.topic)
 
 

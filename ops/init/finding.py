@@ -1,4 +1,4 @@
-"""What `init` says of one thing that must be there."""
+"""The result of `init` for one topic, collection, index, view or lineage."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["made", "changed", "there", "warning", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`wrong` says what has to be changed by hand, `warning` what is lost when."""
+    """`detail` of `wrong`: what has to be changed by hand. Of `warning`: the risk."""
 
     what: str
     state: State

@@ -1,6 +1,6 @@
-"""What `init` makes beside what the promise asks for (schemas/requirements.py): collections, views. Pure.
+"""Collections and views that `init` creates. Indexes are in schemas/requirements.py. Pure.
 
-`refusals` is no plain collection: command.py makes it capped.
+`refusals` is missing here: it is a capped collection, created by command.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -93,7 +93,7 @@ def event_totals_pipeline(unit: Literal["hour", "day"]) -> list[dict[str, Any]]:
     ]
 
 
-# Views of period_counts, for who looks into MongoDB with a tool (docs/views.md).
+# Views of period_counts for people who query MongoDB directly (docs/views.md).
 VIEWS: Mapping[str, Callable[[], list[dict[str, Any]]]] = {
     PERIOD_TOTALS: period_totals_pipeline,
     EVENT_HOURS: lambda: event_totals_pipeline("hour"),

@@ -1,9 +1,9 @@
-"""Topics, as `init` makes them, sets them right, and judges them.
+"""Topics: `init` creates them, corrects them and checks them.
 
-- What somebody has set on a topic is left as it is, and told if it is wrong.
-- While no record was ever written to a topic, what it has of its brokers' defaults is set right, and partitions are
-  added: so it is after anybody's first request has made it.
-- Once it has records, partitions are added on request alone (`--add-partitions`): keys go to other partitions then.
+- A setting that a person has made on the topic is not changed. If it is wrong, it is reported.
+- Before the first record, settings that come from the brokers' defaults are corrected, and partitions are added. Such
+  a topic was created by a client's first request.
+- After the first record, partitions are added only with `--add-partitions`, because keys then go to other partitions.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from ops.topic import bounds_of, partitions_of
 from schemas import requirements
 from schemas.settings import Api
 from schemas.topic_risks import TopicShape, more_partitions, new_topic_config, too_few_partitions, topic_risks
+from serving.kafka.client import why
 from serving.kafka.topic import TopicConfig, topic_config, topic_shape
 
 # A fresh topic, or a change of one, is known to all brokers within a second or so.
@@ -30,7 +31,7 @@ APPEARS_PAUSE_SECONDS = 0.2
 
 TOPIC_ALREADY_EXISTS = 36
 
-Told = TypeVar("Told")
+T = TypeVar("T")
 
 
 class TopicInit:
@@ -44,24 +45,24 @@ class TopicInit:
         self._wanted = requirements.topic_config(settings.kafka, settings.limits, api)
 
     async def findings(self, *, add_partitions: bool) -> list[Finding]:
-        """Made, set right or judged; and a warning for each risk. Raises NotReachable, KafkaError."""
-        made = await self._made()
+        """Create, correct or check the topic; a warning for each risk. Raises NotReachable, KafkaError."""
+        made = await self._create()
         if made is not None and made.state == "wrong":
             return [made]
-        config = await self._appeared(lambda: topic_config(self._admin, self._name))
-        shape = await self._appeared(lambda: topic_shape(self._admin, self._name))
+        config = await self._when_known(lambda: topic_config(self._admin, self._name))
+        shape = await self._when_known(lambda: topic_shape(self._admin, self._name))
         if made is None:
-            changes = await self._set_right(config, shape, add_partitions=add_partitions)
+            changes = await self._correct(config, shape, add_partitions=add_partitions)
             if changes:
                 config, shape = await self._changed(shape)
-            made = self._judged(config, shape, changes)
+            made = self._check(config, shape, changes)
         risks = topic_risks(config.in_force, shape, self._kafka)
         if more := more_partitions(shape.partitions, self._kafka):
             risks.append(more)
         return [made, *(self._finding("warning", risk) for risk in risks)]
 
-    async def _made(self) -> Finding | None:
-        """None if the topic was there."""
+    async def _create(self) -> Finding | None:
+        """None if the topic exists."""
         config = self._wanted | new_topic_config(self._kafka)
         partitions = self._kafka.partitions
         topic = NewTopic(self._name, partitions, self._kafka.replication_factor, topic_configs=config)
@@ -69,30 +70,30 @@ class TopicInit:
         if code == TOPIC_ALREADY_EXISTS:
             return None
         if code:
-            return self._finding("wrong", f"{for_code(code).__name__}: {message[0] if message else ''}")
+            return self._finding("wrong", f"Kafka did not create it: {why(for_code(code)(*message))}")
         return self._finding("made", f"{partitions} partitions")
 
-    async def _set_right(self, config: TopicConfig, shape: TopicShape, *, add_partitions: bool) -> list[str]:
-        """Change what may be changed; what was."""
+    async def _correct(self, config: TopicConfig, shape: TopicShape, *, add_partitions: bool) -> list[str]:
+        """Change what may be changed. Returns what was changed."""
         is_new = await self._is_new()
         changes = []
         broken = requirements.broken_settings(config.in_force, self._wanted)
         ours = {name: value for name, value in broken.items() if name not in config.own}
         if is_new and ours:
             await alter_topic(self._admin, self._name, ours)
-            changes += [f"{name} is {value} now, was {config.in_force.get(name)}" for name, value in ours.items()]
+            changes += [f"{name} changed from {config.in_force.get(name)} to {value}" for name, value in ours.items()]
         if (is_new or add_partitions) and shape.partitions < self._kafka.partitions:
             await self._admin.create_partitions({self._name: NewPartitions(self._kafka.partitions)})
-            changes.append(f"{self._kafka.partitions} partitions now, were {shape.partitions}")
+            changes.append(f"partitions added: {self._kafka.partitions}, were {shape.partitions}")
         return changes
 
     async def _is_new(self) -> bool:
-        """Whether no record was ever written to it."""
+        """Whether no record was ever written to the topic."""
         bounds = await bounds_of(self._consumer, self._name, await partitions_of(self._consumer, self._name))
         return not any(end for _, end in bounds.values())
 
     async def _changed(self, before: TopicShape) -> tuple[TopicConfig, TopicShape]:
-        """As it is now that all brokers know of the changes, or as far as they do in time."""
+        """Settings and shape when all brokers know the changes, or after the last try."""
         for _ in range(APPEARS_TRIES):
             config = await topic_config(self._admin, self._name)
             shape = await topic_shape(self._admin, self._name)
@@ -103,7 +104,7 @@ class TopicInit:
             await asyncio.sleep(APPEARS_PAUSE_SECONDS)
         return config, shape
 
-    def _judged(self, config: TopicConfig, shape: TopicShape, changes: list[str]) -> Finding:
+    def _check(self, config: TopicConfig, shape: TopicShape, changes: list[str]) -> Finding:
         problems = requirements.wrong_topic_config(config.in_force, self._wanted)
         if few := too_few_partitions(shape.partitions, self._kafka):
             problems.append(few)
@@ -111,8 +112,8 @@ class TopicInit:
             return self._finding("wrong", "; ".join([*changes, *problems]))
         return self._finding("changed" if changes else "there", "; ".join(changes))
 
-    async def _appeared(self, ask: Callable[[], Awaitable[Told]]) -> Told:
-        """Ask until the broker asked knows the topic."""
+    async def _when_known(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Repeat the question until the broker knows the topic."""
         problem: KafkaError | None = None
         for _ in range(APPEARS_TRIES):
             try:
@@ -120,7 +121,9 @@ class TopicInit:
             except (UnknownTopicOrPartitionError, LeaderNotAvailableError) as error:
                 problem = error
                 await asyncio.sleep(APPEARS_PAUSE_SECONDS)
-        raise NotReachable(f"Kafka does not know topic {self._name}, which was made just now") from problem
+        raise NotReachable(
+            f"Topic {self._name} was created, but Kafka does not report it yet. Run the command again"
+        ) from problem
 
     def _finding(self, state: State, detail: str) -> Finding:
         return Finding(f"topic {self._name}", state, detail)

@@ -1,1 +1,1 @@
-"""`tallymill lineage`: what offsets belong to, and where counting of them starts."""
+"""`tallymill lineage`: positions and losses of each lineage, and a new lineage with its start."""

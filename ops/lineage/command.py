@@ -1,4 +1,4 @@
-"""`tallymill lineage` and `tallymill lineage start`: what is there, and a new start that somebody has decided on."""
+"""`tallymill lineage`, `lineage start` and `lineage accept-loss`."""
 
 import json
 import sys
@@ -8,14 +8,13 @@ from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from rich.console import Console
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
 from ops.lineage.context import Document, PartitionState, checkpoints_of, lineages_of, partition_states, partitions_now
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import find_losses, known_of, newest_of, topics_of
-from ops.lineage.losses import Loss, Why, loss_text, losses_of, lost_text, open_losses
+from ops.lineage.losses import Loss, Offsets, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,
     given_up,
@@ -26,7 +25,7 @@ from ops.lineage.offsets import (
     warnings_of,
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, did_you_mean, print_table, say
 from ops.server_clock import server_now
 from ops.topic import TopicNow, first_times, topic_now
 from schemas.requirements import known_seconds
@@ -35,8 +34,8 @@ BAD_STATES = ("lost", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
-class StartWanted:
-    """What somebody asked for."""
+class StartOptions:
+    """What the user asked for."""
 
     topic: str | None
     start: str
@@ -46,7 +45,7 @@ class StartWanted:
 
 
 async def show(*, as_json: bool) -> int:
-    """Exit status 1 if a partition of a lineage in force is lost or stopped, or a loss is not accepted."""
+    """Exit status 1 if a partition of a present lineage is lost or stopped, or a loss is not accepted."""
     settings = load_settings()
     async with database(settings) as db:
         known = await lineages_of(db)
@@ -57,15 +56,15 @@ async def show(*, as_json: bool) -> int:
         losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
     found = [(one, _states(one, checkpoints, topics, cuts, in_force=one in newest)) for one in known]
     if as_json:
-        told = [
+        shown = [
             {
                 **lineage,
                 "partitions": [asdict(one) for one in states],
-                "losses": [asdict(loss) for loss in losses if loss.lineage == lineage["_id"]],
+                "losses": [loss.as_json() for loss in losses if loss.lineage == lineage["_id"]],
             }
             for lineage, states in found
         ]
-        say(json.dumps(told, default=str))
+        say(json.dumps(shown, default=str))
     else:
         if text := lost_text(losses):
             say(text)
@@ -87,32 +86,34 @@ def _states(
 
 
 async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
-    """Exit status 0 accepted (or nothing to accept), 2 without a reason or such a lineage."""
+    """Exit status 0: accepted, or nothing to accept. 2: no reason, or no such lineage."""
     settings = load_settings()
     if not reason.strip():
-        complain("--reason: say why, for who reads it later")
+        complain("--reason: must not be empty. It is stored and shown later")
         return EXIT_BAD_INPUT
     losses = [loss for loss in open_losses(await find_losses(settings)) if loss.lineage == lineage]
     async with database(settings) as db:
-        if lineage not in {one["_id"] for one in await lineages_of(db)}:
-            complain(f"there is no lineage {lineage}: look at `tallymill lineage`")
+        known = {one["_id"] for one in await lineages_of(db)}
+        if lineage not in known:
+            complain(f"There is no lineage {lineage}{did_you_mean(lineage, known)}. List them with `tallymill lineage`")
             return EXIT_BAD_INPUT
         await accept(db, lineage, [loss.as_range() for loss in losses], reason.strip())
     if as_json:
         say(json.dumps({"lineage": lineage, "accepted": [loss.as_range() for loss in losses]}))
     else:
-        say(lost_text([replace(loss, accepted=reason.strip()) for loss in losses]) or f"{lineage}: nothing is lost")
+        say(
+            lost_text([replace(loss, accepted=reason.strip()) for loss in losses])
+            or f"Lineage {lineage} has no losses to accept"
+        )
     return EXIT_OK
 
 
 def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
     for lineage, states in found:
-        Console().print(
+        say(
             f"{lineage['_id']}: {lineage['topic']}, generation {lineage['generation']}, from {lineage['from']} "
             f"({lineage['reason']}; {lineage['startedAt']:%Y-%m-%d %H:%M:%S} UTC)\n"
-            f"cluster {lineage['cluster']}, topic id {lineage['topicId']}",
-            highlight=False,
-            markup=False,
+            f"cluster {lineage['cluster']}, topic id {lineage['topicId']}"
         )
         rows = [
             (one.partition, *map(_shown, (one.next, one.last, one.begin, one.end)), one.state, one.detail)
@@ -125,16 +126,16 @@ def _shown(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-async def start(wanted: StartWanted, *, as_json: bool) -> int:
-    """Exit status 0 started, 1 refused because of what is, 2 because of what was asked."""
+async def start(options: StartOptions, *, as_json: bool) -> int:
+    """Exit status 0: started. 1: refused because of the present state. 2: bad options, or not confirmed."""
     settings = load_settings()
-    if not wanted.reason.strip():
-        complain("--reason: say why, for who reads it later")
+    if not options.reason.strip():
+        complain("--reason: must not be empty. It is stored and shown later")
         return EXIT_BAD_INPUT
-    name = wanted.topic or settings.kafka.records_topic
+    name = options.topic or settings.kafka.records_topic
     async with database(settings) as db, kafka_consumer(settings) as consumer, kafka_admin(settings) as admin:
         try:
-            new, warnings = await _planned(_Place(settings, db, consumer, admin), name, wanted)
+            new, warnings = await _planned(_Place(settings, db, consumer, admin), name, options)
         except BadStart as error:
             complain("\n".join(error.problems))
             return EXIT_BAD_INPUT
@@ -142,16 +143,16 @@ async def start(wanted: StartWanted, *, as_json: bool) -> int:
             complain(str(error))
             return EXIT_WRONG
         lost = [str(loss) for loss in lost_by(new)]
-        starts = f"a new lineage of {name}, generation {new.generation}, starts at {_offsets(new)}"
+        starts = f"New lineage of {name}, generation {new.generation}, from offsets {_offsets(new)}"
         complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
-        if not (wanted.yes or _confirmed()):
-            complain("nothing was started: confirm with --yes")
+        if not (options.yes or _confirmed()):
+            complain("Nothing was started. To confirm, add --yes")
             return EXIT_BAD_INPUT
         return await _start(db, new, [*lost, *warnings], as_json=as_json)
 
 
 class Refused(Exception):
-    """What is there does not allow a new lineage; the message says what to do."""
+    """The present state does not allow a new lineage. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,31 +163,33 @@ class _Place:
     admin: AIOKafkaAdminClient
 
 
-async def _planned(place: _Place, name: str, wanted: StartWanted) -> tuple[NewLineage, list[str]]:
+async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[NewLineage, list[str]]:
     """The lineage to be started, and what it leaves out. Raises BadStart, Refused."""
     topic = await topic_now(place.consumer, name)
     known = await lineages_of(place.db, name)
     if topic.identity is None or not known:
-        raise BadStart(topic.problem or f"topic {name} has no lineage: run `tallymill init`, which makes the first")
+        raise BadStart(
+            topic.problem or f"Topic {name} has no lineage. Run `tallymill init`, which creates the first one"
+        )
     newest = known[-1]
     checkpoints = {key: one for of in known for key, one in (await checkpoints_of(place.db, of["_id"])).items()}
     kafka, api = place.settings.kafka, place.settings.kafka.api_of(name)
     if topic.is_of(newest) and (members := await _members(place.admin, kafka.group_of(api))):
         raise Refused(
-            f"{members} worker(s) of group {kafka.group_of(api)} are at work in lineage {newest['_id']}: stop "
-            f"them first (one that was killed counts for up to its session timeout)"
+            f"{members} worker(s) of group {kafka.group_of(api)} are running in lineage {newest['_id']}. Stop them "
+            f"first. A killed worker stays a member of the group until its session times out"
         )
     cuts = await cuts_of(place.settings, [newest], checkpoints, {name: topic})
     partitions = partitions_now(topic, known, checkpoints, cuts)
-    starts = starts_of(wanted.start, partitions)
-    checked = to_be_checked(wanted.start, starts, partitions)
+    starts = starts_of(options.start, partitions)
+    checked = to_be_checked(options.start, starts, partitions)
     times = await first_times(place.consumer, name, {number: starts[number] for number in checked}) if checked else {}
     if problems := too_old(times, known_seconds(kafka, place.settings.limits, api), await server_now(place.db)):
         raise Refused("\n".join(problems))
     behind = {} if topic.is_of(newest) else await checkpoints_of(place.db, newest["_id"])
     lost = [*lost_with_topic(behind), *given_up(starts, partitions)]
-    reason = wanted.reason.strip()
-    accepted = reason if wanted.accept_loss else None
+    reason = options.reason.strip()
+    accepted = reason if options.accept_loss else None
     new = NewLineage(topic.identity, newest["generation"] + 1, starts, reason, lost, accepted)
     return new, warnings_of(starts, partitions)
 
@@ -197,9 +200,11 @@ async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
 
 
 def lost_by(new: NewLineage) -> list[Loss]:
-    """What a new lineage gives up, as it is told."""
+    """What a new lineage gives up, as it is shown."""
     topic = new.topic.topic
-    return [Loss(topic, "", one["partition"], one["from"], one["to"], cast("Why", one["why"])) for one in new.lost]
+    return [
+        Loss(topic, "", Offsets(one["partition"], one["from"], one["to"]), cast("Why", one["why"])) for one in new.lost
+    ]
 
 
 def _offsets(new: NewLineage) -> str:
@@ -209,7 +214,7 @@ def _offsets(new: NewLineage) -> str:
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
         return False
-    complain("start it? [y/N]")
+    complain("Start this lineage? [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -217,14 +222,17 @@ async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json:
     try:
         lineage = await insert_lineage(db, new)
     except StartedMeanwhile as error:
-        complain(f"somebody else has just started lineage {error}: look at `tallymill lineage`")
+        complain(f"Nothing was started: at the same time someone else started lineage {error}. See `tallymill lineage`")
         return EXIT_WRONG
     if as_json:
-        told = {"warnings": warnings, "lost": list(new.lost)}
-        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **told}
+        shown = {"warnings": warnings, "lost": list(new.lost)}
+        started = {"lineage": lineage, "generation": new.generation, "from": dict(new.starts), **shown}
         say(json.dumps(started))
     else:
-        say(f"lineage {lineage} started; start the workers")
+        say(f"Lineage {lineage} is started. Start the workers now")
         if new.lost and new.accepted is None:
-            say(f'what is lost is named by verify until: tallymill lineage accept-loss {lineage} --reason "..."')
+            say(
+                f"`tallymill verify` names the losses until you run: "
+                f'tallymill lineage accept-loss {lineage} --reason "..."'
+            )
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""Lineages as they stand: every one there is, and each partition of the one in force, held against its log."""
+"""Lineages and the state of their partitions: checkpoints compared with the logs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NO_CUTS: Mapping[str, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """One partition of a lineage: how far it is, what its log holds, and whether it can go on."""
+    """One partition of a lineage: its position, the offsets of its log, and whether reading can continue."""
 
     partition: str
     next: int | None
@@ -27,7 +27,7 @@ class PartitionState:
     begin: int | None
     end: int | None
     state: str
-    """ok, behind, lost (cut too), stopped, old (a newer lineage is in force), unknown (no topic to compare with)."""
+    """ok, behind, lost (also cut), stopped, old (replaced by a newer lineage), unknown (no topic to compare with)."""
     detail: str = ""
 
 
@@ -61,31 +61,31 @@ def partition_states(
         bounds = topic.bounds.get(number) if is_ours else None
         overall = _overall(topic, is_ours=is_ours, in_force=in_force)
         if overall is None and key in cuts:
-            overall = "lost", cut_told(cuts[key], checkpoints[key]["next"], bounds)
+            overall = "lost", cut_text(cuts[key], checkpoints[key]["next"], bounds)
         states.append(_state(key, checkpoints.get(key), bounds, overall))
     return states
 
 
-def cut_told(cut_at: int, following: int, bounds: tuple[int, int] | None) -> str:
-    """What a cut log means."""
+def cut_text(cut_at: int, following: int, bounds: tuple[int, int] | None) -> str:
+    """Where a log was cut, and how many records are not counted because of it."""
     below = min(following, bounds[1] if bounds else following)
     uncounted = (
-        f"offsets {cut_at} to {below - 1} hold up to {below - cut_at} records that are not counted: `tallymill lineage "
-        f"start` from there"
+        f"Offsets {cut_at} to {below - 1} hold up to {below - cut_at} records that are not counted: start a lineage at "
+        f"{cut_at} (`tallymill lineage start`)"
         if below > cut_at
-        else "nothing was written there since"
+        else "No record was written there since"
     )
-    return f"the log was cut at {cut_at}, but offsets below {following} were counted; {uncounted}"
+    return f"the log was cut at {cut_at}, but offsets below {following} were counted. {uncounted}"
 
 
 def _overall(topic: TopicNow, *, is_ours: bool, in_force: bool) -> tuple[str, str] | None:
-    """The state of all partitions alike, if there is one."""
+    """The state that all partitions share, if there is one."""
     if not in_force:
-        return "old", "a newer lineage is in force"
+        return "old", "a newer lineage has replaced it"
     if topic.identity is None:
         return "unknown", topic.problem
     if not is_ours:
-        return "lost", "the topic is another one now: made anew, or another cluster"
+        return "lost", "the topic is another one: it was created again, or belongs to another cluster"
     return None
 
 
@@ -105,7 +105,7 @@ def _judged(checkpoint: Document | None, bounds: tuple[int, int] | None) -> tupl
     begin, end = bounds
     if checkpoint is None:
         waiting = f": {end - begin} records wait" if end > begin else ""
-        return "behind" if end else "ok", f"no worker has taken it yet{waiting}"
+        return "behind" if end else "ok", f"no worker has read it yet{waiting}"
     try:
         where_to_read(Checkpoint(checkpoint["next"], checkpoint["last"]), Bounds(begin, end))
     except Lost as lost:

@@ -1,8 +1,8 @@
 """Logs that were cut below their checkpoint: an unclean election, or a broker's disk restored from an older copy.
 
-The fingerprint of the last applied record tells (consumer/core/position.py): if the log has another record there, or
-a record between it and the checkpoint, the log was cut and written anew. Where it was cut, the brokers' clocks tell:
-at the first record that is younger than the last applied one.
+The fingerprint of the last applied record shows a cut (consumer/core/position.py): the log has another record at that
+offset, or a record between it and the checkpoint. The log was cut at the first record that is younger, by the brokers'
+clocks, than the last applied one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from schemas.settings import APIS
 
 Document = Mapping[str, Any]
 
-# One record of each partition is enough.
+# One record of each partition is enough to compare.
 ROOM_BYTES = 16 * 1024 * 1024
 
 
@@ -103,7 +103,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     while offsets.keys() - found.keys():
         if patience.is_over:
             missing = sorted(offsets.keys() - found.keys())
-            raise NotReachable(f"Kafka gives no record of {topic}, partitions {missing}: nothing can be compared")
+            raise NotReachable(
+                f"Kafka returned no record of {topic}, partitions {missing}: checkpoints can't be compared"
+            )
         # A new one each time: what is unpacked counts against it.
         ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)

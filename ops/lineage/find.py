@@ -1,4 +1,4 @@
-"""Losses as they are now: MongoDB and Kafka asked for what losses.py decides by."""
+"""Finds the present losses: reads from MongoDB and Kafka what losses.py needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Database = AsyncDatabase[dict[str, Any]]
 
 
 async def find_losses(settings: Settings) -> list[Loss]:
-    """Every loss there is, accepted or not. Raises NotReachable, SettingsError."""
+    """All losses, accepted or not. Raises NotReachable, SettingsError."""
     async with database(settings) as db:
         lineages = [one async for one in _majority(db, LINEAGES).find()]
         checkpoints = {one["_id"]: one async for one in _majority(db, CHECKPOINTS).find()}
@@ -35,7 +35,7 @@ async def topics_of(settings: Settings, lineages: Sequence[Document]) -> dict[st
 
 
 def newest_of(lineages: Sequence[Document]) -> list[Document]:
-    """The lineages in force."""
+    """The present lineage of each topic."""
     ordered = sorted(lineages, key=lambda one: one["generation"])
     return list({one["topic"]: one for one in ordered}.values())
 
@@ -47,7 +47,7 @@ async def known_of(
     topics: Mapping[str, TopicNow],
     cuts: Mapping[str, int],
 ) -> Known:
-    """What was read, with the checkpoints' offsets as they are by now: after the logs."""
+    """What was read, and the checkpoints' offsets read again after the logs."""
     found = _majority(db, CHECKPOINTS).find({}, {"next": 1})
     later = {one["_id"]: one["next"] async for one in found}
     return Known(lineages, checkpoints, {name: log_now(one) for name, one in topics.items()}, cuts, later)

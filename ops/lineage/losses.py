@@ -1,20 +1,20 @@
-"""Records that were acknowledged and are not counted, nor will be as things are. Pure.
+"""Lost records: they were acknowledged, and no lineage counts them. Pure.
 
 Rules:
 
-- A loss is a range of offsets of one partition. Offsets may hold control records of Kafka instead of records, and what
-  is gone can't be read: the number of records is "up to".
-- Of the lineage in force: the log begins behind its checkpoint (removed), was cut below it (cut), or is gone.
-- Of an older one: its successor wrote down what its start gave up (`lost`). Successors that wrote nothing, of before
-  2026-11-28, are compared with their predecessor.
-- What a later lineage reads again is not lost.
-- An operator may accept a loss, with a reason. It is named for ever.
+- A loss is a range of offsets of one partition. Some offsets may hold control records of Kafka, and removed records
+  can't be read, so the number of records is an upper bound.
+- The present lineage has a loss if its log begins after the checkpoint (removed), was cut below it (cut) or is missing.
+- The start of a lineage writes down what it leaves out of the one before (`lost`). Lineages that were started before
+  2026-11-28 have no such note: they are compared with their predecessor.
+- Records that a later lineage reads again are not lost.
+- An operator may accept a loss, with a reason. The commands go on naming it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from schemas.coordinates import PartitionId
 from schemas.documents import LostRange
@@ -24,63 +24,76 @@ Document = Mapping[str, Any]
 Why = Literal["removed", "left_out", "cut", "topic_gone", "unknown"]
 
 RANGES: tuple[Why, ...] = ("removed", "left_out")
-"""Causes whose offsets are of the present log: a later lineage may read them again."""
+"""Causes where the log may still hold the offsets, so that a later lineage may read them again."""
 
 _WORDS: Mapping[Why, str] = {
     "removed": "were removed from the log before they were counted",
     "left_out": "were left out by the lineage's start",
     "cut": "the log was cut below the checkpoint",
-    "topic_gone": "the topic is another one, or gone",
+    "topic_gone": "the topic was deleted, or another one has its name",
     "unknown": "the log can't be compared",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Offsets from `first` to below `end` (None: nobody knows how far) of a partition; `lineage` has the note of it."""
+class Offsets(NamedTuple):
+    """Offsets of a partition from `first` to below `end`; `end` None: the last one is unknown."""
 
-    topic: str
-    lineage: str
     partition: int
     first: int
     end: int | None
+
+    @property
+    def records(self) -> int | None:
+        return None if self.end is None else self.end - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Records that are lost. `lineage` is the one whose document names the loss."""
+
+    topic: str
+    lineage: str
+    offsets: Offsets
     why: Why
     detail: str = ""
     reason: str = ""
-    """Why the lineage that gave it up was started; empty where the lineage in force is the one that lost it."""
+    """Why the lineage that left them out was started; empty if the present lineage has lost them."""
     accepted: str | None = None
     """Why an operator accepted it."""
 
-    @property
-    def offsets(self) -> int | None:
-        return None if self.end is None else self.end - self.first
-
     def as_range(self) -> LostRange:
         """As the lineage's document holds it."""
-        return {"partition": self.partition, "from": self.first, "to": self.end, "why": self.why}
+        partition, first, end = self.offsets
+        return {"partition": partition, "from": first, "to": end, "why": self.why}
+
+    def as_json(self) -> dict[str, Any]:
+        """As `lineage --json` and `verify --json` print it."""
+        fields = {name: getattr(self, name) for name in ("why", "detail", "reason", "accepted")}
+        return {"topic": self.topic, "lineage": self.lineage, **self.offsets._asdict(), **fields}
 
     def __str__(self) -> str:
-        where = f"{self.topic}, partition {self.partition}"
+        where = f"{self.topic}, partition {self.offsets.partition}"
         given_up = f" (given up by lineage {self.lineage}: {self.reason})" if self.reason else ""
-        detail = f": {self.detail}" if self.detail else ""
+        detail = f" ({self.detail})" if self.detail else ""
         return f"{where}: {self._extent()}{detail}{given_up}"
 
     def _extent(self) -> str:
-        words = _WORDS[self.why]
-        if self.why in RANGES and self.end is not None:
-            return f"offsets {self.first} to {self.end - 1} {words}: up to {self.offsets} records"
-        if self.why == "cut" and self.offsets:
-            return f"{words}: offsets {self.first} to {(self.end or 0) - 1} hold up to {self.offsets} uncounted records"
-        if self.why == "cut" and self.end is not None:
-            return f"{words}, at offset {self.first}"
+        words, (_, first, end), count = _WORDS[self.why], self.offsets, self.offsets.records
+        if self.why in RANGES and end is not None:
+            return f"offsets {first} to {end - 1} {words}: up to {count} records"
+        if self.why == "cut" and end is not None:
+            uncounted = (
+                f". Offsets {first} to {end - 1} hold up to {count} records that are not counted" if count else ""
+            )
+            return f"{words}, at offset {first}{uncounted}"
         if self.why == "unknown":
-            return f"{words}: nobody knows whether records from offset {self.first} on are lost"
-        return f"{words}: records from offset {self.first} on are lost, if there were any"
+            return f"{words}. Whether records from offset {first} on are lost is unknown"
+        return f"{words}. Any records from offset {first} on are lost"
 
 
 @dataclass(frozen=True, slots=True)
 class LogNow:
-    """A topic as it is: its bounds if it is the one of `topic_id` in `cluster`; no topic: `problem` says why."""
+    """A topic now: its identity and bounds. Without a topic, `problem` says why."""
 
     cluster: str = ""
     topic_id: str = ""
@@ -93,10 +106,10 @@ class LogNow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What losses are found by.
+    """The data that losses are found by.
 
-    `checkpoints` were read before the logs, `next_offsets` after them: a worker may have gone on meanwhile, and what
-    it has counted since is neither removed nor cut. `cuts`: where a log was cut, by checkpoint (cuts.py).
+    `checkpoints` were read before the logs, `next_offsets` after them: what a worker has counted in between is neither
+    removed nor cut. `cuts`: where a log was cut, by checkpoint (cuts.py).
     """
 
     lineages: Sequence[Document]
@@ -107,7 +120,7 @@ class Known:
 
 
 def losses_of(known: Known) -> list[Loss]:
-    """All of them, accepted or not, oldest first."""
+    """All losses, accepted or not, oldest first."""
     ordered = sorted(known.lineages, key=lambda one: (one["topic"], one["generation"]))
     found: list[Loss] = []
     for _, group in groupby(ordered, key=lambda one: one["topic"]):
@@ -121,14 +134,14 @@ def open_losses(losses: Iterable[Loss]) -> list[Loss]:
 
 
 def lost_text(losses: Iterable[Loss]) -> str:
-    """For people, a line a loss, those not accepted first; empty where there is none."""
+    """One line a loss, those not accepted first. Empty if there is none."""
     found = list(losses)
     accepted = [loss for loss in found if loss.accepted is not None]
     return "\n".join(map(loss_text, [*open_losses(found), *accepted]))
 
 
 def loss_text(loss: Loss) -> str:
-    """Of one."""
+    """The line of one loss."""
     if loss.accepted is not None:
         return f"lost, accepted ({loss.accepted}): {loss}"
     return f"{'UNKNOWN' if loss.why == 'unknown' else 'LOST'}: {loss}"
@@ -151,11 +164,11 @@ def _recorded(lineage: Document) -> Iterator[Loss]:
 
 
 def _given_up(lineage: Document, partition: int, first: int, end: int | None, why: Why) -> Loss:
-    return Loss(lineage["topic"], lineage["_id"], partition, first, end, why, reason=lineage["reason"])
+    return Loss(lineage["topic"], lineage["_id"], Offsets(partition, first, end), why, reason=lineage["reason"])
 
 
 def _derived(known: Known, earlier: Sequence[Document], lineage: Document) -> Iterator[Loss]:
-    """What the start of a lineage that wrote nothing down left out of its predecessors'."""
+    """What the start of a lineage without a note left out of its predecessors."""
     if not earlier:
         return
     same = _is_same_topic(earlier[-1], lineage)
@@ -191,49 +204,51 @@ def _counted(checkpoints: Mapping[str, Document], lineage: Document, partition: 
 
 
 def _minus_read_again(known: Known, loss: Loss, lineage: Document, later: Sequence[Document]) -> Iterator[Loss]:
-    """The parts of a loss that no later lineage has read, or is to read, again."""
-    if loss.why not in RANGES or loss.end is None:
+    """The parts of a loss that no later lineage has read again or will read."""
+    if loss.why not in RANGES or loss.offsets.end is None:
         yield loss
         return
-    again = [_counted(known.checkpoints, one, loss.partition) for one in later if _is_same_topic(one, lineage)]
+    again = [_counted(known.checkpoints, one, loss.offsets.partition) for one in later if _is_same_topic(one, lineage)]
     if again and _is_same_topic(later[-1], lineage):
-        # A checkpoint from 0 to 0 has counted nothing yet and is to read it all; without one nobody knows.
+        # A checkpoint at its start has counted nothing yet, and will read all. Without a checkpoint it is unknown.
         again += _from_its_start(known, later[-1], loss)
-    for first, end in minus((loss.first, loss.end), again):
-        yield replace(loss, first=first, end=end)
+    for first, end in minus((loss.offsets.first, loss.offsets.end), again):
+        yield replace(loss, offsets=loss.offsets._replace(first=first, end=end))
 
 
 def _from_its_start(known: Known, lineage: Document, loss: Loss) -> list[tuple[int, int]]:
-    """What of a loss the lineage in force has read or is to read: all from where it started."""
-    found = known.checkpoints.get(str(PartitionId(lineage["_id"], loss.partition)))
-    return [(found["start"], loss.end)] if found and loss.end is not None else []
+    """The part of a loss that the present lineage has read or will read: all offsets from its start on."""
+    found = known.checkpoints.get(str(PartitionId(lineage["_id"], loss.offsets.partition)))
+    return [(found["start"], loss.offsets.end)] if found and loss.offsets.end is not None else []
 
 
 def _present(known: Known, lineage: Document, earlier: Sequence[Document]) -> Iterator[Loss]:
-    """What the lineage in force has lost, and no earlier one has counted."""
+    """What the present lineage has lost and no earlier one has counted."""
     log, topic, name = known.logs[lineage["topic"]], lineage["topic"], lineage["_id"]
     checkpoints = dict(_checkpoints(known, lineage))
     if log.bounds is None or not log.is_of(lineage):
         why: Why = "unknown" if log.bounds is None else "topic_gone"
         for partition, checkpoint in checkpoints.items():
-            yield Loss(topic, name, partition, checkpoint["next"], None, why, log.problem)
+            yield Loss(topic, name, Offsets(partition, checkpoint["next"], None), why, log.problem)
         return
     for partition in sorted(checkpoints.keys() | log.bounds.keys()):
         following = checkpoints[partition]["next"] if partition in checkpoints else 0
         if partition not in log.bounds:
-            yield Loss(topic, name, partition, following, None, "topic_gone", "it has no such partition")
+            yield Loss(
+                topic, name, Offsets(partition, following, None), "topic_gone", "the topic has no such partition"
+            )
             continue
         key = str(PartitionId(name, partition))
         begin, end = log.bounds[partition]
         cut_at = known.cuts.get(key, end if end < following else None)
         if cut_at is not None:
-            detail = f"offsets below {following} were counted of the old log; what lay behind them is gone"
-            yield Loss(topic, name, partition, cut_at, max(cut_at, min(end, following)), "cut", detail)
+            detail = f"offsets below {following} were counted from the old log; records after them are lost"
+            yield Loss(topic, name, Offsets(partition, cut_at, max(cut_at, min(end, following))), "cut", detail)
         elif begin > (now := max(following, known.next_offsets.get(key, 0))):
             ours = [one for one in (*earlier, lineage) if _is_same_topic(one, lineage)]
             counted = counted_by(known.checkpoints, ours, partition)
             for first, last in minus((now, begin), counted):
-                yield Loss(topic, name, partition, first, last, "removed")
+                yield Loss(topic, name, Offsets(partition, first, last), "removed")
 
 
 def _checkpoints(known: Known, lineage: Document) -> Iterator[tuple[int, Document]]:
@@ -248,10 +263,10 @@ def _judged(loss: Loss, lineage: Document) -> Loss:
 
 
 def _covers(accepted: Document, loss: Loss) -> bool:
-    is_same = (accepted["partition"], accepted["why"]) == (loss.partition, loss.why)
-    if not is_same or loss.first < accepted["from"]:
+    is_same = (accepted["partition"], accepted["why"]) == (loss.offsets.partition, loss.why)
+    if not is_same or loss.offsets.first < accepted["from"]:
         return False
-    return accepted["to"] is None or (loss.end is not None and loss.end <= accepted["to"])
+    return accepted["to"] is None or (loss.offsets.end is not None and loss.offsets.end <= accepted["to"])
 
 
 def _is_same_topic(one: Document, other: Document) -> bool:

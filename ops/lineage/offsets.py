@@ -1,11 +1,11 @@
-"""Where a new lineage starts: reading what was asked, refusing what could count twice, saying what is lost. Pure.
+"""Where a new lineage starts: reads --from, refuses what could count twice, and names what is lost. Pure.
 
-"Counts once" rests on remembered ids. A partition read again below what has been applied is safe only as far back
-as ids are kept: older records would count a second time.
+A record counts once because its id is stored. Records below the checkpoint may be read again only if they are younger
+than the time that ids are kept: older ones would count a second time.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 from ops.lineage.losses import Why, minus
 from schemas.documents import LostRange, utc
 
+EXAMPLE = '{"0": 17, "1": 0}'
+
 
 class BadStart(ValueError):
-    """The start asked for can't be; one sentence for each problem."""
+    """The start can't be used. One sentence for each problem."""
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems
@@ -24,9 +26,9 @@ class BadStart(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PartitionNow:
-    """A partition as it is: the offsets its log holds, and the next to apply by the lineage in force.
+    """A partition now: the offsets of its log, and the next offset to apply in the present lineage.
 
-    `applied_to` is None where nothing of this very log has been applied: a topic made anew, a partition just added.
+    `applied_to` is None if nothing of this log was applied: the topic was created again, or the partition was added.
     """
 
     partition: int
@@ -34,11 +36,11 @@ class PartitionNow:
     end: int
     applied_to: int | None = None
     counted: Sequence[tuple[int, int]] = ()
-    """Offsets of this very log that older lineages have counted; ends exclusive."""
+    """Offsets of this log that older lineages have counted; ends exclusive."""
     is_same_topic: bool = True
-    """Whether the topic is the one of the lineage in force: then a partition without a checkpoint was added to it."""
+    """Whether the topic is that of the present lineage: then a partition without a checkpoint was added to it."""
     cut_at: int | None = None
-    """Where the log was cut below `applied_to`: from here on it holds other records than those that were counted."""
+    """Where the log was cut below `applied_to`: from here on it holds other records than the counted ones."""
 
 
 def starts_of(text: str, partitions: Mapping[int, PartitionNow]) -> dict[int, int]:
@@ -58,11 +60,11 @@ def _parsed(text: str, partitions: Mapping[int, PartitionNow]) -> dict[int, int]
     try:
         asked = json.loads(text)
     except ValueError:
-        raise BadStart(f"--from: {text!r} is neither beginning, end, a number nor a JSON map") from None
+        raise BadStart(f"--from {text}: must be beginning, end, an offset, or JSON such as {EXAMPLE}") from None
     if _is_offset(asked):
         return dict.fromkeys(partitions, asked)
     if not isinstance(asked, dict) or not all(key.isdecimal() and _is_offset(at) for key, at in asked.items()):
-        raise BadStart('--from: a map looks like {"0": 17, "1": 0}')
+        raise BadStart(f"--from {text}: must map partitions to offsets, such as {EXAMPLE}")
     return {int(key): at for key, at in asked.items()}
 
 
@@ -72,13 +74,17 @@ def _is_offset(value: Any) -> bool:  # noqa: ANN401 whatever JSON holds
 
 def _wrong_offsets(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> Iterator[str]:
     if missing := sorted(partitions.keys() - starts.keys()):
-        yield f"--from: partitions {missing} are missing; every partition needs an offset"
+        yield f"--from: partitions {_listed(missing)} are missing. Every partition needs an offset"
     if unknown := sorted(starts.keys() - partitions.keys()):
-        yield f"--from: the topic has no partitions {unknown}"
+        yield f"--from: the topic has no partitions {_listed(unknown)}"
     for number, now in partitions.items():
         start = starts.get(number)
         if start is not None and not now.begin <= start <= now.end:
-            yield f"--from: partition {number} holds offsets {now.begin} to {now.end}, not {start}"
+            yield f"--from: partition {number} can start at offsets {now.begin} to {now.end}, not at {start}"
+
+
+def _listed(partitions: Iterable[int]) -> str:
+    return ", ".join(map(str, partitions))
 
 
 def to_be_checked(text: str, starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[int]:
@@ -96,18 +102,20 @@ def too_old(times: Mapping[int, int | None], known_seconds: int, now: datetime) 
     problems = []
     for partition, millis in sorted(times.items()):
         if millis is None:
-            problems.append(f"partition {partition}: its first record did not come, so nobody knows how old it is")
+            problems.append(
+                f"partition {partition}: Kafka did not return its first record, so its age is unknown. Try again"
+            )
         elif (age := (now - utc(millis)).total_seconds()) >= known_seconds:
             problems.append(
-                f"partition {partition}: its first record is {age:.0f} s old, but ids are kept for "
-                f"{known_seconds} s (batches: dedupe_window + retention; items: event_retention + retention): older "
-                "records would be counted a second time"
+                f"partition {partition}: its first record is {age:.0f} s old, but ids are kept for {known_seconds} s: "
+                "older records would be counted a second time. Start at a younger record (batches: dedupe_window + "
+                "retention; items: event_retention + retention)"
             )
     return problems
 
 
 def warnings_of(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[str]:
-    """What the new start reads again, or does not know."""
+    """Which offsets the new start reads again."""
     return [warning for number, start in sorted(starts.items()) for warning in _warnings(start, partitions[number])]
 
 
@@ -115,25 +123,25 @@ def _warnings(start: int, now: PartitionNow) -> Iterator[str]:
     counted_to = now.applied_to if now.cut_at is None else now.cut_at
     if counted_to is not None and start < counted_to:
         yield (
-            f"partition {now.partition}: offsets {start} to {counted_to - 1} are read again; the ids of those that "
-            f"counted are remembered, so they end as duplicates"
+            f"partition {now.partition}: offsets {start} to {counted_to - 1} are read again. Records that were counted "
+            f"become duplicates, because their ids are stored"
         )
 
 
 def given_up(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[LostRange]:
-    """What the new start leaves behind uncounted, for its document."""
+    """Offsets that the new start leaves out uncounted, for its document."""
     return [one for number, start in sorted(starts.items()) for one in _given_up(start, partitions[number])]
 
 
 def _given_up(start: int, now: PartitionNow) -> Iterator[LostRange]:
     if now.cut_at is not None:
-        # What older lineages counted may have been of the old log as well: nothing is taken off.
+        # Older lineages may have counted offsets of the old log, so nothing is subtracted.
         yield _lost(now, now.applied_to or 0, None, "cut")
         if start > (first := max(now.cut_at, now.begin)):
             yield _lost(now, first, start, "left_out")
         return
     first = now.applied_to or 0
-    # Of a topic that is new to us nothing says that what is gone was ever acknowledged to anyone.
+    # For another topic it is unknown whether its removed records were ever acknowledged.
     if now.is_same_topic:
         for lost in minus((first, min(now.begin, start)), now.counted):
             yield _lost(now, *lost, "removed")
@@ -146,7 +154,7 @@ def _lost(now: PartitionNow, first: int, end: int | None, why: Why) -> LostRange
 
 
 def lost_with_topic(checkpoints: Mapping[str, Mapping[str, Any]]) -> list[LostRange]:
-    """What nobody can say any more once the topic itself is another: what lay behind the old checkpoints."""
+    """The records after the old checkpoints: they can't be known once the topic is another one."""
     return [
         {"partition": int(key.rpartition("/")[2]), "from": checkpoint["next"], "to": None, "why": "topic_gone"}
         for key, checkpoint in sorted(checkpoints.items())

@@ -1,4 +1,4 @@
-"""Lineages in MongoDB: the newest of a topic, and a new one with its checkpoints, whole or not at all."""
+"""Lineages in MongoDB: the newest of a topic, and a new one, written with its checkpoints in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ Database = AsyncDatabase[dict[str, Any]]
 
 
 class StartedMeanwhile(Exception):
-    """Somebody else has just started a lineage; nothing was written."""
+    """Another command has started a lineage at the same time. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewLineage:
-    """A lineage to be started: which topic, and the first offset of each partition."""
+    """A lineage to start: its topic, and the first offset of each partition."""
 
     topic: TopicIdentity
     generation: int
     starts: Mapping[int, int]
     reason: str
     lost: Sequence[LostRange] = ()
-    """What it gives up of the lineage before it."""
+    """What it leaves out of the lineage before it."""
     accepted: str | None = None
     """Why the operator accepts that."""
 
@@ -44,7 +44,7 @@ async def newest_lineage(db: Database, topic: str) -> dict[str, Any] | None:
 async def insert_lineage(db: Database, new: NewLineage) -> str:
     """Write the lineage and a checkpoint for each partition. Returns its id. Raises StartedMeanwhile.
 
-    Of two that run at once one fails on the lineage's `_id`, and so writes nothing: no two lineages share offsets.
+    If two run at once, one fails because of the lineage's `_id` and writes nothing, so no two lineages share offsets.
     """
     lineage = free_id([document["_id"] async for document in db[LINEAGES].find({}, {"_id": 1})])
 
@@ -96,13 +96,13 @@ def _stored(lost: LostRange) -> LostRange:
 
 
 async def accept(db: Database, lineage: str, losses: Iterable[LostRange], reason: str) -> None:
-    """Write down that an operator accepts these losses of a lineage."""
+    """Store that an operator accepts these losses of a lineage."""
     now = await server_now(db)
     accepted = [accepted_loss(one, reason, now) for one in losses]
     await db[LINEAGES].update_one({"_id": lineage}, {"$push": {"accepted": {"$each": accepted}}})
 
 
 def checkpoint_document(partition: PartitionId, start: int, now: datetime) -> dict[str, Any]:
-    """A checkpoint nobody has moved yet; offsets are int64, as the worker writes them."""
+    """A new checkpoint. Offsets are int64, as the worker writes them."""
     offsets = {"start": Int64(start), "next": Int64(start)}
     return {"_id": str(partition), **fresh_checkpoint(start), **offsets, "updatedAt": now}

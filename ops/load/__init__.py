@@ -1,1 +1,1 @@
-"""`tallymill load`: open-loop load with a report, and every sum checked against MongoDB to the unit."""
+"""`tallymill load`: open-loop load with a report; every sum is compared with MongoDB."""

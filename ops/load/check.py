@@ -1,4 +1,4 @@
-"""What stands in MongoDB after a load: read when everything accepted is visible, compared to the unit."""
+"""The sums in MongoDB after a load of batches, read when all accepted batches are visible."""
 
 import asyncio
 import time
@@ -24,12 +24,12 @@ def owned_by(app: str) -> dict[str, Any]:
 
 
 async def wait_visible(db: Database, app: str, batches: int, timeout_seconds: float) -> float:
-    """Wait until so many batches of the app are remembered. Returns the seconds it took; gives up in silence."""
+    """Wait until this number of batches of the app is stored, or the time-out. Returns the seconds waited."""
     return await wait_documents(db, REQUESTS, app, batches, timeout_seconds)
 
 
 async def wait_documents(db: Database, collection: str, app: str, count: int, timeout_seconds: float) -> float:
-    """Wait until the app owns so many documents of a collection; likewise."""
+    """Wait until the app has this number of documents in a collection, or the time-out. Returns the seconds waited."""
     start = time.monotonic()
     while time.monotonic() - start < timeout_seconds:
         if await db[collection].count_documents(owned_by(app)) >= count:
@@ -39,22 +39,22 @@ async def wait_documents(db: Database, collection: str, app: str, count: int, ti
 
 
 async def expected_sums(db: Database, app: str, outcomes: Outcomes) -> Sums:
-    """What must be there: every answered batch, and of the unanswered ones those that did get through."""
+    """The expected sums: every answered batch, and those unanswered batches that are stored."""
     sums = Sums()
     for batch in outcomes.answered.values():
         sums.add(batch)
     for batch in outcomes.unknown.values():
-        if batch.request_id not in outcomes.answered and await _is_remembered(db, app, batch):
+        if batch.request_id not in outcomes.answered and await _is_stored(db, app, batch):
             sums.add(batch)
     return sums
 
 
-async def _is_remembered(db: Database, app: str, batch: Batch) -> bool:
+async def _is_stored(db: Database, app: str, batch: Batch) -> bool:
     return await db[REQUESTS].find_one({"_id": request_key(app, batch.player, batch.request_id)}) is not None
 
 
 async def found_sums(db: Database, app: str) -> Sums:
-    """What is there, by majority read."""
+    """The stored sums, by majority read."""
     sums = Sums()
     majority = ReadConcern("majority")
     sums.batches = await db.get_collection(REQUESTS, read_concern=majority).count_documents(owned_by(app))

@@ -1,4 +1,4 @@
-"""What stands in MongoDB after a load of pools: every document of `events` and every count, compared to the unit."""
+"""The documents of `events` and the counts in MongoDB after a load of pools."""
 
 from collections.abc import Collection
 
@@ -12,12 +12,12 @@ from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of
 
 
 async def wait_stored(db: Database, app: str, items: int, timeout_seconds: float) -> float:
-    """Wait until so many items of the app are stored. Returns the seconds it took; gives up in silence."""
+    """Wait until this number of items of the app is stored, or the time-out. Returns the seconds waited."""
     return await wait_documents(db, EVENTS, app, items, timeout_seconds)
 
 
 async def expected_pool_sums(db: Database, app: str, outcomes: Outcomes[Pool]) -> PoolSums:
-    """What must be there: every answered pool, and of the unanswered ones those that did get through."""
+    """The expected sums: every answered pool, and those unanswered pools that are stored."""
     sums = PoolSums()
     for pool in outcomes.answered.values():
         sums.add(keys_of(pool, app))
@@ -33,12 +33,12 @@ async def _is_stored(db: Database, keys: Collection[str]) -> bool:
 
 
 async def found_pool_sums(db: Database, app: str) -> PoolSums:
-    """What is there, by majority read."""
+    """The stored sums, by majority read."""
     sums, majority = PoolSums(), ReadConcern("majority")
     async for event in db.get_collection(EVENTS, read_concern=majority).find(owned_by(app), {"event": 1}):
         sums.events[event["_id"]] = event["event"]
-    wanted = {"app": app, "source": "analytics"}
-    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(wanted):
+    query = {"app": app, "source": "analytics"}
+    async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(query):
         first = millis_of(hour["hour"]) // MINUTE_MILLIS
         for minute, count in hour["minutes"].items():
             sums.minutes[first + int(minute), hour["event"]] += count

@@ -1,4 +1,4 @@
-"""Runs a load: an app of its own (for batches with its events declared), the load sent, the sums checked."""
+"""Runs a load: creates an app (for batches also its events), sends the load, compares the sums."""
 
 import asyncio
 import json
@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from ops.config import Settings, load_settings
 from ops.connect import database
-from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes
+from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes
 from ops.load.check import Database, expected_sums, found_sums, wait_visible
 from ops.load.check_pools import expected_pool_sums, found_pool_sums, wait_stored
 from ops.load.plan import EVENTS, LoadOptions, S, differences, wrong_load
@@ -22,19 +19,19 @@ from ops.load.pools import pool_differences
 from ops.load.report import as_text, report
 from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, progress_bar, say
 from ops.server_clock import server_now
 from ops.tokens.token import GAMES_SCOPE, make_token
 from schemas.settings import Api
 
-# A killed worker's partitions take up to a session timeout and a dead transaction's lifetime to move on.
+# Longer than a session timeout and a transaction's lifetime: a worker may be killed during the load.
 VISIBLE_SECONDS = 120
 
 
 async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: bool) -> int:
-    """0: every accepted batch, or item, is counted once, to the unit. 1: not, or nothing was, or something refused.
+    """Exit status 0: every accepted batch or item is counted once. 1: a difference, a refusal, or nothing accepted.
 
-    2: no load can be made of what was asked. Ingress and database are asked before anything is sent.
+    2: bad options. The ingress and the database are asked before anything is sent.
     """
     settings = load_settings()
     url = _local_ingress(settings) if ingress is None else ingress
@@ -43,17 +40,17 @@ async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: 
         return EXIT_BAD_INPUT
     url = url.rstrip("/")
     target = _Target(settings, url, f"load-{secrets.token_hex(4)}", options)
-    make_token(settings, target.app, "player-0", [GAMES_SCOPE])  # a key that is missing is told before the rest
+    make_token(settings, target.app, "player-0", [GAMES_SCOPE])  # fails at once if the key is missing
     async with database(settings) as db:
         if problem := await ingress_problem(url):
             complain(problem)
             return EXIT_WRONG
         await db.client.admin.command("ping")
         found = await (_load_pools if api == "analytics" else _load_batches)(target, db, quiet=as_json)
-    return _told(found, as_json=as_json)
+    return _print(found, as_json=as_json)
 
 
-def _told(found: dict[str, Any], *, as_json: bool) -> int:
+def _print(found: dict[str, Any], *, as_json: bool) -> int:
     say(json.dumps(found) if as_json else as_text(found))
     if found["nothing_accepted"]:
         complain(found["nothing_accepted"])
@@ -63,7 +60,7 @@ def _told(found: dict[str, Any], *, as_json: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where a load goes: an ingress, and an app of its own."""
+    """Where a load goes: an ingress and a new app."""
 
     settings: Settings
     ingress: str
@@ -72,16 +69,14 @@ class _Target:
 
     async def send(self, api: WireApi[S], *, quiet: bool) -> Outcomes[S]:
         sender = OpenLoop(self.ingress, _tokens(self.settings, self.app), self.options, api)
-        with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
-            what = f"{self.options.rate:g}/s for {self.options.seconds:g} s"
-            task = bar.add_task(what, total=self.options.shots)
-            with _ctrl_c() as stop:
-                return await sender.run(lambda n: bar.advance(task, n), stop)
+        what = f"{self.options.rate:g} requests a second for {self.options.seconds:g} s"
+        with progress_bar(what, self.options.shots, quiet=quiet) as advance, _ctrl_c() as stop:
+            return await sender.run(advance, stop)
 
 
 @contextmanager
 def _ctrl_c() -> Iterator[asyncio.Event]:
-    """Set by the first SIGINT: what has been sent is counted all the same."""
+    """An event that the first SIGINT sets. What was sent until then is compared."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop.set)
     try:
@@ -104,8 +99,8 @@ async def _load_pools(target: _Target, db: Database, *, quiet: bool) -> dict[str
     waited = await wait_stored(db, target.app, len(accepted), VISIBLE_SECONDS)
     found = await found_pool_sums(db, target.app)
     problems = pool_differences(await expected_pool_sums(db, target.app, outcomes), found)
-    told = report(target.options, target.app, outcomes, waited, problems)
-    return {**told, "items": len(accepted), "events": len(found.events)}
+    found_report = report(target.options, target.app, outcomes, waited, problems)
+    return {**found_report, "items": len(accepted), "events": len(found.events)}
 
 
 async def _declare(db: Database, app: str) -> None:

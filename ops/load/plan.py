@@ -1,4 +1,4 @@
-"""What a load sends, and what must stand in MongoDB after it. Pure: a seed gives the same load."""
+"""The batches of a load, and the sums expected in MongoDB. Pure: the same seed gives the same load."""
 
 import json
 import math
@@ -16,7 +16,7 @@ UPDATES_PER_PERIOD = 2
 MAX_COUNT = 5
 
 MINUTE_MILLIS = 60_000
-# Periods lie in the hour before the load, so that none is too old or in the future.
+# Periods are in the hour before the load, so that none is too old or in the future.
 MINUTES_BACK = 60
 
 
@@ -34,11 +34,13 @@ class LoadOptions:
 
 
 def wrong_load(options: LoadOptions) -> str:
-    """What keeps options from being a load; empty where nothing does. Ranges are the command line's to check."""
+    """Why the options are not a load; empty if they are. The command line checks their ranges."""
     if not math.isfinite(options.rate * options.seconds * options.duplicates):
-        return "--rate, --seconds and --duplicates must be numbers"
+        return "--rate, --seconds and --duplicates must be finite numbers"
     if options.shots < 1:
-        return f"--rate {options.rate:g} for --seconds {options.seconds:g} sends nothing: that is less than one request"
+        return (
+            f"--rate {options.rate:g} for --seconds {options.seconds:g} is less than one request: increase one of them"
+        )
     return ""
 
 
@@ -51,7 +53,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch: the same bytes however often it is sent."""
+    """One batch. Each repeat has the same bytes."""
 
     player: str
     request_id: int
@@ -60,14 +62,14 @@ class Batch:
 
 
 class Sendable(Protocol):
-    """What a request of a load is made of."""
+    """A request of a load."""
 
     @property
     def player(self) -> str: ...
 
     @property
     def request_id(self) -> int:
-        """What tells it from others, and is the same whenever it is sent again."""
+        """Identifies the request; a repeat has the same."""
         ...
 
     @property
@@ -79,7 +81,7 @@ S = TypeVar("S", bound=Sendable, default=Batch)
 
 @dataclass(frozen=True, slots=True)
 class Shot(Generic[S]):
-    """One request of the load, due `at_seconds` after its start, answered or not what came before."""
+    """One request, due `at_seconds` after the start, whether or not earlier ones were answered (open loop)."""
 
     at_seconds: float
     batch: S
@@ -87,7 +89,7 @@ class Shot(Generic[S]):
 
 
 def shots(options: LoadOptions, start_millis: int) -> Iterator[Shot]:
-    """The load in order of time. A repeat resends a batch of at least a second ago."""
+    """The requests in order of time. A repeat resends a batch that is at least a second old."""
     chance = random.Random(options.seed)  # noqa: S311 a load, no secret
     sent: list[Batch] = []
     repeatable = int(options.rate)
@@ -144,14 +146,14 @@ class Sums:
 
 
 def differences(expected: Sums, found: Sums) -> list[str]:
-    """Every place where MongoDB does not hold what was accepted, one line each; empty: right to the unit."""
+    """One line for each value in MongoDB that differs from what was accepted; empty if all are right."""
     lines = []
     if expected.batches != found.batches:
         lines.append(f"requests: {found.batches}, expected {expected.batches}")
-    for name, wanted, got in (("player", expected.players, found.players), ("minute", expected.minutes, found.minutes)):
+    for name, due, got in (("player", expected.players, found.players), ("minute", expected.minutes, found.minutes)):
         lines += [
-            f"{name} {key[0]}, {key[1]}: {got[key]}, expected {wanted[key]}"  # type: ignore[index]  # two kinds of key
-            for key in sorted(wanted.keys() | got.keys())
-            if wanted[key] != got[key]  # type: ignore[index]
+            f"{name} {key[0]}, {key[1]}: {got[key]}, expected {due[key]}"  # type: ignore[index]  # two kinds of key
+            for key in sorted(due.keys() | got.keys())
+            if due[key] != got[key]  # type: ignore[index]
         ]
     return lines

@@ -1,7 +1,7 @@
-"""What a load of AddEventBatch sends, and what must stand in MongoDB after it. Pure: a seed gives the same load.
+"""The pools of a load, and the sums expected in MongoDB. Pure: the same seed gives the same load.
 
-A pool is what a phone that was offline sends: several items in one request. Some are sent again whole, some with one
-more item, as a phone does that never heard the answer.
+A pool is several items in one request, as a phone sends them that was offline. Some pools are sent again unchanged,
+some with one more item, as a phone does when the answer was lost.
 """
 
 import json
@@ -21,7 +21,7 @@ MOST_ITEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class PoolItem:
-    """One item; its number makes it another than every other of the load."""
+    """One item. Its number makes it different from all other items of the load."""
 
     number: int
     at_millis: int
@@ -34,7 +34,7 @@ class PoolItem:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One request: the same bytes however often it is sent. `request_id` is its number in the load, and not sent."""
+    """One request. Each repeat has the same bytes. `request_id` is its number in the load; it is not sent."""
 
     player: str
     request_id: int
@@ -43,9 +43,9 @@ class Pool:
 
 
 def pool_shots(options: LoadOptions, start_millis: int) -> Iterator[Shot[Pool]]:
-    """The load in order of time. What is sent again is a pool of at least a second ago: by turns whole, and with more.
+    """The requests in order of time. A repeat is a pool that is at least a second old, by turns unchanged and longer.
 
-    A pool that was sent with one more item is itself one that may be sent again.
+    The longer pool may be repeated too.
     """
     chance = random.Random(options.seed)  # noqa: S311 a load, no secret
     sent: list[Pool] = []
@@ -78,7 +78,7 @@ def _pool(player: str, number: int, items: tuple[PoolItem, ...]) -> Pool:
 
 
 def keys_of(pool: Pool, app: str) -> dict[str, PoolItem]:
-    """The items by the `_id` that each has in `events`."""
+    """The items by their `_id` in `events`."""
     batch = parse_analytics(read_sent(pool.body, JSON_TYPE))
     found = identities(batch, f"{app}/{pool.player}", None)
     return {event_key(app, pool.player, identity): pool.items[i] for i, identity in found.items()}
@@ -92,7 +92,7 @@ class PoolSums:
     minutes: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def add(self, items: Mapping[str, PoolItem]) -> None:
-        """A pool that was accepted: items that were there before change nothing."""
+        """Add an accepted pool. Items that were added before change nothing."""
         for key, item in items.items():
             if key not in self.events:
                 self.events[key] = item.title
@@ -100,7 +100,7 @@ class PoolSums:
 
 
 def pool_differences(expected: PoolSums, found: PoolSums) -> list[str]:
-    """Every place where MongoDB does not hold what was accepted, one line each; empty: right to the unit."""
+    """One line for each value in MongoDB that differs from what was accepted; empty if all are right."""
     lines = [
         f"event {key}: {found.events.get(key, 'nothing')}, expected {expected.events.get(key, 'nothing')}"
         for key in sorted(expected.events.keys() | found.events.keys())

@@ -24,10 +24,11 @@ def nothing_accepted(outcomes: Outcomes[S]) -> str:
     """Why there are no sums to check: the most frequent reasons. Empty where anything was accepted."""
     if outcomes.answered:
         return ""
-    words = {cause: outcomes.refusal_words.get(cause, "") for cause in outcomes.refused}
-    reasons = {f"{cause}: {words[cause]}" if words[cause] else cause: n for cause, n in outcomes.refused.items()}
-    told = sorted((reasons | outcomes.failures).items(), key=lambda one: -one[1])[:MOST_REASONS]
-    return "nothing was accepted: " + ("; ".join(f"{why} ({n} times)" for why, n in told) or "nothing was sent")
+    refusals = outcomes.refusals
+    texts = {cause: ": ".join(filter(None, (cause, refusals.messages.get(cause)))) for cause in refusals.counts}
+    reasons = {texts[cause]: count for cause, count in refusals.counts.items()} | outcomes.tries.failures
+    most = sorted(reasons.items(), key=lambda one: -one[1])[:MOST_REASONS]
+    return "nothing was accepted: " + ("; ".join(f"{why} ({n} times)" for why, n in most) or "nothing was sent")
 
 
 def _sums(outcomes: Outcomes[S], problems: Sequence[str]) -> str:
@@ -48,13 +49,13 @@ def report(
         "accepted": len(outcomes.answered),
         "duplicates_sent": outcomes.repeats,
         "already_updated": outcomes.already_updated,
-        "refused": outcomes.refused,
+        "refused": outcomes.refusals.counts,
         "unknown": len(outcomes.unknown),
-        "retries": outcomes.retries,
-        "failed_tries": outcomes.failures,
-        "latency_ms": percentiles_millis(outcomes.latencies_seconds),
-        "accepted_to_visible_ms": percentiles_millis(outcomes.visible_seconds),
-        "answered_before_visible": outcomes.not_yet_visible,
+        "retries": outcomes.tries.retries,
+        "failed_tries": outcomes.tries.failures,
+        "latency_ms": percentiles_millis(outcomes.delays.latencies_seconds),
+        "accepted_to_visible_ms": percentiles_millis(outcomes.delays.visible_seconds),
+        "answered_before_visible": outcomes.delays.not_yet_visible,
         "seconds_until_all_visible": round(waited, 1),
         "sums": _sums(outcomes, problems),
         "nothing_accepted": nothing_accepted(outcomes),

@@ -1,4 +1,4 @@
-"""Sends a load: each shot at its time, whatever has become of the ones before; a lost answer is asked for again."""
+"""Sends a load as an open loop: each request at its time. A request without an answer is sent again."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from ops.load.pools import Pool, pool_shots
 from ops.load.target import failure, refusal_words
 
 TRY_SECONDS = 10
-# A client keeps its requestId until it is answered; a load gives up at last, so that it ends.
+# A real client retries until it has an answer. A load gives up, so that it ends.
 GIVE_UP_SECONDS = 60
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 2.0
@@ -28,23 +28,47 @@ _TIMING = re.compile(r"(accepted|visible);dur=([0-9.]+)")
 
 
 @dataclass(slots=True)
+class Refusals:
+    """Requests that were refused, by cause, and the message of the first reply of each cause."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+
+    def add(self, cause: str, message: str) -> None:
+        self.messages.setdefault(cause, message)
+        self.counts[cause] = self.counts.get(cause, 0) + 1
+
+
+@dataclass(slots=True)
+class Tries:
+    """Attempts without a final answer, by reason. A retry follows each but the last attempt of a request."""
+
+    failures: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+
+
+@dataclass(slots=True)
+class Delays:
+    """Latencies from the time a request was due; from "accepted" to "visible", as replies state it."""
+
+    latencies_seconds: list[float] = field(default_factory=list)
+    visible_seconds: list[float] = field(default_factory=list)
+    not_yet_visible: int = 0
+    """Replies that did not wait until the request was visible."""
+
+
+@dataclass(slots=True)
 class Outcomes(Generic[S]):
-    """What came of a load. Seconds: latency from the time a shot was due, visible after the ingress accepted."""
+    """What became of the requests of a load."""
 
     answered: dict[int, S] = field(default_factory=dict)
     unknown: dict[int, S] = field(default_factory=dict)
     requests: int = 0
     repeats: int = 0
     already_updated: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    refusal_words: dict[str, str] = field(default_factory=dict)
-    """What the first reply of each cause said."""
-    failures: dict[str, int] = field(default_factory=dict)
-    """Tries without an answer that is final, by reason; each but the last of a request was followed by a retry."""
-    retries: int = 0
-    not_yet_visible: int = 0
-    latencies_seconds: list[float] = field(default_factory=list)
-    visible_seconds: list[float] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
+    tries: Tries = field(default_factory=Tries)
+    delays: Delays = field(default_factory=Delays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +81,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class WireApi(Generic[S]):
-    """What differs from API to API: where to, what, and how an answer reads."""
+    """What differs between the APIs: path, requests, and the meaning of an answer."""
 
     path: str
     shots: Callable[[LoadOptions, int], Iterator[Shot[S]]]
     refusal: Callable[[Answer], str]
-    """Why it was refused in spite of status 200; empty where it wasn't."""
+    """Why a reply with status 200 refuses the request; empty if it accepts it."""
     is_duplicate: Callable[[Answer], bool]
 
 
@@ -106,7 +130,7 @@ class OpenLoop(Generic[S]):
         self._first_pause_seconds = first_pause_seconds
 
     async def run(self, progress: Callable[[int], None], stop: asyncio.Event | None = None) -> Outcomes[S]:
-        """Send everything, or what there is until `stop`, and wait for the answers, in bounded time."""
+        """Send everything, or until `stop` is set, and wait for the answers in bounded time."""
         stop = stop or asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=TRY_SECONDS)
         start = time.monotonic()
@@ -130,7 +154,7 @@ class OpenLoop(Generic[S]):
             if time.monotonic() - due > self._give_up_seconds:
                 self.outcomes.unknown[shot.batch.request_id] = shot.batch
                 return
-            self.outcomes.retries += 1
+            self.outcomes.tries.retries += 1
             await asyncio.sleep(pause)
             pause = min(MAX_PAUSE_SECONDS, pause * 2)
 
@@ -144,33 +168,30 @@ class OpenLoop(Generic[S]):
             return self._failed(failure(error))
         if reply.status in RETRY_STATUS:
             return self._failed(_with_words(f"HTTP {reply.status}", refusal_words(text)))
-        self.outcomes.latencies_seconds.append(time.monotonic() - due)
+        self.outcomes.delays.latencies_seconds.append(time.monotonic() - due)
         if reply.status == HTTPStatus.OK:
             self._answered(shot, Answer(text, reply.headers))
         else:
-            self._refused(f"HTTP {reply.status}", refusal_words(text))
+            self.outcomes.refusals.add(f"HTTP {reply.status}", refusal_words(text))
         return True
 
     def _failed(self, reason: str) -> bool:
-        self.outcomes.failures[reason] = self.outcomes.failures.get(reason, 0) + 1
+        failures = self.outcomes.tries.failures
+        failures[reason] = failures.get(reason, 0) + 1
         return False
 
     def _answered(self, shot: Shot[S], answer: Answer) -> None:
         if refusal := self._api.refusal(answer):
-            self._refused(refusal)
+            self.outcomes.refusals.add(refusal, "")
             return
         self.outcomes.answered[shot.batch.request_id] = shot.batch
         self.outcomes.already_updated += self._api.is_duplicate(answer)
         timing = answer.headers.get("Server-Timing", "")
         millis = {name: float(value) for name, value in _TIMING.findall(timing)}
         if "visible" in millis and "accepted" in millis:
-            self.outcomes.visible_seconds.append((millis["visible"] - millis["accepted"]) / 1000)
+            self.outcomes.delays.visible_seconds.append((millis["visible"] - millis["accepted"]) / 1000)
         else:
-            self.outcomes.not_yet_visible += 1
-
-    def _refused(self, cause: str, words: str = "") -> None:
-        self.outcomes.refusal_words.setdefault(cause, words)
-        self.outcomes.refused[cause] = self.outcomes.refused.get(cause, 0) + 1
+            self.outcomes.delays.not_yet_visible += 1
 
 
 def _with_words(cause: str, words: str) -> str:
@@ -178,7 +199,7 @@ def _with_words(cause: str, words: str) -> str:
 
 
 async def _is_set_by(stop: asyncio.Event, due: float) -> bool:
-    """Whether it is set, asked when it is, or at the time that is due."""
+    """Wait until `stop` is set or the time is due. Returns whether it is set."""
     if not stop.is_set() and (wait := due - time.monotonic()) > 0:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)

@@ -1,4 +1,4 @@
-"""Where a load goes: the address is checked, and the ingress asked, before anything is sent to it."""
+"""The ingress that a load is sent to: its URL and its readiness are checked first."""
 
 import json
 from http import HTTPStatus
@@ -16,34 +16,34 @@ LIMITS = "/v1/limits"
 
 
 def wrong_address(url: str) -> str:
-    """What keeps an address from being an ingress's; empty where nothing does."""
+    """Why a URL can't be that of an ingress; empty if it can."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return f"--url {url}: its host or port can't be read"
+        return f"--url {url}: the host or port is invalid"
     if parts.scheme not in SCHEMES or not host or any(character.isspace() for character in url):
-        return f"--url {url}: an address looks like http://127.0.0.1:8080"
+        return f"--url {url}: must be a URL such as http://127.0.0.1:8080"
     if parts.query or parts.fragment:
-        return f"--url {url}: an ingress's address has no query and no fragment"
+        return f"--url {url}: must not have a query or fragment"
     return ""
 
 
 async def ingress_problem(url: str) -> str:
-    """Why nothing should be sent there; empty for an ingress that is ready.
+    """Why no load can be sent there; empty if an ingress is ready.
 
-    Where /readyz isn't passed on (a gateway), a route of the API tells that an ingress is behind it.
+    A gateway may not forward /readyz; then a route of the API shows that an ingress is behind it.
     """
     try:
         status, body = await _get(f"{url}/readyz")
         if status == HTTPStatus.OK:
             return ""
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return f"the ingress at {url} is not ready{_missing(body)}"
+            return f"The ingress at {url} is not ready{_missing(body)}"
         status, _ = await _get(url + LIMITS)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        return f"the ingress at {url}: {failure(error)}"
-    return "" if status == HTTPStatus.OK else f"no ingress answers at {url}: HTTP {status} to GET {LIMITS}"
+        return f"The ingress at {url} is unavailable: {failure(error)}"
+    return "" if status == HTTPStatus.OK else f"No ingress answers at {url}: GET {LIMITS} returned HTTP {status}"
 
 
 def _missing(body: bytes) -> str:
@@ -64,9 +64,9 @@ def failure(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, aiohttp.ClientSSLError):
-        return "TLS failed: its certificate is not trusted, or it does not speak TLS"
+        return "TLS failed: the certificate is not trusted, or the port does not use TLS"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is unknown to DNS"
+        return "DNS does not know the host name"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else "no connection"
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError):
@@ -75,10 +75,10 @@ def failure(error: Exception) -> str:
 
 
 def refusal_words(text: str) -> str:
-    """The message in a reply of either API that is no 200; empty where it has none."""
+    """The message in an error reply of either API; empty if it has none."""
     try:
-        told: Any = json.loads(text)
-        message = told["error"]["message"] if "error" in told else told["StatusMessage"]
+        body: Any = json.loads(text)
+        message = body["error"]["message"] if "error" in body else body["StatusMessage"]
     except (ValueError, KeyError, TypeError):
         return ""
     return message if isinstance(message, str) else ""

@@ -1,1 +1,1 @@
-"""The local system: real Kafka and MongoDB, the ingress and workers, started, watched and stopped by `tallymill up`."""
+"""The local system: `tallymill up` starts, watches and stops Kafka, MongoDB and tallymill's processes."""

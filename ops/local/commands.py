@@ -10,25 +10,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
-from ops.local.progress import Narrator
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.processes import NotReadyError, last_lines, own_command
 from ops.local.servers.source import settings_of_user, sources_in_force
-from ops.local.state import RunningError, State, holder, read_state, to_json
+from ops.local.state import RunningError, State, read_state, supervisor_pid, to_fields, to_json
 from ops.local.status.balance import balance_text, unknown
 from ops.local.status.health import as_text as health_text
 from ops.local.status.health import health_of
-from ops.local.supervisor import Supervisor, Wanted
+from ops.local.supervisor import Supervisor, SystemOptions
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, say
-
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
+from ops.output import EXIT_BAD_INPUT, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, say
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
 DETACH_SECONDS = 1_800
 
-# More than all stops of an orderly end together (supervisor.py); then it is killed.
+# Longer than all stops of the supervisor together (supervisor.py). After that it is killed.
 DOWN_SECONDS = 90
 
 POLL_SECONDS = 0.1
@@ -38,33 +34,33 @@ SUPERVISOR_LOG = "supervisor.log"
 
 
 def up(data: Path, workers: int, *, as_json: bool) -> int:
-    """Run the system in the foreground until told to stop."""
+    """Run the system in the foreground until a signal stops it."""
     if already := _running(data, as_json=as_json):
         return already[0]
     try:
         settings = settings_of_user()
         sources = sources_in_force(settings)
-        fetch_files(sources)  # before the supervisor takes the signals: a long download ends with Ctrl-C
-        wanted = Wanted(data, workers, settings, sources)
-        Supervisor(wanted, Narrator()).run(lambda state: _announce(state, data, as_json=as_json))
+        fetch_files(sources)  # before the supervisor handles signals, so that Ctrl-C ends a long download
+        options = SystemOptions(data, workers, settings, sources)
+        Supervisor(options).run(lambda state: _announce(state, data, as_json=as_json))
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     except (FetchError, NotReadyError) as error:
         complain(str(error))
-        return EXIT_FAILED
+        return EXIT_WRONG
     except RunningError:
-        complain(f"another `tallymill up` has just taken {data}")
-        return EXIT_FAILED
+        complain(f"Another `tallymill up` has just started with the data folder {data}")
+        return EXIT_WRONG
     return EXIT_OK
 
 
 def up_detached(data: Path, workers: int, *, as_json: bool) -> int:
-    """Start a supervisor of its own and return when the system is ready."""
+    """Start a supervisor in the background and return when the system is ready."""
     if already := _running(data, as_json=as_json):
         return already[0]
     try:
-        settings_of_user()  # bad settings are told before anything starts
+        settings_of_user()  # refuse bad settings before anything starts
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
@@ -89,58 +85,62 @@ def _await_detached(supervisor: "subprocess.Popen[bytes]", data: Path, log: Path
                 return EXIT_OK
             if supervisor.poll() is not None:
                 complain(last_lines(log, 30))
-                return supervisor.returncode or EXIT_FAILED
+                return supervisor.returncode or EXIT_WRONG
             time.sleep(POLL_SECONDS)
-        complain(f"not ready in {DETACH_SECONDS} s; see {log}")
+        complain(f"The system was not ready after {DETACH_SECONDS} s and is stopped. See {log}")
     except KeyboardInterrupt:
-        complain("stopping what was started")
+        complain("Interrupted: stopping the system")
     supervisor.terminate()
     supervisor.wait()
-    return EXIT_FAILED
+    return EXIT_WRONG
 
 
 def down(data: Path, *, as_json: bool) -> int:
-    """Stop what runs, in order and in bounded time. Nothing running is no failure."""
-    pid = holder(data)
+    """Stop the system in order and in bounded time. If it does not run, that is success."""
+    pid = supervisor_pid(data)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
         give_up = time.monotonic() + DOWN_SECONDS
-        while holder(data) == pid and time.monotonic() < give_up:
+        while supervisor_pid(data) == pid and time.monotonic() < give_up:
             time.sleep(POLL_SECONDS)
-        if holder(data) == pid:
-            complain(f"the supervisor did not stop in {DOWN_SECONDS} s and is killed")
+        if supervisor_pid(data) == pid:
+            complain(f"The supervisor (pid {pid}) did not stop within {DOWN_SECONDS} s. It is killed now")
             os.kill(pid, signal.SIGKILL)
     if as_json:
         say('{"stopped": %s}' % ("null" if pid is None else pid))
     else:
-        say(_nothing(data, "nothing runs") if pid is None else "stopped")
+        say(_nothing(data, "not running") if pid is None else "stopped")
     return EXIT_OK
 
 
 def status(data: Path, *, as_json: bool) -> int:
-    """Say what runs and whether it works: 0 if all that is promised holds now, 1 if not, 3 if it is not running."""
-    pid, state = holder(data), read_state(data)
+    """Print each process and whether it works. Exit status 0: everything works. 1: not. 3: not running."""
+    pid, state = supervisor_pid(data), read_state(data)
     if state is None or state.phase != "ready":
         return _not_running(data, pid, state, as_json=as_json)
     health = health_of(state, data)
     phase = "not ready" if health.problems else "ready"
     if as_json:
         processes = [asdict(one) for one in health.processes]
-        told = {"phase": phase, "problems": health.problems, "processes": processes, **health.balance}
-        say(json.dumps({**asdict(state), **told}, indent=2))
+        shown = {"phase": phase, "problems": health.problems, "processes": processes, **health.balance}
+        say(json.dumps({**to_fields(state), **shown}, indent=2))
     else:
         first = f"{phase} (supervisor {state.supervisor})"
         others = [f"! {one}" for one in health.problems if one not in health.lost]
         say("\n".join([*health.lost, first, *others, health_text(health)]))
         say(balance_text(health.balance))
-    return EXIT_FAILED if health.problems else EXIT_OK
+    return EXIT_WRONG if health.problems else EXIT_OK
 
 
 def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: bool) -> int:
-    """Not yet, or no longer, or not at all: nothing is asked."""
+    """The system starts, stops or does not run: no process is asked."""
     phase = state.phase if state else "stopped" if pid is None else "starting"
     if as_json:
-        say(json.dumps({**asdict(state), **unknown("not ready")}, indent=2) if state else json.dumps({"phase": phase}))
+        say(
+            json.dumps({**to_fields(state), **unknown("not ready")}, indent=2)
+            if state
+            else json.dumps({"phase": phase})
+        )
     elif state:
         say(f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
     else:
@@ -149,18 +149,20 @@ def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: b
 
 
 def _nothing(data: Path, words: str) -> str:
-    """A misspelt --data must not read like a system that is stopped."""
+    """A misspelt --data must not look like a stopped system."""
     return words if data.is_dir() else f"{words}: there is no folder {data.resolve()}"
 
 
 def logs(data: Path, name: str | None, *, lines: int, follow: bool) -> int:
-    """Show the end of one log or of all, and what is added to them if asked to follow."""
+    """Print the end of one log or of all, and new lines with `follow`."""
     known = sorted((data / "logs").glob("*.log"))
     chosen = [log for log in known if name in (None, log.stem)]
     if not chosen:
         names = ", ".join(log.stem for log in known)
-        complain(f"no log{f' of {name}' if name else 's'} in {data}" + (f"; there are {names}" if names else ""))
-        return EXIT_FAILED
+        complain(
+            f"There is no log of {name} in {data}. Known logs: {names}" if names else f"There are no logs in {data}"
+        )
+        return EXIT_WRONG
     for log in chosen:
         _show(log, last_lines(log, lines).splitlines(), with_name=name is None)
     if follow:
@@ -185,7 +187,7 @@ def _follow(chosen: list[Path], *, with_name: bool) -> None:
 
 
 def _show_added(log: Path, place: int, *, with_name: bool) -> int:
-    """Show the whole lines after `place`; the new place. A log that shrank was set aside and begun anew."""
+    """Print complete lines after `place`. Returns the new place. A log that shrank was rotated: it is read from 0."""
     with log.open("rb") as file:
         file.seek(place if place <= log.stat().st_size else 0)
         start = file.tell()
@@ -195,12 +197,12 @@ def _show_added(log: Path, place: int, *, with_name: bool) -> int:
 
 
 def _running(data: Path, *, as_json: bool) -> tuple[int] | None:
-    """Say what runs already; the exit status then, None if nothing does."""
-    pid = holder(data)
+    """If the system runs already, print its addresses and return the exit status; else None."""
+    pid = supervisor_pid(data)
     if pid is None:
         return None
     state = read_state(data)
-    complain(f"already running (supervisor {pid})" if state else f"already starting (supervisor {pid})")
+    complain(f"The system {'is already running' if state else 'is already starting'} (supervisor {pid})")
     if state:
         say(to_json(state) if as_json else addresses_text(state))
     return (EXIT_OK,)
@@ -211,7 +213,7 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
         say(to_json(state))
         return
     if data != Path(".tallymill"):
-        say(f"for other commands: export {DATA_VARIABLE}={data.resolve()}\n")
+        say(f"To use other commands with this system: export {DATA_VARIABLE}={data.resolve()}\n")
     try:
         token, read_token = _demo_tokens(data)
     except SettingsError:  # the settings name another issuer

@@ -1,6 +1,7 @@
-"""What runs, written down for other commands: a lock that lives as long as the supervisor, and a state file.
+"""The running system, for other commands: a lock that the supervisor holds, and a state file.
 
-The lock decides whether anything runs (the system drops it with its holder, however that died); the file says what.
+The lock decides whether a system runs: the kernel releases it when the supervisor ends, even after SIGKILL. The file
+says what runs.
 """
 
 import fcntl
@@ -16,7 +17,7 @@ from typing import Any, Literal
 LOCK_NAME = "lock"
 STATE_NAME = "state.json"
 
-# A `status` holds the lock for a moment to see whether it is free; a start must not give up because of it.
+# `status` takes the lock for a moment to see whether it is free. A start must not fail because of that.
 LOCK_TRIES = 20
 LOCK_PAUSE_SECONDS = 0.02
 
@@ -36,39 +37,87 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """One process with an address. Address None: not known yet. `pid` None: `up` did not start it; 0: it is down."""
+
+    address: str | None = None
+    pid: int | None = None
+
+
+UNKNOWN = Process()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Kafka and MongoDB, and the database used."""
+
+    database: str
+    kafka: Process = UNKNOWN
+    mongodb: Process = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """The running system, as `tallymill status --json` prints it."""
+    """The running system."""
 
     phase: Phase
     supervisor: int
     data: str
-    database: str
-    kafka: str | None = None
-    mongodb: str | None = None
-    ingress: str | None = None
+    servers: Servers
+    ingress: Process = UNKNOWN
+    console: Process = UNKNOWN
     workers: tuple[Worker, ...] = ()
-    kafka_pid: int | None = None
-    mongodb_pid: int | None = None
-    ingress_pid: int | None = None
-    console: str | None = None
-    console_pid: int | None = None
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)
 
 
+def mongodb_text(servers: Servers) -> str | None:
+    """Where MongoDB is, for a person."""
+    return servers.mongodb.address and f"{servers.mongodb.address} (database {servers.database})"
+
+
+def to_fields(state: State) -> dict[str, Any]:
+    """As the state file has it, and as `up --json` and `status --json` print it: an address and a pid by name."""
+    servers = state.servers
+    return {
+        "phase": state.phase,
+        "supervisor": state.supervisor,
+        "data": state.data,
+        "database": servers.database,
+        "kafka": servers.kafka.address,
+        "mongodb": servers.mongodb.address,
+        "ingress": state.ingress.address,
+        "workers": [asdict(worker) for worker in state.workers],
+        "kafka_pid": servers.kafka.pid,
+        "mongodb_pid": servers.mongodb.pid,
+        "ingress_pid": state.ingress.pid,
+        "console": state.console.address,
+        "console_pid": state.console.pid,
+    }
+
+
 def to_json(state: State) -> str:
-    return json.dumps(asdict(state), indent=2)
+    return json.dumps(to_fields(state), indent=2)
 
 
 def from_json(text: str) -> State:
+    """Raises ValueError, TypeError or KeyError for what is not a state."""
     fields: dict[str, Any] = json.loads(text)
-    workers = tuple(Worker(**worker) for worker in fields.pop("workers"))
-    return State(**fields, workers=workers)
+    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in ("kafka", "mongodb", "ingress", "console")}
+    return State(
+        fields["phase"],
+        fields["supervisor"],
+        fields["data"],
+        Servers(fields["database"], found["kafka"], found["mongodb"]),
+        found["ingress"],
+        found["console"],
+        tuple(Worker(**worker) for worker in fields["workers"]),
+    )
 
 
 def write_state(data: Path, state: State) -> None:
-    """Replace the file whole: a reader sees the old or the new, never half of one."""
+    """Replace the file at once: a reader sees the old state or the new one."""
     new = data / f"{STATE_NAME}.new"
     new.write_text(to_json(state) + "\n")
     new.chmod(0o600)
@@ -76,8 +125,8 @@ def write_state(data: Path, state: State) -> None:
 
 
 def read_state(data: Path) -> State | None:
-    """The state of the running system, or None if none runs (or it has not said anything yet)."""
-    if holder(data) is None:
+    """The state of the running system. None if none runs, or it has not written its state yet."""
+    if supervisor_pid(data) is None:
         return None
     try:
         return from_json((data / STATE_NAME).read_text())
@@ -86,8 +135,8 @@ def read_state(data: Path) -> State | None:
 
 
 @contextmanager
-def hold(data: Path) -> Iterator[None]:
-    """Be the one supervisor of this data folder. Raises RunningError if there is one."""
+def data_lock(data: Path) -> Iterator[None]:
+    """The lock of the supervisor of this data folder. Raises RunningError if another process has it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / LOCK_NAME).open("a+") as lock:
         if not _locked(lock.fileno(), tries=LOCK_TRIES):
@@ -99,7 +148,7 @@ def hold(data: Path) -> Iterator[None]:
         yield
 
 
-def holder(data: Path) -> int | None:
+def supervisor_pid(data: Path) -> int | None:
     """The process id of the running supervisor, or None."""
     try:
         lock = (data / LOCK_NAME).open("r+")
@@ -112,7 +161,7 @@ def holder(data: Path) -> int | None:
             lock.seek(0)
             if (text := lock.read()).isdigit():
                 return int(text)
-            time.sleep(LOCK_PAUSE_SECONDS)  # it has the lock and is about to write its id
+            time.sleep(LOCK_PAUSE_SECONDS)  # it has the lock and writes its id next
     return None
 
 

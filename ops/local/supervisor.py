@@ -17,7 +17,6 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
-from ops.local.progress import Narrator
 from ops.local.servers.paths import DEMO_DEFINITIONS
 from ops.local.servers.ports import LOOPBACK, choose_ports
 from ops.local.servers.processes import (
@@ -33,28 +32,27 @@ from ops.local.servers.processes import (
 from ops.local.servers.source import Sources
 from ops.local.servers.stack import OwnServers, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.state import State, Worker, hold, write_state
+from ops.local.state import Process, Servers, State, Worker, data_lock, write_state
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
+from ops.output import EXIT_KILLED, complain, phase
 from ops.tokens.issuer import ensure_issuer
 
-# A process that imports all it needs has been seen to take ten seconds for that on a busy machine.
+# Imports alone have taken ten seconds on a busy machine.
 READY_SECONDS = 120
 ONCE_SECONDS = 120
 STEP_SECONDS = 0.2
 ANSWER_SECONDS = 2
 
-# On top of what the process itself may take for a stop, before it is killed.
+# Added to the time that the process may take to stop, before it is killed.
 STOP_MARGIN_SECONDS = 3
-
-EXIT_KILLED = 130
 
 Command = Callable[..., tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to run."""
+class SystemOptions:
+    """The system to run."""
 
     data: Path
     workers: int
@@ -66,98 +64,98 @@ class Wanted:
 class Supervisor:
     """One run of the local system."""
 
-    def __init__(self, wanted: Wanted, narrator: Narrator) -> None:
-        self._wanted = wanted
-        self._narrator = narrator
+    def __init__(self, options: SystemOptions) -> None:
+        self._options = options
         self._stop = Event()
         self._children: Children | None = None
 
     def run(self, ready: Callable[[State], None]) -> None:
-        """Run until told to stop; `ready` is called once when everything answers.
+        """Run until a signal. `ready` is called once, when every process answers.
 
         Raises RunningError, FetchError, NotReadyError.
         """
-        data = self._wanted.data
-        with hold(data), Children(data / "logs") as self._children:
+        data = self._options.data
+        with data_lock(data), Children(data / "logs") as self._children:
             self._listen_to_signals()
-            watch = Watch(self._children, self._narrator.say)
-            state = State("starting", os.getpid(), str(data.resolve()), self._wanted.settings.mongodb.database)
+            watch = Watch(self._children, complain)
+            state = State(
+                "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
+            )
             write_state(data, state)
             try:
                 state = self._start(self._children, watch, state)
                 ready(state)
                 self._keep_running(watch, state)
             except StoppedError:
-                pass  # asked to while starting
+                pass  # a signal came during the start
             finally:
                 write_state(data, state.in_phase("stopping"))
                 self._stop_in_order(watch)
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
         servers = self._start_servers(children, watch)
-        settings = self._wanted.settings
+        settings = self._options.settings
         kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
         listening = (settings.ingress.port, settings.console.port)
-        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._wanted.workers + len(listening)]
+        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._options.workers + len(listening)]
         ingress_port, console_port, *worker_ports = choose_ports(usual)
         given = settings.tokens.jwks or settings.tokens.introspection_url
-        tokens = {} if given else ensure_issuer(self._wanted.data) | {"session_apps": [DEMO_APP]}
+        tokens = {} if given else ensure_issuer(self._options.data) | {"session_apps": [DEMO_APP]}
         added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
-        file = write_local_settings(self._wanted.data, added)
-        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._wanted.data.resolve())}
+        file = write_local_settings(self._options.data, added)
+        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._options.data.resolve())}
         self._run_once(children, environ)
-        programs = [ingress_program(self._wanted, environ, ingress_port)]
-        programs.append(console_program(self._wanted, environ, console_port))
-        programs += [worker_program(self._wanted, environ, n, port) for n, port in enumerate(worker_ports, 1)]
+        programs = [ingress_program(self._options, environ, ingress_port)]
+        programs.append(console_program(self._options, environ, console_port))
+        programs += [worker_program(self._options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
         self._start_own(children, watch, programs, (ingress_port, console_port, *worker_ports))
         ready = replace(
             state,
             phase="ready",
-            kafka=kafka,
-            mongodb=masked(mongodb),
-            ingress=f"http://{LOOPBACK}:{ingress_port}",
-            console=f"http://{LOOPBACK}:{console_port}",
+            servers=Servers(state.servers.database, Process(kafka), Process(masked(mongodb))),
+            ingress=Process(f"http://{LOOPBACK}:{ingress_port}"),
+            console=Process(f"http://{LOOPBACK}:{console_port}"),
             workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
         )
         return with_pids(ready, watch)
 
     def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
-        with self._narrator.phase(servers_text(self._wanted.sources)):
-            servers = start_servers(children, self._wanted.data, self._wanted.sources, stop=self._stop)
+        with phase(servers_text(self._options.sources)):
+            servers = start_servers(children, self._options.data, self._options.sources, stop=self._stop)
         for child in (servers.kafka, servers.mongodb):
             if child:
                 watch.add(child)
         return servers
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
-        """What has to be done once before the rest starts, in one process: to load it takes longer than to do it."""
-        with self._narrator.phase("topics, collections and the demo app"):
+        """`init` and the demo app's events, in one process: its imports take longer than its work."""
+        with phase("Creating topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
-            child = children.start(Program("init", self._wanted.command("prepare", str(DEMO_DEFINITIONS)), environ))
+            child = children.start(Program("init", self._options.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
             while (status := child.exit_status()) is None and time.monotonic() < give_up:
                 if self._stop.wait(STEP_SECONDS / 4):
                     raise StoppedError(words)
             children.forget(child)
             if status != 0:
-                raise NotReadyError(f"`tallymill {words}` failed:\n{last_lines(child.log)}")
+                raise NotReadyError(f"`tallymill {words}` failed. The end of {child.log}:\n{last_lines(child.log)}")
 
     def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with self._narrator.phase(f"ingress, console and workers ({self._wanted.workers})"):
+        with phase(f"Starting ingress, console and {self._options.workers} workers"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, ports, strict=True):
                 watch.add(child)
                 wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
 
     def _keep_running(self, watch: Watch, state: State) -> None:
-        write_state(self._wanted.data, state)
+        write_state(self._options.data, state)
         while not self._stop.wait(STEP_SECONDS):
             if watch.step(time.monotonic()):
-                write_state(self._wanted.data, with_pids(state, watch))
+                write_state(self._options.data, with_pids(state, watch))
 
     def _stop_in_order(self, watch: Watch) -> None:
-        self._narrator.say("stopping: ingress and console, workers, servers (again to kill)")
+        complain("Stopping ingress and console, then workers, then servers. A second signal kills all")
         watch.stop(lambda name: name in ("ingress", "console"))
         watch.stop(lambda name: name.startswith("worker"))
         watch.stop(lambda _: True)
@@ -175,40 +173,43 @@ class Supervisor:
         os._exit(EXIT_KILLED)
 
 
-def ingress_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
-    seconds = wanted.settings.ingress.stop_timeout_seconds + STOP_MARGIN_SECONDS
-    return Program("ingress", wanted.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
+def ingress_program(options: SystemOptions, environ: dict[str, str], port: int) -> Program:
+    seconds = options.settings.ingress.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("ingress", options.command("ingress"), environ | {variable_of("ingress.port"): str(port)}, seconds)
 
 
-def console_program(wanted: Wanted, environ: dict[str, str], port: int) -> Program:
-    seconds = wanted.settings.console.stop_timeout_seconds + STOP_MARGIN_SECONDS
-    return Program("console", wanted.command("console"), environ | {variable_of("console.port"): str(port)}, seconds)
+def console_program(options: SystemOptions, environ: dict[str, str], port: int) -> Program:
+    seconds = options.settings.console.stop_timeout_seconds + STOP_MARGIN_SECONDS
+    return Program("console", options.command("console"), environ | {variable_of("console.port"): str(port)}, seconds)
 
 
-def worker_program(wanted: Wanted, environ: dict[str, str], number: int, port: int) -> Program:
-    seconds = wanted.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
+def worker_program(options: SystemOptions, environ: dict[str, str], number: int, port: int) -> Program:
+    seconds = options.settings.worker.stop_timeout_seconds + STOP_MARGIN_SECONDS
     ports = {variable_of("worker.metrics_port"): str(port)}
-    return Program(f"worker-{number}", wanted.command("worker"), environ | ports, seconds)
+    return Program(f"worker-{number}", options.command("worker"), environ | ports, seconds)
 
 
 def with_pids(state: State, watch: Watch) -> State:
-    """The state with the process ids of now; a worker that is down has 0."""
-    workers = tuple(Worker(watch.pid(f"worker-{n}") or 0, worker.metrics) for n, worker in enumerate(state.workers, 1))
+    """The state with the present process ids. A worker that is down has 0."""
+    servers, now = state.servers, {name: watch.pid(name) for name in ("kafka", "mongodb", "ingress", "console")}
     return replace(
         state,
-        workers=workers,
-        kafka_pid=watch.pid("kafka"),
-        mongodb_pid=watch.pid("mongodb"),
-        ingress_pid=watch.pid("ingress"),
-        console_pid=watch.pid("console"),
+        servers=replace(
+            servers,
+            kafka=replace(servers.kafka, pid=now["kafka"]),
+            mongodb=replace(servers.mongodb, pid=now["mongodb"]),
+        ),
+        ingress=replace(state.ingress, pid=now["ingress"]),
+        console=replace(state.console, pid=now["console"]),
+        workers=tuple(Worker(watch.pid(f"worker-{n}") or 0, one.metrics) for n, one in enumerate(state.workers, 1)),
     )
 
 
 def servers_text(sources: Sources) -> str:
-    where = {"settings": "at the addresses of the settings", "docker": "in Docker", "local": "from the local stack"}
+    where = {"settings": "at the addresses of the settings", "docker": "in Docker", "local": "on this machine"}
     if sources.kafka == sources.mongodb:
-        return f"Kafka and MongoDB {where[sources.kafka]}"
-    return f"Kafka {where[sources.kafka]}, MongoDB {where[sources.mongodb]}"
+        return f"Starting Kafka and MongoDB {where[sources.kafka]}"
+    return f"Starting Kafka {where[sources.kafka]} and MongoDB {where[sources.mongodb]}"
 
 
 def masked(uri: str) -> str:
@@ -222,7 +223,7 @@ def wait_for_http(child: Child, url: str, stop: Event) -> None:
 
 
 def http_answers(url: str) -> bool:
-    """Whether a GET is answered 200; no proxy is asked."""
+    """Whether a GET is answered 200, without a proxy."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
     try:

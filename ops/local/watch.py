@@ -1,4 +1,4 @@
-"""Keep the children running: one that dies is started again, with a line that says so."""
+"""Keeps the child processes running: one that ends is started again, and a line says so."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from ops.local.servers.processes import Child, Children, Program
 
 @dataclass(slots=True)
 class Watched:
-    """A program that has to run: its child while it does, and when it died lately."""
+    """A program that must run: its process, and the times of its recent ends."""
 
     program: Program
     child: Child | None
@@ -35,8 +35,10 @@ class Watch:
         return watched.child.pid if watched and watched.child else None
 
     def step(self, now: float) -> bool:
-        """Look after every child once. True if one was started or lost."""
-        changed = [self._look_after(watched, now) for watched in self._watched.values()]  # all, not up to the first
+        """Check every child once. True if one was started or has ended."""
+        changed = [
+            self._check(watched, now) for watched in self._watched.values()
+        ]  # a list: any() alone would stop at the first
         return any(changed)
 
     def stop(self, names: Callable[[str], bool]) -> None:
@@ -44,7 +46,7 @@ class Watch:
         chosen = [self._watched.pop(name) for name in tuple(self._watched) if names(name)]
         self._children.stop(watched.child for watched in chosen if watched.child)
 
-    def _look_after(self, watched: Watched, now: float) -> bool:
+    def _check(self, watched: Watched, now: float) -> bool:
         if watched.child is None:
             return self._start_again(watched) if now >= watched.due else False
         status = watched.child.exit_status()
@@ -55,12 +57,12 @@ class Watch:
         watched.deaths = [at for at in (*watched.deaths, now) if now - at < FORGIVEN_SECONDS]
         delay = restart_delay_seconds(watched.deaths, now)
         watched.due = now + delay
-        self._say(f"{clock()} {watched.program.name} ended ({ending(status)}); starting it again in {delay:g} s")
+        self._say(f"{clock()} {watched.program.name} ended ({ending(status)}). It starts again in {delay:g} s")
         return True
 
     def _start_again(self, watched: Watched) -> bool:
         watched.child = self._children.start(watched.program)
-        self._say(f"{clock()} {watched.program.name} started again (pid {watched.child.pid})")
+        self._say(f"{clock()} {watched.program.name} is started again (pid {watched.child.pid})")
         return True
 
 

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 
-from ops.local.state import State
+from ops.local.state import State, mongodb_text
 
 DEMO_APP = "demo"
 DEMO_PLAYER = "player-1"
@@ -46,8 +46,8 @@ def counts_line(console: str, token: str, now_ms: int) -> str:
 
 def addresses_text(state: State) -> str:
     """One line for each address that is known: while it starts, that is none."""
-    mongodb = state.mongodb and f"{state.mongodb} (database {state.database})"
-    lines = [("ingress", state.ingress), ("console", state.console), ("kafka", state.kafka), ("mongodb", mongodb)]
+    lines = [("ingress", state.ingress.address), ("console", state.console.address)]
+    lines += [("kafka", state.servers.kafka.address), ("mongodb", mongodb_text(state.servers))]
     lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
     return "\n".join(f"  {name:<10}{where}" for name, where in lines if where)
 
@@ -55,10 +55,11 @@ def addresses_text(state: State) -> str:
 def welcome_text(state: State, token: str, read_token: str) -> str:
     """Addresses and curls to paste. The first, pasted twice, counts once: the second answer is ALREADY_UPDATED."""
     now_ms = time.time_ns() // 1_000_000
+    ingress, console = state.ingress.address or "", state.console.address or ""
     body = demo_body(secrets.randbelow(1 << 53), now_ms)
     return (
         f"{addresses_text(state)}\n\n"
-        f"Record an event (paste it twice: it counts once):\n\n{curl_line(state.ingress or '', token, body)}\n\n"
-        f"List what can be recorded:\n\n{list_line(state.ingress or '', token)}\n\n"
-        f"Query what was counted:\n\n{counts_line(state.console or '', read_token, now_ms)}\n"
+        f"Record an event (run it twice: it counts once):\n\n{curl_line(ingress, token, body)}\n\n"
+        f"List the events that can be recorded:\n\n{list_line(ingress, token)}\n\n"
+        f"Query the counts:\n\n{counts_line(console, read_token, now_ms)}\n"
     )

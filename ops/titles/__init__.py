@@ -1,1 +1,1 @@
-"""`tallymill titles`: the titles that count by their names, listed and freed."""
+"""`tallymill titles`: titles that have counts of their own; listed and freed."""

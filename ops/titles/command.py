@@ -24,7 +24,7 @@ from schemas.settings import Limits
 
 
 async def show_list(app: str, hours: int, *, as_json: bool) -> int:
-    """Exit status 2 if that can't be an app."""
+    """Exit status 2 if `app` can't be the name of an app."""
     if not _is_app(app):
         return EXIT_BAD_INPUT
     settings = load_settings()
@@ -33,8 +33,8 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
         counted = await counted_since(db, app, hours, await server_now(db))
     shares = _shares(found, settings.limits.for_app(app))
     if as_json:
-        told = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
-        say(json.dumps({"app": app, "hours": hours, **shares, "titles": told}, default=datetime.isoformat))
+        shown = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
+        say(json.dumps({"app": app, "hours": hours, **shares, "titles": shown}, default=datetime.isoformat))
         return EXIT_OK
     rows = [(one.title, one.first, _by(one), _state(one), str(counted[one.title])) for one in found]
     print_table(("title", "first record", "by", "state", f"last {hours} h"), rows)
@@ -46,7 +46,7 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
 def _is_app(app: str) -> bool:
     is_app = bool(matches_id(app))
     if not is_app:
-        complain(f"app {app!r}: must be 1 to 64 letters, digits, _ or -")
+        complain(f"APP {app}: must be 1 to 64 letters, digits, _ or -")
     return is_app
 
 
@@ -70,36 +70,36 @@ def _state(one: Registered) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeWanted:
+class FreeOptions:
     chosen: Chosen
     dry_run: bool
 
 
-async def free_some(wanted: FreeWanted, *, as_json: bool) -> int:
-    """Exit status 2 where nothing is chosen, or a title that is named is not registered: then none is freed."""
-    chosen = wanted.chosen
+async def free_some(options: FreeOptions, *, as_json: bool) -> int:
+    """Exit status 2: nothing is chosen, or a title is not registered. Then none is freed."""
+    chosen = options.chosen
     if not _is_app(chosen.app):
         return EXIT_BAD_INPUT
     if chosen.is_nothing:
-        complain("name the titles to free, or choose them by --anonymous or --player")
+        complain("Name the titles to free, or use --player or --anonymous")
         return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         try:
-            freed = to_free(chosen, await titles_of(db, chosen.app)) if wanted.dry_run else await free(db, chosen)
+            freed = to_free(chosen, await titles_of(db, chosen.app)) if options.dry_run else await free(db, chosen)
         except NoSuchTitle as error:
-            complain("\n".join([*error.problems, "nothing was freed"]))
+            complain("\n".join([*error.problems, "Nothing was freed"]))
             return EXIT_BAD_INPUT
-    _tell_freed(wanted, [one.title for one in freed], as_json=as_json)
+    _print_freed(options, [one.title for one in freed], as_json=as_json)
     return EXIT_OK
 
 
-def _tell_freed(wanted: FreeWanted, titles: Sequence[str], *, as_json: bool) -> None:
+def _print_freed(options: FreeOptions, titles: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps({"app": wanted.chosen.app, "dry_run": wanted.dry_run, "freed": titles}))
-    elif wanted.dry_run:
-        say("\n".join([*titles, f"{len(titles)} would be freed"]))
+        say(json.dumps({"app": options.chosen.app, "dry_run": options.dry_run, "freed": titles}))
+    elif options.dry_run:
+        say("\n".join([*titles, f"{len(titles)} titles would be freed"]))
     else:
         say(
-            f"{len(titles)} freed: there is room for as many others now. What counted by these names stays so; their "
-            f"items count by them for {FREED_AFTER_SECONDS} s more, and then as new titles."
+            f"{len(titles)} titles freed. As many others can be registered now. Existing counts stay. Events with "
+            f"these titles count under them for {FREED_AFTER_SECONDS} s more, then as new titles"
         )

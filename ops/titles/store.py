@@ -1,10 +1,9 @@
-"""The registry of titles in MongoDB as an operator sees and changes it. What is chosen is decided by pure functions."""
+"""The registered titles in MongoDB: listed and freed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -12,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from consumer.core.analytics.new_items import SOURCE
 from consumer.mongo.transactions import in_transaction
+from ops.output import did_you_mean
 from schemas.analytics.items import OTHER_TITLE
 from schemas.documents import PERIOD_COUNTS, TITLES, is_anonymous, title_key
 
@@ -27,7 +27,7 @@ _AFTER_SLASH = "0"
 
 
 class NoSuchTitle(ValueError):
-    """Titles that are not registered, each in a sentence."""
+    """Titles that are not registered, one sentence each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -36,7 +36,7 @@ class NoSuchTitle(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which titles of an app: these, all of its anonymous actors, all that a player was the first to send."""
+    """Titles of an app: those named, all of anonymous actors, all that a player was the first to send."""
 
     app: str
     titles: Sequence[str] = ()
@@ -79,9 +79,9 @@ async def counted_since(db: Database, app: str, hours: int, now: datetime) -> Co
     """How many items of each title count in the last `hours`, the one that goes on included, by their own times."""
     this = now.replace(minute=0, second=0, microsecond=0)
     begins = [f"{this - timedelta(hours=ago):%Y-%m-%dT%H}/{app}/{SOURCE}" for ago in range(hours)]
-    wanted = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}
+    query = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}
     found: Counter[str] = Counter()
-    async for hour in db[PERIOD_COUNTS].find(wanted, {"event": 1, "count": 1}):
+    async for hour in db[PERIOD_COUNTS].find(query, {"event": 1, "count": 1}):
         found[hour["event"]] += hour["count"]
     return found
 
@@ -102,9 +102,8 @@ def _is_chosen(one: Registered, chosen: Chosen) -> bool:
 
 def _no_such(title: str, live: Iterable[str]) -> str:
     if title == OTHER_TITLE:
-        return f"{OTHER_TITLE} is no title: items count as it that no title is registered for"
-    alike = get_close_matches(title, live, 1)
-    return f"title {title!r} is not registered" + (f": did you mean {alike[0]!r}?" if alike else "")
+        return f"{OTHER_TITLE} is not a title: it counts the events whose titles are not registered"
+    return f"Title {title} is not registered{did_you_mean(title, live)}"
 
 
 async def free(db: Database, chosen: Chosen) -> list[Registered]:

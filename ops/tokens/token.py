@@ -19,6 +19,13 @@ GAMES_LITE_SCOPE = "https://www.googleapis.com/auth/games_lite"
 
 DAY_SECONDS = 86_400
 
+PLAYER_RULE = "must be 1 to 128 characters, without / or control characters, and must not begin with ~"
+
+REQUIRED = (
+    "tokens.private_key: required to sign a token, with tokens.issuer and tokens.audience. `tallymill up` sets them "
+    "for the local system"
+)
+
 
 def make_token(
     settings: Settings,
@@ -35,10 +42,10 @@ def make_token(
     """
     tokens = settings.tokens
     if not (tokens.private_key and tokens.issuer and tokens.audience):
-        raise SettingsError(["tokens.private_key: required, with tokens.issuer and tokens.audience (`tallymill up`)"])
+        raise SettingsError([REQUIRED])
     refuse_player(player, anonymous=anonymous)
     if not matches_id(app):
-        raise ValueError(f"--app {app!r}: 1 to 64 letters, digits, _ or -")
+        raise ValueError(f"--app {app}: must be 1 to 64 letters, digits, _ or -")
     now = int(time.time())
     claims = {
         "iss": tokens.issuer,
@@ -59,12 +66,14 @@ def make_token(
 def _key(file: Path) -> ECKey:
     try:
         return ECKey.import_key(json.loads(file.read_text()))
-    except (OSError, ValueError, JoseError) as error:
-        raise SettingsError([f"tokens.private_key: {file} is no readable key ({error})"]) from error
+    except OSError as error:
+        raise SettingsError([f"tokens.private_key: {file}: {(error.strerror or 'not readable').lower()}"]) from error
+    except (ValueError, JoseError) as error:
+        raise SettingsError([f"tokens.private_key: {file} is not a private key in JWK format"]) from error
 
 
 def refuse_player(player: str, *, anonymous: bool) -> None:
-    """Raises ValueError for a name that the ingress would refuse; an anonymous one gets a prefix yet."""
+    """Raises ValueError for a name that the ingress would refuse. The ingress prefixes an anonymous name."""
     name = ANONYMOUS_PREFIX + player if anonymous else player
     if not (player and matches_player(name)) or player.startswith(ANONYMOUS_PREFIX):
-        raise ValueError(f"--player {player!r}: 1 to 128 characters, no '/', no control character, no leading '~'")
+        raise ValueError(f"--player {player!r}: {PLAYER_RULE}")

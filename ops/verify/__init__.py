@@ -1,1 +1,1 @@
-"""`tallymill verify`: recounts from Kafka what MongoDB says, sharing no planning code with the worker."""
+"""`tallymill verify`: recounts the log, without the worker's planning code, and compares with MongoDB."""

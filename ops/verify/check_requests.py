@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.verify.reading import LogRecord, Reading
 from ops.verify.report import Difference, Differences, Range
-from ops.verify.request_index import Seen
+from ops.verify.request_index import RequestIndex
 from schemas.coordinates import parse_coordinates
 from schemas.documents import utc
 
@@ -17,7 +17,7 @@ from schemas.documents import utc
 CLOCKS_DIFFER_MILLIS = 300_000
 
 
-class Remembered:
+class RequestCheck:
     """Compares each record that counted, or repeated one that did, with its id's document."""
 
     def __init__(
@@ -31,10 +31,10 @@ class Remembered:
         self._elsewhere: dict[str, str] = {}
 
     def check(
-        self, stream: int, record: LogRecord, reading: Reading, says: str, document: Mapping[str, Any] | None
+        self, stream: int, record: LogRecord, reading: Reading, stored_fate: str, document: Mapping[str, Any] | None
     ) -> None:
         """One countable record, its fate by MongoDB, and the document of its id."""
-        applied = says == "applied"
+        applied = stored_fate == "applied"
         place = f"{self._ranges[stream].partition}/{record.offset}"
         if document is None:
             self._check_missing(reading.request, place, record.time_millis, applied=applied)
@@ -55,10 +55,10 @@ class Remembered:
         elif at != utc(time_millis):
             self._differences.add(Difference("requests", request, f"at {utc(time_millis)}", f"at {at}"))
 
-    def settle(self, seen: Seen) -> None:
+    def settle(self, requests: RequestIndex) -> None:
         """An id that points elsewhere must point to another record that counted: later in the range, or past it."""
         for request, where in self._elsewhere.items():
-            if not self._is_outside(where) and where not in self._counted(seen, request):
+            if not self._is_outside(where) and where not in self._counted(requests, request):
                 self._differences.add(Difference("requests", request, "from a record that counted", f"from {where}"))
 
     def _is_outside(self, where: str) -> bool:
@@ -67,5 +67,5 @@ class Remembered:
             one.partition == f"{lineage}/{partition:02}" and one.first <= offset < one.next for one in self._ranges
         )
 
-    def _counted(self, seen: Seen, request: str) -> set[str]:
-        return {f"{self._ranges[o.stream].partition}/{o.offset}" for o in seen.of(request) if o.applied}
+    def _counted(self, requests: RequestIndex, request: str) -> set[str]:
+        return {f"{self._ranges[o.stream].partition}/{o.offset}" for o in requests.of(request) if o.applied}

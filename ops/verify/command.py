@@ -1,9 +1,9 @@
 """`tallymill verify`: MongoDB's totals against a recount of the log, to the unit.
 
 1. one snapshot of MongoDB      checkpoints and all totals, of one moment
-2. the losses                   what was acknowledged and can't be counted (ops/lineage/losses.py): told first
-3. the range                    what of the log these checkpoints have applied, and how much of it is still there
-4. the recount                  every record of it, by code that shares nothing with the worker's planning
+2. the losses                   acknowledged records that can't be counted (ops/lineage/losses.py): printed first
+3. the ranges                   offsets that these checkpoints have applied, and which of them the log still has
+4. the recount                  every record of the ranges, by code that shares nothing with the worker's planning
 5. the comparison               totals, fates, gaps; each batch against `requests` and `exceptions`, each item of a pool
                                 against `events` and `titles`
 """
@@ -19,9 +19,9 @@ from ops.lineage.find import known_of, topics_of
 from ops.lineage.losses import losses_of, open_losses
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, say
 from ops.topic import TopicNow
-from ops.verify import report as told
+from ops.verify import report as reports
 from ops.verify.analytics.verify import recount_analytics
-from ops.verify.context import Look
+from ops.verify.context import Context
 from ops.verify.games.verify import recount_games
 from ops.verify.report import Difference, Differences, Range, Report
 from ops.verify.sources import Document, Snapshot, snapshot_of
@@ -29,23 +29,25 @@ from schemas.settings import APIS, KafkaSettings
 
 
 async def verify(*, as_json: bool) -> int:
-    """Exit status 0 no difference and no open loss, 1 one of them, 2 bad settings or a server that is away."""
+    """Exit status 0: no difference and no open loss. 1: one of them. 2: bad settings, or a server is unavailable."""
     settings = load_settings()
-    worker_config(settings)  # what a worker can't do without, a recount can't either
+    worker_config(settings)  # a recount needs the settings that a worker needs
     try:
         report = await recounted(settings)
     except NotReachable as error:
         complain(str(error))
         return EXIT_BAD_INPUT
-    say(json.dumps(told.as_json(report)) if as_json else told.as_text(report))
+    say(json.dumps(reports.as_json(report)) if as_json else reports.as_text(report))
     if not report.ranges:
-        complain(f"database {settings.mongodb.database} has no lineage: run `tallymill init`, or mend mongodb.database")
+        complain(
+            f"Database {settings.mongodb.database} has no lineage. Run `tallymill init`, or correct mongodb.database"
+        )
         return EXIT_WRONG
     return EXIT_WRONG if report.differences.total or open_losses(report.losses) else EXIT_OK
 
 
 async def recounted(settings: Settings) -> Report:
-    """The whole of it. Raises NotReachable, SettingsError."""
+    """Raises NotReachable, SettingsError."""
     began = time.monotonic()
     differences = Differences()
     async with database(settings) as db:
@@ -54,11 +56,11 @@ async def recounted(settings: Settings) -> Report:
         cuts = await cuts_of(settings, snapshot.lineages, snapshot.checkpoints, topics)
         losses = losses_of(await known_of(db, snapshot.lineages, snapshot.checkpoints, topics, cuts))
         ranges = ranges_of(snapshot.lineages, snapshot.checkpoints, topics, cuts)
-        look = Look(settings, db, snapshot, differences, time.time_ns() // 1_000_000)
+        context = Context(settings, db, snapshot, differences, time.time_ns() // 1_000_000)
         pools = [one for one in ranges if is_of_pools(one, settings.kafka, snapshot)]
         batches = [one for one in ranges if one not in pools]
-        games = await recount_games(look, batches)
-        analytics, unsure = await recount_analytics(look, pools)
+        games = await recount_games(context, batches)
+        analytics, unsure = await recount_analytics(context, pools)
     for difference in (*snapshot.wrong_hours, *unknown_sources(snapshot)):
         differences.add(difference)
     tallies = [*games.tallies, *analytics.tallies]
@@ -67,14 +69,14 @@ async def recounted(settings: Settings) -> Report:
 
 
 def is_of_pools(covered: Range, kafka: KafkaSettings, snapshot: Snapshot) -> bool:
-    """Whether a range is of the analytics API; of a topic that is in the settings no more, its counts tell."""
+    """Whether a range is of the analytics API. For a topic that the settings no longer name, its counts decide."""
     if covered.topic in (kafka.records_topic, kafka.analytics_topic):
         return covered.topic == kafka.analytics_topic
     return any(key[0] == covered.partition for key in snapshot.minutes["analytics"])
 
 
 def unknown_sources(snapshot: Snapshot) -> Iterator[Difference]:
-    """Counts of a source that no API of ours has."""
+    """Counts of a source that is not one of the APIs."""
     for source in sorted(snapshot.minutes.keys() - set(APIS)):
         yield Difference("period_counts", f"source {source}", "nothing", f"{snapshot.minutes[source].total()} counts")
 
@@ -85,9 +87,9 @@ def ranges_of(
     topics: Mapping[str, TopicNow],
     cuts: Mapping[str, int],
 ) -> list[Range]:
-    """What can be read again of all that was applied, lineages in the order they were started.
+    """The applied offsets that can be read again, lineages in the order they were started.
 
-    Of a log that was cut nothing is: what it holds now may be other records.
+    None of a log that was cut: it may hold other records now.
     """
     ranges = []
     for lineage in sorted(lineages, key=lambda one: (one["topic"], one["generation"])):
@@ -101,11 +103,11 @@ def ranges_of(
 def _range(lineage: Document, checkpoint: Document, bounds: tuple[int, int] | None, *, is_cut: bool) -> Range:
     key, start, end = checkpoint["_id"], checkpoint["start"], checkpoint["next"]
     if start == end:
-        return Range(key, lineage["topic"], start, start, end, whole=True, note="nothing applied")
+        return Range(key, lineage["topic"], start, start, end, whole=True, note="nothing applied yet")
     if bounds is None:
-        return Range(key, lineage["topic"], start, end, end, whole=False, note="its topic is gone")
+        return Range(key, lineage["topic"], start, end, end, whole=False, note="the topic is missing or another one")
     if is_cut:
         return Range(key, lineage["topic"], start, end, end, whole=False, note="the log was cut")
     first = min(max(start, bounds[0]), end)
-    note = f"offsets {start} to {first - 1} are gone from the log" if first > start else ""
+    note = f"offsets {start} to {first - 1} are no longer in the log" if first > start else ""
     return Range(key, lineage["topic"], start, first, end, whole=first == start, note=note)

@@ -14,7 +14,7 @@ from schemas.settings import APIS, Api
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Context:
     """One look at everything."""
 
     settings: Settings
@@ -37,7 +37,7 @@ class Look:
         """None for a topic that is in the settings no more."""
         return next((api for api in APIS if self.settings.kafka.topic(api) == topic), None)
 
-    async def says(self, covered: Range, records: Sequence[LogRecord]) -> list[str | None]:
+    async def stored_fates(self, covered: Range, records: Sequence[LogRecord]) -> list[str | None]:
         """The fate of each record by `exceptions`; None once they may have forgotten it."""
         fates = await fates_of(self.db, covered.partition, [record.offset for record in records])
         since_millis = self.now_millis - remembered_seconds(self.settings.kafka, self.settings.limits) * 1000

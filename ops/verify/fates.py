@@ -14,19 +14,19 @@ class Fates:
         self._ranges = ranges
         self._differences = differences
 
-    def is_settled(self, stream: int, offset: int, kind: str, says: str | None) -> bool:
-        """Whether this record counts nothing, whatever else there is; `says` is its fate by MongoDB, if known."""
-        if kind == "countable" and says == "dead":  # halved down to it: MongoDB could not hold it
+    def is_settled(self, stream: int, offset: int, kind: str, stored_fate: str | None) -> bool:
+        """Whether this record counts nothing. `stored_fate`: its fate in MongoDB if known."""
+        if kind == "countable" and stored_fate == "dead":  # halved down to it: MongoDB could not hold it
             self.set_aside += 1
             self.came_to(stream, "dead")
             return True
         if kind == "countable":
-            if says == "refused":
-                self.differ(stream, offset, "applied or duplicate", says)
+            if stored_fate == "refused":
+                self.differ(stream, offset, "applied or duplicate", stored_fate)
             return False
         self.came_to(stream, kind)
-        if says not in (None, kind):
-            self.differ(stream, offset, kind, says)
+        if stored_fate not in (None, kind):
+            self.differ(stream, offset, kind, stored_fate)
         return True
 
     def came_to(self, stream: int, fate: str) -> None:

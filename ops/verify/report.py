@@ -1,4 +1,4 @@
-"""What a recount found: differences, and the range it covers. Pure; also how it is told."""
+"""What a recount found: differences, and the ranges it covers; as text and as JSON. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ops.lineage.losses import Loss, lost_text, open_losses
 from schemas.documents import FATES, utc
 
-# The first says where to look; all of a wrong day would drown it.
+# The first differences show where to look. A wrong day may have thousands.
 MOST_SHOWN = 20
 MINUTE_MILLIS = 60_000
 
@@ -19,7 +19,7 @@ MinuteKey = tuple[str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where MongoDB is not what the log says."""
+    """A value in MongoDB that is not what the log gives."""
 
     what: str
     where: str
@@ -97,9 +97,9 @@ def counts_compared(
 ) -> Iterator[Difference]:
     """Every count that differs. Where records are gone from the log, MongoDB may hold more, but never less."""
     for key in sorted(expected.keys() | found.keys()):
-        wanted, got = expected.get(key, 0), found.get(key, 0)
-        if got != wanted and (got < wanted or is_whole(key)):
-            yield Difference(what, named(key), f"{'' if is_whole(key) else 'at least '}{wanted}", str(got))
+        due, got = expected.get(key, 0), found.get(key, 0)
+        if got != due and (got < due or is_whole(key)):
+            yield Difference(what, named(key), f"{'' if is_whole(key) else 'at least '}{due}", str(got))
 
 
 def player_name(key: tuple[str, str]) -> str:
@@ -134,8 +134,8 @@ def as_json(report: Report) -> dict[str, Any]:
         for one, tally in zip(report.ranges, report.tallies, strict=True)
     ]
     return {
-        "lost": [asdict(one) for one in open_losses(report.losses)],
-        "lost_accepted": [asdict(one) for one in report.losses if one.accepted is not None],
+        "lost": [one.as_json() for one in open_losses(report.losses)],
+        "lost_accepted": [one.as_json() for one in report.losses if one.accepted is not None],
         "differences": report.differences.total,
         "first": shown[0] if shown else None,
         "shown": shown,
@@ -152,29 +152,31 @@ def as_text(report: Report) -> str:
     lines += [_range_line(one, tally) for one, tally in zip(report.ranges, report.tallies, strict=True)]
     if not report.whole:
         lines.append(
-            "Records that were applied are gone from the log, so totals can't be recounted whole: checked is each "
-            "record still there, that totals are not below them, and that fates and gaps add up."
+            "Some applied records are no longer in the log, so the totals can't be recounted completely. Checked: "
+            "every record that the log still has, that no total is too low, and that fates and gaps add up."
         )
     if report.set_aside:
-        lines.append(f"{report.set_aside} readable records were set aside as dead letters: MongoDB could not hold them")
+        lines.append(f"{report.set_aside} readable records are dead letters, because MongoDB could not store them")
     if report.unsure:
-        lines.append(f"{report.unsure} items may have counted in records that are gone")
+        lines.append(
+            f"{report.unsure} items may have been counted by records that are no longer in the log: not compared"
+        )
     lines += [str(one) for one in report.differences.shown]
     total, shown = report.differences.total, len(report.differences.shown)
     if total > shown:
         lines.append(f"... and {total - shown} more")
     if lost := open_losses(report.losses):
-        lines.append(f'{len(lost)} losses (named above): see docs/operations.md, "Lost records"')
+        lines.append(f'{len(lost)} losses, listed above. See docs/operations.md, "Lost records"')
     if total or not lost:
         lines.append(f"{total} differences" if total else _no_difference(report))
     return "\n".join(lines)
 
 
 def _no_difference(report: Report) -> str:
-    """Nothing that was recounted is no proof of anything."""
+    """Without a recounted record, "no difference" would prove nothing."""
     if any(tally.records for tally in report.tallies):
         return "no difference"
-    return "nothing was recounted: the log holds no record that was counted"
+    return "nothing was recounted: the log has no counted record"
 
 
 def _range_line(covered: Range, tally: Tally) -> str:

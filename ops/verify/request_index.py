@@ -11,7 +11,7 @@ _HASH_BYTES = 12
 """96 bits: two of ten million ids share a hash with a chance of 1 in 10^15."""
 
 
-class Seen:
+class RequestIndex:
     """Occurrences by requestId."""
 
     def __init__(self) -> None:

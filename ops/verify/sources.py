@@ -1,4 +1,4 @@
-"""Where a recount reads: one consistent look at MongoDB's totals, the fates of records, and the log itself."""
+"""What a recount reads: one snapshot of MongoDB's totals, the fates of records, and the log."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ _EVENT_FIELDS = {"from": 1, "event": 1, "at": 1, "receivedAt": 1}
 BATCH_RECORDS = 1_000
 ROOM_BYTES = 16 * 1024 * 1024
 POLL_MILLIS = 500
-# A broker that is there gives records at once; one that has none of them has lost them.
+# An available broker answers at once. One that returns nothing for so long has lost the records.
 SILENCE_SECONDS = 30
 
 
@@ -88,7 +88,7 @@ def minutes_of(hour: Document) -> dict[MinuteKey, int]:
 
 
 async def definitions_of(db: Database) -> dict[str, list[Definition]]:
-    """All of all apps."""
+    """All definitions, by app."""
     by_app: dict[str, list[Definition]] = {}
     async for document in db[DEFINITIONS].find():
         by_app.setdefault(document["app"], []).append(definition_of(document))
@@ -103,15 +103,15 @@ async def fates_of(db: Database, partition: str, offsets: Sequence[int]) -> dict
 
 
 async def requests_of(db: Database, keys: Iterable[str]) -> dict[str, Document]:
-    """What is remembered of these ids."""
+    """The documents of these ids."""
     found = _majority(db, REQUESTS).find({"_id": {"$in": list(keys)}}, {"from": 1, "at": 1})
     return {one["_id"]: one async for one in found}
 
 
 async def events_since(db: Database, received_millis: int | None) -> AsyncIterator[Document]:
     """All documents of `events`, or those received since."""
-    wanted: Document = {} if received_millis is None else {"receivedAt": {"$gte": utc(received_millis)}}
-    async for document in _majority(db, EVENTS).find(wanted, _EVENT_FIELDS):
+    query: Document = {} if received_millis is None else {"receivedAt": {"$gte": utc(received_millis)}}
+    async for document in _majority(db, EVENTS).find(query, _EVENT_FIELDS):
         yield document
 
 
@@ -167,4 +167,4 @@ async def records_of(
         if reached > position:
             position, heard = reached, time.monotonic()
         elif time.monotonic() - heard > SILENCE_SECONDS:
-            raise NotReachable(f"Kafka gives nothing of {topic}, partition {partition}, from offset {position} on")
+            raise NotReachable(f"Kafka returned no record of {topic}, partition {partition}, from offset {position} on")

@@ -18,7 +18,7 @@ from pymongo.read_concern import ReadConcern
 
 from ops.config import FILE_VARIABLE, Settings
 from ops.connect import database
-from ops.definitions.command import DefinitionsFile, apply_changes, changes
+from ops.definitions.changes import DefinitionsFile, apply_changes, changes
 from ops.init.command import initialise, wrong
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Child, Children, Program, wait_until

@@ -65,4 +65,4 @@ async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
     config = {"mongodb": {"uri": "mongodb://127.0.0.1:1"}, "tokens": tokens, "console": {"port": 0}}
     process = server._build(ConsoleConfig.model_validate(config))
     await process.store.close()
-    assert process.watch.run in process.keepers
+    assert process.watch.run in process.background_tasks

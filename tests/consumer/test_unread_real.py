@@ -63,7 +63,7 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
             told = await warned(where)
             await until_metric(worker, "tallymill_worker_unread_records", len(sent))
             assert 1 == await metric(worker, "tallymill_worker_unread_partitions")
-            assert ["nobody reads partition 1: 5 records wait, no worker has taken it yet"] == told
+            assert ["no worker reads partition 1: 5 records wait, no worker has read it yet"] == told
             (said,) = lines(worker, "partitions_unread")
             assert ([1], len(sent), "warning") == (said["partitions"], said["records"], said["level"])
             # Another worker's coming forms the group anew, and its metadata are of now.
@@ -86,4 +86,4 @@ async def test_records_that_a_frozen_worker_leaves_are_told_by_doctor(servers: S
             await until_applied(where, 1)
             await worker.freeze()
             await send(where.settings, [counting(0, 11), counting(0, 12)])
-            assert ["nobody reads partition 0: 2 records wait, its checkpoint stands"] == await warned(where)
+            assert ["no worker reads partition 0: 2 records wait, its checkpoint does not move"] == await warned(where)

@@ -173,7 +173,7 @@ def test_a_worker_that_ends_within_a_load_costs_no_count(system: System, number:
     told_before = len(log.read_text())
     with system.loading(after=200) as load:
         os.kill(pid, number)
-        until(lambda: "worker-1 started again" in log.read_text()[told_before:], "a new worker")
+        until(lambda: "worker-1 is started again" in log.read_text()[told_before:], "a new worker")
         load.until_counted(200)
         load.ended()
     assert f"worker-1 ended ({ending})" in log.read_text()[told_before:]

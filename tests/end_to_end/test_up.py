@@ -26,7 +26,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     assert 7 == len(pids)
     assert [] == [pid for pid in pids if not goes(pid)]
     assert 3 == system.run("status")[0]
-    assert "nothing runs\n" == system.run("down")[1]
+    assert "not running\n" == system.run("down")[1]
 
 
 def test_bad_settings_start_nothing(tmp_path: Path) -> None:

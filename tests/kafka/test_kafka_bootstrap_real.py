@@ -120,7 +120,7 @@ def test_status_asks_the_same_way(guarded: Guarded, changed: dict[str, str], tol
     """Over TLS with a password, and in the same words."""
     answer = kafka_state(Settings.model_construct(kafka=guarded.settings("SCRAM", **changed)))
     assert told in answer.detail
-    assert ("no answer" if changed else "not ready") == answer.told
+    assert ("no answer" if changed else "not ready") == answer.state
 
 
 def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyncio.Runner, guarded: Guarded) -> None:

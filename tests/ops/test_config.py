@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.admin import config, guarded
+from ops.commands.config import show
 from ops.config import (
     CONSOLE_NEEDS,
     DATA_VARIABLE,
@@ -23,6 +23,7 @@ from ops.config import (
     variable_of,
     worker_config,
 )
+from ops.guard import guarded
 from serving.config import TokenCheckSettings
 from tests.patience import PATIENCE_SECONDS
 
@@ -112,7 +113,7 @@ def test_a_variable_that_names_an_app_is_refused(monkeypatch: pytest.MonkeyPatch
     """It would be read in lower case, as another app's; JSON is what to give instead."""
     monkeypatch.setenv("TALLYMILL_LIMITS__APPS__Demo__MAX_LAG_SECONDS", "9")
     (problem,) = problems()
-    assert problem.startswith("TALLYMILL_LIMITS__APPS__Demo__MAX_LAG_SECONDS: give TALLYMILL_LIMITS__APPS as JSON")
+    assert problem.startswith("TALLYMILL_LIMITS__APPS__Demo__MAX_LAG_SECONDS: set TALLYMILL_LIMITS__APPS as JSON")
 
 
 def test_what_is_wrong_with_an_apps_limits_is_told_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -127,14 +128,33 @@ def test_what_is_wrong_with_an_apps_limits_is_told_by_name(monkeypatch: pytest.M
     assert {"limits.apps.demo.max_period_seconds", "limits.apps.demo.max_lags", "limits.apps.a.b.[key]"} == names
     monkeypatch.setenv("TALLYMILL_LIMITS__APPS", "{demo}")
     (problem,) = problems()
-    assert problem.startswith("environment: ")
+    assert problem.startswith("TALLYMILL_LIMITS or TALLYMILL_LIMITS__...: must be valid JSON")
 
 
-@pytest.mark.parametrize("name", ["TALLYMILL_KAFKA_GROUP", "TALLYMILL_KAFKAGROUP", "tallymill_grup"])
-def test_a_misspelt_variable_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """One underscore instead of two is the easiest mistake to make."""
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("TALLYMILL_KAFKA_GROUP", ". Did you mean TALLYMILL_KAFKA__GROUP?"),
+        ("TALLYMILL_KAFKAGROUP", ". Did you mean TALLYMILL_KAFKA__GROUP?"),
+        ("tallymill_grup", ""),
+    ],
+)
+def test_a_misspelt_variable_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str, hint: str) -> None:
+    """One underscore instead of two is the easiest mistake to make. A similar setting is named."""
     monkeypatch.setenv(name, "x")
-    assert (f"{name}: no such setting",) == problems()
+    assert (f"{name}: no such setting{hint}",) == problems()
+
+
+def test_a_misspelt_name_in_the_file_is_named_with_the_similar_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also a section. What is like no setting has no hint."""
+    use_file(monkeypatch, tmp_path, "[kafka]\ngruop = 'x'\n[kafak]\ngroup = 'x'\n[worker]\nzzz = 1\n")
+    assert {
+        "kafka.gruop: no such setting. Did you mean kafka.group?",
+        "kafak: no such setting. Did you mean kafka?",
+        "worker.zzz: no such setting",
+    } == set(problems())
 
 
 def test_a_broken_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -149,7 +169,7 @@ def test_a_broken_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A misspelt path must not mean the defaults."""
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "none.toml"))
-    assert (f"{FILE_VARIABLE}: no file {tmp_path / 'none.toml'}",) == problems()
+    assert (f"{FILE_VARIABLE}: there is no file {tmp_path / 'none.toml'}",) == problems()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +297,7 @@ def test_config_shows_what_is_in_force_and_no_secret(
 ) -> None:
     """Connection strings hold passwords, so they are secrets too."""
     set_all(monkeypatch, TALLYMILL_KAFKA__GROUP="shown", **SECRETS)
-    assert 0 == guarded(config(as_json=as_json))
+    assert 0 == guarded(show(as_json=as_json))
     told = capsys.readouterr().out
     assert "shown" in told
     assert "hidden-word" not in told
@@ -300,7 +320,7 @@ def test_config_shows_where_keys_are_read_but_no_password(
 ) -> None:
     """A URL may hold one; the rest of it is what one looks for."""
     monkeypatch.setenv("TALLYMILL_TOKENS__JWKS", given)
-    assert 0 == guarded(config(as_json=True))
+    assert 0 == guarded(show(as_json=True))
     assert told == json.loads(capsys.readouterr().out)["tokens"]["jwks"]
 
 

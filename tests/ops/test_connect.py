@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from ops.admin import guarded
 from ops.config import Settings, SettingsError
 from ops.connect import NotReachable, kafka_admin, kafka_consumer, kafka_producer
+from ops.guard import guarded
 from ops.local.servers.ports import any_free
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[Any]]

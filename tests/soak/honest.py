@@ -55,26 +55,26 @@ class Load:
     def problems(self) -> Iterator[str]:
         """Requests that were refused, or never answered."""
         for name, one in (("games", self.games), ("analytics", self.pools)):
-            if one.refused or one.unknown:
-                yield f"honest {name}: refused {one.refused}, without an answer {len(one.unknown)}"
+            if one.refusals.counts or one.unknown:
+                yield f"honest {name}: refused {one.refusals.counts}, without an answer {len(one.unknown)}"
             if not one.answered:
                 yield f"honest {name}: nothing was answered"
 
 
 def _latencies(one: Outcomes[Any]) -> list[float]:
     """Of every request: one that was never answered took at least as long as its client tried."""
-    return [*one.latencies_seconds, *[float(GIVE_UP_SECONDS)] * len(one.unknown)]
+    return [*one.delays.latencies_seconds, *[float(GIVE_UP_SECONDS)] * len(one.unknown)]
 
 
 def _figures(one: Outcomes[Any]) -> dict[str, Any]:
     return {
         "requests": one.requests,
         "answered": len(one.answered),
-        "retries": one.retries,
-        "refused": one.refused,
+        "retries": one.tries.retries,
+        "refused": one.refusals.counts,
         "unknown": len(one.unknown),
         "latency_ms": percentiles_millis(_latencies(one)),
-        "accepted_to_visible_ms": percentiles_millis(one.visible_seconds),
+        "accepted_to_visible_ms": percentiles_millis(one.delays.visible_seconds),
     }
 
 

@@ -107,13 +107,13 @@ async def soak(system: System) -> Found:
     assert state
     settings = load_settings({FILE_VARIABLE: str(system.data / LOCAL_FILE_NAME)})
     watch = Watch(system.data, state)
-    ports = {"ingress": state.ingress, "console": state.console, "worker": state.workers[0].metrics}
+    ports = {"ingress": state.ingress.address, "console": state.console.address, "worker": state.workers[0].metrics}
     targets = {name: urlsplit(url or "").port or 0 for name, url in ports.items()}
     plan = Plan(str(system.data), SEED, KINDS, SECONDS, ACTS_A_SECOND, honest.POOLS_APP, targets)
     async with database(settings) as db:
         watching = asyncio.create_task(watch.keep())
         load, (came_of, errors) = await asyncio.gather(
-            honest.load(settings, db, state.ingress or "", SECONDS, SEED), attacked(plan)
+            honest.load(settings, db, state.ingress.address or "", SECONDS, SEED), attacked(plan)
         )
         watching.cancel()
         lag_seconds, unsettled = await watch.settled(settings, db)

@@ -34,7 +34,7 @@ _LAG = re.compile(r"^tallymill_(?:worker|partition)_lag_records(?:\{[^}]*\})? ([
 
 def processes(state: State) -> dict[str, int]:
     workers = {f"worker-{number}": worker.pid for number, worker in enumerate(state.workers, 1)}
-    return {"ingress": state.ingress_pid or 0, "console": state.console_pid or 0, **workers}
+    return {"ingress": state.ingress.pid or 0, "console": state.console.pid or 0, **workers}
 
 
 def peak_mb(pid: int) -> int:
@@ -69,14 +69,14 @@ class Watch:
     @property
     def probes(self) -> dict[str, str]:
         workers = {f"worker-{n}": w.metrics.replace("/metrics", "") for n, w in enumerate(self.before.workers, 1)}
-        return {"ingress": self.before.ingress or "", **workers}
+        return {"ingress": self.before.ingress.address or "", **workers}
 
     async def keep(self) -> None:
         """Ask /livez of the ingress once a second, on a new connection as probes do, until cancelled."""
         while True:
             began = time.monotonic()
             async with _session() as session:
-                status, _ = await get(session, f"{self.before.ingress}/livez")
+                status, _ = await get(session, f"{self.before.ingress.address}/livez")
             self.probe_seconds.append(time.monotonic() - began)
             self.probes_failed += status != 200
             self._look()

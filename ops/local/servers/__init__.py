@@ -1,1 +1,1 @@
-"""Real Kafka and MongoDB on this machine: fetched, started and stopped with their parent."""
+"""Kafka and MongoDB on this machine: downloaded, started, and stopped with their parent."""

@@ -62,7 +62,7 @@ def prepare(image: str, name: str) -> None:
     """Have the image at hand (its download is shown), and nothing left of an earlier container."""
     known = _docker("image", "inspect", image, quiet=True)
     if known and _docker("pull", image, quiet=False):
-        raise NotReadyError(f"the image {image} could not be pulled (see above)")
+        raise NotReadyError(f"Docker could not pull the image {image}. The reason is above")
     _docker("rm", "--force", name, quiet=True)
 
 

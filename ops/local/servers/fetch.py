@@ -20,6 +20,7 @@ from ops.config import SettingsError
 from ops.local.servers.class_archive import archive_of, make_archive, with_archive
 from ops.local.servers.paths import JRE_PIN, MONGOD_PIN, POM, KafkaFiles, cache_folder, cached
 from ops.local.servers.source import Sources, settings_of_user, sources_in_force
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain
 
 # Kafka 4 brokers are compiled for it (KIP-1013).
 MIN_JAVA = 17
@@ -35,12 +36,7 @@ MONGOD_LIBRARIES = ("libcurl4", "libssl3")
 
 
 class FetchError(Exception):
-    """Something is missing and could not be brought; the message says what to do."""
-
-
-def say(text: str) -> None:
-    """Progress goes to standard error: standard output may be read by a program."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 this is a command's voice
+    """A file is missing and could not be downloaded. The message says what to do."""
 
 
 def fetch_files(sources: Sources) -> None:
@@ -48,7 +44,7 @@ def fetch_files(sources: Sources) -> None:
     if sources.kafka == "local":
         files = kafka_files()
         if not archive_of(files.jars, files.java).exists():
-            say("preparing Kafka for quick starts")
+            complain("Preparing Kafka for fast starts")
             make_archive(files)
     if sources.mongodb == "local":
         mongod_file()
@@ -60,7 +56,7 @@ def kafka_files() -> KafkaFiles:
     jars = cached(cache, "kafka", POM)
     if not jars.exists() and not shutil.which("mvn"):
         # Brings a Java too, so it goes before the look for one.
-        apt_install(("maven",), "Kafka's jars come through Maven")
+        apt_install(("maven",), "Kafka's jars are downloaded with Maven")
     java = _java(cache)
     if not jars.exists():
         _fetch_jars(jars, java)
@@ -113,22 +109,22 @@ def _fetch_jars(home: Path, java: str) -> None:
         command = ["mvn", "--batch-mode", "--strict-checksums", f"--file={POM}", COPY_JARS, f"-DoutputDirectory={new}"]
         if _run([*command, "--offline"], FETCH_SECONDS, environ).returncode == 0:
             return
-        say("fetching Kafka's jars (43 MB)")
+        complain("Downloading Kafka's jars (43 MB)")
         lines: list[str] = []
         # --update-snapshots: a download that failed once is tried again now, not tomorrow.
-        code = _narrated([*command, "--update-snapshots"], environ, lambda line: _maven_progress(line, lines))
+        code = _run_lines([*command, "--update-snapshots"], environ, lambda line: _maven_progress(line, lines))
         if code:
-            raise FetchError("Maven could not fetch Kafka's jars:\n" + "".join(lines[-20:]))
+            raise FetchError("Maven could not download Kafka's jars:\n" + "".join(lines[-20:]))
 
 
 def _maven_progress(line: str, lines: list[str]) -> None:
     """Maven tells two lines a file, most of them about its own plugins: say the jars, one line each."""
     lines.append(line)
     if found := re.search(r"Downloaded from .*/([^/]+\.jar)", line):
-        say(f"  {found.group(1)}")
+        complain(f"  {found.group(1)}")
 
 
-def _narrated(command: list[str], environ: Mapping[str, str], hear: Callable[[str], None]) -> int:
+def _run_lines(command: list[str], environ: Mapping[str, str], hear: Callable[[str], None]) -> int:
     with subprocess.Popen(  # noqa: S603 the command is ours
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
     ) as process:
@@ -144,10 +140,10 @@ def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
         command += ["--require-hashes", "--only-binary", ":all:", "-r", str(pin)]
         if _run([*command, "--offline"], FETCH_SECONDS).returncode == 0:
             return
-        say(f"fetching {what}")
+        complain(f"Downloading {what}")
         fetched = subprocess.run(command, timeout=FETCH_SECONDS, check=False)  # noqa: S603 the command is ours
         if fetched.returncode:
-            raise FetchError(f"{what} could not be fetched (see above)")
+            raise FetchError(f"{what} could not be downloaded. The reason is above")
 
 
 def _uv() -> str:
@@ -155,7 +151,7 @@ def _uv() -> str:
     private = sorted(cache_folder().glob("uv-*/bin/uv"))
     uv = shutil.which("uv") or (str(private[0]) if private else None)
     if uv is None:
-        raise FetchError("uv is missing; run `make setup`")
+        raise FetchError("uv is missing. Run `make setup`")
     return uv
 
 
@@ -179,9 +175,9 @@ def apt_install(packages: tuple[str, ...], why: str) -> None:
         raise FetchError(f"{why}. Install it with this system's package manager (on Debian: {names})")
     if os.geteuid() != 0:
         raise FetchError(
-            f"{why}, and installing it needs root. Type:\n    sudo apt-get update && sudo apt-get install -y {names}"
+            f"{why}, which only root can install. Run:\n    sudo apt-get update && sudo apt-get install -y {names}"
         )
-    say(f"{why}: installing {names} with apt-get")
+    complain(f"{why}: installing {names} with apt-get")
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
         ran = _run(["apt-get", *command], FETCH_SECONDS, environ)
@@ -205,12 +201,12 @@ def _main() -> int:
     try:
         fetch_files(sources_in_force(settings_of_user()))
     except SettingsError as error:
-        say("\n".join(error.problems))
-        return 2
+        complain("\n".join(error.problems))
+        return EXIT_BAD_INPUT
     except FetchError as error:
-        say(str(error))
-        return 1
-    return 0
+        complain(str(error))
+        return EXIT_WRONG
+    return EXIT_OK
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def prepare(files: KafkaFiles, place: KafkaPlace) -> None:
     command = format_command(files, place, new_cluster_id())
     ran = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)  # noqa: S603
     if ran.returncode:
-        raise NotReadyError(f"Kafka's storage could not be formatted:\n{ran.stdout}{ran.stderr}")
+        raise NotReadyError(f"Kafka could not format its storage:\n{ran.stdout}{ran.stderr}")
 
 
 def answers(address: str) -> bool:

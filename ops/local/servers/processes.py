@@ -29,11 +29,11 @@ SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 
 class NotReadyError(Exception):
-    """A child died or did not answer in time; the message says which and where its log is."""
+    """A child ended or did not answer in time. The message names it and quotes its log."""
 
 
 class StoppedError(Exception):
-    """Somebody asked to stop while we were waiting."""
+    """A signal came while the start was waiting."""
 
 
 def own_command(*words: str) -> tuple[str, ...]:
@@ -154,10 +154,12 @@ def wait_until(
         if stop and stop.is_set():
             raise StoppedError(what)
         if child and (status := child.exit_status()) is not None:
-            raise NotReadyError(f"{what} ended with status {status}:\n{last_lines(child.log)}")
+            raise NotReadyError(
+                f"{what} ended with exit status {status}. The end of {child.log}:\n{last_lines(child.log)}"
+            )
         if time.monotonic() > give_up:
-            log = f":\n{last_lines(child.log)}" if child else ""
-            raise NotReadyError(f"{what} did not answer in {seconds:g} s{log}")
+            log = f". The end of {child.log}:\n{last_lines(child.log)}" if child else ""
+            raise NotReadyError(f"{what} did not answer within {seconds:g} s{log}")
         time.sleep(POLL_SECONDS)
 
 

@@ -1,1 +1,1 @@
-"""What `tallymill status` asks and adds up."""
+"""`tallymill status`: the questions to each process, and the balance."""

@@ -47,7 +47,7 @@ def balance_of(checkpoints: Iterable[Mapping[str, Any]], bounds: Mapping[int, tu
     )
 
 
-def balance_told(data: Path) -> dict[str, Any]:
+def balance_report(data: Path) -> dict[str, Any]:
     """`balance`: by topic; null, with `balance_why`, if it can't be known within ANSWER_SECONDS. Never raises.
 
     `lost`: records that were lost before they were counted, a sentence each; null where that is not known either.
@@ -65,15 +65,15 @@ def balance_told(data: Path) -> dict[str, Any]:
     return answers[0] if answers else unknown(f"no answer within {ANSWER_SECONDS:g} s")
 
 
-def balance_text(told: Mapping[str, Any]) -> str:
+def balance_text(report: Mapping[str, Any]) -> str:
     """For people, a line a topic."""
-    if told["balance"] is None:
-        return f"balance unknown: {told['balance_why']}"
+    if report["balance"] is None:
+        return f"balance unknown: {report['balance_why']}"
     return "\n".join(
         f"{topic}: "
         + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items() if name != "holds")
-        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP")
-        for topic, found in told["balance"].items()
+        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP: run `tallymill verify`")
+        for topic, found in report["balance"].items()
     )
 
 

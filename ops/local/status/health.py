@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-from ops.local.state import State
-from ops.local.status.balance import balance_told, unknown
+from ops.local.state import State, mongodb_text
+from ops.local.status.balance import balance_report, unknown
 from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.status.server_probes import kafka_state, mongodb_state
 
-Told = TypeVar("Told")
+T = TypeVar("T")
 Said = Literal["ready", "not ready", "no answer", "frozen", "down"]
 
-# The answers are collected a little after the last probe has given up by itself, so that its own words are shown.
+# A little longer than a probe, so that a probe that times out can still say why.
 COLLECT_SECONDS = ANSWER_SECONDS + 0.5
 
 METRICS_PATH = "/metrics"
@@ -29,7 +29,7 @@ METRICS_PATH = "/metrics"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A process of the system: where it is, and what to ask it. `pid`: None for a server that `up` did not start."""
+    """A process to ask: its address, and the question. `pid` None: `up` did not start this server."""
 
     name: str
     address: str
@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ProcessNow:
-    """What one process is at this moment."""
+    """The present state of one process."""
 
     name: str
     said: Said
@@ -57,19 +57,19 @@ class ProcessNow:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All there is to say of a system now."""
+    """The present state of the system."""
 
     processes: Sequence[ProcessNow]
     balance: Mapping[str, Any]
 
     @property
     def lost(self) -> list[str]:
-        """What was acknowledged and can't be counted any more."""
+        """Records that were acknowledged and are lost."""
         return [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
 
     @property
     def problems(self) -> list[str]:
-        """What the system promises and does not hold now, lost records first; what is not known counts as not held."""
+        """Everything that does not work or is unknown, lost records first."""
         found = [*self.lost, *(one.problem for one in self.processes if one.problem)]
         balance = self.balance["balance"]
         if balance is None:
@@ -84,7 +84,7 @@ def health_of(state: State, data: Path) -> Health:
     from serving.mongodb import watch  # noqa: F401, PLC0415 the same
 
     asked = asked_of(state, _settings(data))
-    questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_told(data)]
+    questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_report(data)]
     *answers, balance = side_by_side(questions, COLLECT_SECONDS)
     late = f"no answer within {ANSWER_SECONDS:g} s"
     return Health(
@@ -94,14 +94,14 @@ def health_of(state: State, data: Path) -> Health:
     )
 
 
-def side_by_side(questions: Iterable[Callable[[], Told]], seconds: float) -> list[Told | None]:
+def side_by_side(questions: Iterable[Callable[[], T]], seconds: float) -> list[T | None]:
     """Every answer that comes in time, each asked in a thread of its own; None for the others, which are left behind.
 
     The threads are daemons: one that hangs (a name server that says nothing) does not keep the command from ending.
     """
-    answers: dict[int, Told] = {}
+    answers: dict[int, T] = {}
 
-    def ask(number: int, question: Callable[[], Told]) -> None:
+    def ask(number: int, question: Callable[[], T]) -> None:
         answers[number] = question()
 
     threads = [threading.Thread(target=ask, args=numbered, daemon=True) for numbered in enumerate(questions)]
@@ -116,11 +116,11 @@ def side_by_side(questions: Iterable[Callable[[], Told]], seconds: float) -> lis
 def asked_of(state: State, settings: Settings | str) -> list[Asked]:
     """The processes of a system. `settings`: what they run with, or why that is not known."""
     servers: list[tuple[str, str | None, int | None, Callable[[Settings], Answer]]] = [
-        ("kafka", state.kafka, state.kafka_pid, kafka_state),
-        ("mongodb", f"{state.mongodb} (database {state.database})", state.mongodb_pid, mongodb_state),
+        ("kafka", state.servers.kafka.address, state.servers.kafka.pid, kafka_state),
+        ("mongodb", mongodb_text(state.servers), state.servers.mongodb.pid, mongodb_state),
     ]
     found = [Asked(name, address or "", pid, _with(ask, settings)) for name, address, pid, ask in servers]
-    http = [("ingress", state.ingress, state.ingress_pid or 0), ("console", state.console, state.console_pid or 0)]
+    http = [(name, one.address, one.pid or 0) for name, one in (("ingress", state.ingress), ("console", state.console))]
     http += [
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
         for number, worker in enumerate(state.workers, 1)
@@ -142,7 +142,7 @@ def _settings(data: Path) -> Settings | str:
     try:
         return load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     except SettingsError as error:
-        return f"not asked, for the settings can't be used: {error}"
+        return f"not asked, because the settings can't be used: {error}"
 
 
 def _supervisor(state: State) -> Asked:
@@ -158,10 +158,10 @@ def _now(asked: Asked, answer: Answer) -> ProcessNow:
 
 def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
     if asked.pid and is_frozen(asked.pid):
-        return "frozen", "it is stopped: `kill -CONT` lets it go on"
-    if answer.told == "no answer" and asked.pid == 0:
+        return "frozen", "it is stopped: continue it with `kill -CONT`"
+    if answer.state == "no answer" and asked.pid == 0:
         return "down", "the supervisor starts it again; see `tallymill logs`"
-    return answer.told, answer.detail
+    return answer.state, answer.detail
 
 
 def as_text(health: Health) -> str:

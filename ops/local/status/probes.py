@@ -1,6 +1,6 @@
-"""What `status` asks each process of a system: one real question, answered in plain words within a time-out.
+"""The questions that `status` asks processes, each with a time-out.
 
-Every probe blocks and is run in a thread of its own (health.py). None raises: a server that fails is an answer.
+A probe blocks, so it runs in its own thread (health.py). It never raises: a failure is an answer.
 """
 
 import http.client
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Told = Literal["ready", "not ready", "no answer"]
+AnswerState = Literal["ready", "not ready", "no answer"]
 
 # How long one question may take. All are asked side by side, so this is how long `status` takes at most, and a little.
 ANSWER_SECONDS = 3.0
@@ -21,9 +21,9 @@ ANSWER_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one process says of itself; `detail` names what is missing, or why there is no answer."""
+    """The answer of one process. `detail`: what is missing, or why there is no answer."""
 
-    told: Told
+    state: AnswerState
     detail: str = ""
 
 
@@ -37,14 +37,14 @@ def why_no_answer(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there (connection refused)"
     if isinstance(error, socket.gaierror):
-        return "its name is unknown to DNS"
+        return "DNS does not know the host name"
     if isinstance(error, ConnectionError | EOFError | http.client.HTTPException):
         return "it closed the connection without an answer"
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is not reachable"
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it can't be reached"
 
 
 def http_state(url: str) -> Answer:
-    """What an ingress, console or worker says: both /livez and /readyz must be 200. `url` is its address."""
+    """The state of an ingress, console or worker: both /livez and /readyz must answer 200."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
         alive = _get(url, "/livez", deadline)
@@ -52,9 +52,9 @@ def http_state(url: str) -> Answer:
     except (OSError, http.client.HTTPException) as error:
         return Answer("no answer", why_no_answer(error))
     if alive[0] != http.client.OK:
-        return Answer("not ready", _missing("it says that it is not alive (/livez)", alive))
+        return Answer("not ready", _missing("it answers that it is not alive (/livez)", alive))
     if ready[0] != http.client.OK:
-        return Answer("not ready", _missing("it says that it is not ready (/readyz)", ready))
+        return Answer("not ready", _missing("it answers that it is not ready (/readyz)", ready))
     return READY
 
 
@@ -71,17 +71,17 @@ def _get(url: str, path: str, deadline: float) -> tuple[int, bytes]:
 
 
 def _missing(says: str, reply: tuple[int, bytes]) -> str:
-    """What the body of a 503 names, if it names anything."""
+    """What the body of a 503 names as missing, or `says` if it names nothing."""
     try:
-        told: Any = json.loads(reply[1])
+        body: Any = json.loads(reply[1])
     except ValueError:
         return f"{says}: HTTP {reply[0]}"
-    missing = told.get("missing") if isinstance(told, dict) else None
+    missing = body.get("missing") if isinstance(body, dict) else None
     return f"missing: {', '.join(map(str, missing))}" if isinstance(missing, list) and missing else says
 
 
 def is_frozen(pid: int, proc: Path = Path("/proc")) -> bool:
-    """Whether a process is stopped (SIGSTOP, a debugger): it neither answers nor dies. False where nothing tells."""
+    """Whether a process is stopped (SIGSTOP, a debugger): it neither answers nor ends. False if unknown."""
     try:
         # A name stands in brackets and may hold any character.
         return (proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] in ("T", "t")

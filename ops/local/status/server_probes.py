@@ -44,7 +44,7 @@ def kafka_state(settings: Settings) -> Answer:
 def metadata_state(found: Mapping[str, Any]) -> Answer:
     """What a Metadata response comes to, given by the names of its fields."""
     if not found["brokers"]:
-        return Answer("not ready", "it is not part of a cluster yet")
+        return Answer("not ready", "the broker is not part of a cluster yet")
     problems = topic_problems(found["topics"])
     return Answer("not ready", "; ".join(problems)) if problems else READY
 
@@ -60,7 +60,7 @@ def topic_problems(topics: Iterable[Mapping[str, Any]]) -> Sequence[str]:
         elif leaderless:
             problems.append(f"topic {name}: no leader for partitions {', '.join(map(str, leaderless))}")
         elif code != _NO_ERROR or not partitions:
-            problems.append(f"topic {name} can't be served now: {_words_of(code)}")
+            problems.append(f"topic {name} is unavailable: {_words_of(code)}")
     return problems
 
 
@@ -104,4 +104,6 @@ async def _mongodb_state(settings: Settings) -> Answer:
         return Answer("not ready", why(error))
     finally:
         await client.close()
-    return READY if hello.get("isWritablePrimary") else Answer("not ready", "it is no primary: writes are refused")
+    return (
+        READY if hello.get("isWritablePrimary") else Answer("not ready", "there is no primary, so writes are refused")
+    )

@@ -13,7 +13,7 @@ _PACKED = struct.Struct("<HIIIqI?")
 _HERE = _PACKED.size - 1
 
 
-class Sighting(NamedTuple):
+class IndexedItem(NamedTuple):
     """One item in one record. `here`: the document of its identity says that it is from this record."""
 
     stream: int
@@ -25,21 +25,21 @@ class Sighting(NamedTuple):
     here: bool = False
 
 
-class Sightings:
+class ItemIndex:
     """By identity (16 bytes)."""
 
     def __init__(self) -> None:
         self._packed: dict[bytes, bytes] = {}
 
-    def add(self, identity: bytes, sighting: Sighting) -> None:
-        self._packed[identity] = self._packed.get(identity, b"") + _PACKED.pack(*sighting)
+    def add(self, identity: bytes, item: IndexedItem) -> None:
+        self._packed[identity] = self._packed.get(identity, b"") + _PACKED.pack(*item)
 
-    def of(self, identity: bytes) -> list[Sighting]:
+    def of(self, identity: bytes) -> list[IndexedItem]:
         """In the order they were added."""
         return _unpacked(self._packed.get(identity, b""))
 
-    def mark(self, identity: bytes, stream: int, record: int) -> Sighting | None:
-        """Note that the document is from there; the sighting, or None where there is none."""
+    def mark(self, identity: bytes, stream: int, record: int) -> IndexedItem | None:
+        """Note that the document is from there; the item, or None where there is none."""
         packed = bytearray(self._packed.get(identity, b""))
         found = None
         for i, one in enumerate(_unpacked(bytes(packed))):
@@ -51,33 +51,33 @@ class Sightings:
             self._packed[identity] = bytes(packed)
         return found
 
-    def all(self) -> Iterator[tuple[bytes, list[Sighting]]]:
+    def all(self) -> Iterator[tuple[bytes, list[IndexedItem]]]:
         return ((identity, _unpacked(packed)) for identity, packed in self._packed.items())
 
 
-def _unpacked(packed: bytes) -> list[Sighting]:
-    return [Sighting(*fields) for fields in _PACKED.iter_unpack(packed)]
+def _unpacked(packed: bytes) -> list[IndexedItem]:
+    return [IndexedItem(*fields) for fields in _PACKED.iter_unpack(packed)]
 
 
 class Records:
     """Countable records of one range, in order: where, when, how many items, what MongoDB says, what came of it."""
 
-    SAYS = (None, "applied", "duplicate")
+    FATES_OF_ITEMS = (None, "applied", "duplicate")
     DUPLICATE, UNSURE, APPLIED = range(3)
 
     def __init__(self) -> None:
         self.offsets = array("q")
         self.times_millis = array("q")
         self._items = array("I")
-        self._says = bytearray()
+        self._stored_fates = bytearray()
         self._came_to = bytearray()
 
-    def add(self, offset: int, time_millis: int, items: int, says: str | None) -> int:
+    def add(self, offset: int, time_millis: int, items: int, stored_fate: str | None) -> int:
         """The record's number."""
         self.offsets.append(offset)
         self.times_millis.append(time_millis)
         self._items.append(items)
-        self._says.append(self.SAYS.index(says) if says in self.SAYS else 0)
+        self._stored_fates.append(self.FATES_OF_ITEMS.index(stored_fate) if stored_fate in self.FATES_OF_ITEMS else 0)
         self._came_to.append(self.DUPLICATE)
         return len(self.offsets) - 1
 
@@ -85,14 +85,14 @@ class Records:
         number = bisect_left(self.offsets, offset)
         return number if number < len(self.offsets) and self.offsets[number] == offset else None
 
-    def says(self, number: int) -> str | None:
-        return self.SAYS[self._says[number]]
+    def stored_fate(self, number: int) -> str | None:
+        return self.FATES_OF_ITEMS[self._stored_fates[number]]
 
-    def says_of_items(self, number: int) -> bool | None:
+    def items_counted(self, number: int) -> bool | None:
         """Whether its items counted, as far as its fate tells: one of an applied record's did."""
-        if self.says(number) == "duplicate":
+        if self.stored_fate(number) == "duplicate":
             return False
-        return True if self.says(number) == "applied" and self._items[number] == 1 else None
+        return True if self.stored_fate(number) == "applied" and self._items[number] == 1 else None
 
     def note(self, number: int, came_to: int) -> None:
         """One of its items came to this; the one that came furthest decides."""
@@ -116,6 +116,6 @@ class Interned(Generic[T]):
         return known
 
 
-def by_stream(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
-    streams = sorted({one.stream for one in sightings})
-    return [[one for one in sightings if one.stream == stream] for stream in streams]
+def by_stream(items: Sequence[IndexedItem]) -> list[list[IndexedItem]]:
+    streams = sorted({one.stream for one in items})
+    return [[one for one in items if one.stream == stream] for stream in streams]

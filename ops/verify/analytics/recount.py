@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ops.verify.analytics.item_index import Interned, Records, Sighting, Sightings, by_stream
+from ops.verify.analytics.item_index import IndexedItem, Interned, ItemIndex, Records, by_stream
 from ops.verify.analytics.pools import PoolReading
 from ops.verify.analytics.titles import Titles
 from ops.verify.check_requests import CLOCKS_DIFFER_MILLIS
@@ -41,7 +41,7 @@ class ItemRecount:
         self._titles = titles
         self._window_millis = window_millis
         self._differences = differences
-        self._sightings = Sightings()
+        self._index = ItemIndex()
         self._records = [Records() for _ in ranges]
         self._owners = Interned[str]()
         self._names = Interned[tuple[str, str]]()
@@ -55,16 +55,16 @@ class ItemRecount:
     def is_whole(self) -> bool:
         return self._whole
 
-    def add(self, stream: int, record: LogRecord, reading: PoolReading, says: str | None) -> None:
-        """One record; `says` is its fate by MongoDB, None if that can't be known any more."""
-        if self.fates.is_settled(stream, record.offset, reading.kind, says):
+    def add(self, stream: int, record: LogRecord, reading: PoolReading, stored_fate: str | None) -> None:
+        """One record; `stored_fate` is its fate by MongoDB, None if that can't be known any more."""
+        if self.fates.is_settled(stream, record.offset, reading.kind, stored_fate):
             return
-        number = self._records[stream].add(record.offset, record.time_millis, len(reading.items), says)
+        number = self._records[stream].add(record.offset, record.time_millis, len(reading.items), stored_fate)
         owner = self._owners.number(f"{reading.app}/{reading.actor}")
         for item in reading.items:
             title = self._names.number((reading.app, item.title))
-            sighting = Sighting(stream, number, owner, title, item.at_millis, item.minute)
-            self._sightings.add(bytes.fromhex(item.identity), sighting)
+            indexed = IndexedItem(stream, number, owner, title, item.at_millis, item.minute)
+            self._index.add(bytes.fromhex(item.identity), indexed)
 
     # The documents.
 
@@ -82,7 +82,7 @@ class ItemRecount:
         if where and (covered is None or where.offset >= covered.next):
             self._note_later(identity, where)
         elif where and covered and covered.start <= where.offset < covered.first:
-            if self._sightings.of(identity):
+            if self._index.of(identity):
                 received = document.get("receivedAt")
                 self._gone[identity] = millis_of(received) if isinstance(received, datetime) else 0
         elif not (where and stream is not None and self._is_from(owner, identity, stream, where.offset, document)):
@@ -93,13 +93,13 @@ class ItemRecount:
         """By a record that came after the snapshot; whether there is one, who asks for the checkpoints again knows."""
         key = str(where.partition_id)
         self.beyond[key] = max(where.offset, self.beyond.get(key, 0))
-        if self._sightings.of(identity):
+        if self._index.of(identity):
             self._later.add(identity)
 
     def _is_from(self, owner: str, identity: bytes, stream: int, offset: int, document: Mapping[str, Any]) -> bool:
         records = self._records[stream]
         number = records.number_at(offset)
-        found = None if number is None else self._sightings.mark(identity, stream, number)
+        found = None if number is None else self._index.mark(identity, stream, number)
         if number is None or found is None or self._owners.values[found.owner] != owner:
             return False
         expected: Mapping[str, object] = {
@@ -114,9 +114,9 @@ class ItemRecount:
 
     def unmarked(self) -> Iterator[str]:
         """`_id`s of items of which no document was seen."""
-        for identity, sightings in self._sightings.all():
-            if not self._is_elsewhere(identity) and not any(one.here for one in sightings):
-                yield self._key(identity, sightings[0])
+        for identity, items in self._index.all():
+            if not self._is_elsewhere(identity) and not any(one.here for one in items):
+                yield self._key(identity, items[0])
 
     def _is_elsewhere(self, identity: bytes) -> bool:
         return identity in self._gone or identity in self._later
@@ -126,27 +126,27 @@ class ItemRecount:
     def settle(self, now_millis: int) -> None:
         """Decide what counted. Documents live longer than the window: one that is younger must be there."""
         kept_since_millis = now_millis - self._window_millis + CLOCKS_DIFFER_MILLIS
-        for identity, sightings in self._sightings.all():
+        for identity, items in self._index.all():
             if (gone_millis := self._gone.get(identity)) is not None:
-                self._note_unsure(sightings, gone_millis)
+                self._note_unsure(items, gone_millis)
             else:
-                self._settle(identity, sightings, kept_since_millis)
+                self._settle(identity, items, kept_since_millis)
         for stream, records in enumerate(self._records):
             self._settle_records(stream, records)
         if not self.unsure:
             self._titles.settle(self._ranges)
 
-    def _settle(self, identity: bytes, sightings: list[Sighting], kept_since_millis: int) -> None:
-        here = next((one for one in sightings if one.here), None)
-        counted = (self._decided if self._whole else self._vouched_for)(identity, sightings, here)
+    def _settle(self, identity: bytes, items: list[IndexedItem], kept_since_millis: int) -> None:
+        here = next((one for one in items if one.here), None)
+        counted = (self._decided if self._whole else self._vouched_for)(identity, items, here)
         for one in counted:
             self._count(one)
         if here is None and not self._is_elsewhere(identity):
-            missed = [one for one in counted or sightings if self._must_be_kept(one, kept_since_millis)]
+            missed = [one for one in counted or items if self._must_be_kept(one, kept_since_millis)]
             if missed:
                 self._differ(self._key(identity, missed[-1]), f"from {self._place(missed[-1])} or a repeat", "nothing")
 
-    def _must_be_kept(self, one: Sighting, kept_since_millis: int) -> bool:
+    def _must_be_kept(self, one: IndexedItem, kept_since_millis: int) -> bool:
         """Whether its document can't be past its time.
 
         Where records are gone, its item may have counted long before; but hardly before it happened.
@@ -154,57 +154,59 @@ class ItemRecount:
         since = self._time(one) if self._whole else min(self._time(one), one.at_millis)
         return since > kept_since_millis
 
-    def _vouched_for(self, identity: bytes, sightings: Sequence[Sighting], here: Sighting | None) -> list[Sighting]:
+    def _vouched_for(
+        self, identity: bytes, items: Sequence[IndexedItem], here: IndexedItem | None
+    ) -> list[IndexedItem]:
         """What counts for certain where records are gone: the one that the document is from."""
         if here is None:
-            self._note_unsure(sightings)
+            self._note_unsure(items)
             return []
-        self._ordered(identity, sightings, here)
-        self._note_unsure(sightings, self._time(here))
+        self._ordered(identity, items, here)
+        self._note_unsure(items, self._time(here))
         return [here]
 
-    def _note_unsure(self, sightings: Sequence[Sighting], last_millis: int | None = None) -> None:
+    def _note_unsure(self, items: Sequence[IndexedItem], last_millis: int | None = None) -> None:
         """Those that may have counted before the one that did last; its repeats, within the window, did not."""
-        for one in sightings:
+        for one in items:
             if last_millis is None or self._time(one) < last_millis - self._window_millis:
                 self.unsure += 1
                 self._records[one.stream].note(one.record, Records.UNSURE)
 
-    def _decided(self, identity: bytes, sightings: list[Sighting], here: Sighting | None) -> list[Sighting]:
+    def _decided(self, identity: bytes, items: list[IndexedItem], here: IndexedItem | None) -> list[IndexedItem]:
         """What counts where the whole log is there."""
-        if len({one.stream for one in sightings}) > 1:
-            return self._ordered(identity, sightings, here)
-        counted = self._in_this_order(sightings)
+        if len({one.stream for one in items}) > 1:
+            return self._ordered(identity, items, here)
+        counted = self._in_this_order(items)
         if here and here != counted[-1]:
             self._differ(self._key(identity, here), f"from {self._place(counted[-1])}", f"from {self._place(here)}")
         return counted
 
-    def _ordered(self, identity: bytes, sightings: Sequence[Sighting], here: Sighting | None) -> list[Sighting]:
+    def _ordered(self, identity: bytes, items: Sequence[IndexedItem], here: IndexedItem | None) -> list[IndexedItem]:
         """In an order that the document allows; if there is none, that is told, and this order is taken."""
-        by_place = {(one.stream, one.record): one for one in sightings}
-        streams = [[self._occurrence(one) for one in stream] for stream in by_stream(sightings)]
+        by_place = {(one.stream, one.record): one for one in items}
+        streams = [[self._occurrence(one) for one in stream] for stream in by_stream(items)]
         last = self._occurrence(here) if here else None
         found = counted_in_some_order(streams, self._window_millis, Memory(unknown=not self._whole), last)
         if found is not None:
             return [by_place[one.stream, one.offset] for one in found]
-        places = ", ".join(map(self._place, sightings))
+        places = ", ".join(map(self._place, items))
         expected = f"counted once in {self._window_millis // 1000} s, by one of {places}"
-        self._differ(self._key(identity, sightings[0]), expected, f"from {self._place(here)}" if here else "nothing")
-        return self._in_this_order(sightings)
+        self._differ(self._key(identity, items[0]), expected, f"from {self._place(here)}" if here else "nothing")
+        return self._in_this_order(items)
 
-    def _in_this_order(self, sightings: Sequence[Sighting]) -> list[Sighting]:
-        counted: list[Sighting] = []
-        for one in sightings:
+    def _in_this_order(self, items: Sequence[IndexedItem]) -> list[IndexedItem]:
+        counted: list[IndexedItem] = []
+        for one in items:
             if not counted or self._time(one) - self._time(counted[-1]) > self._window_millis:
                 counted.append(one)
         return counted
 
-    def _occurrence(self, one: Sighting) -> Occurrence:
+    def _occurrence(self, one: IndexedItem) -> Occurrence:
         """By the record's number, which orders as its offset does."""
-        applied = one.here or self._records[one.stream].says_of_items(one.record)
+        applied = one.here or self._records[one.stream].items_counted(one.record)
         return Occurrence(one.stream, one.record, self._time(one), applied)
 
-    def _count(self, one: Sighting) -> None:
+    def _count(self, one: IndexedItem) -> None:
         self._records[one.stream].note(one.record, Records.APPLIED)
         app, title = self._names.values[one.title]
         where = parse_coordinates(self._place(one))
@@ -228,24 +230,24 @@ class ItemRecount:
 
     def _settle_records(self, stream: int, records: Records) -> None:
         for number, offset in enumerate(records.offsets):
-            says, came_to = records.says(number), records.came_to(number)
+            stored_fate, came_to = records.stored_fate(number), records.came_to(number)
             if came_to == Records.UNSURE:
-                self.fates.came_to(stream, says or "applied")
+                self.fates.came_to(stream, stored_fate or "applied")
                 continue
             fate = "applied" if came_to == Records.APPLIED else "duplicate"
             self.fates.came_to(stream, fate)
-            if says not in (None, fate):
-                self.fates.differ(stream, offset, fate, says)
+            if stored_fate not in (None, fate):
+                self.fates.differ(stream, offset, fate, stored_fate)
 
     # Names.
 
-    def _time(self, one: Sighting) -> int:
+    def _time(self, one: IndexedItem) -> int:
         return self._records[one.stream].times_millis[one.record]
 
-    def _place(self, one: Sighting) -> str:
+    def _place(self, one: IndexedItem) -> str:
         return self.fates.place(one.stream, self._records[one.stream].offsets[one.record])
 
-    def _key(self, identity: bytes, one: Sighting) -> str:
+    def _key(self, identity: bytes, one: IndexedItem) -> str:
         return f"{self._owners.values[one.owner]}/{identity.hex()}"
 
     def _differ(self, where: str, expected: str, found: str) -> None:

@@ -12,7 +12,7 @@ from ops.verify.fates import Fates
 from ops.verify.order import Memory, Occurrence, is_possible
 from ops.verify.reading import LogRecord, Reading
 from ops.verify.report import Difference, Differences, MinuteKey, Range
-from ops.verify.request_index import Seen
+from ops.verify.request_index import RequestIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,23 @@ class Recount:
         self.players: Counter[tuple[str, str]] = Counter()
         self.minutes: Counter[MinuteKey] = Counter()
         self.fates = Fates(ranges, differences)
-        self.seen = Seen()
+        self.requests = RequestIndex()
         self._ranges = ranges
         self._window_millis = window_millis
         self._differences = differences
         self._memory = Memory(unknown=not all(one.whole for one in ranges))
         self._disputed: defaultdict[str, list[_Disputed]] = defaultdict(list)
 
-    def add(self, stream: int, record: LogRecord, reading: Reading, says: str | None) -> None:
-        """One record; `says` is its fate by MongoDB, None if that can't be known any more."""
-        if not self.fates.is_settled(stream, record.offset, reading.kind, says):
-            self._countable(stream, record, reading, says)
+    def add(self, stream: int, record: LogRecord, reading: Reading, stored_fate: str | None) -> None:
+        """One record; `stored_fate` is its fate by MongoDB, None if that can't be known any more."""
+        if not self.fates.is_settled(stream, record.offset, reading.kind, stored_fate):
+            self._countable(stream, record, reading, stored_fate)
 
-    def _countable(self, stream: int, record: LogRecord, reading: Reading, says: str | None) -> None:
+    def _countable(self, stream: int, record: LogRecord, reading: Reading, stored_fate: str | None) -> None:
         counts = self._counts_in_this_order(reading.request, record.time_millis)
-        applied = says == "applied" if says in ("applied", "duplicate") else counts
+        applied = stored_fate == "applied" if stored_fate in ("applied", "duplicate") else counts
         occurrence = Occurrence(stream, record.offset, record.time_millis, applied)
-        self.seen.add(reading.request, occurrence)
+        self.requests.add(reading.request, occurrence)
         if applied == counts:
             self._count(stream, reading, applied=applied)
         else:
@@ -54,7 +54,7 @@ class Recount:
 
     def _counts_in_this_order(self, request: str, time_millis: int) -> bool:
         counted: int | None = None
-        for earlier in self.seen.of(request):
+        for earlier in self.requests.of(request):
             if counted is None or earlier.time_millis - counted > self._window_millis:
                 counted = earlier.time_millis
         return counted is None or time_millis - counted > self._window_millis
@@ -70,7 +70,7 @@ class Recount:
     def settle(self) -> None:
         """Decide what was disputed: as MongoDB says if that can be, else by this order, and tell."""
         for request, disputed in self._disputed.items():
-            group = list(self.seen.of(request))
+            group = list(self.requests.of(request))
             streams = [[o for o in group if o.stream == stream] for stream in sorted({o.stream for o in group})]
             believed = is_possible(streams, self._window_millis, self._memory)
             if not believed:

@@ -14,7 +14,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from ops.definitions.command import DeclaredEvent, DefinitionsFile, apply_changes, changes, existing_definitions
+from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes, existing_definitions
 from schemas.documents import PLAYERS
 from tests.ingress.real import Running, config, declare, fresh_token, ingress_process, make_topic, until_ready
 from tests.ingress.rig import batch, period, update

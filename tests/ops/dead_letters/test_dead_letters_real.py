@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.dead_letters import command
-from ops.dead_letters.command import RedriveWanted
+from ops.dead_letters.command import RedriveOptions
 from ops.dead_letters.store import Chosen
 from schemas.documents import DEAD_LETTERS, PLAYERS
 from tests.consumer.processes import workers
@@ -33,9 +33,9 @@ async def set_aside(where: Place, identity: str) -> None:
     )
 
 
-def redriven(**more: Any) -> RedriveWanted:  # noqa: ANN401 parts of a choice
+def redriven(**more: Any) -> RedriveOptions:  # noqa: ANN401 parts of a choice
     again, dry_run, rate = more.pop("again", False), more.pop("dry_run", False), more.pop("rate", None)
-    return RedriveWanted(Chosen(**more, again=again), dry_run=dry_run, rate=rate)
+    return RedriveOptions(Chosen(**more, again=again), dry_run=dry_run, rate=rate)
 
 
 async def test_dead_letters_are_listed_shown_and_redriven_once(
@@ -56,7 +56,7 @@ async def test_dead_letters_are_listed_shown_and_redriven_once(
             assert ["r1/00/900"] == [one["id"] for one in listed]
             shown = await told(capsys, 0, command.show_one("r1/00/0", as_json=True))
             assert ("hex:ff00", "demo/raw", []) == (shown["value"], shown["key"], shown["headers"])
-            assert "no dead letter" in await told(capsys, 2, command.show_one("r1/00/5", as_json=True))
+            assert "no dead letter r1/00/5" in await told(capsys, 2, command.show_one("r1/00/5", as_json=True))
 
             async def redrive(expected: int, **more: Any) -> Any:  # noqa: ANN401 JSON
                 return await told(capsys, expected, command.redrive_some(redriven(**more), as_json=True))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.definitions.command import (
+from ops.definitions.changes import (
     BadDefinitions,
     Change,
     DeclaredEvent,
@@ -181,7 +181,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, name: 
         read_file(tmp_path / name)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{tmp_path / name}: line {line}: ")
-    assert "stands twice" in problem
+    assert "is given twice" in problem
 
 
 def test_every_key_that_stands_twice_is_told() -> None:
@@ -189,7 +189,7 @@ def test_every_key_that_stands_twice_is_told() -> None:
     text = '{"a": 1, "b": {"a": 2, "a": 3}, "c": [{"a": 1}, {"a": "{\\"a\\": 1, \\"a\\": 2}"}, "a", "a"],\n"a": 4}'
     with pytest.raises(BadText) as caught:
         data_of_json(text)
-    assert ["line 1: a", "line 2: a"] == [problem.partition(" stands")[0] for problem in caught.value.problems]
+    assert ["line 1: a", "line 2: a"] == [problem.partition(" is given")[0] for problem in caught.value.problems]
     assert data_of_json('{"a": {"a": [{"a": 1}, {"a": 2}]}, "b": "a"}')
     merged = "base: &base {id: A, names: {en: x}}\nother: {<<: *base, id: B}\n"
     assert {"id": "B", "names": {"en": "x"}} == data_of_yaml(merged)["other"]  # type: ignore[index]
@@ -242,13 +242,13 @@ def test_what_is_no_text_is_refused_with_a_word_about_quotes(tmp_path: Path, val
         read_file(path)
     (problem,) = caught.value.problems
     assert problem.startswith("definitions[0].id: ")
-    assert problem.endswith("put it into quotes")
+    assert problem.endswith("put it in quotes")
 
 
 def test_a_number_in_json_is_refused_with_a_word_about_quotes(tmp_path: Path) -> None:
     """There it is written as what it is."""
     (problem,) = problems(tmp_path, declared(id=12))
-    assert "definitions[0].id: Input should be a valid string: put it into quotes" == problem
+    assert "definitions[0].id: Input should be a valid string: put it in quotes" == problem
 
 
 def test_what_a_file_retires_is_known_beforehand() -> None:

@@ -28,7 +28,7 @@ from schemas.topic_risks import TopicShape
         ({"isWritablePrimary": True}, "wrong", "standalone"),
         ({"setName": "rs0", "hosts": ["a:1", "b:1", "c:1"]}, "ok", "rs0, 3 member(s)"),
         ({"msg": "isdbgrid"}, "ok", "sharded cluster, 1 member(s)"),
-        ({"setName": "rs0", "hosts": ["a:1", "b:1"], "arbiters": ["c:1"]}, "warning", "arbiters ['c:1']"),
+        ({"setName": "rs0", "hosts": ["a:1", "b:1"], "arbiters": ["c:1"]}, "warning", "the set has arbiters (c:1)"),
     ],
 )
 def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, Any], state: str, words: str) -> None:
@@ -41,7 +41,7 @@ def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, 
 def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
     """More workers than partitions would idle."""
     (check,) = topic_checks("records", TopicShape(6, 3, 3), [], [], KafkaSettings())
-    assert ("topic records", "ok", "6 partitions: at most 6 workers share it") == (
+    assert ("topic records", "ok", "6 partitions, for at most 6 workers") == (
         check.what,
         check.state,
         check.detail,
@@ -84,7 +84,7 @@ def test_the_sample_of_refusals_is_looked_at(options: dict[str, Any] | None, sta
 def test_the_cost_of_the_promise_is_told() -> None:
     """7 days of window and 7 of retention at 180 bytes an id: 2,403 MiB for a million a day."""
     detail = cost_check(Settings.model_validate({}), remembered=12).detail
-    for words in ("window 604800 s", "12 ids remembered", "14 days", "2,403 MiB"):
+    for words in ("window 604800 s", "12 ids stored", "14 days", "2,403 MiB"):
         assert words in detail
 
 
@@ -92,16 +92,20 @@ def test_the_cost_of_stored_items_is_told() -> None:
     """Documents a day x bytes x days; of few documents the bytes are the usual ones."""
     settings = Settings.model_validate({})
     detail = events_check(settings, StoredEvents(1_000_000, 300_000_000, oldest_seconds=2 * 86_400)).detail
-    for words in ("1000000 kept, each for 97 days", "500,000 a day x 300 bytes: 13,876 MiB", "27,752 MiB for every"):
+    for words in (
+        "1000000 items stored, each for 97 days",
+        "500,000 a day x 300 bytes: 13,876 MiB",
+        "27,752 MiB for every",
+    ):
         assert words in detail
     few = events_check(settings, StoredEvents(3, 70_000, oldest_seconds=60)).detail
-    assert "about 3 a day x 170 bytes: 0 MiB" in few
+    assert "About 3 a day x 170 bytes: 0 MiB" in few
 
 
 def test_partitions_that_nobody_reads_are_warnings() -> None:
     """What waits there is counted once somebody reads it: nothing is lost yet."""
     assert ["ok"] == [check.state for check in unread_checks("records", [])]
-    (check,) = unread_checks("records", ["nobody reads partition 7: 120 records wait"])
+    (check,) = unread_checks("records", ["no worker reads partition 7: 120 records wait"])
     assert ("workers of records", "warning") == (check.what, check.state)
 
 

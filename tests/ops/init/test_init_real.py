@@ -12,13 +12,14 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient
 
-from ops import admin
-from ops.admin import ApplyWanted
 from ops.config import FILE_VARIABLE, Settings
 from ops.connect import kafka_admin
-from ops.definitions.command import apply_changes, changes, existing_definitions
-from ops.doctor.command import Check, examine
-from ops.init.command import initialise, wrong
+from ops.definitions import command as definitions
+from ops.definitions.changes import apply_changes, changes, existing_definitions
+from ops.definitions.command import ApplyOptions
+from ops.doctor.command import Check, doctor, examine
+from ops.guard import guarded
+from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
 from ops.local.settings import to_toml
@@ -32,7 +33,7 @@ from tests.real import Place, place, settings_of
 from tests.samples import NOW
 from tests.servers import Servers
 
-DRY = ApplyWanted(dry_run=True)
+DRY = ApplyOptions(dry_run=True)
 
 
 @asynccontextmanager
@@ -241,24 +242,24 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: $x}}]")
 
     def run(expected: int, work: Any) -> Any:  # noqa: ANN401 a command and its JSON
-        assert expected == admin.guarded(work)
+        assert expected == guarded(work)
         return json.loads(capsys.readouterr().out)
 
-    assert "wrong" in {check["state"] for check in run(1, admin.doctor(as_json=True))}
-    assert {"made", "warning"} == {finding["state"] for finding in run(0, admin.init(as_json=True))}
-    assert "wrong" not in {check["state"] for check in run(0, admin.doctor(as_json=True))}
-    dry = run(0, admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=True))
-    assert [] == run(0, admin.definitions_list("demo", as_json=True))
-    applied = run(0, admin.definitions_apply(tmp_path / "events.yaml", ApplyWanted(), as_json=True))
+    assert "wrong" in {check["state"] for check in run(1, doctor(as_json=True))}
+    assert {"made", "warning"} == {finding["state"] for finding in run(0, init(as_json=True))}
+    assert "wrong" not in {check["state"] for check in run(0, doctor(as_json=True))}
+    dry = run(0, definitions.apply(tmp_path / "events.yaml", DRY, as_json=True))
+    assert [] == run(0, definitions.show_list("demo", as_json=True))
+    applied = run(0, definitions.apply(tmp_path / "events.yaml", ApplyOptions(), as_json=True))
     assert [one["id"] for one in dry] == [one["id"] for one in applied]
     assert [("A", "declared")] == [(one["id"], one["change"]) for one in applied]
     assert {"field": "names.en", "before": None, "after": "$x"} in applied[0]["fields"]
-    (listed,) = run(0, admin.definitions_list("demo", as_json=True))
+    (listed,) = run(0, definitions.show_list("demo", as_json=True))
     assert ("A", "$x", None) == (listed["definitionId"], listed["names"]["en"], listed["retiredAt"])
     assert listed["updatedAt"]
-    assert 0 == admin.guarded(admin.definitions_list("demo", as_json=False))
+    assert 0 == guarded(definitions.show_list("demo", as_json=False))
     assert "REVEALED" in capsys.readouterr().out
-    assert 0 == admin.guarded(admin.definitions_apply(tmp_path / "events.yaml", DRY, as_json=False))
+    assert 0 == guarded(definitions.apply(tmp_path / "events.yaml", DRY, as_json=False))
     assert "--dry-run" in capsys.readouterr().out
 
 
@@ -275,22 +276,22 @@ def test_all_events_are_retired_only_if_it_is_asked_for(
     less.write_text("app: demo\ndefinitions: [{id: B, names: {en: x}}]")
 
     def apply(expected: int, path: Path, **wanted: bool) -> str:
-        assert expected == admin.guarded(admin.definitions_apply(path, ApplyWanted(**wanted), as_json=True))
+        assert expected == guarded(definitions.apply(path, ApplyOptions(**wanted), as_json=True))
         return capsys.readouterr().err
 
     def in_force() -> set[str]:
-        assert 0 == admin.guarded(admin.definitions_list("demo", as_json=True))
+        assert 0 == guarded(definitions.show_list("demo", as_json=True))
         listed = json.loads(capsys.readouterr().out)
         return {one["definitionId"] for one in listed if one["retiredAt"] is None}
 
     assert not apply(0, file)
-    assert "retires 2 of the 3 events of demo that are in force: A, C" in apply(0, less, dry_run=True)
+    assert "Retired are 2 of 3 active events of app demo: A, C" in apply(0, less, dry_run=True)
     nothing = tmp_path / "nothing.yaml"
     nothing.write_text(text)
-    assert "needs --retire-all" in apply(0, nothing, dry_run=True)
+    assert "add --retire-all" in apply(0, nothing, dry_run=True)
     told = apply(2, nothing)
-    assert "retires 3 of the 3 events of demo that are in force: A, B, C" in told
-    assert "nothing was written" in told
+    assert "Retired are 3 of 3 active events of app demo: A, B, C" in told
+    assert "Nothing was written" in told
     assert {"A", "B", "C"} == in_force()
     apply(0, nothing, retires=False)
     assert {"A", "B", "C"} <= in_force()
@@ -308,8 +309,8 @@ def test_init_on_a_wrong_topic_ends_with_1(
     mongodb = {"uri": servers.mongodb, "database": settings.mongodb.database}
     (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "settings.toml"))
-    assert 0 == admin.guarded(admin.init(as_json=True))
+    assert 0 == guarded(init(as_json=True))
     capsys.readouterr()
     monkeypatch.setenv("TALLYMILL_KAFKA__RETENTION_SECONDS", "3600")  # now the topic keeps more than is promised
-    assert 1 == admin.guarded(admin.init(as_json=False))
+    assert 1 == guarded(init(as_json=False))
     assert "retention.ms is 604800000, must be 3600000" in " ".join(capsys.readouterr().out.split())

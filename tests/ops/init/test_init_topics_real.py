@@ -37,7 +37,7 @@ async def test_a_topic_made_by_its_brokers_defaults_is_set_right_before_its_firs
         assert {"message.timestamp.type", "1"} <= found
         finding = of(new, await initialise(new.settings))[0]
         assert "changed" == finding.state, finding
-        for words in ("message.timestamp.type is LogAppendTime now, was CreateTime", "2 partitions now, were 1"):
+        for words in ("message.timestamp.type changed from CreateTime to LogAppendTime", "partitions added: 2, were 1"):
             assert words in finding.detail
         config = await config_now(kafka, new.settings.kafka.records_topic)
         assert [] == wrong_topic_config(config.in_force, topic_config(new.settings.kafka, new.settings.limits))
@@ -69,7 +69,7 @@ async def test_partitions_are_added_on_request_and_others_than_wanted_are_told(s
         more = there.settings.model_copy(update={"kafka": there.settings.kafka.model_copy(update={"partitions": 3})})
         assert "2 partitions, kafka.partitions is 3" in wrong(await initialise(more))[0].detail
         grown = of(there, await initialise(more, add_partitions=True))[0]
-        assert ("changed", "3 partitions now, were 2") == (grown.state, grown.detail)
+        assert ("changed", "partitions added: 3, were 2") == (grown.state, grown.detail)
         assert 3 == await partitions(there)
         assert [] == wrong(await initialise(there.settings, add_partitions=True))
         (told,) = (check for check in await checks(there, "warning") if "kafka.partitions" in check.detail)

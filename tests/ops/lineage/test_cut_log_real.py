@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ops import admin
+from ops.doctor.command import doctor
 from ops.lineage import command
-from ops.lineage.command import StartWanted
+from ops.lineage.command import StartOptions
 from ops.verify import command as verify_command
 from schemas.documents import LINEAGES, PLAYERS
 from tests.consumer.kafka.test_positions_real import at_work, remove_below
@@ -31,7 +31,7 @@ async def verified(capsys: Output, expected: int) -> Any:  # noqa: ANN401 a repo
 
 async def doctor_says(capsys: Output) -> list[str]:
     """What is lost, by the doctor: told first."""
-    found = await told(capsys, 1, admin.doctor(as_json=True))
+    found = await told(capsys, 1, doctor(as_json=True))
     assert ("records", "wrong") == (found[0]["what"], found[0]["state"])
     return [check["detail"] for check in found if check["what"] == "records"]
 
@@ -59,7 +59,7 @@ async def test_records_removed_before_they_were_counted_are_told_first_until_the
         (loss,) = (await verified(capsys, 1))["lost"]
         assert (10, 17, "removed", "r1") == (loss["first"], loss["end"], loss["why"], loss["lineage"])
         assert lost in (await doctor_says(capsys))[0]
-        begun = await told(capsys, 0, command.start(StartWanted(None, "end", "gone", yes=True), as_json=True))
+        begun = await told(capsys, 0, command.start(StartOptions(None, "end", "gone", yes=True), as_json=True))
         assert "r3" == begun["lineage"]
         told_after = await first_line(capsys, 1)
         assert told_after.startswith("LOST: ")
@@ -95,18 +95,20 @@ async def test_a_log_that_was_cut_and_written_anew_is_named_and_counted_from_whe
             await verified(capsys, 0)
 
             broker.cut(topic, copied)
-            assert "the log was cut at 5, but offsets below 10 were counted; nothing was written" in await lost(capsys)
+            assert "the log was cut at 5, but offsets below 10 were counted. No record was written" in await lost(
+                capsys
+            )
             assert "was cut below the checkpoint, at offset 5" in await first_line(capsys, 1)
 
             await send(where.settings, batches(100, 8))
-            assert "offsets 5 to 9 hold up to 5 records that are not counted" in await lost(capsys)
+            assert "Offsets 5 to 9 hold up to 5 records that are not counted" in await lost(capsys)
             (loss,) = (await verified(capsys, 1))["lost"]
             assert (5, 10, "cut") == (loss["first"], loss["end"], loss["why"])
-            assert "offsets 5 to 9 hold up to 5 uncounted records" in (await doctor_says(capsys))[0]
+            assert "Offsets 5 to 9 hold up to 5 uncounted records" in (await doctor_says(capsys))[0]
             async with at_work(where):
                 await until(lambda: _stopped(where, "the log was cut and written anew"), "the partition stopped")
 
-            begun = await told(capsys, 0, command.start(StartWanted(None, "5", "unclean", yes=True), as_json=True))
+            begun = await told(capsys, 0, command.start(StartOptions(None, "5", "unclean", yes=True), as_json=True))
             assert [{"partition": 0, "from": 10, "to": None, "why": "cut"}] == begun["lost"]
             async with at_work(where):
                 await until(lambda: _is_counted(where, "r3/00", 8), "what was written anew is counted")

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from ops.connect import kafka_consumer
 from ops.init.command import initialise, wrong
 from ops.lineage import command
-from ops.lineage.command import StartWanted
+from ops.lineage.command import StartOptions
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage
 from ops.topic import identity_of
 from ops.verify import command as verify_command
@@ -33,8 +33,8 @@ Patch = pytest.MonkeyPatch
 ANALYTICS = {"r2": ["ok", "ok"]}
 
 
-def start(at: str, reason: str = "because", *, yes: bool = True) -> StartWanted:
-    return StartWanted(None, at, reason, yes=yes)
+def start(at: str, reason: str = "because", *, yes: bool = True) -> StartOptions:
+    return StartOptions(None, at, reason, yes=yes)
 
 
 async def shown(capsys: Output, expected: int) -> dict[str, list[str]]:
@@ -116,7 +116,7 @@ async def test_what_was_asked_wrongly_is_2_and_starts_nothing(
         use(where.settings, tmp_path, monkeypatch)
         assert "--reason" in await told(capsys, 2, command.start(start("end", "  "), as_json=True))
         assert "not 5" in await told(capsys, 2, command.start(start("5"), as_json=True))
-        nowhere = StartWanted("no-such-topic", "end", "because", yes=True)
+        nowhere = StartOptions("no-such-topic", "end", "because", yes=True)
         assert "no-such-topic" in await told(capsys, 2, command.start(nowhere, as_json=True))
         monkeypatch.setattr(command, "_confirmed", lambda: False)
         assert "--yes" in await told(capsys, 2, command.start(start("end", yes=False), as_json=True))

@@ -43,7 +43,7 @@ def found(
 
 
 def ranges(losses: Sequence[Loss]) -> list[tuple[Any, ...]]:
-    return [(one.lineage, one.first, one.end, one.why) for one in losses]
+    return [(one.lineage, one.offsets.first, one.offsets.end, one.why) for one in losses]
 
 
 def test_nothing_is_lost_where_the_log_reaches_back_to_the_checkpoint() -> None:
@@ -61,11 +61,11 @@ def test_records_removed_before_they_were_counted_are_lost() -> None:
 def test_a_log_that_was_cut_is_named_though_nobody_knows_how_much_is_gone() -> None:
     """By its end, or by the last record that was counted."""
     (short,) = found([lineage()], [(0, 9)], (0, 5))
-    assert (5, 5, "cut") == (short.first, short.end, short.why)
-    assert "was cut below the checkpoint, at offset 5: offsets below 9 were counted of the old log" in str(short)
+    assert (5, 5, "cut") == (short.offsets.first, short.offsets.end, short.why)
+    assert "was cut below the checkpoint, at offset 5 (offsets below 9 were counted from the old log" in str(short)
     (regrown,) = found([lineage()], [(0, 9)], (0, 20), cuts={"r1/00": 4})
-    assert (4, 9, 5) == (regrown.first, regrown.end, regrown.offsets)
-    assert "offsets 4 to 8 hold up to 5 uncounted records" in str(regrown)
+    assert (4, 9, 5) == (regrown.offsets.first, regrown.offsets.end, regrown.offsets.records)
+    assert "Offsets 4 to 8 hold up to 5 records that are not counted" in str(regrown)
 
 
 def test_a_topic_that_is_gone_or_another_takes_what_was_not_counted_with_it() -> None:
@@ -76,9 +76,11 @@ def test_a_topic_that_is_gone_or_another_takes_what_was_not_counted_with_it() ->
     assert [("r1", 9, None, "topic_gone")] == ranges(losses_of(known))
     gone = Known([lineage()], checkpoints((0, 9)), {"t": LogNow(problem="no topic t there")}, {}, {})
     (loss,) = losses_of(gone)
-    assert (9, None, "unknown") == (loss.first, loss.end, loss.why)
+    assert (9, None, "unknown") == (loss.offsets.first, loss.offsets.end, loss.why)
     assert "no topic t there" in str(loss)
-    assert lost_text([loss]).startswith("UNKNOWN: t, partition 0: the log can't be compared: nobody knows whether")
+    assert lost_text([loss]).startswith(
+        "UNKNOWN: t, partition 0: the log can't be compared. Whether records from offset 9"
+    )
 
 
 def test_what_a_lineage_gave_up_stays_lost_until_a_later_one_reads_it_again() -> None:
@@ -87,7 +89,13 @@ def test_what_a_lineage_gave_up_stays_lost_until_a_later_one_reads_it_again() ->
     for more in writings:
         two = [lineage(), lineage(2, **more)]
         (loss,) = found(two, [(0, 9), (13, 15)])
-        assert ("r2", 9, 13, "left_out", "because") == (loss.lineage, loss.first, loss.end, loss.why, loss.reason)
+        assert ("r2", 9, 13, "left_out", "because") == (
+            loss.lineage,
+            loss.offsets.first,
+            loss.offsets.end,
+            loss.why,
+            loss.reason,
+        )
         assert "given up by lineage r2: because" in str(loss)
         assert [("r2", 9, 11, "left_out")] == ranges(found([*two, lineage(3)], [(0, 9), (13, 15), (11, 11)]))
         assert [] == found([*two, lineage(3)], [(0, 9), (13, 15), (8, 8)])
@@ -154,7 +162,7 @@ def test_verify_and_doctor_say_it_first_and_never_no_difference() -> None:
     text = as_text(report)
     assert text.startswith("LOST: t, partition 0: offsets 9 to 12 were removed from the log before they were counted")
     assert "no difference" not in text
-    assert (1, 4) == (len(as_json(report)["lost"]), loss.offsets)
+    assert (1, 4) == (len(as_json(report)["lost"]), loss.offsets.records)
     assert "lost" == next(iter(as_json(report)))
     assert ["wrong"] == [check.state for check in losses_checks([loss])]
     assert ["ok"] == [check.state for check in losses_checks([])]
@@ -181,7 +189,7 @@ def test_lost_is_what_no_lineage_counts_and_none_will(
             partition = PartitionNow(0, 0, END, spans[n - 2][1], tuple(spans[: n - 1]))
             lineages[-1]["lost"] = given_up({0: start}, {0: partition})
     losses = found(lineages, spans, (begin, END))
-    lost = {offset for loss in losses for offset in range(loss.first, loss.end or 0)}
+    lost = {offset for loss in losses for offset in range(loss.offsets.first, loss.offsets.end or 0)}
     counted = {offset for start, end in spans for offset in range(start, end)}
     coming = set(range(max(begin, spans[-1][1]), END))
     was_read_to = max(max(start, end) for start, end in spans)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ops.load.plan import EVENTS, Batch, LoadOptions, Sums, Update, differences, shots
 from ops.load.report import as_text, percentiles_millis, report
-from ops.load.send import Outcomes, Sender
+from ops.load.send import Outcomes, Refusals, Sender, Tries
 from tests.patience import PATIENCE_SECONDS
 from tests.samples import MINUTE, NOW
 
@@ -122,7 +122,7 @@ def test_a_report_says_whether_the_sums_are_right() -> None:
 def test_nothing_accepted_is_never_right() -> None:
     """Nothing was checked then; the most frequent reasons are named, with what the first reply said."""
     none: Outcomes = Outcomes(
-        refused={"HTTP 401": 3}, refusal_words={"HTTP 401": "no token"}, failures={"connection refused": 9}
+        refusals=Refusals({"HTTP 401": 3}, {"HTTP 401": "no token"}), tries=Tries({"connection refused": 9})
     )
     found = report(LOAD, "app", none, 0.1, [])
     assert "not checked: nothing was accepted" == found["sums"]
@@ -189,7 +189,7 @@ async def test_an_unanswered_batch_is_sent_again_with_the_same_request_id(answer
         outcomes = await ingress.load()
     assert {str(n): 2 for n in range(1, 21)} == ingress.tries
     assert 20 == len(ingress.bodies), "the same bytes"
-    assert (20, 20, 20) == (outcomes.requests, outcomes.retries, len(outcomes.answered))
+    assert (20, 20, 20) == (outcomes.requests, outcomes.tries.retries, len(outcomes.answered))
     assert not outcomes.unknown
 
 
@@ -203,7 +203,7 @@ async def test_what_is_never_answered_is_unknown() -> None:
         outcomes = await ingress.load(give_up_seconds=1.0)  # or a slow machine gives up before it tries again
     assert set(range(1, 21)) == set(outcomes.unknown)
     assert not outcomes.answered
-    assert outcomes.retries == sum(ingress.tries.values()) - 20 > 0
+    assert outcomes.tries.retries == sum(ingress.tries.values()) - 20 > 0
 
 
 async def test_nobody_at_the_address_is_unknown_too() -> None:
@@ -212,7 +212,7 @@ async def test_nobody_at_the_address_is_unknown_too() -> None:
         pass
     outcomes = await ingress.load(give_up_seconds=0.05)
     assert set(range(1, 21)) == set(outcomes.unknown)
-    assert {"connection refused"} == set(outcomes.failures)
+    assert {"connection refused"} == set(outcomes.tries.failures)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, c
 
     async with serving(refuse) as ingress:
         outcomes = await ingress.load()
-    assert ({cause: 20}, 0, 0) == (outcomes.refused, outcomes.retries, len(outcomes.answered))
-    assert {cause: words} == outcomes.refusal_words
+    assert ({cause: 20}, 0, 0) == (outcomes.refusals.counts, outcomes.tries.retries, len(outcomes.answered))
+    assert {cause: words} == outcomes.refusals.messages
 
 
 async def test_each_player_has_a_token_and_each_answer_its_times() -> None:
@@ -248,8 +248,8 @@ async def test_each_player_has_a_token_and_each_answer_its_times() -> None:
     async with serving(answer) as ingress:
         outcomes = await ingress.load()
     assert {f"Bearer token of player-{n}" for n in range(3)} == ingress.tokens
-    assert {0.0035} == set(outcomes.visible_seconds)
-    assert outcomes.already_updated == len(outcomes.visible_seconds) == 20 - outcomes.not_yet_visible
+    assert {0.0035} == set(outcomes.delays.visible_seconds)
+    assert outcomes.already_updated == len(outcomes.delays.visible_seconds) == 20 - outcomes.delays.not_yet_visible
 
 
 async def test_a_load_that_is_stopped_waits_for_its_answers() -> None:
@@ -259,7 +259,7 @@ async def test_a_load_that_is_stopped_waits_for_its_answers() -> None:
     async with serving(busy_first) as ingress:
         sender = Sender(ingress.url, lambda _: "token", endless, first_pause_seconds=0.01)
         outcomes = await asyncio.wait_for(sender.run(lambda _: stop.set(), stop), PATIENCE_SECONDS)
-    assert (1, 1, 1) == (outcomes.requests, outcomes.retries, len(outcomes.answered))
+    assert (1, 1, 1) == (outcomes.requests, outcomes.tries.retries, len(outcomes.answered))
 
 
 async def test_a_slow_ingress_does_not_slow_the_load() -> None:
@@ -277,4 +277,4 @@ async def test_a_slow_ingress_does_not_slow_the_load() -> None:
     async with serving(answer) as ingress, asyncio.timeout(PATIENCE_SECONDS):
         outcomes = await ingress.load()
     assert 20 == len(outcomes.answered)
-    assert 0 == outcomes.retries
+    assert 0 == outcomes.tries.retries

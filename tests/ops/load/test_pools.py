@@ -114,7 +114,7 @@ async def test_a_pool_that_was_not_taken_is_sent_again_with_the_same_bytes() -> 
 
     outcomes, tries = await outcomes_of(busy_first)
     assert {2} == set(tries.values())
-    assert (20, 20, 20, 20) == (len(tries), len(outcomes.answered), outcomes.retries, outcomes.already_updated)
+    assert (20, 20, 20, 20) == (len(tries), len(outcomes.answered), outcomes.tries.retries, outcomes.already_updated)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ async def test_a_refusal_is_counted_by_its_cause(reply: Callable[[object], web.R
         return reply({**OK, "StatusCode": 2, "Severity": 3, "Content": False})
 
     outcomes, _ = await outcomes_of(refuse)
-    assert ({cause: 20}, 0) == (outcomes.refused, len(outcomes.answered))
+    assert ({cause: 20}, 0) == (outcomes.refusals.counts, len(outcomes.answered))

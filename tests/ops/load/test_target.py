@@ -15,9 +15,9 @@ import pytest
 from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 
-from ops.admin import guarded
 from ops.config import DATA_VARIABLE, PREFIX
 from ops.connect import NotReachable
+from ops.guard import guarded
 from ops.load import command, target
 from ops.load.command import load
 from ops.load.plan import LoadOptions, wrong_load
@@ -25,7 +25,7 @@ from ops.load.target import ingress_problem, wrong_address
 from ops.local.settings import to_toml
 from ops.tokens.issuer import ensure_issuer
 
-TLS_FAILED = "TLS failed: its certificate is not trusted, or it does not speak TLS"
+TLS_FAILED = "TLS failed: the certificate is not trusted, or the port does not use TLS"
 LOAD = LoadOptions(rate=100, seconds=10, players=10, duplicates=0, seed=1)
 
 
@@ -91,8 +91,8 @@ async def answering(**replies: tuple[int, object]) -> AsyncIterator[str]:
         ({"v1_limits": (200, {})}, ""),
         ({"readyz": (503, {"missing": ["kafka", "keys"]})}, "is not ready: missing: kafka, keys"),
         ({"readyz": (503, [])}, "is not ready"),
-        ({}, "HTTP 404 to GET /v1/limits"),
-        ({"readyz": (302, {}), "v1_limits": (502, {})}, "HTTP 502 to GET /v1/limits"),
+        ({}, "GET /v1/limits returned HTTP 404"),
+        ({"readyz": (302, {}), "v1_limits": (502, {})}, "GET /v1/limits returned HTTP 502"),
     ],
 )
 async def test_an_ingress_is_asked_whether_it_is_one(replies: dict[str, tuple[int, object]], words: str) -> None:
@@ -106,7 +106,7 @@ async def test_an_ingress_that_is_away_is_told_with_the_reason() -> None:
     """In plain words."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-    assert f"the ingress at {url}: connection refused" == await ingress_problem(url)
+    assert f"The ingress at {url} is unavailable: connection refused" == await ingress_problem(url)
     assert "https" in (told := await ingress_problem(url.replace("http", "https")))
     assert told.endswith("connection refused")
     assert "Error" not in await ingress_problem("http://no-such-host.invalid")
@@ -137,7 +137,7 @@ async def speaking(reply: bytes | None) -> AsyncIterator[str]:
         ("http", b"", "connection closed without an answer"),
         ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "connection closed without an answer"),
         ("http", b"SSH-2.0-OpenSSH\r\n", "no HTTP answer"),
-        ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS failed: its certificate is not trusted"),
+        ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS failed: the certificate is not trusted"),
     ],
 )
 async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, reply: bytes | None, words: str) -> None:
@@ -146,7 +146,7 @@ async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, repl
         url = f"{scheme}://{address}"
         async with asyncio.timeout(100 * target.ANSWER_SECONDS):
             problem = await ingress_problem(url)
-    assert problem.startswith(f"the ingress at {url}: {words}")
+    assert problem.startswith(f"The ingress at {url} is unavailable: {words}")
 
 
 PLACE = ConnectionKey("a", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
@@ -159,7 +159,7 @@ PLACE = ConnectionKey("a", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=Non
         (aiohttp.ServerTimeoutError(), "timed out"),
         (aiohttp.ClientConnectorError(PLACE, ConnectionRefusedError(errno.ECONNREFUSED, "x")), "connection refused"),
         (aiohttp.ClientConnectorError(PLACE, OSError(errno.EHOSTUNREACH, "x")), "no connection"),
-        (aiohttp.ClientConnectorDNSError(PLACE, socket.gaierror(-2, "x")), "its name is unknown to DNS"),
+        (aiohttp.ClientConnectorDNSError(PLACE, socket.gaierror(-2, "x")), "DNS does not know the host name"),
         (aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError(1, "x")), TLS_FAILED),
         (aiohttp.ClientConnectorCertificateError(PLACE, ssl.CertificateError("x")), TLS_FAILED),
         (aiohttp.ServerDisconnectedError(), "connection closed without an answer"),
@@ -188,7 +188,7 @@ def test_the_message_of_a_refusal_is_told_if_there_is_one(text: str, words: str)
 
 async def test_a_host_that_nobody_knows_is_told() -> None:
     url = "http://no-such-host.invalid:1"
-    assert f"the ingress at {url}: its name is unknown to DNS" == await ingress_problem(url)
+    assert f"The ingress at {url} is unavailable: DNS does not know the host name" == await ingress_problem(url)
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -196,7 +196,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with answering(login=(200, {})) as login:
         reply = f"HTTP/1.1 302 Found\r\nLocation: {login}/login\r\nContent-Length: 0\r\n\r\n"
         async with speaking(reply.encode()) as address:
-            assert "HTTP 302 to GET /v1/limits" in await ingress_problem(f"http://{address}")
+            assert "GET /v1/limits returned HTTP 302" in await ingress_problem(f"http://{address}")
 
 
 @pytest.fixture
@@ -220,10 +220,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
 @pytest.mark.parametrize(
     ("url", "rate", "status", "words"),
     [
-        ("notaurl", 100.0, 2, "--url notaurl: an address looks like"),
-        ("notaurl", float("nan"), 2, "must be numbers"),
-        ("", 100.0, 2, "--url : an address looks like"),
-        (None, 100.0, 1, "the ingress at http://127.0.0.1:"),
+        ("notaurl", 100.0, 2, "--url notaurl: must be a URL such as"),
+        ("notaurl", float("nan"), 2, "must be finite numbers"),
+        ("", 100.0, 2, "--url : must be a URL such as"),
+        (None, 100.0, 1, "The ingress at http://127.0.0.1:"),
     ],
 )
 def test_a_load_that_cannot_be_sent_is_refused(
@@ -306,7 +306,7 @@ def test_a_load_of_which_anything_is_wrong_fails(
     found: dict[str, object], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And that nothing was accepted is told beside the report."""
-    assert status == command._told({**WELL, **found}, as_json=True)
+    assert status == command._print({**WELL, **found}, as_json=True)
     assert str(found.get("nothing_accepted", "")) == capsys.readouterr().err.strip()
 
 

@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-from ops.local.progress import Narrator
 from ops.local.servers.source import Sources, settings_of_user
 from ops.local.state import to_json
-from ops.local.supervisor import Supervisor, Wanted
+from ops.local.supervisor import Supervisor, SystemOptions
 
 STUB = str(Path(__file__).with_name("stub_commands.py"))
 
@@ -14,8 +13,8 @@ STUB = str(Path(__file__).with_name("stub_commands.py"))
 def main() -> None:
     data, workers = Path(sys.argv[1]), int(sys.argv[2])
     sources = Sources(kafka="local", mongodb="local")
-    wanted = Wanted(data, workers, settings_of_user(), sources, lambda *words: (sys.executable, STUB, *words))
-    Supervisor(wanted, Narrator()).run(lambda state: print(to_json(state), flush=True))  # noqa: T201 read by the test
+    options = SystemOptions(data, workers, settings_of_user(), sources, lambda *words: (sys.executable, STUB, *words))
+    Supervisor(options).run(lambda state: print(to_json(state), flush=True))  # noqa: T201 read by the test
 
 
 if __name__ == "__main__":

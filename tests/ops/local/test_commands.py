@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import commands
-from ops.local.state import hold, write_state
+from ops.local.state import data_lock, write_state
 from ops.local.status.health import Health, ProcessNow, Said
 from tests.ops.local.test_state import STATE
 
@@ -21,7 +21,7 @@ def test_the_status_of_nothing_is_3(tmp_path: Path, capsys: Output) -> None:
 
 def test_the_status_of_a_system_that_starts_is_3(tmp_path: Path, capsys: Output) -> None:
     """Nothing is asked yet."""
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         assert commands.status(tmp_path, as_json=False) == 3
         assert capsys.readouterr().out == "starting\n"
         write_state(tmp_path, STATE.in_phase("stopping"))
@@ -37,7 +37,7 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
     said: Said = "frozen" if problems else "ready"
     health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": []})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, STATE)
         status = commands.status(tmp_path, as_json=True)
         told = json.loads(capsys.readouterr().out)
@@ -56,7 +56,7 @@ def test_lost_records_are_the_first_line_of_status(
     """Before whether anything runs."""
     health = Health([], {"balance": {}, "lost": ["t, partition 0: offsets 1 to 2"]})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, STATE)
         assert 1 == commands.status(tmp_path, as_json=False)
         lost, phase, *others = capsys.readouterr().out.splitlines()
@@ -71,12 +71,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> 
     assert commands.down(missing, as_json=False) == 0
     assert commands.logs(missing, None, lines=1, follow=False) == 1
     told = capsys.readouterr()
-    assert told.out == f"not running: there is no folder {missing}\nnothing runs: there is no folder {missing}\n"
+    assert told.out == f"not running: there is no folder {missing}\nnot running: there is no folder {missing}\n"
     assert str(missing) in told.err
 
 
 def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, STATE)
         for run in (commands.up, commands.up_detached):
             assert run(tmp_path, 2, as_json=False) == 0
@@ -87,7 +87,7 @@ def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:
 
 def test_down_with_nothing_running_is_no_failure(tmp_path: Path, capsys: Output) -> None:
     assert commands.down(tmp_path, as_json=False) == 0
-    assert capsys.readouterr().out == "nothing runs\n"
+    assert capsys.readouterr().out == "not running\n"
 
 
 def test_logs_show_the_end_of_one_or_of_all(tmp_path: Path, capsys: Output) -> None:
@@ -106,4 +106,4 @@ def test_a_log_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path, ca
     (tmp_path / "logs" / "kafka.log").touch()
     assert commands.logs(tmp_path, "kafkaa", lines=2, follow=False) == 1
     assert "no log of kafkaa" in (told := capsys.readouterr().err)
-    assert "there are kafka" in told
+    assert "Known logs: kafka" in told

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import admin
+from ops.definitions import command as definitions
+from ops.guard import guarded
 from ops.local.servers.processes import own_command
 from ops.verify.report import Differences, Range, Report, Tally, as_text
 from tests.ops.running import use
@@ -32,10 +33,10 @@ def test_an_app_without_events_is_told(
 ) -> None:
     """It may be misspelt; one that can't be is refused."""
     use(settings_of(servers), tmp_path, monkeypatch)
-    assert 0 == admin.guarded(admin.definitions_list("nope", as_json=True))
+    assert 0 == guarded(definitions.show_list("nope", as_json=True))
     told = capsys.readouterr()
-    assert ("[]\n", True) == (told.out, "no event of app nope is declared" in told.err)
-    assert 2 == admin.guarded(admin.definitions_list("no pe", as_json=True))
+    assert ("[]\n", True) == (told.out, "App nope has no events" in told.err)
+    assert 2 == guarded(definitions.show_list("no pe", as_json=True))
     assert "--app no pe: " in capsys.readouterr().err
 
 

@@ -9,22 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.state import RunningError, State, Worker, from_json, hold, holder, read_state, to_json, write_state
+from ops.local.state import (
+    Process,
+    RunningError,
+    Servers,
+    State,
+    Worker,
+    data_lock,
+    from_json,
+    read_state,
+    supervisor_pid,
+    to_json,
+    write_state,
+)
 
 STATE = State(
     "ready",
     10,
     "/data",
-    "tallymill",
-    "k:1",
-    "mongodb://m",
-    "http://i",
+    Servers("tallymill", Process("k:1", 12), Process("mongodb://m", 13)),
+    Process("http://i", 14),
+    Process("http://c", 15),
     (Worker(11, "http://w"),),
-    12,
-    13,
-    14,
-    "http://c",
-    15,
 )
 
 
@@ -33,46 +39,46 @@ def test_a_state_reads_back_as_it_was_written() -> None:
 
 
 def test_nothing_runs_in_a_folder_nobody_has_used(tmp_path: Path) -> None:
-    assert holder(tmp_path) is None
+    assert supervisor_pid(tmp_path) is None
     assert read_state(tmp_path) is None
 
 
 def test_what_runs_is_known_while_it_is_held_and_no_longer(tmp_path: Path) -> None:
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, STATE)
-        assert os.getpid() == holder(tmp_path)
+        assert os.getpid() == supervisor_pid(tmp_path)
         assert read_state(tmp_path) == STATE
-    assert holder(tmp_path) is None
+    assert supervisor_pid(tmp_path) is None
     assert read_state(tmp_path) is None, "the file is stale once its writer has gone"
 
 
 def test_there_is_one_supervisor_of_a_folder(tmp_path: Path) -> None:
-    with hold(tmp_path), pytest.raises(RunningError), hold(tmp_path):
+    with data_lock(tmp_path), pytest.raises(RunningError), data_lock(tmp_path):
         pytest.fail("held twice")
 
 
 def test_a_new_supervisor_does_not_show_the_state_of_the_last(tmp_path: Path) -> None:
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, STATE)
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         assert read_state(tmp_path) is None
 
 
 def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from ops.local.state import hold\n"
-        "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(3600)"
+        "import sys, time; from pathlib import Path; from ops.local.state import data_lock\n"
+        "with data_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(3600)"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
-        assert process.pid == holder(tmp_path)
+        assert process.pid == supervisor_pid(tmp_path)
         process.kill()
         process.wait()
-        assert holder(tmp_path) is None
+        assert supervisor_pid(tmp_path) is None
 
 
 def test_only_the_owner_reads_the_state(tmp_path: Path) -> None:
-    with hold(tmp_path):
+    with data_lock(tmp_path):
         write_state(tmp_path, replace(STATE, phase="starting"))
     assert stat.S_IMODE((tmp_path / "state.json").stat().st_mode) == 0o600

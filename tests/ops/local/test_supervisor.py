@@ -19,7 +19,7 @@ from ops.local.servers.kafka import answers
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.replica_set import make_primary
 from ops.local.servers.source import Sources
-from ops.local.state import State, Worker, holder, read_state
+from ops.local.state import State, Worker, read_state, supervisor_pid
 from ops.local.supervisor import masked, servers_text, with_pids
 from ops.local.watch import Watch
 from tests.frozen import freeze
@@ -66,7 +66,7 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
     with running(tmp_path) as (process, state):
         assert answers(state["kafka"])
         assert make_primary(state["mongodb"].split("/")[2])
-        assert process.pid == holder(tmp_path) == state["supervisor"]
+        assert process.pid == supervisor_pid(tmp_path) == state["supervisor"]
         first = state["workers"][0]["pid"]
         os.kill(first, signal.SIGKILL)
         restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first))
@@ -74,10 +74,10 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
         told = process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert process.returncode == 0
         assert "worker-1 ended (killed by signal 9)" in told
-        assert "worker-1 started again" in told
+        assert "worker-1 is started again" in told
         pids = [*pids_of(state), restarted.workers[0].pid]
         assert [pid for pid in pids if is_alive(pid)] == []
-        assert holder(tmp_path) is None
+        assert supervisor_pid(tmp_path) is None
 
 
 @pytest.mark.real
@@ -121,6 +121,6 @@ def test_a_password_is_not_shown() -> None:
 
 
 def test_it_is_said_where_servers_come_from() -> None:
-    assert servers_text(Sources("local", "local")) == "Kafka and MongoDB from the local stack"
+    assert servers_text(Sources("local", "local")) == "Starting Kafka and MongoDB on this machine"
     told = servers_text(Sources("settings", "docker"))
-    assert told == "Kafka at the addresses of the settings, MongoDB in Docker"
+    assert told == "Starting Kafka at the addresses of the settings and MongoDB in Docker"

@@ -4,7 +4,7 @@ import json
 import shlex
 from urllib.parse import parse_qsl, urlsplit
 
-from ops.local.state import State
+from ops.local.state import Servers, State
 from ops.local.welcome import addresses_text, counts_line, curl_line, demo_body, list_line, welcome_text
 from tests.ops.local.test_state import STATE
 
@@ -49,5 +49,5 @@ def test_it_says_where_everything_is() -> None:
 
 
 def test_an_address_that_is_not_known_yet_is_not_shown() -> None:
-    starting = State("starting", 10, "/data", "tallymill")
+    starting = State("starting", 10, "/data", Servers("tallymill"))
     assert not addresses_text(starting)

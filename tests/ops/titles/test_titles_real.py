@@ -10,7 +10,7 @@ import pytest
 
 from ops.titles import command as titles
 from ops.titles import store
-from ops.titles.command import FreeWanted
+from ops.titles.command import FreeOptions
 from ops.titles.store import Chosen
 from ops.verify import command as verify
 from schemas.documents import EVENTS, PERIOD_COUNTS, TITLES
@@ -61,12 +61,12 @@ async def test_junk_titles_leave_room_for_real_ones_and_an_operator_frees_them(
         assert 0 == await titles.show_list("demo", 24, as_json=False)
         assert "[b]:bug:7" in capsys.readouterr().out
 
-        wrong = FreeWanted(Chosen("demo", ("Viewx", "View")), dry_run=False)
+        wrong = FreeOptions(Chosen("demo", ("Viewx", "View")), dry_run=False)
         assert "did you mean 'View'" in await told(capsys, 2, titles.free_some(wrong, as_json=True))
-        dry = FreeWanted(Chosen("demo", anonymous=True), dry_run=True)
+        dry = FreeOptions(Chosen("demo", anonymous=True), dry_run=True)
         assert 99 == len((await told(capsys, 0, titles.free_some(dry, as_json=True)))["freed"])
         for chosen, number in ((Chosen("demo", anonymous=True), 99), (Chosen("demo", player="ann"), 100)):
-            freed = await told(capsys, 0, titles.free_some(FreeWanted(chosen, dry_run=False), as_json=True))
+            freed = await told(capsys, 0, titles.free_some(FreeOptions(chosen, dry_run=False), as_json=True))
             assert number == len(freed["freed"])
         assert {"_id": "demo", "count": 2, "anonymous": 0} == (await where.documents(TITLES))["demo"]
         await told(capsys, 0, verify.verify(as_json=True))
@@ -77,7 +77,7 @@ async def test_junk_titles_leave_room_for_real_ones_and_an_operator_frees_them(
         await told(capsys, 0, verify.verify(as_json=True))
 
         monkeypatch.setattr(store, "FREED_AFTER_SECONDS", 0)
-        await told(capsys, 0, titles.free_some(FreeWanted(Chosen("demo", ("Play",)), dry_run=False), as_json=True))
+        await told(capsys, 0, titles.free_some(FreeOptions(Chosen("demo", ("Play",)), dry_run=False), as_json=True))
         await send(running, session, {"sub": "cid"}, "Play", "Stop")
         again = (await where.documents(TITLES))["demo/Play"]
         assert ("demo/cid", ["demo/ann"]) == (again["by"], [one["by"] for one in again["earlier"]])
@@ -98,7 +98,7 @@ async def test_a_title_is_freed_while_workers_register_and_both_stand(
 
         async def freeing() -> None:
             for n in range(20):
-                wanted = FreeWanted(Chosen("demo", (f"T{n}",)), dry_run=False)
+                wanted = FreeOptions(Chosen("demo", (f"T{n}",)), dry_run=False)
                 assert 0 == await titles.free_some(wanted, as_json=True)
 
         await asyncio.gather(sending(), freeing())

@@ -9,11 +9,11 @@ from aiokafka.structs import TopicPartition
 
 from consumer.core.records import Record
 from ops.dead_letters import command as dead_letters
-from ops.dead_letters.command import RedriveWanted
+from ops.dead_letters.command import RedriveOptions
 from ops.dead_letters.store import Chosen
 from ops.doctor.command import examine
 from ops.lineage import command as lineage
-from ops.lineage.command import StartWanted
+from ops.lineage.command import StartOptions
 from ops.local.status.balance import _ask
 from ops.verify import command
 from schemas.documents import EVENTS, PERIOD_COUNTS, TITLES
@@ -72,7 +72,7 @@ async def test_an_operator_sees_and_mends_both_topics(
         with workers(tmp_path, where.settings) as started:
             started.start()
             await until(where, applied(r1_00=2, r2_00=4, r2_01=4))
-            start = StartWanted(kafka.analytics_topic, "end", "because", yes=True)
+            start = StartOptions(kafka.analytics_topic, "end", "because", yes=True)
             assert f"group {kafka.group}.analytics" in await told(capsys, 1, lineage.start(start, as_json=True))
             await redrive(where, capsys)
         shown = await told(capsys, 0, lineage.show(as_json=True))
@@ -94,7 +94,7 @@ async def redrive(where: Place, capsys: Output) -> None:
     assert 2 == len(topics)
     shown = await told(capsys, 0, dead_letters.show_one(letter, as_json=True))
     assert (topics[letter], "{") == (shown["topic"], shown["value"])
-    wanted = RedriveWanted(Chosen(identity=letter, again=False), dry_run=False, rate=None)
+    wanted = RedriveOptions(Chosen(identity=letter, again=False), dry_run=False, rate=None)
     assert 1 == (await told(capsys, 0, dead_letters.redrive_some(wanted, as_json=True)))["redriven"]
     await until(where, lambda found: 2 == sum(one["fates"]["dead"] for k, one in found.items() if k.startswith("r2/")))
 

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from consumer.core.records import Record
-from ops.definitions.command import changes
+from ops.definitions.changes import changes
 from ops.verify import command
 from schemas.documents import EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, utc
 from tests.consumer.processes import workers

@@ -13,13 +13,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, LOCAL_FILE_NAME, PREFIX
 from ops.local.servers.ports import LOOPBACK, choose_ports
 from ops.local.servers.processes import Child, Children, Program, last_lines
-from ops.local.state import State, Worker, hold, write_state
+from ops.local.state import Process as Named
+from ops.local.state import Servers, State, Worker, data_lock, write_state
 from ops.tokens.issuer import ensure_issuer
 from tests.frozen import freeze, thaw
 
@@ -163,8 +164,9 @@ class System:
         """What `tallymill status` looks at: as if these processes were the local system."""
         workers = tuple(Worker(worker.pid, f"{worker.url}/metrics") for worker in self.workers)
         data, ingress = self.folder / "data", self.ingresses[0]
-        state = State("ready", os.getpid(), str(data), self.database, kafka, mongodb, ingress.url, workers)
-        write_state(data, replace(state, ingress_pid=ingress.pid))
+        servers = Servers(self.database, Named(kafka), Named(mongodb))
+        own = Named(ingress.url, ingress.pid)
+        write_state(data, State("ready", os.getpid(), str(data), servers, own, workers=workers))
         # A list is written alike in JSON and TOML.
         lines = [
             f"{name} = {text if text.startswith('[') else json.dumps(text)}" for name, text in self._settings.items()
@@ -212,7 +214,7 @@ def running(folder: Path, kafka: str, mongodb: str) -> Iterator[System]:
     """Nothing is started yet; whatever still runs at the end is killed, frozen or not."""
     (folder / "data").mkdir(parents=True)
     children = Children(folder / "logs")
-    with hold(folder / "data"):
+    with data_lock(folder / "data"):
         try:
             yield System(children, folder, settings_of(kafka, mongodb, folder))
         finally:

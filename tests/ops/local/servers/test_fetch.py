@@ -42,8 +42,10 @@ def test_without_root_it_is_said_what_to_type(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "apt-get").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(FetchError, match=r"needs root. Type:\n    sudo apt-get update && .* install -y maven"):
-        fetch.apt_install(("maven",), "Kafka's jars come through Maven")
+    with pytest.raises(
+        FetchError, match=r"only root can install. Run:\n    sudo apt-get update && .* install -y maven"
+    ):
+        fetch.apt_install(("maven",), "Kafka's jars are downloaded with Maven")
 
 
 def test_without_apt_the_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ops.local.settings import to_toml
-from ops.local.status.balance import Balance, balance_of, balance_text, balance_told, ended_below, unknown
+from ops.local.status.balance import Balance, balance_of, balance_report, balance_text, ended_below, unknown
 
 
 def checkpoint(partition: int, start: int, following: int, gaps: int = 0, **fates: int) -> dict[str, Any]:
@@ -35,13 +35,13 @@ def test_the_balance_is_a_line_a_topic() -> None:
     fine = {"accepted": 3, "applied": 1, "in_flight": 2, "holds": True}
     line = "3 accepted, 1 applied, 2 in flight"
     told = balance_text({"balance": {"a": fine, "b": {**fine, "holds": False}}})
-    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP"] == told.splitlines()
+    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP: run `tallymill verify`"] == told.splitlines()
     assert "balance unknown: why" == balance_text({"balance": None, "balance_why": "why"})
 
 
 def test_without_settings_the_balance_is_unknown(tmp_path: Path) -> None:
     """Status says so, and what else it knows."""
-    told = balance_told(tmp_path)
+    told = balance_report(tmp_path)
     assert told["balance"] is None
     assert "no file" in told["balance_why"]
 
@@ -53,6 +53,6 @@ def test_servers_that_say_nothing_hold_it_up_for_a_moment(tmp_path: Path) -> Non
         port = silent.getsockname()[1]
         kafka, mongodb = {"bootstrap_servers": f"127.0.0.1:{port}"}, {"uri": f"mongodb://127.0.0.1:{port}"}
         (tmp_path / "settings.toml").write_text(to_toml({"kafka": kafka, "mongodb": mongodb}))
-        balance_told(tmp_path)  # loads the clients
-        told = balance_told(tmp_path)
+        balance_report(tmp_path)  # loads the clients
+        told = balance_report(tmp_path)
     assert unknown("no answer within 3 s") == told

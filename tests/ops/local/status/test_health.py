@@ -21,7 +21,7 @@ import pytest
 
 from ops.config import Settings
 from ops.local.settings import to_toml
-from ops.local.state import Worker
+from ops.local.state import Process, Servers, Worker
 from ops.local.status import health, probes
 from ops.local.status.balance import unknown
 from ops.local.status.health import COLLECT_SECONDS, Health, ProcessNow, as_text, health_of, side_by_side
@@ -95,10 +95,10 @@ ALIVE = (200, {"live": True})
     [
         (ALIVE, (200, {"ready": True, "missing": []}), Answer("ready")),
         (ALIVE, (503, {"ready": False, "missing": ["kafka", "keys"]}), Answer("not ready", "missing: kafka, keys")),
-        (ALIVE, (503, {"ready": False}), Answer("not ready", "it says that it is not ready (/readyz)")),
-        (ALIVE, (503, b"<html>"), Answer("not ready", "it says that it is not ready (/readyz): HTTP 503")),
-        (ALIVE, (503, [7]), Answer("not ready", "it says that it is not ready (/readyz)")),
-        ((503, {}), (200, {"ready": True}), Answer("not ready", "it says that it is not alive (/livez)")),
+        (ALIVE, (503, {"ready": False}), Answer("not ready", "it answers that it is not ready (/readyz)")),
+        (ALIVE, (503, b"<html>"), Answer("not ready", "it answers that it is not ready (/readyz): HTTP 503")),
+        (ALIVE, (503, [7]), Answer("not ready", "it answers that it is not ready (/readyz)")),
+        ((503, {}), (200, {"ready": True}), Answer("not ready", "it answers that it is not alive (/livez)")),
     ],
 )
 def test_a_process_is_ready_if_it_says_so_twice(
@@ -112,7 +112,7 @@ def test_a_process_is_ready_if_it_says_so_twice(
 def test_a_process_that_is_not_there_has_no_answer() -> None:
     """Neither has one whose name nobody knows, or one that hangs up."""
     assert Answer("no answer", "nothing listens there (connection refused)") == http_state(f"http://{closed()}")
-    assert "no answer" == http_state("http://no-such-host.invalid:1").told
+    assert "no answer" == http_state("http://no-such-host.invalid:1").state
 
 
 def at_brokers(*addresses: str) -> Settings:
@@ -143,20 +143,20 @@ def of(*topics: Mapping[str, Any]) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"brokers": [], "topics": []}, "it is not part of a cluster yet"),
+        ({"brokers": [], "topics": []}, "the broker is not part of a cluster yet"),
         (of(topic("t", 3)), "topic t is missing: run `tallymill init`"),
         (of(topic("t", 0, 1, -1, 1, -1)), "topic t: no leader for partitions 1, 3"),
-        (of(topic("t", 5)), "topic t can't be served now: the partition has no leader now"),
-        (of(topic("t", 29)), "topic t can't be served now: Kafka does not allow the topic to this user"),
-        (of(topic("t", 72, 1)), "topic t can't be served now: Kafka answered: "),
-        (of(topic("t", 0)), "topic t can't be served now: it has no partitions"),
+        (of(topic("t", 5)), "topic t is unavailable: the partition has no leader now"),
+        (of(topic("t", 29)), "topic t is unavailable: Kafka does not allow the topic to this user"),
+        (of(topic("t", 72, 1)), "topic t is unavailable: Kafka answered: "),
+        (of(topic("t", 0)), "topic t is unavailable: it has no partitions"),
         (of(topic("a", 0, 1), topic("b", 3), topic("c", 3)), "topic b is missing: run `tallymill init`; topic c is"),
     ],
 )
 def test_a_cluster_that_cannot_take_records_is_not_ready(found: Mapping[str, Any], words: str) -> None:
     """Though a broker answers."""
     told = metadata_state(found)
-    assert "not ready" == told.told
+    assert "not ready" == told.state
     assert told.detail.startswith(words)
 
 
@@ -178,7 +178,7 @@ def test_settings_that_cannot_be_used_are_named_by_status_too(tmp_path: Path) ->
     assert Answer("not ready", f"kafka.ssl_cafile: {tmp_path}/none.pem: no such file or directory") == told
     uri = "mongodb://127.0.0.1/?readPreference=secondary"
     wrong = mongodb_state(Settings.model_validate({"mongodb": {"uri": uri}}))
-    assert "not ready" == wrong.told
+    assert "not ready" == wrong.state
     assert "readPreference" in wrong.detail
 
 
@@ -211,13 +211,9 @@ def test_a_system_that_says_nothing_holds_status_up_for_a_moment(tmp_path: Path)
         state = replace(
             STATE,
             supervisor=1,
-            kafka=kafka,
-            kafka_pid=None,
-            mongodb_pid=None,
-            ingress=ingress,
-            ingress_pid=0,
-            console=console,
-            console_pid=1,
+            servers=Servers("tallymill", Process(kafka), Process("mongodb://m")),
+            ingress=Process(ingress, 0),
+            console=Process(console, 1),
             workers=tuple(Worker(1, f"{worker}/metrics") for worker in workers),
         )
         health_of(state, tmp_path)  # loads the clients
@@ -237,7 +233,7 @@ def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process says that it is ready, and the balance holds."""
     for name in ("kafka_state", "mongodb_state", "http_state"):
         monkeypatch.setattr(health, name, lambda _: Answer("ready"))
-    monkeypatch.setattr(health, "balance_told", lambda _: BALANCED)
+    monkeypatch.setattr(health, "balance_report", lambda _: BALANCED)
 
 
 @pytest.fixture
@@ -256,16 +252,15 @@ def test_each_process_that_stands_still_is_frozen_whatever_it_answered(tmp_path:
     standing = replace(
         STATE,
         supervisor=stopped,
-        kafka_pid=stopped,
-        mongodb_pid=stopped,
-        ingress_pid=stopped,
-        console_pid=stopped,
+        servers=Servers("tallymill", Process("k:1", stopped), Process("mongodb://m", stopped)),
+        ingress=Process("http://i", stopped),
+        console=Process("http://c", stopped),
         workers=(Worker(stopped, "http://w/metrics"), Worker(os.getpid(), "http://x/metrics")),
     )
     found = health_of(standing, tmp_path)
     expected = dict.fromkeys(["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"], "frozen")
     assert expected | {"worker-2": "ready"} == {one.name: one.said for one in found.processes}
-    assert "kafka: frozen (it is stopped: `kill -CONT` lets it go on)" in found.problems
+    assert "kafka: frozen (it is stopped: continue it with `kill -CONT`)" in found.problems
 
 
 def settings(folder: Path) -> None:
@@ -277,7 +272,7 @@ def settings(folder: Path) -> None:
 def test_one_that_answers_is_ready_though_the_supervisor_has_no_id_of_it(tmp_path: Path) -> None:
     """It has been started since the state was written."""
     settings(tmp_path)
-    found = health_of(replace(STATE, supervisor=os.getpid(), ingress_pid=0), tmp_path)
+    found = health_of(replace(STATE, supervisor=os.getpid(), ingress=Process("http://i", 0)), tmp_path)
     assert [] == found.problems
 
 
@@ -302,7 +297,7 @@ def test_an_answer_that_does_not_come_in_time_is_none(tmp_path: Path, monkeypatc
         release.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(health, "COLLECT_SECONDS", 0.2)
-    for name in ("kafka_state", "balance_told"):
+    for name in ("kafka_state", "balance_report"):
         monkeypatch.setattr(health, name, hang)
     found = health_of(STATE, tmp_path)
     release.set()
@@ -334,10 +329,10 @@ def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "its name is unknown to DNS"),
+        (socket.gaierror(-2, "Name or service not known"), "DNS does not know the host name"),
         (OSError(113, "x"), "No route to host"),
         (http.client.BadStatusLine("SSH-2.0"), "it closed the connection without an answer"),
-        (OSError("x"), "it is not reachable"),
+        (OSError("x"), "it can't be reached"),
     ],
 )
 def test_why_there_is_no_answer_is_told_in_plain_words(error: Exception, words: str) -> None:

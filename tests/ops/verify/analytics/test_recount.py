@@ -391,7 +391,7 @@ def test_where_records_are_gone_a_missing_document_is_named_or_unsure() -> None:
     assert 2 == recount.unsure
     assert {kept["A"], kept["C"]} == set(recount.unmarked())
     report = Report(counted.ranges(1), recount.fates.tallies, Differences(), 0, 0.1, recount.unsure)
-    assert "2 items may have counted in records that are gone" in as_text(report)
+    assert "2 items may have been counted by records that are no longer in the log" in as_text(report)
     assert (2, None) == (as_json(report)["unsure"], as_json(report)["ranges"][0]["items"])
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from consumer.core.records import Record
-from ops.definitions.command import changes
+from ops.definitions.changes import changes
 from ops.verify import command
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS, utc
 from schemas.games.judging import LAST_MILLIS

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.ports import TopicIdentity
 from ops.topic import TopicNow
-from ops.verify.check_requests import Remembered
+from ops.verify.check_requests import RequestCheck
 from ops.verify.command import ranges_of
 from ops.verify.games.recount import Recount
 from ops.verify.order import Memory, Occurrence, is_possible
@@ -224,13 +224,13 @@ def test_where_records_are_gone_a_first_duplicate_is_believed() -> None:
 
 def checked(document: dict[str, Any] | None, says: str = "applied", time_millis: int = NOW) -> list[str]:
     differences = Differences()
-    remembered = Remembered(two_ranges(), 7 * DAY, WINDOW, NOW + HOUR, differences)
+    request_check = RequestCheck(two_ranges(), 7 * DAY, WINDOW, NOW + HOUR, differences)
     found = counting(3)
     old = LogRecord(3, time_millis, found.key, found.value, found.headers)
     recount = Recount(two_ranges(), WINDOW, differences)
     recount.add(0, old, read(old, RULES), says)
-    remembered.check(0, old, read(old, RULES), says, document)
-    remembered.settle(recount.seen)
+    request_check.check(0, old, read(old, RULES), says, document)
+    request_check.settle(recount.requests)
     return [one.found for one in differences.shown]
 
 
@@ -270,10 +270,10 @@ def test_the_range_is_what_was_applied_and_is_still_there() -> None:
     """Whole from the checkpoint's start; else what retention, or the topic's end, has left."""
     assert Range("r1/00", "t", 2, 2, 9, whole=True) == range_of(2, 9, (0, 12))
     gone = range_of(2, 9, (5, 12))
-    assert (5, False, "offsets 2 to 4 are gone from the log") == (gone.first, gone.whole, gone.note)
+    assert (5, False, "offsets 2 to 4 are no longer in the log") == (gone.first, gone.whole, gone.note)
     assert (9, False) == (range_of(2, 9, (11, 12)).first, range_of(2, 9, (11, 12)).whole)
     another = range_of(2, 9, (0, 12), topic_id="2")
-    assert (9, False, "its topic is gone") == (another.first, another.whole, another.note)
+    assert (9, False, "the topic is missing or another one") == (another.first, another.whole, another.note)
     assert range_of(4, 4, (9, 12), topic_id="2").whole, "nothing was applied, so nothing is missing"
 
 

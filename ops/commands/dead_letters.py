@@ -1,0 +1,61 @@
+"""`tallymill dead-letters`."""
+
+from typing import Annotated
+
+import typer
+
+from ops.commands.options import Json, run
+
+app = typer.Typer(
+    name="dead-letters",
+    help="Records that could not be read or stored: list, show or redrive them.",
+    no_args_is_help=True,
+)
+
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Only records whose reason contains this text, in any case.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Maximum number, oldest first.")]
+
+
+@app.command("list")
+def show_list(reason: Reason = None, limit: Limit = 100, *, as_json: Json = False) -> None:
+    """List dead letters, oldest first."""
+    from ops.dead_letters import command, store
+
+    run(command.show_list(store.Chosen(reason, limit=limit), as_json=as_json))
+
+
+@app.command("show")
+def show(
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help="The id as `dead-letters list` prints it: lineage/partition/offset.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print one dead letter with its headers and value.
+
+    Exit status 2: there is no dead letter with this id.
+    """
+    from ops.dead_letters import command
+
+    run(command.show_one(identity, as_json=as_json))
+
+
+@app.command("redrive")
+def redrive(
+    reason: Reason = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Only the dead letter with this id.")] = None,
+    limit: Limit = 1_000,
+    rate: Annotated[float | None, typer.Option("--rate", min=0.01, help="Maximum number a second.")] = None,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Include dead letters that were redriven before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the ids, and produce nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Produce dead letters again, unchanged, to the topic they came from. None can count twice."""
+    from ops.dead_letters import command, store
+
+    chosen = store.Chosen(reason, identity, limit, again=again)
+    run(command.redrive_some(command.RedriveOptions(chosen, dry_run=dry_run, rate=rate), as_json=as_json))

@@ -1,0 +1,37 @@
+"""`tallymill definitions`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.commands.options import Json, run
+
+app = typer.Typer(name="definitions", help="Declare the events of an app, or list them.", no_args_is_help=True)
+
+
+@app.command("apply")
+def apply(
+    file: Annotated[Path, typer.Argument(help="The definitions, as YAML or JSON.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes, and write nothing.")] = False,
+    retire_all: Annotated[
+        bool, typer.Option("--retire-all", help="Confirm that all present events of the app are retired.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Declare the events of an app as a file lists them. An event that the file does not list is retired."""
+    from ops.definitions.command import ApplyOptions
+    from ops.definitions.command import apply as work
+
+    run(work(file, ApplyOptions(dry_run=dry_run, retire_all=retire_all), as_json=as_json))
+
+
+@app.command("list")
+def show_list(
+    app_id: Annotated[str, typer.Option("--app", help="The app whose events are listed.")], *, as_json: Json = False
+) -> None:
+    """List the events of an app, including retired ones."""
+    from ops.definitions.command import show_list as work
+
+    run(work(app_id, as_json=as_json))

@@ -1,0 +1,27 @@
+"""`tallymill init`."""
+
+from typing import Annotated
+
+import typer
+
+from ops.commands.options import Json, run
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    *,
+    add_partitions: Annotated[
+        bool,
+        typer.Option("--add-partitions", help="Add partitions up to kafka.partitions to topics that hold records too."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Create missing topics, collections and indexes, and check the existing ones. Safe to repeat.
+
+    Exit status 1: something is wrong and must be changed by hand.
+    """
+    from ops.init.command import init as work
+
+    run(work(as_json=as_json, add_partitions=add_partitions))

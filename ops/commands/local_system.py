@@ -1,0 +1,71 @@
+"""`tallymill up`, `down`, `status`, `logs`: the local system. `prepare` is a part of `up`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.commands.options import DATA_FOLDER, Data, Json, run
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Number of worker processes.")] = 2,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return when it is ready.")] = False,
+    data: Data = DATA_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Start the local system: Kafka, MongoDB, ingress, workers and console.
+
+    Ctrl-C stops it. If it already runs, its addresses are printed, and the exit status is 0.
+    """
+    from ops.local import commands
+
+    start = commands.up_detached if detach else commands.up
+    raise typer.Exit(start(data, workers, as_json=as_json))
+
+
+@app.command()
+def down(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
+    """Stop the local system: first ingress and console, then the workers, then Kafka and MongoDB."""
+    from ops.local import commands
+
+    raise typer.Exit(commands.down(data, as_json=as_json))
+
+
+@app.command()
+def status(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
+    """Ask each process of the local system whether it works.
+
+    Exit status 0: everything is ready. 1: something is not. 3: the system is not running.
+    """
+    from ops.local import commands
+
+    raise typer.Exit(commands.status(data, as_json=as_json))
+
+
+@app.command()
+def logs(
+    name: Annotated[
+        str | None, typer.Argument(help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all.")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of last lines of each log.")] = 20,
+    data: Data = DATA_FOLDER,
+) -> None:
+    """Print the logs of the local system's processes."""
+    from ops.local import commands
+
+    raise typer.Exit(commands.logs(data, name, lines=lines, follow=follow))
+
+
+@app.command(hidden=True)
+def prepare(definitions_file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON.")]) -> None:
+    """Run `init` and then `definitions apply FILE` in one process. `up` runs this before it starts the others."""
+    from ops.local.prepare import prepare as work
+
+    run(work(definitions_file))

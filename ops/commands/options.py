@@ -1,0 +1,21 @@
+"""Options that several commands have, and how a command runs."""
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+DATA_FOLDER = Path(".tallymill")
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="TALLYMILL_DATA", file_okay=False, help="Data folder of the local system.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+
+
+def run(work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run the work of a command, print its errors, and exit with its status."""
+    from ops.guard import guarded
+
+    raise typer.Exit(guarded(work))

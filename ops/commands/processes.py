@@ -1,0 +1,35 @@
+"""`tallymill ingress`, `worker`, `console`: one process, as production runs it."""
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def ingress() -> None:
+    """Run one ingress process. Settings come from the environment or a TOML file."""
+    from ingress import server
+    from ops import run
+    from ops.config import ingress_config
+
+    raise typer.Exit(run.run_process(ingress_config, server.run))
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process. Settings come from the environment or a TOML file."""
+    from consumer import server
+    from ops import run
+    from ops.config import worker_config
+
+    raise typer.Exit(run.run_process(worker_config, server.run))
+
+
+@app.command()
+def console() -> None:
+    """Run one console process, which answers queries. Settings come from the environment or a TOML file."""
+    from console import server
+    from ops import run
+    from ops.config import console_config
+
+    raise typer.Exit(run.run_process(console_config, server.run))
