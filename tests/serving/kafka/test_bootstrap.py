@@ -149,8 +149,11 @@ async def test_the_first_that_answers_is_enough_and_others_that_are_known_are_as
         host, number = answering.split(":")
         address, metadata = await first_answer(settings(silent), known=[(host, int(number))])
         assert ((host, int(number)), [(7, "b", 9092, None)]) == (address, metadata.brokers)
-        words = await reason(settings(silent))
-    assert words.startswith(silent)
+        left = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "_ask"]
+        assert [] == left, "nobody is asked on"
+        with pytest.raises(NotReached) as caught:
+            await first_answer(settings(silent), known=[("127.0.0.1", 1)], seconds=SECONDS)
+    assert f"{silent}: no answer in {SECONDS:g} s" == str(caught.value)
 
 
 async def test_a_file_that_cannot_be_used_is_no_silence_of_a_broker() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -277,6 +278,17 @@ def test_one_that_answers_is_ready_though_the_supervisor_has_no_id_of_it(tmp_pat
 
 
 @pytest.mark.usefixtures("all_answer")
+def test_one_that_the_supervisor_has_not_started_again_yet_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where nothing answers."""
+    settings(tmp_path)
+    monkeypatch.setattr(health, "http_state", lambda url: Answer("no answer" if url == STATE.ingress else "ready"))
+    found = health_of(replace(STATE, supervisor=os.getpid(), ingress_pid=0), tmp_path)
+    assert ["ingress: down (the supervisor starts it again; see `tallymill logs`)"] == found.problems
+
+
+@pytest.mark.usefixtures("all_answer")
 def test_what_cannot_be_asked_without_settings_is_no_answer(tmp_path: Path) -> None:
     """And why is told."""
     (tmp_path / "settings.toml").write_text("[kafka]\nbootstrap_server = 'a:1'\n")
@@ -313,16 +325,64 @@ def test_probes_give_up_before_status_does() -> None:
     assert CONNECT_MILLIS < CLIENT_MILLIS < ANSWER_SECONDS * 1000
 
 
+# Of a socket without a time-out of its own.
+LONG_SECONDS = 30
+
+
+def test_both_questions_to_a_process_have_one_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or `status` would wait for twice as long as it says."""
+    now, timeouts = [0.0], list[float]()
+
+    class Connection:
+        def __init__(self, _place: str, timeout: float) -> None:
+            timeouts.append(timeout)
+            now[0] += 1
+
+        def request(self, *_: str) -> None: ...
+
+        def getresponse(self) -> Any:  # noqa: ANN401 http.client's
+            return SimpleNamespace(status=200, read=lambda _most: b"{}")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(http.client, "HTTPConnection", Connection)
+    monkeypatch.setattr(probes, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert Answer("ready") == http_state("http://a:1")
+    assert [ANSWER_SECONDS, ANSWER_SECONDS - 1] == timeouts
+
+
 def test_a_port_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is silent, drips, or hangs up."""
     monkeypatch.setattr(probes, "ANSWER_SECONDS", 0.2)
-    with silent() as quiet:
-        assert Answer("no answer", "no answer within 0.2 s") == http_state(f"http://{quiet}")
+    began = time.monotonic()
+    socket.setdefaulttimeout(LONG_SECONDS)
+    try:
+        with silent() as quiet:
+            assert Answer("no answer", "no answer within 0.2 s") == http_state(f"http://{quiet}")
+    finally:
+        socket.setdefaulttimeout(None)
+    assert time.monotonic() - began < LONG_SECONDS
     with socket.create_server(("127.0.0.1", 0)) as listener:
         hanging_up = threading.Thread(target=lambda: listener.accept()[0].close())  # noqa: PLW0108 not yet accepted
         hanging_up.start()
         told = http_state(f"http://127.0.0.1:{listener.getsockname()[1]}")
         hanging_up.join()
+    assert Answer("no answer", "it closed the connection without an answer") == told
+
+
+def test_a_port_that_speaks_another_language_has_no_answer() -> None:
+    """As that of an SSH server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def speak() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(1_000)
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+        speaking = threading.Thread(target=speak)
+        speaking.start()
+        told = http_state(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        speaking.join()
     assert Answer("no answer", "it closed the connection without an answer") == told
 
 
