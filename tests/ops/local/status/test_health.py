@@ -283,8 +283,10 @@ def test_one_that_the_supervisor_has_not_started_again_yet_is_down(
 ) -> None:
     """Only where nothing answers."""
     settings(tmp_path)
-    monkeypatch.setattr(health, "http_state", lambda url: Answer("no answer" if url == STATE.ingress else "ready"))
-    found = health_of(replace(STATE, supervisor=os.getpid(), ingress_pid=0), tmp_path)
+    monkeypatch.setattr(
+        health, "http_state", lambda url: Answer("no answer" if url == STATE.ingress.address else "ready")
+    )
+    found = health_of(replace(STATE, supervisor=os.getpid(), ingress=Process("http://i", 0)), tmp_path)
     assert ["ingress: down (the supervisor starts it again; see `tallymill logs`)"] == found.problems
 
 
