@@ -1,4 +1,4 @@
-"""Every metric of the console: meaning, unit, labels from closed sets. One registry, one port, one process."""
+"""The metrics of a console: meaning, unit, and labels from closed sets. A process has one registry and one port."""
 
 from collections.abc import Callable
 from typing import Final
@@ -31,14 +31,15 @@ class Metrics:
         )
         self._query_seconds = Histogram(
             "tallymill_console_query_seconds",
-            "Seconds a query took in MongoDB and here, its turn awaited; refused ones included.",
+            "Seconds from the start of a query until its reply is ready. Includes the wait for its turn, and queries "
+            "that were refused.",
             ("route",),
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
         self._documents = Counter(
             "tallymill_console_documents_read",
-            "Documents read of MongoDB, by what was asked for.",
+            "Documents read from MongoDB.",
             ("route",),
             registry=self.registry,
         )
@@ -56,10 +57,10 @@ class Metrics:
         self._documents.labels(route).inc(documents)
 
     def watch(self, ready: Callable[[], bool], queries: Callable[[], int]) -> None:
-        """Gauges that are read when they are asked for."""
+        """Gauges whose value is read at each scrape."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "ready": ("1 while /readyz answers 200.", ready),
-            "queries": ("Requests that query MongoDB now, or wait for their turn.", queries),
+            "queries": ("Requests that query MongoDB now or wait for their turn.", queries),
         }
         for name, (meaning, read) in gauges.items():
             Gauge(f"tallymill_console_{name}", meaning, registry=self.registry).set_function(read)

@@ -1,4 +1,4 @@
-"""The settings of the worker: one section, and the object one worker process is given."""
+"""The settings of a worker process."""
 
 from typing import Annotated
 
@@ -9,39 +9,42 @@ from schemas.settings import APIS, MIB, Api, KafkaSettings, LimitSettings, Mongo
 
 class WorkerSettings(Section):
     apis: Annotated[tuple[Api, ...], Field(min_length=1)] = APIS
-    """Whose topics this worker reads: `games`, `analytics`, or both. Memory and flushes are bounded for each."""
+    """The APIs whose topics this worker reads: `games`, `analytics`, or both. The limits below apply to each."""
     metrics_host: str = "127.0.0.1"
     """Address of /metrics, /livez and /readyz."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9400
-    """Port of /metrics, /livez and /readyz; 0 takes a free one."""
+    """Port of /metrics, /livez and /readyz; 0 chooses a free one."""
     linger_seconds: Annotated[float, Field(ge=0, le=5)] = 0.01
-    """How long an idle partition waits for company after its first record before it flushes."""
+    """How long an idle partition collects records after the first one before it flushes."""
     max_flush_records: Annotated[int, Field(ge=1, le=50_000)] = 2_000
-    """Most batches, or items of pools, of one flush: what one MongoDB transaction writes. A pool is never divided."""
+    """Largest number of batches, or of items of pools, in one flush, which is one MongoDB transaction. A pool is never
+    split."""
     max_flush_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 8 * MIB
-    """Most bytes of one flush, as read from Kafka: what one MongoDB transaction has to hold in its cache."""
+    """Largest number of bytes in one flush, as read from Kafka. MongoDB holds a transaction in its cache."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
-    """Bytes read from Kafka and not yet applied at which the worker stops fetching: bounds its memory."""
+    """Bytes read from Kafka and not applied yet at which the worker stops fetching. Bounds its memory."""
     max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 2 * MIB
-    """Bytes of one fetch, as Kafka keeps them (compressed). Several times that is held when they are unpacked."""
+    """Largest number of bytes in one fetch, compressed as Kafka stores them. Unpacked they take several times as much
+    memory."""
     max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 512 * 1024
-    """Bytes of one partition in one fetch; a larger record still comes, alone."""
+    """Largest number of bytes of one partition in one fetch. A single larger record is still read."""
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 6
-    """How long Kafka waits for a worker's heartbeat before its partitions move on. 6 is the least that brokers take
-    unless told otherwise."""
+    """How long Kafka waits for a worker's heartbeat before other workers take over its partitions. Brokers refuse less
+    than 6 by default."""
     max_backoff_seconds: Annotated[float, Field(gt=0)] = 5
-    """Longest pause between two tries of a flush that failed."""
+    """Longest pause before a failed flush is retried."""
     max_dead_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Dead records that no ingress has signed, of all records this worker has applied, above which a partition that
-    brings more of them stops (past the first hundred)."""
+    """Largest share of dead letters among all records that this worker has applied. A partition whose next dead letter
+    would exceed it stops. The first hundred are always allowed, and records that an ingress signed are ignored."""
     stall_seconds: Annotated[float, Field(gt=0)] = 60
-    """How long a partition may be behind without progress, all servers there, before /livez says not alive."""
+    """How long a lagging partition may make no progress while Kafka and MongoDB are available, before /livez answers
+    503."""
     stop_timeout_seconds: Annotated[float, Field(gt=0)] = 20
-    """How long a stop waits for the flushes in flight."""
+    """How long a stopping worker waits for the flushes that it has begun."""
 
 
 class WorkerConfig(Section):
-    """All that one worker process needs."""
+    """The settings of one worker process."""
 
     kafka: KafkaSettings
     mongodb: MongoSettings

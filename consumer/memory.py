@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from consumer.core.analytics.new_items import KnownItem, KnownPools
-from consumer.core.analytics.titles import KnownTitles, players_to_ask, split_titles
+from consumer.core.analytics.titles import KnownTitles, actors_to_ask, split_titles
 from consumer.core.games.dedupe import SeenRequest
 from consumer.core.gap import Gap
 from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
@@ -208,11 +208,11 @@ class MemoryStore:
         events, titles = self.collections[EVENTS], self.collections[TITLES]
         stored = {key: events[key] for key in asked.events if key in events}
         documents, shares = split_titles([titles[key] for key in asked.titles if key in titles])
-        players = players_to_ask(flush.pools, asked.titles, documents)
-        by_player = Counter(one["by"] for one in titles.values() if one.get("by") in players and "freed" not in one)
+        actors = actors_to_ask(flush.pools, asked.titles, documents)
+        by_actor = Counter(one["by"] for one in titles.values() if one.get("by") in actors and "freed" not in one)
         return KnownPools(
             {key: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for key, one in stored.items()},
-            KnownTitles(documents, shares, by_player),
+            KnownTitles(documents, shares, by_actor),
         )
 
     def _write(self, plan: WritePlan) -> None:

@@ -1,6 +1,6 @@
-"""Every metric of a worker: meaning, unit, labels from closed sets. docs/metrics.md is made of this file.
+"""The metrics of a worker: meaning, unit, and labels from closed sets. docs/metrics.md is generated from this file.
 
-One registry and one port a process. What belongs to a partition goes when the partition goes.
+A process has one registry and one port. The series of a partition are removed when the worker loses the partition.
 """
 
 import math
@@ -28,7 +28,7 @@ RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 class FlushHistogram(Collector):
-    """A histogram that takes a whole flush's values at once: one call a record would cost more than its decoding."""
+    """A histogram that takes all values of a flush at once, because one call a record costs more than to decode it."""
 
     def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
         self._name = name
@@ -78,38 +78,39 @@ class WorkerMetrics:
         )
         self.gaps = Counter(
             "tallymill_worker_gap_offsets",
-            "Offsets passed that hold no record of a client: Kafka's control records.",
+            "Offsets without a record of a client, such as Kafka's control records, that the checkpoint moved over.",
             registry=registry,
         )
         self.flush_records = Histogram(
             "tallymill_worker_flush_records",
-            "Records of one flush.",
+            "Records in one flush.",
             buckets=RECORDS_BUCKETS,
             registry=registry,
         )
         self.step_seconds = Histogram(
             "tallymill_worker_flush_step_seconds",
-            "Seconds of one step of a flush: read, plan, checkpoint, write, commit. Tries that failed included.",
+            "Seconds of one step of a flush: read, plan, checkpoint, write, commit. Includes attempts that failed.",
             ("step",),
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
         self.flushes_failed = Counter(
             "tallymill_worker_flushes_failed",
-            "Flushes that wrote nothing, by cause. moved: its records had been applied, by another owner or try; "
-            "refused: it held a record that can't be stored, and was halved to find it; too_large: it was halved.",
+            "Flushes that wrote nothing. moved: another worker or an earlier attempt had applied the records; "
+            "refused: MongoDB rejected a record, so the flush is halved to find it; too_large: one transaction can't "
+            "hold the flush, so it is halved.",
             ("cause",),
             registry=registry,
         )
         self.bugs = Counter(
             "tallymill_worker_bugs",
-            "Records set aside as dead letters because reading, planning or encoding them raised what nobody foresaw: "
-            "a bug, to be looked at (*record set aside* in the log).",
+            "Records that became dead letters because decoding, planning or encoding them raised an unexpected error: "
+            "a bug of tallymill. The log has a line for each (*record set aside*).",
             registry=registry,
         )
         self.visible_seconds = FlushHistogram(
             "tallymill_worker_accepted_to_visible_seconds",
-            "Seconds from a batch's receipt at the ingress until its counts stand in MongoDB.",
+            "Seconds from the time the ingress received a batch until its counts are visible in MongoDB.",
             buckets=VISIBLE_BUCKETS,
             registry=registry,
         )
@@ -122,102 +123,106 @@ class WorkerMetrics:
     def _declare_items(self, registry: CollectorRegistry) -> None:
         self.items = Counter(
             "tallymill_worker_items",
-            "Items of AddEvent registered by this worker: one document and one count each.",
+            "Items of AddEvent and AddEventBatch that this worker stored and counted; duplicates are not included.",
             registry=registry,
         )
         self.other_titles = Counter(
             "tallymill_worker_other_title_items",
-            "Items counted as `(other)`: their app, its anonymous actors or their player have all the titles they may.",
+            "Items counted as `(other)` because their app, its anonymous sessions or their player reached the limit of "
+            "titles.",
             registry=registry,
         )
         self.payload_differs = Counter(
             "tallymill_worker_payload_differs",
-            "Records under a requestId that had counted something else: a client's bug, and what differs is lost.",
+            "Records whose requestId was used before with another payload: a bug of the client. What differs is not "
+            "counted.",
             registry=registry,
         )
 
     def _declare_reading(self, registry: CollectorRegistry) -> None:
         self.lag_records = Gauge(
             "tallymill_worker_lag_records",
-            "Records of a partition of this worker that can be read and are not applied yet; missing while its end is "
+            "Records of a partition of this worker that wait to be applied; missing while the partition's end is "
             "unknown.",
             ("api", "partition"),
             registry=registry,
         )
         self.lag_seconds = Gauge(
             "tallymill_worker_lag_seconds",
-            "Age of a partition's oldest record that is not applied yet; 0 when nothing waits.",
+            "Age of the oldest record of a partition that waits to be applied; 0 if none waits.",
             ("api", "partition"),
             registry=registry,
         )
         self.uncommitted_offsets = Gauge(
             "tallymill_worker_uncommitted_offsets",
-            "Offsets of a partition that wait for a producer's transaction to end: records there can't be read yet; "
-            "missing while its end is unknown.",
+            "Offsets of a partition behind an open transaction of a producer, so that they can't be read yet; missing "
+            "while the partition's end is unknown.",
             ("api", "partition"),
             registry=registry,
         )
         self._declare_unread(registry)
         self.buffered_bytes = Gauge(
             "tallymill_worker_buffered_bytes",
-            "Bytes read from Kafka and not applied yet.",
+            "Bytes read from Kafka and not applied yet. The worker stops fetching at worker.max_buffer_bytes.",
             ("api",),
             registry=registry,
         )
         self.rebalances = Counter(
             "tallymill_worker_rebalances",
-            "Times this worker was given its partitions.",
+            "Rebalances in which this worker was assigned partitions.",
             ("api",),
             registry=registry,
         )
         self.fetch_errors = Counter(
             "tallymill_worker_fetch_errors",
-            "Times Kafka could not be read or told something.",
+            "Requests to Kafka that failed: fetches, topic metadata and offset commits.",
             registry=registry,
         )
 
     def _declare_standing_still(self, registry: CollectorRegistry) -> None:
         self.stopped = Gauge(
             "tallymill_worker_partition_stopped",
-            "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
+            "1 for a partition that this worker stopped reading until an operator acts. The field `stopped` of its "
+            "checkpoint has the reason.",
             ("api", "partition"),
             registry=registry,
         )
         self.lost_offsets = Gauge(
             "tallymill_worker_lost_offsets",
-            "Offsets of a partition that were removed from Kafka before they were counted: their records are lost. "
-            "Missing where none are.",
+            "Offsets of a partition that Kafka removed before they were counted, so that their records are lost. "
+            "Missing if there are none.",
             ("api", "partition"),
             registry=registry,
         )
 
     def _declare_unread(self, registry: CollectorRegistry) -> None:
-        """Of all partitions of a topic, whoever has them."""
+        """Of all partitions of a topic, also those of other workers."""
         self._unread: dict[Api, set[str]] = {}
         self.unread_partitions = Gauge(
             "tallymill_worker_unread_partitions",
-            "Partitions of the topic that nobody reads, as every worker sees them: records wait, and no worker has "
-            "taken the partition, or its checkpoint has not moved for 15 s. NaN when not known.",
+            "Partitions of the topic that no worker reads: records wait, and no worker owns the partition or its "
+            "checkpoint has not moved for 15 s. Every worker reports all of them: take the maximum, not the sum. NaN "
+            "if unknown.",
             ("api",),
             registry=registry,
         )
         self.unread_records = Gauge(
             "tallymill_worker_unread_records",
-            "Records that wait in a partition that nobody reads; missing for partitions that are read. Every worker "
-            "tells them: take the maximum, not the sum.",
+            "Records that wait in a partition that no worker reads; missing for partitions that are read. Every worker "
+            "reports all of them: take the maximum, not the sum.",
             ("api", "partition"),
             registry=registry,
         )
 
     def unread(self, api: Api, records: Mapping[int, int] | None) -> None:
-        """What waits, by partition that nobody reads; None when that is not known."""
+        """`records`: how many wait, by partition that no worker reads; None if unknown."""
         self.unread_partitions.labels(api).set(math.nan if records is None else len(records))
-        told = {str(partition): waiting for partition, waiting in (records or {}).items()}
-        for partition in self._unread.get(api, set()) - told.keys():
+        now = {str(partition): waiting for partition, waiting in (records or {}).items()}
+        for partition in self._unread.get(api, set()) - now.keys():
             self.unread_records.remove_by_labels({"api": api, "partition": partition})
-        for partition, waiting in told.items():
+        for partition, waiting in now.items():
             self.unread_records.labels(api, partition).set(waiting)
-        self._unread[api] = set(told)
+        self._unread[api] = set(now)
 
     def step(self, name: str, seconds: float) -> None:
         self.step_seconds.labels(name).observe(seconds)
@@ -227,7 +232,7 @@ class WorkerMetrics:
         self.lag_seconds.labels(api, str(partition)).set(seconds)
 
     def lag_unknown(self, api: Api, partition: int) -> None:
-        """No lag rather than one of before: a partition whose broker is silent is not known to be up to date."""
+        """Remove the lag rather than keep an old value: a partition whose broker is silent may be behind."""
         for gauge in (self.lag_records, self.lag_seconds):
             gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
@@ -242,7 +247,7 @@ class WorkerMetrics:
             self.lost_offsets.labels(api, str(partition)).set(offsets)
 
     def forget(self, api: Api, partitions: Iterable[int]) -> None:
-        """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
+        """Remove the gauges of partitions that this worker lost: an old value would raise alerts for ever."""
         for partition in partitions:
             for gauge in (
                 self.lag_records,
@@ -254,7 +259,7 @@ class WorkerMetrics:
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
-        """Count one flush that stands."""
+        """Count one flush that is committed."""
         for fate, count in written.fates.items():
             self.records.labels(fate).inc(count)
         self.gaps.inc(written.gaps)

@@ -1,4 +1,4 @@
-"""Where a record lies: lineage, partition, offset; and how documents spell it (`r1/03/1234`)."""
+"""The place of a record: lineage, partition, offset. In documents it is a text such as `r1/03/1234`."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
-"""The MongoDB documents (docs/queries.md, "Collections in MongoDB"): collections, shapes, and how `_id`s are spelt.
+"""The MongoDB documents (docs/queries.md, "Collections in MongoDB"): collections, fields, and how `_id`s are built.
 
-Owner or time first in every `_id`, so that each reads back one way and sorts by what it is looked up by.
-Times are UTC datetimes with millisecond precision; counts are int64.
+Every `_id` begins with its owner or a time, so that it can be parsed in one way only, and sorts by what it is looked
+up by. Times are UTC datetimes with millisecond precision. Counts are int64.
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ TITLES = "titles"
 Fate = Literal["applied", "duplicate", "refused", "dead"]
 FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
 
-# Why a duplicate is one: the same once more, or something else under a used requestId (G16).
+# The cause of a duplicate: the same payload again, or another payload under a used requestId (G16).
 ALREADY_UPDATED = "ALREADY_UPDATED"
 PAYLOAD_DIFFERS = "PAYLOAD_DIFFERS"
 
-# What app and definition ids look like (the same as judging.matches_id, as JSON Schema spells it).
+# App and definition ids, as a JSON Schema pattern; judging.matches_id is the same.
 ID_SCHEMA_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,11 +59,11 @@ class PlayerDocument(TypedDict):
 
 # `from` is a Python keyword, hence the functional form.
 RequestDocument = TypedDict("RequestDocument", {"_id": str, "crc": int, "from": str, "at": datetime})
-"""`requests`, `_id` = app/player/requestId: an id that has counted. `at` = the record's time; TTL on it."""
+"""`requests`, `_id` = app/player/requestId: a requestId that has counted. `at` is the record's time, with a TTL."""
 
 
 class PeriodCountDocument(TypedDict):
-    """`period_counts`, `_id` = hour/app/source/event/lineage/partition: one hour's count of one event, by minute."""
+    """`period_counts`, `_id` = hour/app/source/event/lineage/partition: one hour's count of one event, by window."""
 
     _id: str
     hour: datetime
@@ -95,15 +95,17 @@ EventDocument = TypedDict(
         "from": str,
     },
 )
-"""`events`, `_id` = app/actor/identity: one item of AddEvent, its data as sent. `at` as the client's clock had it;
-`clock` says that it can't be right, and that the item counts in the minute of `receivedAt` (the record's time).
-`digest`, with a requestId: a hash of the item's content, to tell another one under the same id by."""
+"""`events`, `_id` = app/player/identity: one item of AddEvent, its data as sent. `actor` is the player.
+
+`at` is the time of the client's clock. `clock` says why that time is wrong; the item then counts at `receivedAt`, the
+record's time. `digest` is there if the item has a requestId: a hash of its content, to recognise another content under
+the same id."""
 
 # `from` again, in both.
 TitleTerm = TypedDict(
     "TitleTerm", {"from": str, "by": NotRequired[str], "promoted": NotRequired[str], "freed": datetime}
 )
-"""A time that a title was registered, and is no more."""
+"""A past registration of a title that was freed."""
 
 TitleDocument = TypedDict(
     "TitleDocument",
@@ -116,15 +118,15 @@ TitleDocument = TypedDict(
         "earlier": NotRequired[list[TitleTerm]],
     },
 )
-"""`titles`, `_id` = app/title: a title that counts by its name, the record that registered it, and whose that was
-(app/actor; not known of the oldest). `promoted`: the record by which an anonymous actor's title became a player's.
-`freed`: an operator freed it, and records that come then or later don't count by it. `earlier`: the same of before."""
+"""`titles`, `_id` = app/title: a title that is counted by its name. `from`: the record that registered it. `by`: the
+actor of that record; the oldest documents lack it. `promoted`: the record that made a title of an anonymous session
+one of a player. `freed`: when an operator freed it; later records don't count by it. `earlier`: past registrations."""
 
 
 class TitleNumbersDocument(TypedDict):
-    """`titles`, `_id` = app: how many titles are registered and not freed, by players and by anonymous actors.
+    """`titles`, `_id` = app: how many titles are registered and not freed. `anonymous`: those of anonymous sessions.
 
-    Two partitions that register a title at once meet here.
+    Two partitions that register titles at the same time both write this document, so one of them is retried.
     """
 
     _id: str
@@ -133,7 +135,7 @@ class TitleNumbersDocument(TypedDict):
 
 
 class Fingerprint(TypedDict):
-    """What the last applied record looked like: a log that shows another at its offset is another log."""
+    """Identifies the last applied record. If the log has another record at its offset, the log was replaced."""
 
     offset: int
     timestamp: int
@@ -143,8 +145,8 @@ class Fingerprint(TypedDict):
 class CheckpointDocument(TypedDict):
     """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start.
 
-    `lsid` is the owner's MongoDB session, `uid` the digest of its user (null without users): the next owner ends what
-    it left open. Both are absent after the owner has let go. `stopped` says why nobody reads on.
+    `lsid` is the owner's MongoDB session, `uid` the digest of its user (null without users): the next owner kills that
+    session. Both are absent after the owner released the partition. `stopped`: why no worker reads the partition.
     """
 
     _id: str
@@ -161,21 +163,21 @@ class CheckpointDocument(TypedDict):
 
 
 def fresh_checkpoint(start: int) -> dict[str, object]:
-    """The fields of a checkpoint that nobody has moved yet."""
+    """The fields of a new checkpoint."""
     return {"start": start, "next": start, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
 
 
-# `from` again. `to` is exclusive; null where it is not known.
+# `from` again. `to` is exclusive; null if unknown.
 LostRange = TypedDict("LostRange", {"partition": int, "from": int, "to": int | None, "why": str})
-"""Offsets of a partition that a lineage gave up: acknowledged, and not counted by it (ops/lineage/losses.py)."""
+"""Offsets that a new lineage skipped: acknowledged records that it does not count (ops/lineage/losses.py)."""
 
 AcceptedLoss = TypedDict(
     "AcceptedLoss",
     {"partition": int, "from": int, "to": int | None, "why": str, "reason": str, "at": datetime},
 )
-"""A loss that an operator has accepted, and why: `verify` goes on naming it, and no longer fails because of it."""
+"""A loss that an operator has accepted, with a reason. `verify` still reports it, and no longer fails because of it."""
 
-# `from` is the offset the lineage starts at.
+# `from` is the offset that the lineage starts at.
 LineageDocument = TypedDict(
     "LineageDocument",
     {
@@ -193,15 +195,15 @@ LineageDocument = TypedDict(
 )
 """`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to.
 
-`lost`: what its start gave up of the lineage before it; absent in lineages of before 2026-11-28.
+`lost`: what it skipped of the lineage before it; absent in lineages from before 2026-11-28.
 """
 
 
 class ExceptionDocument(TypedDict):
     """`exceptions`, `_id` = lineage/partition/offset: a record that was not applied, and why. TTL on `at`.
 
-    Or a pool that was applied, and in which other items than before stand under its requestId: PAYLOAD_DIFFERS.
-    `differing`: the places of such items in the pool, the first ten.
+    Also a pool that was applied although its requestId was used before with other items: PAYLOAD_DIFFERS.
+    `differing`: the positions of the first ten such items.
     """
 
     _id: str
@@ -215,7 +217,7 @@ class ExceptionDocument(TypedDict):
 
 
 class DeadLetterCut(TypedDict):
-    """What a record was that no document can hold: the size and SHA-256 of its value, and how many headers it had."""
+    """A record too large for a document: the size and SHA-256 of its value, and its number of headers."""
 
     bytes: int
     sha256: str
@@ -223,10 +225,9 @@ class DeadLetterCut(TypedDict):
 
 
 class DeadLetterDocument(TypedDict):
-    """`dead_letters`, `_id` = lineage/partition/offset: a record nobody can read, or that can't be stored; kept whole.
+    """`dead_letters`, `_id` = lineage/partition/offset: a record that can't be read or stored, kept whole.
 
-    `cut`: it was too large to be kept whole, so it can't be produced again. `redriven` says when it was last produced
-    again.
+    `cut`: it was too large to be kept whole, so it can't be redriven. `redriven`: when it was last produced again.
     """
 
     _id: str
@@ -240,7 +241,7 @@ class DeadLetterDocument(TypedDict):
 
 
 class RefusalDocument(TypedDict):
-    """`refusals`, capped, `_id` = an ObjectId: a sample of what the ingress refused. `firstBytes` are the client's."""
+    """`refusals`, capped, `_id` = an ObjectId: a sample of what the ingress refused. `firstBytes` of the body."""
 
     app: str
     player: str
@@ -251,13 +252,13 @@ class RefusalDocument(TypedDict):
     at: datetime
 
 
-# How the total of an event is written (G19): grouped as its language does, digits alone; else by a CLDR pattern.
+# How the total of an event is formatted (G19): grouped as in the language, digits alone, or a CLDR number pattern.
 GROUPED = "grouped"
 PLAIN = "plain"
 
 
 class DefinitionTerm(BaseModel):
-    """A time a definition was in force: start inclusive, end exclusive."""
+    """A time range in which a definition applied: start inclusive, end exclusive."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
@@ -273,8 +274,8 @@ class DefinitionTerm(BaseModel):
 class Definition(BaseModel):
     """`definitions`, `_id` = app/definitionId: a declared event. Never removed, only retired (G12).
 
-    `earlier`: the times it was in force before it was retired and declared again. `updatedAt`: when it was last
-    written, by MongoDB's clock; ingresses ask by it what has changed.
+    `earlier`: time ranges in which it applied before it was retired and declared again. `updatedAt`: the last write,
+    by MongoDB's clock; ingresses use it to read changes.
     """
 
     model_config = ConfigDict(
@@ -301,7 +302,7 @@ class Definition(BaseModel):
         return now or any(term.in_force(at) for term in self.earlier)
 
     def document(self) -> dict[str, object]:
-        """What MongoDB holds: the fields in camelCase, and the `_id`."""
+        """The document in MongoDB: the fields in camelCase, and the `_id`."""
         return {"_id": definition_key(self.app, self.definition_id), **self.model_dump()}
 
 
@@ -314,21 +315,28 @@ def request_key(app: str, player: str, request_id: int) -> str:
     return f"{app}/{player}/{request_id}"
 
 
-def event_key(app: str, actor: str, identity: str) -> str:
-    return f"{app}/{actor}/{identity}"
+def event_key(app: str, player: str, identity: str) -> str:
+    return f"{app}/{player}/{identity}"
 
 
 def title_key(app: str, title: str) -> str:
     return f"{app}/{title}"
 
 
-def actor_key(app: str, actor: str) -> str:
-    return f"{app}/{actor}"
+def actor_of(app: str, player: str) -> str:
+    """`app/player`: a record's key in Kafka, and the `_id` of the player's document. `player` alone is the bare id."""
+    return f"{app}/{player}"
 
 
-def is_anonymous(actor: str) -> bool:
-    """Whether an actor (without its app) is an anonymous session's (B6)."""
-    return actor.startswith("~")
+def app_and_player(actor: str) -> tuple[str, str]:
+    """The inverse of actor_of(). An app's id has no slash. Without a slash the player is empty."""
+    app, _, player = actor.partition("/")
+    return app, player
+
+
+def is_anonymous(player: str) -> bool:
+    """Whether a player is an anonymous session (B6)."""
+    return player.startswith("~")
 
 
 def definition_key(app: str, definition_id: str) -> str:

@@ -1,7 +1,7 @@
-"""What the promise asks of Kafka and MongoDB, and what is wrong with what is found there. Pure.
+"""What Kafka and MongoDB must be like for the exactly-once promise, and what is wrong with those found. Pure.
 
-`init` makes it and `doctor` looks at it; worker and ingress refuse to start where it is wrong. Every sentence says
-what is found, what must be, why, and what to change.
+`init` creates it, `doctor` checks it, and worker and ingress refuse to start if it is wrong. Every message says what
+was found, what is required, why, and what to change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ MAX_ARBITERS = 1
 
 
 def max_record_bytes(limits: Limits, api: Api = "games") -> int:
-    """The largest record that the limits allow to anybody: body and envelope."""
+    """The largest record that the limits of any app allow: body and envelope."""
     if api == "analytics":
         return max(one.max_analytics_body_bytes for one in limits.everyones()) + ENVELOPE_BYTES
     return max(
@@ -35,7 +35,7 @@ def max_record_bytes(limits: Limits, api: Api = "games") -> int:
 
 @dataclass(frozen=True, slots=True)
 class _TopicRule:
-    """Whether a value will do where another is wanted; why it matters; what can change instead of the topic."""
+    """Whether a value is acceptable, why it matters, and what can be changed instead of the topic."""
 
     will_do: Callable[[str, str], bool]
     reason: str
@@ -47,12 +47,12 @@ def _same(found: str, wanted: str) -> bool:
 
 
 def _at_least(found: str, wanted: str) -> bool:
-    """A negative limit is none."""
+    """A negative value means no limit."""
     return int(found) < 0 or int(found) >= int(wanted)
 
 
 def _at_most(found: str, wanted: str) -> bool:
-    """The same."""
+    """A negative value means no limit."""
     return 0 <= int(found) <= int(wanted)
 
 
@@ -62,7 +62,7 @@ def _none(found: str, _wanted: str) -> bool:
 
 _KEPT_INSTEAD = "set kafka.retention_seconds to what it keeps"
 
-# Of a setting that breaks several the first is told.
+# If a setting breaks several rules, the first one is reported.
 _TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
     ("cleanup.policy", _TopicRule(_same, "compaction removes records that were never counted")),
     (
@@ -101,7 +101,7 @@ _TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
 
 
 def topic_config(kafka: KafkaSettings, limits: Limits, api: Api = "games") -> dict[str, str]:
-    """Settings of an API's topic that what we promise rests on."""
+    """Settings of an API's topic that the promise depends on."""
     return {
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
@@ -112,7 +112,7 @@ def topic_config(kafka: KafkaSettings, limits: Limits, api: Api = "games") -> di
 
 
 def wrong_topic_config(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """One sentence for each setting that breaks a promise. More room for messages is fine."""
+    """One message for each setting that breaks the promise. A larger max.message.bytes is fine."""
     broken: dict[str, str] = {}
     for name, rule in _TOPIC_RULES:
         if name not in found or not rule.will_do(found[name], wanted[name]):
@@ -121,7 +121,7 @@ def wrong_topic_config(found: Mapping[str, str], wanted: Mapping[str, str]) -> l
 
 
 def broken_settings(found: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """What each setting that breaks a promise must be."""
+    """The required values of the settings that break the promise."""
     return {
         name: wanted[name]
         for name, rule in _TOPIC_RULES
@@ -142,7 +142,7 @@ def _topic_sentence(name: str, rule: _TopicRule, found: str | None, wanted: str)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: `expire_seconds`, which come of `settings`, make it a TTL index."""
+    """One index. `expire_seconds` makes it a TTL index; `settings` names the settings that it is computed from."""
 
     collection: str
     key: str
@@ -151,24 +151,24 @@ class Index:
 
     @property
     def name(self) -> str:
-        """As MongoDB names it by itself."""
+        """The default name in MongoDB."""
         return f"{self.key}_1"
 
 
 def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
-    """How long a requestId's document lives: a worker that lags, or a partition read again, still finds it."""
+    """How long the document of a requestId lives, so that a lagging worker, or one that reads again, still finds it."""
     return limits.dedupe_window_seconds + kafka.retention_seconds
 
 
 def known_seconds(kafka: KafkaSettings, limits: Limits, api: Api) -> int:
-    """How old a record may be and its ids, or items, still be known: as long as their documents live."""
+    """Up to which age of a record its requestId or items are still known: the lifetime of their documents."""
     if api == "analytics":
         return limits.event_retention_seconds + kafka.retention_seconds
     return remembered_seconds(kafka, limits)
 
 
 def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
-    """All indexes beside `_id`: each costs every flush, so there are few."""
+    """All indexes except `_id`. Each makes every flush more expensive, so there are few."""
     seconds = remembered_seconds(kafka, limits)
     return (
         Index(REQUESTS, "at", seconds),
@@ -186,7 +186,7 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
 
 
 def wrong_index(found: Mapping[str, Any], wanted: Index) -> str | None:
-    """What is wrong with an index of the wanted name. A TTL may be longer; shorter would forget ids too soon."""
+    """What is wrong with an index of the wanted name. A longer TTL is fine; a shorter one forgets ids too soon."""
     seconds = found.get("expireAfterSeconds")
     if wanted.expire_seconds is None or (seconds is not None and seconds >= wanted.expire_seconds):
         return None
@@ -204,7 +204,7 @@ def _ttl_sentence(wanted: Index, name: str, found: object) -> str:
 
 
 def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list[str]:
-    """What is wrong with the indexes of a collection, by name: the wanted one, and any other that forgets sooner."""
+    """What is wrong with the indexes of a collection: the wanted one, and any other with a shorter TTL."""
     if wanted.expire_seconds is None:
         return []
     if wanted.name not in found:
@@ -223,7 +223,7 @@ def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list
 
 
 def wrong_refusals(options: Mapping[str, Any] | None, refusals_bytes: int) -> str | None:
-    """What is wrong with the collection of refusals, by its options; None as options: it is not there."""
+    """What is wrong with the collection `refusals`. `options` is None if it does not exist."""
     if options is None:
         return "missing: run `tallymill init`; until then no refusals are kept"
     if options.get("capped"):
@@ -239,9 +239,9 @@ def wrong_refusals(options: Mapping[str, Any] | None, refusals_bytes: int) -> st
 
 
 def wrong_mongod(hello: Mapping[str, Any]) -> list[str]:
-    """What the primary's answer to `hello` says against it: no transactions, or a majority that is worth little."""
+    """What is wrong with a server by its reply to `hello`: no transactions, or a majority that can lose data."""
     if "setName" not in hello:
-        # `isreplicaset` marks a member that isn't initiated yet: that comes.
+        # `isreplicaset` marks a member of a replica set that is not initiated yet.
         stands_alone = hello.get("msg") != "isdbgrid" and not hello.get("isreplicaset")
         return [_STANDALONE] if stands_alone else []
     return _weak_majority(hello)

@@ -1,7 +1,7 @@
-"""Settings that the ingress and the worker share: where the servers are, what is promised, what is allowed.
+"""Settings that several processes share: servers, limits, signing keys.
 
-Pure models: they say names, units, ranges and reasons. Reading the environment or a file is `ops/config.py`.
-Every field's description is a row of docs/settings.md (compared in a test).
+These are pure models with names, units, ranges and defaults. `ops/config.py` reads the environment and the file.
+The docstring of a field is its row in docs/settings.md; a test compares them.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from schemas.documents import ID_SCHEMA_PATTERN
 DAY_SECONDS = 86_400
 MIB = 1 << 20
 
-# An HMAC-SHA256 key shorter than the hash's half is guessable before it is breakable (RFC 2104, section 3).
+# A shorter HMAC-SHA256 key is easier to guess than the MAC is to forge (RFC 2104, section 3).
 MIN_KEY_BYTES = 16
 
 
@@ -37,38 +37,41 @@ class Section(BaseModel):
 
 
 Api = Literal["games", "analytics"]
-"""Which of the two wire APIs; each has a topic of its own, so that neither starves the other."""
+"""One of the two wire APIs. Each has its own topic, so that a flood on one does not delay the other."""
 
 APIS: tuple[Api, ...] = ("games", "analytics")
 
 
 class KafkaSettings(Section):
     bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:[0-9]{1,5}(, *[^\s,]+:[0-9]{1,5})*$")] | None = None
-    """Kafka's addresses, `host:port[,host:port]`. Required by ingress, worker and init; `tallymill up` fills it in."""
+    """Addresses of Kafka brokers: `host:port[,host:port]`. Required by ingress, worker and init; `tallymill up` sets
+    it."""
     records_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.records"
-    """Topic of the events.record batches."""
+    """Topic for the batches of events.record."""
     analytics_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.analytics"
-    """Topic of the AddEvent and AddEventBatch pools."""
+    """Topic for the pools of AddEvent and AddEventBatch."""
     group: Annotated[str, Field(min_length=1)] = "tallymill"
-    """Consumer group of the workers; of the analytics topic it is this with `.analytics` behind it."""
+    """Consumer group of the workers of the games topic. That of the analytics topic is this name with `.analytics`
+    appended."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
-    """Partitions `init` creates a topic with: the most workers that can share it. A topic that has fewer is wrong;
-    `init --add-partitions` adds them."""
+    """Partitions of a topic that `init` creates: the largest number of workers that can share it. `init` and `doctor`
+    report a topic that has fewer; `init --add-partitions` adds them."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
-    """Replicas `init` creates a topic with. 3 in production, or Kafka's ack is worth one disk."""
+    """Replicas of a topic that `init` creates. Use 3 in production: with 1, the loss of one disk loses acknowledged
+    records."""
     retention_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
-    """How long Kafka keeps a record: how long workers may be away, and how far `verify` can recount.
-    A topic that keeps records for longer or shorter than this, or limits their bytes, is refused."""
+    """How long Kafka keeps a record: the longest outage of all workers without loss, and how far back `verify` can
+    recount. A topic with another retention, or with a limit of bytes, is refused."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    """How to talk to Kafka."""
+    """Protocol of the connections to Kafka."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """SASL mechanism, with a SASL_ protocol."""
+    """SASL mechanism, if the protocol begins with SASL_."""
     sasl_username: str | None = None
-    """SASL user."""
+    """SASL user name."""
     sasl_password: SecretStr | None = None
     """SASL password."""
     ssl_cafile: str | None = None
-    """File of the authorities trusted for Kafka's certificate; the system's when unset."""
+    """File of the certificate authorities that are trusted for Kafka's certificate; by default those of the system."""
     ssl_certfile: str | None = None
     """Client certificate file."""
     ssl_keyfile: str | None = None
@@ -92,15 +95,15 @@ class KafkaSettings(Section):
         return self.records_topic if api == "games" else self.analytics_topic
 
     def api_of(self, topic: str) -> Api:
-        """The API of a topic; one that is in the settings no more is taken for the first that we had."""
+        """The API of a topic. A topic that the settings no longer name belongs to games, the first API there was."""
         return "analytics" if topic == self.analytics_topic else "games"
 
     def group_of(self, api: Api) -> str:
-        """The group that shares it: one of its own, so that the members of one don't rebalance the other."""
+        """The consumer group of an API's topic. Each has its own: a rebalance of one doesn't disturb the other."""
         return self.group if api == "games" else f"{self.group}.analytics"
 
     def client_options(self) -> dict[str, str | None]:
-        """How a client connects, in aiokafka's names; certificates are the caller's to read."""
+        """Options of a client, named as in aiokafka, without the certificates, which the caller reads."""
         return {
             "bootstrap_servers": self.bootstrap_servers,
             "security_protocol": self.security_protocol,
@@ -112,54 +115,56 @@ class KafkaSettings(Section):
 
 class MongoSettings(Section):
     uri: SecretStr | None = None
-    """MongoDB's connection string; a replica set or sharded cluster. Required; `tallymill up` fills it in. Its options
-    may not change reads and writes: readPreference, w, journal, readConcernLevel and time-outs are refused."""
+    """MongoDB's connection string, for a replica set or a sharded cluster. Required; `tallymill up` sets it. Options
+    that change reads and writes are refused: readPreference, w, journal, readConcernLevel and time-outs."""
     database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] = "tallymill"
     """Database name."""
     refusals_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
-    """Size `init` makes the capped collection `refusals` with: some 40,000 refusals, then the oldest go."""
+    """Size of the capped collection `refusals` that `init` creates: about 40,000 refusals. Then MongoDB removes the
+    oldest."""
 
 
 class Limits(Section):
-    """Limits of a request (docs/rules.md, G3 to G18), published at `GET /v1/limits`; arguments of the judging rules."""
+    """Limits of a request (docs/rules.md, G3 to G18), published at `GET /v1/limits`."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = MIB
-    """Largest body of events.record, decoded (B8). Kafka's message size must allow it."""
+    """Largest body of events.record, after decompression (B8). Kafka's largest message size must allow it."""
     max_updates_per_request: Annotated[int, Field(ge=1, le=100_000)] = 1_000
-    """More updates (and periods without updates) than this is TOO_LARGE (G6)."""
+    """A request with more updates (a period without updates counts as one) is refused: TOO_LARGE (G6)."""
     min_period_seconds: Annotated[float, Field(ge=0)] = 1
-    """A shorter period is TIME_PERIOD_SHORT (G8)."""
+    """A shorter period is refused: TIME_PERIOD_SHORT (G8)."""
     max_period_seconds: Annotated[float, Field(gt=0, validate_default=True)] = DAY_SECONDS
-    """A longer period is TIME_PERIOD_LONG (G8)."""
+    """A longer period is refused: TIME_PERIOD_LONG (G8)."""
     max_period_age_seconds: Annotated[float, Field(gt=0)] = 30 * DAY_SECONDS
-    """A period that ended longer ago is TIME_PERIOD_EXPIRED (G8)."""
+    """A period that ended longer ago is refused: TIME_PERIOD_EXPIRED (G8)."""
     clock_skew_tolerance_seconds: Annotated[float, Field(ge=0)] = 300
-    """A client's clock ahead by more is certainly wrong, and its periods are shifted (G7)."""
+    """A client's clock that is ahead by more is treated as wrong, and its periods are shifted (G7)."""
     max_update_count: Annotated[int, Field(ge=1, le=10**9)] = 1_000_000
-    """A larger updateCount is INVALID_UPDATE_VALUE (G13)."""
+    """A larger updateCount is refused: INVALID_UPDATE_VALUE (G13)."""
     max_requests_per_player: Annotated[int, Field(ge=1)] = 600
-    """Requests one player may send in `player_window_seconds`; more is RECORD_RATE_HIGH (G17)."""
+    """Requests that one player may send in `player_window_seconds`; more are refused: RECORD_RATE_HIGH (G17)."""
     player_window_seconds: Annotated[int, Field(ge=1)] = 60
-    """The moving window of `max_requests_per_player`."""
+    """Length of the moving window of `max_requests_per_player`."""
     max_lag_seconds: Annotated[float, Field(gt=0)] = 3_600
-    """Workers further behind than this make every request RECORD_RATE_HIGH (G17)."""
+    """While workers lag by more than this, every request is refused: RECORD_RATE_HIGH (G17)."""
     dedupe_window_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
-    """How long a requestId is remembered, by the records' own times: the span of the exactly-once promise."""
+    """How long a requestId is remembered, by the times of the records. A retry within this time counts once."""
     max_analytics_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 8 * MIB
-    """Largest body of AddEvent and AddEventBatch, decoded (B8)."""
+    """Largest body of AddEvent and AddEventBatch, after decompression (B8)."""
     max_items_per_request: Annotated[int, Field(ge=1, le=100_000)] = 10_000
-    """Items one AddEventBatch may hold; more is 413 (A5)."""
+    """Items in one AddEventBatch; a request with more is answered 413 (A5)."""
     max_event_age_seconds: Annotated[int, Field(ge=60)] = 400 * DAY_SECONDS
-    """An item older than this counts in the minute it was received, and is marked so (A6)."""
+    """An item with an older time counts at the time it was received, and is marked `clock: old` (A6)."""
     max_titles: Annotated[int, Field(ge=1)] = 1_000
-    """Titles of an app's players that are counted by name; items of further ones count as `(other)`."""
+    """Titles that the players of an app may register. Items with further titles count as `(other)`."""
     max_titles_per_player: Annotated[int, Field(ge=1)] = 100
-    """How many of `max_titles` one player may be the first to send. Raise it where one player sends for all."""
+    """Titles out of `max_titles` that one player may register, by sending them first. Raise it if one player sends for
+    all."""
     max_anonymous_titles: Annotated[int, Field(ge=0)] = 100
-    """Titles beside `max_titles` that are counted by name though only anonymous actors have sent them."""
+    """Titles beyond `max_titles` that the anonymous sessions of an app may register, all together."""
     event_retention_seconds: Annotated[int, Field(ge=60)] = 90 * DAY_SECONDS
-    """How long an item sent again is known for the same, by the records' own times (A11). Its document in `events` is
-    kept for this and kafka.retention_seconds, so that a worker that lags still finds it."""
+    """How long an item is recognised when it is sent again, by the times of the records (A11). Its document in
+    `events` is kept for this plus kafka.retention_seconds, so that a lagging worker still finds it."""
 
     @field_validator("max_period_seconds")
     @classmethod
@@ -169,33 +174,33 @@ class Limits(Section):
             raise ValueError(msg)
         return longest
 
-    def for_app(self, app: str) -> "Limits":  # noqa: ARG002 nothing is said of any app here
-        """The limits in force for `app`: these, where no app has its own (LimitSettings)."""
+    def for_app(self, app: str) -> "Limits":  # noqa: ARG002 LimitSettings needs it
+        """The limits that apply to `app`. Only LimitSettings differs by app."""
         return self
 
     def everyones(self) -> "tuple[Limits, ...]":
-        """Every set of limits that is in force for somebody."""
+        """Every set of limits that applies to some app."""
         return (self,)
 
 
 def _with_the_defaults(own: object, info: ValidationInfo) -> object:
-    """What an app says, and of the rest what holds for everybody."""
+    """The limits that an app sets, and the common limits for the rest."""
     return {**info.data, **own} if isinstance(own, Mapping) else own
 
 
 def _within_the_systems(limits: Limits, info: ValidationInfo) -> Limits:
-    """Refuse what is not an app's to set. Raises ValidationError naming the limit.
+    """Refuse limits that an app can't set. Raises ValidationError naming the limit.
 
-    Whose a body is, is known only after the first look at its size; how long ids are remembered is one TTL for all.
+    The size of a body is checked before its app is known. Ids of all apps share one TTL index.
     """
-    everybodys = {**limits.model_dump(), **info.data}
+    common = {**limits.model_dump(), **info.data}
     wrong = {}
     for name in ("max_body_bytes", "max_analytics_body_bytes"):
-        if getattr(limits, name) > everybodys[name]:
-            wrong[name] = f"An app's may only be lower than limits.{name}"
+        if getattr(limits, name) > common[name]:
+            wrong[name] = f"must not be higher than limits.{name}"
     for name in ("dedupe_window_seconds", "event_retention_seconds"):
-        if getattr(limits, name) != everybodys[name]:
-            wrong[name] = f"It is the same for all apps: limits.{name}"
+        if getattr(limits, name) != common[name]:
+            wrong[name] = f"can't be set for an app: limits.{name} applies to all"
     if wrong:
         raise ValidationError.from_exception_data("limits", [_error(name, why) for name, why in wrong.items()])
     return limits
@@ -210,12 +215,12 @@ AppLimits = Annotated[Limits, BeforeValidator(_with_the_defaults), AfterValidato
 
 
 class LimitSettings(Limits):
-    """The limits of everybody, and those of apps that have their own."""
+    """The common limits, and those of apps that have their own."""
 
     apps: Mapping[AppId, AppLimits] = {}
-    """Limits of single apps: `[limits.apps.my-app]` with any of the names above, but dedupe_window_seconds and
-    event_retention_seconds; of max_body_bytes and max_analytics_body_bytes only a lower one. In the environment as
-    JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
+    """Limits of single apps: a table `[limits.apps.my-app]` with any of the names above except dedupe_window_seconds
+    and event_retention_seconds. max_body_bytes and max_analytics_body_bytes can only be lowered. In the environment
+    as JSON: `TALLYMILL_LIMITS__APPS='{"my-app": {...}}'`."""
 
     def for_app(self, app: str) -> Limits:
         return self.apps.get(app, self)
@@ -228,5 +233,6 @@ class SigningSettings(Section):
     keys: Annotated[tuple[Annotated[SecretStr, Field(min_length=MIN_KEY_BYTES)], ...], Field(min_length=1)] | None = (
         None
     )
-    """Secrets shared by all ingresses and workers, 16 characters or more each: the first signs the `judged` header
-    and receipts, any verifies (so that keys can be changed without a stop). Required; `tallymill up` makes one."""
+    """Secrets that all ingresses and workers share, each of 16 characters or more. The first one signs the `judged`
+    header and receipts; all of them verify, so that keys can be changed without a stop. Required; `tallymill up`
+    makes one."""

@@ -1,7 +1,7 @@
-"""What of a topic loses records, or stops them, once something else happens. Pure.
+"""Settings of a topic that lose or block records if something else fails too. Pure.
 
-What breaks it at once is refused (requirements.py). Every sentence says what is found, what is lost when, and what to
-change.
+Settings that break the promise by themselves are refused (requirements.py). Every message says what was found, what is
+lost in which case, and what to change.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from schemas.settings import KafkaSettings
 
-# One that has the record may then fail: another still has it.
+# One of the two brokers that have a record may fail.
 SAFE_IN_SYNC = 2
-# With so many, two of them in sync, one may be away and records are taken on.
+# With three replicas, of which two must be in sync, one broker may be unavailable.
 SAFE_REPLICAS = 3
 
 MIN_IN_SYNC = "min.insync.replicas"
@@ -21,7 +21,7 @@ CHANGE = "kafka-configs.sh --alter --add-config"
 
 @dataclass(frozen=True, slots=True)
 class TopicShape:
-    """Partitions, the replicas of the one that has the fewest, and the brokers of the cluster."""
+    """Partitions of the topic, the smallest number of replicas of any of them, and brokers of the cluster."""
 
     partitions: int
     replicas: int
@@ -29,13 +29,13 @@ class TopicShape:
 
 
 def new_topic_config(kafka: KafkaSettings) -> dict[str, str]:
-    """What `init` gives a new topic besides, so that nothing is left to a broker's defaults."""
+    """Further settings of a topic that `init` creates, so that they don't depend on a broker's defaults."""
     in_sync = SAFE_IN_SYNC if kafka.replication_factor >= SAFE_REPLICAS else 1
     return {MIN_IN_SYNC: str(in_sync), UNCLEAN: "false"}
 
 
 def topic_risks(found: Mapping[str, str], shape: TopicShape, kafka: KafkaSettings) -> list[str]:
-    """One sentence a risk."""
+    """One message for each risk."""
     risks = (_replicas(shape, kafka), _in_sync(found.get(MIN_IN_SYNC), shape), _unclean(found.get(UNCLEAN)))
     return [risk for risk in risks if risk]
 
@@ -64,7 +64,7 @@ def _in_sync(value: str | None, shape: TopicShape) -> str | None:
             f"Change the topic ({CHANGE} {MIN_IN_SYNC}={min(SAFE_IN_SYNC, shape.replicas)})"
         )
     if shape.replicas == 1:
-        return None  # told already: one replica is one disk
+        return None  # reported already, as 1 replica
     if in_sync < SAFE_IN_SYNC:
         return (
             f"{MIN_IN_SYNC} is {in_sync} of {shape.replicas} replicas: Kafka acknowledges records that one broker has "
@@ -89,7 +89,7 @@ def _unclean(value: str | None) -> str | None:
 
 
 def too_few_partitions(found: int, kafka: KafkaSettings) -> str | None:
-    """Nothing is lost by it, and nobody gets the throughput that was set."""
+    """No record is lost, but fewer workers than intended share the topic."""
     if found >= kafka.partitions:
         return None
     return (
@@ -100,7 +100,7 @@ def too_few_partitions(found: int, kafka: KafkaSettings) -> str | None:
 
 
 def more_partitions(found: int, kafka: KafkaSettings) -> str | None:
-    """Somebody has added some: they are read as any others."""
+    """An operator added partitions. They are read like the others."""
     if found <= kafka.partitions:
         return None
     return (

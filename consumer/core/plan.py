@@ -223,7 +223,7 @@ def _pool_exception(verdict: PoolVerdict, partition: PartitionId) -> ExceptionDo
         "fate": verdict.fate,
         "cause": verdict.cause,
         "app": pool.app,
-        "player": pool.actor,
+        "player": pool.player,
         "requestId": pool.request_id,
         "at": utc(pool.time_millis),
     }

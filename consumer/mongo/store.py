@@ -26,7 +26,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from consumer.core.analytics.new_items import KnownItem, KnownPools
-from consumer.core.analytics.titles import KnownTitles, players_to_ask, split_titles
+from consumer.core.analytics.titles import KnownTitles, actors_to_ask, split_titles
 from consumer.core.games.dedupe import SeenRequest
 from consumer.core.games.judge import Definitions
 from consumer.core.gap import Gap
@@ -214,15 +214,15 @@ class _Transaction:
         return KnownPools(events, await self._titles(flush, asked.titles))
 
     async def _titles(self, flush: Flush, asked: Sequence[str]) -> KnownTitles:
-        """How many titles a player has is asked only where one may be registered, which is seldom."""
+        """Counts the titles of an actor only where he may register one, which is rare."""
         documents, shares = split_titles([one async for one in self._found(TITLES, asked, None)])
-        players = sorted(players_to_ask(flush.pools, asked, documents))
-        by_player: Counter[str] = Counter()
-        if players:
-            wanted: Document = {"by": {"$in": players}, "freed": {"$exists": False}}
+        actors = sorted(actors_to_ask(flush.pools, asked, documents))
+        by_actor: Counter[str] = Counter()
+        if actors:
+            wanted: Document = {"by": {"$in": actors}, "freed": {"$exists": False}}
             found = self._collection(TITLES).find(wanted, {"by": 1, "_id": 0}, session=self._session)
-            by_player.update([one["by"] async for one in found])
-        return KnownTitles(documents, shares, by_player)
+            by_actor.update([one["by"] async for one in found])
+        return KnownTitles(documents, shares, by_actor)
 
     def _found(self, collection: str, keys: Sequence[str], fields: Document | None) -> AsyncCursor[Document]:
         return self._collection(collection).find(

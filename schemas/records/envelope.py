@@ -1,10 +1,10 @@
 """The envelope of a record: Kafka key and headers (CloudEvents 1.0, Kafka protocol binding, binary mode).
 
-Key `app/player`; headers ce_specversion, ce_id (requestId), ce_source (/apps/A/players/P), ce_type, ce_time (when the
-ingress received it), content-type, `judged` (what the ingress refused of the batch, signed). Value: the request body.
+Key: `app/player`. Headers: ce_specversion, ce_id (requestId), ce_source (/apps/A/players/P), ce_type, ce_time (when
+the ingress received it), content-type, `judged` (what the ingress refused of the batch). Value: the request body.
 
-`judged` is signed over the envelope and the value: only an ingress can write it, and it can't be moved to another
-record. A record without a valid one is judged by the worker.
+`judged` carries a signature over the envelope and the value. So only an ingress can write it, and it can't be copied
+to another record. The worker judges a record without a valid signature.
 """
 
 import json
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from schemas.documents import millis_of, utc
+from schemas.documents import actor_of, app_and_player, millis_of, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from schemas.games.judging import Judgement, matches_id
 from schemas.records.headers import Headers, by_name
@@ -24,37 +24,37 @@ from schemas.records.signing import SigningKeys
 CE_TYPE = "tallymill.games.events.record"
 CONTENT_TYPE = "application/json"
 
-# A player is named in document ids between slashes; anonymous ones start with '~', which only we write.
+# A player stands in document ids between slashes. `~` marks an anonymous session; no token can claim it.
 ANONYMOUS_PREFIX = "~"
 PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
 matches_player = re.compile(PLAYER_PATTERN).match
 
-# A record's time lies between 1970 and the start of the year 9000: a datetime, in Python and in MongoDB, whatever is
-# then added to it or taken off it (shifts, windows, buckets).
+# The start of the year 9000. A record's time lies between 1970 and this, so that it stays a valid datetime, in Python
+# and in MongoDB, when a shift or a window is added.
 MAX_TIME_MILLIS = 221_845_392_000_000
 
 _SOURCE = re.compile(r"/apps/([^/]+)/players/([^/]+)\Z")
 
 
 class MalformedEnvelope(ValueError):
-    """Neither the headers nor the key say whose record this is, or what an ingress has signed can't be read.
+    """Neither headers nor key name app and player, or the signed header can't be read.
 
-    The message names the part and holds nothing of what it says.
+    The message names the part, and quotes nothing of it.
     """
 
 
 def clamped_millis(millis: int) -> int:
-    """A record's time as we take it: one that no clock can mean becomes the nearest one that can be kept."""
+    """A record's time, moved into the range of times that can be stored."""
     return min(max(millis, 0), MAX_TIME_MILLIS)
 
 
-# What nearly every record says.
+# Nearly every record has this one, so it is made once.
 NOTHING_REFUSED = Judgement()
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Whose batch it is and when it came. `judged` is None where no ingress has judged it."""
+    """Whose batch it is and when it was received. `judged` is None if no ingress has judged it."""
 
     app: str
     player: str
@@ -64,11 +64,11 @@ class Envelope:
     @property
     def actor(self) -> str:
         """`app/player`: the record's key, and the `_id` of the player's document."""
-        return f"{self.app}/{self.player}"
+        return actor_of(self.app, self.player)
 
 
 class Carrier(NamedTuple):
-    """What differs from API to API in a record's headers: `judged` as JSON, without its signature."""
+    """The parts of the headers that differ by API. `judged` is JSON, without its signature."""
 
     ce_type: str
     ce_id: str
@@ -79,7 +79,7 @@ class Carrier(NamedTuple):
 def seal(envelope: Envelope, request_id: int, body: bytes, keys: SigningKeys) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Key and headers of the record that carries `body` of events.record. The envelope must be judged."""
     if envelope.judged is None:
-        raise ValueError("an envelope is sealed by who judged it")
+        raise ValueError("an envelope must be judged before it is sealed")
     return carry(
         envelope, Carrier(CE_TYPE, str(request_id), CONTENT_TYPE, _judgement_json(envelope.judged)), body, keys
     )
@@ -102,13 +102,13 @@ def carry(
         ("content-type", carrier.content_type.encode()),
         ("judged", carrier.judged + b"." + mac.encode()),
     ]
-    return f"{owner.app}/{owner.player}".encode(), headers
+    return actor_of(owner.app, owner.player).encode(), headers
 
 
 def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
-    """The envelope of a record; `timestamp_millis` is Kafka's, for a record that has no ce_time.
+    """The envelope of a record. `timestamp_millis` is Kafka's time, for a record without ce_time.
 
-    Raises MalformedEnvelope where neither ce_source nor the key names app and player.
+    Raises MalformedEnvelope.
     """
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
     found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(signed_parts(judged))
@@ -116,7 +116,7 @@ def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: i
 
 
 class Owner(NamedTuple):
-    """Whose record it is and when it came (ms since 1970 UTC)."""
+    """Whose record it is and when it was received (ms since 1970 UTC)."""
 
     app: str
     player: str
@@ -126,19 +126,19 @@ class Owner(NamedTuple):
 def opened(
     key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
 ) -> tuple[Owner, bytes | None]:
-    """The owner of a record, and `judged` where an ingress has signed it. Raises MalformedEnvelope."""
+    """The owner of a record, and `judged` if an ingress signed it. Raises MalformedEnvelope."""
     named, now = by_name(headers), clamped_millis(timestamp_millis)
     app, player = _owner(named.get("ce_source"), key)
     received = _millis(named.get("ce_time"))
     judged = _verified(named, body, keys)
     if judged is None or received is None:
-        # Nobody vouches for this ce_time; at least it can't lie after the broker's own clock.
+        # This ce_time is untrusted. A time after the broker's own is certainly wrong.
         return Owner(app, player, now if received is None else min(received, now)), None
     return Owner(app, player, received), judged
 
 
 def signed_parts(judged: bytes) -> dict[str, Any]:
-    """What an ingress has signed, as JSON. Raises MalformedEnvelope: it may be a later version's."""
+    """The signed JSON. Raises MalformedEnvelope: a later version may write it in another form."""
     try:
         parts = json.loads(judged)
     except (ValueError, RecursionError):
@@ -154,7 +154,7 @@ def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
             found = _SOURCE.match(source.decode())
             app, player = (found[1], unquote(found[2], errors="strict")) if found else ("", "")
         else:
-            app, _, player = (key or b"").decode().partition("/")
+            app, player = app_and_player((key or b"").decode())
     except UnicodeDecodeError:
         app = player = ""
     if not (matches_id(app) and matches_player(player)):
@@ -169,14 +169,14 @@ def _verified(headers: Mapping[str, bytes], body: bytes, keys: SigningKeys) -> b
 
 
 def is_signed(headers: Headers, body: bytes, keys: SigningKeys) -> bool:
-    """Whether an ingress has made this record, be it readable or not. Never raises."""
+    """Whether an ingress produced this record, even if it can't be read. Never raises."""
     return _verified({name: value for name, value in headers if value is not None}, body, keys) is not None
 
 
 def _judgement_json(judgement: Judgement) -> bytes:
     parts = {"shift": judgement.shift_millis, "periods": judgement.periods, "updates": judgement.updates}
     refused = {name: part for name, part in parts.items() if part}
-    # Nearly always nothing is refused, and a dumps with separators of its own makes an encoder each time.
+    # Fast path, as nearly always nothing is refused: json.dumps with separators makes a new encoder at each call.
     return json.dumps(refused, separators=(",", ":")).encode() if refused else b"{}"
 
 
@@ -194,7 +194,7 @@ def _judgement_of(parts: dict[str, Any]) -> Judgement:
 
 
 def _whole(number: object) -> int:
-    """A number of `judged`: a position, or a shift between two times. Raises ValueError."""
+    """A number in `judged`: a position or a shift in ms. Raises ValueError."""
     if type(number) is not int or abs(number) > MAX_TIME_MILLIS:
         raise ValueError("number")
     return number
@@ -206,7 +206,7 @@ def rfc3339(millis: int) -> str:
 
 
 def _millis(time: bytes | None) -> int | None:
-    """RFC 3339 to ms since 1970 UTC, or None for anything else (no zone, before 1970, after what can be kept)."""
+    """RFC 3339 to ms since 1970 UTC. None for anything else: without a zone, before 1970, or too late to be stored."""
     if time is None:
         return None
     try:

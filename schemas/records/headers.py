@@ -1,7 +1,7 @@
-"""A record's headers as all of us read them: made so once, where a record is made of what Kafka gives.
+"""The headers of a record, cleaned once when it is read from Kafka.
 
-Kafka lets a producer write any name, twice or not, and a null as value. Here every name is text that can be stored,
-every value is bytes; a header whose value is null is absent, as if it had not been written.
+Kafka lets a producer write any bytes as a name, a name twice, and null as a value. Here every name is text that can be
+stored, and every value is bytes. A header with a null value is dropped.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,17 +10,17 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 def clean_headers(raw: Iterable[tuple[str | bytes, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
-    r"""The headers in their order, without those that are null. What is no UTF-8 in a name is written as `\xNN`."""
+    r"""The headers in their order, without null values. Bytes of a name that are not UTF-8 become `\xNN`."""
     return tuple((name_of(name), bytes(value)) for name, value in raw if value is not None)
 
 
 def name_of(name: str | bytes) -> str:
-    r"""A header name as text: what is no UTF-8 in it as `\xNN`."""
+    r"""A header name as text. Bytes that are not UTF-8 become `\xNN`."""
     return name if isinstance(name, str) else name.decode(errors="backslashreplace")
 
 
 def by_name(headers: Headers) -> Mapping[str, bytes]:
-    """Of a name that stands twice the last counts."""
+    """The headers by name. Of a repeated name the last value is taken."""
     return dict(headers)
 
 

@@ -1,6 +1,6 @@
-"""The envelope of an analytics record: what its ingress decided beside the body (for the rest: envelope.py).
+"""The envelope of an analytics record, as far as it differs from envelope.py.
 
-`judged` says whether bad items are left out (`?partial=true`, A10) and which request id a header gave (A11).
+`judged` says whether bad items are left out (`?partial=true`, A10), and holds a request id from a header (A11).
 """
 
 import json
@@ -15,9 +15,9 @@ from schemas.records.signing import SigningKeys
 
 @dataclass(frozen=True, slots=True)
 class PoolJudgement:
-    """Without an ingress: nothing is left out, and the body alone names the request.
+    """What an ingress decided about a pool. The defaults are those of a record that no ingress produced.
 
-    `signed`: an ingress has accepted it, so it is never refused for its size (G18).
+    `signed`: an ingress accepted it, so the worker never refuses it because of its size (G18).
     """
 
     partial: bool = False
@@ -28,10 +28,10 @@ class PoolJudgement:
 def seal_pool(
     owner: Owner, judgement: PoolJudgement, content_type: str, body: bytes, keys: SigningKeys
 ) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """Key and headers of the record that carries a blanked body of AddEvent or AddEventBatch."""
+    """Key and headers of the record of an AddEvent or AddEventBatch body whose token is blanked."""
     said = {"partial": judgement.partial, "requestId": judgement.request_id}
     judged = json.dumps({name: value for name, value in said.items() if value}, separators=(",", ":")).encode()
-    # CloudEvents asks for an id; of a request without one its own bytes are.
+    # CloudEvents requires an id. A request without one gets a hash of its body.
     ce_id = judgement.request_id or identity_of(body)
     return carry(owner, Carrier(ANALYTICS_TYPE, ce_id, content_type, judged), body, keys)
 
@@ -39,7 +39,7 @@ def seal_pool(
 def unseal_pool(
     key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys
 ) -> tuple[Owner, PoolJudgement]:
-    """Whose pool it is, and how it was judged. Raises MalformedEnvelope where nobody can say."""
+    """Whose pool it is, and how it was judged. Raises MalformedEnvelope."""
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
     said = signed_parts(judged) if judged else {}
     partial, request_id = said.get("partial", False), said.get("requestId")

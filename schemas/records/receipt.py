@@ -1,6 +1,6 @@
-"""The receipt a client gets for a batch: where its record lies and when it was issued, signed.
+"""The receipt that a client gets for a batch: the signed coordinates of its record, and when it was issued.
 
-Only who holds it can ask what became of the record: coordinates alone can be guessed, a signature can't.
+Only the holder of a receipt can ask for the fate of the record. Coordinates can be guessed, a signature can't.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from schemas.records.signing import SigningKeys
 
 
 class BadReceipt(ValueError):
-    """Not a receipt that we have issued."""
+    """Not a receipt, or one with a wrong signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`append_millis`: when the record came into the log, by the broker's clock; None where it is not known.
+    """`append_millis`: when Kafka appended the record, by the broker's clock; None if unknown.
 
-    A log that was cut gives its coordinates out again: the time tells which record is meant.
+    A truncated log reuses coordinates. This time tells which of the records is meant.
     """
 
     coordinates: Coordinates
@@ -26,7 +26,7 @@ class Receipt:
 
 
 def issue_receipt(receipt: Receipt, keys: SigningKeys) -> str:
-    """URL-safe text: `r1.3.1234.1790000000000.1789999999990.<mac>`; without the last time where it is not known."""
+    """URL-safe text: `r1.3.1234.1790000000000.1789999999990.<mac>`; without the last time if it is unknown."""
     c = receipt.coordinates
     appended = "" if receipt.append_millis is None else f".{receipt.append_millis}"
     text = f"{c.lineage}.{c.partition}.{c.offset}.{receipt.issued_millis}{appended}"

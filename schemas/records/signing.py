@@ -1,4 +1,4 @@
-"""HMAC-SHA256 (RFC 2104) over parts, with keys that can be changed without a stop: the first signs, any verifies."""
+"""HMAC-SHA256 (RFC 2104) over parts. The first key signs, any key verifies: keys can be changed without a stop."""
 
 import hmac
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from schemas.settings import SigningSettings
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SigningKeys:
-    """Secret keys, newest first. Never shown: no repr."""
+    """Secret keys, newest first. Without a repr, so that no log shows them."""
 
     keys: tuple[bytes, ...]
 
     def sign(self, parts: Sequence[bytes]) -> str:
-        """64 hex digits over `parts`, in order; no two lists of parts share their text."""
+        """64 hex digits over `parts`. Two different lists of parts never sign the same text."""
         return _mac(self.keys[0], _text(parts))
 
     def verifies(self, parts: Sequence[bytes], mac: str) -> bool:
@@ -24,7 +24,7 @@ class SigningKeys:
 
 
 def signing_keys(settings: SigningSettings) -> SigningKeys:
-    """The keys of the settings. Raises ValueError if there are none: the process should not have started."""
+    """The keys in the settings. Raises ValueError if there are none, which start-up has already refused."""
     if not settings.keys:
         raise ValueError("signing.keys: required")
     return SigningKeys(tuple(key.get_secret_value().encode() for key in settings.keys))

@@ -1,4 +1,4 @@
-"""The metrics of checking tokens, of whichever process does it. In that process's registry, under its name."""
+"""The metrics of token checks. Each process that checks tokens has them in its own registry, under its own name."""
 
 from collections.abc import Callable
 from typing import Final, Literal, get_args
@@ -12,20 +12,21 @@ IntrospectionOutcome = Literal["active", "not_active", "failed"]
 
 
 class TokenMetrics:
-    """Of the tokens' issuer. `process`: ingress or console."""
+    """The metrics of requests to the token issuer."""
 
     def __init__(self, process: Literal["ingress", "console"], registry: CollectorRegistry) -> None:
         self._process = process
         self._registry = registry
         key_reads = Counter(
             f"tallymill_{process}_key_reads",
-            "Reads of the token issuer's keys, by outcome: read, failed (the last good set stays in use).",
+            "Reads of the token issuer's key set, by outcome: read, failed (the last good key set stays in use).",
             ("outcome",),
             registry=registry,
         )
         introspection_seconds = Histogram(
             f"tallymill_{process}_introspection_seconds",
-            "Seconds of one question to the token issuer, by outcome: active, not_active, failed (answered 503).",
+            "Seconds of one introspection request to the token issuer, by outcome: active, not_active, failed "
+            "(answered 503).",
             ("outcome",),
             buckets=SECONDS_BUCKETS,
             registry=registry,
@@ -45,6 +46,7 @@ class TokenMetrics:
         """A gauge of the issuer's keys, where tokens are checked with keys."""
         Gauge(
             f"tallymill_{self._process}_keys_age_seconds",
-            "Seconds since the token issuer's keys were last read; NaN before, absent where tokens are introspected.",
+            "Seconds since the token issuer's key set was last read; NaN before the first read; missing if tokens are "
+            "introspected.",
             registry=self._registry,
         ).set_function(age_seconds)

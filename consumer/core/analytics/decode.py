@@ -9,7 +9,7 @@ from schemas.analytics.body import AnalyticsBatch, identities, parse_analytics, 
 from schemas.analytics.items import Item
 from schemas.analytics.media import Media
 from schemas.analytics.stored import require_storable, stored_bytes
-from schemas.documents import event_key
+from schemas.documents import actor_of, event_key
 from schemas.records.headers import content_type_of
 from schemas.records.pools import unseal_pool
 from schemas.records.signing import SigningKeys
@@ -25,7 +25,7 @@ class Pool(NamedTuple):
     time_millis: int
     received_millis: int
     app: str
-    actor: str
+    player: str
     request_id: str | None
     media: Media
     items: Mapping[str, Item]
@@ -41,7 +41,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
     request_id = judged.request_id or batch.request_id
     refused = batch.bad and not judged.partial
-    found = {} if refused else identities(batch, f"{owner.app}/{owner.player}", request_id)
+    found = {} if refused else identities(batch, actor_of(owner.app, owner.player), request_id)
     size_bytes = stored_bytes(batch, owner.app, owner.player, request_id) if found else 0
     if not judged.signed:
         require_storable(size_bytes)
@@ -50,7 +50,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
         time_millis=record.timestamp_millis,
         received_millis=owner.received_millis,
         app=owner.app,
-        actor=owner.player,
+        player=owner.player,
         request_id=request_id,
         media=batch.media,
         items={event_key(owner.app, owner.player, name): batch.items[i] for i, name in found.items()},

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from consumer.core.analytics.decode import Pool
 from consumer.core.analytics.titles import NO_TITLE_WRITES, KnownTitles, Titles, TitleWrites
-from consumer.core.windows import PeriodIncrement, bucket_of, start_of
+from consumer.core.windows import PeriodIncrement
 from schemas.analytics.digest import digest_of
 from schemas.analytics.items import Item
 from schemas.coordinates import Coordinates, PartitionId
@@ -26,6 +26,7 @@ from schemas.documents import (
     utc,
 )
 from schemas.settings import Limits
+from schemas.windows import bucket_of, start_of
 
 SOURCE = "analytics"
 
@@ -151,8 +152,8 @@ def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     """What the documents of a pool have in common."""
     shared = {
         "app": pool.app,
-        "actor": pool.actor,
-        "anonymous": is_anonymous(pool.actor),
+        "actor": pool.player,
+        "anonymous": is_anonymous(pool.player),
         "receivedAt": utc(pool.time_millis),
         "from": str(Coordinates(*partition, pool.offset)),
     }

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 from consumer.core.analytics.decode import Pool
 from schemas.analytics.items import OTHER_TITLE
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import TitleDocument, TitleTerm, actor_key, is_anonymous, millis_of, title_key
+from schemas.documents import TitleDocument, TitleTerm, actor_of, app_and_player, is_anonymous, millis_of, title_key
 from schemas.settings import Limits
 
 
@@ -37,8 +37,8 @@ class KnownTitles:
 
     documents: Mapping[str, TitleDocument] = field(default_factory=dict)
     shares: Mapping[str, Shares] = field(default_factory=dict)
-    by_player: Mapping[str, int] = field(default_factory=dict)
-    """Titles that a player has registered and nobody has freed. Only of `players_to_ask`."""
+    by_actor: Mapping[str, int] = field(default_factory=dict)
+    """Titles that a player has registered and nobody has freed. Only of `actors_to_ask`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ def split_titles(found: Iterable[Mapping[str, Any]]) -> tuple[dict[str, TitleDoc
     return documents, shares
 
 
-def players_to_ask(
+def actors_to_ask(
     pools: Iterable[Pool], asked: Iterable[str], documents: Mapping[str, TitleDocument]
 ) -> frozenset[str]:
-    """The players (`app/player`) who may register a title now: it must be known how many they have.
+    """The actors who may register a title now: the store must say how many titles each has registered.
 
     `asked`: the keys of all titles of the pools, so that where nobody may each is looked at once.
     """
@@ -77,9 +77,9 @@ def players_to_ask(
     if not open_keys:
         return frozenset()
     return frozenset(
-        actor_key(pool.app, pool.actor)
+        actor_of(pool.app, pool.player)
         for pool in pools
-        if not is_anonymous(pool.actor)
+        if not is_anonymous(pool.player)
         and any(title_key(pool.app, item.title) in open_keys for item in pool.items.values())
     )
 
@@ -89,7 +89,7 @@ def _may_register(document: TitleDocument | None) -> bool:
 
 
 def _is_anonymous_title(document: TitleDocument) -> bool:
-    return is_anonymous(document.get("by", "").partition("/")[2])
+    return is_anonymous(app_and_player(document.get("by", ""))[1])
 
 
 def _is_freed(document: TitleDocument, time_millis: int) -> bool:
@@ -108,7 +108,7 @@ class Titles:
         self._written: dict[str, TitleDocument] = {}
         self._players: Counter[str] = Counter()
         self._anonymous: Counter[str] = Counter()
-        self._by_player: Counter[str] = Counter()
+        self._by_actor: Counter[str] = Counter()
 
     def counted(self, pool: Pool, title: str) -> str:
         """What an item of this title counts as."""
@@ -136,27 +136,27 @@ class Titles:
 
     def _is_to_promote(self, document: TitleDocument, pool: Pool) -> bool:
         """One that is being freed has left its share already."""
-        is_to = _is_anonymous_title(document) and "freed" not in document and not is_anonymous(pool.actor)
+        is_to = _is_anonymous_title(document) and "freed" not in document and not is_anonymous(pool.player)
         return is_to and self._has_room(pool)
 
     def _has_room(self, pool: Pool) -> bool:
         limits, shares = self._limits.for_app(pool.app), self._known.shares.get(pool.app, NO_TITLES)
-        if is_anonymous(pool.actor):
+        if is_anonymous(pool.player):
             return shares.anonymous + self._anonymous[pool.app] < limits.max_anonymous_titles
-        player = actor_key(pool.app, pool.actor)
-        own = self._known.by_player.get(player, 0) + self._by_player[player]
+        actor = actor_of(pool.app, pool.player)
+        own = self._known.by_actor.get(actor, 0) + self._by_actor[actor]
         has_shared_room = shares.players + self._players[pool.app] < limits.max_titles
         return has_shared_room and own < limits.max_titles_per_player
 
     def _note(self, pool: Pool) -> None:
-        if is_anonymous(pool.actor):
+        if is_anonymous(pool.player):
             self._anonymous[pool.app] += 1
         else:
             self._players[pool.app] += 1
-            self._by_player[actor_key(pool.app, pool.actor)] += 1
+            self._by_actor[actor_of(pool.app, pool.player)] += 1
 
     def _registered(self, key: str, pool: Pool, freed: TitleDocument | None) -> TitleDocument:
-        new: TitleDocument = {"_id": key, "from": self._place(pool), "by": actor_key(pool.app, pool.actor)}
+        new: TitleDocument = {"_id": key, "from": self._place(pool), "by": actor_of(pool.app, pool.player)}
         if freed is None:
             return new
         term: TitleTerm = {"from": freed["from"], "freed": freed["freed"]}
@@ -167,7 +167,7 @@ class Titles:
         return {**new, "earlier": [*freed.get("earlier", ()), term]}
 
     def _promoted(self, document: TitleDocument, pool: Pool) -> TitleDocument:
-        return {**document, "by": actor_key(pool.app, pool.actor), "promoted": self._place(pool)}
+        return {**document, "by": actor_of(pool.app, pool.player), "promoted": self._place(pool)}
 
     def _place(self, pool: Pool) -> str:
         return str(Coordinates(*self._partition, pool.offset))

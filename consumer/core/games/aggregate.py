@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consumer.core.games.decode import Batch
-from consumer.core.windows import PeriodIncrement, bucket_of, start_of
+from consumer.core.windows import PeriodIncrement
 from schemas.coordinates import PartitionId
-from schemas.documents import period_count_key, utc
+from schemas.documents import actor_of, period_count_key, utc
+from schemas.windows import bucket_of, start_of
 
 SOURCE = "games"
 
@@ -26,7 +27,7 @@ def sum_players(batches: Iterable[Batch]) -> dict[str, PlayerIncrement]:
     totals: defaultdict[str, dict[str, int]] = defaultdict(dict)
     latest: dict[str, int] = {}
     for batch in batches:
-        actor = f"{batch.app}/{batch.player}"
+        actor = actor_of(batch.app, batch.player)
         latest[actor] = max(latest.get(actor, 0), batch.time_millis)
         counts = totals[actor]
         for update in batch.accepted:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.analytics.titles import players_to_ask
+from consumer.core.analytics.titles import actors_to_ask
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
 from consumer.core.plan import make_plan
@@ -167,7 +167,7 @@ def test_how_many_titles_a_player_has_is_asked_where_one_may_be_registered(
     documents: dict[str, Any] = {"demo/B": {"_id": "demo/B", "from": "x"}}
     if document:
         documents["demo/A"] = document
-    assert asked == players_to_ask(flush.pools, ["demo", "demo/A", "demo/B"], documents)
+    assert asked == actors_to_ask(flush.pools, ["demo", "demo/A", "demo/B"], documents)
 
 
 @st.composite
