@@ -41,7 +41,7 @@ class IngressSettings(Section):
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 chooses a free one."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     """Address under which clients reach the ingress, such as `https://events.example`. The URL of the default image
     begins with it. Unset, it is the request's Host over http, which is right if no proxy adds TLS."""
@@ -60,7 +60,7 @@ class IngressSettings(Section):
     """How long an acknowledged request waits until it is counted, so that the answer has the totals (G15). With 0 it
     does not wait or read MongoDB, and the answer has no totals."""
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 20
-    """How long a client may take to send its body before 408."""
+    """How long a client may take to send its body; after that 408."""
     keep_alive_seconds: Annotated[int, Field(ge=75)] = 75
     """How long an idle connection is kept (B4). If it is shorter than the client's own time, clients must resend."""
     max_connections: Annotated[int, Field(ge=1)] | None = None
@@ -77,8 +77,8 @@ class IngressSettings(Section):
     """How long a stopping ingress waits for the requests that it has accepted."""
 
     cors_origins: tuple[Origin, ...] = ()
-    """Origins (`https://game.example`, as a browser writes them, or `*` for any) whose pages may call this API (CORS);
-    none by default."""
+    """Origins whose pages may call this API (CORS): `https://game.example`, as a browser writes it, or `*` for any.
+    None by default."""
     max_requests_per_address: Annotated[int, Field(ge=1)] | None = None
     """Requests that one address (IPv6: one /64) may send to one ingress process in `address_window_seconds`; more are
     answered 429, before the token is checked. Off when unset: behind a carrier's NAT thousands of phones have one
