@@ -213,7 +213,7 @@ async def test_a_connection_that_is_made_is_given_to_all_who_wait_for_it() -> No
 
     client._get_conn = connect
     connect_side_by_side(client)
-    assert [made, made] == [*await asyncio.gather(client._get_conn(1), client._get_conn(1))]
+    assert [made, made] == list(await asyncio.gather(client._get_conn(1), client._get_conn(1)))
     assert [1] == calls
     assert made is await client._get_conn(1)
     assert [1, 1] == calls, "one that has ended is made anew"
