@@ -6,11 +6,13 @@ from pathlib import Path
 from ops.file_map import DESIGN, PACKAGES, design_with, file_map
 from ops.reference import (
     COMMAND_PAGE,
+    ERRORS_PAGE,
     METRICS_PAGE,
     README,
     ROOT,
     SETTINGS_PAGE,
     command_page,
+    errors_page,
     metrics_page,
     settings_page,
     settings_table,
@@ -41,6 +43,11 @@ def test_the_metrics_page_has_every_metric() -> None:
 def test_the_page_of_the_command_has_every_command() -> None:
     """`python -m ops.reference` writes the table anew."""
     assert command_page() == COMMAND_PAGE.read_text()
+
+
+def test_the_errors_page_has_every_error() -> None:
+    """Also the golden copy of every message: a change of one shows in the page."""
+    assert errors_page() == ERRORS_PAGE.read_text()
 
 
 def test_every_setting_and_metric_says_what_it_means() -> None:
