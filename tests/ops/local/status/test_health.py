@@ -17,8 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from ops.config import Settings
 from ops.local.settings import to_toml
@@ -190,6 +192,25 @@ def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
     given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{at}/?replicaSet=rs0"}})
     told = mongodb_state(given)
     assert Answer("no answer", f"{at}: connection refused") == told
+
+
+@pytest.mark.parametrize(
+    ("hello", "expected"),
+    [
+        ({"isWritablePrimary": True}, Answer("ready")),
+        ({"isWritablePrimary": False}, Answer("not ready", "it is no primary: writes are refused")),
+        (OperationFailure("", 18), Answer("not ready", "authentication failed: wrong user, password or authSource")),
+    ],
+)
+def test_a_mongod_that_takes_no_writes_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch, hello: dict[str, object] | Exception, expected: Answer
+) -> None:
+    """Though it answers."""
+    client = AsyncMock()
+    client.admin.command.side_effect = [hello]
+    monkeypatch.setattr("serving.mongodb.client.new_client", lambda *_, **__: client)
+    assert expected == mongodb_state(Settings())
+    client.close.assert_awaited_once()
 
 
 @pytest.mark.usefixtures("cut_off")
