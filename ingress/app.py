@@ -133,7 +133,7 @@ def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
 
 
 def _skew(parts: AppParts, source: Source) -> float | None:
-    return parts.clocks.skews(parts.shared.clock.seconds()).by_source.get(source)
+    return parts.clocks.skews(parts.shared.clock.monotonic_seconds()).by_source.get(source)
 
 
 def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
@@ -147,7 +147,7 @@ def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Call
             "kafka analytics": parts.analytics.publisher.ready,
             "definitions": parts.definitions.ready,
             "start check": checked.passed,
-            "clock": parts.clocks.is_within(shared.clock.seconds()),
+            "clock": parts.clocks.is_within(shared.clock.monotonic_seconds()),
             "draining": not stopping.draining,
         }
         return [name for name, ready in there.items() if not ready]

@@ -107,7 +107,7 @@ class _Process:
 
 
 def _build(config: IngressConfig) -> _Process:
-    """Make and connect the real parts. Nothing reaches a server yet. Raises StartRefused."""
+    """Make the real parts. Nothing is connected yet. Raises StartRefused."""
     settings, metrics, clock = config.ingress, Metrics(), SystemClock()
     key = session_key(config.tokens)
     tokens = token_check(config.tokens, key, clock, metrics)

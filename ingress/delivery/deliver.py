@@ -60,7 +60,7 @@ class Delivery:
         shared, channel = self._shared, self._channel
         before = channel.watch.checkpoints
         position = await self._published(record)
-        acked_seconds = shared.clock.seconds()
+        acked_seconds = shared.clock.monotonic_seconds()
         coordinates = self._coordinates(position)
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
@@ -69,7 +69,7 @@ class Delivery:
         result = await self._waited(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and result.reused:
             raise self._reused(coordinates)
-        ended_seconds = shared.clock.seconds()
+        ended_seconds = shared.clock.monotonic_seconds()
         if result.passed:
             shared.metrics.visible(ended_seconds - acked_seconds)
         else:
@@ -96,12 +96,12 @@ class Delivery:
 
     async def _published(self, record: Sealed) -> Position | None:
         shared = self._shared
-        started = shared.clock.seconds()
+        started = shared.clock.monotonic_seconds()
         try:
             position = await self._channel.publisher.publish(*record)
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        shared.metrics.published(shared.clock.seconds() - started)
+        shared.metrics.published(shared.clock.monotonic_seconds() - started)
         return position
 
     def _coordinates(self, position: Position | None) -> Coordinates | None:
@@ -125,7 +125,7 @@ class Delivery:
     def _receipt(self, coordinates: Coordinates | None, append_millis: int | None) -> tuple[RawHeader, ...]:
         if coordinates is None:
             return ()
-        made = Receipt(coordinates, self._shared.clock.millis(), append_millis)
+        made = Receipt(coordinates, self._shared.clock.wall_millis(), append_millis)
         return ((b"tallymill-receipt", issue_receipt(made, self._shared.signing).encode()),)
 
 

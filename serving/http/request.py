@@ -59,8 +59,8 @@ def request_of(scope: Scope, receive: Receive, clock: Clock) -> Request:
         bearer_token(headers.get(b"authorization")),
         client[0] if client else None,
         receive,
-        clock.millis(),
-        clock.seconds(),
+        clock.wall_millis(),
+        clock.monotonic_seconds(),
     )
 
 

@@ -1,6 +1,7 @@
 """What holds for every route: errors in Google's shape, ids, no-store, readiness, metrics."""
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -82,3 +83,20 @@ async def test_requests_and_refusals_are_counted(rig: Rig) -> None:
     text = (await rig.call("GET", "/metrics")).body.decode()
     assert "tallymill_ingress_ready 1.0" in text
     assert "tallymill_ingress_buffer_bytes 0.0" in text
+
+
+async def test_nothing_is_stored_in_the_scope_of_a_request(rig: Rig) -> None:
+    """It belongs to the server; only starlette's router adds to it."""
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/v1/receipts/x", "query_string": b"fields=a&b=c"}
+    scope |= {"headers": [(b"authorization", b"Bearer x")], "client": ("203.0.113.7", 80)}
+    before = set(scope)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None:
+        pass
+
+    await rig.app(scope, receive, send)
+    routers = {"app", "app_root_path", "endpoint", "path_params", "root_path", "route", "router"}
+    assert set() == set(scope) - before - routers

@@ -7,7 +7,8 @@ import pytest
 
 from serving.http.request import Request, request_of
 from serving.http.request_ids import RequestIds
-from tests.ingress.rig import NOW, TestClock
+from tests.clock import TestClock
+from tests.ingress.rig import NOW
 
 
 async def receive() -> dict[str, Any]:
