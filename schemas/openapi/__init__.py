@@ -1,1 +1,1 @@
-"""The documents of HTTP APIs and topics: routes as a table, examples, the export into `schemas/json/`."""
+"""The OpenAPI and AsyncAPI documents: tables of routes, examples, the export into `schemas/json/`."""

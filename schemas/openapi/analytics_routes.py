@@ -1,4 +1,4 @@
-"""The routes of the analytics API, and of anonymous sessions, as rows of the table in schemas/openapi/routes.py."""
+"""The routes of the analytics API and of anonymous sessions. schemas/openapi/routes.py includes them."""
 
 from schemas.analytics.body import FORM_TYPE, MAX_REQUEST_ID_CHARACTERS
 from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, AnalyticsReply
@@ -11,28 +11,28 @@ _PARAMETERS = (
     Parameter(
         name="partial",
         place="query",
-        description="Whether the good events of a request with bad ones are registered; without it none is.",
+        description="Register the valid events of a request that has invalid ones. By default none is registered.",
         schema={"type": "boolean", "default": False},
         example=True,
     ),
     Parameter(
         name="Idempotency-Key",
         place="header",
-        description="As `requestId` in the body; where both are given, the same.",
+        description="The same as `requestId` in the body. If both are sent, they must be equal.",
         schema={"type": "string", "minLength": 1, "maxLength": MAX_REQUEST_ID_CHARACTERS, "pattern": "^[!-~]+$"},
         example="pool-7",
     ),
     Parameter(
         name="Prefer",
         place="header",
-        description="`respond-async` (RFC 7240): answered once Kafka has the events.",
+        description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the events.",
         example="respond-async",
     ),
 )
 _ANSWERS = (
     Answer(
-        description="Every event is registered once, by this request or an earlier one. With `partial` and Severity 2: "
-        "but for those that StatusMessage counts. `Tallymill-Duplicate` where all had been registered before.",
+        description="Every event is registered once, by this request or an earlier one. With `partial` and Severity 2, "
+        "StatusMessage says which events were refused. `Tallymill-Duplicate`: all events were registered before.",
         model=AnalyticsReply,
         headers=("Tallymill-Receipt", "Tallymill-Duplicate", "Server-Timing"),
         examples=examples.ANALYTICS_REPLIES,
@@ -42,9 +42,9 @@ _ANSWERS = (
     ),
 )
 _DESCRIPTION = (
-    "The path is read in any case, with or without a slash behind and a version in front (`/2.4/addevent/`); so are "
-    "the names of fields. A body that begins with `{` is JSON whatever it is announced as, otherwise a form. Without a "
-    "requestId an event is known by its content, so that a pool sent again registers nothing twice."
+    "Path and field names are case-insensitive. The path may have a version before it and a slash after it "
+    "(`/2.4/addevent/`). A body that begins with `{` is JSON, whatever its Content-Type; any other body is a form. "
+    "Without a requestId an event is identified by its content, so a pool that is sent again registers nothing twice."
 )
 
 ANALYTICS_ROUTES = (
@@ -89,8 +89,8 @@ ANALYTICS_ROUTES = (
         path="/v1/sessions",
         operation_id="createSession",
         tag="analytics",
-        summary="An anonymous token",
-        description="For apps that allow it; limited per address. Each is an actor of its own: keep it.",
+        summary="Get an anonymous token",
+        description="Only for apps that allow it, with a limit per address. Each token is a new actor, so keep it.",
         body=Body(model=SessionRequest, description="SessionRequest.", examples=examples.SESSION_REQUESTS),
         answers=(Answer(description="The token.", model=SessionReply, examples=examples.SESSIONS),),
         errors=(Kind.FORBIDDEN, *WITH_BODY),

@@ -1,4 +1,4 @@
-"""The routes of the console as a table, as schemas/openapi/routes.py has the ingress's."""
+"""The routes of the console as a table. Those of the ingress: schemas/openapi/routes.py."""
 
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
@@ -8,11 +8,11 @@ from schemas.openapi.route import BY_TOKEN, JSON, Answer, Described, Parameter, 
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
 
 _INTRODUCTION = """\
-What was counted and registered, for dashboards. The app is the token's. Times are RFC 3339 in UTC; counts are JSON \
-numbers up to int64. A path that is not in this document is 404, with the same error body. Never a redirect. HEAD is \
-answered where GET is.
+Counts and registered events, for dashboards. The app is that of the token. Times are RFC 3339 in UTC. Counts are JSON \
+numbers up to int64. A path that is not in this document is 404, with the same error body. There are no redirects. \
+HEAD works wherever GET does.
 
-A parameter that is not known, or is given twice, is 400; an empty one is an absent one."""
+An unknown or repeated parameter is 400. An empty parameter counts as absent."""
 
 _TIME = r"^([0-9]{1,15}|\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))$"
 
@@ -26,17 +26,17 @@ def _time(name: str, description: str, example: str, *, required: bool = False) 
 APP = Parameter(
     name="app",
     place="query",
-    description="The token's app, or 403. It may be left out.",
+    description="The app of the token; any other is 403. Optional.",
     schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
     example="demo",
 )
 EVENT = Parameter(
-    name="event", place="query", description="One event (definitionId, title); all if absent.", example=""
+    name="event", place="query", description="One event (definitionId or title). If absent, all events.", example=""
 )
 PAGE_TOKEN = Parameter(
     name="pageToken",
     place="query",
-    description="`nextPageToken` of the page before, with the same query but for `limit`.",
+    description="`nextPageToken` of the previous page. The query must be the same; only `limit` may change.",
     example="",
 )
 
@@ -45,7 +45,7 @@ def _limit(default: int) -> Parameter:
     return Parameter(
         name="limit",
         place="query",
-        description="Most rows of a page; more than `console.max_rows` is that.",
+        description="The maximum number of rows of a page. Above `console.max_rows` it is that.",
         schema={"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "default": default},
         example=10,
     )
@@ -58,8 +58,8 @@ CONSOLE_ROUTES = (
         operation_id="listCounts",
         tag="query",
         summary="What was counted, by minute, hour or day",
-        description="Sums over partitions. A count belongs to the minute its period starts in; ranges side by side add "
-        "up. Pages hold each row once.",
+        description="Sums over all partitions. A count belongs to the minute in which its period starts, so adjacent "
+        "ranges add up. Each row is on one page only.",
         scopes=(READ_SCOPE,),
         parameters=(
             APP,
@@ -72,12 +72,12 @@ CONSOLE_ROUTES = (
                 required=True,
             ),
             EVENT,
-            _time("from", "The range's first moment.", "2026-11-23T00:00:00Z", required=True),
-            _time("to", "Its end, which is not in it.", "2026-11-24T00:00:00Z", required=True),
+            _time("from", "The start of the range.", "2026-11-23T00:00:00Z", required=True),
+            _time("to", "The end of the range, which is excluded.", "2026-11-24T00:00:00Z", required=True),
             Parameter(
                 name="step",
                 place="query",
-                description="What a row sums.",
+                description="The length of time of a row.",
                 schema={"type": "string", "enum": ["minute", "hour", "day"], "default": "hour"},
                 example="day",
             ),
@@ -93,20 +93,21 @@ CONSOLE_ROUTES = (
         operation_id="listEvents",
         tag="query",
         summary="Events of one actor, or of a time, newest first",
-        description="`actor`, or both `from` and `to`; these mean `receivedAt`. A walk through the pages meets every "
-        "event that was there when it began exactly once.",
+        description="Needs `actor`, or both `from` and `to`, which refer to `receivedAt`. A walk through all "
+        "pages returns "
+        "every event that existed when it began exactly once.",
         scopes=(READ_SCOPE,),
         parameters=(
             APP,
             Parameter(
                 name="actor",
                 place="query",
-                description="A player; an anonymous session's actor begins with `~`.",
+                description="A player. The actor of an anonymous session begins with `~`.",
                 example="ann",
             ),
             EVENT,
-            _time("from", "First moment; with `actor` it may be left out.", "2026-11-23T00:00:00Z"),
-            _time("to", "End, not in it; with `actor` it may be left out.", "2026-11-24T00:00:00Z"),
+            _time("from", "The start of the range. Optional with `actor`.", "2026-11-23T00:00:00Z"),
+            _time("to", "The end of the range, which is excluded. Optional with `actor`.", "2026-11-24T00:00:00Z"),
             _limit(100),
             PAGE_TOKEN,
         ),
@@ -132,9 +133,10 @@ CONSOLE = Described(
     introduction=_INTRODUCTION,
     tags={
         "query": "Counts and events.",
-        "service": "The service itself: health, metrics, this document. No token.",
+        "service": "The service: health, metrics, this document. They need no token.",
     },
-    bearer="A token that names the app, with the scope tallymill.read. In this header, never in the query.",
+    bearer="A token that names the app and has the scope tallymill.read. It is read from this header, never "
+    "from the query.",
     routes=CONSOLE_ROUTES,
     not_a_probe=(Kind.UNAVAILABLE,),
 )

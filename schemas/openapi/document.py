@@ -21,32 +21,33 @@ API_VERSION = "1.0.0"
 # Every reply has the first two (B5).
 _HEADERS: dict[str, Json] = {
     "X-Request-Id": {
-        "description": "The request's own, if it sent a harmless one; otherwise made here.",
+        "description": "The X-Request-Id of the request if it matches the pattern, otherwise a new one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
     },
     "Cache-Control": {"schema": {"type": "string", "const": "no-store"}},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"}},
     "Tallymill-Receipt": {
-        "description": "Ask with it what became of the batch: `GET /v1/receipts/{receipt}`.",
+        "description": "Identifies the record. `GET /v1/receipts/{receipt}` returns the state of the batch.",
         "schema": {"type": "string"},
     },
     "Tallymill-Duplicate": {
-        "description": "All events of the request had been registered before.",
+        "description": "All events of the request were registered before.",
         "schema": {"type": "string", "const": "true"},
     },
     "Server-Timing": {
-        "description": "`accepted`: until Kafka had it; `visible`: until it was counted.",
+        "description": "Milliseconds since the request arrived. `accepted`: until Kafka stored it; `visible`: "
+        "until it was counted.",
         "schema": {"type": "string"},
     },
     "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string", "pattern": "^Bearer "}},
     "Allow": {"schema": {"type": "string"}},
-    "Accept-Encoding": {"description": "The encodings that are read.", "schema": {"type": "string"}},
+    "Accept-Encoding": {"description": "The supported encodings of a body.", "schema": {"type": "string"}},
 }
 _ALWAYS = ("X-Request-Id", "Cache-Control")
 
 
 def openapi_document(api: Described = INGRESS) -> Json:
-    """The document of one process's API."""
+    """The document of the API of one process."""
     errors = {name: error for route in api.routes for name, error in _errors(route, api).items()}
     paths: dict[str, Json] = {}
     for route in api.routes:
@@ -77,7 +78,7 @@ def _errors(route: Route, api: Described) -> dict[str, ErrorResponse]:
 
 
 def _schemas(routes: Iterable[Route]) -> Json:
-    """The schemas of all models, requests as they are read and replies as they are written."""
+    """The schemas of all models: requests as the server reads them, replies as it writes them."""
     read = [route.body.model for route in routes if route.body and route.body.model]
     written = [answer.model for route in routes for answer in route.answers if answer.model]
     models = [(model, "validation") for model in read] + [(model, "serialization") for model in (*written, ErrorBody)]
@@ -128,7 +129,7 @@ def _body(body: Body) -> Json:
 
 
 def _form(model: type[BaseModel]) -> Json:
-    """The same fields as text; what is no text is JSON text."""
+    """The same fields as a form. A value that is not a string is JSON text."""
     required = [name for name, field in model.model_fields.items() if field.is_required()]
     return {
         "type": "object",

@@ -1,9 +1,9 @@
-"""The contract as files, committed under schemas/json/ and compared in a test.
+"""Writes the contract as files under schemas/json/. They are committed; a test compares them with the code.
 
-JSON Schema (2020-12), one file a model; `openapi.json`, which an ingress serves, and `openapi.console.json`, which a
-console does; `asyncapi.json` for the topics.
+One JSON Schema (2020-12) for each model, `openapi.json` of the ingress, `openapi.console.json` of the console, and
+`asyncapi.json` of the topics.
 
-python -m schemas.openapi.export        writes the files anew
+python -m schemas.openapi.export        writes the files
 """
 
 import json
@@ -40,7 +40,7 @@ from schemas.wire.refusals import RefusalsAnswer
 
 FOLDER = Path(__file__).parent.parent / "json"
 
-# What goes over the wire is described as it is read; what we answer and store, as it is written.
+# A request is described as it is read; an answer or a document in MongoDB as it is written.
 READ: dict[str, Any] = {
     "AddEventBatchRequest": AddEventBatchRequest,
     "AddEventRequest": AddEventRequest,
@@ -85,7 +85,7 @@ def exported() -> dict[str, str]:
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Write the files anew."""
+    """Write the files."""
     folder.mkdir(exist_ok=True)
     for name, text in exported().items():
         (folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""The routes by which a process that serves HTTP is watched: the same for ingress and console."""
+"""The routes that monitor a process: the same for ingress and console."""
 
 from schemas.openapi.route import Answer, Route
 from schemas.wire.replies import LiveReply, ReadyReply
@@ -10,8 +10,8 @@ PROBES: tuple[Route, ...] = (
         operation_id="getLiveness",
         is_probe=True,
         tag="service",
-        summary="Whether the process runs",
-        answers=(Answer(description="It does.", model=LiveReply),),
+        summary="Whether the process is running",
+        answers=(Answer(description="It is running.", model=LiveReply),),
     ),
     Route(
         method="get",
@@ -21,8 +21,8 @@ PROBES: tuple[Route, ...] = (
         tag="service",
         summary="Whether requests should be sent here",
         answers=(
-            Answer(description="They should.", model=ReadyReply),
-            Answer(status=503, description="They should not; `missing` says why.", model=ReadyReply),
+            Answer(description="Requests can be sent here.", model=ReadyReply),
+            Answer(status=503, description="Send no requests here. `missing` says why.", model=ReadyReply),
         ),
     ),
     Route(
@@ -31,7 +31,7 @@ PROBES: tuple[Route, ...] = (
         operation_id="getMetrics",
         is_probe=True,
         tag="service",
-        summary="Metrics, as Prometheus reads them",
+        summary="Metrics for Prometheus",
         answers=(Answer(description="Prometheus text format 0.0.4.", media_type="text/plain"),),
     ),
 )

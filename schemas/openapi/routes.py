@@ -1,9 +1,7 @@
-"""The routes of the ingress as a table: what each takes and answers.
+"""The routes of the ingress as a table: parameters, bodies and answers of each.
 
-`schemas/openapi/document.py` writes it as a document.
-
-A route is added by one entry in ROUTES. Tests hold that the app serves just these, and that an ingress answers
-nothing else.
+`schemas/openapi/document.py` makes the OpenAPI document of it. A new route is one entry in ROUTES. Tests check that the
+app serves exactly these routes, and that every error of the ingress is in the document.
 """
 
 from schemas.documents import ID_SCHEMA_PATTERN
@@ -41,25 +39,27 @@ RECORD_SCOPES = (GAMES_SCOPE, GAMES_LITE_SCOPE)
 TAGS = {
     "games": "Google Play Games events.",
     "analytics": "Analytics events: AddEvent and AddEventBatch, logged in or anonymous.",
-    "fate": "What became of a batch.",
-    "service": "The service itself: limits, health, metrics, documentation. No token.",
+    "fate": "The state of a batch.",
+    "service": "The service: limits, health, metrics, documentation. They need no token.",
 }
 
 _INTRODUCTION = """\
-Counts events exactly once. int64 values are JSON strings (an integer is taken too); times are milliseconds since 1970 \
-UTC. A path that is not in this document is 404, with the same error body. Never a redirect. HEAD is answered where \
-GET is.
+Counts events exactly once. int64 values are JSON strings; a request may also use integers. Times are milliseconds \
+since 1970 UTC. A path that is not in this document is 404, with the same error body. There are no redirects. HEAD \
+works wherever GET does.
 
-Queries, where there is no probe: `alt=json` is all that is served, `prettyPrint=true` indents, `fields` keeps a part \
-of a 200 reply (Google's partial responses: `playerEvents(definitionId,numEvents)`); what is not known is ignored.
+Query parameters of all routes but the probes: `alt` can only be `json`, `prettyPrint=true` indents the reply, and \
+`fields` selects a part of a 200 reply (Google's partial responses: `playerEvents(definitionId,numEvents)`). Unknown \
+parameters are ignored.
 
-A POST with `x-http-method-override: GET` and a form body is that GET. Bodies may be gzip, deflate or zstd; so are \
-replies, when asked."""
+A POST with `x-http-method-override: GET` and a form body is handled as that GET. Bodies can be compressed with gzip, \
+deflate or zstd. Replies are compressed if Accept-Encoding asks for it."""
 
 LANGUAGE = Parameter(
     name="language",
     place="query",
-    description="BCP 47, for texts and numbers; else Accept-Language, else the default. Never an error.",
+    description="The language of texts and numbers (BCP 47). Default: Accept-Language, then the app's default. "
+    "Never an error.",
     example="pt-BR",
 )
 PAGED = (
@@ -67,7 +67,7 @@ PAGED = (
     Parameter(
         name="maxResults",
         place="query",
-        description=f"Most items of a page; more than {MAX_RESULTS} is {MAX_RESULTS}.",
+        description=f"The maximum number of items of a page. Above {MAX_RESULTS} it is {MAX_RESULTS}.",
         schema={
             "type": "integer",
             "format": "int32",
@@ -80,7 +80,7 @@ PAGED = (
     Parameter(
         name="pageToken",
         place="query",
-        description="`nextPageToken` of the page before; of this list and player alone.",
+        description="`nextPageToken` of the previous page. It is valid only for this list and this player.",
         schema={"type": "string", "maxLength": 255},
         example="",
     ),
@@ -93,24 +93,26 @@ ROUTES = (
         operation_id="recordEvents",
         tag="games",
         summary="Record a batch of events",
-        description="OK means: counted exactly once, by this attempt or an earlier one with this requestId. A period "
-        "or update that is well-formed but wrong is told in the answer, and never affects the others. Retry with the "
-        "same requestId until there is an answer other than 408, 429, 500 and 503.",
+        description="200 means: counted exactly once, by this attempt or an earlier one with this requestId. "
+        "The answer "
+        "names each period or update that is well-formed but refused; the others count. Retry with the same requestId "
+        "until there is an answer other than 408, 429, 500 and 503.",
         scopes=RECORD_SCOPES,
         parameters=(
             LANGUAGE,
             Parameter(
                 name="Prefer",
                 place="header",
-                description="`respond-async` (RFC 7240): answered once Kafka has the batch, with the totals known.",
+                description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the batch, with the "
+                "known totals.",
                 example="respond-async",
             ),
         ),
         body=Body(model=EventRecordRequest, description="EventRecordRequest.", examples=examples.BATCHES),
         answers=(
             Answer(
-                description="Recorded, but for what `batchFailures` and `eventFailures` name. `Tallymill-Receipt` is "
-                "there if something was published, `Retry-After` with RECORD_RATE_HIGH.",
+                description="Recorded, except what `batchFailures` and `eventFailures` name. The answer has "
+                "`Tallymill-Receipt` if something was published, and `Retry-After` with RECORD_RATE_HIGH.",
                 model=EventUpdateResponse,
                 headers=("Tallymill-Receipt", "Retry-After", "Server-Timing"),
                 examples=examples.UPDATE_RESPONSES,
@@ -134,7 +136,7 @@ ROUTES = (
         operation_id="listPlayerEvents",
         tag="games",
         summary="The player's totals, by definitionId",
-        description="Events recorded at least once, those of retired definitions too.",
+        description="Events that were recorded at least once, including those of retired definitions.",
         scopes=(GAMES_SCOPE,),
         parameters=PAGED,
         answers=(Answer(description="A page.", model=PlayerEventListResponse, examples=examples.PLAYER_EVENTS),),
@@ -145,8 +147,8 @@ ROUTES = (
         path="/games/v1/eventDefinitions",
         operation_id="listEventDefinitions",
         tag="games",
-        summary="The definitions in force, by id",
-        description="A HIDDEN one only for a player who has recorded it.",
+        summary="The current definitions, by id",
+        description="A HIDDEN definition is listed only for a player who has recorded it.",
         scopes=(GAMES_SCOPE,),
         parameters=PAGED,
         answers=(Answer(description="A page.", model=EventDefinitionListResponse, examples=examples.DEFINITIONS),),
@@ -158,13 +160,17 @@ ROUTES = (
         operation_id="validateBatch",
         tag="games",
         summary="What events.record would do with a batch, without doing it",
-        description="The same judging; nothing is published, no id is remembered. A body that is no batch is answered "
-        "too, with its violations. It has a rate of its own.",
+        description="The same checks as events.record. Nothing is published, and no id is remembered. A body that is "
+        "not a valid batch is answered with its violations. The rate limit is separate.",
         scopes=RECORD_SCOPES,
-        body=Body(model=None, description="EventRecordRequest, or what may be one.", examples=examples.BATCHES),
+        body=Body(
+            model=None,
+            description="EventRecordRequest, or any other body, to check whether it is one.",
+            examples=examples.BATCHES,
+        ),
         answers=(
             Answer(
-                description="What would become of it. `Retry-After` with RECORD_RATE_HIGH.",
+                description="What events.record would do. It has `Retry-After` with RECORD_RATE_HIGH.",
                 model=DryRunAnswer,
                 headers=("Retry-After",),
                 examples=examples.DRY_RUNS,
@@ -179,28 +185,28 @@ ROUTES = (
         operation_id="listRefusals",
         tag="fate",
         summary="Why events of an app were dropped: a sample, newest first",
-        description="The app is the token's. It shows what all players of the app have sent, hence a scope of its own.",
+        description="For the app of the token. It shows what all players of the app sent, so it needs its own scope.",
         scopes=(REFUSALS_SCOPE,),
         parameters=(
             Parameter(
                 name="cause",
                 place="query",
-                description="Only this cause.",
+                description="Only refusals with this cause.",
                 schema={"type": "string", "minLength": 1},
                 example="NOT_FOUND",
             ),
-            Parameter(name="player", place="query", description="Only this player's.", example="ann"),
+            Parameter(name="player", place="query", description="Only refusals of this player.", example="ann"),
             Parameter(
                 name="limit",
                 place="query",
-                description=f"Most refusals of one page; more than {MAX_REFUSALS} is {MAX_REFUSALS}.",
+                description=f"The maximum number of refusals of a page. Above {MAX_REFUSALS} it is {MAX_REFUSALS}.",
                 schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
                 example=10,
             ),
             Parameter(
                 name="before",
                 place="query",
-                description="`nextBefore` of the page before.",
+                description="`nextBefore` of the previous page.",
                 schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
                 example="6a1f0c9b2f4e4d5a9c8b7a60",
             ),
@@ -213,8 +219,8 @@ ROUTES = (
         path="/v1/receipts/{receipt}",
         operation_id="getReceipt",
         tag="fate",
-        summary="What became of a batch, by its receipt",
-        description="No token: the receipt is signed, and who holds it got the answer.",
+        summary="The state of a batch, by its receipt",
+        description="No token is needed: the receipt is signed, and only the client that got the answer has it.",
         parameters=(
             Parameter(
                 name="receipt",
@@ -232,14 +238,14 @@ ROUTES = (
         path="/v1/requests/{requestId}",
         operation_id="getRequest",
         tag="fate",
-        summary="Whether a request of the player's own counted",
-        description="404 for one that never counted, is forgotten, or is another player's.",
+        summary="Whether a request of the player has counted",
+        description="404 if the request never counted, is no longer remembered, or belongs to another player.",
         scopes=RECORD_SCOPES,
         parameters=(
             Parameter(
                 name="requestId",
                 place="path",
-                description="As in the body; never 0.",
+                description="The requestId of the body. Never 0.",
                 schema={"type": "string", "format": "int64", "pattern": INT64_PATTERN, **NOT_ZERO},
                 example="7",
             ),
@@ -252,18 +258,18 @@ ROUTES = (
         path="/v1/limits",
         operation_id="getLimits",
         tag="service",
-        summary="What a request may hold",
-        description="Everybody's limits, or those in force for one app.",
+        summary="The limits of a request",
+        description="The general limits, or those of one app.",
         parameters=(
             Parameter(
                 name="app",
                 place="query",
-                description="An app; one without limits of its own has everybody's.",
+                description="An app. Without limits of its own it has the general ones.",
                 schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
                 example="demo",
             ),
         ),
-        answers=(Answer(description="The limits in force.", model=Limits, examples=examples.LIMITS),),
+        answers=(Answer(description="The limits.", model=Limits, examples=examples.LIMITS),),
         errors=(Kind.MALFORMED,),
     ),
     Route(
@@ -271,7 +277,7 @@ ROUTES = (
         path="/static/default-event.png",
         operation_id="getDefaultImage",
         tag="service",
-        summary="The image of a definition that has none",
+        summary="The default image of a definition",
         answers=(Answer(description="A PNG.", media_type="image/png", schema={}),),
     ),
     *PROBES,
@@ -298,8 +304,8 @@ INGRESS = Described(
     title="tallymill",
     introduction=_INTRODUCTION,
     tags=TAGS,
-    bearer="A token that names app and player. In this header, never in the query; of AddEvent "
-    "and AddEventBatch it may be the body's `Token` instead.",
+    bearer="A token that names the app and the player. It is read from this header, never from the query. AddEvent "
+    "and AddEventBatch also accept it as `Token` in the body.",
     routes=ROUTES,
     not_a_probe=NOT_A_PROBE,
 )

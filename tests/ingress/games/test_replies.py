@@ -7,6 +7,7 @@ import pytest
 from ingress.games.checks import WholeFailure, events_named
 from ingress.games.language import number_writer
 from ingress.games.replies import events_accepted, failure_reply, player_events
+from ingress.http.encoding import DECODED
 from ingress.http.replies import Refusal, refusal_reply, server_timing
 from schemas.games.body import EventFailureCause, parse_request
 from schemas.games.judging import Judgement, accepted_updates
@@ -35,6 +36,11 @@ def test_every_refusal_has_googles_shape(refusal: Refusal) -> None:
 )
 def test_a_refusal_carries_its_header(refusal: Refusal, header: bytes) -> None:
     assert header in dict(refusal_reply(refusal).headers)
+
+
+def test_b3_the_encodings_of_the_header_are_those_that_are_read() -> None:
+    """The table of errors writes them out, because it imports no server."""
+    assert b", ".join(DECODED) == dict(refusal_reply(Refusal.ENCODING).headers)[b"accept-encoding"]
 
 
 def test_b2_the_violations_are_details_of_a_bad_request() -> None:
