@@ -26,7 +26,7 @@ from ingress.http.rate_limit import AppRates
 from ingress.http.replies import Refusal, Refused
 from ingress.ports import Publisher, Unavailable
 from ingress.refusals.recorder import Noted, Refusals, Sender
-from schemas.games.body import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, parse_request
+from schemas.games.body import EventFailureCause, EventRecordRequest, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
@@ -208,7 +208,6 @@ def first_of_each_cause(request: EventRecordRequest, judgement: Judgement) -> It
             found[cause] = Noted(cause, f"timePeriods[{i}].timePeriod", piece, request.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
-            name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
             piece = request.time_periods[i].updates[j].as_sent()
-            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, request.request_id)
+            found[reason] = Noted(reason, f"timePeriods[{i}].updates[{j}].{reason.field}", piece, request.request_id)
     return found.values()
