@@ -21,7 +21,7 @@ from ingress.http.body_budget import Lease
 from ingress.http.replies import Refusal, Refused
 from ingress.ports import Unavailable
 from ingress.refusals.recorder import RefusalNote, Sender
-from schemas.games.body import EventFailureCause, EventRecordRequest, EventUpdateFailureCause, parse_request
+from schemas.games.body import EventFailureCause, EventRecordRequest, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
@@ -183,7 +183,6 @@ def first_of_each_cause(sent: EventRecordRequest, judgement: Judgement) -> Itera
             found[cause] = RefusalNote(cause, f"timePeriods[{i}].timePeriod", piece, sent.request_id)
     for i, j, reason in judgement.updates:
         if reason not in found:
-            name = "definitionId" if reason is EventUpdateFailureCause.NOT_FOUND else "updateCount"
             piece = sent.time_periods[i].updates[j].as_sent()
-            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{name}", piece, sent.request_id)
+            found[reason] = RefusalNote(reason, f"timePeriods[{i}].updates[{j}].{reason.field}", piece, sent.request_id)
     return found.values()

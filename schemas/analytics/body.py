@@ -1,6 +1,6 @@
 """AddEvent and AddEventBatch on the wire (docs/rules.md, A1 to A12): from a body in any form to its items.
 
-Ingress and worker both read a body by these functions, so it can't mean two things. Item names are exact positions:
+Ingress and worker both read a body with these functions, so it can't mean two things. Violations name exact positions:
 `eventData[3].Timestamp`.
 """
 
@@ -22,18 +22,18 @@ JSON_TYPE = "application/json"
 
 MAX_REQUEST_ID_CHARACTERS = 128
 MAX_MEDIA_BYTES = 16 * 1024
-# mediaInfo is kept with every item: what a request may make of it in all.
+# mediaInfo is stored with every item: the limit for all copies of one request.
 MAX_MEDIA_COPIES_BYTES = 16 * 1024 * 1024
 MAX_FORM_FIELDS = 100
-# Of `token` as the name of a form's field: five letters, of three bytes at most (the Kelvin sign is a K), escaped. A
-# longer name is another, and needn't be unescaped.
+# `token` as a form field's name: five letters of at most three bytes (the Kelvin sign lowers to k), each escaped by
+# three characters. A longer name is another one, and need not be unescaped.
 MAX_ESCAPED_TOKEN_CHARACTERS = 5 * 3 * 3
 
 _FIELDS = {"token": "Token", "mediainfo": "mediaInfo", "eventdata": "eventData", "requestid": "requestId"}
 
 
 class MalformedAnalytics(ValueError):
-    """The body is no batch. `is_json` tells apart what can't be read at all from a wrong field (answer table)."""
+    """The body is not a batch. `is_json`: it can't be read at all; otherwise a field is wrong."""
 
     def __init__(self, violations: Sequence[Violation], *, is_json: bool = False) -> None:
         self.violations = tuple(violations)
@@ -46,7 +46,7 @@ class TooManyItems(TooLarge):
 
 
 class Sent(NamedTuple):
-    """A body's known fields by name, and the body with its token's value blanked."""
+    """The known fields of a body, and the body with the value of its token blanked."""
 
     fields: Mapping[str, Any]
     blanked: bytes
@@ -55,7 +55,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsBatch:
-    """What a body asks for: its items by position, good ones and bad ones; of the first bad ones, what was sent."""
+    """A body that was read: good items and violations by position, and the first bad items as they were sent."""
 
     request_id: str | None
     media: Media
@@ -66,7 +66,7 @@ class AnalyticsBatch:
 
 
 def read_sent(body: bytes, content_type: str) -> Sent:
-    """JSON if it begins like an object, whatever was announced; otherwise a form (A2).
+    """Read JSON if the body begins like an object, whatever its content type; otherwise a form (A2).
 
     Raises MalformedAnalytics, TooLarge.
     """
@@ -85,7 +85,7 @@ def _json(text: str) -> Sent:
 
 
 def _without(text: str, tokens: Sequence[Member]) -> str:
-    """`text` with these values blanked; written once, however many they are."""
+    """`text` with these values blanked. It is copied once, however many there are."""
     starts = [0, *(member.end for member in tokens)]
     ends = [*(member.start for member in tokens), len(text)]
     return '""'.join(text[start:end] for start, end in zip(starts, ends, strict=True))
@@ -106,9 +106,9 @@ def _blanked(part: str) -> str:
 
 
 def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Known fields by their names, case ignored; others are left out. Of one spelling given twice the last counts (B2).
+    """The known fields, by name without regard to case. If a spelling is repeated, the last value counts (B2).
 
-    Raises MalformedAnalytics where a field is there in two spellings (A3).
+    Raises MalformedAnalytics if a field has two spellings (A3).
     """
     found: dict[str, Any] = {}
     spelt: dict[str, str] = {}
@@ -153,7 +153,7 @@ def _batch(request_id: str | None, media: Media, entries: Sequence[object]) -> A
 
 
 def _entries(sent: object) -> Sequence[object]:
-    """EventData as an array; one object is an array of one; JSON text is read (A2, A5). Raises MalformedAnalytics."""
+    """EventData as an array. One object is an array of one; JSON text is parsed (A2, A5). Raises MalformedAnalytics."""
     if isinstance(sent, str):
         try:
             sent = read_value(sent)
@@ -174,7 +174,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def token_of(sent: Sent) -> str | None:
-    """The body's token; None where there is none. Raises MalformedAnalytics where it is no string."""
+    """The body's token, or None. Raises MalformedAnalytics if it is not a string."""
     return _text(sent.fields, "Token") or None
 
 
@@ -193,8 +193,8 @@ def _wrong(field: str, description: str) -> MalformedAnalytics:
 def identities(batch: AnalyticsBatch, actor: str, request_id: str | None) -> dict[int, str]:
     """The identity of each good item, by position (A11).
 
-    With a request id it is the position; without, the item itself and how many equal ones stand before it, so that a
-    pool sent again with one more adds that one alone.
+    With a request id the identity is the position. Without one it is the content and the number of equal items before
+    it, so that a pool that is sent again with one more item adds only that one.
     """
     if request_id is not None:
         names = (b"position", actor.encode(), request_id.encode())

@@ -1,13 +1,13 @@
-"""A short digest of an item's content: what tells two items apart that came under one requestId and place (A11)."""
+"""A short hash of an item's content, to tell apart two items with the same requestId and position (A11)."""
 
 import hashlib
 
 from schemas.analytics.items import Item
 
-# As much as MongoDB keeps in an int64. Nobody gains by a collision: it is his own request that is not told apart.
+# An int64 in MongoDB. A client that makes collisions harms only itself: its own items are not told apart.
 DIGEST_BYTES = 8
 
 
 def digest_of(item: Item) -> int:
-    """An int64 over the canonical content: equal for the same event, however it was spelt."""
+    """An int64 over the canonical content, which is equal for all spellings of the same event."""
     return int.from_bytes(hashlib.blake2b(item.canonical, digest_size=DIGEST_BYTES).digest(), signed=True)

@@ -11,18 +11,17 @@ from schemas.analytics.timestamps import timestamp_micros
 from schemas.wire.values import BadValue, element_bytes, storable_bytes, utf8_bytes
 
 OTHER_TITLE = "(other)"
-"""What the titles past max_titles count as; nobody may send it."""
+"""Items with titles beyond max_titles count under this name. Clients can't send it."""
 
 MAX_TITLE_BYTES = 256
-# NFC is at most this much shorter than what it is made of: a byte of it stands for one and a half code points (U+0390
-# is three in two bytes; a test looks at them all). A longer text needn't be normalised to be refused, and must not be:
-# that takes time by the square of its combining marks.
+# A byte of an NFC text comes from at most one and a half code points (U+0390: two bytes, three code points; a test
+# checks all). So a longer text is refused without normalising it, which takes time quadratic in its combining marks.
 MAX_SENT_TITLE_CHARACTERS: Final = MAX_TITLE_BYTES * 3 // 2
 MAX_ITEM_BYTES = 256 * 1024
 
 _has_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search  # Unicode's category Cc, which never changes
 
-# One for all: json.dumps would make an encoder for every item.
+# One encoder for all items: json.dumps would make a new one for each.
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 # `Timstamp` is the document's own text.
@@ -32,8 +31,8 @@ _FIELDS = {"timestamp": "Timestamp", "timstamp": "Timestamp", "event": "Event", 
 class Item(NamedTuple):
     """One event. `data` and `extra` (unknown keys) as they were sent, in their order; `at_micros` since 1970 UTC.
 
-    `canonical`: the same bytes for the same event, however it was spelt. `stored_bytes`: of title, data and extra, in
-    its document.
+    `canonical`: bytes that are equal for all spellings of the same event. `stored_bytes`: the size of title, data and
+    extra in its document.
     """
 
     at_micros: int
@@ -66,7 +65,7 @@ def parse_item(sent: object) -> Item:
 
 
 def _split(sent: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Known fields by their names, case ignored, and the rest. Raises BadValue where one is there in two spellings."""
+    """The known fields, by name without regard to case, and the others. Raises BadValue if one has two spellings."""
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for key, value in sent.items():
@@ -110,6 +109,6 @@ IDENTITY_BYTES = 16
 
 
 def identity_of(*parts: bytes) -> str:
-    """32 hex digits of a hash over `parts`, which can't run into each other."""
+    """32 hex digits of a hash over `parts`. Lengths keep the border between two parts fixed."""
     text = b"".join([len(part).to_bytes(8) + part for part in parts])
     return hashlib.blake2b(text, digest_size=IDENTITY_BYTES).hexdigest()

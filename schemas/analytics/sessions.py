@@ -1,4 +1,4 @@
-"""`POST /v1/sessions`: an anonymous session of an app, for who has no account to log in with."""
+"""`POST /v1/sessions`: an anonymous session of an app, for clients without an account."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
 """How much a pool makes MongoDB store: checked before it is accepted (docs/rules.md, B10), and the size of a flush.
 
-A pool is applied whole, in one transaction, so one that no transaction takes would hold up its partition. What it
-stores can be many times its body: mediaInfo is kept with every event, and an array of empty arrays grows sixfold.
+A pool is applied whole, in one transaction. One too large for a transaction would stop its partition. It can store
+many times the size of its body: mediaInfo is kept with every event, and an array of empty arrays grows sixfold.
 """
 
 from typing import Final
@@ -18,8 +18,8 @@ transaction takes 32 MiB by this measure, in 10,000 events or in 30, and none ta
 don't; with 512 MB six do."""
 
 ITEM_BYTES: Final = 1024
-"""What an event takes in a transaction beside its document: an entry in an index, and the hour in `period_counts` that
-it may be the first of. With this, many small events reach the limit of the cache at the size that few large ones do."""
+"""What an event needs in a transaction besides its document: an index entry, and perhaps a new document of
+`period_counts`. With it, many small events reach the limit of the cache at the same size as few large ones."""
 
 # `r12/03/1234567890123456789`: lineage, partition and offset of the record, at their longest.
 _COORDINATES: Final = "r99999/99999/" + "9" * 19
@@ -30,7 +30,7 @@ class TooMuchToStore(TooLarge):
 
 
 def stored_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
-    """What the good events of `batch` make MongoDB store. Never less than the BSON of their documents."""
+    """Bytes that MongoDB stores for the good events of `batch`: at least the BSON of their documents."""
     if not batch.items:
         return 0
     shared = ITEM_BYTES + _document_bytes(batch, app, player, request_id)
@@ -38,7 +38,7 @@ def stored_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str |
 
 
 def _document_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
-    """Of one event's document, all that its item's own `stored_bytes` leaves out."""
+    """The size of one event's document without the parts in its item's `stored_bytes`."""
     a_date = INT64_MAX  # takes eight bytes, too
     document = {
         "_id": event_key(app, player, "f" * 2 * IDENTITY_BYTES),

@@ -44,6 +44,17 @@ class EventUpdateFailureCause(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     INVALID_UPDATE_VALUE = "INVALID_UPDATE_VALUE"
 
+    @property
+    def field(self) -> str:
+        """The field of the update that is wrong."""
+        return _FIELD_OF[self]
+
+
+_FIELD_OF: Final = {
+    EventUpdateFailureCause.NOT_FOUND: "definitionId",
+    EventUpdateFailureCause.INVALID_UPDATE_VALUE: "updateCount",
+}
+
 
 class _Answer(BaseModel):
     """What we answer: every field of the discovery document, always."""

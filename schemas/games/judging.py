@@ -1,7 +1,7 @@
 """How one batch is judged (docs/rules.md, G5 to G13): which periods and updates count, and why the others don't.
 
-Pure functions of the request, the time it was received, the limits and the definitions in force then. The ingress
-judges before it publishes; the worker judges only records that no ingress has, with the same function.
+Pure functions of the request, the time it was received, the limits, and the definitions that applied then. The ingress
+judges before it publishes. The worker uses the same function for records that no ingress has judged.
 """
 
 import re
@@ -23,22 +23,22 @@ from schemas.games.body import (
 )
 from schemas.settings import Limits
 
-# App and definition ids: they stand in document ids and field names, so they hold neither '/', '.' nor '$'.
+# App and definition ids are parts of document ids and field names, so they can't contain '/', '.' or '$'.
 matches_id = re.compile(ID_SCHEMA_PATTERN[:-1] + r"\Z").match
 
-# What a date can say: buckets are kept under datetimes (years 1 to 9999), and no event is older than 1970.
+# The range of times: windows are stored as datetimes, which end with the year 9999, and no event is older than 1970.
 FIRST_MILLIS = 0
 LAST_MILLIS = 253_402_300_799_999
 
-# A refused definitionId is echoed to its sender; a whole body of it needn't be (G11).
+# A refused definitionId is echoed to the client, but not more of it than this (G11).
 MAX_ECHO_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is refused of one batch, by position; everything else counts. Nothing refused: all parts empty.
+    """What is refused of one batch, by position. Everything else counts.
 
-    `shift_millis` is added to every period: the client's clock was certainly wrong (G7).
+    `shift_millis` is added to every period if the client's clock is certainly wrong (G7).
     """
 
     shift_millis: int = 0
@@ -74,14 +74,14 @@ def judge(request: EventRecordRequest, received_millis: int, limits: Limits, dec
 
 
 def is_too_large(request: EventRecordRequest, limits: Limits) -> bool:
-    """Whether it holds too much: updates, and periods without updates, which cost as much (G6)."""
+    """Whether it has too many updates. A period without updates counts as one, because it costs as much (G6)."""
     return sum(len(period.updates) or 1 for period in request.time_periods) > limits.max_updates_per_request
 
 
 def _shift_millis(sent_millis: int | None, received_millis: int, limits: Limits) -> int:
-    """How far the client's clock is certainly off; 0 where it may be right (G7).
+    """By how much the client's clock is certainly wrong; 0 if it may be right (G7).
 
-    A body stored and sent later looks like a slow clock, and is not shifted.
+    A body that was stored and sent later looks like a slow clock, so it is not shifted.
     """
     difference = received_millis - (sent_millis or received_millis)
     ahead = difference < -limits.clock_skew_tolerance_seconds * 1000
@@ -117,7 +117,7 @@ def _judge_update(update: SentUpdate, limits: Limits, declared: Collection[str])
 
 
 def accepted_updates(request: EventRecordRequest, judgement: Judgement) -> tuple[AcceptedUpdate, ...]:
-    """What counts of the batch, in its order. Empty: nothing is left, and nothing is published (G9)."""
+    """The updates that count, in order. If there are none, nothing is published (G9)."""
     if judgement.too_large:
         return ()
     bad_periods = {i for i, _ in judgement.periods}
@@ -158,7 +158,7 @@ def event_failures(request: EventRecordRequest, judgement: Judgement) -> tuple[E
 def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
     """CRC-32 of what a batch counts: the sorted (start, end, definitionId, sum), never the bytes (G16).
 
-    A correct retry refreshes currentTimeMillis, and with it the shift: so the client's own times are taken.
+    A correct retry has a new currentTimeMillis and so another shift. Hence the client's own times are used.
     """
     sums: dict[tuple[int, int, str], int] = {}
     for period, _, definition_id, count in accepted:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REQUESTS, TITLES
+from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from schemas.requirements import (
     Index,
     indexes,
@@ -112,7 +113,8 @@ def test_what_can_be_set_instead_of_the_topic_is_named() -> None:
 def test_b8_a_record_of_the_largest_body_with_everything_refused_fits() -> None:
     """The largest entry of `judged`, once for each update there may be."""
     limits = Limits(max_body_bytes=2_048, max_updates_per_request=100_000)
-    judged = len('[99999,99999,"INVALID_UPDATE_VALUE"],') * limits.max_updates_per_request
+    longest = max((*EventFailureCause, *EventUpdateFailureCause), key=len)
+    judged = len(f'[99999,99999,"{longest}"],') * limits.max_updates_per_request
     assert max_record_bytes(limits) > limits.max_body_bytes + judged
     assert topic_config(KAFKA, limits)["max.message.bytes"] == str(max_record_bytes(limits))
 

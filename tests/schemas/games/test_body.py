@@ -11,6 +11,7 @@ from schemas.games.body import (
     EventBatchRecordFailure,
     EventFailureCause,
     EventPeriodRange,
+    EventUpdateFailureCause,
     EventUpdateResponse,
     parse_request,
 )
@@ -142,6 +143,12 @@ def test_g8_a_period_failure_echoes_its_range() -> None:
     echoed = EventPeriodRange(period_start_millis=1, period_end_millis=2)
     expected = {"kind": "games#eventPeriodRange", "periodStartMillis": "1", "periodEndMillis": "2"}
     assert expected == json.loads(echoed.model_dump_json())
+
+
+@pytest.mark.parametrize("cause", EventUpdateFailureCause)
+def test_every_cause_names_a_field_of_an_update(cause: EventUpdateFailureCause) -> None:
+    """The sample of refusals points to it."""
+    assert cause.field in {"definitionId", "updateCount"}
 
 
 def test_a_request_can_not_be_changed() -> None:
