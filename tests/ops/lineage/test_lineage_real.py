@@ -164,9 +164,7 @@ async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
             assert "made anew" in worker.said()
         assert {"r1": ["lost", "lost"], **ANALYTICS} == await shown(capsys, 1)
         begun = await told(capsys, 0, command.start(start("beginning", "the topic was deleted"), as_json=True))
-        assert (
-            "partition 0: the topic was deleted, or another one has its name. Any records from offset 1 on are lost" in begun["warnings"][0]
-        )
+        assert "another one has its name. Any records from offset 1 on are lost" in begun["warnings"][0]
         await count(where, tmp_path, r3_00=2)
         lineage: dict[str, Any] = (await where.documents(LINEAGES))["r3"]
         assert (2, "the topic was deleted", 0) == (lineage["generation"], lineage["reason"], lineage["from"])
