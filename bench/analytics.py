@@ -1,23 +1,22 @@
-"""Pools into MongoDB, sums verified, and others let do it on the same servers: items/s, ratios.
+"""Drains pools into MongoDB, checks the sums, and compares with other consumers on the same servers.
 
     python -m bench.analytics --items 400000 --pool 20 --workers 2
     python -m bench.analytics --items 100000 --through ingress
 
 The analytics topic is filled with pools of --pool items each: sealed and written as fast as Kafka takes them, or sent
-through an ingress by clients that send as soon as they are answered (bench/sender.py). Then, one after the other and
-each into a database of its own:
+through an ingress by clients that send as soon as they are answered (bench/sender.py). Then these drain it, one after
+the other, each into a new database:
 
     tallymill    N workers: each item one document, once; counts by minute; exactly once
     naive        N processes, one insert_one an item (bench/rivals/naive_items.py); the first thousands of items only
-    connector    the MongoDB Kafka sink connector with N tasks (bench/rivals/connector.py): one document a pool, whole,
-    as it
-                 can't take a pool apart; --pool 1 compares document with document
-    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/rivals/replay.py)
+    connector    the MongoDB Kafka sink connector with N tasks (bench/rivals/connector.py): one document a pool,
+                 because it can't split one; --pool 1 compares document with document
+    replay       N processes that apply the flushes' MongoDB commands, planned in advance (bench/rivals/replay.py)
 
-Each is timed from its first items that are through to its last; but through an ingress, tallymill's workers stand ready
-while the topic is filled, and its time is from the first request to the last item in MongoDB, sender and all. With
---rounds all that read the full topic go again, interleaved, and the medians are told. TALLYMILL_WORKER__... variables
-set the workers' settings.
+Printed are items/s and ratios. Each is timed from its first stored items to its last. Through an ingress, tallymill's
+workers run while the topic is filled, and the time is from the first request to the last item in MongoDB. With --rounds
+all that read the full topic run again, interleaved, and the medians are printed. TALLYMILL_WORKER__... variables set
+the workers' settings.
 """
 
 import argparse
@@ -61,9 +60,9 @@ from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
 OTHERS = ("naive", "connector", "replay")
-# A rate of a few hundred items a second needs no more of them to be told.
+# Enough to measure a rate of a few hundred items a second.
 NAIVE_ITEMS = 2_000
-# Signed one by one beforehand.
+# Tokens are signed before the measurement.
 MOST_TOKENS = 1_000
 
 
@@ -94,7 +93,7 @@ class Subject:
         return await self._exact(self.place.replays(self.settings, self.options.workers, "analytics"))
 
     async def _exact(self, programs: Sequence[Program]) -> Drained:
-        """Those that write what ours write, held to it."""
+        """Subjects that write the same documents as tallymill: their sums are checked."""
         assert not wrong(await initialise(self.settings))
         drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
         await verify(self.database, self.expected)

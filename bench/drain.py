@@ -1,18 +1,18 @@
-"""Drain a topic into MongoDB, sums verified, and let others do it on the same servers: records/s, CPU, memory, ratios.
+"""Drains a topic into MongoDB, checks the sums, and compares with other consumers on the same servers.
 
     make bench ARGS="--records 200000 --workers 2"
     make bench ARGS="--records 40000 --against connector,replay --rounds 3"
 
-One topic is filled. Then, one after the other and each into a database of its own:
+One topic is filled. Then these drain it, one after the other, each into a new database:
 
     tallymill    N workers: dedupe, totals, buckets, exactly once
     naive        N processes, one insert and one upsert a record (bench/rivals/naive.py); the first thousands of records
     only batched      N processes, getmany, pydantic, insert_many, bulk_write, at least once (bench/rivals/batched.py)
     connector    the MongoDB Kafka sink connector with N tasks, inserting whole bodies (bench/rivals/connector.py)
-    replay       N processes that apply the flushes' MongoDB commands, planned beforehand (bench/rivals/replay.py)
+    replay       N processes that apply the flushes' MongoDB commands, planned in advance (bench/rivals/replay.py)
 
-Each is timed from its first record that is through to its last. With --rounds all of them go again, interleaved, and
-the medians are told. TALLYMILL_WORKER__... variables set the workers' settings.
+Printed are records/s, CPU, memory and ratios. Each is timed from its first stored record to its last. With --rounds all
+run again, interleaved, and the medians are printed. TALLYMILL_WORKER__... variables set the workers' settings.
 """
 
 import argparse
@@ -35,13 +35,13 @@ from schemas.documents import REQUESTS
 
 OURS = "tallymill"
 OTHERS = ("naive", "batched", "connector", "replay")
-# A rate of a few hundred records a second needs no more of them to be told.
+# Enough to measure a rate of a few hundred records a second.
 NAIVE_RECORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who drains now, and where to."""
+    """What drains the topic, and its database."""
 
     place: Place
     settings: Settings

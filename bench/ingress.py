@@ -1,16 +1,16 @@
-"""Requests a second of the ingress, acked by Kafka, against what one would write first, and against reading alone.
+"""Requests a second of the ingress, compared with a simple FastAPI service and with a handler that only reads.
 
     python -m bench.ingress --rounds 3 --seconds 10
 
-One after the other, each with a topic of its own, and all again in the next round; medians are told:
+Each subject runs in turn on a new topic, and all again in the next round. The medians are printed:
 
-    acked        the ingress with apply_timeout_seconds = 0: answered when Kafka has it
+    acked        the ingress with apply_timeout_seconds = 0: answered when Kafka has acknowledged
     counted      the ingress as it is by default, and one worker: answered when the batch is counted
     fastapi      FastAPI, a pydantic body, send_and_wait (bench/rivals/fastapi_app.py); no token, no rule
     reads-only   a handler that reads the body and answers (bench/rivals/reads_only.py)
 
-All have the ingress's uvicorn settings, loop and parser, and get the same bytes from the same sender
-(bench/sender.py), which shares the machine: where it took a whole core, it was the wall, and CPU a request tells more.
+All use the ingress's uvicorn settings, loop and parser, and get the same bytes from the same sender (bench/sender.py).
+The sender shares the machine: if it used a whole core, it was the limit, and CPU a request is the better figure.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from schemas.settings import Api
 
 KEY = "a key for benchmarks alone"
 
-# A worker that is told to stop finishes its flushes first.
+# A worker finishes its flushes before it stops.
 STOP_SECONDS = 30
 
 
@@ -40,7 +40,7 @@ class Place:
         return Settings.model_validate({"kafka": kafka, "mongodb": mongodb, "signing": {"keys": [KEY]}})
 
     def python(self, name: str, settings: Settings, *arguments: str, **variables: str) -> Program:
-        """A Python module of ours (`python -m`), given these settings by its environment."""
+        """A Python module (`python -m`) that gets these settings in its environment."""
         environ = self._environ(settings) | variables
         return Program(name, (sys.executable, "-m", *arguments), environ, STOP_SECONDS)
 

@@ -1,12 +1,12 @@
-"""How long partitions stand still while workers are killed and started again.
+"""How long partitions make no progress while workers are killed and started again.
 
     python -m bench.rebalance --rounds 3
     python -m bench.rebalance --trees /path/to/another/checkout,. --sessions 6,10 --rounds 3
 
-Workers share the partitions of one topic under a steady load. One after the other, every few seconds, one of them is
-killed and started again at once. Meanwhile the checkpoints are looked at twenty times a second: the longest time
-without progress is told: of partitions whose owner was killed, of others, and of all of them together. Sums checked
-in the end. Each tree and each session time-out is a variant; rounds are interleaved, and the medians are told.
+Workers share the partitions of one topic under a steady load. Every few seconds one of them is killed and started again
+at once. The checkpoints are read twenty times a second. Printed is the longest time without progress: of partitions
+whose owner was killed, of others, and of all together. The sums are checked at the end. Each source tree and session
+time-out is a variant; rounds are interleaved, and the medians are printed.
 """
 
 import argparse

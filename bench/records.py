@@ -36,7 +36,7 @@ class Made:
 
 
 def make_records(count: int, players: int, keys: SigningKeys, seed: int = 1) -> Iterator[Made]:
-    """`count` records of about 830 bytes, each with an id of its own."""
+    """`count` records of about 830 bytes, each with a different id."""
     chance = random.Random(seed)  # noqa: S311 a benchmark, no secret
     now = time.time_ns() // 1_000_000
     for request_id in range(1, count + 1):

@@ -32,7 +32,7 @@ def post(path: str, player: str, token: str, body: bytes) -> bytes:
 
 
 def requests(tokens: Mapping[str, str]) -> Iterator[bytes]:
-    """events.record of each player in turn, endless, each with an id of its own."""
+    """Endless events.record requests, of each player in turn, each with a different id."""
     chance = random.Random(1)  # noqa: S311 a benchmark, no secret
     now = time.time_ns() // 1_000_000
     halves = []

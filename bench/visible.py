@@ -1,10 +1,10 @@
-"""How long from accepted to visible in MongoDB, at half of the own peak: a real ingress and real workers.
+"""The time from accepted to visible in MongoDB, at half of the peak rate, with a real ingress and real workers.
 
     python -m bench.visible --seconds 30 --workers 1
 
-The peak is found by clients that each send as soon as they are answered, and every answer waits until its batch is
-counted; the sender has its share of the same cores. Then half of that is sent, due or not answered (`tallymill load`),
-and the ingress says of each request when it was accepted and when visible (Server-Timing). Sums checked in the end.
+The peak is measured with clients that send as soon as they are answered; each answer waits until its batch is counted.
+The sender shares the cores. Then half of that rate is sent as an open loop (`tallymill load`), and the ingress states
+for each request when it was accepted and when it was visible (Server-Timing). The sums are checked at the end.
 """
 
 import argparse

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
 # From a fresh clone to a working .venv/bin/tallymill and the servers' files, on a bare Debian 12 with Python 3.11.
-# Only what must be there before Python packages are is done here; the servers' files are ops/local/servers/fetch.py's.
-# A second run compares one checksum, compiles what has changed of our own files, and uses no network.
+# This script does only what Python packages need first. ops/local/servers/fetch.py downloads the servers' files.
+# A second run compares one checksum, compiles changed files, and uses no network.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 cache=${TALLYMILL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tallymill}
 stamp=.venv/tallymill.stamp
-export UV_PYTHON_DOWNLOADS=never # the interpreter is the machine's; nothing but packages is fetched
+export UV_PYTHON_DOWNLOADS=never # use the machine's interpreter: only packages are downloaded
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# apt PACKAGE...: install them when we may, otherwise say which right is lacking and what to type.
+# apt PACKAGE...: install them as root, otherwise print the command to run.
 apt() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing $* with apt-get"
+    say "Installing $* with apt-get"
     apt-get update -qq >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
   else
-    say "$* is missing, and installing it needs root. Type:"
+    say "$* is missing, and only root can install it. Run:"
     say "    sudo apt-get update && sudo apt-get install -y $*"
     exit 1
   fi
@@ -39,7 +39,7 @@ find_python() {
 # Looked for only when something has to be made with it.
 the_python() {
   find_python || { apt python3 python3-venv && find_python; } || {
-    say "Python 3.11 or later is needed"
+    say "Python 3.11 or later is required"
     exit 1
   }
 }
@@ -55,7 +55,7 @@ find_uv() {
   if [ ! -x "$home/bin/uv" ]; then
     python=$(the_python)
     "$python" -c 'import ensurepip' 2>/dev/null || apt python3-venv
-    say "fetching uv"
+    say "Downloading uv"
     mkdir -p "$cache"
     new=$(mktemp -d "$cache/new-uv-XXXXXX")
     "$python" -m venv "$new" >&2
@@ -73,21 +73,21 @@ install() {
 python_environment() {
   .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     "$uv" venv --quiet --clear --python "$(the_python)" .venv
-  say "installing the Python packages"
-  # Bytecode now: it is half the start of each process, and where PYTHONDONTWRITEBYTECODE is set nobody else writes it.
+  say "Installing the Python packages"
+  # Bytecode halves the start time of each process. With PYTHONDONTWRITEBYTECODE set, only this step writes it.
   install pip sync --python .venv/bin/python --require-hashes --compile-bytecode requirements/dev.txt
   install pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
   echo "$wanted" >"$stamp"
 }
 
-# uv is wanted with a finished .venv too: the servers' wheels come through it when the cache is new.
+# uv is needed with a finished .venv too: it downloads the servers' wheels if the cache is empty.
 uv=$(find_uv)
 
-# The folder is part of the stamp: the command in .venv points into it. So is this file: it says how .venv is made.
+# The stamp includes the folder, because the command in .venv points to it, and this file, because it makes .venv.
 wanted=$(cat requirements/dev.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/tallymill ] || python_environment
 
-# Of our own files what has changed; the start of all of ours alike.
-.venv/bin/python -m compileall -qq schemas serving ingress consumer console ops || true # a help, not a need
+# Compile changed files of tallymill.
+.venv/bin/python -m compileall -qq schemas serving ingress consumer console ops || true # it only saves time
 
 exec .venv/bin/python -m ops.local.servers.fetch

@@ -154,7 +154,7 @@ def _problem(error: ErrorDetails) -> str:
         section = f"{error['loc'][0]}." if len(error["loc"]) > 1 else ""
         names = [one for one in setting_names() if one.startswith(section)] if section else Settings.model_fields
         return f"{name}: no such setting{did_you_mean(name, names, section)}"
-    return f"{name}: {error['msg']}"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"  # pydantic's words before a validator's
 
 
 def _not_json(error: NotParsed) -> str:

@@ -1,4 +1,4 @@
-"""The file map of docs/design.md: every room with what it is for, as its `__init__.py` says, and its modules."""
+"""The file map of docs/design.md: each folder with its purpose (from its `__init__.py`) and its modules."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MARKS = ("<!-- file map: written by python -m ops.reference -->", "<!-- end of f
 
 
 def file_map() -> str:
-    """One line a room."""
+    """One line a folder."""
     return "\n".join(["| room | what | modules |", "|---|---|---|", *_rows()])
 
 

@@ -1,6 +1,6 @@
-"""Structured logs: one JSON line a state change, to stderr. Nothing per record, nothing of a client's credentials.
+"""Structured logs on stderr: one JSON line a state change. No line per record, and no credentials.
 
-Whatever a library logs, warns of or lets escape comes as such a line too: no raw trace stands between them.
+Logs, warnings and uncaught exceptions of libraries become such lines too, so that no raw trace is among them.
 """
 
 import logging
@@ -17,8 +17,8 @@ MAX_MESSAGE = 300
 
 
 def configure_logs() -> None:
-    """Once, at the start of the process; an embedding program's own configuration stays."""
-    # Our adapters tell of each state change once; these libraries tell of every try.
+    """Called once, at the start of a process. The configuration of an embedding program stays."""
+    # The adapters log each state change once. These libraries would log every try.
     for chatty in ("aiokafka", "pymongo", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     if structlog.is_configured():
@@ -38,7 +38,7 @@ def configure_logs() -> None:
 
 
 def _catch_the_rest() -> None:
-    """What would go to stderr as it is: of libraries' loggers, of warnings, of Python for what was not caught."""
+    """Everything that Python or a library would write to stderr: logs, warnings, uncaught exceptions."""
     logging.getLogger().addHandler(LibraryLog())
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
@@ -47,7 +47,7 @@ def _catch_the_rest() -> None:
 
 
 class LibraryLog(logging.Handler):
-    """Writes a library's record as one line of ours; an exception in it as any that nobody handled."""
+    """Writes a log record of a library as one JSON line. An exception in it is reported as an unhandled one."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -65,7 +65,7 @@ class LibraryLog(logging.Handler):
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    """Nobody caught it: an exception that ends the process or a thread, or one of a destructor."""
+    """An uncaught exception: it ends the process or a thread, or comes from a destructor."""
     if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
         return
     report(error.with_traceback(trace))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Secrets: for the owner's eyes from the first byte on, and whole or not at all."""
+    """Write a file that only its owner can read, from the first byte on. It replaces the old file at once."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

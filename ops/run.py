@@ -1,4 +1,4 @@
-"""Run one process with its part of the settings. It imports nothing that a process doesn't need: this is its start."""
+"""Runs one process with its part of the settings. Imports are few, because they delay each start."""
 
 import os
 from collections.abc import Callable

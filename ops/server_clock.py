@@ -1,4 +1,4 @@
-"""MongoDB's clock: an operator's command stores times and judges ages by it, for the operator's own may be wrong."""
+"""MongoDB's clock. Commands store times and compare ages by it, because the operator's clock may be wrong."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +7,6 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 
 async def server_now(db: AsyncDatabase[dict[str, Any]]) -> datetime:
-    """The primary's time, to the millisecond. Where an update can take it, `$$NOW` saves the question."""
+    """The primary's time in milliseconds. An update can use `$$NOW` instead, without this call."""
     now: datetime = (await db.client.admin.command("hello"))["localTime"]
     return now.replace(tzinfo=UTC)  # commands are read without the client's tz_aware

@@ -116,10 +116,10 @@ def read_file(path: Path) -> DefinitionsFile:
 
 
 def _message(error: ErrorDetails) -> str:
-    """A text that the format reads as another type has to be quoted."""
+    """The reason, without pydantic's words. A text that the format reads as another type has to be quoted."""
     if error["type"] == "string_type" and isinstance(error["input"], int | float | None):
         return f"{error['msg']}: put it in quotes"
-    return error["msg"]
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, SettingsError, load_settings
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.processes import NotReadyError, last_lines, own_command
-from ops.local.servers.source import settings_of_user, sources_in_force
+from ops.local.servers.source import present_sources, settings_of_user
 from ops.local.state import RunningError, State, read_state, supervisor_pid, to_fields, to_json
 from ops.local.status.balance import balance_text, unknown
 from ops.local.status.health import as_text as health_text
@@ -39,7 +39,7 @@ def up(data: Path, workers: int, *, as_json: bool) -> int:
         return already[0]
     try:
         settings = settings_of_user()
-        sources = sources_in_force(settings)
+        sources = present_sources(settings)
         fetch_files(sources)  # before the supervisor handles signals, so that Ctrl-C ends a long download
         options = SystemOptions(data, workers, settings, sources)
         Supervisor(options).run(lambda state: _announce(state, data, as_json=as_json))

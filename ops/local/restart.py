@@ -1,13 +1,13 @@
-"""When a child that died is started again: pure, time is an argument."""
+"""The delay before a child that has ended is started again. Pure: time is an argument."""
 
 from collections.abc import Sequence
 
-# Deaths longer ago than this are forgiven.
+# Older ends of the process are not counted.
 FORGIVEN_SECONDS = 60
 
 FIRST_DELAY_SECONDS = 0.5
 
-# Long enough not to eat a core with a child that cannot start, short enough to be back soon after its cause is gone.
+# Long enough that a child that cannot start takes little CPU, short enough to start soon after the cause is gone.
 MAX_DELAY_SECONDS = 15
 
 

@@ -1,4 +1,4 @@
-"""The settings of the local system, written down for its processes and for every command run in the same folder."""
+"""Writes the settings of the local system, for its processes and for commands in the same folder."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ops.private_file import write_private
 Table = dict[str, Any]
 
 
-# What `up` starts is where it is, whatever the user's file says; in all else the user's word counts.
+# In these sections `up` decides, because it knows the addresses. In all others the user's file takes precedence.
 ADDRESSES = ("kafka", "mongodb", "ingress", "console")
 
 
@@ -29,9 +29,9 @@ def local_settings(kafka: str, mongodb: str, ports: Mapping[str, int], tokens: T
 
 
 def write_local_settings(data: Path, added: Mapping[str, Table]) -> Path:
-    """Write DATA/settings.toml: the user's own file, if there is one, and what `up` adds.
+    """Write DATA/settings.toml: the user's file, if there is one, and what `up` adds.
 
-    Made once and kept: the signing key, since `judged` headers in Kafka and receipts outlive a run.
+    The signing key is created once and kept, because `judged` headers in Kafka and receipts outlive a run.
     """
     path = data / LOCAL_FILE_NAME
     kept = _read(path)
@@ -43,7 +43,7 @@ def write_local_settings(data: Path, added: Mapping[str, Table]) -> Path:
 
 
 def merged(added: Table, user: Table, added_wins: tuple[str, ...]) -> Table:
-    """Section by section; what both name is the user's, but for the addresses of what was started."""
+    """Section by section. The user's value takes precedence, except in the sections of `added_wins`."""
     document: Table = {}
     for section in sorted({*added, *user}):
         first, last = added.get(section, {}), user.get(section, {})
@@ -62,7 +62,7 @@ def to_toml(document: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _to_toml_value(value: object) -> str:
-    """A JSON value is a TOML value, but for objects: these are inline tables, with `=`."""
+    """A JSON value is also a TOML value, except objects: these become inline tables."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(name)} = {_to_toml_value(one)}" for name, one in value.items()) + "}"
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""What `tallymill up` says when the system is ready: where things are, and a line to paste."""
+"""What `tallymill up` prints when the system is ready: addresses, and commands to paste."""
 
 import json
 import secrets
@@ -25,13 +25,13 @@ def demo_body(request_id: int, now_ms: int) -> dict[str, object]:
 
 
 def curl_line(ingress: str, token: str, body: dict[str, object]) -> str:
-    """Whole on one line, so that it can be pasted into any shell; nothing in it needs escaping within quotes."""
+    """One line that can be pasted into any shell. Nothing in it needs escaping within single quotes."""
     headers = f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'"
     return f"curl -sS {ingress}/games/v1/events {headers} -d '{json.dumps(body)}'"
 
 
 def list_line(ingress: str, token: str) -> str:
-    """The definitions in one of the demo's languages; quoted, for `&` and `?` mean something to a shell."""
+    """The definitions in one of the demo's languages. Quoted, because `&` and `?` are special in a shell."""
     return (
         f"curl -sS '{ingress}/games/v1/eventDefinitions?language=pt-BR&maxResults=3' -H 'Authorization: Bearer {token}'"
     )
@@ -45,7 +45,7 @@ def counts_line(console: str, token: str, now_ms: int) -> str:
 
 
 def addresses_text(state: State) -> str:
-    """One line for each address that is known: while it starts, that is none."""
+    """One line for each known address. During the start none is known."""
     lines = [("ingress", state.ingress.address), ("console", state.console.address)]
     lines += [("kafka", state.servers.kafka.address), ("mongodb", mongodb_text(state.servers))]
     lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
@@ -53,7 +53,7 @@ def addresses_text(state: State) -> str:
 
 
 def welcome_text(state: State, token: str, read_token: str) -> str:
-    """Addresses and curls to paste. The first, pasted twice, counts once: the second answer is ALREADY_UPDATED."""
+    """Addresses and curl commands. The first one counts once, also if it is run twice (ALREADY_UPDATED)."""
     now_ms = time.time_ns() // 1_000_000
     ingress, console = state.ingress.address or "", state.console.address or ""
     body = demo_body(secrets.randbelow(1 << 53), now_ms)

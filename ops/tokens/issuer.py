@@ -1,6 +1,7 @@
-"""The local issuer: a P-256 key pair of its own, so that a token can be had without an identity provider.
+"""The local issuer: a P-256 key pair, so that tokens can be made without an identity provider.
 
-Made once a data folder and kept: tokens outlive a run. A production ingress is given the public keys alone.
+It is created once for each data folder and kept, because tokens outlive a run. A production ingress gets only the
+public keys.
 """
 
 import json
@@ -15,12 +16,12 @@ AUDIENCE = "tallymill"
 ALGORITHM = "ES256"
 PRIVATE_KEY_FILE = "issuer.jwk"
 PUBLIC_KEYS_FILE = "jwks.json"
-# What the ingress signs anonymous sessions with: another key, for it may vouch for nobody else.
+# The ingress signs anonymous sessions with another key, so that it can't sign tokens of players.
 SESSION_KEY_FILE = "sessions.jwk"
 
 
 def ensure_issuer(data: Path) -> dict[str, str]:
-    """The `tokens` settings of the local issuer under `data`, its keys made if they are missing."""
+    """The `tokens` settings of the local issuer under `data`. Missing keys are created."""
     private, public, sessions = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE, data / SESSION_KEY_FILE
     for file in (private, sessions):
         if not file.exists():

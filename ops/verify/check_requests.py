@@ -1,6 +1,6 @@
-"""Whether each requestId of the range is remembered as it must be. Pure.
+"""Checks that each requestId of the ranges is stored as it must be. Pure.
 
-`requests` is read after the totals, so a document may meanwhile point past the range; it never goes before its time.
+`requests` is read after the totals, so a document may by then name a record past the ranges. It is never removed early.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from ops.verify.request_index import RequestIndex
 from schemas.coordinates import parse_coordinates
 from schemas.documents import utc
 
-# MongoDB removes what is past its time by its own clock.
+# MongoDB removes expired documents by its own clock, which may differ from this machine's by up to this.
 CLOCKS_DIFFER_MILLIS = 300_000
 
 
 class RequestCheck:
-    """Compares each record that counted, or repeated one that did, with its id's document."""
+    """Compares each counted or duplicate record with the document of its id."""
 
     def __init__(
         self, ranges: Sequence[Range], retention_millis: int, window_millis: int, now_millis: int, to: Differences
@@ -33,7 +33,7 @@ class RequestCheck:
     def check(
         self, stream: int, record: LogRecord, reading: Reading, stored_fate: str, document: Mapping[str, Any] | None
     ) -> None:
-        """One countable record, its fate by MongoDB, and the document of its id."""
+        """One countable record, its stored fate, and the document of its id."""
         applied = stored_fate == "applied"
         place = f"{self._ranges[stream].partition}/{record.offset}"
         if document is None:
@@ -47,7 +47,7 @@ class RequestCheck:
         kept = time_millis > (self._oldest_applied_millis if applied else self._oldest_duplicate_millis)
         if kept and request not in self._missing:
             self._missing.add(request)
-            self._differences.add(Difference("requests", request, f"remembered, from {place} or a repeat", "nothing"))
+            self._differences.add(Difference("requests", request, f"stored, from {place} or a repeat", "nothing"))
 
     def _check_place(self, place: str, request: str, at: datetime, time_millis: int, *, applied: bool) -> None:
         if not applied:
@@ -56,7 +56,7 @@ class RequestCheck:
             self._differences.add(Difference("requests", request, f"at {utc(time_millis)}", f"at {at}"))
 
     def settle(self, requests: RequestIndex) -> None:
-        """An id that points elsewhere must point to another record that counted: later in the range, or past it."""
+        """A document that names another record must name one that counted: in the ranges, or past them."""
         for request, where in self._elsewhere.items():
             if not self._is_outside(where) and where not in self._counted(requests, request):
                 self._differences.add(Difference("requests", request, "from a record that counted", f"from {where}"))

@@ -1,4 +1,4 @@
-"""What the recounts of both topics read by: settings, MongoDB and its snapshot, the log."""
+"""What the recounts of both topics need: settings, MongoDB and its snapshot, the log."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from schemas.settings import APIS, Api
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One look at everything."""
+    """The context of one run of `verify`."""
 
     settings: Settings
     db: Database
@@ -34,11 +34,11 @@ class Context:
                 yield records
 
     def _api(self, topic: str) -> Api | None:
-        """None for a topic that is in the settings no more."""
+        """None for a topic that the settings no longer name."""
         return next((api for api in APIS if self.settings.kafka.topic(api) == topic), None)
 
     async def stored_fates(self, covered: Range, records: Sequence[LogRecord]) -> list[str | None]:
-        """The fate of each record by `exceptions`; None once they may have forgotten it."""
+        """The fate of each record by `exceptions`; None if its document may have expired."""
         fates = await fates_of(self.db, covered.partition, [record.offset for record in records])
         since_millis = self.now_millis - remembered_seconds(self.settings.kafka, self.settings.limits) * 1000
         return [fates.get(one.offset, "applied" if one.time_millis > since_millis else None) for one in records]

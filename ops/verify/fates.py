@@ -1,4 +1,4 @@
-"""Fates of the records of some ranges: what they come to, and where MongoDB says another. Pure."""
+"""The fates of records by the recount, and where MongoDB has another fate. Pure."""
 
 from collections.abc import Sequence
 
@@ -16,25 +16,27 @@ class Fates:
 
     def is_settled(self, stream: int, offset: int, kind: str, stored_fate: str | None) -> bool:
         """Whether this record counts nothing. `stored_fate`: its fate in MongoDB if known."""
-        if kind == "countable" and stored_fate == "dead":  # halved down to it: MongoDB could not hold it
+        if (
+            kind == "countable" and stored_fate == "dead"
+        ):  # the worker halved its flush down to this record: MongoDB could not store it
             self.set_aside += 1
-            self.came_to(stream, "dead")
+            self.count(stream, "dead")
             return True
         if kind == "countable":
             if stored_fate == "refused":
                 self.differ(stream, offset, "applied or duplicate", stored_fate)
             return False
-        self.came_to(stream, kind)
+        self.count(stream, kind)
         if stored_fate not in (None, kind):
             self.differ(stream, offset, kind, stored_fate)
         return True
 
-    def came_to(self, stream: int, fate: str) -> None:
+    def count(self, stream: int, fate: str) -> None:
         self.tallies[stream].fates[fate] += 1
 
     def differ(self, stream: int, offset: int, expected: str, found: str | None) -> None:
         self._differences.add(Difference("record", self.place(stream, offset), expected, str(found)))
 
     def place(self, stream: int, offset: int) -> str:
-        """As `from` spells it."""
+        """The record's coordinates, as the field `from` has them."""
         return f"{self._ranges[stream].partition}/{offset}"

@@ -1,7 +1,7 @@
-"""Which of the records (or items) of one id count: one, and another only after its window. Pure.
+"""Which records (or items) of one id count: the first, and another one only after the dedupe window. Pure.
 
-Within a partition the order of the log decides. Between partitions nobody's order is right by itself: whichever
-transaction came first counted. So what MongoDB says is held against every order that was possible.
+Within a partition the order of the log decides. Between partitions the order of the transactions decided, and the log
+does not show it. So MongoDB is right if any possible order of the partitions gives what it says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One record or item of an id: where, when, and what MongoDB says of it (None: nothing)."""
+    """One record or item of an id: where, when, and whether MongoDB counted it (None: unknown)."""
 
     stream: int
     """Index of the partition (of a lineage) that holds it."""
@@ -21,13 +21,13 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """When the id last counted. `unknown`: possibly by a record that the log no longer holds."""
+    """When the id last counted. `unknown`: possibly in a record that the log no longer has."""
 
     time_millis: int | None = None
     unknown: bool = False
 
     def fates(self, occurrence: Occurrence, window_millis: int) -> tuple[bool, ...]:
-        """Whether it counts now, or doesn't: what of both can be, by the window and by what MongoDB says."""
+        """Whether it counts now: the possible answers, by the window and by MongoDB."""
         if self.unknown:
             by_window: tuple[bool, ...] = (True, False)
         else:
@@ -37,7 +37,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """How far each stream is, and what has counted so far."""
+    """A step of the search: the position in each stream, and what has counted so far."""
 
     places: tuple[int, ...]
     memory: Memory
@@ -51,16 +51,16 @@ class _Done:
 
 
 def is_possible(streams: Sequence[Sequence[Occurrence]], window_millis: int, memory: Memory) -> bool:
-    """Whether some order of the partitions, each in its own order, makes of them what MongoDB says."""
+    """Whether some order of the partitions gives what MongoDB says. Each partition keeps its own order."""
     return counted_in_some_order(streams, window_millis, memory) is not None
 
 
 def counted_in_some_order(
     streams: Sequence[Sequence[Occurrence]], window_millis: int, memory: Memory, last: Occurrence | None = None
 ) -> tuple[Occurrence, ...] | None:
-    """What counts in an order that makes of them what MongoDB says; None: there is no such order.
+    """What counts in an order that gives what MongoDB says. None: there is no such order.
 
-    `last`, where it is known, must be the one that counted last.
+    `last`, if known, must be the one that counted last.
     """
     todo = [_Done((0,) * len(streams), memory)]
     met = set()
@@ -76,7 +76,7 @@ def counted_in_some_order(
 
 
 def _past_duplicates(streams: Sequence[Sequence[Occurrence]], done: _Done, window_millis: int) -> _Done:
-    """They change nothing, and what once is a duplicate stays one, so taking all of them shuts out no order."""
+    """Skips duplicates. A duplicate stays one in every order, so skipping it excludes no order."""
     places = list(done.places)
     for i, stream in enumerate(streams):
         while places[i] < len(stream) and done.memory.fates(stream[places[i]], window_millis) == (False,):

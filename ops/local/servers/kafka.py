@@ -73,7 +73,7 @@ def format_command(files: KafkaFiles, place: KafkaPlace, cluster_id: str) -> tup
 
 
 def kafka_program(files: KafkaFiles, place: KafkaPlace, *options: str) -> Program:
-    # Its codecs unpack libraries there, and a broker that is killed leaves them.
+    # Kafka's codecs unpack libraries into it, and a killed broker leaves them.
     unpacked = f"-Djava.io.tmpdir={place.home}"
     command = java_command(files, "kafka.Kafka", str(place.properties), options=(unpacked, *options))
     return Program("kafka", command, stop_seconds=STOP_SECONDS)
@@ -99,8 +99,8 @@ def prepare(files: KafkaFiles, place: KafkaPlace) -> None:
 def answers(address: str) -> bool:
     """Whether a broker there takes requests and knows itself to be part of a cluster.
 
-    Asked with one Metadata request (version 1, no topics), written by hand: a listening port says too little, and
-    a client library would retry and log where we want a plain no.
+    Asked with one Metadata request (version 1, no topics) in plain bytes: a listening port does not show that, and a
+    client library would retry and log instead of answering no.
     """
     host, _, port = address.rpartition(":")
     try:

@@ -11,10 +11,10 @@ REPLICA_SET = "rs0"
 START_SECONDS = 60
 STOP_SECONDS = 15
 
-# The worker's flushes fit into a quarter of it; the default, half of the machine, starves Kafka beside it.
+# A worker's flushes need a quarter of it. The default, half of the memory, leaves too little for Kafka.
 CACHE_GB = "0.5"
 
-# A dead worker's open transaction must not block the next owner for the default minute.
+# The open transaction of a killed worker blocks the next owner: by default for a minute.
 TRANSACTION_LIFETIME_SECONDS = 15
 
 
@@ -35,12 +35,12 @@ class MongodPlace:
 
 
 def mongod_options(port: int) -> tuple[str, ...]:
-    """What every mongod of ours runs with, wherever it runs."""
+    """Options of every mongod that `up` starts."""
     return (
         *("--replSet", REPLICA_SET, "--port", str(port), "--quiet"),
         *("--wiredTigerCacheSizeGB", CACHE_GB),
         *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}"),
-        # Hundreds of megabytes of metrics nobody here will read.
+        # Saves hundreds of megabytes of metrics that are not needed here.
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     )
 

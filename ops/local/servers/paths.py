@@ -1,4 +1,4 @@
-"""Where things lie: the files that ship with us, and the cache folder of the servers' files."""
+"""Paths: the files in deploy/local, and the cache folder of the servers' files."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ DEMO_DEFINITIONS = SHIPPED / "demo.yaml"
 
 @dataclass(frozen=True, slots=True)
 class KafkaFiles:
-    """What it takes to run the local Kafka."""
+    """The files that the local Kafka runs from."""
 
     java: str
     jars: Path
@@ -27,7 +27,7 @@ class KafkaFiles:
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of everything fetched; ops/bootstrap.sh computes the same."""
+    """The folder of all downloads. ops/bootstrap.sh computes the same path."""
     if named := environ.get("TALLYMILL_CACHE"):
         return Path(named)
     base = environ.get("XDG_CACHE_HOME")
@@ -35,8 +35,8 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def cached(cache: Path, name: str, pin: Path) -> Path:
-    """The folder of one fetched thing.
+    """The folder of one download.
 
-    Named by what pins it, so that a changed pin is fetched anew and a folder that exists is whole and right.
+    Its name depends on the pin: a changed pin is downloaded again, and an existing folder has the right content.
     """
     return cache / f"{name}-{hashlib.sha256(pin.read_bytes()).hexdigest()[:12]}"

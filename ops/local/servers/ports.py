@@ -1,8 +1,8 @@
 """Ports on loopback: the usual one if it is free, or any other.
 
-Any other is kept for its server as long as this process lives: a socket is bound to it, so that the system gives it to
-nobody else before the server listens there, nor while it is down. On Linux a server may listen where another socket is
-merely bound, if both say SO_REUSEADDR, as servers do.
+Another port is reserved while this process runs: a socket is bound to it, so that the system gives it to no other
+program, also while the server is down. On Linux a server may listen on a port that another socket is bound to, if both
+set SO_REUSEADDR, as servers do.
 """
 
 import socket
@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
 
 
 def any_free(avoid: Collection[int] = ()) -> int:
-    """A free port of the system's choice, other than those promised to somebody already."""
+    """A free port that the system chooses, not one of `avoid`."""
     while True:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

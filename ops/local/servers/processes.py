@@ -1,4 +1,4 @@
-"""Children: each in a session of its own, told to a watchdog, stopped by process id and never by name."""
+"""Child processes: each in a new session, known to a watchdog, and stopped by process id, never by name."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ from typing import BinaryIO, Self
 
 from ops.local.servers import watchdog
 
-# A log larger than this is set aside once when its writer starts: two files of about this size at most, in practice.
+# A larger log is renamed when its writer starts, so there are at most two files of about this size.
 MAX_LOG_BYTES = 8 << 20
 
 POLL_SECONDS = 0.05
 
-# The child tells the watchdog its own id before it becomes the program: a parent killed in between leaves nothing.
+# The child sends its id to the watchdog before it becomes the program, so a parent killed in between leaves nothing.
 _TELL_AND_BECOME = 'echo "+$$" >&0 && exec "$@" </dev/null'
 
 
-# What Python itself reads: a child that starts Python again doesn't import from where the user stands either.
+# For grandchildren that start Python: they must not import from the current folder either.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 
@@ -37,21 +37,21 @@ class StoppedError(Exception):
 
 
 def own_command(*words: str) -> tuple[str, ...]:
-    """One of our commands, run by this very interpreter.
+    """A `tallymill` command, run by the same interpreter.
 
-    `-P`: `-m` would otherwise look for `ops`, and for all that it imports, in the folder where the user stands first.
+    `-P`: otherwise `-m` would first search `ops` and its imports in the current folder.
     """
     return (sys.executable, "-P", "-m", "ops", *words)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: enough to start it, and to start it again."""
+    """A program: everything needed to start it, and to start it again."""
 
     name: str
     command: tuple[str, ...]
-    environ: Mapping[str, str] = field(default_factory=dict)  # beside our own environment
-    stop_seconds: float = 10  # how long a stop may take before it is made to
+    environ: Mapping[str, str] = field(default_factory=dict)  # added to this process's environment
+    stop_seconds: float = 10  # then it is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Child:
 
 
 class Children:
-    """Starts programs and answers for them: none outlives this object, nor the process that holds it."""
+    """Starts programs. None of them outlives this object, nor the process that has it."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -107,7 +107,7 @@ class Children:
         return child
 
     def stop(self, children: Iterable[Child]) -> None:
-        """Ask all of them to end, then make those end that did not in their time."""
+        """Send SIGTERM to all, then kill those that did not end in their time."""
         stopping = [child for child in children if child.pid in self._running]
         for child in stopping:
             _signal_group(child.pid, signal.SIGTERM)
@@ -119,19 +119,19 @@ class Children:
             self.forget(child)
 
     def forget(self, child: Child) -> None:
-        """Kill what is left of the child's group, and take it off the watchdog's list."""
+        """Kill what is left of the child's group, and remove it from the watchdog's list."""
         _signal_group(child.pid, signal.SIGKILL)
         child.process.wait()
         self._running.pop(child.pid, None)
         os.write(self._pipe, f"-{child.pid}\n".encode())
 
     def kill_all(self) -> None:
-        """No questions asked: for the second Ctrl-C, from within a signal handler."""
+        """Kill all at once: for the second Ctrl-C, from within a signal handler."""
         for pid in tuple(self._running):
             _signal_group(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Stop all that still runs, last started first, then let the watchdog go."""
+        """Stop everything that still runs, the last started first, then the watchdog."""
         for child in reversed(tuple(self._running.values())):
             self.stop([child])
         os.close(self._pipe)
@@ -139,7 +139,7 @@ class Children:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """The log to append to; one that has grown large is set aside first."""
+    """The log to append to. A large one is renamed first."""
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_name(path.name + ".1"))
     return path.open("ab")

@@ -1,4 +1,4 @@
-"""Where real servers come from, in this order: addresses in the settings, a Docker engine, the local stack."""
+"""Where Kafka and MongoDB come from: addresses in the settings, else a Docker engine, else this machine."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ class Sources:
 
 
 def choose_sources(kafka: str | None, mongodb: object | None, docker: Callable[[], bool]) -> Sources:
-    """Sources for the addresses that are set. Docker is asked only if one is missing: asking takes a moment."""
+    """The source of each server. Docker is asked only if an address is missing, because that takes time."""
     ours: Source = "settings" if kafka and mongodb else "docker" if docker() else "local"
     return Sources(kafka="settings" if kafka else ours, mongodb="settings" if mongodb else ours)
 
 
 def settings_of_user(environ: Mapping[str, str] = os.environ) -> Settings:
-    """What the user has set, without what an earlier `up` in this folder wrote down: its addresses are stale.
+    """The user's settings without those that an earlier `up` has written: its addresses are stale.
 
     Raises SettingsError.
     """
     return load_settings({**environ, DATA_VARIABLE: os.devnull})
 
 
-def sources_in_force(settings: Settings) -> Sources:
+def present_sources(settings: Settings) -> Sources:
     return choose_sources(settings.kafka.bootstrap_servers, settings.mongodb.uri, engine_answers)

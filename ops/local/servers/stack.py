@@ -1,4 +1,4 @@
-"""Kafka and MongoDB of our own: started side by side, answered for by a `Children`."""
+"""Starts Kafka and MongoDB side by side, as children."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ ANY_PORTS = (0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class OwnServers:
-    """The servers that were started; None for one that the settings give."""
+    """The servers that were started. None: the settings give its address."""
 
     kafka: Child | None
     kafka_address: str | None
@@ -28,9 +28,9 @@ class OwnServers:
 def start_servers(
     children: Children, data: Path, sources: Sources, ports: tuple[int, ...] = USUAL_PORTS, stop: Event | None = None
 ) -> OwnServers:
-    """Start what the settings don't give and return when it can be used.
+    """Start the servers that the settings don't give, and return when they can be used.
 
-    MongoDB is started first and waited for last: it gets ready while Kafka's storage is formatted.
+    MongoDB is started first and waited for last: it starts while Kafka formats its storage.
     Raises FetchError, NotReadyError, StoppedError.
     """
     kafka_port, controller_port, mongodb_port = choose_ports(ports)

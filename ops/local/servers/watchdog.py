@@ -1,9 +1,9 @@
-"""Kill what a parent started once the parent is gone, even if it was killed with SIGKILL.
+"""Kills the children of a parent that has ended, even if it was killed with SIGKILL.
 
-Runs as a process of its own, `python -I -S watchdog.py`, with the read end of a pipe as standard input. Children
-write `+PID` to the pipe themselves, before they become their program, so none is ever untold; the parent writes `-PID`
-for those it has stopped. When the last writer is gone the pipe ends, and every group still told of is killed.
-Standard library only, and little of it: it must start at once and weigh nothing.
+It runs as a separate process, `python -I -S watchdog.py`, with the read end of a pipe as standard input. A child writes
+`+PID` to the pipe before it becomes its program, so none is missed. The parent writes `-PID` for each that it has
+stopped. The pipe ends with its last writer; then every group that is still listed is killed. It imports little of the
+standard library, so that it starts fast and needs little memory.
 """
 
 import os
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 
 def groups_left(lines: Iterable[bytes]) -> set[int]:
-    """The process groups told of and not taken back."""
+    """The process groups that were added and not removed."""
     groups: set[int] = set()
     for line in lines:
         sign, number = line[:1], line[1:].strip()
@@ -25,14 +25,14 @@ def groups_left(lines: Iterable[bytes]) -> set[int]:
 
 
 def main() -> None:
-    # Ctrl-C and a terminal that closes reach whole groups; the watchdog ends with its pipe alone.
+    # Ctrl-C and a closed terminal signal whole groups. The watchdog ends only with its pipe.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for group in groups_left(sys.stdin.buffer):
         try:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            continue  # gone already
+            continue  # it has ended already
 
 
 if __name__ == "__main__":

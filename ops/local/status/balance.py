@@ -1,6 +1,6 @@
-"""The balance: what Kafka accepted = what MongoDB says became of it + what is still in flight.
+"""The balance: records accepted by Kafka = records with a fate in MongoDB + records in flight.
 
-Asked for in a thread of its own, so that a server that says nothing holds up `status` no longer than a moment.
+It is computed in a separate thread, so that a silent server delays `status` only briefly.
 """
 
 import asyncio

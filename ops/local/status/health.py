@@ -95,9 +95,9 @@ def health_of(state: State, data: Path) -> Health:
 
 
 def side_by_side(questions: Iterable[Callable[[], T]], seconds: float) -> list[T | None]:
-    """Every answer that comes in time, each asked in a thread of its own; None for the others, which are left behind.
+    """Ask each question in its own thread. Returns the answers that come in time, None for the others.
 
-    The threads are daemons: one that hangs (a name server that says nothing) does not keep the command from ending.
+    The threads are daemons: one that hangs, for example in DNS, does not keep the command from ending.
     """
     answers: dict[int, T] = {}
 
@@ -146,7 +146,7 @@ def _settings(data: Path) -> Settings | str:
 
 
 def _supervisor(state: State) -> Asked:
-    """It holds the lock, so it lives; frozen, it starts nothing again that dies."""
+    """It has the lock, so it runs. If it is frozen, it starts no process again."""
     return Asked("supervisor", "", state.supervisor, lambda: Answer("ready"))
 
 

@@ -1,6 +1,6 @@
-"""What `status` asks Kafka and MongoDB, whoever runs them: whether they can take and count records now.
+"""The questions of `status` to Kafka and MongoDB: whether records can be accepted and counted now.
 
-Both are asked as the processes ask them (serving/), so an error has the same words here as in their logs.
+The connections are made as the processes make theirs (serving/), so errors have the same words as in their logs.
 """
 
 import asyncio

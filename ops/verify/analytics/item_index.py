@@ -1,4 +1,4 @@
-"""Every item of the range, packed: about 160 bytes an identity, and 28 for each further time it was sent. Pure."""
+"""All items of the ranges, packed: about 160 bytes an identity, and 28 for each repeat. Pure."""
 
 import struct
 from array import array
@@ -14,7 +14,7 @@ _HERE = _PACKED.size - 1
 
 
 class IndexedItem(NamedTuple):
-    """One item in one record. `here`: the document of its identity says that it is from this record."""
+    """One item in one record. `here`: the document of its identity names this record."""
 
     stream: int
     record: int
@@ -26,7 +26,7 @@ class IndexedItem(NamedTuple):
 
 
 class ItemIndex:
-    """By identity (16 bytes)."""
+    """Items by identity (16 bytes)."""
 
     def __init__(self) -> None:
         self._packed: dict[bytes, bytes] = {}
@@ -39,7 +39,7 @@ class ItemIndex:
         return _unpacked(self._packed.get(identity, b""))
 
     def mark(self, identity: bytes, stream: int, record: int) -> IndexedItem | None:
-        """Note that the document is from there; the item, or None where there is none."""
+        """Note that the document names this record. Returns the record's item, or None if it has none."""
         packed = bytearray(self._packed.get(identity, b""))
         found = None
         for i, one in enumerate(_unpacked(bytes(packed))):
@@ -60,7 +60,7 @@ def _unpacked(packed: bytes) -> list[IndexedItem]:
 
 
 class Records:
-    """Countable records of one range, in order: where, when, how many items, what MongoDB says, what came of it."""
+    """Countable records of one range, in order: offset, time, number of items, stored fate, and outcome."""
 
     FATES_OF_ITEMS = (None, "applied", "duplicate")
     DUPLICATE, UNSURE, APPLIED = range(3)
@@ -70,7 +70,7 @@ class Records:
         self.times_millis = array("q")
         self._items = array("I")
         self._stored_fates = bytearray()
-        self._came_to = bytearray()
+        self._outcome = bytearray()
 
     def add(self, offset: int, time_millis: int, items: int, stored_fate: str | None) -> int:
         """The record's number."""
@@ -78,7 +78,7 @@ class Records:
         self.times_millis.append(time_millis)
         self._items.append(items)
         self._stored_fates.append(self.FATES_OF_ITEMS.index(stored_fate) if stored_fate in self.FATES_OF_ITEMS else 0)
-        self._came_to.append(self.DUPLICATE)
+        self._outcome.append(self.DUPLICATE)
         return len(self.offsets) - 1
 
     def number_at(self, offset: int) -> int | None:
@@ -89,21 +89,21 @@ class Records:
         return self.FATES_OF_ITEMS[self._stored_fates[number]]
 
     def items_counted(self, number: int) -> bool | None:
-        """Whether its items counted, as far as its fate tells: one of an applied record's did."""
+        """Whether its items counted, if the stored fate shows it: at least one item of an applied record did."""
         if self.stored_fate(number) == "duplicate":
             return False
         return True if self.stored_fate(number) == "applied" and self._items[number] == 1 else None
 
-    def note(self, number: int, came_to: int) -> None:
-        """One of its items came to this; the one that came furthest decides."""
-        self._came_to[number] = max(came_to, self._came_to[number])
+    def note(self, number: int, outcome: int) -> None:
+        """Note the outcome of one item. The highest outcome of its items is the record's."""
+        self._outcome[number] = max(outcome, self._outcome[number])
 
-    def came_to(self, number: int) -> int:
-        return self._came_to[number]
+    def outcome(self, number: int) -> int:
+        return self._outcome[number]
 
 
 class Interned(Generic[T]):
-    """Each value once, and a number for it."""
+    """Each value once, with a number."""
 
     def __init__(self) -> None:
         self.values: list[T] = []

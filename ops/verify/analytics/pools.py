@@ -1,4 +1,4 @@
-"""What a record of the analytics topic says, read anew: whose it is, its items, the minute each counts in. Pure.
+"""Reads a record of the analytics topic: its owner, its items, and the minute that each counts in. Pure.
 
 Shares the contract with the worker (envelope, body, identities), and none of its code that plans.
 """
@@ -30,7 +30,7 @@ class ItemReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoolReading:
-    """What a record is by itself: countable (each item once), refused or dead."""
+    """A record by itself: countable (each item once), refused or dead."""
 
     kind: Literal["countable", "refused", "dead"]
     app: str = ""
@@ -42,7 +42,7 @@ DEAD = PoolReading("dead")
 
 
 def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReading:
-    """Never raises: what nobody can read is dead."""
+    """Never raises: an unreadable record is dead."""
     if record.is_faulty(keys):
         return DEAD
     try:
@@ -65,7 +65,7 @@ def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReadi
 
 
 def counted_millis(at_millis: int, received_millis: int, limits: Limits) -> int:
-    """When an item counts: at its own time, or where its clock can't be right, when it was received (A6)."""
+    """The time that an item counts at: its own, or the time of receipt if its own is impossible (A6)."""
     ahead_seconds = (at_millis - received_millis) / 1000
     possible = -limits.max_event_age_seconds <= ahead_seconds <= limits.clock_skew_tolerance_seconds
     return at_millis if possible else received_millis

@@ -1,9 +1,8 @@
-"""The recount of items: each identity once more, with its own dedupe, held against its document in `events`. Pure.
+"""The recount of items: dedupes each identity again, and compares it with its document in `events`. Pure.
 
-Three steps: `add` every record in order; `compare` the documents; `settle`. Which item of an identity counted, the
-order of the log decides; where the same identity comes in several partitions, its document is believed if some order
-of them makes it possible (verify/order.py). Where records are gone from the log, only what a document vouches for is
-counted.
+Three steps: `add` every record in order; `compare` the documents; `settle`. The order of the log decides which item of
+an identity counted. If the identity is in several partitions, its document is accepted if some order of them makes it
+possible (verify/order.py). If records are no longer in the log, only what a document confirms is counted.
 """
 
 from collections import Counter
@@ -25,7 +24,7 @@ from schemas.documents import actor_of, millis_of, utc
 
 
 class ItemRecount:
-    """Counts by minute of what counts, and the fates of the records."""
+    """Counts by minute, and the fates of the records."""
 
     def __init__(self, ranges: Sequence[Range], titles: Titles, window_millis: int, differences: Differences) -> None:
         self.minutes: Counter[MinuteKey] = Counter()
@@ -33,7 +32,7 @@ class ItemRecount:
         """Of `minutes`, items that may have counted as `(other)`: their titles were registered elsewhere."""
         self.fates = Fates(ranges, differences)
         self.unsure = 0
-        """Items that may have counted in a record that is gone: neither counted nor missed."""
+        """Items that may have counted in a record that the log no longer has: not compared."""
         self.beyond: dict[str, int] = {}
         """The highest offset past the ranges that a document names, by partition."""
         self._ranges = ranges
@@ -46,9 +45,9 @@ class ItemRecount:
         self._owners = Interned[str]()
         self._names = Interned[tuple[str, str]]()
         self._gone: dict[bytes, int] = {}
-        """Identities whose document is from a record that is gone, and its time."""
+        """Identities whose document names a record that the log no longer has, with its time."""
         self._later: set[bytes] = set()
-        """Identities whose document is from a record past the ranges."""
+        """Identities whose document names a record past the ranges."""
         self._whole = all(one.whole for one in ranges)
 
     @property
@@ -56,7 +55,7 @@ class ItemRecount:
         return self._whole
 
     def add(self, stream: int, record: LogRecord, reading: PoolReading, stored_fate: str | None) -> None:
-        """One record; `stored_fate` is its fate by MongoDB, None if that can't be known any more."""
+        """One record. `stored_fate`: its fate in MongoDB, None if that is unknown."""
         if self.fates.is_settled(stream, record.offset, reading.kind, stored_fate):
             return
         number = self._records[stream].add(record.offset, record.time_millis, len(reading.items), stored_fate)
@@ -69,7 +68,7 @@ class ItemRecount:
     # The documents.
 
     def oldest_millis(self) -> int | None:
-        """Time of the oldest record; documents that are older can't be of one of these."""
+        """The time of the oldest record. Older documents can't be from these records."""
         return min((records.times_millis[0] for records in self._records if records.times_millis), default=None)
 
     def compare(self, document: Mapping[str, Any]) -> None:
@@ -90,7 +89,7 @@ class ItemRecount:
             self._differ(document["_id"], "from a record that holds it, or nothing", found)
 
     def _note_later(self, identity: bytes, where: Coordinates) -> None:
-        """By a record that came after the snapshot; whether there is one, who asks for the checkpoints again knows."""
+        """The document names a record after the snapshot. The checkpoints, read again, show whether it exists."""
         key = str(where.partition_id)
         self.beyond[key] = max(where.offset, self.beyond.get(key, 0))
         if self._index.of(identity):
@@ -113,7 +112,7 @@ class ItemRecount:
         return True
 
     def unmarked(self) -> Iterator[str]:
-        """`_id`s of items of which no document was seen."""
+        """`_id`s of items without a document so far."""
         for identity, items in self._index.all():
             if not self._is_elsewhere(identity) and not any(one.here for one in items):
                 yield self._key(identity, items[0])
@@ -124,7 +123,7 @@ class ItemRecount:
     # Deciding.
 
     def settle(self, now_millis: int) -> None:
-        """Decide what counted. Documents live longer than the window: one that is younger must be there."""
+        """Decide what counted. Documents live longer than the window, so a younger one must exist."""
         kept_since_millis = now_millis - self._window_millis + CLOCKS_DIFFER_MILLIS
         for identity, items in self._index.all():
             if (gone_millis := self._gone.get(identity)) is not None:
@@ -147,9 +146,9 @@ class ItemRecount:
                 self._differ(self._key(identity, missed[-1]), f"from {self._place(missed[-1])} or a repeat", "nothing")
 
     def _must_be_kept(self, one: IndexedItem, kept_since_millis: int) -> bool:
-        """Whether its document can't be past its time.
+        """Whether its document can't have expired yet.
 
-        Where records are gone, its item may have counted long before; but hardly before it happened.
+        If records are missing, the item may have counted long before this record, but not before its own time.
         """
         since = self._time(one) if self._whole else min(self._time(one), one.at_millis)
         return since > kept_since_millis
@@ -157,7 +156,7 @@ class ItemRecount:
     def _vouched_for(
         self, identity: bytes, items: Sequence[IndexedItem], here: IndexedItem | None
     ) -> list[IndexedItem]:
-        """What counts for certain where records are gone: the one that the document is from."""
+        """If records are missing, only the item that the document names is certain."""
         if here is None:
             self._note_unsure(items)
             return []
@@ -166,14 +165,14 @@ class ItemRecount:
         return [here]
 
     def _note_unsure(self, items: Sequence[IndexedItem], last_millis: int | None = None) -> None:
-        """Those that may have counted before the one that did last; its repeats, within the window, did not."""
+        """Items that may have counted before the last counted one. Its repeats within the window did not."""
         for one in items:
             if last_millis is None or self._time(one) < last_millis - self._window_millis:
                 self.unsure += 1
                 self._records[one.stream].note(one.record, Records.UNSURE)
 
     def _decided(self, identity: bytes, items: list[IndexedItem], here: IndexedItem | None) -> list[IndexedItem]:
-        """What counts where the whole log is there."""
+        """What counts if the log is complete."""
         if len({one.stream for one in items}) > 1:
             return self._ordered(identity, items, here)
         counted = self._in_this_order(items)
@@ -182,7 +181,7 @@ class ItemRecount:
         return counted
 
     def _ordered(self, identity: bytes, items: Sequence[IndexedItem], here: IndexedItem | None) -> list[IndexedItem]:
-        """In an order that the document allows; if there is none, that is told, and this order is taken."""
+        """An order that the document allows. If there is none, that is a difference, and the present order is used."""
         by_place = {(one.stream, one.record): one for one in items}
         streams = [[self._occurrence(one) for one in stream] for stream in by_stream(items)]
         last = self._occurrence(here) if here else None
@@ -202,7 +201,7 @@ class ItemRecount:
         return counted
 
     def _occurrence(self, one: IndexedItem) -> Occurrence:
-        """By the record's number, which orders as its offset does."""
+        """The record's number stands for its offset: both have the same order."""
         applied = one.here or self._records[one.stream].items_counted(one.record)
         return Occurrence(one.stream, one.record, self._time(one), applied)
 
@@ -219,7 +218,7 @@ class ItemRecount:
         tally.items = (tally.items or 0) + 1
 
     def minutes_beside(self, found: Mapping[MinuteKey, int]) -> Counter[MinuteKey]:
-        """The minutes, with those items as `(other)` that may be, where MongoDB's minutes `found` say so."""
+        """The minutes. Uncertain items count as `(other)` as far as MongoDB's minutes `found` need it."""
         minutes = self.minutes.copy()
         for key, most in self._perhaps_others.items():
             partition, app, _, minute = key
@@ -230,12 +229,12 @@ class ItemRecount:
 
     def _settle_records(self, stream: int, records: Records) -> None:
         for number, offset in enumerate(records.offsets):
-            stored_fate, came_to = records.stored_fate(number), records.came_to(number)
-            if came_to == Records.UNSURE:
-                self.fates.came_to(stream, stored_fate or "applied")
+            stored_fate, outcome = records.stored_fate(number), records.outcome(number)
+            if outcome == Records.UNSURE:
+                self.fates.count(stream, stored_fate or "applied")
                 continue
-            fate = "applied" if came_to == Records.APPLIED else "duplicate"
-            self.fates.came_to(stream, fate)
+            fate = "applied" if outcome == Records.APPLIED else "duplicate"
+            self.fates.count(stream, fate)
             if stored_fate not in (None, fate):
                 self.fates.differ(stream, offset, fate, stored_fate)
 
@@ -255,7 +254,7 @@ class ItemRecount:
 
 
 def _identity(name: str) -> bytes:
-    """Of the last part of an `_id`; empty for what is no identity of ours."""
+    """The identity in the last part of an `_id`; empty if it is not one."""
     try:
         identity = bytes.fromhex(name)
     except ValueError:

@@ -1,9 +1,8 @@
-"""The registry of titles: what each item counts as by it, and whether it is what the log makes of it. Pure.
+"""Registered titles: what each item counts as, and whether the log gives the same registrations. Pure.
 
-A title counts by its name from the record that registers it (`from`) up to the time it was freed; any other item
-counts as `(other)`. Within the partition of `from` the order of the log decides what came before it. Of another
-partition's record it can't be told: where the app has counted something as `(other)`, such an item may be among it,
-and MongoDB is believed in which of both it was.
+A title has counts of its own from the record that registers it (`from`) until it is freed. Other items count as
+`(other)`. Within the partition of `from` the order of the log decides. For a record of another partition it is unknown:
+if the app has counts of `(other)`, the item may be one of them, and MongoDB's answer is accepted.
 """
 
 from collections import Counter
@@ -21,7 +20,7 @@ NOWHERE = Coordinates("", 0, 0)
 
 
 class Counted(NamedTuple):
-    """What an item counts as; not `sure`: possibly as `(other)`."""
+    """What an item counts as. Not `sure`: it may be `(other)`."""
 
     name: str
     sure: bool = True
@@ -29,20 +28,20 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One time that a title was registered."""
+    """One registration of a title."""
 
     begin: Coordinates
     promoted: Coordinates | None
     freed_millis: int | None
 
     def holds(self, place: Coordinates, time_millis: int) -> bool | None:
-        """Whether a record lies within it; None: that can't be told."""
+        """Whether a record is within the registration; None if that is unknown."""
         if self.freed_millis is not None and time_millis >= self.freed_millis:
             return False
         return place.offset >= self.begin.offset if place.partition_id == self.begin.partition_id else None
 
     def places(self) -> Iterator[Coordinates]:
-        """Of records in which an item of the title counted."""
+        """Coordinates of records in which an item of the title counted."""
         yield self.begin
         if self.promoted is not None:
             yield self.promoted
@@ -85,7 +84,7 @@ class Titles:
 
     def _place(self, key: str, field: str, found: object) -> Coordinates:
         try:
-            return parse_coordinates(found)  # type: ignore[arg-type]  # what is no text is told below
+            return parse_coordinates(found)  # type: ignore[arg-type]  # a value that is not text is a difference
         except (TypeError, ValueError, AttributeError):
             self._differ(key, "from a record that holds it", f"{field} {found}")
             return NOWHERE
@@ -97,7 +96,7 @@ class Titles:
                 self._differ(f"{app}, {share}", str(there), str(found))
 
     def counted(self, app: str, title: str, place: Coordinates, time_millis: int) -> Counted:
-        """What an item of this title counts as that counts in the record at `place`."""
+        """What an item of this title, in the record at `place`, counts as."""
         key = title_key(app, title)
         terms = self._terms.get(key)
         if terms is None:
@@ -117,7 +116,7 @@ class Titles:
         return Counted(title)
 
     def settle(self, ranges: Iterable[Range]) -> None:
-        """A title registered from a record of the ranges must have counted there. Not to be asked of unsure counts."""
+        """A title that a record of the ranges registers must have counted there. Not valid if counts are unsure."""
         covered = {one.partition: one for one in ranges}
         for key, terms in sorted(self._terms.items()):
             for where in (place for term in terms for place in term.places()):
@@ -135,11 +134,11 @@ def _registrations(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _share(document: Mapping[str, Any]) -> str:
-    """Which of its app's numbers counts a title."""
+    """Which share of the app's limit a title takes."""
     _, player = app_and_player(str(document.get("by", "")))
     return "anonymous" if is_anonymous(player) else "count"
 
 
 def apps_with_others(minutes: Mapping[MinuteKey, int]) -> frozenset[str]:
-    """Apps of which anything counts as `(other)`."""
+    """Apps with counts of `(other)`."""
     return frozenset(app for _, app, event, _ in minutes if event == OTHER_TITLE)

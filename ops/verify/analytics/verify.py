@@ -17,7 +17,7 @@ LOOK_UP_ITEMS = 1_000
 
 
 async def recount_analytics(context: Context, ranges: Sequence[Range]) -> tuple[Fates, int]:
-    """What the records came to, and of how many items nobody can say; differences are added to the context's."""
+    """The fates of the records, and the number of uncertain items. Differences are added to the context."""
     limits = context.settings.limits
     titles = Titles(
         context.snapshot.titles, apps_with_others(context.snapshot.minutes["analytics"]), context.differences
@@ -35,7 +35,7 @@ async def recount_analytics(context: Context, ranges: Sequence[Range]) -> tuple[
 
 
 async def _compare_events(context: Context, ranges: Sequence[Range], recount: ItemRecount) -> None:
-    """All documents where the whole log is there; else those as old as what is left of it, and those of its items."""
+    """All documents if the log is complete; else those as young as its records, and those of its items."""
     oldest_millis = recount.oldest_millis()
     if recount.is_whole or oldest_millis is not None:
         async for document in events_since(context.db, None if recount.is_whole else oldest_millis):
@@ -53,8 +53,8 @@ async def _compare_events(context: Context, ranges: Sequence[Range], recount: It
 
 
 def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    waiting = iter(keys)
-    while chunk := list(islice(waiting, LOOK_UP_ITEMS)):
+    rest = iter(keys)
+    while chunk := list(islice(rest, LOOK_UP_ITEMS)):
         yield chunk
 
 

@@ -1,7 +1,7 @@
-"""The recount: every record of the range once more, with its own dedupe and its own sums. Pure.
+"""The recount of batches: every record again, with its own dedupe and sums. Pure.
 
-Records come partition by partition, which is one order they may have been applied in. Where MongoDB says another, it
-is believed if that order was possible too (verify/order.py), and told if not.
+Records come partition by partition, which is one possible order of applying them. If MongoDB shows another order, it is
+accepted if that order was possible (verify/order.py). Otherwise it is a difference.
 """
 
 from collections import Counter, defaultdict
@@ -17,14 +17,14 @@ from ops.verify.request_index import RequestIndex
 
 @dataclass(frozen=True, slots=True)
 class _Disputed:
-    """A record of which MongoDB says the opposite of this order."""
+    """A record whose stored fate contradicts the present order."""
 
     occurrence: Occurrence
     reading: Reading
 
 
 class Recount:
-    """Sums of what counts. `add` every record in order, then `settle`."""
+    """Sums of counted batches. `add` every record in order, then `settle`."""
 
     def __init__(self, ranges: Sequence[Range], window_millis: int, differences: Differences) -> None:
         self.players: Counter[tuple[str, str]] = Counter()
@@ -38,7 +38,7 @@ class Recount:
         self._disputed: defaultdict[str, list[_Disputed]] = defaultdict(list)
 
     def add(self, stream: int, record: LogRecord, reading: Reading, stored_fate: str | None) -> None:
-        """One record; `stored_fate` is its fate by MongoDB, None if that can't be known any more."""
+        """One record. `stored_fate`: its fate in MongoDB, None if that is unknown."""
         if not self.fates.is_settled(stream, record.offset, reading.kind, stored_fate):
             self._countable(stream, record, reading, stored_fate)
 
@@ -60,7 +60,7 @@ class Recount:
         return counted is None or time_millis - counted > self._window_millis
 
     def _count(self, stream: int, reading: Reading, *, applied: bool) -> None:
-        self.fates.came_to(stream, "applied" if applied else "duplicate")
+        self.fates.count(stream, "applied" if applied else "duplicate")
         if applied:
             partition = self._ranges[stream].partition
             for (event, minute), count in (reading.sums or {}).items():
@@ -68,7 +68,7 @@ class Recount:
                 self.minutes[partition, reading.app, event, minute] += count
 
     def settle(self) -> None:
-        """Decide what was disputed: as MongoDB says if that can be, else by this order, and tell."""
+        """Decide the disputed records: as MongoDB says if that is possible; else by this order, with a difference."""
         for request, disputed in self._disputed.items():
             group = list(self.requests.of(request))
             streams = [[o for o in group if o.stream == stream] for stream in sorted({o.stream for o in group})]

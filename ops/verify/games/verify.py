@@ -14,7 +14,7 @@ from schemas.records.signing import signing_keys
 
 
 async def recount_games(context: Context, ranges: Sequence[Range]) -> Fates:
-    """What the records came to; differences are added to the context's."""
+    """The fates of the records. Differences are added to the context."""
     settings = context.settings
     rules = Rules(signing_keys(settings.signing), settings.limits, await definitions_of(context.db))
     window_millis, retention_millis = settings.limits.dedupe_window_seconds, settings.kafka.retention_seconds

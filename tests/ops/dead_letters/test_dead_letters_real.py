@@ -91,5 +91,5 @@ async def test_a_letter_of_no_known_lineage_is_not_redriven_and_told(
         found = await told(capsys, 1, command.redrive_some(redriven(), as_json=True))
         assert (2, 1) == (found["chosen"], found["redriven"])
         assert "dead letter r9/00/0: " in found["problem"]
-        assert "the topic of lineage r9 is not known" in found["problem"]
+        assert "the topic of its lineage r9 is unknown" in found["problem"]
         assert ["r1/00/0"] == [key for key, one in (await where.documents(DEAD_LETTERS)).items() if "redriven" in one]

@@ -156,6 +156,7 @@ def test_a_file_must_agree_with_itself(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, {"app": "demo", "definitions": [event, event]})
     for words in ("A is declared twice", "no name in the default language en", "child NOBODY is not declared"):
         assert words in problem
+    assert "Value error" not in problem
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ async def test_a_log_that_was_cut_and_written_anew_is_named_and_counted_from_whe
             assert "Offsets 5 to 9 hold up to 5 records that are not counted" in await lost(capsys)
             (loss,) = (await verified(capsys, 1))["lost"]
             assert (5, 10, "cut") == (loss["first"], loss["end"], loss["why"])
-            assert "Offsets 5 to 9 hold up to 5 uncounted records" in (await doctor_says(capsys))[0]
+            assert "Offsets 5 to 9 hold up to 5 records that are not counted" in (await doctor_says(capsys))[0]
             async with at_work(where):
                 await until(lambda: _stopped(where, "the log was cut and written anew"), "the partition stopped")
 

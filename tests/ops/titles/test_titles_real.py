@@ -62,7 +62,7 @@ async def test_junk_titles_leave_room_for_real_ones_and_an_operator_frees_them(
         assert "[b]:bug:7" in capsys.readouterr().out
 
         wrong = FreeOptions(Chosen("demo", ("Viewx", "View")), dry_run=False)
-        assert "did you mean 'View'" in await told(capsys, 2, titles.free_some(wrong, as_json=True))
+        assert "Did you mean View?" in await told(capsys, 2, titles.free_some(wrong, as_json=True))
         dry = FreeOptions(Chosen("demo", anonymous=True), dry_run=True)
         assert 99 == len((await told(capsys, 0, titles.free_some(dry, as_json=True)))["freed"])
         for chosen, number in ((Chosen("demo", anonymous=True), 99), (Chosen("demo", player="ann"), 100)):
