@@ -16,18 +16,20 @@ from functools import partial
 import structlog
 
 from consumer.config import WorkerSettings
-from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import Backlog
-from consumer.core.decode import DECODES, Decode, Unreadable
-from consumer.core.games.decode import Batch
+from consumer.core.decode import DECODES, Decode
+from consumer.core.flush import Flush
 from consumer.core.gap import Gap, gap_of
-from consumer.core.plan import Flush, Known, WritePlan, make_plan
+from consumer.core.plan import WritePlan
+from consumer.core.planners import PLANNERS, Planner
 from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
 from consumer.core.position import Checkpoint, Lost, verify_first, verify_next, where_to_read
+from consumer.core.reads import Known
 from consumer.core.reasons import short
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
 from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
+from consumer.record_faults import records_fault
 from consumer.retry import Outages, Retry, new_outages
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
@@ -41,6 +43,24 @@ DECODE_SLICE = 250
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRules:
+    """How the records of a topic are read, judged and counted."""
+
+    api: Api
+    limits: Limits
+    keys: SigningKeys
+    dead_ratio: DeadRatio
+
+    @property
+    def decode(self) -> Decode:
+        return DECODES[self.api]
+
+    @property
+    def planner(self) -> Planner:
+        return PLANNERS[self.api]
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What all flushers of a worker share."""
 
@@ -49,17 +69,13 @@ class Parts:
     clock: Clock
     metrics: WorkerMetrics
     settings: WorkerSettings
-    limits: Limits
-    keys: SigningKeys
+    rules: RecordRules
     owner: str
-    dead_ratio: DeadRatio
-    api: Api = "games"
-    """Whose records the topic holds."""
     outages: Outages = field(default_factory=new_outages)
 
     @property
-    def decode(self) -> Decode:
-        return DECODES[self.api]
+    def api(self) -> Api:
+        return self.rules.api
 
 
 class Flusher:
@@ -77,8 +93,9 @@ class Flusher:
         self.progress_millis = parts.clock.now_millis()
         """When it last got on, or had nothing to do."""
         self._parts = parts
+        self._rules = rules = parts.rules
         self._backlog = Backlog(
-            parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys, parts.decode
+            parts.settings.max_flush_records, parts.settings.max_flush_bytes, rules.keys, rules.decode
         )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
@@ -180,7 +197,7 @@ class Flusher:
                 self._may_flush.set()
                 await asyncio.sleep(0)
             elif large := backlog.next_large():
-                backlog.accept(large, await asyncio.to_thread(self._parts.decode, large, self._parts.keys))
+                backlog.accept(large, await asyncio.to_thread(self._rules.decode, large, self._rules.keys))
                 self._may_flush.set()
             else:
                 self._may_decode.clear()
@@ -269,7 +286,9 @@ class Flusher:
         """Apply one flush. Returns what to apply instead, in order, where it can't be as it is. Raises Moved."""
         plan = partial(self._plan, flush)
         try:
-            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(flush, plan))
+            with records_fault("asking for"):
+                reads = self._rules.planner.reads_of(flush)
+            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
         except RecordRefused as refused:
             self._parts.metrics.flushes_failed.labels("refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
@@ -294,9 +313,11 @@ class Flusher:
         return ()
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
-        planned = make_plan(flush, known, self._parts.limits)
-        suspects = suspects_of(flush, self._parts.keys)
-        if not self._parts.dead_ratio.admits(suspects, len(flush.records)):
+        rules = self._rules
+        with records_fault("planning"):
+            planned = rules.planner.make_plan(flush, known, rules.limits)
+        suspects = suspects_of(flush, rules.keys)
+        if not rules.dead_ratio.admits(suspects, len(flush.records)):
             raise TooManyDead(
                 f"offsets {flush.start} to {flush.end - 1}: {suspects} records that no ingress has signed"
             )
@@ -320,12 +341,12 @@ class Flusher:
         await self._retry.until_done("note", lambda: store.note_stopped(self.partition, reason))
 
     def _applied(self, flush: Flush, written: WritePlan) -> None:
-        self.checkpoint = Checkpoint(written.end, written.last)
+        self.checkpoint = Checkpoint(written.checkpoint.end, written.checkpoint.last)
         now = self.progress_millis = self._parts.clock.now_millis()
-        self._parts.dead_ratio.applied(suspects_of(flush, self._parts.keys), len(flush.records))
-        received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch | Pool)]
+        self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
+        received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
         self._parts.metrics.applied(written, received, now)
-        for bug in (decoded for decoded in flush.decoded if isinstance(decoded, Unreadable) and decoded.bug):
+        for bug in (dead for dead in flush.unreadable if dead.bug):
             self._parts.metrics.bugs.inc()
             log.error(
                 "record set aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason

@@ -255,12 +255,12 @@ class WorkerMetrics:
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
         """Count one flush that stands."""
-        for fate, count in written.fates.items():
+        for fate, count in written.checkpoint.fates.items():
             self.records.labels(fate).inc(count)
-        self.gaps.inc(written.gaps)
-        self.items.inc(len(written.pools.events))
-        self.other_titles.inc(written.pools.others)
+        self.gaps.inc(written.checkpoint.gaps)
+        self.items.inc(len(written.events.by_id))
+        self.other_titles.inc(written.titles.others)
         self.payload_differs.inc(sum(one["cause"] == PAYLOAD_DIFFERS for one in written.exceptions))
-        self.flush_records.observe(sum(written.fates.values()))
+        self.flush_records.observe(sum(written.checkpoint.fates.values()))
         self.last_progress.set(now_millis / 1000)
         self.visible_seconds.observe_all([max(0, now_millis - received) / 1000 for received in received_millis])

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from consumer.core.gap import Gap
-from consumer.core.plan import Flush, Known, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.position import Bounds, Checkpoint
+from consumer.core.reads import Known, Reads
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 
@@ -231,10 +232,11 @@ class Store(Protocol):
         """Write down why a partition stands still, for people; claiming it clears the note. Raises Unavailable."""
         ...
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        """Read what `plan` must know, plan, and write it, in one transaction. Returns the plan written.
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        """Read what `reads` names, give it to `plan`, and write the result, all in one transaction. Returns the plan.
 
-        Raises Moved where the checkpoint isn't at flush.start; RecordRefused, FlushTooLarge or Collision where it
+        `plan` is pure and may be called again. Raises what it raises.
+        Raises Moved where the checkpoint isn't at the plan's start; RecordRefused, FlushTooLarge or Collision where it
         can't be applied as it is; Unavailable where the outcome is unknown or nothing was written: apply the same
         flush again, and the checkpoint decides.
         """

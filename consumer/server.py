@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
 from consumer.core.policy import DeadRatio
-from consumer.flusher import Parts
+from consumer.flusher import Parts, RecordRules
 from consumer.health import Missing
 from consumer.http import serve
 from consumer.kafka.reader import KafkaLog
@@ -111,11 +111,10 @@ def _parts(
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,
-            limits=config.limits,
-            keys=signing_keys(config.signing),
+            rules=RecordRules(
+                api, config.limits, signing_keys(config.signing), DeadRatio(config.worker.max_dead_ratio)
+            ),
             owner=f"{socket.gethostname()}:{os.getpid()}",
-            dead_ratio=DeadRatio(config.worker.max_dead_ratio),
-            api=api,
             outages=outages,
         )
         for api in config.worker.apis

@@ -8,8 +8,8 @@ has decoded a record knows those, so one that was decoded and no longer fits is 
 from collections import deque
 from collections.abc import Sequence
 
-from consumer.core.decode import DECODES, Decode, Decoded, stored_bytes_of, weight_of
-from consumer.core.plan import Flush
+from consumer.core.decode import DECODES, Decode
+from consumer.core.flush import Decoded, Flush, stored_bytes_of
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.records.signing import SigningKeys
@@ -95,13 +95,13 @@ class Backlog:
             self._add(record, decoded)
         else:
             self._held = (record, decoded)
-        return weight_of(decoded)
+        return decoded.weight
 
     def _add(self, record: Record, decoded: Decoded) -> None:
         self._ready.append((record, decoded))
         self._ready_bytes += record.size_bytes
         self._ready_stored_bytes += stored_bytes_of(record, decoded)
-        self._ready_weight += weight_of(decoded)
+        self._ready_weight += decoded.weight
 
     def _has_room(self, stored_bytes: int) -> bool:
         """A record larger than a whole flush still gets one of its own, or its partition would stand still."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer.core.analytics.decode import Pool
-from consumer.core.decode import Unreadable
-from consumer.core.plan import Flush
+from consumer.core.dead import Unreadable
+from consumer.core.flush import Flush
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.records.envelope import is_signed
 from schemas.records.signing import SigningKeys
@@ -77,8 +77,7 @@ class DeadRatio:
 
 def suspects_of(flush: Flush, keys: SigningKeys) -> int:
     """Dead records of a flush that no ingress has signed."""
-    dead = (one.record for one in flush.decoded if isinstance(one, Unreadable))
-    return sum(not is_signed(record.headers, record.value, keys) for record in dead)
+    return sum(not is_signed(dead.record.headers, dead.record.value, keys) for dead in flush.unreadable)
 
 
 def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_away: bool) -> bool:

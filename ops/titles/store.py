@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
-from consumer.core.analytics.new_items import SOURCE
+from consumer.core.analytics.plan import SOURCE
 from consumer.mongo.transactions import in_transaction
 from schemas.analytics.items import OTHER_TITLE
 from schemas.documents import PERIOD_COUNTS, TITLES, is_anonymous, title_key

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from consumer.config import WorkerSettings
 from consumer.core.policy import DeadRatio
-from consumer.flusher import Parts
+from consumer.flusher import Parts, RecordRules
 from consumer.metrics import WorkerMetrics
 from consumer.ports import Clock, Log, Store, TopicIdentity
 from consumer.server import SystemClock
@@ -40,10 +40,8 @@ def parts(log: Log, store: Store, clock: Clock | None = None, **settings: object
         clock=clock or SystemClock(),
         metrics=WorkerMetrics(),
         settings=made,
-        limits=Limits(),
-        keys=KEYS,
+        rules=RecordRules("games", Limits(), KEYS, DeadRatio(made.max_dead_ratio)),
         owner="test",
-        dead_ratio=DeadRatio(made.max_dead_ratio),
     )
 
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from consumer.core.plan import Flush, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.policy import DEAD_ALLOWANCE
 from consumer.core.position import Checkpoint
+from consumer.core.reads import Reads
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
 from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TopicIdentity, Unavailable
@@ -40,21 +41,27 @@ class PickyStore(MemoryStore):
         self.collide = False
         self.away = False
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
         if self.away:
             raise Unavailable("away")
         if self.collide:
             raise Collision("E11000")
-        if len(flush.records) > self.most_records:
+        if reads.size.records > self.most_records:
             raise FlushTooLarge("388")
-        planned = await self._planned(flush, plan)
-        refused = {r.offset for r in flush.records} & self.unstorable
+        planned = await self._planned(reads, plan)
+        refused = offsets_of(planned) & self.unstorable
         if refused and (self.even_dead or not planned.dead_letters):
             raise RecordRefused("BSON can't hold it")
-        return await super().apply(flush, plan)
+        return await super().apply(reads, plan)
 
-    async def _planned(self, flush: Flush, plan: Plan) -> WritePlan:
-        return plan(self._known(flush))
+    async def _planned(self, reads: Reads, plan: Plan) -> WritePlan:
+        return plan(self._known(reads))
+
+
+def offsets_of(plan: WritePlan) -> set[int]:
+    """Where the records stand that are applied or set aside by it."""
+    places = [one["from"] for one in plan.requests.by_id.values()] + [one["_id"] for one in plan.dead_letters]
+    return {int(place.rpartition("/")[2]) for place in places}
 
 
 async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:

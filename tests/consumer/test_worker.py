@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.core.plan import Flush, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.position import Checkpoint
+from consumer.core.reads import Reads
 from consumer.core.records import Record
 from consumer.memory import MemoryLog, MemoryStore
 from consumer.ports import Given, Plan, TopicIdentity, Unavailable, UnknownLineage
@@ -52,11 +53,11 @@ class FlakyStore(MemoryStore):
         self._maybe_fail_before()
         return await super().claim(partition, owner)
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
         self.entered += 1
         await self.gate.wait()
         self._maybe_fail_before()
-        written = await super().apply(flush, plan)
+        written = await super().apply(reads, plan)
         if self.fail_after:
             self.fail_after -= 1
             raise Unavailable("the answer got lost")
@@ -209,8 +210,8 @@ async def test_a_topic_without_a_lineage_stops_the_worker_with_the_reason() -> N
 
 
 class BrokenStore(MemoryStore):
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        raise ZeroDivisionError(f"{flush.start} {plan}")
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        raise ZeroDivisionError(f"{reads} {plan}")
 
 
 async def test_a_bug_in_a_flush_ends_the_worker_instead_of_hiding() -> None:

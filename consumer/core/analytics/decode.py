@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from consumer.core.records import Record
+from consumer.core.records import Origin, Record
 from schemas.analytics.body import AnalyticsBatch, identities, parse_analytics, read_sent
 from schemas.analytics.items import Item
 from schemas.analytics.media import Media
@@ -21,11 +21,7 @@ class Pool(NamedTuple):
     `stored_bytes`: what they make MongoDB store, if all are new (schemas/analytics/stored.py).
     """
 
-    offset: int
-    time_millis: int
-    received_millis: int
-    app: str
-    actor: str
+    origin: Origin
     request_id: str | None
     media: Media
     items: Mapping[str, Item]
@@ -33,6 +29,14 @@ class Pool(NamedTuple):
     positions: Sequence[int] = ()
     """Where each of `items` stands in the body; only of a pool with a request id, which is what tells them apart."""
     stored_bytes: int = 0
+
+    @property
+    def weight(self) -> int:
+        return max(1, len(self.items))
+
+    @property
+    def received_millis(self) -> int:
+        return self.origin.received_millis
 
 
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
@@ -46,11 +50,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     if not judged.signed:
         require_storable(size_bytes)
     return Pool(
-        offset=record.offset,
-        time_millis=record.timestamp_millis,
-        received_millis=owner.received_millis,
-        app=owner.app,
-        actor=owner.player,
+        origin=Origin(record.offset, record.timestamp_millis, owner.received_millis, owner.app, owner.player),
         request_id=request_id,
         media=batch.media,
         items={event_key(owner.app, owner.player, name): batch.items[i] for i, name in found.items()},
