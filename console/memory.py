@@ -82,7 +82,7 @@ def _is_wanted(document: Mapping[str, Any], wanted: KeysWanted) -> bool:
     received = millis_of(document["receivedAt"])
     return (
         document["app"] == wanted.app
-        and wanted.actor in (None, document["actor"])
+        and wanted.player in (None, document["actor"])
         and wanted.event in (None, document["event"])
         and (wanted.from_millis is None or wanted.from_millis <= received)
         and (wanted.to_millis is None or received < wanted.to_millis)

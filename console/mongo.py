@@ -21,7 +21,7 @@ from console.config import ConsoleSettings
 from console.ports import MomentGone, TooSlow, Unavailable
 from console.queries.counts import Moment, Part
 from console.queries.events import Key, KeysWanted, Stored
-from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of, utc
+from schemas.documents import EVENTS, PERIOD_COUNTS, actor_of, millis_of, utc
 from schemas.settings import MongoSettings
 from serving.mongodb.client import new_client, why
 
@@ -142,9 +142,9 @@ def keys_pipeline(wanted: KeysWanted) -> list[_Document]:
 
 def keys_filter(wanted: KeysWanted) -> _Document:
     found: _Document = {"app": wanted.app}
-    if wanted.actor is not None:
-        owner = f"{wanted.app}/{wanted.actor}"
-        found = {"_id": {"$gte": f"{owner}/", "$lt": f"{owner}{_AFTER_SLASH}"}}
+    if wanted.player is not None:
+        actor = actor_of(wanted.app, wanted.player)
+        found = {"_id": {"$gte": f"{actor}/", "$lt": f"{actor}{_AFTER_SLASH}"}}
     if wanted.event is not None:
         found["event"] = wanted.event
     edges = {"$gte": wanted.from_millis, "$lt": wanted.to_millis}

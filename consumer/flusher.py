@@ -28,13 +28,14 @@ from consumer.core.reads import Known
 from consumer.core.reasons import short
 from consumer.core.records import Record
 from consumer.metrics import WorkerMetrics
-from consumer.ports import Clock, Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
+from consumer.ports import Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
 from consumer.record_faults import records_fault
 from consumer.retry import Outages, Retry, new_outages
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
 from schemas.records.signing import SigningKeys
 from schemas.settings import Api, Limits
+from serving.clock import Clock
 
 log = structlog.get_logger()
 
@@ -90,7 +91,7 @@ class Flusher:
         """Set once it reads on, or stands still: whoever waits for it need wait no longer."""
         self.stopped: str | None = None
         """Why this partition stands still."""
-        self.progress_millis = parts.clock.now_millis()
+        self.progress_millis = parts.clock.wall_millis()
         """When it last got on, or had nothing to do."""
         self._parts = parts
         self._rules = rules = parts.rules
@@ -247,7 +248,7 @@ class Flusher:
                 return
         if self.checkpoint and not self._closing.is_set():
             self.checkpoint = Checkpoint(gap.end, self.checkpoint.last)
-            self.progress_millis = self._parts.clock.now_millis()
+            self.progress_millis = self._parts.clock.wall_millis()
             self._parts.metrics.gaps.inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
@@ -264,7 +265,7 @@ class Flusher:
             source.seek(number, start.offset)
             self.positioned.set()
             self.settled.set()
-            self.progress_millis = self._parts.clock.now_millis()
+            self.progress_millis = self._parts.clock.wall_millis()
 
     async def _flush_ready(self) -> None:
         """Take what is ready and apply it: whole, or in the parts it falls into. Raises CannotApply, Collision."""
@@ -342,7 +343,7 @@ class Flusher:
 
     def _applied(self, flush: Flush, written: WritePlan) -> None:
         self.checkpoint = Checkpoint(written.checkpoint.end, written.checkpoint.last)
-        now = self.progress_millis = self._parts.clock.now_millis()
+        now = self.progress_millis = self._parts.clock.wall_millis()
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
         self._parts.metrics.applied(written, received, now)

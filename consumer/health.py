@@ -116,5 +116,5 @@ class Health:
         return self.lag(partition, flusher)
 
     def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
-        idle = (self._parts.clock.now_millis() - since_millis) / 1000
+        idle = (self._parts.clock.wall_millis() - since_millis) / 1000
         return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)

@@ -95,7 +95,7 @@ class Holdings:
 
     async def _take_over(self) -> None:
         """Make a flusher of each new partition. A server that is away holds this up, and nothing else."""
-        self.lineage_asked_millis = self._parts.clock.now_millis()
+        self.lineage_asked_millis = self._parts.clock.wall_millis()
         try:
             lineage = await self._retry.until_done("lineage", self._lineage)
         finally:

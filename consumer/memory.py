@@ -202,9 +202,9 @@ class MemoryStore:
 
     def _known_titles(self, reads: TitleReads) -> KnownTitles:
         documents, shares = split_titles(self._found(TITLES, reads.keys))
-        players, titles = reads.players(documents), self.collections[TITLES].values()
-        by_player = Counter(one["by"] for one in titles if one.get("by") in players and "freed" not in one)
-        return KnownTitles(documents, shares, by_player)
+        actors, titles = reads.actors(documents), self.collections[TITLES].values()
+        by_actor = Counter(one["by"] for one in titles if one.get("by") in actors and "freed" not in one)
+        return KnownTitles(documents, shares, by_actor)
 
     def _found(self, collection: str, keys: Sequence[str]) -> list[dict[str, Any]]:
         documents = self.collections[collection]

@@ -245,11 +245,3 @@ class Store(Protocol):
     async def pass_over(self, gap: Gap) -> None:
         """Move the checkpoint over a gap. Raises Moved where it isn't at gap.start; Unavailable as `apply` does."""
         ...
-
-
-class Clock(Protocol):
-    def now_millis(self) -> int:
-        """Wall clock, ms since 1970 UTC."""
-        ...
-
-    async def sleep(self, seconds: float) -> None: ...

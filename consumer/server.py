@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import socket
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -26,6 +25,7 @@ from consumer.startup import check_start
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.records.signing import signing_keys
+from serving.clock import SystemClock
 from serving.failures import new_loop
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
@@ -40,16 +40,6 @@ GC_THRESHOLD = 100_000
 EXIT_OK = 0
 EXIT_REFUSED = 1
 EXIT_SECOND_SIGNAL = 130
-
-
-class SystemClock:
-    """The real Clock."""
-
-    def now_millis(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 def run(config: WorkerConfig) -> int:

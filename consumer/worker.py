@@ -98,7 +98,7 @@ class Worker:
 
     async def _verify_topic(self) -> None:
         """Ask now and then, and after every trouble, whether the topic is still the one. Raises UnknownLineage."""
-        now = self._parts.clock.now_millis() / 1000
+        now = self._parts.clock.wall_millis() / 1000
         if self._holdings.identity is None or now - self._identity_at < IDENTITY_SECONDS:
             return
         self._identity_at = now
@@ -144,7 +144,7 @@ class Worker:
         return sum(flusher.buffered_bytes for flusher in self._flushers.values())
 
     async def _report(self) -> None:
-        now = self._parts.clock.now_millis()
+        now = self._parts.clock.wall_millis()
         self._parts.metrics.buffered_bytes.labels(self._parts.api).set(self._buffered_bytes())
         for partition, flusher in self._flushers.items():
             if flusher.settled.is_set():

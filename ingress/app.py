@@ -110,7 +110,7 @@ def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
 
 
 def _skew(parts: AppParts, source: Source) -> float | None:
-    return parts.clocks.skews(parts.record.clock.seconds()).by_source.get(source)
+    return parts.clocks.skews(parts.record.clock.monotonic_seconds()).by_source.get(source)
 
 
 def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
@@ -124,7 +124,7 @@ def missing_parts(app_parts: AppParts, stopping: Stopping, checked: Checked) -> 
             "kafka analytics": analytics.publisher.ready,
             "definitions": parts.definitions.ready,
             "start check": checked.passed,
-            "clock": app_parts.clocks.is_within(parts.clock.seconds()),
+            "clock": app_parts.clocks.is_within(parts.clock.monotonic_seconds()),
             "draining": not stopping.draining,
         }
         return [name for name, ready in there.items() if not ready]

@@ -38,11 +38,11 @@ class WatchedPublisher:
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         clock = self._clock
-        sent_millis = clock.millis()
+        sent_millis = clock.wall_millis()
         position = await self._publisher.publish(key, headers, body)
         if position is not None and position.append_millis is not None:
-            stamped = Stamped(sent_millis, clock.millis(), position.append_millis)
-            self._watch.measured("kafka", stamped, clock.seconds(), (self, position.partition))
+            stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
+            self._watch.measured("kafka", stamped, clock.monotonic_seconds(), (self, position.partition))
         return position
 
     def partition_of(self, key: bytes) -> int | None:
@@ -69,12 +69,12 @@ class ClockProbe:
 
     async def hello(self) -> Mapping[str, Any]:
         """MongoDB's answer, its time noted. Raises Unavailable."""
-        sent_millis = self._clock.millis()
+        sent_millis = self._clock.wall_millis()
         answer = await self._mongodb.hello()
         if (stamp := answer.get("localTime")) is not None:
             utc = stamp.replace(tzinfo=stamp.tzinfo or UTC)  # pymongo leaves the zone out of a command's answer
-            stamped = Stamped(sent_millis, self._clock.millis(), millis_of(utc))
-            self._watch.measured("mongodb", stamped, self._clock.seconds())
+            stamped = Stamped(sent_millis, self._clock.wall_millis(), millis_of(utc))
+            self._watch.measured("mongodb", stamped, self._clock.monotonic_seconds())
         return answer
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class ClockProbe:
 
     def tell(self) -> None:
         """Log what has changed."""
-        now = self._clock.seconds()
+        now = self._clock.monotonic_seconds()
         for line in self._news.lines(self._watch.skews(now)):
             write = log.warning if line.event == "clock_off" else log.info
             write(line.event, whose=line.whose, ahead_seconds=round(line.seconds, 3), against=line.against)

@@ -314,21 +314,28 @@ def request_key(app: str, player: str, request_id: int) -> str:
     return f"{app}/{player}/{request_id}"
 
 
-def event_key(app: str, actor: str, identity: str) -> str:
-    return f"{app}/{actor}/{identity}"
+def event_key(app: str, player: str, identity: str) -> str:
+    return f"{app}/{player}/{identity}"
 
 
 def title_key(app: str, title: str) -> str:
     return f"{app}/{title}"
 
 
-def actor_key(app: str, actor: str) -> str:
-    return f"{app}/{actor}"
+def actor_of(app: str, player: str) -> str:
+    """`app/player`: a record's key in Kafka, and the `_id` of the player's document. `player` alone is the bare id."""
+    return f"{app}/{player}"
 
 
-def is_anonymous(actor: str) -> bool:
-    """Whether an actor (without its app) is an anonymous session's (B6)."""
-    return actor.startswith("~")
+def app_and_player(actor: str) -> tuple[str, str]:
+    """The inverse of actor_of(). An app's id has no slash. Without a slash the player is empty."""
+    app, _, player = actor.partition("/")
+    return app, player
+
+
+def is_anonymous(player: str) -> bool:
+    """Whether a player is an anonymous session (B6)."""
+    return player.startswith("~")
 
 
 def definition_key(app: str, definition_id: str) -> str:

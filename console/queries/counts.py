@@ -28,8 +28,8 @@ from console.queries.parameters import (
 from schemas.documents import millis_of, utc
 from schemas.records.envelope import rfc3339
 from schemas.settings import APIS, Api
+from schemas.windows import MINUTE_MILLIS, counts_by_window
 
-MINUTE_MILLIS = 60_000
 HOUR_MILLIS = 3_600_000
 Step = Literal["minute", "hour", "day"]
 STEP_MILLIS: Final[Mapping[Step, int]] = {"minute": MINUTE_MILLIS, "hour": HOUR_MILLIS, "day": 24 * HOUR_MILLIS}
@@ -236,8 +236,8 @@ def counts_of(documents: Iterable[Mapping[str, Any]], query: CountsQuery) -> Ite
         if query.whole(hour):
             yield Place(hour - hour % query.step_millis, event), document["count"]
             continue
-        for minute, count in document["minutes"].items():
-            at = hour + int(minute) * MINUTE_MILLIS
+        for minute, count in counts_by_window(document):
+            at = minute * MINUTE_MILLIS
             if query.from_millis <= at < query.to_millis:
                 yield Place(at - at % query.step_millis, event), count
 

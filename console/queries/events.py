@@ -9,7 +9,7 @@ cost no flush anything. That index knows no `_id`, so by time a page is read in 
     2. what is older, by `receivedAt` alone; its last millisecond may be cut anywhere, and is left out
     3. that millisecond, by `_id`
 
-By actor (a prefix of `_id`) one read does, of that actor's documents alone.
+One player's events (the parameter `actor`) take one read, by the prefix of `_id`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Key(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class EventsQuery:
     app: str
-    actor: str | None
+    player: str | None
     event: str | None
     from_millis: int | None
     to_millis: int | None
@@ -55,21 +55,21 @@ class EventsQuery:
 
     def named(self) -> tuple[str | int | None, ...]:
         """What a page token is bound to."""
-        return (self.app, self.actor, self.event, self.from_millis, self.to_millis)
+        return (self.app, self.player, self.event, self.from_millis, self.to_millis)
 
 
 def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int) -> EventsQuery:
     """Raises BadQuery."""
     start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
-    actor = parameters.get("actor")
-    if actor is not None and not matches_player(actor):
+    player = parameters.get("actor")
+    if player is not None and not matches_player(player):
         raise BadQuery(("actor", "is not a player's or an anonymous session's id"))
-    if actor is None and (start is None or end is None):
+    if player is None and (start is None or end is None):
         raise BadQuery(("actor", "is required, or both from and to"))
     if start is not None and end is not None:
         checked_range(start, end, max_days)
     query = EventsQuery(
-        app, actor, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
+        app, player, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
     )
     if token := parameters.get("pageToken"):
         return replace(query, after=Key(*place_of(token, query.named(), (int, str))))
@@ -78,13 +78,13 @@ def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
 
 @dataclass(frozen=True, slots=True)
 class KeysWanted:
-    """Keys to read, newest first, at most `limit`: of one actor or of an app, received in a range, before a place.
+    """Keys to read, newest first, at most `limit`: of one player or of an app, received in a range, before a place.
 
     Without `exact`, those of one millisecond may come in any order.
     """
 
     app: str
-    actor: str | None
+    player: str | None
     event: str | None
     from_millis: int | None
     to_millis: int | None
@@ -104,9 +104,9 @@ class KeysPage:
 
     def _first(self) -> KeysWanted:
         query = self._query
-        if query.actor is not None:
+        if query.player is not None:
             edges = query.from_millis, query.to_millis
-            return KeysWanted(query.app, query.actor, query.event, *edges, query.after, self._most, exact=True)
+            return KeysWanted(query.app, query.player, query.event, *edges, query.after, self._most, exact=True)
         return self._millisecond(query.after) if query.after else self._older(query.to_millis)
 
     def _millisecond(self, before: Key) -> KeysWanted:
@@ -125,7 +125,7 @@ class KeysPage:
         full = len(keys) == wanted.limit
         if wanted.exact:
             self._found += keys
-            goes_on = wanted.actor is None and not full and wanted.before == self._query.after
+            goes_on = wanted.player is None and not full and wanted.before == self._query.after
             self.wanted = self._older(wanted.from_millis) if goes_on else None
             return
         last = keys[-1].received_millis if full else None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from consumer.core.flush import FlushSize
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, TitleDocument, is_anonymous
+from schemas.documents import Definition, TitleDocument, app_and_player, is_anonymous
 
 Definitions = Mapping[str, Sequence[Definition]]
 """Every definition of an app, retired ones too, by app."""
@@ -18,10 +18,10 @@ Definitions = Mapping[str, Sequence[Definition]]
 
 @dataclass(frozen=True, slots=True)
 class TitleReads:
-    """The titles of a flush's items. They are read in two steps: the documents, then the counts of some players."""
+    """The titles of a flush's items. They are read in two steps: the documents, then the counts of some actors."""
 
     senders: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
-    """The players (`app/player`, none of them anonymous) that send a title, by its key."""
+    """The actors (`app/player`, none of them anonymous) that send a title, by its key."""
     apps: Sequence[str] = ()
 
     @property
@@ -29,8 +29,8 @@ class TitleReads:
         """The `_id`s of the documents to read: one a title, and one an app."""
         return [*self.senders, *self.apps]
 
-    def players(self, documents: Mapping[str, TitleDocument]) -> frozenset[str]:
-        """The second step: the players who may register a title now, so that it must be known how many they have.
+    def actors(self, documents: Mapping[str, TitleDocument]) -> frozenset[str]:
+        """The second step: the actors who may register a title now, so that it must be known how many they have.
 
         Mostly nobody: all titles of a flush are registered already.
         """
@@ -80,8 +80,8 @@ class KnownTitles:
 
     documents: Mapping[str, TitleDocument] = field(default_factory=dict)
     shares: Mapping[str, Shares] = field(default_factory=dict)
-    by_player: Mapping[str, int] = field(default_factory=dict)
-    """How many titles a player has registered that no operator has freed. Only of TitleReads.players."""
+    by_actor: Mapping[str, int] = field(default_factory=dict)
+    """How many titles an actor has registered that no operator has freed. Only of TitleReads.actors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +113,4 @@ def is_open(document: TitleDocument | None) -> bool:
 
 def is_anonymous_title(document: TitleDocument) -> bool:
     """Whether an anonymous actor registered it."""
-    return is_anonymous(document.get("by", "").partition("/")[2])
+    return is_anonymous(app_and_player(document.get("by", ""))[1])

@@ -1,38 +1,18 @@
-"""Buckets: the fixed windows that counts are kept under, a minute within its hour."""
+"""What a flush adds to the counts of an hour. schemas/windows.py says how long a window is."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from schemas.coordinates import PartitionId
-from schemas.documents import period_count_key, utc
-
-MINUTE_MILLIS = 60_000
-MINUTES_PER_HOUR = 60
-
-
-class Bucket(NamedTuple):
-    """Numbers, since they are made for every update: `hour` counts from 1970 UTC, `minute` from the hour's start."""
-
-    hour: int
-    minute: int
-
-
-def bucket_of(start_millis: int) -> Bucket:
-    """The bucket of a period, chosen by its start (ms since 1970 UTC)."""
-    return Bucket(*divmod(start_millis // MINUTE_MILLIS, MINUTES_PER_HOUR))
-
-
-def start_of(hour: int) -> datetime:
-    """When an hour starts."""
-    return utc(hour * MINUTES_PER_HOUR * MINUTE_MILLIS)
+from schemas.documents import period_count_key
+from schemas.windows import start_of
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodIncrement:
-    """What one flush adds to one hour of one event: counts by minute, as two digits."""
+    """What one flush adds to one hour of one event: counts by the minute that their window starts in, as two digits."""
 
     hour: datetime
     app: str

@@ -217,13 +217,13 @@ class _Transaction:
 
     async def _titles(self, reads: TitleReads) -> KnownTitles:
         documents, shares = split_titles([one async for one in self._found(TITLES, reads.keys, None)])
-        players = sorted(reads.players(documents))
-        by_player: Counter[str] = Counter()
-        if players:
-            query: Document = {"by": {"$in": players}, "freed": {"$exists": False}}
+        actors = sorted(reads.actors(documents))
+        by_actor: Counter[str] = Counter()
+        if actors:
+            query: Document = {"by": {"$in": actors}, "freed": {"$exists": False}}
             found = self._collection(TITLES).find(query, {"by": 1, "_id": 0}, session=self._session)
-            by_player.update([one["by"] async for one in found])
-        return KnownTitles(documents, shares, by_player)
+            by_actor.update([one["by"] async for one in found])
+        return KnownTitles(documents, shares, by_actor)
 
     def _found(self, collection: str, keys: Sequence[str], fields: Document | None) -> AsyncCursor[Document]:
         return self._collection(collection).find(

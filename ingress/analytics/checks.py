@@ -105,7 +105,7 @@ class AnalyticsIntake:
         parts, headers = self._parts, headers_of(scope)
         refuse_announced_size(headers, parts.limits.max_analytics_body_bytes)
         media_type, coding = require_text(headers)
-        millis, seconds = parts.clock.millis(), parts.clock.seconds()
+        millis, seconds = parts.clock.wall_millis(), parts.clock.monotonic_seconds()
         identity, refusal = await self._checked(bearer_token(headers.get(b"authorization")), millis)
         if identity is not None:
             lease = parts.bodies.of_player(identity)

@@ -144,7 +144,9 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
         headers = headers_of(scope)
-        wait_seconds = self._addresses.wait_seconds(scope, headers.get(b"x-forwarded-for"), self._clock.seconds())
+        wait_seconds = self._addresses.wait_seconds(
+            scope, headers.get(b"x-forwarded-for"), self._clock.monotonic_seconds()
+        )
         if wait_seconds:
             raise Refused(Refusal.ADDRESS_RATE_HIGH, headers=(retry_after(wait_seconds),))
         app = await self._app(headers, receive)
@@ -152,7 +154,7 @@ class Sessions:
             raise Refused(Refusal.NO_SESSIONS)
         name = secrets.token_hex(ACTOR_BYTES)
         # A signature takes a millisecond with RSA, and strangers ask for them.
-        now_seconds = self._clock.millis() // 1000
+        now_seconds = self._clock.wall_millis() // 1000
         token = await asyncio.to_thread(self._key.token, app, name, now_seconds, self._seconds)
         self._metrics.session_given()
         return json_reply(200, {"token": token, "actor": ANONYMOUS_PREFIX + name, "expiresIn": self._seconds})

@@ -81,7 +81,7 @@ class Delivery:
         parts = self._parts
         before = parts.applied.checkpoints
         position = await self._published(record)
-        acked_seconds = parts.clock.seconds()
+        acked_seconds = parts.clock.monotonic_seconds()
         coordinates = self._coordinates(position)
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
@@ -90,7 +90,7 @@ class Delivery:
         seen = await self._seen(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and seen.reused:
             raise self._reused(coordinates)
-        seen_seconds = parts.clock.seconds()
+        seen_seconds = parts.clock.monotonic_seconds()
         if seen.passed:
             parts.metrics.visible(seen_seconds - acked_seconds)
         else:
@@ -118,12 +118,12 @@ class Delivery:
 
     async def _published(self, record: Sealed) -> Position | None:
         parts = self._parts
-        started = parts.clock.seconds()
+        started = parts.clock.monotonic_seconds()
         try:
             position = await parts.publisher.publish(*record)
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        parts.metrics.published(parts.clock.seconds() - started)
+        parts.metrics.published(parts.clock.monotonic_seconds() - started)
         return position
 
     def _coordinates(self, position: Position | None) -> Coordinates | None:
@@ -147,7 +147,7 @@ class Delivery:
     def _receipt(self, coordinates: Coordinates | None, append_millis: int | None) -> tuple[RawHeader, ...]:
         if coordinates is None:
             return ()
-        made = Receipt(coordinates, self._parts.clock.millis(), append_millis)
+        made = Receipt(coordinates, self._parts.clock.wall_millis(), append_millis)
         receipt = issue_receipt(made, self._parts.signing)
         return ((b"tallymill-receipt", receipt.encode()),)
 

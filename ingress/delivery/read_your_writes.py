@@ -58,7 +58,7 @@ class AppliedWatch:
 
         Of one partition, or without it of the one that is furthest behind.
         """
-        now = self._clock.seconds()
+        now = self._clock.monotonic_seconds()
         if not len(self._lag):
             return 0.0
         if self._read_seconds is None or now - self._read_seconds > LAG_FRESH_SECONDS:
@@ -69,7 +69,7 @@ class AppliedWatch:
         """Kafka has this record: from now on it counts as lag."""
         if not len(self._lag):
             self._wake.set()
-        self._lag.acked(coordinates, self._clock.seconds())
+        self._lag.acked(coordinates, self._clock.monotonic_seconds())
 
     @property
     def checkpoints(self) -> Mapping[PartitionId, int]:
@@ -91,7 +91,7 @@ class AppliedWatch:
         if self._away:
             return NOTHING_KNOWN
         answer: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
-        deadline = self._clock.seconds() + timeout_seconds
+        deadline = self._clock.monotonic_seconds() + timeout_seconds
         self._waiting.add(Waiter(coordinates, actor, deadline, answer, append_millis))
         self._wake.set()
         try:
@@ -104,7 +104,7 @@ class AppliedWatch:
         """Watch until cancelled."""
         while True:
             self._wake.clear()
-            started = self._clock.seconds()
+            started = self._clock.monotonic_seconds()
             await self.poll()
             await self._pause(started)
 
@@ -117,7 +117,7 @@ class AppliedWatch:
         except Unavailable as error:
             self._lost(error)
             return
-        self._read_seconds = self._clock.seconds()
+        self._read_seconds = self._clock.monotonic_seconds()
         self._checkpoints, self._read_lineages = checkpoints, frozenset(lineages)
         self._lag.passed(checkpoints)
         await self._answer(self._waiting.take_due(checkpoints, self._read_seconds))
@@ -155,7 +155,7 @@ class AppliedWatch:
 
     async def _pause(self, started: float) -> None:
         if self._waiting and not self._away:
-            await asyncio.sleep(max(started + POLL_SECONDS - self._clock.seconds(), MIN_PAUSE_SECONDS))
+            await asyncio.sleep(max(started + POLL_SECONDS - self._clock.monotonic_seconds(), MIN_PAUSE_SECONDS))
             return
         try:
             is_idle = not (self._lag or self._away) and self._lineage() in self._read_lineages

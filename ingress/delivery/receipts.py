@@ -80,7 +80,7 @@ class ReceiptState:
             receipt = read_receipt(text, parts.signing)
         except BadReceipt as error:
             raise Refused(Refusal.NOT_A_RECEIPT) from error
-        if is_gone(receipt, parts.clock.millis(), parts.kept_seconds):
+        if is_gone(receipt, parts.clock.wall_millis(), parts.kept_seconds):
             raise Refused(Refusal.RECEIPT_GONE)
         try:
             fortune = await parts.store.fortune(receipt.coordinates, receipt.append_millis)
@@ -99,7 +99,7 @@ class RequestState:
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
         parts = self._parts
         authorization = headers_of(scope).get(b"authorization")
-        identity = await parts.authenticator.identify(authorization, parts.clock.millis() / 1000)
+        identity = await parts.authenticator.identify(authorization, parts.clock.wall_millis() / 1000)
         require_record_scope(identity)
         request_id = _request_id(scope["path_params"]["request_id"])
         try:

@@ -102,7 +102,7 @@ class Intake:
     async def arrived(self, scope: Scope) -> Arrival:
         """The request's sender; its lease is to be ended with the request. Raises Refused."""
         parts, headers = self._parts, headers_of(scope)
-        millis, seconds = parts.clock.millis(), parts.clock.seconds()
+        millis, seconds = parts.clock.wall_millis(), parts.clock.monotonic_seconds()
         refuse_announced_size(headers, parts.limits.max_body_bytes)
         identity = await parts.authenticator.identify(headers.get(b"authorization"), millis / 1000)
         lease = parts.bodies.of_player(identity)

@@ -89,7 +89,9 @@ class Definitions:
         self._store = store
         self._clock = clock
         self._apps: LRUCache[str, _Known] = LRUCache(MAX_DEFINITIONS, getsizeof=_size)
-        self._not_found: TTLCache[tuple[str, str], None] = TTLCache(MAX_NOT_FOUND, NOT_FOUND_SECONDS, clock.seconds)
+        self._not_found: TTLCache[tuple[str, str], None] = TTLCache(
+            MAX_NOT_FOUND, NOT_FOUND_SECONDS, clock.monotonic_seconds
+        )
         self._looks: dict[str, asyncio.Task[Terms]] = {}
         self._preloaded = False
         self._changes: Mapping[str, AppChange] = {}
@@ -128,7 +130,7 @@ class Definitions:
         return [one for one in wanted if one not in ids and (app, one) not in self._not_found and matches_id(one)]
 
     def _refresh_if_old(self, app: str, known: _Known) -> None:
-        if self._clock.seconds() - known.read_seconds > REFRESH_SECONDS and app not in self._looks:
+        if self._clock.monotonic_seconds() - known.read_seconds > REFRESH_SECONDS and app not in self._looks:
             self._start_look(app)
 
     async def _look(self, app: str) -> Terms:
@@ -152,7 +154,7 @@ class Definitions:
 
     def _keep(self, app: str, found: Sequence[Definition]) -> _Known:
         by_id = {one.definition_id: one for one in found}
-        known = self._apps[app] = _Known(terms_of(found), by_id, self._clock.seconds())
+        known = self._apps[app] = _Known(terms_of(found), by_id, self._clock.monotonic_seconds())
         return known
 
     async def keep(self) -> None:

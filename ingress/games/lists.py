@@ -116,7 +116,7 @@ class EventDefinitions:
 
 async def _asked(parts: ListParts, scope: Scope, method: str) -> _Asked:
     """Raises Refused, in the order of B1."""
-    now_millis = parts.clock.millis()
+    now_millis = parts.clock.wall_millis()
     headers = headers_of(scope)
     identity = await parts.authenticator.identify(headers.get(b"authorization"), now_millis / 1000)
     require_games_scope(identity)

@@ -142,7 +142,9 @@ class Edge:
             return served.preflight
         if self._addresses is None:
             return None
-        wait_seconds = self._addresses.wait_seconds(scope, request.get(b"x-forwarded-for"), self._clock.seconds())
+        wait_seconds = self._addresses.wait_seconds(
+            scope, request.get(b"x-forwarded-for"), self._clock.monotonic_seconds()
+        )
         if not wait_seconds:
             return None
         self._metrics.refused(Refusal.ADDRESS_RATE_HIGH.name)

@@ -8,6 +8,7 @@ A holder that has nothing yet is bounded by what is free alone, or a small room 
 from collections import defaultdict
 from typing import Final, NamedTuple
 
+from schemas.documents import app_and_player
 from schemas.records.envelope import ANONYMOUS_PREFIX
 
 
@@ -35,8 +36,7 @@ def holder_of(app: str, player: str) -> Holder:
 
 def holder_of_key(key: bytes) -> Holder:
     """The same by a record's key, `app/player`."""
-    app, _, player = key.decode(errors="replace").partition("/")
-    return holder_of(app, player)
+    return holder_of(*app_and_player(key.decode(errors="replace")))
 
 
 def is_known(holder: Holder) -> bool:

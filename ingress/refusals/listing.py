@@ -32,7 +32,7 @@ class RefusalsPage:
 
     async def __call__(self, scope: Scope, _receive: Receive) -> Reply:
         authorization = headers_of(scope).get(b"authorization")
-        identity = await self._authenticator.identify(authorization, self._clock.millis() / 1000)
+        identity = await self._authenticator.identify(authorization, self._clock.wall_millis() / 1000)
         _require_scope(identity)
         query = refusal_query(query_of(scope))
         try:

@@ -113,7 +113,7 @@ class Refusals:
         """Keep it if there is room."""
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.refusals_not_kept("full")
-        elif not self._quota.takes(sender.app, noted.cause, self._clock.seconds()):
+        elif not self._quota.takes(sender.app, noted.cause, self._clock.monotonic_seconds()):
             self._metrics.refusals_not_kept("rate")
         else:
             self._waiting.append(_sampled(sender, noted))

@@ -9,13 +9,12 @@ from pymongo.read_concern import ReadConcern
 
 from ops.load.plan import Batch, Sums
 from ops.load.send import Outcomes
-from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, millis_of, request_key
+from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, app_and_player, request_key
+from schemas.windows import counts_by_window
 
 Database = AsyncDatabase[dict[str, Any]]
 
 POLL_SECONDS = 0.2
-MINUTE_MILLIS = 60_000
-MINUTES_PER_HOUR = 60
 
 
 def owned_by(app: str) -> dict[str, Any]:
@@ -60,9 +59,8 @@ async def found_sums(db: Database, app: str) -> Sums:
     sums.batches = await db.get_collection(REQUESTS, read_concern=majority).count_documents(owned_by(app))
     async for player in db.get_collection(PLAYERS, read_concern=majority).find(owned_by(app)):
         for event, count in player["totals"].items():
-            sums.players[player["_id"].partition("/")[2], event] += count
+            sums.players[app_and_player(player["_id"])[1], event] += count
     async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find({"app": app}):
-        first = millis_of(hour["hour"]) // MINUTE_MILLIS
-        for minute, count in hour["minutes"].items():
-            sums.minutes[first + int(minute), hour["event"]] += count
+        for minute, count in counts_by_window(hour):
+            sums.minutes[minute, hour["event"]] += count
     return sums

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from pymongo.read_concern import ReadConcern
 
 from ops.load.check import Database, owned_by, wait_documents
-from ops.load.plan import MINUTE_MILLIS
 from ops.load.pools import Pool, PoolSums, keys_of
 from ops.load.send import Outcomes
-from schemas.documents import EVENTS, PERIOD_COUNTS, millis_of
+from schemas.documents import EVENTS, PERIOD_COUNTS
+from schemas.windows import counts_by_window
 
 
 async def wait_stored(db: Database, app: str, items: int, timeout_seconds: float) -> float:
@@ -39,7 +39,6 @@ async def found_pool_sums(db: Database, app: str) -> PoolSums:
         sums.events[event["_id"]] = event["event"]
     wanted = {"app": app, "source": "analytics"}
     async for hour in db.get_collection(PERIOD_COUNTS, read_concern=majority).find(wanted):
-        first = millis_of(hour["hour"]) // MINUTE_MILLIS
-        for minute, count in hour["minutes"].items():
-            sums.minutes[first + int(minute), hour["event"]] += count
+        for minute, count in counts_by_window(hour):
+            sums.minutes[minute, hour["event"]] += count
     return sums

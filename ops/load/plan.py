@@ -10,12 +10,13 @@ from typing import Generic, Protocol
 
 from typing_extensions import TypeVar
 
+from schemas.windows import MINUTE_MILLIS, window_of
+
 EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")
 PERIODS_PER_BATCH = 2
 UPDATES_PER_PERIOD = 2
 MAX_COUNT = 5
 
-MINUTE_MILLIS = 60_000
 # Periods lie in the hour before the load, so that none is too old or in the future.
 MINUTES_BACK = 60
 
@@ -130,7 +131,10 @@ def _batch(chance: random.Random, request_id: int, players: int, start_millis: i
 
 @dataclass(slots=True)
 class Sums:
-    """Counts by (player, event), and by (minute since 1970, event); how many batches made them."""
+    """Counts by (player, event), and by window and event; how many batches made them.
+
+    A window is named by the minute since 1970 that it starts in.
+    """
 
     batches: int = 0
     players: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -140,7 +144,7 @@ class Sums:
         self.batches += 1
         for update in batch.updates:
             self.players[batch.player, update.event] += update.count
-            self.minutes[update.start_millis // MINUTE_MILLIS, update.event] += update.count
+            self.minutes[window_of(update.start_millis), update.event] += update.count
 
 
 def differences(expected: Sums, found: Sums) -> list[str]:

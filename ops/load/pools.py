@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.load.plan import MINUTE_MILLIS, MINUTES_BACK, LoadOptions, Shot
+from ops.load.plan import MINUTES_BACK, LoadOptions, Shot
 from schemas.analytics.body import JSON_TYPE, identities, parse_analytics, read_sent
-from schemas.documents import event_key
+from schemas.documents import actor_of, event_key
+from schemas.windows import MINUTE_MILLIS, window_of
 
 TITLES = ("Navigation", "Search", "Purchase", "Share")
 MOST_ITEMS = 10
@@ -80,13 +81,16 @@ def _pool(player: str, number: int, items: tuple[PoolItem, ...]) -> Pool:
 def keys_of(pool: Pool, app: str) -> dict[str, PoolItem]:
     """The items by the `_id` that each has in `events`."""
     batch = parse_analytics(read_sent(pool.body, JSON_TYPE))
-    found = identities(batch, f"{app}/{pool.player}", None)
+    found = identities(batch, actor_of(app, pool.player), None)
     return {event_key(app, pool.player, identity): pool.items[i] for i, identity in found.items()}
 
 
 @dataclass(slots=True)
 class PoolSums:
-    """Items by the `_id` of their documents, each with its title; counts by (minute since 1970, title)."""
+    """Items by the `_id` of their documents, each with its title; counts by window and title.
+
+    A window is named by the minute since 1970 that it starts in.
+    """
 
     events: dict[str, str] = field(default_factory=dict)
     minutes: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -96,7 +100,7 @@ class PoolSums:
         for key, item in items.items():
             if key not in self.events:
                 self.events[key] = item.title
-                self.minutes[item.at_millis // MINUTE_MILLIS, item.title] += 1
+                self.minutes[window_of(item.at_millis), item.title] += 1
 
 
 def pool_differences(expected: PoolSums, found: PoolSums) -> list[str]:

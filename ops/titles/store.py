@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from consumer.core.analytics.plan import SOURCE
 from consumer.mongo.transactions import in_transaction
 from schemas.analytics.items import OTHER_TITLE
-from schemas.documents import PERIOD_COUNTS, TITLES, is_anonymous, title_key
+from schemas.documents import PERIOD_COUNTS, TITLES, app_and_player, is_anonymous, title_key
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -64,10 +64,10 @@ class Registered:
 
 
 def registered(document: Mapping[str, Any]) -> Registered:
-    """The title of a document; its actor without the app."""
+    """The title of a document; the player who registered it."""
     title, by = document["_id"].partition("/")[2], document.get("by")
-    actor = by.partition("/")[2] if by else None
-    return Registered(title, document["from"], actor, document.get("promoted"), document.get("freed"))
+    player = app_and_player(by)[1] if by else None
+    return Registered(title, document["from"], player, document.get("promoted"), document.get("freed"))
 
 
 async def titles_of(db: Database, app: str) -> list[Registered]:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from schemas.documents import millis_of, utc
+from schemas.documents import actor_of, app_and_player, millis_of, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from schemas.games.judging import Judgement, matches_id
 from schemas.records.headers import Headers, by_name
@@ -64,7 +64,7 @@ class Envelope:
     @property
     def actor(self) -> str:
         """`app/player`: the record's key, and the `_id` of the player's document."""
-        return f"{self.app}/{self.player}"
+        return actor_of(self.app, self.player)
 
 
 class Carrier(NamedTuple):
@@ -102,7 +102,7 @@ def carry(
         ("content-type", carrier.content_type.encode()),
         ("judged", carrier.judged + b"." + mac.encode()),
     ]
-    return f"{owner.app}/{owner.player}".encode(), headers
+    return actor_of(owner.app, owner.player).encode(), headers
 
 
 def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
@@ -154,7 +154,7 @@ def _owner(source: bytes | None, key: bytes | None) -> tuple[str, str]:
             found = _SOURCE.match(source.decode())
             app, player = (found[1], unquote(found[2], errors="strict")) if found else ("", "")
         else:
-            app, _, player = (key or b"").decode().partition("/")
+            app, player = app_and_player((key or b"").decode())
     except UnicodeDecodeError:
         app = player = ""
     if not (matches_id(app) and matches_player(player)):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.documents import actor_of
 from schemas.games.judging import matches_id
 from schemas.records.envelope import ANONYMOUS_PREFIX, matches_player
 
@@ -38,7 +39,7 @@ class Identity:
 
     @property
     def actor(self) -> str:
-        return f"{self.app}/{self.player}"
+        return actor_of(self.app, self.player)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,15 +103,17 @@ class IntrospectionEndpoint:
 
     async def claims(self, token: str) -> Mapping[str, object] | None:
         """What the issuer says of the token; None where it is not active. Raises Unchecked."""
-        started_seconds = self._clock.seconds()
+        started_seconds = self._clock.monotonic_seconds()
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 answer = _checked(await self._answer(token))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
-            self._metrics.introspected("failed", self._clock.seconds() - started_seconds)
+            self._metrics.introspected("failed", self._clock.monotonic_seconds() - started_seconds)
             self._note_away(reason(error))
             raise Unchecked("the issuer does not say") from error
-        self._metrics.introspected("active" if answer else "not_active", self._clock.seconds() - started_seconds)
+        self._metrics.introspected(
+            "active" if answer else "not_active", self._clock.monotonic_seconds() - started_seconds
+        )
         self._note_back()
         return answer
 

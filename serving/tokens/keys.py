@@ -47,7 +47,7 @@ class IssuerKeys:
 
     def age_seconds(self) -> float:
         """Since the newest set was read; NaN before."""
-        return self._clock.seconds() - self._newest_seconds
+        return self._clock.monotonic_seconds() - self._newest_seconds
 
     def named(self, key_id: str | None) -> list[Key]:
         """The keys of this id; all of them for a token that names none. Raises Unchecked without a set."""
@@ -75,7 +75,7 @@ class IssuerKeys:
 
     def _may_look(self) -> bool:
         """Whether another looks already, to be joined, or none has for long enough; then it is this one's turn."""
-        now_seconds = self._clock.seconds()
+        now_seconds = self._clock.monotonic_seconds()
         if self._reading is None and now_seconds < self._cool_until_seconds:
             return False
         if self._reading is None:
@@ -116,4 +116,4 @@ class IssuerKeys:
             self.generation += 1
             log.info("keys_read", source=label(self._source), ids=[key.kid for key in keys.keys])
             self._newest = keys
-        self._newest_seconds = self._clock.seconds()
+        self._newest_seconds = self._clock.monotonic_seconds()

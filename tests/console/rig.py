@@ -21,7 +21,8 @@ from schemas.coordinates import PartitionId
 from schemas.documents import event_key, period_count_key, utc
 from schemas.wire.console_replies import READ_SCOPE
 from serving.tokens.bearer import TokenCheck
-from tests.ingress.rig import TestClock, signed_tokens, token
+from tests.clock import TestClock
+from tests.ingress.rig import signed_tokens, token
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 # A midnight in UTC.

@@ -15,8 +15,9 @@ from ingress.http.metrics import Metrics
 from schemas.wire.console_replies import READ_SCOPE
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
+from tests.clock import TestClock
 from tests.console.rig import read_token
-from tests.ingress.rig import RULES, TestClock, claims, signed_tokens
+from tests.ingress.rig import RULES, claims, signed_tokens
 
 
 def authenticator(keys: KeySet | None = None) -> Authenticator:

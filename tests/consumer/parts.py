@@ -9,27 +9,14 @@ from consumer.config import WorkerSettings
 from consumer.core.policy import DeadRatio
 from consumer.flusher import Parts, RecordRules
 from consumer.metrics import WorkerMetrics
-from consumer.ports import Clock, Log, Store, TopicIdentity
-from consumer.server import SystemClock
+from consumer.ports import Log, Store, TopicIdentity
 from consumer.worker import Worker
 from schemas.settings import Limits
+from serving.clock import Clock, SystemClock
 from tests.patience import PATIENCE_SECONDS
-from tests.samples import KEYS, NOW
+from tests.samples import KEYS
 
 TOPIC = TopicIdentity("cluster", "tallymill.records", "0123")
-
-
-class StillClock:
-    """Stands until it is moved; sleeps are real."""
-
-    def __init__(self) -> None:
-        self.millis = NOW
-
-    def now_millis(self) -> int:
-        return self.millis
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 def parts(log: Log, store: Store, clock: Clock | None = None, **settings: object) -> Parts:

@@ -13,7 +13,8 @@ from consumer.memory import MemoryLog, MemoryStore
 from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TopicIdentity, Unavailable
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
-from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
+from tests.clock import TestClock
+from tests.consumer.parts import TOPIC, eventually, parts, running
 from tests.patience import PATIENCE_SECONDS
 from tests.samples import batch, period, sealed, update
 
@@ -176,16 +177,16 @@ async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
     """A worker that hangs is to be started again; one that waits for MongoDB is not."""
-    log, store, clock = MemoryLog(1, TOPIC), PickyStore(), StillClock()
+    log, store, clock = MemoryLog(1, TOPIC), PickyStore(), TestClock()
     async with running(parts(log, store, clock)) as worker:
         await eventually(lambda: not worker.missing())
-        clock.millis += LONG_MILLIS
+        clock.now_millis += LONG_MILLIS
         await eventually(worker.alive)
         store.away = True
         log.append(0, one(0))
         flusher = worker._flushers[0]
         await eventually(lambda: flusher.is_away)
-        clock.millis += LONG_MILLIS
+        clock.now_millis += LONG_MILLIS
         assert worker.alive(), "MongoDB is away"
         flusher._retry._away_since.clear()
         assert not worker.alive(), "nothing is away, and nothing moves"
@@ -220,11 +221,11 @@ class SilentStore(MemoryStore):
 @pytest.mark.parametrize("question", ["lineage", "claim"])
 async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
     """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
-    store, clock = SilentStore(question), StillClock()
+    store, clock = SilentStore(question), TestClock()
     async with running(parts(MemoryLog(1, TOPIC), store, clock)) as worker:
         await asyncio.wait_for(store.asked.wait(), PATIENCE_SECONDS)
         assert worker.alive()
-        clock.millis += LONG_MILLIS
+        clock.now_millis += LONG_MILLIS
         assert not worker.alive()
         store.answers.set()
         await eventually(lambda: not worker.missing() and worker.alive())

@@ -13,7 +13,8 @@ from consumer.memory import MemoryLog, MemoryStore
 from consumer.ports import Damaged, Moved, Unavailable
 from consumer.worker import FETCH_SECONDS
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
-from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
+from tests.clock import TestClock
+from tests.consumer.parts import TOPIC, eventually, parts, running
 from tests.consumer.test_flusher import LONG_MILLIS, PickyStore, checkpoint, one
 from tests.examples import examples
 
@@ -157,7 +158,7 @@ class SilentLog(MemoryLog):
 
 async def test_an_end_that_is_unknown_is_no_lag_of_zero_and_not_a_stuck_partition() -> None:
     """The gauges go until somebody knows again."""
-    log, store, clock = SilentLog(1, TOPIC), MemoryStore(), StillClock()
+    log, store, clock = SilentLog(1, TOPIC), MemoryStore(), TestClock()
     made = parts(log, store, clock)
 
     def lag() -> float | None:
@@ -170,7 +171,7 @@ async def test_an_end_that_is_unknown_is_no_lag_of_zero_and_not_a_stuck_partitio
         await eventually(lambda: lag() == 0)
         log.silent = True
         await eventually(lambda: lag() is None)
-        clock.millis += LONG_MILLIS
+        clock.now_millis += LONG_MILLIS
         assert worker.alive()
         log.silent = False
         await eventually(lambda: lag() == 0)

@@ -13,7 +13,8 @@ from consumer.ports import Unavailable
 from consumer.worker import Worker
 from schemas.documents import CHECKPOINTS
 from serving import outage
-from tests.consumer.parts import TOPIC, StillClock, eventually, parts, running
+from tests.clock import TestClock
+from tests.consumer.parts import TOPIC, eventually, parts, running
 from tests.consumer.test_worker import FlakyStore, applied, one, sample, total
 from tests.samples import batch, period, sealed, update
 
@@ -58,14 +59,14 @@ async def test_a_worker_without_a_share_is_not_ready_and_says_so() -> None:
 
 async def test_kafka_that_cannot_be_reached_makes_unready_and_stays_alive() -> None:
     """A restart would not help. Lag is unknown, not zero."""
-    log, store, clock = AilingLog(), MemoryStore(), StillClock()
+    log, store, clock = AilingLog(), MemoryStore(), TestClock()
     made = parts(log, store, clock)
     async with running(made) as worker:
         await eventually(lambda: not worker.missing())
         log.unreachable, log.unread = 14.0, {0: 3600.0}
         assert ["kafka"] == what(worker)
         assert "no broker of Kafka has answered for 14 s" == worker.missing()[0].why
-        clock.millis += 3_600_000
+        clock.now_millis += 3_600_000
         assert worker.alive()
         labels = {"api": "games", "partition": "0"}
         await eventually(lambda: sample(made.metrics.registry, "tallymill_worker_lag_records", **labels) is None)
@@ -109,13 +110,13 @@ async def test_a_partition_that_is_not_read_though_its_broker_answers_ends_the_w
 
 async def test_records_that_wait_are_lag_also_where_the_end_is_unknown() -> None:
     """A flush that hangs is not alive, whether or not a broker tells where the log ends."""
-    log, store, clock = AilingLog(), FlakyStore(), StillClock()
+    log, store, clock = AilingLog(), FlakyStore(), TestClock()
     store.gate.clear()
     log.append(0, one(0))
     async with running(parts(log, store, clock, stop_timeout_seconds=0.1)) as worker:
         await eventually(lambda: store.entered == 1)
         log.unread = {0: 1.0}
-        clock.millis += 3_600_000
+        clock.now_millis += 3_600_000
         assert not worker.alive()
         store.gate.set()
         await eventually(worker.alive)

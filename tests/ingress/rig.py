@@ -43,8 +43,9 @@ from serving.clock import Clock
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
+from tests.clock import START_MILLIS, TestClock
 
-NOW = 1_790_000_000_000
+NOW = START_MILLIS
 ISSUER, AUDIENCE = "https://issuer.test", "tallymill"
 RULES = ClaimRules(ISSUER, AUDIENCE)
 GAMES = "https://www.googleapis.com/auth/games"
@@ -100,22 +101,6 @@ def batch(*periods: dict[str, object], request_id: object = "7", sent_millis: in
     return json.dumps(
         {"requestId": request_id, "currentTimeMillis": str(sent_millis), "timePeriods": list(periods)}
     ).encode()
-
-
-class TestClock:
-    """Both clocks stand until they are moved."""
-
-    __test__ = False
-
-    def __init__(self) -> None:
-        self.now_millis = NOW
-        self.skipped_seconds = 0.0
-
-    def millis(self) -> int:
-        return self.now_millis
-
-    def seconds(self) -> float:
-        return 1_000 + self.skipped_seconds
 
 
 @dataclass(frozen=True)

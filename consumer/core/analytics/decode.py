@@ -9,7 +9,7 @@ from schemas.analytics.body import AnalyticsBatch, identities, parse_analytics, 
 from schemas.analytics.items import Item
 from schemas.analytics.media import Media
 from schemas.analytics.stored import require_storable, stored_bytes
-from schemas.documents import event_key
+from schemas.documents import actor_of, event_key
 from schemas.records.headers import content_type_of
 from schemas.records.pools import unseal_pool
 from schemas.records.signing import SigningKeys
@@ -45,7 +45,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
     request_id = judged.request_id or batch.request_id
     refused = batch.bad and not judged.partial
-    found = {} if refused else identities(batch, f"{owner.app}/{owner.player}", request_id)
+    found = {} if refused else identities(batch, actor_of(owner.app, owner.player), request_id)
     size_bytes = stored_bytes(batch, owner.app, owner.player, request_id) if found else 0
     if not judged.signed:
         require_storable(size_bytes)

@@ -10,10 +10,11 @@ from consumer.core.analytics.titles import Titles
 from consumer.core.flush import Flush
 from consumer.core.plan import Documents, WritePlan, dead_exceptions, dead_letters, exception_of, move_of
 from consumer.core.reads import Known, Reads, TitleReads
-from consumer.core.windows import Sums, bucket_of, increments
+from consumer.core.windows import Sums, increments
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import EventDocument, ExceptionDocument, actor_key, is_anonymous, title_key, utc
+from schemas.documents import EventDocument, ExceptionDocument, actor_of, is_anonymous, title_key, utc
 from schemas.settings import Limits
+from schemas.windows import bucket_of
 
 SOURCE = "analytics"
 
@@ -27,7 +28,7 @@ def reads_of(flush: Flush) -> Reads:
     senders: dict[str, set[str]] = {}
     for pool in _pools(flush):
         app, player = pool.origin.app, pool.origin.player
-        sender = () if is_anonymous(player) else (actor_key(app, player),)
+        sender = () if is_anonymous(player) else (actor_of(app, player),)
         events.update(dict.fromkeys(pool.items))
         for title in {item.title for item in pool.items.values()}:
             senders.setdefault(title_key(app, title), set()).update(sender)

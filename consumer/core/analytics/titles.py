@@ -16,7 +16,7 @@ from consumer.core.plan import Documents, TitleWrites
 from consumer.core.reads import KnownTitles, Shares, is_anonymous_title
 from schemas.analytics.items import OTHER_TITLE
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import TitleDocument, TitleTerm, actor_key, is_anonymous, millis_of, title_key
+from schemas.documents import TitleDocument, TitleTerm, actor_of, is_anonymous, millis_of, title_key
 from schemas.settings import Limits
 
 NO_TITLES = Shares()
@@ -37,7 +37,7 @@ class Titles:
         self._written: dict[str, TitleDocument] = {}
         self._players: Counter[str] = Counter()
         self._anonymous: Counter[str] = Counter()
-        self._by_player: Counter[str] = Counter()
+        self._by_actor: Counter[str] = Counter()
 
     def counted(self, pool: Pool, title: str) -> str:
         """What an item of this title counts as."""
@@ -72,8 +72,8 @@ class Titles:
         limits, shares = self._limits.for_app(pool.origin.app), self._known.shares.get(pool.origin.app, NO_TITLES)
         if is_anonymous(pool.origin.player):
             return shares.anonymous + self._anonymous[pool.origin.app] < limits.max_anonymous_titles
-        player = actor_key(pool.origin.app, pool.origin.player)
-        own = self._known.by_player.get(player, 0) + self._by_player[player]
+        actor = actor_of(pool.origin.app, pool.origin.player)
+        own = self._known.by_actor.get(actor, 0) + self._by_actor[actor]
         has_shared_room = shares.players + self._players[pool.origin.app] < limits.max_titles
         return has_shared_room and own < limits.max_titles_per_player
 
@@ -82,13 +82,13 @@ class Titles:
             self._anonymous[pool.origin.app] += 1
         else:
             self._players[pool.origin.app] += 1
-            self._by_player[actor_key(pool.origin.app, pool.origin.player)] += 1
+            self._by_actor[actor_of(pool.origin.app, pool.origin.player)] += 1
 
     def _registered(self, key: str, pool: Pool, freed: TitleDocument | None) -> TitleDocument:
         new: TitleDocument = {
             "_id": key,
             "from": self._place(pool),
-            "by": actor_key(pool.origin.app, pool.origin.player),
+            "by": actor_of(pool.origin.app, pool.origin.player),
         }
         if freed is None:
             return new
@@ -100,7 +100,7 @@ class Titles:
         return {**new, "earlier": [*freed.get("earlier", ()), term]}
 
     def _promoted(self, document: TitleDocument, pool: Pool) -> TitleDocument:
-        return {**document, "by": actor_key(pool.origin.app, pool.origin.player), "promoted": self._place(pool)}
+        return {**document, "by": actor_of(pool.origin.app, pool.origin.player), "promoted": self._place(pool)}
 
     def _place(self, pool: Pool) -> str:
         return str(Coordinates(*self._partition, pool.origin.offset))

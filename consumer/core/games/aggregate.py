@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from consumer.core.games.decode import Batch
 from consumer.core.plan import PlayerIncrement
-from consumer.core.windows import PeriodIncrement, Sums, bucket_of, increments
+from consumer.core.windows import PeriodIncrement, Sums, increments
 from schemas.coordinates import PartitionId
-from schemas.documents import actor_key, utc
+from schemas.documents import actor_of, utc
+from schemas.windows import bucket_of
 
 SOURCE = "games"
 
@@ -18,7 +19,7 @@ def sum_players(batches: Iterable[Batch]) -> dict[str, PlayerIncrement]:
     latest: dict[str, int] = {}
     for batch in batches:
         origin = batch.origin
-        actor = actor_key(origin.app, origin.player)
+        actor = actor_of(origin.app, origin.player)
         latest[actor] = max(latest.get(actor, 0), origin.time_millis)
         counts = totals[actor]
         for update in batch.accepted:

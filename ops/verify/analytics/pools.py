@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ops.verify.reading import MINUTE_MILLIS, LogRecord
+from ops.verify.reading import LogRecord, window_of
 from schemas.analytics.body import MalformedAnalytics, identities, parse_analytics, read_sent
 from schemas.analytics.stored import MAX_STORED_BYTES, stored_bytes
+from schemas.documents import actor_of
 from schemas.records.envelope import MalformedEnvelope
 from schemas.records.headers import content_type_of
 from schemas.records.pools import unseal_pool
@@ -33,7 +34,7 @@ class PoolReading:
 
     kind: Literal["countable", "refused", "dead"]
     app: str = ""
-    actor: str = ""
+    player: str = ""
     items: Sequence[ItemReading] = ()
 
 
@@ -54,11 +55,11 @@ def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReadi
     request_id = judged.request_id or batch.request_id
     if not judged.signed and stored_bytes(batch, owner.app, owner.player, request_id) > MAX_STORED_BYTES:
         return DEAD
-    found = identities(batch, f"{owner.app}/{owner.player}", request_id)
+    found = identities(batch, actor_of(owner.app, owner.player), request_id)
     items = []
     for position, identity in found.items():
         item = batch.items[position]
-        minute = counted_millis(item.at_millis, owner.received_millis, limits) // MINUTE_MILLIS
+        minute = window_of(counted_millis(item.at_millis, owner.received_millis, limits))
         items.append(ItemReading(identity, item.title, item.at_millis, minute))
     return PoolReading("countable", owner.app, owner.player, items)
 

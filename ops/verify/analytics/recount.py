@@ -21,7 +21,7 @@ from ops.verify.reading import LogRecord
 from ops.verify.report import Difference, Differences, MinuteKey, Range
 from schemas.analytics.items import IDENTITY_BYTES, OTHER_TITLE
 from schemas.coordinates import Coordinates, parse_coordinates
-from schemas.documents import millis_of, utc
+from schemas.documents import actor_of, millis_of, utc
 
 
 class ItemRecount:
@@ -60,7 +60,7 @@ class ItemRecount:
         if self.fates.is_settled(stream, record.offset, reading.kind, says):
             return
         number = self._records[stream].add(record.offset, record.time_millis, len(reading.items), says)
-        owner = self._owners.number(f"{reading.app}/{reading.actor}")
+        owner = self._owners.number(actor_of(reading.app, reading.player))
         for item in reading.items:
             title = self._names.number((reading.app, item.title))
             sighting = Sighting(stream, number, owner, title, item.at_millis, item.minute)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ops.verify.report import Difference, Differences, MinuteKey, Range
 from schemas.analytics.items import OTHER_TITLE
 from schemas.coordinates import Coordinates, parse_coordinates
-from schemas.documents import is_anonymous, millis_of, title_key
+from schemas.documents import app_and_player, is_anonymous, millis_of, title_key
 
 NOWHERE = Coordinates("", 0, 0)
 
@@ -136,8 +136,8 @@ def _registrations(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _share(document: Mapping[str, Any]) -> str:
     """Which of its app's numbers counts a title."""
-    actor = str(document.get("by", "")).partition("/")[2]
-    return "anonymous" if is_anonymous(actor) else "count"
+    _, player = app_and_player(str(document.get("by", "")))
+    return "anonymous" if is_anonymous(player) else "count"
 
 
 def apps_with_others(minutes: Mapping[MinuteKey, int]) -> frozenset[str]:

@@ -16,7 +16,8 @@ from serving.tokens.bearer import bearer_token
 from serving.tokens.identity import Identity
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import _REGISTRY, SignedTokens
-from tests.ingress.rig import NOW, RULES, TestClock, claims, public_keys, signed_tokens, token
+from tests.clock import TestClock
+from tests.ingress.rig import NOW, RULES, claims, public_keys, signed_tokens, token
 from tests.serving.tokens.issuer import key, keys_text
 
 NOW_SECONDS = NOW / 1000

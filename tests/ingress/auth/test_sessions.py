@@ -13,7 +13,8 @@ from ingress.auth.sessions import ISSUER, KEY_ID_PREFIX, SessionKey, WithSession
 from ingress.config import TokenSettings
 from serving.start import StartRefused
 from serving.tokens.identity import BadToken, Identity
-from tests.ingress.rig import NOW, Answer, Rig, TestClock, own_key, signed_tokens, token
+from tests.clock import TestClock
+from tests.ingress.rig import NOW, Answer, Rig, own_key, signed_tokens, token
 from tests.samples import item, pool
 
 JSON = {"content-type": "application/json"}

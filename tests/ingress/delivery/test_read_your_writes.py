@@ -7,7 +7,7 @@ from ingress.delivery.waiters import NOTHING_KNOWN, Lag, Seen
 from ingress.memory import MemoryStore
 from ingress.ports import Misfortune
 from schemas.coordinates import Coordinates, PartitionId
-from tests.ingress.rig import TestClock
+from tests.clock import TestClock
 
 AT = Coordinates("r1", 3, 100)
 NEXT = Coordinates("r1", 3, 101)

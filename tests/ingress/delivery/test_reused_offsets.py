@@ -13,7 +13,8 @@ from ingress.mongo import CLOCKS_DIFFER_MILLIS, has_passed
 from ingress.ports import Misfortune, Position
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
-from tests.ingress.rig import NOW, SIGNING, Rig, TestClock, period, update
+from tests.clock import TestClock
+from tests.ingress.rig import NOW, SIGNING, Rig, period, update
 
 AT = Coordinates("r1", 3, 100)
 DUPLICATE = Misfortune("duplicate", "ALREADY_UPDATED", at_millis=NOW)

@@ -10,7 +10,8 @@ from ingress.memory import MemoryStore
 from ingress.mongo import READ_TIMEOUT_MILLIS
 from ingress.ports import Unavailable
 from schemas.documents import Definition, DefinitionTerm, utc
-from tests.ingress.rig import NOW, TestClock
+from tests.clock import TestClock
+from tests.ingress.rig import NOW
 
 
 def cache() -> tuple[Definitions, MemoryStore, TestClock]:

@@ -13,7 +13,8 @@ from ingress.auth.authenticator import Authenticator
 from ingress.http.replies import Refusal, Refused
 from serving.tokens.identity import BadToken, Identity, identity_of
 from serving.tokens.signed import _REGISTRY
-from tests.ingress.rig import GAMES, NOW, RULES, Rig, TestClock, claims, issuer_key, signed_tokens, token
+from tests.clock import TestClock
+from tests.ingress.rig import GAMES, NOW, RULES, Rig, claims, issuer_key, signed_tokens, token
 
 NOW_SECONDS = NOW / 1000
 AUTHENTICATOR = Authenticator(signed_tokens(TestClock()))

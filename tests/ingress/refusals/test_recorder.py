@@ -24,7 +24,8 @@ from ingress.refusals.recorder import (
     readable_request_id,
 )
 from serving.tokens.bearer import MAX_TOKEN_BYTES
-from tests.ingress.rig import NOW, TestClock, token
+from tests.clock import TestClock
+from tests.ingress.rig import NOW, token
 from tests.patience import PATIENCE_SECONDS
 
 SENDER = Sender("demo", "ann", b"opaque-token", NOW)

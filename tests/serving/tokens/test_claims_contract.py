@@ -19,8 +19,9 @@ from serving.tokens.bearer import TokenCheck
 from serving.tokens.identity import ClaimRules, Identity
 from serving.tokens.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
 from serving.tokens.signed import _REGISTRY
+from tests.clock import TestClock
 from tests.examples import examples
-from tests.ingress.rig import AUDIENCE, GAMES, NOW, RULES, TestClock, claims, issuer_key, signed_tokens
+from tests.ingress.rig import AUDIENCE, GAMES, NOW, RULES, claims, issuer_key, signed_tokens
 from tests.serving.tokens.test_identity import HOSTILE
 
 NOW_SECONDS = NOW // 1000

@@ -25,7 +25,8 @@ from serving.tokens.introspection import (
     IntrospectedTokens,
     IntrospectionEndpoint,
 )
-from tests.ingress.rig import AUDIENCE, GAMES, ISSUER, NOW, RULES, TestClock, claims
+from tests.clock import TestClock
+from tests.ingress.rig import AUDIENCE, GAMES, ISSUER, NOW, RULES, claims
 from tests.patience import PATIENCE_SECONDS
 from tests.serving.tokens.issuer import Issuer, active, issuer, not_active, until
 

@@ -20,7 +20,8 @@ from serving.tokens.identity import Unchecked
 from serving.tokens.key_sets import MAX_JWKS_BYTES, NoKeys, label, read_keys
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import SignedTokens
-from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, TestClock, claims, issuer_key, public_keys
+from tests.clock import TestClock
+from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, claims, issuer_key, public_keys
 from tests.serving.tokens.issuer import Issuer, issuer, key, keys_text, until
 
 NOW_SECONDS = NOW / 1000

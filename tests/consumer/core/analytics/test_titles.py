@@ -168,7 +168,7 @@ def test_how_many_titles_a_player_has_is_asked_where_one_may_be_registered(
     documents: dict[str, Any] = {"demo/B": {"_id": "demo/B", "from": "x"}}
     if document:
         documents["demo/A"] = document
-    assert asked == titles.players(documents)
+    assert asked == titles.actors(documents)
 
 
 @st.composite

@@ -172,7 +172,7 @@ def test_a_pool_reads_as_its_items_with_the_minutes_they_count_in() -> None:
     """By the item's own time, or where that can't be right, when it was received."""
     (_, record) = sent(0, item("A", NOW - HOUR), item("B", NOW + HOUR), item("C", NOW - 401 * DAY))
     found = read_pool(LogRecord(*record), KEYS, LIMITS)
-    assert ("countable", "demo", "ann") == (found.kind, found.app, found.actor)
+    assert ("countable", "demo", "ann") == (found.kind, found.app, found.player)
     now = NOW // MINUTE
     assert [("A", now - 60), ("B", now), ("C", now)] == [(one.title, one.minute) for one in found.items]
 

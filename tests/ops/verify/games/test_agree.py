@@ -106,7 +106,7 @@ def as_read(found: Batch | Unreadable) -> Reading:
         sums[one.definition_id, one.start_millis // MINUTE] += one.update_count
     app, player = found.origin.app, found.origin.player
     assert found.key == request_key(app, player, found.request_id)
-    return Reading("countable" if sums else "refused", app, f"{app}/{player}", found.key, sums)
+    return Reading("countable" if sums else "refused", app, actor_of(app, player), found.key, sums)
 
 
 def planned(records: Sequence[Record], limits: Limits) -> dict[str, Any]:

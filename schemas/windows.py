@@ -1,0 +1,49 @@
+"""The windows that counts are kept under: how long they are, and how a document of `period_counts` spells them.
+
+A document holds one hour of one event. Its field `minutes` has one count a window, under the minute of the hour that
+the window starts in ("00", "07"). So a reader of documents need not know how long a window is.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from schemas.documents import millis_of, utc
+
+WINDOW_MINUTES: Final = 1
+"""Length of a window. It must divide 60: no window crosses an hour. `verify` has its own (ops/verify/reading.py)."""
+
+MINUTE_MILLIS: Final = 60_000
+MINUTES_PER_HOUR: Final = 60
+_WINDOW_MILLIS: Final = WINDOW_MINUTES * MINUTE_MILLIS
+
+
+class Bucket(NamedTuple):
+    """A window as its document spells it: `hour` counts from 1970 UTC, `minute` from the start of the hour.
+
+    Numbers rather than datetimes, because the worker makes one for every update.
+    """
+
+    hour: int
+    minute: int
+
+
+def window_of(millis: int) -> int:
+    """The minute since 1970 UTC that the window of a time starts in."""
+    return millis // _WINDOW_MILLIS * WINDOW_MINUTES
+
+
+def bucket_of(millis: int) -> Bucket:
+    """The bucket of a time (ms since 1970 UTC)."""
+    return Bucket(*divmod(window_of(millis), MINUTES_PER_HOUR))
+
+
+def start_of(hour: int) -> datetime:
+    """When an hour starts."""
+    return utc(hour * MINUTES_PER_HOUR * MINUTE_MILLIS)
+
+
+def counts_by_window(document: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """The counts of a document of `period_counts`, each with the minute since 1970 UTC that its window starts in."""
+    first = millis_of(document["hour"]) // MINUTE_MILLIS
+    return ((first + int(minute), count) for minute, count in document["minutes"].items())
