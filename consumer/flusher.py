@@ -10,73 +10,30 @@ no other, until somebody looks.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
-from consumer.config import WorkerSettings
 from consumer.core.backlog import Backlog
-from consumer.core.decode import DECODES, Decode
 from consumer.core.flush import Flush
 from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import WritePlan
-from consumer.core.planners import PLANNERS, Planner
-from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
-from consumer.core.position import Checkpoint, Lost, verify_first, verify_next, where_to_read
+from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, suspects_of
+from consumer.core.position import Checkpoint, LogDamaged, LogTruncated, verify_first, verify_next, where_to_read
 from consumer.core.reads import Known
 from consumer.core.reasons import short
 from consumer.core.records import Record
-from consumer.metrics import WorkerMetrics
-from consumer.ports import Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
+from consumer.parts import Parts
+from consumer.ports import Collision, FlushTooLarge, Moved, RecordRefused, TooManyDead
 from consumer.record_faults import records_fault
-from consumer.retry import Outages, Retry, new_outages
+from consumer.retry import Retry
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
-from schemas.records.signing import SigningKeys
-from schemas.settings import Api, Limits
-from serving.clock import Clock
 
 log = structlog.get_logger()
 
 # Records decoded between two looks at the event loop: well under the 100 ms that heartbeats allow.
 DECODE_SLICE = 250
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRules:
-    """How the records of a topic are read, judged and counted."""
-
-    api: Api
-    limits: Limits
-    keys: SigningKeys
-    dead_ratio: DeadRatio
-
-    @property
-    def decode(self) -> Decode:
-        return DECODES[self.api]
-
-    @property
-    def planner(self) -> Planner:
-        return PLANNERS[self.api]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What all flushers of a worker share."""
-
-    log: Log
-    store: Store
-    clock: Clock
-    metrics: WorkerMetrics
-    settings: WorkerSettings
-    rules: RecordRules
-    owner: str
-    outages: Outages = field(default_factory=new_outages)
-
-    @property
-    def api(self) -> Api:
-        return self.rules.api
 
 
 class Flusher:
@@ -101,7 +58,7 @@ class Flusher:
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
         self._expected: Fingerprint | None = None
-        self._lost: Lost | None = None
+        self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
@@ -141,15 +98,15 @@ class Flusher:
             return
         try:
             records = self._verified(records)
-        except Lost as lost:
-            self._lost = lost
+        except LogTruncated as lost:
+            self._log_fault = lost
             self._may_flush.set()
             return
         self._backlog.offer(records)
         self._may_decode.set()
 
     def _verified(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Records without the one that only shows that the log is the same. Raises Lost where it isn't."""
+        """Records without the one that only shows that the log is the same. Raises LogTruncated where it isn't."""
         if self._expected:
             verify_first(self._expected, records[0])
             self._expected, records = None, records[1:]
@@ -165,7 +122,7 @@ class Flusher:
 
     def damaged(self, reason: str) -> None:
         """What the log gives next can't be records. What was read before is applied when somebody has looked."""
-        self._lost = Lost(reason)
+        self._log_fault = LogDamaged(reason)
         self._may_flush.set()
 
     def resettle(self) -> None:
@@ -212,15 +169,15 @@ class Flusher:
                 await self._take_position(claimed)
             while not self._closing.is_set():
                 await self._step()
-        except (Lost, CannotApply, Collision, TooManyDead) as error:
-            if isinstance(error, Lost):
+        except (LogTruncated, LogDamaged, CannotApply, Collision, TooManyDead) as error:
+            if isinstance(error, LogTruncated):
                 self._parts.metrics.lost(self._parts.api, self.partition.partition, error.offsets)
             await self._stand_still(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:
         """Flush what is ready, or wait for something to be."""
-        if self._lost:
-            raise self._lost
+        if self._log_fault:
+            raise self._log_fault
         if self.checkpoint and not self.positioned.is_set():
             await self._take_position(self.checkpoint)
         if gap := self._gap():
@@ -233,7 +190,7 @@ class Flusher:
 
     def _gap(self) -> Gap | None:
         """Offsets without a record between the checkpoint and where reading stands, if nothing waits in between."""
-        is_sure = self.positioned.is_set() and not (self._expected or self._lost or self._in_flight)
+        is_sure = self.positioned.is_set() and not (self._expected or self._log_fault or self._in_flight)
         if not is_sure or self._closing.is_set() or self.checkpoint is None or self._backlog.oldest_millis is not None:
             return None
         return gap_of(self.partition, self.checkpoint.next_offset, self._reached)
@@ -252,12 +209,12 @@ class Flusher:
             self._parts.metrics.gaps.inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
-        """Drop what was read, and read the log on from the checkpoint. Raises Lost."""
+        """Drop what was read, and read the log on from the checkpoint. Raises LogTruncated."""
         self.positioned.clear()
         self._backlog.clear()
         self._reached = None
         self.checkpoint = checkpoint
-        source, number = self._parts.log, self.partition.partition
+        source, number = self._parts.source, self.partition.partition
         bounds = await self._retry.until_done("bounds", lambda: source.bounds(number))
         if bounds:
             start = where_to_read(checkpoint, bounds)
@@ -335,7 +292,7 @@ class Flusher:
         self.settled.set()
         self.positioned.clear()
         self._backlog.clear()
-        self._parts.log.hold(self.partition.partition)
+        self._parts.source.pause(self.partition.partition)
         self._parts.metrics.stopped.labels(self._parts.api, str(self.partition.partition)).set(1)
         log.error("partition stopped", partition=str(self.partition), reason=reason)
         store = self._parts.store

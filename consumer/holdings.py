@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from consumer.flusher import Flusher, Parts
+from consumer.flusher import Flusher
+from consumer.parts import Parts
 from consumer.ports import TopicIdentity
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
@@ -105,7 +106,7 @@ class Holdings:
             self.flushers.update({p: Flusher(PartitionId(lineage, p), self._parts) for p in self._new()})
 
     async def _lineage(self) -> str:
-        self.identity = await self._parts.log.identity()
+        self.identity = await self._parts.source.identity()
         return await self._parts.store.lineage(self.identity)
 
     async def _give_up(self, partition: int) -> None:

@@ -35,12 +35,12 @@ Documents = dict[str, dict[str, Any]]
 COLLECTIONS = (PLAYERS, REQUESTS, PERIOD_COUNTS, CHECKPOINTS, EXCEPTIONS, DEAD_LETTERS, EVENTS, TITLES)
 
 
-class MemoryLog:
+class MemorySource:
     """One topic with a single member. `append` is the producer's side."""
 
     def __init__(self, partitions: int, topic: TopicIdentity) -> None:
         self.records: list[list[Record]] = [[] for _ in range(partitions)]
-        self.told: dict[int, int] = {}
+        self.committed: dict[int, int] = {}
         self.begins: dict[int, int] = {}
         """Partitions of which retention has removed everything below an offset."""
         self.ends: dict[int, int] = {}
@@ -107,7 +107,7 @@ class MemoryLog:
             self._positions[partition] = offset
             self._appended.set()
 
-    def hold(self, partition: int) -> None:
+    def pause(self, partition: int) -> None:
         self._positions.pop(partition, None)
 
     async def bounds(self, partition: int) -> Bounds:
@@ -143,7 +143,7 @@ class MemoryLog:
         return max(records[-1].offset + 1 if records else 0, self.ends.get(partition, 0))
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        self.told.update(positions)
+        self.committed.update(positions)
 
     async def stop(self) -> None:
         self._assigned = frozenset()

@@ -80,7 +80,7 @@ class OutOfRange(Exception):
 class LeaderChanged(Exception):
     """Other brokers lead these partitions now, or the same ones anew: what they hold may differ from what was read.
 
-    The partitions are held. What was read before the election may be compared with what is there now.
+    The partitions are paused. What was read before the election may be compared with what is there now.
     """
 
     def __init__(self, partitions: Sequence[int]) -> None:
@@ -137,7 +137,7 @@ class Membership(Protocol):
         ...
 
 
-class Log(Protocol):
+class RecordSource(Protocol):
     """The partitions of one topic, shared by a group of workers."""
 
     @property
@@ -169,7 +169,7 @@ class Log(Protocol):
         """Read on from `offset`. Does nothing for a partition that isn't ours any more."""
         ...
 
-    def hold(self, partition: int) -> None:
+    def pause(self, partition: int) -> None:
         """Read nothing of this partition until it is sought; so is every one that is newly assigned."""
         ...
 

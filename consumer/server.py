@@ -12,13 +12,13 @@ from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
 from consumer.core.policy import DeadRatio
-from consumer.flusher import Parts, RecordRules
 from consumer.health import Missing
 from consumer.http import serve
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.metrics import WorkerMetrics
 from consumer.mongo.store import MongoStore
 from consumer.mongo.transactions import Document
+from consumer.parts import Parts, RecordRules
 from consumer.ports import UnknownLineage
 from consumer.retry import Outages, new_outages
 from consumer.startup import check_start
@@ -78,7 +78,7 @@ async def _run(config: WorkerConfig) -> int:
         exit_code = EXIT_REFUSED
     finally:
         for one in parts:
-            await one.log.stop()  # also where its worker never ran
+            await one.source.stop()  # also where its worker never ran
         await http.cleanup()
         await client.close()
     log.info("stopped")
@@ -96,7 +96,7 @@ def _parts(
     kafka = KafkaWatch(config.kafka, outages["kafka"])
     return [
         Parts(
-            log=KafkaLog(config.kafka, config.worker, api, config.limits, kafka),
+            source=KafkaSource(config.kafka, config.worker, api, config.limits, kafka),
             store=MongoStore(client, config.mongodb.database, metrics.step, watch),
             clock=SystemClock(),
             metrics=metrics,

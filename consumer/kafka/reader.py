@@ -27,7 +27,7 @@ from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, r
 from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from consumer.group.membership import membership_of
 from consumer.kafka.answers import Answers
-from consumer.kafka.source import Source
+from consumer.kafka.source import SourceClient
 from consumer.kafka.source_watch import SourceWatch, part_of
 from consumer.kafka.topic_id import TopicAnswer, first_topic_answer, topic_answer
 from consumer.kafka.verifying import ANSWER_SECONDS, PAUSE_SECONDS, Drained, Verified, Verifying
@@ -53,8 +53,8 @@ BOUNDS_SECONDS = 6
 DAMAGE_TRIES = 3
 
 
-class KafkaLog:
-    """A Log over one topic of Kafka."""
+class KafkaSource:
+    """A RecordSource over one topic of Kafka."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class KafkaLog:
         )
         self._watching: asyncio.Task[None] | None = None
 
-    def _new_source(self) -> Source:
-        return Source(
+    def _new_source(self) -> SourceClient:
+        return SourceClient(
             self._kafka,
             self._topic,
             int(self._worker.session_timeout_seconds + REQUEST_SECONDS_PAST_SESSION) * 1000,
@@ -130,7 +130,7 @@ class KafkaLog:
         held = self._source.held
         ours = {self._of(partition) for partition in partitions}
         for lost in held.tps - ours:
-            self.hold(lost.partition)
+            self.pause(lost.partition)
             held.drop(lost)
         for new in ours - held.tps:
             held.take(new)
@@ -142,7 +142,7 @@ class KafkaLog:
             self._source.read_from(ours, offset)
             self._reached[ours] = offset
 
-    def hold(self, partition: int) -> None:
+    def pause(self, partition: int) -> None:
         ours = self._of(partition)
         self._forget(ours)
         if ours in self._source.held.tps:
@@ -277,7 +277,7 @@ class KafkaLog:
         for ours in drained:
             if answer.leader_epochs.get(ours.partition) != self._epochs.get(ours):
                 log.info("leader changed", topic=self._topic, partition=ours.partition)
-                self.hold(ours.partition)
+                self.pause(ours.partition)
                 self._elected.append(ours.partition)
 
     def _records(self, drained: Mapping[TopicPartition, Drained]) -> dict[int, Sequence[Record]]:

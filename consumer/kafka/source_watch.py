@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import TopicPartition
 
 from consumer.kafka.answers import Answers
-from consumer.kafka.source import Source
+from consumer.kafka.source import SourceClient
 from consumer.kafka.verifying import ANSWER_SECONDS, Ask
 from consumer.ports import Unavailable
 from serving.kafka.watch import LOOK_SECONDS, KafkaWatch
@@ -35,7 +35,7 @@ class SourceWatch:
         self,
         watch: KafkaWatch,
         answers: Answers,
-        source: Callable[[], Source],
+        source: Callable[[], SourceClient],
         ask: Ask,
         make_anew: Callable[[str], Awaitable[bool]],
     ) -> None:

@@ -9,7 +9,7 @@ from consumer.core.policy import DEAD_ALLOWANCE
 from consumer.core.position import Checkpoint
 from consumer.core.reads import Reads
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TopicIdentity, Unavailable
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
@@ -67,7 +67,7 @@ def offsets_of(plan: WritePlan) -> set[int]:
 
 async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:
     """The others count, wherever the bad ones stand."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
+    log, store = MemorySource(1, TOPIC), PickyStore()
     store.unstorable = {0, 3, 4, 9}
     for offset in range(10):
         log.append(0, one(offset))
@@ -80,7 +80,7 @@ async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:
 
 async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() -> None:
     """Halved as often as it takes."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
+    log, store = MemorySource(1, TOPIC), PickyStore()
     store.most_records = 2
     for offset in range(9):
         log.append(0, one(offset))
@@ -93,7 +93,7 @@ async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() 
 @pytest.mark.parametrize("trouble", ["collision", "one record too large", "not even a dead letter"])
 async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: str) -> None:
     """The reason stands in the checkpoint and in the metrics; the other partition goes on; the worker is alive."""
-    log, store = MemoryLog(2, TOPIC), PickyStore()
+    log, store = MemorySource(2, TOPIC), PickyStore()
     made = parts(log, store)
     log.append(0, one(0))
     store.collide = trouble == "collision"
@@ -116,7 +116,7 @@ async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: s
 
 async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
     """The log was cut and written anew while nobody looked."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3):
         log.append(0, one(offset))
     async with running(parts(log, store)):
@@ -131,7 +131,7 @@ async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
 
 async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> None:
     """On every start but the first."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)):
         await eventually(lambda: checkpoint(store)["next"] == 1)
@@ -143,7 +143,7 @@ async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> 
 
 async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:
     """It says what is lost."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(5))
     log.begins[0] = 5
     async with running(parts(log, store)):
@@ -153,7 +153,7 @@ async def test_records_removed_before_they_were_applied_stop_the_partition() -> 
 
 async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None:
     """About a hundred dead letters, then it says so; the other partition goes on, and nobody starts the worker anew."""
-    log, store = MemoryLog(2, TOPIC), MemoryStore()
+    log, store = MemorySource(2, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
     async with running(parts(log, store, max_flush_records=10)) as worker:
@@ -167,7 +167,7 @@ async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None
 
 async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
     """However much of it is dead: else any client whose body meets with a bug could stop a worker."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, sealed(offset, b"no batch", request_id=offset))
     async with running(parts(log, store, max_flush_records=10)):
@@ -177,7 +177,7 @@ async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
     """A worker that hangs is to be started again; one that waits for MongoDB is not."""
-    log, store, clock = MemoryLog(1, TOPIC), PickyStore(), TestClock()
+    log, store, clock = MemorySource(1, TOPIC), PickyStore(), TestClock()
     async with running(parts(log, store, clock)) as worker:
         await eventually(lambda: not worker.missing())
         clock.now_millis += LONG_MILLIS
@@ -222,7 +222,7 @@ class SilentStore(MemoryStore):
 async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
     """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
     store, clock = SilentStore(question), TestClock()
-    async with running(parts(MemoryLog(1, TOPIC), store, clock)) as worker:
+    async with running(parts(MemorySource(1, TOPIC), store, clock)) as worker:
         await asyncio.wait_for(store.asked.wait(), PATIENCE_SECONDS)
         assert worker.alive()
         clock.now_millis += LONG_MILLIS

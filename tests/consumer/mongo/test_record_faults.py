@@ -16,7 +16,7 @@ from consumer.core.plan import WritePlan
 from consumer.core.planners import PLANNERS
 from consumer.core.reads import Known
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.mongo.writes import are_encodable, writes_of
 from consumer.ports import RecordRefused, TooManyDead
 from consumer.record_faults import records_fault
@@ -72,8 +72,8 @@ async def test_a_bug_costs_one_record_its_count(
         monkeypatch.setattr(decoding, "parse_request", failing_parse(error))
     else:
         failing = PLANNERS["games"]._replace(make_plan=failing_plan(error))
-        monkeypatch.setattr("consumer.flusher.PLANNERS", {"games": failing})
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+        monkeypatch.setattr("consumer.parts.PLANNERS", {"games": failing})
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     made = parts(log, store)
     for offset in range(8):
         log.append(0, one(offset))
