@@ -254,9 +254,7 @@ class Flusher:
             self._parts.metrics.flushes_failed.labels("too_large").inc()
             parts = instead_of_too_large(flush, str(too_large))
             if parts == (flush,):
-                log.warning(
-                    "tried again later", partition=str(self.partition), offset=flush.start, reason=str(too_large)
-                )
+                log.warning("flush_postponed", partition=str(self.partition), offset=flush.start, reason=str(too_large))
                 await self._parts.clock.sleep(self._parts.settings.max_backoff_seconds)
             return parts
         except Moved as moved:
@@ -282,7 +280,7 @@ class Flusher:
         return planned
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
-        log.info("overtaken by another owner", partition=str(self.partition), next=checkpoint.next_offset)
+        log.info("partition_overtaken", partition=str(self.partition), next=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
     async def _stand_still(self, why: str) -> None:
@@ -294,7 +292,7 @@ class Flusher:
         self._backlog.clear()
         self._parts.source.pause(self.partition.partition)
         self._parts.metrics.stopped.labels(self._parts.api, str(self.partition.partition)).set(1)
-        log.error("partition stopped", partition=str(self.partition), reason=reason)
+        log.error("partition_stopped", partition=str(self.partition), reason=reason)
         store = self._parts.store
         await self._retry.until_done("note", lambda: store.note_stopped(self.partition, reason))
 
@@ -307,5 +305,5 @@ class Flusher:
         for bug in (dead for dead in flush.unreadable if dead.bug):
             self._parts.metrics.bugs.inc()
             log.error(
-                "record set aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
+                "record_set_aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
             )

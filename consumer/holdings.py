@@ -56,7 +56,7 @@ class Holdings:
             return
         lost = self.flushers.keys() - share - self._giving_up.keys()
         log.info(
-            "partitions assigned",
+            "partitions_assigned",
             api=self._parts.api,
             partitions=sorted(share),
             new=sorted(share - self.flushers.keys()),

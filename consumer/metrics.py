@@ -104,7 +104,7 @@ class WorkerMetrics:
         self.bugs = Counter(
             "tallymill_worker_bugs",
             "Records set aside as dead letters because reading, planning or encoding them raised what nobody foresaw: "
-            "a bug, to be looked at (*record set aside* in the log).",
+            "a bug, to be looked at (*record_set_aside* in the log).",
             registry=registry,
         )
         self.visible_seconds = FlushHistogram(

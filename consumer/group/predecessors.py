@@ -93,7 +93,7 @@ async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member:
     try:
         for dead in dead_members(await _described(coordinator, group, own_member), own):
             await coordinator.ask(leave_request(group, dead.member))
-            log.info("dead member removed", group=group.name, member=dead.member)
+            log.info("dead_member_removed", group=group.name, member=dead.member)
     except KafkaError:
         return  # Their sessions end by themselves.
 

@@ -276,7 +276,7 @@ class KafkaSource:
         """Hold the partitions that have been through an election: what was drained of them may be another log's."""
         for ours in drained:
             if answer.leader_epochs.get(ours.partition) != self._epochs.get(ours):
-                log.info("leader changed", topic=self._topic, partition=ours.partition)
+                log.info("leader_changed", topic=self._topic, partition=ours.partition)
                 self.pause(ours.partition)
                 self._elected.append(ours.partition)
 
@@ -344,7 +344,7 @@ class KafkaSource:
             made.held.take(ours)
             if ours in self._reached:
                 made.read_from(ours, self._reached[ours])
-        log.warning("client made anew", topic=self._topic, reason=reason)
+        log.warning("client_replaced", topic=self._topic, reason=reason)
         await dropped.clear()
         await left.stop()
         return True

@@ -56,7 +56,7 @@ async def test_a_client_that_reads_no_more_is_made_anew(
             await produce(where.settings, 0, one(1))
             await eventually(lambda: applied(store) == 2)
     assert 2 == total(store)
-    assert 1 == [line["event"] for line in lines].count("client made anew")
+    assert 1 == [line["event"] for line in lines].count("client_replaced")
 
 
 async def test_a_connection_to_a_silent_address_holds_no_other_up(where: Place) -> None:
