@@ -23,7 +23,7 @@ class WorkerSettings(Section):
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
     """Bytes read from Kafka and not yet applied at which the worker stops fetching: bounds its memory."""
     max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 2 * MIB
-    """Bytes of one fetch, as Kafka keeps them (compressed). Several times that is held when they are unpacked."""
+    """Bytes of one fetch, as Kafka keeps them (compressed). Decompressed, they take several times as much memory."""
     max_partition_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 512 * 1024
     """Bytes of one partition in one fetch; a larger record still comes, alone."""
     session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 6

@@ -2,10 +2,10 @@
 
     offer() -> Backlog: waiting --decode--> ready --flush--> applied
 
-Decoding goes on while a flush is written. Smart batching: a flush starts as soon as there are records and none is in
-flight, and takes all that is ready: small and quick when idle, large under load. After a lost race everything read
-is dropped, and the log read on from where the checkpoint stands. What can't be gone on with stops this partition, and
-no other, until somebody looks.
+Decoding continues while a flush is written. A flush starts as soon as there are records and no other is in flight, and
+takes all that is ready: it is small when the worker is idle, and large under load. If another owner moved the
+checkpoint, all buffered records are dropped and reading starts again at the checkpoint. An error that a retry can't
+mend stops this partition alone, until an operator acts.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from schemas.documents import Fingerprint
 
 log = structlog.get_logger()
 
-# Records decoded between two looks at the event loop: well under the 100 ms that heartbeats allow.
+# Records decoded before the event loop runs other tasks: some 5 ms. Heartbeats tolerate 100 ms.
 DECODE_SLICE = 250
 
 
@@ -45,11 +45,11 @@ class Flusher:
         """As the store has it; None until it has been asked."""
         self.positioned = asyncio.Event()
         self.settled = asyncio.Event()
-        """Set once it reads on, or stands still: whoever waits for it need wait no longer."""
+        """Set once it reads from its checkpoint, or has stopped: readiness waits for it."""
         self.stopped: str | None = None
-        """Why this partition stands still."""
+        """Why this partition has stopped; None while it works."""
         self.progress_millis = parts.clock.wall_millis()
-        """When it last got on, or had nothing to do."""
+        """When it last applied records, or had none to apply."""
         self._parts = parts
         self._rules = rules = parts.rules
         self._backlog = Backlog(
@@ -78,7 +78,7 @@ class Flusher:
 
     @property
     def is_away(self) -> bool:
-        """Whether it waits for a server that is away."""
+        """Whether it waits for an unavailable server."""
         return self._retry.is_away
 
     def away_seconds(self) -> Mapping[str, float]:
@@ -121,14 +121,14 @@ class Flusher:
             self._may_flush.set()
 
     def damaged(self, reason: str) -> None:
-        """What the log gives next can't be records. What was read before is applied when somebody has looked."""
+        """What the broker sends next can't be read as records. The partition stops and drops its buffer."""
         self._log_fault = LogDamaged(reason)
         self._may_flush.set()
 
     def resettle(self) -> None:
-        """Look again at where the log begins and ends, and at the last applied record; read on from there.
+        """Check the log against the checkpoint again, and read from there.
 
-        The log doesn't hold what was to be read next, or another broker leads it.
+        Called when the next offset is not in the log, or when the partition has had a leader election.
         """
         self.positioned.clear()
         self._may_flush.set()
@@ -172,7 +172,7 @@ class Flusher:
         except (LogTruncated, LogDamaged, CannotApply, Collision, TooManyDead) as error:
             if isinstance(error, LogTruncated):
                 self._parts.metrics.lost(self._parts.api, self.partition.partition, error.offsets)
-            await self._stand_still(f"{type(error).__name__}: {error}")
+            await self._stop_partition(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:
         """Flush what is ready, or wait for something to be."""
@@ -209,7 +209,7 @@ class Flusher:
             self._parts.metrics.gaps.inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
-        """Drop what was read, and read the log on from the checkpoint. Raises LogTruncated."""
+        """Drop what was read, and read from the checkpoint. Raises LogTruncated."""
         self.positioned.clear()
         self._backlog.clear()
         self._reached = None
@@ -232,7 +232,7 @@ class Flusher:
         try:
             while todo and not self._closing.is_set():
                 self._in_flight = todo.pop()
-                # Summed once a flush: the worker looks at it many times a second.
+                # Summed once a flush: the worker reads it many times a second.
                 self._in_flight_bytes = self._in_flight.size_bytes
                 todo += reversed(await self._apply(self._in_flight))
         except Moved as moved:
@@ -283,8 +283,8 @@ class Flusher:
         log.info("partition_overtaken", partition=str(self.partition), next=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
-    async def _stand_still(self, why: str) -> None:
-        """Read nothing more of this partition; say why, here, in the metrics and in the checkpoint."""
+    async def _stop_partition(self, why: str) -> None:
+        """Stop this partition. Say why in the log, in the metrics and in the checkpoint."""
         reason = short(why)
         self.stopped = reason
         self.settled.set()

@@ -1,7 +1,8 @@
 """What a worker says of itself: whether it is alive, whether it is ready, and what is missing if not.
 
-Alive: a restart would not help. A worker that waits for a server that is away is alive, however often it has made its
-client anew: a restart does no more than that. One that stands still although the servers answer is not.
+Alive means that a restart would not help. A worker that waits for an unavailable server is alive: it has replaced its
+client already, and a restart does no more than that. A worker that makes no progress although the servers answer is
+not alive.
 
 Ready: it has its share of the partitions and reads them. What is unknown is not ready.
 """
@@ -88,7 +89,7 @@ class Health:
     # Alive.
 
     def is_alive(self) -> bool:
-        """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
+        """Whether every partition that is behind makes progress. One that waits for a server does not count."""
         if self._stands_still():
             return False
         asked = self._holdings.lineage_asked_millis

@@ -1,7 +1,7 @@
 """The partitions that a worker holds: taken over and given up as the group shares them out, one by one.
 
-Only what a new share takes away is given up. What stays is flushed on without a pause: its position, its buffer and
-the flush in flight are left alone. For a moment two workers may hold one partition; the checkpoint's compare-and-set
+Only partitions that a new share takes away are given up. Those that stay are not interrupted: they keep their position,
+their buffer and the flush in flight. For a moment two workers may hold one partition; the checkpoint's compare-and-set
 decides between them.
 """
 
@@ -28,7 +28,7 @@ class Holdings:
     def __init__(self, parts: Parts, retry: Retry, on_closed: OnClosed) -> None:
         self.flushers: dict[int, Flusher] = {}
         self.identity: TopicIdentity | None = None
-        """Which topic it is whose partitions are held; None until the first was taken over."""
+        """The topic of these partitions; None until the first was taken over."""
         self.lineage_asked_millis: int | None = None
         self._parts = parts
         self._retry = retry
@@ -46,7 +46,7 @@ class Holdings:
 
     @property
     def unsettled(self) -> frozenset[int]:
-        """Partitions of the share that are neither read yet, nor known to stand still."""
+        """Partitions of the share that are not read yet and have not stopped."""
         settled = {p for p, one in self.flushers.items() if one.settled.is_set()} - self._giving_up.keys()
         return (self._share or frozenset()) - settled
 
@@ -95,7 +95,7 @@ class Holdings:
         return (self._share or frozenset()) - self.flushers.keys()
 
     async def _take_over(self) -> None:
-        """Make a flusher of each new partition. A server that is away holds this up, and nothing else."""
+        """Make a flusher for each new partition. If a server is unavailable, only this waits for it."""
         self.lineage_asked_millis = self._parts.clock.wall_millis()
         try:
             lineage = await self._retry.until_done("lineage", self._lineage)

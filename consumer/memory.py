@@ -1,6 +1,6 @@
-"""A log and a store in memory: for tests, and for trying the worker without servers. They ship with the worker.
+"""A record source and a store in memory: for tests, and to try the worker without servers.
 
-They keep the contracts of ports.py, which tests hold them to together with Kafka and MongoDB.
+The same contract tests run against them as against Kafka and MongoDB.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 class FlushHistogram(Collector):
-    """A histogram that takes a whole flush's values at once: one call a record would cost more than its decoding."""
+    """A histogram that takes all values of a flush at once. One call a record would cost more than decoding it."""
 
     def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
         self._name = name
@@ -103,8 +103,8 @@ class WorkerMetrics:
         )
         self.bugs = Counter(
             "tallymill_worker_bugs",
-            "Records set aside as dead letters because reading, planning or encoding them raised what nobody foresaw: "
-            "a bug, to be looked at (*record_set_aside* in the log).",
+            "Records kept as dead letters because reading, planning or encoding them raised an unexpected error: a "
+            "bug. *record_set_aside* in the log names the place.",
             registry=registry,
         )
         self.visible_seconds = FlushHistogram(
@@ -172,14 +172,14 @@ class WorkerMetrics:
         )
         self.fetch_errors = Counter(
             "tallymill_worker_fetch_errors",
-            "Times Kafka could not be read or told something.",
+            "Failed calls to Kafka: fetches, topic ids, and commits of the group's offsets.",
             registry=registry,
         )
 
     def _declare_standing_still(self, registry: CollectorRegistry) -> None:
         self.stopped = Gauge(
             "tallymill_worker_partition_stopped",
-            "1 for a partition that stands still until somebody looks (`stopped` in its checkpoint says why).",
+            "1 for a partition that has stopped and needs an operator (`stopped` in its checkpoint says why).",
             ("api", "partition"),
             registry=registry,
         )
@@ -192,32 +192,32 @@ class WorkerMetrics:
         )
 
     def _declare_unread(self, registry: CollectorRegistry) -> None:
-        """Of all partitions of a topic, whoever has them."""
+        """Of all partitions of a topic, not only of this worker's."""
         self._unread: dict[Api, set[str]] = {}
         self.unread_partitions = Gauge(
             "tallymill_worker_unread_partitions",
-            "Partitions of the topic that nobody reads, as every worker sees them: records wait, and no worker has "
-            "taken the partition, or its checkpoint has not moved for 15 s. NaN when not known.",
+            "Partitions of the topic that no worker reads, as every worker sees them: records wait, and no worker has "
+            "taken the partition, or its checkpoint has not moved for 15 s. NaN when unknown.",
             ("api",),
             registry=registry,
         )
         self.unread_records = Gauge(
             "tallymill_worker_unread_records",
-            "Records that wait in a partition that nobody reads; missing for partitions that are read. Every worker "
-            "tells them: take the maximum, not the sum.",
+            "Records that wait in a partition that no worker reads; missing for partitions that are read. Every worker "
+            "reports them: take the maximum, not the sum.",
             ("api", "partition"),
             registry=registry,
         )
 
     def unread(self, api: Api, records: Mapping[int, int] | None) -> None:
-        """What waits, by partition that nobody reads; None when that is not known."""
+        """Waiting records by partition that no worker reads; None when unknown."""
         self.unread_partitions.labels(api).set(math.nan if records is None else len(records))
-        told = {str(partition): waiting for partition, waiting in (records or {}).items()}
-        for partition in self._unread.get(api, set()) - told.keys():
+        waiting_by_label = {str(partition): waiting for partition, waiting in (records or {}).items()}
+        for partition in self._unread.get(api, set()) - waiting_by_label.keys():
             self.unread_records.remove_by_labels({"api": api, "partition": partition})
-        for partition, waiting in told.items():
+        for partition, waiting in waiting_by_label.items():
             self.unread_records.labels(api, partition).set(waiting)
-        self._unread[api] = set(told)
+        self._unread[api] = set(waiting_by_label)
 
     def step(self, name: str, seconds: float) -> None:
         self.step_seconds.labels(name).observe(seconds)
@@ -227,7 +227,7 @@ class WorkerMetrics:
         self.lag_seconds.labels(api, str(partition)).set(seconds)
 
     def lag_unknown(self, api: Api, partition: int) -> None:
-        """No lag rather than one of before: a partition whose broker is silent is not known to be up to date."""
+        """Remove the lag rather than keep an old one: if the broker is silent, the partition may be behind."""
         for gauge in (self.lag_records, self.lag_seconds):
             gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
@@ -242,7 +242,7 @@ class WorkerMetrics:
             self.lost_offsets.labels(api, str(partition)).set(offsets)
 
     def forget(self, api: Api, partitions: Iterable[int]) -> None:
-        """Drop what is known of lost partitions: a gauge left behind would alarm for ever."""
+        """Remove the gauges of partitions that were given up: one that stays would alarm for ever."""
         for partition in partitions:
             for gauge in (
                 self.lag_records,

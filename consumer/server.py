@@ -1,4 +1,4 @@
-"""The life of a worker process: put the parts together, run, stop on SIGTERM, out at once on the second."""
+"""The life of a worker process: start, run, stop in order on SIGTERM, exit at once on a second one."""
 
 import asyncio
 import gc
@@ -33,8 +33,8 @@ from serving.start import StartRefused
 
 log = structlog.get_logger()
 
-# A flush makes tens of thousands of objects and no cycles: at the default of 700 the collector looks at them, and at
-# all that waits, again and again.
+# A flush makes tens of thousands of objects and no cycles. At the default of 700 the collector would walk through them,
+# and through all that waits, again and again.
 GC_THRESHOLD = 100_000
 
 EXIT_OK = 0
@@ -43,7 +43,7 @@ EXIT_SECOND_SIGNAL = 130
 
 
 def run(config: WorkerConfig) -> int:
-    """Run one worker until it is told to stop. Returns the exit code."""
+    """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -117,7 +117,7 @@ def _missing(workers: Sequence[Worker]) -> list[Missing]:
 
 
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:
-    """First SIGTERM or SIGINT: stop in order. Second: out at once; what that leaves, a crash leaves too."""
+    """First SIGTERM or SIGINT: stop in order. Second: exit at once, which is as safe as a crash."""
 
     def stop() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,8 +1,8 @@
 """Records of one partition between the log and a flush: waiting (raw), then ready (decoded).
 
-Raw records are small, decoded ones are not: so only as many are decoded ahead as one flush may hold. A flush is
-measured in what it writes: a batch is one, a pool as many as it has items, and in the bytes that are stored. Only who
-has decoded a record knows those, so one that was decoded and no longer fits is held for the next flush.
+Raw records are small and decoded ones are large, so no more are decoded ahead than one flush may hold. A flush is
+limited in what it writes (a batch counts one, a pool as many as it has items), and in the bytes it stores. Those are
+known only after decoding, so a decoded record that no longer fits is kept for the next flush.
 """
 
 from collections import deque
@@ -14,9 +14,9 @@ from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.records.signing import SigningKeys
 
-# A larger record takes milliseconds to decode, and one of 8 MiB a second: that is for whoever can wait.
+# A larger record takes milliseconds to decode, and one of 8 MiB a second: it is decoded in a thread.
 LARGE_BYTES = 64 * 1024
-# Bytes decoded between two looks at the event loop.
+# Bytes decoded before the event loop runs other tasks.
 SLICE_BYTES = 512 * 1024
 
 _Entry = tuple[Record, Decoded]

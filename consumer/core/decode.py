@@ -1,7 +1,7 @@
-"""From a record to a batch: whose it is, what it says, what of it counts; or why nobody can read it.
+"""From a record to a batch or a pool: whose it is, what it says, and what of it counts; or why it is unreadable.
 
-A record that an ingress has judged is decided here and now. One without a valid `judged` waits for the definitions
-in force at its time (core/games/judge.py), which only the store can tell. Which API its records are of, the topic says.
+A record with a valid `judged` is decided here. One without is judged later, by the definitions of its time, which are
+in the store (games/judge.py). Each API has its own topic, so the topic says how to decode.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Pool | Unreadable:
 
 
 def decode(record: Record, keys: SigningKeys) -> Batch | Unjudged | Unreadable:
-    """Read one record of the games topic. Never raises: a record nobody can read is an answer too."""
+    """Read one record of the games topic. Never raises for a record that can't be read: it returns Unreadable."""
     if is_faulty(record, keys):
         return Unreadable(record, record.fault)
     try:

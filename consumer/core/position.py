@@ -1,6 +1,6 @@
-"""Where to read a partition on: what its checkpoint says, held against what the log holds now.
+"""Where to start reading a partition: its checkpoint compared with what the log has now.
 
-Never a guess: where records are missing, or the log is another one, reading stops with what is lost.
+It never guesses: if records are missing, or the log is another one, reading stops and the message says what is lost.
 """
 
 import zlib
@@ -93,7 +93,7 @@ def verify_first(expected: Fingerprint, found: Record) -> None:
 
 
 def verify_next(next_offset: int, found: Record) -> None:
-    """A record that is to be applied must not lie below the checkpoint: no record was there. Raises LogTruncated."""
+    """A record to apply must not lie below the checkpoint, where no record was before. Raises LogTruncated."""
     if found.offset < next_offset:
         raise LogTruncated(
             f"there is a record at offset {found.offset}, where none was when offsets below {next_offset} were passed: "

@@ -1,4 +1,4 @@
-"""Kafka as the worker's log. With its neighbours (source, held, topic_id) what the worker knows of aiokafka.
+"""Kafka as the worker's record source. Only this folder knows aiokafka's consumer.
 
 Positions come from the store's checkpoints alone: no group, no offset reset, read_committed. Which partitions are read
 the group says (group/membership.py); its offsets are written for lag tools and never read.

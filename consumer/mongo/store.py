@@ -8,7 +8,7 @@ A flush is one transaction, in five steps; what a crash leaves behind it:
     4. write        players, period_counts, requests, exceptions, dead_letters the same
     5. commit       all of it, or nothing                                      either; the next owner's step 3 tells
 
-Nothing decides here but the checkpoint: whoever moves it on has applied those records, and no one else has.
+Only the checkpoint decides: the owner that moves it has applied those records, and no other owner has.
 """
 
 import asyncio
@@ -263,7 +263,7 @@ class _Transaction:
                 raise found from error
             raise
         except Exception as error:
-            # Nobody foresaw it. The record's fault only where BSON can't be made of what is to be written.
+            # An unexpected error. It is the record's fault only if BSON can't encode what is to be written.
             if are_encodable(operations):
                 raise
             raise RecordRefused(bug_reason("encoding", error), bug=True) from error

@@ -1,10 +1,11 @@
 """The registry of titles while a flush is planned: which items count by their title, and which as `(other)`. Pure.
 
-- From the record on that registers it, a title counts by its name, whoever sends it.
+- From the record that registers it on, a title counts by its name for every sender.
 - The players of an app register up to `max_titles`, each of them up to `max_titles_per_player`. Its anonymous actors
-  register up to `max_anonymous_titles` beside these, all together: anyone can be as many of them as he likes.
+  register up to `max_anonymous_titles` beside these, all together, since one person can open any number
+  of anonymous sessions.
 - A title of an anonymous actor becomes the players' with the first item of a player who could register it.
-- A title that an operator has freed is a new one to records that came at its `freed` or later.
+- If an operator has freed a title, records with a time of `freed` or later register it anew.
 
 All of it follows from the records and the documents of `titles`, so that a recount agrees.
 """

@@ -1,4 +1,4 @@
-"""Judging a record that no ingress has judged: at its own time, by the definitions in force then (G12)."""
+"""Judges a record that no ingress has judged: by its own time, and by the definitions that were valid then (G12)."""
 
 from consumer.core.games.decode import Batch, Unjudged, judged_batch
 from consumer.core.reads import Definitions
