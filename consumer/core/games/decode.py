@@ -20,14 +20,9 @@ class Batch(NamedTuple):
     accepted: tuple[AcceptedUpdate, ...]
     crc: int
     cause: str
-
-    @property
-    def weight(self) -> int:
-        return 1
-
-    @property
-    def stored_bytes(self) -> int:
-        return 0
+    # As Decoded asks for them. Fields, since they are read several times a record, and a property costs a call.
+    weight: int = 1
+    stored_bytes: int = 0
 
     @property
     def received_millis(self) -> int:
