@@ -91,16 +91,17 @@ class Backlog:
         """Returns its weight."""
         self._waiting.popleft()
         self._waiting_bytes -= record.size_bytes
-        if self._has_room(stored_bytes_of(record, decoded)):
-            self._add(record, decoded)
+        stored_bytes = stored_bytes_of(record, decoded)
+        if self._has_room(stored_bytes):
+            self._add(record, decoded, stored_bytes)
         else:
             self._held = (record, decoded)
         return decoded.weight
 
-    def _add(self, record: Record, decoded: Decoded) -> None:
+    def _add(self, record: Record, decoded: Decoded, stored_bytes: int) -> None:
         self._ready.append((record, decoded))
         self._ready_bytes += record.size_bytes
-        self._ready_stored_bytes += stored_bytes_of(record, decoded)
+        self._ready_stored_bytes += stored_bytes
         self._ready_weight += decoded.weight
 
     def _has_room(self, stored_bytes: int) -> bool:
@@ -118,7 +119,7 @@ class Backlog:
         self._empty_ready()
         if self._held:
             held, self._held = self._held, None
-            self._add(*held)
+            self._add(*held, stored_bytes_of(*held))
         return Flush(partition, start, records, decoded)
 
     def clear(self) -> None:
