@@ -2,65 +2,38 @@
 
     offer() -> Backlog: waiting --decode--> ready --flush--> applied
 
-Decoding goes on while a flush is written. Smart batching: a flush starts as soon as there are records and none is in
-flight, and takes all that is ready: small and quick when idle, large under load. After a lost race everything read
-is dropped, and the log read on from where the checkpoint stands. What can't be gone on with stops this partition, and
-no other, until somebody looks.
+Decoding continues while a flush is written. A flush starts as soon as there are records and no other is in flight, and
+takes all that is ready: it is small when the worker is idle, and large under load. If another owner moved the
+checkpoint, all buffered records are dropped and reading starts again at the checkpoint. An error that a retry can't
+mend stops this partition alone, until an operator acts.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
-from consumer.config import WorkerSettings
-from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import Backlog
-from consumer.core.decode import DECODES, Decode, Unreadable
-from consumer.core.games.decode import Batch
+from consumer.core.flush import Flush
 from consumer.core.gap import Gap, gap_of
-from consumer.core.plan import Flush, Known, WritePlan, make_plan
-from consumer.core.policy import CannotApply, DeadRatio, instead_of_refused, instead_of_too_large, suspects_of
-from consumer.core.position import Checkpoint, Lost, verify_first, verify_next, where_to_read
+from consumer.core.plan import WritePlan
+from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, suspects_of
+from consumer.core.position import Checkpoint, LogDamaged, LogTruncated, verify_first, verify_next, where_to_read
+from consumer.core.reads import Known
 from consumer.core.reasons import short
 from consumer.core.records import Record
-from consumer.metrics import WorkerMetrics
-from consumer.ports import Collision, FlushTooLarge, Log, Moved, RecordRefused, Store, TooManyDead
-from consumer.retry import Outages, Retry, new_outages
+from consumer.parts import Parts
+from consumer.ports import Collision, FlushTooLarge, Moved, RecordRefused, TooManyDead
+from consumer.record_faults import records_fault
+from consumer.retry import Retry
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import Fingerprint
-from schemas.records.signing import SigningKeys
-from schemas.settings import Api, Limits
-from serving.clock import Clock
 
 log = structlog.get_logger()
 
-# Records decoded between two looks at the event loop: well under the 100 ms that heartbeats allow.
+# Records decoded before the event loop runs other tasks: some 5 ms. Heartbeats tolerate 100 ms.
 DECODE_SLICE = 250
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What all flushers of a worker share."""
-
-    log: Log
-    store: Store
-    clock: Clock
-    metrics: WorkerMetrics
-    settings: WorkerSettings
-    limits: Limits
-    keys: SigningKeys
-    owner: str
-    dead_ratio: DeadRatio
-    api: Api = "games"
-    """Whose records the topic holds."""
-    outages: Outages = field(default_factory=new_outages)
-
-    @property
-    def decode(self) -> Decode:
-        return DECODES[self.api]
 
 
 class Flusher:
@@ -72,19 +45,20 @@ class Flusher:
         """As the store has it; None until it has been asked."""
         self.positioned = asyncio.Event()
         self.settled = asyncio.Event()
-        """Set once it reads on, or stands still: whoever waits for it need wait no longer."""
+        """Set once it reads from its checkpoint, or has stopped: readiness waits for it."""
         self.stopped: str | None = None
-        """Why this partition stands still."""
+        """Why this partition has stopped; None while it works."""
         self.progress_millis = parts.clock.wall_millis()
-        """When it last got on, or had nothing to do."""
+        """When it last applied records, or had none to apply."""
         self._parts = parts
+        self._rules = rules = parts.rules
         self._backlog = Backlog(
-            parts.settings.max_flush_records, parts.settings.max_flush_bytes, parts.keys, parts.decode
+            parts.settings.max_flush_records, parts.settings.max_flush_bytes, rules.keys, rules.decode
         )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
         self._expected: Fingerprint | None = None
-        self._lost: Lost | None = None
+        self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
@@ -104,7 +78,7 @@ class Flusher:
 
     @property
     def is_away(self) -> bool:
-        """Whether it waits for a server that is away."""
+        """Whether it waits for an unavailable server."""
         return self._retry.is_away
 
     def away_seconds(self) -> Mapping[str, float]:
@@ -124,15 +98,15 @@ class Flusher:
             return
         try:
             records = self._verified(records)
-        except Lost as lost:
-            self._lost = lost
+        except LogTruncated as lost:
+            self._log_fault = lost
             self._may_flush.set()
             return
         self._backlog.offer(records)
         self._may_decode.set()
 
     def _verified(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Records without the one that only shows that the log is the same. Raises Lost where it isn't."""
+        """Records without the one that only shows that the log is the same. Raises LogTruncated where it isn't."""
         if self._expected:
             verify_first(self._expected, records[0])
             self._expected, records = None, records[1:]
@@ -147,14 +121,14 @@ class Flusher:
             self._may_flush.set()
 
     def damaged(self, reason: str) -> None:
-        """What the log gives next can't be records. What was read before is applied when somebody has looked."""
-        self._lost = Lost(reason)
+        """What the broker sends next can't be read as records. The partition stops and drops its buffer."""
+        self._log_fault = LogDamaged(reason)
         self._may_flush.set()
 
     def resettle(self) -> None:
-        """Look again at where the log begins and ends, and at the last applied record; read on from there.
+        """Check the log against the checkpoint again, and read from there.
 
-        The log doesn't hold what was to be read next, or another broker leads it.
+        Called when the next offset is not in the log, or when the partition has had a leader election.
         """
         self.positioned.clear()
         self._may_flush.set()
@@ -181,7 +155,7 @@ class Flusher:
                 self._may_flush.set()
                 await asyncio.sleep(0)
             elif large := backlog.next_large():
-                backlog.accept(large, await asyncio.to_thread(self._parts.decode, large, self._parts.keys))
+                backlog.accept(large, await asyncio.to_thread(self._rules.decode, large, self._rules.keys))
                 self._may_flush.set()
             else:
                 self._may_decode.clear()
@@ -195,15 +169,15 @@ class Flusher:
                 await self._take_position(claimed)
             while not self._closing.is_set():
                 await self._step()
-        except (Lost, CannotApply, Collision, TooManyDead) as error:
-            if isinstance(error, Lost):
+        except (LogTruncated, LogDamaged, CannotApply, Collision, TooManyDead) as error:
+            if isinstance(error, LogTruncated):
                 self._parts.metrics.lost(self._parts.api, self.partition.partition, error.offsets)
-            await self._stand_still(f"{type(error).__name__}: {error}")
+            await self._stop_partition(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:
         """Flush what is ready, or wait for something to be."""
-        if self._lost:
-            raise self._lost
+        if self._log_fault:
+            raise self._log_fault
         if self.checkpoint and not self.positioned.is_set():
             await self._take_position(self.checkpoint)
         if gap := self._gap():
@@ -216,7 +190,7 @@ class Flusher:
 
     def _gap(self) -> Gap | None:
         """Offsets without a record between the checkpoint and where reading stands, if nothing waits in between."""
-        is_sure = self.positioned.is_set() and not (self._expected or self._lost or self._in_flight)
+        is_sure = self.positioned.is_set() and not (self._expected or self._log_fault or self._in_flight)
         if not is_sure or self._closing.is_set() or self.checkpoint is None or self._backlog.oldest_millis is not None:
             return None
         return gap_of(self.partition, self.checkpoint.next_offset, self._reached)
@@ -235,12 +209,12 @@ class Flusher:
             self._parts.metrics.gaps.inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
-        """Drop what was read, and read the log on from the checkpoint. Raises Lost."""
+        """Drop what was read, and read from the checkpoint. Raises LogTruncated."""
         self.positioned.clear()
         self._backlog.clear()
         self._reached = None
         self.checkpoint = checkpoint
-        source, number = self._parts.log, self.partition.partition
+        source, number = self._parts.source, self.partition.partition
         bounds = await self._retry.until_done("bounds", lambda: source.bounds(number))
         if bounds:
             start = where_to_read(checkpoint, bounds)
@@ -258,7 +232,7 @@ class Flusher:
         try:
             while todo and not self._closing.is_set():
                 self._in_flight = todo.pop()
-                # Summed once a flush: the worker looks at it many times a second.
+                # Summed once a flush: the worker reads it many times a second.
                 self._in_flight_bytes = self._in_flight.size_bytes
                 todo += reversed(await self._apply(self._in_flight))
         except Moved as moved:
@@ -270,7 +244,9 @@ class Flusher:
         """Apply one flush. Returns what to apply instead, in order, where it can't be as it is. Raises Moved."""
         plan = partial(self._plan, flush)
         try:
-            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(flush, plan))
+            with records_fault("asking for"):
+                reads = self._rules.planner.reads_of(flush)
+            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
         except RecordRefused as refused:
             self._parts.metrics.flushes_failed.labels("refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
@@ -278,9 +254,7 @@ class Flusher:
             self._parts.metrics.flushes_failed.labels("too_large").inc()
             parts = instead_of_too_large(flush, str(too_large))
             if parts == (flush,):
-                log.warning(
-                    "tried again later", partition=str(self.partition), offset=flush.start, reason=str(too_large)
-                )
+                log.warning("flush_postponed", partition=str(self.partition), offset=flush.start, reason=str(too_large))
                 await self._parts.clock.sleep(self._parts.settings.max_backoff_seconds)
             return parts
         except Moved as moved:
@@ -295,39 +269,41 @@ class Flusher:
         return ()
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
-        planned = make_plan(flush, known, self._parts.limits)
-        suspects = suspects_of(flush, self._parts.keys)
-        if not self._parts.dead_ratio.admits(suspects, len(flush.records)):
+        rules = self._rules
+        with records_fault("planning"):
+            planned = rules.planner.make_plan(flush, known, rules.limits)
+        suspects = suspects_of(flush, rules.keys)
+        if not rules.dead_ratio.admits(suspects, len(flush.records)):
             raise TooManyDead(
                 f"offsets {flush.start} to {flush.end - 1}: {suspects} records that no ingress has signed"
             )
         return planned
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
-        log.info("overtaken by another owner", partition=str(self.partition), next=checkpoint.next_offset)
+        log.info("partition_overtaken", partition=str(self.partition), next=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
-    async def _stand_still(self, why: str) -> None:
-        """Read nothing more of this partition; say why, here, in the metrics and in the checkpoint."""
+    async def _stop_partition(self, why: str) -> None:
+        """Stop this partition. Say why in the log, in the metrics and in the checkpoint."""
         reason = short(why)
         self.stopped = reason
         self.settled.set()
         self.positioned.clear()
         self._backlog.clear()
-        self._parts.log.hold(self.partition.partition)
+        self._parts.source.pause(self.partition.partition)
         self._parts.metrics.stopped.labels(self._parts.api, str(self.partition.partition)).set(1)
-        log.error("partition stopped", partition=str(self.partition), reason=reason)
+        log.error("partition_stopped", partition=str(self.partition), reason=reason)
         store = self._parts.store
         await self._retry.until_done("note", lambda: store.note_stopped(self.partition, reason))
 
     def _applied(self, flush: Flush, written: WritePlan) -> None:
-        self.checkpoint = Checkpoint(written.end, written.last)
+        self.checkpoint = Checkpoint(written.checkpoint.end, written.checkpoint.last)
         now = self.progress_millis = self._parts.clock.wall_millis()
-        self._parts.dead_ratio.applied(suspects_of(flush, self._parts.keys), len(flush.records))
-        received = [decoded.received_millis for decoded in flush.decoded if isinstance(decoded, Batch | Pool)]
+        self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
+        received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
         self._parts.metrics.applied(written, received, now)
-        for bug in (decoded for decoded in flush.decoded if isinstance(decoded, Unreadable) and decoded.bug):
+        for bug in (dead for dead in flush.unreadable if dead.bug):
             self._parts.metrics.bugs.inc()
             log.error(
-                "record set aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
+                "record_set_aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
             )

@@ -1,7 +1,8 @@
 """What a worker says of itself: whether it is alive, whether it is ready, and what is missing if not.
 
-Alive: a restart would not help. A worker that waits for a server that is away is alive, however often it has made its
-client anew: a restart does no more than that. One that stands still although the servers answer is not.
+Alive means that a restart would not help. A worker that waits for an unavailable server is alive: it has replaced its
+client already, and a restart does no more than that. A worker that makes no progress although the servers answer is
+not alive.
 
 Ready: it has its share of the partitions and reads them. What is unknown is not ready.
 """
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from consumer.core.policy import is_stuck, lag_records
-from consumer.flusher import Flusher, Parts
+from consumer.flusher import Flusher
 from consumer.holdings import Holdings
+from consumer.parts import Parts
 from consumer.retry import Retry
 
 # Longer than an election or a fail-over among living servers takes, so that neither makes a worker unready.
@@ -31,7 +33,7 @@ class Health:
 
     def __init__(self, parts: Parts, holdings: Holdings, retry: Retry) -> None:
         self._parts = parts
-        self._log = parts.log
+        self._source = parts.source
         self._holdings = holdings
         self._retry = retry
         self._turned_at: float | None = None
@@ -40,7 +42,7 @@ class Health:
     def turned(self) -> None:
         """The worker's loop has come round."""
         self._turned_at = time.monotonic()
-        if self._log.is_member:
+        if self._source.is_member:
             self._member_at = self._turned_at
 
     def lag(self, partition: int, flusher: Flusher) -> int | None:
@@ -50,7 +52,7 @@ class Health:
         """
         if flusher.checkpoint is None:
             return None
-        lag = lag_records(self._log.end_offset(partition), flusher.checkpoint.next_offset)
+        lag = lag_records(self._source.end_offset(partition), flusher.checkpoint.next_offset)
         return None if flusher.stopped and not lag else lag
 
     # Ready.
@@ -64,9 +66,9 @@ class Health:
 
     def _servers(self) -> Iterator[Missing]:
         api = self._parts.api
-        if (seconds := self._log.unreachable_seconds()) > READY_SECONDS:
+        if (seconds := self._source.unreachable_seconds()) > READY_SECONDS:
             yield Missing("kafka", f"no broker of Kafka has answered for {seconds:.0f} s")
-        unread = [p for p in self._holdings.flushers if self._log.unread_seconds(p) > READY_SECONDS]
+        unread = [p for p in self._holdings.flushers if self._source.unread_seconds(p) > READY_SECONDS]
         if unread:
             yield Missing("kafka", f"{api}: no broker gives records of the partitions {sorted(unread)}")
         waiting = [self._retry.away_seconds(), *(one.away_seconds() for one in self._holdings.flushers.values())]
@@ -87,7 +89,7 @@ class Health:
     # Alive.
 
     def is_alive(self) -> bool:
-        """Whether every partition that is behind gets on; one that waits for a server that is away does not count."""
+        """Whether every partition that is behind makes progress. One that waits for a server does not count."""
         if self._stands_still():
             return False
         asked = self._holdings.lineage_asked_millis
@@ -104,8 +106,8 @@ class Health:
     def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
         if flusher.stopped:
             return False
-        if self._log.is_neglected(partition):
-            return self._log.unread_seconds(partition) > self._parts.settings.stall_seconds
+        if self._source.is_neglected(partition):
+            return self._source.unread_seconds(partition) > self._parts.settings.stall_seconds
         lag = self._lag_at_least(partition, flusher)
         return lag is not None and self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
 

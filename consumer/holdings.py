@@ -1,7 +1,7 @@
 """The partitions that a worker holds: taken over and given up as the group shares them out, one by one.
 
-Only what a new share takes away is given up. What stays is flushed on without a pause: its position, its buffer and
-the flush in flight are left alone. For a moment two workers may hold one partition; the checkpoint's compare-and-set
+Only partitions that a new share takes away are given up. Those that stay are not interrupted: they keep their position,
+their buffer and the flush in flight. For a moment two workers may hold one partition; the checkpoint's compare-and-set
 decides between them.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from consumer.flusher import Flusher, Parts
+from consumer.flusher import Flusher
+from consumer.parts import Parts
 from consumer.ports import TopicIdentity
 from consumer.retry import Retry
 from schemas.coordinates import PartitionId
@@ -27,7 +28,7 @@ class Holdings:
     def __init__(self, parts: Parts, retry: Retry, on_closed: OnClosed) -> None:
         self.flushers: dict[int, Flusher] = {}
         self.identity: TopicIdentity | None = None
-        """Which topic it is whose partitions are held; None until the first was taken over."""
+        """The topic of these partitions; None until the first was taken over."""
         self.lineage_asked_millis: int | None = None
         self._parts = parts
         self._retry = retry
@@ -45,7 +46,7 @@ class Holdings:
 
     @property
     def unsettled(self) -> frozenset[int]:
-        """Partitions of the share that are neither read yet, nor known to stand still."""
+        """Partitions of the share that are not read yet and have not stopped."""
         settled = {p for p, one in self.flushers.items() if one.settled.is_set()} - self._giving_up.keys()
         return (self._share or frozenset()) - settled
 
@@ -55,7 +56,7 @@ class Holdings:
             return
         lost = self.flushers.keys() - share - self._giving_up.keys()
         log.info(
-            "partitions assigned",
+            "partitions_assigned",
             api=self._parts.api,
             partitions=sorted(share),
             new=sorted(share - self.flushers.keys()),
@@ -94,7 +95,7 @@ class Holdings:
         return (self._share or frozenset()) - self.flushers.keys()
 
     async def _take_over(self) -> None:
-        """Make a flusher of each new partition. A server that is away holds this up, and nothing else."""
+        """Make a flusher for each new partition. If a server is unavailable, only this waits for it."""
         self.lineage_asked_millis = self._parts.clock.wall_millis()
         try:
             lineage = await self._retry.until_done("lineage", self._lineage)
@@ -105,7 +106,7 @@ class Holdings:
             self.flushers.update({p: Flusher(PartitionId(lineage, p), self._parts) for p in self._new()})
 
     async def _lineage(self) -> str:
-        self.identity = await self._parts.log.identity()
+        self.identity = await self._parts.source.identity()
         return await self._parts.store.lineage(self.identity)
 
     async def _give_up(self, partition: int) -> None:

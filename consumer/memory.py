@@ -1,6 +1,6 @@
-"""A log and a store in memory: for tests, and for trying the worker without servers. They ship with the worker.
+"""A record source and a store in memory: for tests, and to try the worker without servers.
 
-They keep the contracts of ports.py, which tests hold them to together with Kafka and MongoDB.
+The same contract tests run against them as against Kafka and MongoDB.
 """
 
 import asyncio
@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumer.core.analytics.new_items import KnownItem, KnownPools
-from consumer.core.analytics.titles import KnownTitles, actors_to_ask, split_titles
-from consumer.core.games.dedupe import SeenRequest
 from consumer.core.gap import Gap
-from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
+from consumer.core.plan import WritePlan
 from consumer.core.position import Bounds, Checkpoint
+from consumer.core.reads import Known, KnownItem, KnownTitles, Reads, SeenRequest, TitleReads, split_titles
 from consumer.core.records import Record
 from consumer.ports import Given, LeaderChanged, Moved, Plan, TopicIdentity
 from schemas.coordinates import PartitionId
@@ -37,12 +35,12 @@ Documents = dict[str, dict[str, Any]]
 COLLECTIONS = (PLAYERS, REQUESTS, PERIOD_COUNTS, CHECKPOINTS, EXCEPTIONS, DEAD_LETTERS, EVENTS, TITLES)
 
 
-class MemoryLog:
+class MemorySource:
     """One topic with a single member. `append` is the producer's side."""
 
     def __init__(self, partitions: int, topic: TopicIdentity) -> None:
         self.records: list[list[Record]] = [[] for _ in range(partitions)]
-        self.told: dict[int, int] = {}
+        self.committed: dict[int, int] = {}
         self.begins: dict[int, int] = {}
         """Partitions of which retention has removed everything below an offset."""
         self.ends: dict[int, int] = {}
@@ -109,7 +107,7 @@ class MemoryLog:
             self._positions[partition] = offset
             self._appended.set()
 
-    def hold(self, partition: int) -> None:
+    def pause(self, partition: int) -> None:
         self._positions.pop(partition, None)
 
     async def bounds(self, partition: int) -> Bounds:
@@ -145,7 +143,7 @@ class MemoryLog:
         return max(records[-1].offset + 1 if records else 0, self.ends.get(partition, 0))
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        self.told.update(positions)
+        self.committed.update(positions)
 
     async def stop(self) -> None:
         self._assigned = frozenset()
@@ -176,13 +174,13 @@ class MemoryStore:
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
         self.collections[CHECKPOINTS][str(partition)]["stopped"] = reason
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        planned = plan(self._known(flush))
-        checkpoint = self.collections[CHECKPOINTS][str(flush.partition)]
-        if checkpoint["next"] != planned.start:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        planned = plan(self._known(reads))
+        move, checkpoint = planned.checkpoint, self.collections[CHECKPOINTS][str(reads.partition)]
+        if checkpoint["next"] != move.start:
             raise Moved(Checkpoint(checkpoint["next"], checkpoint["last"]))
-        checkpoint.update(next=planned.end, last=dict(planned.last), gaps=checkpoint["gaps"] + planned.gaps)
-        for fate, count in planned.fates.items():
+        checkpoint.update(next=move.end, last=dict(move.last), gaps=checkpoint["gaps"] + move.gaps)
+        for fate, count in move.fates.items():
             checkpoint["fates"][fate] += count
         self._write(planned)
         return planned
@@ -193,27 +191,24 @@ class MemoryStore:
             raise Moved(Checkpoint(checkpoint["next"], checkpoint["last"]))
         checkpoint.update(next=gap.end, gaps=checkpoint["gaps"] + gap.offsets)
 
-    def _known(self, flush: Flush) -> Known:
-        asked = questions(flush)
-        remembered = self.collections[REQUESTS]
-        seen = {
-            key: SeenRequest(millis_of(remembered[key]["at"]), remembered[key]["crc"])
-            for key in asked.requests
-            if key in remembered
-        }
-        definitions = {app: [d for d in self._definitions if d.app == app] for app in asked.apps}
-        return Known(seen, definitions, self._known_pools(flush, asked))
-
-    def _known_pools(self, flush: Flush, asked: Questions) -> KnownPools:
-        events, titles = self.collections[EVENTS], self.collections[TITLES]
-        stored = {key: events[key] for key in asked.events if key in events}
-        documents, shares = split_titles([titles[key] for key in asked.titles if key in titles])
-        actors = actors_to_ask(flush.pools, asked.titles, documents)
-        by_actor = Counter(one["by"] for one in titles.values() if one.get("by") in actors and "freed" not in one)
-        return KnownPools(
-            {key: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for key, one in stored.items()},
-            KnownTitles(documents, shares, by_actor),
+    def _known(self, reads: Reads) -> Known:
+        requests, events = self._found(REQUESTS, reads.requests), self._found(EVENTS, reads.events)
+        return Known(
+            requests={one["_id"]: SeenRequest(millis_of(one["at"]), one["crc"]) for one in requests},
+            definitions={app: [d for d in self._definitions if d.app == app] for app in reads.apps},
+            events={one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for one in events},
+            titles=self._known_titles(reads.titles),
         )
+
+    def _known_titles(self, reads: TitleReads) -> KnownTitles:
+        documents, shares = split_titles(self._found(TITLES, reads.keys))
+        actors, titles = reads.actors(documents), self.collections[TITLES].values()
+        by_actor = Counter(one["by"] for one in titles if one.get("by") in actors and "freed" not in one)
+        return KnownTitles(documents, shares, by_actor)
+
+    def _found(self, collection: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+        documents = self.collections[collection]
+        return [documents[key] for key in keys if key in documents]
 
     def _write(self, plan: WritePlan) -> None:
         for actor, player in plan.players.items():
@@ -225,14 +220,14 @@ class MemoryStore:
             document = self.collections[PERIOD_COUNTS].setdefault(key, {"_id": key, **fresh, "count": 0, "minutes": {}})
             _increment(document["minutes"], period.minutes)
             document["count"] += period.count
-        self.collections[REQUESTS].update(copy.deepcopy(dict(plan.requests)))  # type: ignore[arg-type]  # typed dicts
+        self.collections[REQUESTS].update(copy.deepcopy(dict(plan.requests.by_id)))  # type: ignore[arg-type]  # typed dicts
         for exception in plan.exceptions:
             self.collections[EXCEPTIONS][exception["_id"]] = dict(exception)
         for letter in plan.dead_letters:
             self.collections[DEAD_LETTERS][letter["_id"]] = dict(letter)
-        self.collections[EVENTS].update(copy.deepcopy(dict(plan.pools.events)))  # type: ignore[arg-type]  # the same
-        titles, written = self.collections[TITLES], plan.pools.titles
-        titles.update(copy.deepcopy(dict(written.documents)))  # type: ignore[arg-type]  # the same
+        self.collections[EVENTS].update(copy.deepcopy(dict(plan.events.by_id)))  # type: ignore[arg-type]  # the same
+        titles, written = self.collections[TITLES], plan.titles
+        titles.update(copy.deepcopy(dict(written.documents.by_id)))  # type: ignore[arg-type]  # the same
         for app, added in written.added.items():
             numbers = titles.setdefault(app, {"_id": app, "count": 0, "anonymous": 0})
             _increment(numbers, {"count": added.players, "anonymous": added.anonymous})

@@ -105,7 +105,7 @@ class WorkerMetrics:
         self.bugs = Counter(
             "tallymill_worker_bugs",
             "Records that became dead letters because decoding, planning or encoding them raised an unexpected error: "
-            "a bug of tallymill. The log has a line for each (*record set aside*).",
+            "a bug of tallymill. The log has a line for each (*record_set_aside*).",
             registry=registry,
         )
         self.visible_seconds = FlushHistogram(
@@ -259,13 +259,13 @@ class WorkerMetrics:
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
-        """Count one flush that is committed."""
-        for fate, count in written.fates.items():
+        """Count one flush that stands."""
+        for fate, count in written.checkpoint.fates.items():
             self.records.labels(fate).inc(count)
-        self.gaps.inc(written.gaps)
-        self.items.inc(len(written.pools.events))
-        self.other_titles.inc(written.pools.others)
+        self.gaps.inc(written.checkpoint.gaps)
+        self.items.inc(len(written.events.by_id))
+        self.other_titles.inc(written.titles.others)
         self.payload_differs.inc(sum(one["cause"] == PAYLOAD_DIFFERS for one in written.exceptions))
-        self.flush_records.observe(sum(written.fates.values()))
+        self.flush_records.observe(sum(written.checkpoint.fates.values()))
         self.last_progress.set(now_millis / 1000)
         self.visible_seconds.observe_all([max(0, now_millis - received) / 1000 for received in received_millis])

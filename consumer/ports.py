@@ -1,12 +1,13 @@
-"""What the worker needs of the world: a log to read, a store to write, a clock. Adapters: kafka, mongo, memory."""
+"""What a worker needs from outside: a source of records and a store. Adapters: kafka/, mongo/, memory.py."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from consumer.core.gap import Gap
-from consumer.core.plan import Flush, Known, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.position import Bounds, Checkpoint
+from consumer.core.reads import Known, Reads
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 
@@ -14,7 +15,7 @@ Plan = Callable[[Known], WritePlan]
 
 
 class Unavailable(Exception):
-    """Kafka or MongoDB didn't do it this time; nobody's record is at fault. Try the same again.
+    """Kafka or MongoDB could not do it this time. No record is at fault. Retry the same call.
 
     The message begins with the server's name.
     """
@@ -25,7 +26,7 @@ class Unavailable(Exception):
         return "kafka" if str(self).startswith("Kafka") else "mongodb"
 
     lost: bool = True
-    """Whether the server is lost to the whole process. Not where it answers, but holds this one call up (a lock)."""
+    """Whether the whole process has lost the server. False where it answers and only this call must wait (a lock)."""
 
 
 class Moved(Exception):
@@ -37,7 +38,7 @@ class Moved(Exception):
 
 
 class RecordRefused(Exception):
-    """A record of the flush can't be stored, now or ever; which one, halving tells. `bug`: nobody foresaw why."""
+    """A record of the flush can never be stored. Halving the flush finds it. `bug`: the error was unexpected."""
 
     def __init__(self, reason: str, *, bug: bool = False) -> None:
         self.bug = bug
@@ -53,7 +54,7 @@ class Collision(Exception):
 
 
 class TooManyDead(Exception):
-    """More dead records than can be the records' fault. Their partition stops before all of it is set aside."""
+    """So many dead records that the settings must be wrong. The partition stops before it is all set aside."""
 
 
 OURS = (Unavailable, Moved, RecordRefused, FlushTooLarge, Collision, TooManyDead)
@@ -61,7 +62,7 @@ OURS = (Unavailable, Moved, RecordRefused, FlushTooLarge, Collision, TooManyDead
 
 
 class TopicChanged(Exception):
-    """The topic isn't the one that `identity` told first: it was made anew under its name."""
+    """The topic isn't the one that `identity` returned first: it was deleted and created again under its name."""
 
     def __init__(self, found: "TopicIdentity") -> None:
         self.found = found
@@ -69,7 +70,7 @@ class TopicChanged(Exception):
 
 
 class OutOfRange(Exception):
-    """The log no longer holds, or does not yet hold, the offset these partitions were to be read from."""
+    """These partitions were to be read from an offset that Kafka no longer has, or does not have yet."""
 
     def __init__(self, partitions: Sequence[int]) -> None:
         self.partitions = partitions
@@ -77,9 +78,9 @@ class OutOfRange(Exception):
 
 
 class LeaderChanged(Exception):
-    """Other brokers lead these partitions now, or the same ones anew: what they hold may differ from what was read.
+    """These partitions have had a leader election: their log may now differ from what was read.
 
-    The partitions are held. What was read before the election may be compared with what is there now.
+    The partitions are paused. The caller compares the last applied record with the log, and seeks again.
     """
 
     def __init__(self, partitions: Sequence[int]) -> None:
@@ -88,7 +89,7 @@ class LeaderChanged(Exception):
 
 
 class Damaged(Exception):
-    """What the broker gives of these partitions can't be records; why, by partition. The others are read on."""
+    """What the broker sends of these partitions can't be read as records; why, by partition. Others go on."""
 
     def __init__(self, partitions: Mapping[int, str]) -> None:
         self.partitions = partitions
@@ -96,12 +97,12 @@ class Damaged(Exception):
 
 
 class UnknownLineage(Exception):
-    """No lineage says what the topic's offsets mean. The message says what to do. Not to be tried again."""
+    """No lineage says what the topic's offsets mean. The message says what to do. A retry can't help."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicIdentity:
-    """Which topic of which cluster, beyond its name: a topic made anew under the same name has another id."""
+    """Which topic of which cluster, beyond its name: a topic that is deleted and created again has another id."""
 
     cluster: str
     topic: str
@@ -113,9 +114,9 @@ Given = Callable[[frozenset[int]], None]
 
 
 class Membership(Protocol):
-    """A member of the group that shares a topic's partitions out. It reads nothing.
+    """A member of the consumer group, which divides a topic's partitions among the workers. It reads no records.
 
-    A rebalance takes nothing away while it lasts: only a new share does.
+    A rebalance in progress changes nothing. Only a new share takes partitions away.
     """
 
     @property
@@ -128,7 +129,7 @@ class Membership(Protocol):
         ...
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        """Write the group's offsets, for lag tools alone. Raises Unavailable."""
+        """Commit the group's offsets. Only lag tools read them. Raises Unavailable."""
         ...
 
     async def stop(self) -> None:
@@ -136,18 +137,18 @@ class Membership(Protocol):
         ...
 
 
-class Log(Protocol):
+class RecordSource(Protocol):
     """The partitions of one topic, shared by a group of workers."""
 
     @property
     def is_member(self) -> bool:
-        """Whether it has a share of the partitions, be it an empty one."""
+        """Whether the group has given it a share of the partitions. The share may be empty."""
         ...
 
     async def start(self, given: Given) -> None:
         """Connect, and begin to join the group. `given` is called with each share. Raises Unavailable.
 
-        A partition that stays goes on being read; one that is new is held until it is sought.
+        Partitions that stay are read without a pause; new ones are paused until `seek`.
         """
         ...
 
@@ -158,18 +159,20 @@ class Log(Protocol):
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
         """Records by partition, in order; empty after `timeout_seconds`.
 
-        All are of the topic that `identity` told first, and of the leaders that held the partition when it was sought;
-        what can't be decoded is among them, with its fault. Raises TopicChanged, LeaderChanged, OutOfRange, Damaged,
-        Unavailable; after the last two nothing is lost: what had been read comes with the next fetch.
+        All are of the topic that `identity` returned first, and of the leader that the partition had at its `seek`.
+        Records that can't be decoded are among them, each with its fault.
+
+        Raises TopicChanged, LeaderChanged, OutOfRange, Damaged, Unavailable. After the last two nothing is lost: what
+        had been read comes with the next fetch.
         """
         ...
 
     def seek(self, partition: int, offset: int) -> None:
-        """Read on from `offset`. Does nothing for a partition that isn't ours any more."""
+        """Read on from `offset`. Does nothing for a partition that is not assigned any more."""
         ...
 
-    def hold(self, partition: int) -> None:
-        """Read nothing of this partition until it is sought; so is every one that is newly assigned."""
+    def pause(self, partition: int) -> None:
+        """Read nothing of this partition until `seek`. Newly assigned partitions start paused."""
         ...
 
     async def bounds(self, partition: int) -> Bounds:
@@ -177,7 +180,7 @@ class Log(Protocol):
         ...
 
     def reached(self, partition: int) -> int | None:
-        """Every record below this offset has been given out by `fetch`, or sought past; None where that isn't known."""
+        """`fetch` has returned every record below this offset, or `seek` skipped it; None where that isn't known."""
         ...
 
     def end_offset(self, partition: int) -> int | None:
@@ -189,11 +192,11 @@ class Log(Protocol):
         ...
 
     def unread_seconds(self, partition: int) -> float:
-        """For how long its records have been asked for in vain: no broker gives any, nor says that there are none."""
+        """For how long no broker has answered fetches of this partition, not even that it has no new records."""
         ...
 
     def is_neglected(self, partition: int) -> bool:
-        """Whether the broker that has to give it answers other questions: then we are at fault, not the broker."""
+        """Whether its broker answers other requests: then this worker is at fault, not the broker."""
         ...
 
     def unreachable_seconds(self) -> float:
@@ -201,7 +204,7 @@ class Log(Protocol):
         ...
 
     async def commit(self, positions: Mapping[int, int]) -> None:
-        """Tell the group's offsets, for lag tools alone. Raises Unavailable."""
+        """Commit the group's offsets. Only lag tools read them. Raises Unavailable."""
         ...
 
     async def stop(self) -> None:
@@ -217,24 +220,25 @@ class Store(Protocol):
         ...
 
     async def claim(self, partition: PartitionId, owner: str) -> Checkpoint:
-        """The checkpoint, now that `owner` has the partition; what its last owner left open is ended.
+        """Make `owner` the owner of the partition, end what its last owner left open, and return the checkpoint.
 
         Raises Unavailable.
         """
         ...
 
     async def release(self, partition: PartitionId) -> None:
-        """Let go of the partition: its owner is done. Never raises."""
+        """Give the partition up. Never raises."""
         ...
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
-        """Write down why a partition stands still, for people; claiming it clears the note. Raises Unavailable."""
+        """Write why a partition has stopped, for operators. `claim` clears the note. Raises Unavailable."""
         ...
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        """Read what `plan` must know, plan, and write it, in one transaction. Returns the plan written.
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        """Read what `reads` names, give it to `plan`, and write the result, all in one transaction. Returns the plan.
 
-        Raises Moved where the checkpoint isn't at flush.start; RecordRefused, FlushTooLarge or Collision where it
+        `plan` is pure and may be called again. Raises what it raises.
+        Raises Moved where the checkpoint isn't at the plan's start; RecordRefused, FlushTooLarge or Collision where it
         can't be applied as it is; Unavailable where the outcome is unknown or nothing was written: apply the same
         flush again, and the checkpoint decides.
         """

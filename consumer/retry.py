@@ -1,4 +1,4 @@
-"""Trying again after Unavailable, with growing pauses, until it is done or the worker is told to stop."""
+"""Retries after Unavailable, with growing pauses, until the call succeeds or the worker stops."""
 
 import asyncio
 import time
@@ -17,21 +17,21 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 Outages = Mapping[str, Outage]
-"""By server, of the whole process: each outage is told once, whoever has it."""
+"""By server, of the whole process, so that each outage is logged once."""
 
 SERVERS: Final = ("kafka", "mongodb")
 
 
 def new_outages() -> Outages:
-    """Of a process whose servers are all there, as far as it knows."""
+    """Of a process that has not lost any server yet."""
     return {server: Outage(server) for server in SERVERS}
 
 
 @dataclass(slots=True)
 class Retry:
-    """How to try again: no longer than `max_seconds` between two tries, and not once `stop` is set.
+    """Retries with at most `max_seconds` between two tries, and none once `stop` is set.
 
-    `name` is whose work it is, in the outage's account.
+    `name` says whose work it is, where an outage counts those that wait.
     """
 
     max_seconds: float
@@ -46,12 +46,12 @@ class Retry:
         return bool(self._away_since)
 
     def away_seconds(self) -> Mapping[str, float]:
-        """For how long which server has not done what is tried."""
+        """For how long each unavailable server has failed the call."""
         now = time.monotonic()
         return {server: now - since for server, since in self._away_since.items()}
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
-        """The result of the first try that is not Unavailable; None when stopped before there was one."""
+        """The result of the first try that is not Unavailable; None if stopped before that."""
         failures = 0
         part = f"{what} {self.name}"
         try:

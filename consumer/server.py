@@ -1,4 +1,4 @@
-"""The life of a worker process: put the parts together, run, stop on SIGTERM, out at once on the second."""
+"""The life of a worker process: start, run, stop in order on SIGTERM, exit at once on a second one."""
 
 import asyncio
 import gc
@@ -12,13 +12,13 @@ from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
 from consumer.core.policy import DeadRatio
-from consumer.flusher import Parts
 from consumer.health import Missing
 from consumer.http import serve
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.metrics import WorkerMetrics
 from consumer.mongo.store import MongoStore
 from consumer.mongo.transactions import Document
+from consumer.parts import Parts, RecordRules
 from consumer.ports import UnknownLineage
 from consumer.retry import Outages, new_outages
 from consumer.startup import check_start
@@ -33,8 +33,8 @@ from serving.start import StartRefused
 
 log = structlog.get_logger()
 
-# A flush makes tens of thousands of objects and no cycles: at the default of 700 the collector looks at them, and at
-# all that waits, again and again.
+# A flush makes tens of thousands of objects and no cycles. At the default of 700 the collector would walk through them,
+# and through all that waits, again and again.
 GC_THRESHOLD = 100_000
 
 EXIT_OK = 0
@@ -43,7 +43,7 @@ EXIT_SECOND_SIGNAL = 130
 
 
 def run(config: WorkerConfig) -> int:
-    """Run one worker until it is told to stop. Returns the exit code."""
+    """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -78,7 +78,7 @@ async def _run(config: WorkerConfig) -> int:
         exit_code = EXIT_REFUSED
     finally:
         for one in parts:
-            await one.log.stop()  # also where its worker never ran
+            await one.source.stop()  # also where its worker never ran
         await http.cleanup()
         await client.close()
     log.info("stopped")
@@ -96,16 +96,15 @@ def _parts(
     kafka = KafkaWatch(config.kafka, outages["kafka"])
     return [
         Parts(
-            log=KafkaLog(config.kafka, config.worker, api, config.limits, kafka),
+            source=KafkaSource(config.kafka, config.worker, api, config.limits, kafka),
             store=MongoStore(client, config.mongodb.database, metrics.step, watch),
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,
-            limits=config.limits,
-            keys=signing_keys(config.signing),
+            rules=RecordRules(
+                api, config.limits, signing_keys(config.signing), DeadRatio(config.worker.max_dead_ratio)
+            ),
             owner=f"{socket.gethostname()}:{os.getpid()}",
-            dead_ratio=DeadRatio(config.worker.max_dead_ratio),
-            api=api,
             outages=outages,
         )
         for api in config.worker.apis
@@ -118,7 +117,7 @@ def _missing(workers: Sequence[Worker]) -> list[Missing]:
 
 
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:
-    """First SIGTERM or SIGINT: stop in order. Second: out at once; what that leaves, a crash leaves too."""
+    """First SIGTERM or SIGINT: stop in order. Second: exit at once, which is as safe as a crash."""
 
     def stop() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

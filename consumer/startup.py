@@ -1,7 +1,7 @@
-"""What a worker looks at before it reads its first record: whether Kafka and MongoDB can hold the promise.
+"""What a worker checks before it reads its first record: whether Kafka and MongoDB can keep the promise.
 
-What is certainly wrong is refused, all of it at once. A server that is away is no reason to refuse: asked until it
-answers. What this worker may not ask (an ACL) is told in the log, and goes unchecked.
+The worker refuses to start for what is certainly wrong, and names all of it at once. It waits for an unavailable
+server. What it has no permission to ask (an ACL) is logged and not checked.
 """
 
 import asyncio

@@ -112,7 +112,7 @@ class UnreadWatch:
 
     def _tell(self, unread: Mapping[int, int], now: float) -> None:
         if new := {p: records for p, records in unread.items() if p not in self._since}:
-            reason = "no worker has taken them, or the one that has stands still"
+            reason = "no worker has taken them, or their worker makes no progress"
             records = sum(new.values())
             log.warning("partitions_unread", api=self._api, partitions=list(new), records=records, reason=reason)
         if read := [p for p in self._since if p not in unread]:

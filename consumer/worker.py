@@ -12,9 +12,10 @@ import structlog
 
 from consumer.core.policy import lag_seconds, may_fetch
 from consumer.core.records import Record
-from consumer.flusher import Flusher, Parts
+from consumer.flusher import Flusher
 from consumer.health import Health, Missing
 from consumer.holdings import Holdings
+from consumer.parts import Parts
 from consumer.ports import Damaged, LeaderChanged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
 
@@ -34,7 +35,7 @@ class Worker:
     """Reads one topic as a member of the group."""
 
     def __init__(self, parts: Parts) -> None:
-        self._log = parts.log
+        self._source = parts.source
         self._parts = parts
         self._stop = asyncio.Event()
         self._retry = Retry(parts.settings.max_backoff_seconds, self._stop, parts.outages, parts.api)
@@ -51,7 +52,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Raises UnknownLineage, and whatever bug ended a flusher."""
-        await self._retry.until_done("Kafka", lambda: self._log.start(self._given))
+        await self._retry.until_done("Kafka", lambda: self._source.start(self._given))
         try:
             while not self._stop.is_set():
                 await self._step()
@@ -70,12 +71,12 @@ class Worker:
             if flusher := self._flushers.get(partition):
                 flusher.offer(records)
         for partition, flusher in self._flushers.items():
-            flusher.reached(self._log.reached(partition))
+            flusher.reached(self._source.reached(partition))
 
     async def _fetch(self) -> Mapping[int, Sequence[Record]]:
         part = f"fetch {self._parts.api}"
         try:
-            fetched = await self._log.fetch(FETCH_SECONDS)
+            fetched = await self._source.fetch(FETCH_SECONDS)
         except TopicChanged as changed:
             await self._retry.until_done("lineage", partial(self._refuse, changed.found))
         except (OutOfRange, LeaderChanged) as error:
@@ -103,7 +104,7 @@ class Worker:
             return
         self._identity_at = now
         try:
-            found = await asyncio.wait_for(self._log.identity(), FETCH_SECONDS * 10)
+            found = await asyncio.wait_for(self._source.identity(), FETCH_SECONDS * 10)
             if found != self._holdings.identity:
                 await self._refuse(found)
         except (Unavailable, TimeoutError):
@@ -119,14 +120,14 @@ class Worker:
         # 1. Flushes in flight are finished, in bounded time; records that wait are read again by the next owner.
         await self._holdings.close(self._parts.settings.stop_timeout_seconds)
         # 2. Tell the group at once, so that the others need not wait for a session to run out.
-        await self._log.stop()
+        await self._source.stop()
 
     def _given(self, share: frozenset[int]) -> None:
         self._parts.metrics.rebalances.labels(self._parts.api).inc()
         self._holdings.given(share)
 
     async def _forget(self, partitions: Sequence[int]) -> None:
-        await self._tell_group()
+        await self._commit_group_offsets()
         for partition in partitions:
             self._told.pop(partition, None)
 
@@ -151,11 +152,11 @@ class Worker:
                 self._report_lag(partition, flusher, now)
         if now / 1000 - self._told_at >= TELL_SECONDS:
             self._told_at = now / 1000
-            await self._tell_group()
+            await self._commit_group_offsets()
 
     def _report_lag(self, partition: int, flusher: Flusher, now_millis: int) -> None:
         lag = self._health.lag(partition, flusher)
-        self._parts.metrics.uncommitted(self._parts.api, partition, self._log.uncommitted(partition))
+        self._parts.metrics.uncommitted(self._parts.api, partition, self._source.uncommitted(partition))
         if lag is None:
             self._parts.metrics.lag_unknown(self._parts.api, partition)
             return
@@ -164,13 +165,13 @@ class Worker:
         if not lag:
             flusher.progress_millis = now_millis
 
-    async def _tell_group(self) -> None:
+    async def _commit_group_offsets(self) -> None:
         """Write the group's offsets where they changed. Nobody counts on them, so a failure is only counted."""
         positions = {p: f.checkpoint.next_offset for p, f in self._flushers.items() if f.checkpoint}
         if positions == self._told or not positions:
             return
         try:
-            await asyncio.wait_for(self._log.commit(positions), TELL_SECONDS)
+            await asyncio.wait_for(self._source.commit(positions), TELL_SECONDS)
             self._told = positions
         except (Unavailable, TimeoutError):
             self._parts.metrics.fetch_errors.inc()

@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 
-from consumer.core.analytics.new_items import KnownPools
-from consumer.core.analytics.titles import KnownTitles
 from consumer.core.backlog import Backlog
 from consumer.core.decode import DECODES
-from consumer.core.plan import Flush, Known, WritePlan, make_plan, questions
+from consumer.core.plan import WritePlan
+from consumer.core.planners import PLANNERS
+from consumer.core.reads import Known, KnownTitles, Reads
 from consumer.core.records import Record
 from consumer.mongo.store import MongoStore
 from ops.config import Settings, load_settings
@@ -32,7 +32,7 @@ from schemas.documents import TitleDocument
 from schemas.records.signing import signing_keys
 from schemas.settings import APIS, Api
 
-Planned = list[tuple[Flush, WritePlan]]
+Planned = list[tuple[Reads, WritePlan]]
 
 LINEAGE = "r1"
 READY = "ready"
@@ -78,17 +78,17 @@ async def _read(consumer: AIOKafkaConsumer, topic: str, partition: int) -> list[
 
 def _plans(
     settings: Settings, api: Api, partition: PartitionId, records: list[Record]
-) -> Iterator[tuple[Flush, WritePlan]]:
+) -> Iterator[tuple[Reads, WritePlan]]:
     """As many records a flush as a worker that is behind takes, planned as if no id, but every title, were known."""
-    worker = settings.worker
+    worker, planner = settings.worker, PLANNERS[api]
     keys = signing_keys(settings.signing)
     backlog = Backlog(worker.max_flush_records, worker.max_flush_bytes, keys, DECODES[api])
     backlog.offer(records)
     start = 0
     while backlog.decode_some(worker.max_flush_records) and (flush := backlog.take(partition, start)):
-        titles: dict[str, TitleDocument] = {key: {"_id": key, "from": ""} for key in questions(flush).titles}
-        known = Known(pools=KnownPools(titles=KnownTitles(titles)))
-        yield flush, make_plan(flush, known, settings.limits)
+        reads = planner.reads_of(flush)
+        titles: dict[str, TitleDocument] = {key: {"_id": key, "from": ""} for key in reads.titles.keys}
+        yield reads, planner.make_plan(flush, Known(titles=KnownTitles(titles)), settings.limits)
         start = flush.end
 
 
@@ -99,8 +99,8 @@ async def _all_ready(ready: AsyncCollection[dict[str, Any]], processes: int) -> 
 
 
 async def _apply(store: MongoStore, flushes: Planned) -> None:
-    for flush, plan in flushes:
-        await store.apply(flush, lambda _known, plan=plan: plan)  # type: ignore[misc]  # mypy can't infer the default
+    for reads, plan in flushes:
+        await store.apply(reads, lambda _known, plan=plan: plan)  # type: ignore[misc]  # mypy can't infer the default
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 """Records of one partition between the log and a flush: waiting (raw), then ready (decoded).
 
-Raw records are small, decoded ones are not: so only as many are decoded ahead as one flush may hold. A flush is
-measured in what it writes: a batch is one, a pool as many as it has items, and in the bytes that are stored. Only who
-has decoded a record knows those, so one that was decoded and no longer fits is held for the next flush.
+Raw records are small and decoded ones are large, so no more are decoded ahead than one flush may hold. A flush is
+limited in what it writes (a batch counts one, a pool as many as it has items), and in the bytes it stores. Those are
+known only after decoding, so a decoded record that no longer fits is kept for the next flush.
 """
 
 from collections import deque
 from collections.abc import Sequence
 
-from consumer.core.decode import DECODES, Decode, Decoded, stored_bytes_of, weight_of
-from consumer.core.plan import Flush
+from consumer.core.decode import DECODES, Decode
+from consumer.core.flush import Decoded, Flush, stored_bytes_of
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.records.signing import SigningKeys
 
-# A larger record takes milliseconds to decode, and one of 8 MiB a second: that is for whoever can wait.
+# A larger record takes milliseconds to decode, and one of 8 MiB a second: it is decoded in a thread.
 LARGE_BYTES = 64 * 1024
-# Bytes decoded between two looks at the event loop.
+# Bytes decoded before the event loop runs other tasks.
 SLICE_BYTES = 512 * 1024
 
 _Entry = tuple[Record, Decoded]
@@ -91,17 +91,18 @@ class Backlog:
         """Returns its weight."""
         self._waiting.popleft()
         self._waiting_bytes -= record.size_bytes
-        if self._has_room(stored_bytes_of(record, decoded)):
-            self._add(record, decoded)
+        stored_bytes = stored_bytes_of(record, decoded)
+        if self._has_room(stored_bytes):
+            self._add(record, decoded, stored_bytes)
         else:
             self._held = (record, decoded)
-        return weight_of(decoded)
+        return decoded.weight
 
-    def _add(self, record: Record, decoded: Decoded) -> None:
+    def _add(self, record: Record, decoded: Decoded, stored_bytes: int) -> None:
         self._ready.append((record, decoded))
         self._ready_bytes += record.size_bytes
-        self._ready_stored_bytes += stored_bytes_of(record, decoded)
-        self._ready_weight += weight_of(decoded)
+        self._ready_stored_bytes += stored_bytes
+        self._ready_weight += decoded.weight
 
     def _has_room(self, stored_bytes: int) -> bool:
         """A record larger than a whole flush still gets one of its own, or its partition would stand still."""
@@ -118,7 +119,7 @@ class Backlog:
         self._empty_ready()
         if self._held:
             held, self._held = self._held, None
-            self._add(*held)
+            self._add(*held, stored_bytes_of(*held))
         return Flush(partition, start, records, decoded)
 
     def clear(self) -> None:

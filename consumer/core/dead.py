@@ -1,13 +1,13 @@
-"""What is kept of a record that nobody can read, or that can't be stored. It can always be stored, whatever it holds.
+"""A record that can't be read or stored, and the documents that are kept of it. Any such record can be kept.
 
-A document of MongoDB holds 16 MiB. A record that is larger once unpacked is kept cut, with its size and its hash: it
-can be looked at, and told from others, but not be produced again.
+A MongoDB document holds at most 16 MiB. A record that is larger once decompressed is cut, and kept with its size and
+its hash: it can be inspected and told apart from others, but not produced again.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
-from consumer.core.decode import Unreadable
 from consumer.core.reasons import short
 from consumer.core.records import Record
 from schemas.coordinates import Coordinates, PartitionId
@@ -26,6 +26,30 @@ _HEADER_BYTES: Final = 64
 _MAX_MILLIS: Final = 253_402_300_799_999
 
 DeadHeaders = list[list[str | bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record without an owner, without a valid body, or that can't be stored: it is dead, for `reason`.
+
+    `bug`: reading it raised an unexpected error, so a developer should look.
+    """
+
+    record: Record
+    reason: str
+    bug: bool = False
+
+    @property
+    def weight(self) -> int:
+        return 1
+
+    @property
+    def stored_bytes(self) -> int:
+        return 0
+
+    @property
+    def received_millis(self) -> None:
+        return None
 
 
 def dead_exception(dead: Unreadable, partition: PartitionId) -> ExceptionDocument:

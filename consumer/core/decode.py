@@ -1,13 +1,14 @@
-"""From a record to a batch: whose it is, what it says, what of it counts; or why nobody can read it.
+"""From a record to a batch or a pool: whose it is, what it says, and what of it counts; or why it is unreadable.
 
-A record that an ingress has judged is decided here and now. One without a valid `judged` waits for the definitions
-in force at its time (core/games/judge.py), which only the store can tell. Which API its records are of, the topic says.
+A record with a valid `judged` is decided here. One without is judged later, by the definitions of its time, which are
+in the store (games/judge.py). Each API has its own topic, so the topic says how to decode.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from consumer.core.analytics.decode import Pool, decode_pool
+from consumer.core.dead import Unreadable
+from consumer.core.flush import Decoded
 from consumer.core.games.decode import Batch, Unjudged, judged_batch
 from consumer.core.reasons import bug_reason
 from consumer.core.records import Record
@@ -19,32 +20,6 @@ from schemas.settings import Api
 from schemas.wire.malformed import MalformedBody
 from schemas.wire.values import TooLarge
 
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A record without owner or without a batch in it, or that can't be stored: dead, for `reason`.
-
-    `bug`: nobody foresaw what it raised, so a person should look.
-    """
-
-    record: Record
-    reason: str
-    bug: bool = False
-
-
-Decoded = Batch | Unjudged | Pool | Unreadable
-
-
-def weight_of(decoded: Decoded) -> int:
-    """What a record writes: a batch is one, a pool as many as it has items."""
-    return max(1, len(decoded.items)) if isinstance(decoded, Pool) else 1
-
-
-def stored_bytes_of(record: Record, decoded: Decoded) -> int:
-    """What a record makes a transaction hold: a pool more than it was sent as."""
-    return max(record.size_bytes, decoded.stored_bytes) if isinstance(decoded, Pool) else record.size_bytes
-
-
 Decode = Callable[[Record, SigningKeys], Decoded]
 
 
@@ -53,7 +28,7 @@ def is_faulty(record: Record, keys: SigningKeys) -> bool:
     return bool(record.fault) and not is_signed(record.headers, record.value, keys)
 
 
-def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
+def decode_analytics(record: Record, keys: SigningKeys) -> Pool | Unreadable:
     """Read one record of the analytics topic. Never raises."""
     if is_faulty(record, keys):
         return Unreadable(record, record.fault)
@@ -67,8 +42,8 @@ def decode_analytics(record: Record, keys: SigningKeys) -> Decoded:
         return Unreadable(record, f"too large: {error}")
 
 
-def decode(record: Record, keys: SigningKeys) -> Decoded:
-    """Read one record of the games topic. Never raises: a record nobody can read is an answer too."""
+def decode(record: Record, keys: SigningKeys) -> Batch | Unjudged | Unreadable:
+    """Read one record of the games topic. Never raises for a record that can't be read: it returns Unreadable."""
     if is_faulty(record, keys):
         return Unreadable(record, record.fault)
     try:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer.core.analytics.decode import Pool
-from consumer.core.decode import Unreadable
-from consumer.core.plan import Flush
+from consumer.core.dead import Unreadable
+from consumer.core.flush import Flush
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.records.envelope import is_signed
 from schemas.records.signing import SigningKeys
 
-# The first try again follows at once-ish: most failures are a lost race, gone with the next read.
+# Short, since most failures are a lost race that the next try wins.
 FIRST_BACKOFF_SECONDS = 0.05
 
 
@@ -56,8 +56,8 @@ DEAD_ALLOWANCE = 100
 class DeadRatio:
     """Keeps a worker with bad settings from eating a topic: more than `max_ratio` suspects of all it has applied.
 
-    A suspect is a dead record that no ingress has signed. A signed one was accepted from a client, so any client could
-    stop the worker by it; it is a bug of ours, and has a counter of its own.
+    A suspect is a dead record that no ingress has signed. A signed one does not count: a client could stop the worker
+    with it. It shows a bug in tallymill, and has its own counter.
     """
 
     max_ratio: float
@@ -77,12 +77,11 @@ class DeadRatio:
 
 def suspects_of(flush: Flush, keys: SigningKeys) -> int:
     """Dead records of a flush that no ingress has signed."""
-    dead = (one.record for one in flush.decoded if isinstance(one, Unreadable))
-    return sum(not is_signed(record.headers, record.value, keys) for record in dead)
+    return sum(not is_signed(dead.record.headers, dead.record.value, keys) for dead in flush.unreadable)
 
 
 def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_away: bool) -> bool:
-    """Whether a partition that is behind has stood still for too long, while no server was away."""
+    """Whether a partition that is behind has made no progress for too long, while all servers answered."""
     return lag > 0 and idle_seconds > stall_seconds and not is_away
 
 

@@ -1,6 +1,6 @@
-"""Where to read a partition on: what its checkpoint says, held against what the log holds now.
+"""Where to start reading a partition: its checkpoint compared with what the log has now.
 
-Never a guess: where records are missing, or the log is another one, reading stops with what is lost.
+It never guesses: if records are missing, or the log is another one, reading stops and the message says what is lost.
 """
 
 import zlib
@@ -11,8 +11,8 @@ from consumer.core.records import Record
 from schemas.documents import Fingerprint
 
 
-class Lost(Exception):
-    """The log does not hold what the checkpoint stands on. The message says what is lost. Not to be tried again.
+class LogTruncated(Exception):
+    """The log no longer holds what the checkpoint relies on. The message says what is lost. A retry can't help.
 
     `offsets`: how many were removed from the log before they were applied.
     """
@@ -20,6 +20,10 @@ class Lost(Exception):
     def __init__(self, message: str, offsets: int = 0) -> None:
         self.offsets = offsets
         super().__init__(message)
+
+
+class LogDamaged(Exception):
+    """What the broker sends next can't be read as records. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,15 @@ class ReadFrom:
 
 
 def where_to_read(checkpoint: Checkpoint, bounds: Bounds) -> ReadFrom:
-    """From the last applied record, if it is still there; else from the first offset behind it. Raises Lost."""
+    """From the last applied record, if it is still there; else from the first offset behind it. Raises LogTruncated."""
     following, last = checkpoint.next_offset, checkpoint.last
     if bounds.end < following:
-        raise Lost(
+        raise LogTruncated(
             f"the log ends at {bounds.end}, but offsets below {following} have been applied: it was cut, or is "
             f"another log. What is written below {following} from now on would not be counted."
         )
     if bounds.begin > following:
-        raise Lost(
+        raise LogTruncated(
             f"offsets {following} to {bounds.begin - 1} were removed from the log before they were applied: "
             f"{bounds.begin - following} offsets are lost",
             bounds.begin - following,
@@ -80,18 +84,18 @@ def is_same(expected: Fingerprint, found: Record) -> bool:
 
 
 def verify_first(expected: Fingerprint, found: Record) -> None:
-    """The first record read must be the last applied one. Raises Lost."""
+    """The first record read must be the last applied one. Raises LogTruncated."""
     if not is_same(expected, found):
-        raise Lost(
+        raise LogTruncated(
             f"the record at offset {expected['offset']} is not the one that was applied there (first found: offset "
             f"{found.offset}, time {found.timestamp_millis}): the log was cut and written anew, or is another log"
         )
 
 
 def verify_next(next_offset: int, found: Record) -> None:
-    """A record that is to be applied must not lie below the checkpoint: no record was there. Raises Lost."""
+    """A record to apply must not lie below the checkpoint, where no record was before. Raises LogTruncated."""
     if found.offset < next_offset:
-        raise Lost(
+        raise LogTruncated(
             f"there is a record at offset {found.offset}, where none was when offsets below {next_offset} were passed: "
             f"the log was cut and written anew, or is another log"
         )

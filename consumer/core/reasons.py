@@ -1,6 +1,6 @@
 """Why something was not counted, in words that may stand in a log, a checkpoint, or a list of dead letters.
 
-Such a text is short, and quotes nothing that a client has sent: whoever reads logs need not be allowed to read that.
+Such a text is short, and quotes nothing that a client has sent: readers of logs may not be allowed to see that.
 """
 
 import traceback
@@ -18,7 +18,7 @@ def short(text: str) -> str:
 
 
 def bug_reason(step: str, error: BaseException) -> str:
-    """What is told of an error that nobody foresaw: its class and its line, for its message may quote the record."""
+    """The reason for an unexpected error: its class and line only, since its message may quote the record."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return short(f"bug: {type(error).__name__} in {step} the record{place}")

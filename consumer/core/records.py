@@ -1,4 +1,4 @@
-"""What comes in: one record as the log has it."""
+"""What comes in: one record as the log has it, and whose it is once it has been read."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from schemas.records.headers import Headers
 class Record(NamedTuple):
     """One record of a partition. `timestamp_millis` is the broker's (LogAppendTime): the record's time.
 
-    A named tuple, as all that is made once a record: half the price of a frozen dataclass.
+    A named tuple, like everything that is made once a record: it costs half of a frozen dataclass.
     """
 
     offset: int
@@ -17,8 +17,21 @@ class Record(NamedTuple):
     value: bytes
     headers: Headers
     fault: str = ""
-    """Why the log could not give it whole, or should not be asked to decode it: dead, unless an ingress signed it."""
+    """Why the source could not read it whole, or why it should not be decoded. Such a record is dead, unless an ingress
+    signed it."""
 
     @property
     def size_bytes(self) -> int:
         return len(self.value)
+
+
+class Origin(NamedTuple):
+    """Where a readable record stands in its partition, whose it is, and when it came."""
+
+    offset: int
+    time_millis: int
+    """The record's time. Deduplication and retention count from it."""
+    received_millis: int
+    """When the ingress received it, on the ingress' clock."""
+    app: str
+    player: str

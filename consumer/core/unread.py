@@ -1,12 +1,12 @@
-"""Which partitions of a topic nobody reads: records wait there, and no checkpoint moves over them.
+"""Which partitions of a topic no worker reads: records wait there, and the checkpoint does not move.
 
-Whoever should read them: a worker that has them, one that is not there, or none that has heard of a new partition.
+The reason may be a worker that is stuck, one that is gone, or a new partition that no worker knows of yet.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# A flush that is large, or tried again, takes some seconds. A checkpoint that stands for longer has nobody to move it.
+# A large or retried flush takes some seconds. A checkpoint that does not move for longer has no worker.
 STANDS_SECONDS = 15.0
 
 
@@ -32,7 +32,7 @@ class UnreadPartitions:
         self._stood: dict[int, tuple[int | None, float]] = {}
 
     def looked(self, found: Mapping[int, PartitionLook], now_seconds: float) -> dict[int, int]:
-        """The records that wait, by partition that nobody reads, after this look at all partitions."""
+        """The waiting records by partition that no worker reads. `found`: all partitions, as they are now."""
         behind = {partition: look for partition, look in found.items() if look.waiting}
         stood = {p: self._stood.get(p, (look.next_offset, now_seconds)) for p, look in behind.items()}
         self._stood = {

@@ -138,7 +138,7 @@ class GroupMember:
             if self._member != NO_MEMBER:
                 await self._coordinator.ask(leave_request(self._group, self._member))
         except KafkaError as error:
-            log.warning("group not left", group=self._group.name, reason=why(error))
+            log.warning("group_not_left", group=self._group.name, reason=why(error))
         finally:
             self._member = NO_MEMBER
             await self._coordinator.close()
@@ -209,13 +209,13 @@ class GroupMember:
         self._member = NO_MEMBER
         self._must_join = True
         if time.monotonic() - self._heard > self._group.session_millis / 1000:
-            log.warning("expelled from the group", group=self._group.name, partitions=sorted(self._claim.partitions))
+            log.warning("expelled_from_group", group=self._group.name, partitions=sorted(self._claim.partitions))
             self._claim = Claim()
             self._given(frozenset())
 
     async def _start_anew(self, error: Exception) -> None:
         """Nobody foresaw it: forget the connections and the member id, hold what is held."""
-        log.error("membership failed", group=self._group.name, reason=str(error))
+        log.error("membership_failed", group=self._group.name, reason=str(error))
         self._failed(str(error))
         self._member, self._must_join = NO_MEMBER, True
         await self._coordinator.close()

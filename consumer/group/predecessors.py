@@ -19,7 +19,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from consumer.group.coordinator import Coordinator
-from consumer.group.wire import Group, Seen, describe_request, leave_request, members_of
+from consumer.group.wire import DescribedMember, Group, describe_request, leave_request, members_of
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ def is_dead(other: Process, own: Process, started: Callable[[int], str | None] =
     return other.pid == own.pid
 
 
-def dead_members(members: Iterable[Seen], own: Process) -> list[Seen]:
+def dead_members(members: Iterable[DescribedMember], own: Process) -> list[DescribedMember]:
     return [one for one in members if (process := process_of(one.client_id)) and is_dead(process, own)]
 
 
@@ -93,12 +93,12 @@ async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member:
     try:
         for dead in dead_members(await _described(coordinator, group, own_member), own):
             await coordinator.ask(leave_request(group, dead.member))
-            log.info("dead member removed", group=group.name, member=dead.member)
+            log.info("dead_member_removed", group=group.name, member=dead.member)
     except KafkaError:
         return  # Their sessions end by themselves.
 
 
-async def _described(coordinator: Coordinator, group: Group, own_member: str) -> list[Seen]:
+async def _described(coordinator: Coordinator, group: Group, own_member: str) -> list[DescribedMember]:
     for _ in range(_TRIES):
         members = members_of(await coordinator.ask(describe_request(group)))
         if any(one.member == own_member for one in members):

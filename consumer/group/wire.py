@@ -49,7 +49,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DescribedMember:
     """A member as the coordinator describes it."""
 
     member: str
@@ -128,11 +128,11 @@ def describe_request(group: Group) -> DescribeGroupsRequest:
     return DescribeGroupsRequest([group.name])
 
 
-def members_of(answer: Response) -> list[Seen]:
+def members_of(answer: Response) -> list[DescribedMember]:
     """Raises KafkaError."""
     (found,) = answer.groups
     raise_error(found[0])
-    return [Seen(row[0], row[1]) for row in found[5]]
+    return [DescribedMember(row[0], row[1]) for row in found[5]]
 
 
 def raise_error(code: int) -> None:

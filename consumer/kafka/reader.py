@@ -1,4 +1,4 @@
-"""Kafka as the worker's log. With its neighbours (source, held, topic_id) what the worker knows of aiokafka.
+"""Kafka as the worker's record source. Only this folder knows aiokafka's consumer.
 
 Positions come from the store's checkpoints alone: no group, no offset reset, read_committed. Which partitions are read
 the group says (group/membership.py); its offsets are written for lag tools and never read.
@@ -27,7 +27,7 @@ from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from consumer.group.membership import membership_of
 from consumer.kafka.answers import Answers
 from consumer.kafka.ends import END_KNOWN_SECONDS, ConfirmedEnds, End, ends_told
-from consumer.kafka.source import Source
+from consumer.kafka.source import SourceClient
 from consumer.kafka.source_watch import SourceWatch, part_of
 from consumer.kafka.topic_id import TopicAnswer, first_topic_answer, topic_answer
 from consumer.kafka.verifying import ANSWER_SECONDS, PAUSE_SECONDS, Drained, Verified, Verifying
@@ -49,8 +49,8 @@ BOUNDS_SECONDS = 6
 DAMAGE_TRIES = 3
 
 
-class KafkaLog:
-    """A Log over one topic of Kafka."""
+class KafkaSource:
+    """A RecordSource over one topic of Kafka."""
 
     def __init__(
         self,
@@ -85,8 +85,8 @@ class KafkaLog:
         )
         self._watching: asyncio.Task[None] | None = None
 
-    def _new_source(self) -> Source:
-        return Source(
+    def _new_source(self) -> SourceClient:
+        return SourceClient(
             self._kafka,
             self._topic,
             int(self._worker.session_timeout_seconds + REQUEST_SECONDS_PAST_SESSION) * 1000,
@@ -123,7 +123,7 @@ class KafkaLog:
         held = self._source.held
         ours = {self._of(partition) for partition in partitions}
         for lost in held.tps - ours:
-            self.hold(lost.partition)
+            self.pause(lost.partition)
             held.drop(lost)
         for new in ours - held.tps:
             held.take(new)
@@ -135,7 +135,7 @@ class KafkaLog:
             self._source.read_from(ours, offset)
             self._reached[ours] = offset
 
-    def hold(self, partition: int) -> None:
+    def pause(self, partition: int) -> None:
         ours = self._of(partition)
         self._forget(ours)
         if ours in self._source.held.tps:
@@ -270,8 +270,8 @@ class KafkaLog:
         """Hold the partitions that have been through an election: what was drained of them may be another log's."""
         for ours in drained:
             if answer.leader_epochs.get(ours.partition) != self._epochs.get(ours):
-                log.info("leader changed", topic=self._topic, partition=ours.partition)
-                self.hold(ours.partition)
+                log.info("leader_changed", topic=self._topic, partition=ours.partition)
+                self.pause(ours.partition)
                 self._elected.append(ours.partition)
 
     def _records(self, drained: Mapping[TopicPartition, Drained]) -> dict[int, Sequence[Record]]:
@@ -342,7 +342,7 @@ class KafkaLog:
             made.held.take(ours)
             if ours in self._reached:
                 made.read_from(ours, self._reached[ours])
-        log.warning("client made anew", topic=self._topic, reason=reason)
+        log.warning("client_replaced", topic=self._topic, reason=reason)
         await dropped.clear()
         await left.stop()
         return True

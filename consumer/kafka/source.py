@@ -23,7 +23,7 @@ from serving.kafka.words import NotReached, UnusableFile
 CLOSE_SECONDS = 5.0
 
 
-class Source:
+class SourceClient:
     """Reads one topic from `start` to `stop`."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, request_millis: int, **reading: Any) -> None:  # noqa: ANN401 aiokafka's own options

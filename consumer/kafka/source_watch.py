@@ -15,7 +15,7 @@ from contextlib import suppress
 from aiokafka import TopicPartition
 
 from consumer.kafka.answers import Answers
-from consumer.kafka.source import Source
+from consumer.kafka.source import SourceClient
 from consumer.kafka.verifying import ANSWER_SECONDS, Ask
 from consumer.ports import Unavailable
 from serving.kafka.watch import LOOK_SECONDS, KafkaWatch
@@ -36,7 +36,7 @@ class SourceWatch:
         self,
         watch: KafkaWatch,
         answers: Answers,
-        source: Callable[[], Source],
+        source: Callable[[], SourceClient],
         ask: Ask,
         make_anew: Callable[[str], Awaitable[bool]],
         confirm_ends: Callable[[], Awaitable[None]],

@@ -75,7 +75,7 @@ async def let_go(database: AsyncDatabase[Document], sessions: Sessions, partitio
         with pymongo.timeout(RELEASE_SECONDS):
             await database[CHECKPOINTS].update_one(key, {"$unset": {"lsid": "", "uid": ""}})
     except PyMongoError as error:
-        log.info("session stays in the checkpoint", partition=str(partition), reason=why(error))
+        log.info("session_left_in_checkpoint", partition=str(partition), reason=why(error))
 
 
 def checkpoint_of(found: Document | None) -> Checkpoint:

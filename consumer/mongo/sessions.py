@@ -113,14 +113,14 @@ class Sessions:
                 raise
             self._tell_not_allowed(partition)
         else:
-            log.info("ended the last owner's session", partition=str(partition), of_another_user=another_user)
+            log.info("predecessor_session_ended", partition=str(partition), of_another_user=another_user)
 
     def _tell_not_allowed(self, partition: PartitionId) -> None:
         """Once: every partition of that owner meets with the same."""
         if not self._told_not_allowed:
             self._told_not_allowed = True
             log.warning(
-                "the last owner's session was not ended",
+                "predecessor_session_not_ended",
                 partition=str(partition),
                 reason="it is another MongoDB user's, and this worker's user may not run killSessions on it. Partitions"
                 " wait until the server ends the transaction (transactionLifetimeLimitSeconds)",
@@ -139,7 +139,7 @@ class Sessions:
                 with pymongo.timeout(RELEASE_SECONDS):
                     await held.session.abort_transaction()
         except PyMongoError as error:
-            log.info("session not ended", partition=str(partition), reason=why(error))
+            log.info("session_not_ended", partition=str(partition), reason=why(error))
             return None
         return left
 

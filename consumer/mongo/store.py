@@ -2,13 +2,13 @@
 
 A flush is one transaction, in five steps; what a crash leaves behind it:
 
-    1. read         which request ids are remembered; opens the snapshot       nothing
+    1. read         what the plan must know; opens the snapshot                nothing
     2. plan         pure                                                       nothing
-    3. checkpoint   compare-and-set from flush.start to flush.end              an open transaction: the server drops it
+    3. checkpoint   compare-and-set from the plan's start to its end           an open transaction: the server drops it
     4. write        players, period_counts, requests, exceptions, dead_letters the same
     5. commit       all of it, or nothing                                      either; the next owner's step 3 tells
 
-Nothing decides here but the checkpoint: whoever moves it on has applied those records, and no one else has.
+Only the checkpoint decides: the owner that moves it has applied those records, and no other owner has.
 """
 
 import asyncio
@@ -25,21 +25,27 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from consumer.core.analytics.new_items import KnownItem, KnownPools
-from consumer.core.analytics.titles import KnownTitles, actors_to_ask, split_titles
-from consumer.core.games.dedupe import SeenRequest
-from consumer.core.games.judge import Definitions
 from consumer.core.gap import Gap
-from consumer.core.plan import Flush, Known, Questions, WritePlan, questions
+from consumer.core.plan import CheckpointMove, WritePlan
 from consumer.core.position import Checkpoint
+from consumer.core.reads import (
+    Definitions,
+    Known,
+    KnownItem,
+    KnownTitles,
+    Reads,
+    SeenRequest,
+    TitleReads,
+    split_titles,
+)
 from consumer.core.reasons import bug_reason
 from consumer.mongo.claims import checkpoint_of, claim, let_go
 from consumer.mongo.errors import HANDLED, outage_or_too_large, translated, unavailable
-from consumer.mongo.record_faults import records_fault
 from consumer.mongo.sessions import Sessions
 from consumer.mongo.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
 from consumer.mongo.writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
+from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
 from schemas.documents import (
     CHECKPOINTS,
@@ -112,29 +118,29 @@ class MongoStore:
         except PyMongoError as error:
             raise unavailable(error) from error
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
         with self._call():
-            return await uncancelled(self._apply(flush, plan))
+            return await uncancelled(self._apply(reads, plan))
 
-    async def _apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def _apply(self, reads: Reads, plan: Plan) -> WritePlan:
         began = time.monotonic()
         tried_at: float | None = None
         commit_from = time.perf_counter()
 
         async def body(session: AsyncClientSession) -> WritePlan:
             nonlocal commit_from, tried_at
-            _raise_if_long(flush, tried_at)
+            _raise_if_long(reads.size.records, tried_at)
             tried_at = time.monotonic()
-            await self._sessions.kill_predecessor(flush.partition, began)
+            await self._sessions.kill_predecessor(reads.partition, began)
             transaction = _Transaction(self._database.get_collection, session, self._on_step)
-            written = await transaction.run(flush, plan)
+            written = await transaction.run(reads, plan)
             commit_from = time.perf_counter()
             return written
 
-        self._applying.add(flush.partition)
+        self._applying.add(reads.partition)
         try:
-            async with self._large if flush.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
-                written = await in_transaction(self._sessions.of(flush.partition), body, COMMIT_MILLIS)
+            async with self._large if reads.size.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
+                written = await in_transaction(self._sessions.of(reads.partition), body, COMMIT_MILLIS)
         except HANDLED as error:
             raise outage_or_too_large(error) from error
         except OURS:
@@ -143,7 +149,7 @@ class MongoStore:
             # A bug of the client's, say. No record is at fault, so none may be lost by it, and no process ended.
             raise Unavailable(bug_reason("applying", error)) from error
         finally:
-            self._applying.discard(flush.partition)
+            self._applying.discard(reads.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
 
@@ -178,49 +184,44 @@ class _Transaction:
         self._on_step = on_step
         self._since = time.perf_counter()
 
-    async def run(self, flush: Flush, plan: Plan) -> WritePlan:
-        with records_fault("asking for"):
-            asked = questions(flush)
-        known = await self._read(flush, asked)
+    async def run(self, reads: Reads, plan: Plan) -> WritePlan:
+        known = await self._read(reads)
         self._step_done("read")
-        planned, writes = await self._planned(flush, plan, known)
+        if reads.size.weight > INLINE_WEIGHT:
+            planned, writes = await asyncio.to_thread(_planned, plan, known)
+        else:
+            planned, writes = _planned(plan, known)
         self._step_done("plan")
-        await self._move_checkpoint(planned)
+        await self._move_checkpoint(planned.checkpoint)
         self._step_done("checkpoint")
         await self._write(writes)
         self._step_done("write")
         return planned
 
-    async def _planned(self, flush: Flush, plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
-        """Step 2; of a large flush beside the event loop, which heartbeats wait for."""
-        if flush.weight > INLINE_WEIGHT:
-            return await asyncio.to_thread(_planned, plan, known)
-        return _planned(plan, known)
+    async def _read(self, reads: Reads) -> Known:
+        """Step 1. Mostly nothing is found, so this reads the `_id` index and little else.
 
-    async def _read(self, flush: Flush, asked: Questions) -> Known:
-        """Step 1. Not remembered is the rule, so this reads the `_id` index and little else.
-
-        What is not asked is not read, but for the first question: it opens the snapshot.
+        What needn't be known is not read, but for the first query: it opens the snapshot.
         """
-        pools = await self._pools(flush, asked) if asked.events else KnownPools()
-        seen: dict[str, SeenRequest] = {}
-        if asked.requests or not asked.events:
-            seen = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, asked.requests, None)}
-        return Known(seen, await self._definitions(asked.apps) if asked.apps else {}, pools)
+        events: dict[str, KnownItem] = {}
+        titles = KnownTitles()
+        if reads.events:
+            stored = self._found(EVENTS, reads.events, {"receivedAt": 1, "digest": 1})
+            events = {one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) async for one in stored}
+            titles = await self._titles(reads.titles)
+        requests: dict[str, SeenRequest] = {}
+        if reads.requests or not reads.events:
+            requests = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, reads.requests, None)}
+        definitions = await self._definitions(reads.apps) if reads.apps else {}
+        return Known(requests, definitions, events, titles)
 
-    async def _pools(self, flush: Flush, asked: Questions) -> KnownPools:
-        stored = self._found(EVENTS, asked.events, {"receivedAt": 1, "digest": 1})
-        events = {one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) async for one in stored}
-        return KnownPools(events, await self._titles(flush, asked.titles))
-
-    async def _titles(self, flush: Flush, asked: Sequence[str]) -> KnownTitles:
-        """Counts the titles of an actor only where he may register one, which is rare."""
-        documents, shares = split_titles([one async for one in self._found(TITLES, asked, None)])
-        actors = sorted(actors_to_ask(flush.pools, asked, documents))
+    async def _titles(self, reads: TitleReads) -> KnownTitles:
+        documents, shares = split_titles([one async for one in self._found(TITLES, reads.keys, None)])
+        actors = sorted(reads.actors(documents))
         by_actor: Counter[str] = Counter()
         if actors:
-            wanted: Document = {"by": {"$in": actors}, "freed": {"$exists": False}}
-            found = self._collection(TITLES).find(wanted, {"by": 1, "_id": 0}, session=self._session)
+            query: Document = {"by": {"$in": actors}, "freed": {"$exists": False}}
+            found = self._collection(TITLES).find(query, {"by": 1, "_id": 0}, session=self._session)
             by_actor.update([one["by"] async for one in found])
         return KnownTitles(documents, shares, by_actor)
 
@@ -235,12 +236,12 @@ class _Transaction:
             by_app[document["app"]].append(definition_of(document))
         return by_app
 
-    async def _move_checkpoint(self, plan: WritePlan) -> None:
+    async def _move_checkpoint(self, move: CheckpointMove) -> None:
         """Step 3, and the only thing that keeps two owners from counting a record twice."""
         checkpoints = self._collection(CHECKPOINTS)
-        key = str(plan.partition)
+        key = str(move.partition)
         moved = await checkpoints.update_one(
-            {"_id": key, "next": plan.start}, checkpoint_move(plan), session=self._session
+            {"_id": key, "next": move.start}, checkpoint_move(move), session=self._session
         )
         if moved.matched_count == 0:
             found = await checkpoints.find_one({"_id": key}, session=self._session)
@@ -262,7 +263,7 @@ class _Transaction:
                 raise found from error
             raise
         except Exception as error:
-            # Nobody foresaw it. The record's fault only where BSON can't be made of what is to be written.
+            # An unexpected error. It is the record's fault only if BSON can't encode what is to be written.
             if are_encodable(operations):
                 raise
             raise RecordRefused(bug_reason("encoding", error), bug=True) from error
@@ -274,15 +275,16 @@ class _Transaction:
 
 
 def _planned(plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
+    """Step 2. Of a large flush it runs in a thread: the event loop must go on, or heartbeats come too late."""
     with records_fault("planning"):
         planned = plan(known)
         return planned, writes_of(planned)
 
 
-def _raise_if_long(flush: Flush, tried_at: float | None) -> None:
+def _raise_if_long(records: int, tried_at: float | None) -> None:
     """Halve a flush whose last try took long. A single record is tried on: it can't be halved, and may yet pass."""
-    if tried_at and len(flush.records) > 1 and time.monotonic() - tried_at > LONG_TRY_SECONDS:
-        raise FlushTooLarge(f"a try of {len(flush.records)} records took more than {LONG_TRY_SECONDS:g} s, and failed")
+    if tried_at and records > 1 and time.monotonic() - tried_at > LONG_TRY_SECONDS:
+        raise FlushTooLarge(f"a try of {records} records took more than {LONG_TRY_SECONDS:g} s, and failed")
 
 
 def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:

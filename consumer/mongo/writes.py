@@ -8,19 +8,20 @@ from bson import Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from consumer.core.gap import Gap
-from consumer.core.plan import WritePlan
+from consumer.core.plan import CheckpointMove, Documents, PlayerIncrement, TitleWrites, WritePlan
+from consumer.core.windows import PeriodIncrement
 from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, TITLES
 
 Document = dict[str, Any]
 Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
 
 
-def checkpoint_move(plan: WritePlan) -> Document:
-    """The update of a checkpoint that stands at plan.start."""
-    increments: Document = {f"fates.{fate}": Int64(count) for fate, count in plan.fates.items()}
+def checkpoint_move(move: CheckpointMove) -> Document:
+    """The update of a checkpoint that stands at move.start."""
+    increments: Document = {f"fates.{fate}": Int64(count) for fate, count in move.fates.items()}
     return {
-        "$set": {"next": Int64(plan.end), "last": dict(plan.last)},
-        "$inc": increments | {"gaps": Int64(plan.gaps)},
+        "$set": {"next": Int64(move.end), "last": dict(move.last)},
+        "$inc": increments | {"gaps": Int64(move.gaps)},
         "$currentDate": {"updatedAt": True},
     }
 
@@ -47,39 +48,33 @@ def gap_move(gap: Gap) -> Document:
 def writes_of(plan: WritePlan) -> Mapping[str, Writes]:
     """Operations by collection, in the order they are sent."""
     return {
-        PLAYERS: _players(plan),
-        PERIOD_COUNTS: _period_counts(plan),
-        REQUESTS: _requests(plan),
+        PLAYERS: _players(plan.players),
+        PERIOD_COUNTS: _period_counts(plan.periods),
+        REQUESTS: _documents(plan.requests),
         EXCEPTIONS: [InsertOne(dict(document)) for document in plan.exceptions],
         DEAD_LETTERS: [InsertOne(dict(document)) for document in plan.dead_letters],
-        EVENTS: _events(plan),
-        TITLES: _titles(plan),
+        EVENTS: _documents(plan.events),
+        TITLES: _titles(plan.titles),
     }
 
 
-def _events(plan: WritePlan) -> Writes:
-    pools = plan.pools
+def _documents(documents: Documents[Any]) -> Writes:
     return [
-        ReplaceOne({"_id": key}, dict(document)) if key in pools.replaced else InsertOne(dict(document))
-        for key, document in pools.events.items()
+        ReplaceOne({"_id": key}, dict(document)) if key in documents.replaced else InsertOne(dict(document))
+        for key, document in documents.by_id.items()
     ]
 
 
-def _titles(plan: WritePlan) -> Writes:
-    """A title once; and the app's numbers of them, where two partitions that register one at once collide."""
-    titles = plan.pools.titles
-    numbers = [
+def _titles(titles: TitleWrites) -> Writes:
+    """Each title, and the app's counts of them, on which two partitions that register titles at once conflict."""
+    counts = [
         UpdateOne({"_id": app}, {"$inc": {"count": Int64(n.players), "anonymous": Int64(n.anonymous)}}, upsert=True)
         for app, n in titles.added.items()
     ]
-    documents = [
-        ReplaceOne({"_id": key}, dict(document)) if key in titles.replaced else InsertOne(dict(document))
-        for key, document in titles.documents.items()
-    ]
-    return [*numbers, *documents]
+    return [*counts, *_documents(titles.documents)]
 
 
-def _players(plan: WritePlan) -> Writes:
+def _players(players: Mapping[str, PlayerIncrement]) -> Writes:
     return [
         UpdateOne(
             {"_id": actor},
@@ -89,11 +84,11 @@ def _players(plan: WritePlan) -> Writes:
             },
             upsert=True,
         )
-        for actor, increment in plan.players.items()
+        for actor, increment in players.items()
     ]
 
 
-def _period_counts(plan: WritePlan) -> Writes:
+def _period_counts(periods: Mapping[str, PeriodIncrement]) -> Writes:
     return [
         UpdateOne(
             {"_id": key},
@@ -109,12 +104,5 @@ def _period_counts(plan: WritePlan) -> Writes:
             },
             upsert=True,
         )
-        for key, period in plan.periods.items()
-    ]
-
-
-def _requests(plan: WritePlan) -> Writes:
-    return [
-        ReplaceOne({"_id": key}, dict(document)) if key in plan.forgotten else InsertOne(dict(document))
-        for key, document in plan.requests.items()
+        for key, period in periods.items()
     ]

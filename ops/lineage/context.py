@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consumer.core.position import Bounds, Checkpoint, Lost, where_to_read
+from consumer.core.position import Bounds, Checkpoint, LogTruncated, where_to_read
 from ops.lineage.losses import counted_by
 from ops.lineage.offsets import PartitionNow
 from ops.lineage.store import Database
@@ -108,7 +108,7 @@ def _judged(checkpoint: Document | None, bounds: tuple[int, int] | None) -> tupl
         return "behind" if end else "ok", f"no worker has read it yet{waiting}"
     try:
         where_to_read(Checkpoint(checkpoint["next"], checkpoint["last"]), Bounds(begin, end))
-    except Lost as lost:
+    except LogTruncated as lost:
         return "lost", str(lost)
     if reason := checkpoint.get("stopped"):
         return "stopped", str(reason)

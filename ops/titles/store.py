@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
-from consumer.core.analytics.new_items import SOURCE
+from consumer.core.analytics.plan import SOURCE
 from consumer.mongo.transactions import in_transaction
 from ops.output import did_you_mean
 from schemas.analytics.items import OTHER_TITLE

@@ -5,7 +5,7 @@ Ingress and worker both read a body with these functions, so it can't mean two t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
@@ -45,6 +45,14 @@ class TooManyItems(TooLarge):
     """More items than one request may hold."""
 
 
+class _Read(NamedTuple):
+    """A body's known fields by name. `blank` writes the body without its token's value, which only an ingress needs."""
+
+    by_name: Mapping[str, Any]
+    content_type: str
+    blank: Callable[[], str]
+
+
 class Sent(NamedTuple):
     """The known fields of a body, and the body with the value of its token blanked."""
 
@@ -66,10 +74,18 @@ class AnalyticsBatch:
 
 
 def read_sent(body: bytes, content_type: str) -> Sent:
-    """Read JSON if the body begins like an object, whatever its content type; otherwise a form (A2).
+    """A body as a client sent it, with its token. Raises MalformedAnalytics, TooLarge."""
+    found = _read(body, content_type)
+    return Sent(found.by_name, found.blank().encode(), found.content_type)
 
-    Raises MalformedAnalytics, TooLarge.
-    """
+
+def read_fields(body: bytes, content_type: str) -> Mapping[str, Any]:
+    """The known fields by name, of a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
+    return _read(body, content_type).by_name
+
+
+def _read(body: bytes, content_type: str) -> _Read:
+    """Read JSON if the body begins like an object, whatever its content type; otherwise a form (A2)."""
     try:
         if body.lstrip(b" \t\r\n").startswith(b"{") or content_type == JSON_TYPE:
             return _json(text_of(body))
@@ -78,10 +94,10 @@ def read_sent(body: bytes, content_type: str) -> Sent:
         raise MalformedAnalytics([Violation(field="", description=str(error))], is_json=True) from None
 
 
-def _json(text: str) -> Sent:
+def _json(text: str) -> _Read:
     members = read_members(text)
     fields = _known((member.key, member.value) for member in members)
-    return Sent(fields, _without(text, [m for m in members if m.key.lower() == "token"]).encode(), JSON_TYPE)
+    return _Read(fields, JSON_TYPE, lambda: _without(text, [m for m in members if m.key.lower() == "token"]))
 
 
 def _without(text: str, tokens: Sequence[Member]) -> str:
@@ -91,12 +107,12 @@ def _without(text: str, tokens: Sequence[Member]) -> str:
     return '""'.join(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _form(text: str) -> Sent:
+def _form(text: str) -> _Read:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
     except ValueError as error:
         raise BadJson(f"neither a JSON object nor a form: {error}") from None
-    return Sent(_known(pairs), "&".join(_blanked(part) for part in text.split("&")).encode(), FORM_TYPE)
+    return _Read(_known(pairs), FORM_TYPE, lambda: "&".join(_blanked(part) for part in text.split("&")))
 
 
 def _blanked(part: str) -> str:
@@ -122,11 +138,16 @@ def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict
 
 def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooLarge."""
-    media_info = _text(sent.fields, "mediaInfo")
-    request_id = _text(sent.fields, "requestId")
+    return parse_fields(sent.fields, max_items, single=single)
+
+
+def parse_fields(fields: Mapping[str, Any], max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
+    """The same, of known fields. Raises MalformedAnalytics, TooLarge."""
+    media_info = _text(fields, "mediaInfo")
+    request_id = _text(fields, "requestId")
     if request_id is not None and not 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:
         raise _wrong("requestId", f"must have 1 to {MAX_REQUEST_ID_CHARACTERS} characters")
-    entries = _entries(sent.fields.get("eventData"))
+    entries = _entries(fields.get("eventData"))
     if single and len(entries) > 1:
         raise _wrong("eventData", "AddEvent takes one event: send several to AddEventBatch")
     if max_items is not None and len(entries) > max_items:

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from consumer.config import WorkerSettings
 from consumer.core.policy import DeadRatio
-from consumer.flusher import Parts
 from consumer.metrics import WorkerMetrics
-from consumer.ports import Log, Store, TopicIdentity
+from consumer.parts import Parts, RecordRules
+from consumer.ports import RecordSource, Store, TopicIdentity
 from consumer.worker import Worker
 from schemas.settings import Limits
 from serving.clock import Clock, SystemClock
@@ -19,18 +19,16 @@ from tests.samples import KEYS
 TOPIC = TopicIdentity("cluster", "tallymill.records", "0123")
 
 
-def parts(log: Log, store: Store, clock: Clock | None = None, **settings: object) -> Parts:
+def parts(source: RecordSource, store: Store, clock: Clock | None = None, **settings: object) -> Parts:
     made = WorkerSettings.model_validate({"linger_seconds": 0, "max_backoff_seconds": 0.05, **settings})
     return Parts(
-        log=log,
+        source=source,
         store=store,
         clock=clock or SystemClock(),
         metrics=WorkerMetrics(),
         settings=made,
-        limits=Limits(),
-        keys=KEYS,
+        rules=RecordRules("games", Limits(), KEYS, DeadRatio(made.max_dead_ratio)),
         owner="test",
-        dead_ratio=DeadRatio(made.max_dead_ratio),
     )
 
 

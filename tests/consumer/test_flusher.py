@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from consumer.core.plan import Flush, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.policy import DEAD_ALLOWANCE
 from consumer.core.position import Checkpoint
+from consumer.core.reads import Reads
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.ports import Collision, FlushTooLarge, Plan, RecordRefused, TopicIdentity, Unavailable
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
@@ -41,26 +42,32 @@ class PickyStore(MemoryStore):
         self.collide = False
         self.away = False
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
         if self.away:
             raise Unavailable("away")
         if self.collide:
             raise Collision("E11000")
-        if len(flush.records) > self.most_records:
+        if reads.size.records > self.most_records:
             raise FlushTooLarge("388")
-        planned = await self._planned(flush, plan)
-        refused = {r.offset for r in flush.records} & self.unstorable
+        planned = await self._planned(reads, plan)
+        refused = offsets_of(planned) & self.unstorable
         if refused and (self.even_dead or not planned.dead_letters):
             raise RecordRefused("BSON can't hold it")
-        return await super().apply(flush, plan)
+        return await super().apply(reads, plan)
 
-    async def _planned(self, flush: Flush, plan: Plan) -> WritePlan:
-        return plan(self._known(flush))
+    async def _planned(self, reads: Reads, plan: Plan) -> WritePlan:
+        return plan(self._known(reads))
+
+
+def offsets_of(plan: WritePlan) -> set[int]:
+    """Where the records stand that are applied or set aside by it."""
+    places = [one["from"] for one in plan.requests.by_id.values()] + [one["_id"] for one in plan.dead_letters]
+    return {int(place.rpartition("/")[2]) for place in places}
 
 
 async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:
     """The others count, wherever the bad ones stand."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
+    log, store = MemorySource(1, TOPIC), PickyStore()
     store.unstorable = {0, 3, 4, 9}
     for offset in range(10):
         log.append(0, one(offset))
@@ -73,7 +80,7 @@ async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:
 
 async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() -> None:
     """Halved as often as it takes."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
+    log, store = MemorySource(1, TOPIC), PickyStore()
     store.most_records = 2
     for offset in range(9):
         log.append(0, one(offset))
@@ -86,7 +93,7 @@ async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() 
 @pytest.mark.parametrize("trouble", ["collision", "one record too large", "not even a dead letter"])
 async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: str) -> None:
     """The reason stands in the checkpoint and in the metrics; the other partition goes on; the worker is alive."""
-    log, store = MemoryLog(2, TOPIC), PickyStore()
+    log, store = MemorySource(2, TOPIC), PickyStore()
     made = parts(log, store)
     log.append(0, one(0))
     store.collide = trouble == "collision"
@@ -109,7 +116,7 @@ async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: s
 
 async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
     """The log was cut and written anew while nobody looked."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3):
         log.append(0, one(offset))
     async with running(parts(log, store)):
@@ -124,7 +131,7 @@ async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
 
 async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> None:
     """On every start but the first."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)):
         await eventually(lambda: checkpoint(store)["next"] == 1)
@@ -136,7 +143,7 @@ async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> 
 
 async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:
     """It says what is lost."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(5))
     log.begins[0] = 5
     async with running(parts(log, store)):
@@ -146,7 +153,7 @@ async def test_records_removed_before_they_were_applied_stop_the_partition() -> 
 
 async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None:
     """About a hundred dead letters, then it says so; the other partition goes on, and nobody starts the worker anew."""
-    log, store = MemoryLog(2, TOPIC), MemoryStore()
+    log, store = MemorySource(2, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
     async with running(parts(log, store, max_flush_records=10)) as worker:
@@ -160,7 +167,7 @@ async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None
 
 async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
     """However much of it is dead: else any client whose body meets with a bug could stop a worker."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, sealed(offset, b"no batch", request_id=offset))
     async with running(parts(log, store, max_flush_records=10)):
@@ -170,7 +177,7 @@ async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
     """A worker that hangs is to be started again; one that waits for MongoDB is not."""
-    log, store, clock = MemoryLog(1, TOPIC), PickyStore(), TestClock()
+    log, store, clock = MemorySource(1, TOPIC), PickyStore(), TestClock()
     async with running(parts(log, store, clock)) as worker:
         await eventually(lambda: not worker.missing())
         clock.now_millis += LONG_MILLIS
@@ -215,7 +222,7 @@ class SilentStore(MemoryStore):
 async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
     """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
     store, clock = SilentStore(question), TestClock()
-    async with running(parts(MemoryLog(1, TOPIC), store, clock)) as worker:
+    async with running(parts(MemorySource(1, TOPIC), store, clock)) as worker:
         await asyncio.wait_for(store.asked.wait(), PATIENCE_SECONDS)
         assert worker.alive()
         clock.now_millis += LONG_MILLIS

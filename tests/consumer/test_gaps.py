@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.core.gap import Gap
 from consumer.core.position import Checkpoint
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.ports import Damaged, Moved, Unavailable
 from consumer.worker import FETCH_SECONDS
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
@@ -21,7 +21,7 @@ from tests.examples import examples
 
 async def test_a_gap_behind_the_last_record_is_passed_over() -> None:
     """No lag is left, what was applied last stays known, and records behind it count as ever."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     made = parts(log, store)
     log.append(0, one(0))
     log.append_gap(0, 2)
@@ -41,7 +41,7 @@ async def test_a_gap_behind_the_last_record_is_passed_over() -> None:
 
 async def test_a_gap_removed_by_retention_was_no_loss_once_it_is_passed_over() -> None:
     """The partition would be stopped for ever by a loss that is none."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     log.append_gap(0)
     async with running(parts(log, store)):
@@ -56,7 +56,7 @@ async def test_a_gap_removed_by_retention_was_no_loss_once_it_is_passed_over() -
 
 async def test_a_gap_behind_a_record_that_is_not_applied_yet_stays() -> None:
     """The store is away: whatever has been read, the checkpoint doesn't move."""
-    log, store = MemoryLog(1, TOPIC), PickyStore()
+    log, store = MemorySource(1, TOPIC), PickyStore()
     store.away = True
     log.append(0, one(0))
     log.append_gap(0)
@@ -91,7 +91,7 @@ class GapStore(MemoryStore):
 async def test_a_gap_whose_write_fails_is_counted_once() -> None:
     """Nothing written; written and the answer lost; another owner that moved on."""
     for trouble in ("before", "after", "another owner"):
-        log, store = MemoryLog(1, TOPIC), GapStore(trouble)
+        log, store = MemorySource(1, TOPIC), GapStore(trouble)
         log.append(0, one(0))
         log.append_gap(0, 3)
         async with running(parts(log, store)):
@@ -103,7 +103,7 @@ async def test_a_gap_whose_write_fails_is_counted_once() -> None:
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(1, 3))
 async def test_records_and_gaps_in_any_order_add_up_to_the_offsets(shape: list[int], flush_records: int) -> None:
     """0 is a record, anything else a gap of so many: every record counts once."""
-    log, store, offset, records = MemoryLog(1, TOPIC), MemoryStore(), 0, 0
+    log, store, offset, records = MemorySource(1, TOPIC), MemoryStore(), 0, 0
     async with running(parts(log, store, max_flush_records=flush_records)):
         for gap in shape:
             if gap:
@@ -118,7 +118,7 @@ async def test_records_and_gaps_in_any_order_add_up_to_the_offsets(shape: list[i
     assert (found["fates"]["applied"], found["gaps"]) == (records, offset - records)
 
 
-class DamagedLog(MemoryLog):
+class DamagedLog(MemorySource):
     """What it gives of partition 0 behind its records can't be records."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ async def test_damage_stops_its_partition_alone() -> None:
     assert store.collections[DEAD_LETTERS] == {}
 
 
-class SilentLog(MemoryLog):
+class SilentLog(MemorySource):
     """Its broker says nothing: where it ends is not known."""
 
     silent = False

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from consumer import health
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.ports import Unavailable
 from consumer.worker import Worker
 from schemas.documents import CHECKPOINTS
@@ -19,7 +19,7 @@ from tests.consumer.test_worker import FlakyStore, applied, one, sample, total
 from tests.samples import batch, period, sealed, update
 
 
-class AilingLog(MemoryLog):
+class AilingLog(MemorySource):
     """Says of its brokers what it is told to."""
 
     def __init__(self, partitions: int = 1) -> None:
@@ -177,7 +177,7 @@ def stopped(store: MemoryStore) -> str:
 
 async def test_after_an_election_the_same_log_is_read_on() -> None:
     """Nothing counts twice, and nothing is lost."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)):
         await eventually(lambda: applied(store) == 1)
@@ -190,7 +190,7 @@ async def test_after_an_election_the_same_log_is_read_on() -> None:
 
 async def test_after_an_unclean_election_another_log_stops_the_partition() -> None:
     """What stands behind the position must not be counted as its continuation."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)):
         await eventually(lambda: applied(store) == 1)
@@ -202,7 +202,7 @@ async def test_after_an_unclean_election_another_log_stops_the_partition() -> No
 
 async def test_lost_offsets_are_counted_and_named() -> None:
     """Retention was faster than the worker."""
-    log, store = MemoryLog(1, TOPIC), MemoryStore()
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     made = parts(log, store)
     log.begins[0] = 43
     labels = {"api": "games", "partition": "0"}
@@ -216,7 +216,7 @@ async def test_lost_offsets_are_counted_and_named() -> None:
 
 async def test_a_kept_partition_is_flushed_on_while_the_share_changes() -> None:
     """Its flusher, its position and the flush in flight are left alone."""
-    log, store = MemoryLog(3, TOPIC), FlakyStore()
+    log, store = MemorySource(3, TOPIC), FlakyStore()
     store.gate.clear()
     log.append(0, one(0))
     async with running(parts(log, store)) as worker:
@@ -239,7 +239,7 @@ async def test_a_kept_partition_is_flushed_on_while_the_share_changes() -> None:
 
 async def test_a_partition_that_comes_back_while_it_is_given_up_is_taken_over_again() -> None:
     """Once its last flush has ended: never two flushers of one partition."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     log.append(0, one(0))
     async with running(parts(log, store)) as worker:
@@ -264,7 +264,7 @@ class UnknownStore(FlakyStore):
 
 async def test_what_is_new_waits_for_mongodb_and_what_is_held_does_not() -> None:
     """A partition lost meanwhile is never taken over."""
-    log, store = MemoryLog(3, TOPIC), UnknownStore()
+    log, store = MemorySource(3, TOPIC), UnknownStore()
     async with running(parts(log, store)) as worker:
         await eventually(lambda: not worker.missing())
         log.rebalance([0])

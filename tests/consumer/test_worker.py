@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.core.plan import Flush, WritePlan
+from consumer.core.plan import WritePlan
 from consumer.core.position import Checkpoint
+from consumer.core.reads import Reads
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
+from consumer.memory import MemorySource, MemoryStore
 from consumer.ports import Given, Plan, TopicIdentity, Unavailable, UnknownLineage
 from consumer.worker import FETCH_SECONDS, Worker
 from schemas.coordinates import PartitionId
@@ -52,11 +53,11 @@ class FlakyStore(MemoryStore):
         self._maybe_fail_before()
         return await super().claim(partition, owner)
 
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
         self.entered += 1
         await self.gate.wait()
         self._maybe_fail_before()
-        written = await super().apply(flush, plan)
+        written = await super().apply(reads, plan)
         if self.fail_after:
             self.fail_after -= 1
             raise Unavailable("the answer got lost")
@@ -70,7 +71,7 @@ class FlakyStore(MemoryStore):
 
 async def test_records_are_applied_once_and_told() -> None:
     """Fates, progress, lag and the group's offset."""
-    log, store = MemoryLog(2, TOPIC), MemoryStore()
+    log, store = MemorySource(2, TOPIC), MemoryStore()
     made = parts(log, store)
     for offset in range(5):
         log.append(0, one(offset))
@@ -82,12 +83,12 @@ async def test_records_are_applied_once_and_told() -> None:
     assert sample(registry, "tallymill_worker_records_total", fate="applied") == 5
     assert sample(registry, "tallymill_worker_records_total", fate="duplicate") == 1
     assert sample(registry, "tallymill_worker_accepted_to_visible_seconds_count") == 6
-    assert log.told == {0: 5, 1: 1}
+    assert log.committed == {0: 5, 1: 1}
 
 
 async def test_an_outage_of_the_store_delays_and_loses_nothing() -> None:
     """Neither at the claim nor at the flush; and nothing becomes a dead letter."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.fail_before = 5
     log.append(0, one(0))
     async with running(parts(log, store)):
@@ -100,7 +101,7 @@ async def test_an_outage_of_the_store_delays_and_loses_nothing() -> None:
 
 async def test_a_commit_whose_answer_got_lost_counts_once() -> None:
     """The checkpoint stands at the flush's end: it was us."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.fail_after = 1
     made = parts(log, store)
     log.append(0, one(0))
@@ -114,7 +115,7 @@ async def test_a_commit_whose_answer_got_lost_counts_once() -> None:
 
 async def test_an_owner_that_was_overtaken_reads_on_from_the_checkpoint() -> None:
     """A zombie: another owner applied the first records; this one wrote nothing of them."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     for offset in range(3):
         log.append(0, one(offset))
@@ -128,7 +129,7 @@ async def test_an_owner_that_was_overtaken_reads_on_from_the_checkpoint() -> Non
 
 async def test_a_lost_partition_leaves_nothing_behind_and_a_kept_one_goes_on() -> None:
     """Gauges of a partition go with it; the other reads on where its checkpoint stands."""
-    log, store = MemoryLog(2, TOPIC), MemoryStore()
+    log, store = MemorySource(2, TOPIC), MemoryStore()
     made = parts(log, store)
     log.append(0, one(0))
     log.append(1, one(0, request_id=9))
@@ -152,7 +153,7 @@ async def test_a_lost_partition_leaves_nothing_behind_and_a_kept_one_goes_on() -
 
 async def test_a_stop_finishes_the_flush_in_flight_and_starts_no_other() -> None:
     """What waits is read again by the next owner."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     made = parts(log, store, max_flush_records=1)
     log.append(0, one(0))
@@ -162,12 +163,12 @@ async def test_a_stop_finishes_the_flush_in_flight_and_starts_no_other() -> None
         worker.stop()
         asyncio.get_running_loop().call_later(2 * FETCH_SECONDS, store.gate.set)
     assert applied(store) == 1
-    assert log.told == {0: 1}
+    assert log.committed == {0: 1}
 
 
 async def test_a_stop_is_bounded_when_the_store_hangs() -> None:
     """The flush is cut off; the checkpoint decides what it did."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     log.append(0, one(0))
     async with running(parts(log, store, stop_timeout_seconds=0.1)) as worker:
@@ -178,7 +179,7 @@ async def test_a_stop_is_bounded_when_the_store_hangs() -> None:
 
 async def test_a_full_worker_stops_fetching_until_there_is_room() -> None:
     """Memory is bounded at any backlog."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     made = parts(log, store, max_buffer_bytes=1 << 20)
     big = batch(period(update()), kind="x" * (1 << 20))
@@ -203,25 +204,25 @@ class NoLineageStore(MemoryStore):
 
 async def test_a_topic_without_a_lineage_stops_the_worker_with_the_reason() -> None:
     """Nothing is read of a topic whose offsets mean nobody knows what."""
-    log = MemoryLog(1, TOPIC)
+    log = MemorySource(1, TOPIC)
     with pytest.raises(UnknownLineage, match="init"):
         await asyncio.wait_for(Worker(parts(log, NoLineageStore())).run(), PATIENCE_SECONDS)
 
 
 class BrokenStore(MemoryStore):
-    async def apply(self, flush: Flush, plan: Plan) -> WritePlan:
-        raise ZeroDivisionError(f"{flush.start} {plan}")
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        raise ZeroDivisionError(f"{reads} {plan}")
 
 
 async def test_a_bug_in_a_flush_ends_the_worker_instead_of_hiding() -> None:
     """A partition that stands still unseen would be worse than a worker that dies and is started again."""
-    log = MemoryLog(1, TOPIC)
+    log = MemorySource(1, TOPIC)
     log.append(0, one(0))
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(Worker(parts(log, BrokenStore())).run(), PATIENCE_SECONDS)
 
 
-class DeafLog(MemoryLog):
+class DeafLog(MemorySource):
     """Kafka away: neither joined, read nor told anything for a while."""
 
     def __init__(self, failures: int) -> None:
@@ -266,7 +267,7 @@ async def test_an_outage_of_kafka_is_waited_out(when: str) -> None:
 
 async def test_small_flushes_when_idle_and_large_ones_under_load() -> None:
     """Smart batching: what comes while a flush is in flight is the next flush."""
-    log, store = MemoryLog(1, TOPIC), FlakyStore()
+    log, store = MemorySource(1, TOPIC), FlakyStore()
     made = parts(log, store)
     flushes: Callable[[], float | None] = lambda: sample(  # noqa: E731 a name for what is looked at twice
         made.metrics.registry, "tallymill_worker_flush_records_count"

@@ -40,7 +40,7 @@ class Scene:
     async def at_work(self) -> None:
         """Both have joined: faults are for workers that are at work."""
         for worker in self.workers:
-            await worker.says("partitions assigned")
+            await worker.says("partitions_assigned")
 
     async def do(self, step: Step) -> None:
         """Break one thing; what has to be mended is mended while the schedule goes on."""

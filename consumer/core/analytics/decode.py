@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from consumer.core.records import Record
-from schemas.analytics.body import AnalyticsBatch, identities, parse_analytics, read_sent
+from consumer.core.records import Origin, Record
+from schemas.analytics.body import AnalyticsBatch, identities, parse_fields, read_fields
 from schemas.analytics.items import Item
 from schemas.analytics.media import Media
 from schemas.analytics.stored import require_storable, stored_bytes
@@ -21,11 +21,7 @@ class Pool(NamedTuple):
     `stored_bytes`: what they make MongoDB store, if all are new (schemas/analytics/stored.py).
     """
 
-    offset: int
-    time_millis: int
-    received_millis: int
-    app: str
-    player: str
+    origin: Origin
     request_id: str | None
     media: Media
     items: Mapping[str, Item]
@@ -34,11 +30,19 @@ class Pool(NamedTuple):
     """Where each of `items` stands in the body; only of a pool with a request id, which is what tells them apart."""
     stored_bytes: int = 0
 
+    @property
+    def weight(self) -> int:
+        return max(1, len(self.items))
+
+    @property
+    def received_millis(self) -> int:
+        return self.origin.received_millis
+
 
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     """Read one record. Raises MalformedEnvelope, MalformedAnalytics, TooLarge."""
     owner, judged = unseal_pool(record.key, record.headers, record.value, record.timestamp_millis, keys)
-    batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
+    batch = parse_fields(read_fields(record.value, content_type_of(record.headers)))
     request_id = judged.request_id or batch.request_id
     refused = batch.bad and not judged.partial
     found = {} if refused else identities(batch, actor_of(owner.app, owner.player), request_id)
@@ -46,11 +50,7 @@ def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     if not judged.signed:
         require_storable(size_bytes)
     return Pool(
-        offset=record.offset,
-        time_millis=record.timestamp_millis,
-        received_millis=owner.received_millis,
-        app=owner.app,
-        player=owner.player,
+        origin=Origin(record.offset, record.timestamp_millis, owner.received_millis, owner.app, owner.player),
         request_id=request_id,
         media=batch.media,
         items={event_key(owner.app, owner.player, name): batch.items[i] for i, name in found.items()},

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from consumer.core.records import Record
+from consumer.core.records import Origin, Record
+from schemas.documents import request_key
 from schemas.games.body import EventRecordRequest
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
 from schemas.records.envelope import Envelope
@@ -12,15 +13,20 @@ from schemas.records.envelope import Envelope
 class Batch(NamedTuple):
     """A readable record, judged: `accepted` counts. Empty: refused, for `cause`."""
 
-    offset: int
-    time_millis: int
-    received_millis: int
-    app: str
-    player: str
+    origin: Origin
     request_id: int
+    key: str
+    """The `_id` of its document in `requests`."""
     accepted: tuple[AcceptedUpdate, ...]
     crc: int
     cause: str
+    # As Decoded asks for them. Fields, since they are read several times a record, and a property costs a call.
+    weight: int = 1
+    stored_bytes: int = 0
+
+    @property
+    def received_millis(self) -> int:
+        return self.origin.received_millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +37,30 @@ class Unjudged:
     envelope: Envelope
     request: EventRecordRequest
 
+    @property
+    def weight(self) -> int:
+        return 1
+
+    @property
+    def stored_bytes(self) -> int:
+        return 0
+
+    @property
+    def received_millis(self) -> None:
+        return None
+
 
 def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:
     """The batch that `judgement` makes of a request."""
     accepted = accepted_updates(request, judgement)
+    app, player, request_id = envelope.app, envelope.player, request.request_id
     return Batch(
-        offset=record.offset,
-        time_millis=record.timestamp_millis,
-        received_millis=envelope.received_millis,
-        app=envelope.app,
-        player=envelope.player,
-        request_id=request.request_id,
-        accepted=accepted,
-        crc=payload_crc(accepted),
-        cause="" if accepted else refusal_cause(judgement),
+        Origin(record.offset, record.timestamp_millis, envelope.received_millis, app, player),
+        request_id,
+        request_key(app, player, request_id),
+        accepted,
+        payload_crc(accepted),
+        "" if accepted else refusal_cause(judgement),
     )
 
 

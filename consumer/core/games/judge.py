@@ -1,14 +1,10 @@
-"""Judging a record that no ingress has judged: at its own time, by the definitions in force then (G12)."""
-
-from collections.abc import Mapping, Sequence
+"""Judges a record that no ingress has judged: by its own time, and by the definitions that were valid then (G12)."""
 
 from consumer.core.games.decode import Batch, Unjudged, judged_batch
-from schemas.documents import Definition, utc
+from consumer.core.reads import Definitions
+from schemas.documents import utc
 from schemas.games.judging import judge
 from schemas.settings import Limits
-
-Definitions = Mapping[str, Sequence[Definition]]
-"""Every definition of an app, retired ones too, by app."""
 
 
 def judge_unjudged(unjudged: Unjudged, definitions: Definitions, limits: Limits) -> Batch:

@@ -5,7 +5,7 @@ import pytest
 from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import LARGE_BYTES, SLICE_BYTES, Backlog
 from consumer.core.policy import FIRST_BACKOFF_SECONDS, backoff_seconds, lag_records, lag_seconds, may_fetch
-from consumer.core.records import Record
+from consumer.core.records import Origin, Record
 from schemas.analytics.items import Item
 from schemas.analytics.media import NO_MEDIA
 from schemas.coordinates import PartitionId
@@ -59,7 +59,7 @@ def pool_of(record: Record, _: SigningKeys) -> Pool:
     """As many items as the record has bytes."""
     item = Item(1, "A", None, {}, b"", 0)
     items = {str(number): item for number in range(record.size_bytes)}
-    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "")
+    return Pool(Origin(record.offset, 0, 0, "demo", "ann"), None, NO_MEDIA, items, "")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def pool_storing(record: Record, _: SigningKeys) -> Pool:
     """One item, which stores three times what the record has."""
     items = {"one": Item(1, "A", None, {}, b"", 0)}
     stored_bytes = record.size_bytes * 3
-    return Pool(record.offset, 0, 0, "demo", "ann", None, NO_MEDIA, items, "", stored_bytes=stored_bytes)
+    return Pool(Origin(record.offset, 0, 0, "demo", "ann"), None, NO_MEDIA, items, "", stored_bytes=stored_bytes)
 
 
 @pytest.mark.parametrize(

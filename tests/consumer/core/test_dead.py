@@ -12,10 +12,10 @@ from consumer.core.dead import (
     MAX_HEADERS_BYTES,
     MAX_KEY_BYTES,
     MAX_VALUE_BYTES,
+    Unreadable,
     dead_exception,
     dead_letter,
 )
-from consumer.core.decode import Unreadable
 from consumer.core.reasons import MAX_REASON_CHARACTERS, bug_reason, short
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId

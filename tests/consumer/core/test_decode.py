@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.decode import Unreadable, decode, decode_analytics
+from consumer.core.dead import Unreadable
+from consumer.core.decode import decode, decode_analytics
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.judge import judge_unjudged
-from consumer.core.records import Record
+from consumer.core.records import Origin, Record
 from schemas.documents import Definition, DefinitionTerm, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause, parse_request
 from schemas.games.judging import Judgement, judge
@@ -45,7 +46,8 @@ def test_what_the_ingress_judged_is_not_judged_again() -> None:
     )
     decoded = decode(sealed(3, body, request_id=9, judgement=judgement), KEYS)
     assert isinstance(decoded, Batch)
-    assert (decoded.offset, decoded.app, decoded.player, decoded.request_id) == (3, "demo", "ann", 9)
+    assert decoded.origin == Origin(3, NOW, NOW, "demo", "ann")
+    assert (decoded.request_id, decoded.key) == (9, "demo/ann/9")
     assert [(a.definition_id, a.update_count) for a in decoded.accepted] == [("LEVEL_UP", 1)]
     assert decoded.cause == ""
 

@@ -3,20 +3,19 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.backlog import Backlog
-from consumer.core.plan import make_plan
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from consumer.ports import Moved
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, PERIOD_COUNTS, PLAYERS
 from schemas.settings import Limits
+from tests.consumer.flushes import apply_flush
 from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
 
 PARTITION = PartitionId("r1", 0)
@@ -56,7 +55,7 @@ async def apply(store: MemoryStore, records: Sequence[Record], start: int) -> in
     if flush is None:
         return start
     try:
-        return (await store.apply(flush, partial(make_plan, flush, limits=LIMITS))).end
+        return (await apply_flush(store, flush)).checkpoint.end
     except Moved as moved:
         return moved.checkpoint.next_offset
 

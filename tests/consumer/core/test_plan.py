@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from consumer.core.backlog import Backlog
-from consumer.core.games.dedupe import SeenRequest
-from consumer.core.plan import Flush, Known, Questions, WritePlan, make_plan, questions
+from consumer.core.flush import Flush
+from consumer.core.games.plan import make_plan, reads_of
+from consumer.core.plan import WritePlan
+from consumer.core.reads import Known, SeenRequest
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.documents import Definition, utc
@@ -43,8 +45,10 @@ def test_a_flush_asks_for_each_id_once_and_for_the_apps_of_raw_records() -> None
     """Sealed records need no definitions."""
     raw = Record(2, NOW, b"other/bob", batch(request_id="4"), [])
     dead = Record(3, NOW, None, b"", [])
-    asked = questions(flush_of([counted(), counted(offset=1), raw, raw, dead]))
-    assert asked == Questions(("demo/ann/1", "other/bob/4"), ("other",))
+    asked = reads_of(flush_of([counted(), counted(offset=1), raw, raw, dead]))
+    assert (asked.requests, asked.apps) == (("demo/ann/1", "other/bob/4"), ("other",))
+    assert (asked.events, asked.titles.keys) == ((), [])
+    assert (asked.partition, asked.size.records, asked.size.weight) == (PARTITION, 5, 5)
 
 
 def test_an_applied_batch_counts_for_player_bucket_and_request() -> None:
@@ -60,9 +64,9 @@ def test_an_applied_batch_counts_for_player_bucket_and_request() -> None:
         "2026-09-21T13/demo/games/COIN_FOUND/r1/03",
     }
     assert plan.periods["2026-09-21T13/demo/games/COIN_FOUND/r1/03"].minutes == {"07": 3}
-    assert plan.requests["demo/ann/1"]["from"] == "r1/03/5"
-    assert plan.requests["demo/ann/1"]["at"] == utc(NOW)
-    assert (plan.exceptions, plan.dead_letters, plan.forgotten) == ([], [], frozenset())
+    assert plan.requests.by_id["demo/ann/1"]["from"] == "r1/03/5"
+    assert plan.requests.by_id["demo/ann/1"]["at"] == utc(NOW)
+    assert (plan.exceptions, plan.dead_letters, plan.requests.replaced) == ([], [], frozenset())
 
 
 def test_g7_the_bucket_is_chosen_by_the_shifted_start() -> None:
@@ -76,7 +80,7 @@ def test_a_repeat_in_the_flush_or_before_it_is_a_duplicate() -> None:
     """One player's id, not another's."""
     known = Known({"demo/ann/2": SeenRequest(NOW - 1, 0)})
     plan = planned(counted(1, 0), counted(1, 1), counted(1, 2, player="bob"), counted(2, 3), known=known)
-    assert plan.fates == {"applied": 2, "duplicate": 2, "refused": 0, "dead": 0}
+    assert plan.checkpoint.fates == {"applied": 2, "duplicate": 2, "refused": 0, "dead": 0}
     assert plan.players["demo/ann"].totals == {"LEVEL_UP": 1}
     assert causes(plan) == [("duplicate", "ALREADY_UPDATED"), ("duplicate", "PAYLOAD_DIFFERS")]
 
@@ -92,15 +96,15 @@ def test_an_id_older_than_the_window_counts_again_and_is_replaced() -> None:
     """Seen means: the record's time - the remembered time <= dedupe_window; equal is seen."""
     known = Known({"demo/ann/1": SeenRequest(NOW - WINDOW - 1, 0), "demo/ann/2": SeenRequest(NOW - WINDOW, 0)})
     plan = planned(counted(1, 0), counted(2, 1), known=known)
-    assert plan.fates["applied"] == plan.fates["duplicate"] == 1
-    assert plan.forgotten == {"demo/ann/1"}
+    assert plan.checkpoint.fates["applied"] == plan.checkpoint.fates["duplicate"] == 1
+    assert plan.requests.replaced == {"demo/ann/1"}
 
 
 def test_the_same_id_twice_a_window_apart_in_one_flush_leaves_the_later() -> None:
     """One document a flush and id: a worker that lags reads both at once."""
     plan = planned(counted(1, 0, time=NOW - WINDOW - 1), counted(1, 1, time=NOW))
-    assert plan.fates["applied"] == 2
-    assert plan.requests["demo/ann/1"]["from"] == "r1/03/1"
+    assert plan.checkpoint.fates["applied"] == 2
+    assert plan.requests.by_id["demo/ann/1"]["from"] == "r1/03/1"
     assert plan.players["demo/ann"].updated_at == utc(NOW)
 
 
@@ -115,11 +119,11 @@ def test_a_raw_record_is_judged_and_refused_with_its_cause() -> None:
     raw = Record(0, NOW, b"demo/ann", batch(period(update()), request_id="1"), [])
     plan = planned(raw, sealed(1, batch(period(update()))))
     assert causes(plan) == [("refused", "NOT_FOUND")]
-    assert plan.fates == {"applied": 1, "duplicate": 0, "refused": 1, "dead": 0}
+    assert plan.checkpoint.fates == {"applied": 1, "duplicate": 0, "refused": 1, "dead": 0}
     event = Definition(
         app="demo", definition_id="LEVEL_UP", default_language="en", names={}, declared_at=utc(NOW - DAY)
     )
-    assert planned(raw, known=Known({}, {"demo": [event]})).fates["applied"] == 1
+    assert planned(raw, known=Known({}, {"demo": [event]})).checkpoint.fates["applied"] == 1
 
 
 def test_an_unreadable_record_is_kept_whole() -> None:
@@ -140,10 +144,10 @@ def test_an_unreadable_record_is_kept_whole() -> None:
 
 def test_fates_and_gaps_add_up_to_the_offsets() -> None:
     """Kafka's control records are offsets without a record."""
-    plan = planned(counted(1, 12), counted(2, 15), start=10)
-    assert (plan.start, plan.end, plan.gaps, plan.fates["applied"]) == (10, 16, 4, 2)
-    assert plan.last["offset"] == 15
-    assert plan.last["timestamp"] == NOW
+    move = planned(counted(1, 12), counted(2, 15), start=10).checkpoint
+    assert (move.start, move.end, move.gaps, move.fates["applied"]) == (10, 16, 4, 2)
+    assert move.last["offset"] == 15
+    assert move.last["timestamp"] == NOW
 
 
 def test_g18_what_was_acknowledged_is_never_refused_later_for_capacity() -> None:

@@ -4,8 +4,9 @@ import pytest
 
 from consumer.core.analytics.decode import Pool
 from consumer.core.backlog import Backlog
-from consumer.core.decode import Unreadable
-from consumer.core.plan import Flush, Known, make_plan
+from consumer.core.dead import Unreadable
+from consumer.core.flush import Flush
+from consumer.core.games.plan import make_plan
 from consumer.core.policy import (
     DEAD_ALLOWANCE,
     CannotApply,
@@ -15,7 +16,8 @@ from consumer.core.policy import (
     is_stuck,
     suspects_of,
 )
-from consumer.core.records import Record
+from consumer.core.reads import Known
+from consumer.core.records import Origin, Record
 from schemas.analytics.media import NO_MEDIA
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.coordinates import PartitionId
@@ -43,9 +45,9 @@ def test_halves_hold_the_same_records_and_offsets() -> None:
     first, second = whole.halves()
     assert [r.offset for half in (first, second) for r in half.records] == [2, 3, 7, 8, 9]
     assert (first.start, first.end, second.start, second.end) == (1, 4, 4, 10)
-    plans = [make_plan(flush, Known(), Limits()) for flush in (whole, first, second)]
-    assert plans[0].gaps == plans[1].gaps + plans[2].gaps
-    assert plans[0].fates["applied"] == plans[1].fates["applied"] + plans[2].fates["applied"]
+    moves = [make_plan(flush, Known(), Limits()).checkpoint for flush in (whole, first, second)]
+    assert moves[0].gaps == moves[1].gaps + moves[2].gaps
+    assert moves[0].fates["applied"] == moves[1].fates["applied"] + moves[2].fates["applied"]
 
 
 def test_a_refused_flush_is_halved_until_the_record_is_found_and_set_aside() -> None:
@@ -111,7 +113,7 @@ def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
 @pytest.mark.parametrize("stored_bytes", [0, MAX_STORED_BYTES])
 def test_a_pool_that_a_transaction_takes_is_tried_again_as_it_is(stored_bytes: int) -> None:
     """Others have filled the server's cache: its partition must not stop for that."""
-    pool = Pool(0, NOW, NOW, "demo", "ann", None, NO_MEDIA, {}, "", stored_bytes=stored_bytes)
+    pool = Pool(Origin(0, NOW, NOW, "demo", "ann"), None, NO_MEDIA, {}, "", stored_bytes=stored_bytes)
     flush = Flush(PartitionId("r1", 0), 0, [one(0)], [pool])
     assert instead_of_too_large(flush, "388") == (flush,)
     larger = Flush(PartitionId("r1", 0), 0, [one(0)], [pool._replace(stored_bytes=MAX_STORED_BYTES + 1)])

@@ -5,7 +5,7 @@ import pytest
 from consumer.core.position import (
     Bounds,
     Checkpoint,
-    Lost,
+    LogTruncated,
     ReadFrom,
     fingerprint,
     first_other,
@@ -52,7 +52,7 @@ def test_reading_goes_on_at_the_last_applied_record_or_behind_it(
 )
 def test_a_log_that_lacks_what_was_not_applied_is_not_read(checkpoint: Checkpoint, bounds: Bounds, lost: str) -> None:
     """Never a guess: it says what is lost."""
-    with pytest.raises(Lost, match=lost):
+    with pytest.raises(LogTruncated, match=lost):
         where_to_read(checkpoint, bounds)
 
 
@@ -68,7 +68,7 @@ def test_another_record_at_the_last_offset_is_another_log(found: Record) -> None
     """Offset, time and bytes."""
     expected = fingerprint(Record(9, 1000, b"key", b"a", []))
     verify_first(expected, Record(9, 1000, None, b"a", []))
-    with pytest.raises(Lost, match="offset 9"):
+    with pytest.raises(LogTruncated, match="offset 9"):
         verify_first(expected, found)
 
 
@@ -76,14 +76,14 @@ def test_a_record_that_is_kept_cut_is_the_same_under_any_limits() -> None:
     """Its offset and time tell."""
     expected = fingerprint(Record(9, 1000, None, b"a", []))
     verify_first(expected, Record(9, 1000, None, b"b", [], "a value of 2 bytes, more than any body may have"))
-    with pytest.raises(Lost, match="offset 9"):
+    with pytest.raises(LogTruncated, match="offset 9"):
         verify_first(expected, Record(9, 1001, None, b"a", [], "a value of 2 bytes, more than any body may have"))
 
 
 def test_a_record_where_none_was_is_another_log() -> None:
     """Between the last applied record and the checkpoint lay what is no record: nothing can have come there since."""
     verify_next(12, Record(12, 1000, None, b"a", []))
-    with pytest.raises(Lost, match="a record at offset 11, where none was when offsets below 12 were passed"):
+    with pytest.raises(LogTruncated, match="a record at offset 11, where none was when offsets below 12 were passed"):
         verify_next(12, Record(11, 1000, None, b"a", []))
 
 

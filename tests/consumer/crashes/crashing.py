@@ -21,7 +21,7 @@ from pymongo import AsyncMongoClient
 
 from consumer import server
 from consumer.core.position import Checkpoint
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.mongo.sessions import LeftSession, Sessions
 from consumer.mongo.store import MongoStore, OnStep
 from consumer.mongo.transactions import Document
@@ -91,13 +91,13 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
             point.reached("claimed", self._ours.topic)
             return claimed
 
-    class CrashingLog(KafkaLog):
+    class CrashingLog(KafkaSource):
         async def commit(self, positions: Mapping[int, int]) -> None:
             if any(positions.values()):
                 point.reached("tell", self._topic)
             await super().commit(positions)
 
-    vars(server).update(MongoStore=CrashingStore, KafkaLog=CrashingLog)
+    vars(server).update(MongoStore=CrashingStore, KafkaSource=CrashingLog)
 
 
 def main(name: str, nth: str, number: str, without: str = "") -> int:

@@ -5,7 +5,8 @@ from aiokafka.structs import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.decode import Unreadable, decode, decode_analytics
+from consumer.core.dead import Unreadable
+from consumer.core.decode import decode, decode_analytics
 from consumer.core.records import Record
 from consumer.fetching.batch import KEPT_BYTES, Flaw
 from consumer.fetching.record import (

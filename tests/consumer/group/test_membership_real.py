@@ -143,7 +143,7 @@ async def test_one_that_is_expelled_by_mistake_joins_again_with_what_it_holds(se
         await until_shared(where, group)
         with capture_logs() as said:
             group.append(Member(where, own))
-            await eventually(lambda: "dead member removed" in [line["event"] for line in said])
+            await eventually(lambda: "dead_member_removed" in [line["event"] for line in said])
         await until_shared(where, group)
         await asyncio.sleep(2 * HEARTBEAT_SECONDS)
         await until_shared(where, group)
@@ -209,7 +209,7 @@ async def test_what_nobody_foresaw_does_not_end_a_membership(servers: Servers, m
         await eventually(lambda: member.membership.is_member)
         assert first != member.membership._member
         assert before == member.holds
-        assert "membership failed" == said[0]["event"]
+        assert "membership_failed" == said[0]["event"]
 
 
 async def test_partitions_that_are_added_are_shared_out(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

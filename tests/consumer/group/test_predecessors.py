@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from consumer.group.predecessors import Process, dead_members, is_dead, own_process, process_of, started_at
-from consumer.group.wire import Seen
+from consumer.group.wire import DescribedMember
 from tests.consumer.parts import eventually
 
 OWN = Process("host", "40", 7, "100")
@@ -54,7 +54,11 @@ async def test_a_killed_process_is_dead_before_its_parent_has_noticed() -> None:
     own = own_process()
     with subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE) as child:  # noqa: ASYNC220 for a zombie
         other = replace(own, pid=child.pid, started=started_at(child.pid) or "")
-        seen = [Seen("m1", other.client_id()), Seen("m2", own.client_id()), Seen("m3", "aiokafka-0.14")]
+        seen = [
+            DescribedMember("m1", other.client_id()),
+            DescribedMember("m2", own.client_id()),
+            DescribedMember("m3", "aiokafka-0.14"),
+        ]
         assert [] == dead_members(seen, own)
         child.kill()
         await eventually(lambda: dead_members(seen, own) == [seen[0]])

@@ -123,7 +123,7 @@ async def test_living_workers_go_on_while_the_group_waits_for_one_that_is_silent
         await declare(where)
         with workers(tmp_path, where.settings) as started:
             living = started.start()
-            await living.says("partitions assigned")
+            await living.says("partitions_assigned")
             async with under_load(where):
                 async with silent_member(where):
 
@@ -152,7 +152,7 @@ async def test_living_workers_go_on_while_the_group_waits_for_one_that_is_silent
 
 
 def last_share(worker: WorkerProcess) -> list[int]:
-    given = [line for line in worker.said().splitlines() if "partitions assigned" in line]
+    given = [line for line in worker.said().splitlines() if "partitions_assigned" in line]
     return list(json.loads(given[-1])["partitions"])
 
 
@@ -172,6 +172,6 @@ async def test_one_that_is_killed_and_started_again_moves_nobody_elses_partition
                 again = started.start(worker__session_timeout_seconds=60)
                 await until_owners(where, living, again)
                 assert own == await owned_by(where, living)
-            assert "dead member removed" in again.said()
-            given = [line for line in living.said()[said:].splitlines() if "partitions assigned" in line]
+            assert "dead_member_removed" in again.said()
+            given = [line for line in living.said()[said:].splitlines() if "partitions_assigned" in line]
             assert all('"new": [], "lost": []' in line for line in given)

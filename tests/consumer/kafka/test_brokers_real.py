@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from consumer.config import WorkerSettings
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.memory import MemoryStore
 from ops.local.servers.ports import any_free
 from schemas.settings import KafkaSettings
@@ -162,7 +162,7 @@ async def test_a_frozen_leader_holds_up_its_own_partitions_and_those_for_fifteen
     store = MemoryStore()
     frozen = next(broker for broker in three.brokers if broker.identity == leaders[0])
     others = ",".join(broker.address() for broker in three.brokers if broker is not frozen)
-    async with running(parts(KafkaLog(kafka, WorkerSettings()), store)):
+    async with running(parts(KafkaSource(kafka, WorkerSettings()), store)):
         for partition in leaders:
             await produced(three.addresses, topic, partition, 0)
         await eventually(lambda: total(store) == 2)

@@ -8,8 +8,8 @@ from aiokafka.client import ConnectionGroup
 from structlog.testing import capture_logs
 
 from consumer.kafka import source_watch
-from consumer.kafka.reader import KafkaLog
-from consumer.kafka.source import Source
+from consumer.kafka.reader import KafkaSource
+from consumer.kafka.source import SourceClient
 from consumer.memory import MemoryStore
 from tests.consumer.parts import eventually, parts, running
 from tests.consumer.test_worker import applied, one, total
@@ -24,15 +24,15 @@ async def where(servers: Servers) -> AsyncIterator[Place]:
         yield made
 
 
-def end_fetching(source: Source) -> None:
+def end_fetching(source: SourceClient) -> None:
     source.consumer._fetcher._fetch_task.cancel()
 
 
-def end_refreshing(source: Source) -> None:
+def end_refreshing(source: SourceClient) -> None:
     source.client._sync_task.cancel()
 
 
-def hang(source: Source) -> None:
+def hang(source: SourceClient) -> None:
     """Send no fetch, and say nothing about it."""
     source.consumer._fetcher._get_actions_per_node = lambda _: ([], {}, 0.2, False, [])
 
@@ -44,7 +44,7 @@ async def test_a_client_that_reads_no_more_is_made_anew(
     """Each record counts once, and one line tells it."""
     monkeypatch.setattr(source_watch, "UNREAD_SECONDS", 0.5)
     monkeypatch.setattr(source_watch, "HANGING_SECONDS", 1)
-    log, store = KafkaLog(where.settings.kafka, where.settings.worker), MemoryStore()
+    log, store = KafkaSource(where.settings.kafka, where.settings.worker), MemoryStore()
     await produce(where.settings, 0, one(0))
     with capture_logs() as lines:
         async with running(parts(log, store)):
@@ -56,7 +56,7 @@ async def test_a_client_that_reads_no_more_is_made_anew(
             await produce(where.settings, 0, one(1))
             await eventually(lambda: applied(store) == 2)
     assert 2 == total(store)
-    assert 1 == [line["event"] for line in lines].count("client made anew")
+    assert 1 == [line["event"] for line in lines].count("client_replaced")
 
 
 async def test_a_connection_to_a_silent_address_holds_no_other_up(where: Place) -> None:
@@ -68,7 +68,7 @@ async def test_a_connection_to_a_silent_address_holds_no_other_up(where: Place) 
         await over.wait()
         writer.close()
 
-    source = Source(where.settings.kafka, where.settings.kafka.records_topic, 2_000 * int(PATIENCE_SECONDS))
+    source = SourceClient(where.settings.kafka, where.settings.kafka.records_topic, 2_000 * int(PATIENCE_SECONDS))
     silent = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
         await source.start()

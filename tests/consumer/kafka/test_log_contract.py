@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.core.position import Bounds
 from consumer.core.records import Record
-from consumer.kafka.reader import KafkaLog
-from consumer.memory import MemoryLog
-from consumer.ports import Damaged, Log
+from consumer.kafka.reader import KafkaSource
+from consumer.memory import MemorySource
+from consumer.ports import Damaged, RecordSource
 from tests.consumer.parts import TOPIC, eventually
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
@@ -33,10 +33,10 @@ def one(offset: int) -> Record:
     return sealed(offset, batch(period(update()), request_id=str(offset + 1)), request_id=offset + 1)
 
 
-class LogContract(ABC):
+class SourceContract(ABC):
     """Each subclass gives a log of two partitions, and the producer's side of it."""
 
-    log: Log
+    log: RecordSource
 
     @abstractmethod
     async def produce(self, partition: int, *records: Record) -> None:
@@ -107,7 +107,7 @@ class LogContract(ABC):
         await self.joined()
         self.log.seek(0, 0)
         await self.read(1)
-        self.log.hold(0)
+        self.log.pause(0)
         await self.produce(0, one(1))
         assert [await self.log.fetch(0.1) for _ in range(3)] == [{}, {}, {}]
 
@@ -133,14 +133,14 @@ class LogContract(ABC):
         self.log.seek(0, 2)
         assert self.log.reached(0) == 2
         assert await self.reach(0, 3) == []
-        self.log.hold(0)
+        self.log.pause(0)
         assert self.log.reached(0) is None
 
     async def test_partitions_of_others_are_let_alone(self) -> None:
         """Told of one that isn't ours, it does nothing."""
         await self.joined()
         self.log.seek(7, 0)
-        self.log.hold(7)
+        self.log.pause(7)
         assert self.log.end_offset(7) is None
         assert self.log.uncommitted(7) is None
         assert self.log.reached(7) is None
@@ -153,10 +153,10 @@ class LogContract(ABC):
         await self.log.commit({0: 1})
 
 
-class TestMemoryLog(LogContract):
+class TestMemorySource(SourceContract):
     @pytest.fixture(autouse=True)
     def _log(self) -> None:
-        self.memory = self.log = MemoryLog(2, TOPIC)
+        self.memory = self.log = MemorySource(2, TOPIC)
 
     async def produce(self, partition: int, *records: Record) -> None:
         for record in records:
@@ -167,11 +167,11 @@ class TestMemoryLog(LogContract):
         self.memory.append_gap(partition)
 
 
-class TestKafkaLog(LogContract):
+class TestKafkaSource(SourceContract):
     @pytest.fixture(autouse=True)
     async def _log(self, servers: Servers) -> AsyncIterator[None]:
         async with place(servers) as self.where:
-            self.log = KafkaLog(self.where.settings.kafka, self.where.settings.worker)
+            self.log = KafkaSource(self.where.settings.kafka, self.where.settings.worker)
             yield
             await self.log.stop()
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from pymongo import AsyncMongoClient
 
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.mongo.store import MongoStore
 from schemas.documents import CHECKPOINTS
 from tests.consumer.parts import parts, running
@@ -29,7 +29,7 @@ async def at_work(where: Place) -> AsyncIterator[None]:
     assert uri
     async with AsyncMongoClient[dict[str, Any]](uri.get_secret_value(), tz_aware=True) as client:
         store = MongoStore(client, where.settings.mongodb.database, lambda _, __: None)
-        async with running(parts(KafkaLog(where.settings.kafka, where.settings.worker), store)):
+        async with running(parts(KafkaSource(where.settings.kafka, where.settings.worker), store)):
             yield
 
 

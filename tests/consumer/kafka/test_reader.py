@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from consumer.core.records import Record
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from tests.consumer.parts import eventually
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place
@@ -19,7 +19,7 @@ from tests.servers import Servers
 class Recorder:
     """Seeks the partitions of each share to the offsets it is told."""
 
-    def __init__(self, log: KafkaLog, offsets: Mapping[int, int]) -> None:
+    def __init__(self, log: KafkaSource, offsets: Mapping[int, int]) -> None:
         self.log = log
         self.offsets = offsets
         self.owned: frozenset[int] = frozenset()
@@ -30,11 +30,11 @@ class Recorder:
         self.owned = share
 
 
-def log_of(where: Place) -> KafkaLog:
-    return KafkaLog(where.settings.kafka, where.settings.worker)
+def log_of(where: Place) -> KafkaSource:
+    return KafkaSource(where.settings.kafka, where.settings.worker)
 
 
-async def read(log: KafkaLog, wanted: int) -> dict[int, list[Record]]:
+async def read(log: KafkaSource, wanted: int) -> dict[int, list[Record]]:
     """Fetch until so many records have come."""
     got: dict[int, list[Record]] = {}
     give_up = time.monotonic() + PATIENCE_SECONDS

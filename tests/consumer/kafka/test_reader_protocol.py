@@ -10,7 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.config import WorkerSettings
-from consumer.kafka.reader import KafkaLog
+from consumer.kafka.reader import KafkaSource
 from consumer.kafka.topic_id import TopicAnswer
 from consumer.ports import LeaderChanged, TopicChanged, TopicIdentity, Unavailable
 from schemas.settings import KafkaSettings
@@ -55,10 +55,10 @@ class Broker:
 
 
 @asynccontextmanager
-async def log_with(monkeypatch: pytest.MonkeyPatch, broker: Broker) -> AsyncIterator[KafkaLog]:
+async def log_with(monkeypatch: pytest.MonkeyPatch, broker: Broker) -> AsyncIterator[KafkaSource]:
     """One partition is sought at 5, and the broker gives its offsets; the other stands at 0 and gives nothing."""
     broker.gate.set()
-    log = KafkaLog(KafkaSettings(bootstrap_servers="127.0.0.1:1"), WorkerSettings())
+    log = KafkaSource(KafkaSettings(bootstrap_servers="127.0.0.1:1"), WorkerSettings())
     monkeypatch.setattr("consumer.kafka.reader.topic_answer", broker.answer)
     monkeypatch.setattr("consumer.kafka.reader.first_topic_answer", broker.answer)
     log._share(frozenset({0, 1}))
@@ -84,7 +84,7 @@ async def log_with(monkeypatch: pytest.MonkeyPatch, broker: Broker) -> AsyncIter
         await log.stop()
 
 
-async def fetched(log: KafkaLog) -> dict[int, list[int]]:
+async def fetched(log: KafkaSource) -> dict[int, list[int]]:
     given = await asyncio.wait_for(log.fetch(0.01), PATIENCE_SECONDS)
     return {partition: [one.offset for one in records] for partition, records in given.items()}
 
@@ -141,7 +141,7 @@ async def test_records_fetched_before_a_partition_was_sought_held_or_lost_are_dr
         if how == "sought":
             log.seek(0, 5)
         elif how == "held":
-            log.hold(0)
+            log.pause(0)
         else:
             log._share(frozenset({1}))
         broker.gate.set()

@@ -9,9 +9,9 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from consumer.core.records import Record
-from consumer.flusher import Parts
-from consumer.memory import MemoryLog
+from consumer.memory import MemorySource
 from consumer.mongo.store import MongoStore, OnStep
+from consumer.parts import Parts
 from consumer.ports import TopicIdentity
 from consumer.worker import Worker
 from schemas.documents import LINEAGES
@@ -28,7 +28,7 @@ class MongoPlace:
     """A database of its own, a log in memory, and the parts of a worker over both."""
 
     place: Place
-    log: MemoryLog
+    log: MemorySource
     parts: Parts
 
     def append(self, sent: Iterable[Sent]) -> None:
@@ -61,7 +61,7 @@ async def mongo_place(
         where = Place(of_its_own, client[name])
         await declare(where)
         await where.database[LINEAGES].insert_one({"_id": "r1", **_lineage(TOPIC)})
-        log = MemoryLog(partitions, TOPIC)
+        log = MemorySource(partitions, TOPIC)
         yield MongoPlace(where, log, parts(log, MongoStore(workers_client, name, on_step), None, **settings))
         await client.drop_database(name)
 

@@ -12,7 +12,8 @@ import pytest
 from bson import Int64
 from pymongo import AsyncMongoClient, MongoClient
 
-from consumer.core.plan import Flush, WritePlan
+from consumer.core.plan import WritePlan
+from consumer.core.reads import Reads
 from consumer.ports import Plan
 from ops.local.servers.fetch import mongod_file
 from ops.local.servers.mongod import MongodPlace, mongod_program
@@ -214,10 +215,10 @@ async def test_a_flush_that_outlives_transactions_is_halved(mongodb: str, monkey
     async with mongo_place(mongodb, on_step=slow) as made:
         apply = made.parts.store.apply
 
-        async def applying(flush: Flush, plan: Plan) -> WritePlan:
+        async def applying(reads: Reads, plan: Plan) -> WritePlan:
             nonlocal records_in_flush
-            records_in_flush = len(flush.records)
-            return await apply(flush, plan)
+            records_in_flush = reads.size.records
+            return await apply(reads, plan)
 
         monkeypatch.setattr(made.parts.store, "apply", applying)
         sent = [counting(0, number) for number in range(10, 50)]

@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 from pymongo.asynchronous.collection import AsyncCollection
 
 from consumer.core import decode as decoding
-from consumer.core.decode import DECODES, Unreadable
-from consumer.core.plan import Flush, Known, WritePlan, make_plan
+from consumer.core.dead import Unreadable
+from consumer.core.decode import DECODES
+from consumer.core.flush import Flush
+from consumer.core.plan import WritePlan
+from consumer.core.planners import PLANNERS
+from consumer.core.reads import Known
 from consumer.core.records import Record
-from consumer.memory import MemoryLog, MemoryStore
-from consumer.mongo.record_faults import records_fault
+from consumer.memory import MemorySource, MemoryStore
 from consumer.mongo.writes import are_encodable, writes_of
 from consumer.ports import RecordRefused, TooManyDead
+from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, PLAYERS
 from schemas.games.body import parse_request
@@ -49,9 +53,11 @@ def failing_plan(error: type[Exception]) -> Callable[[Flush, Known, Limits], Wri
     """Plans all but one record; that one can be set aside."""
 
     def plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
-        if any(d for d in flush.decoded if not isinstance(d, Unreadable) and getattr(d, "offset", 0) == BAD):
+        if any(
+            r.offset == BAD and not isinstance(d, Unreadable) for r, d in zip(flush.records, flush.decoded, strict=True)
+        ):
             raise error("what only the client may know")
-        return make_plan(flush, known, limits)
+        return PLANNERS["games"].make_plan(flush, known, limits)
 
     return plan
 
@@ -65,8 +71,9 @@ async def test_a_bug_costs_one_record_its_count(
     if step == "reading":
         monkeypatch.setattr(decoding, "parse_request", failing_parse(error))
     else:
-        monkeypatch.setattr("consumer.flusher.make_plan", failing_plan(error))
-    log, store = MemoryLog(1, TOPIC), _Store()
+        failing = PLANNERS["games"]._replace(make_plan=failing_plan(error))
+        monkeypatch.setattr("consumer.parts.PLANNERS", {"games": failing})
+    log, store = MemorySource(1, TOPIC), MemoryStore()
     made = parts(log, store)
     for offset in range(8):
         log.append(0, one(offset))
@@ -79,17 +86,6 @@ async def test_a_bug_costs_one_record_its_count(
     assert letter["reason"].startswith(f"bug: {error.__name__} in {step} the record (test_record_faults.py:")
     assert "client" not in letter["reason"]
     assert made.metrics.registry.get_sample_value("tallymill_worker_bugs_total") == 1
-
-
-class _Store(MemoryStore):
-    """Plans as MongoDB's store does."""
-
-    async def apply(self, flush: Flush, plan: Callable[[Known], WritePlan]) -> WritePlan:
-        def guarded(known: Known) -> WritePlan:
-            with records_fault("planning"):
-                return plan(known)
-
-        return await super().apply(flush, guarded)
 
 
 def test_too_many_dead_is_no_records_fault() -> None:
@@ -124,9 +120,10 @@ def test_any_records_are_planned_and_can_be_written(api: Any, records: list[Any]
     good = (one if api == "games" else lambda offset: sealed_pool(offset, pool(item(place=offset))))(len(records))
     log = [*(Record(n, time_millis, *fields) for n, fields in enumerate(records)), good]
     flush = Flush(PartitionId("r1", 0), 0, log, [DECODES[api](record, KEYS) for record in log])
-    plan = make_plan(flush, Known(), Limits())
-    assert sum(plan.fates.values()) == len(log)
-    assert plan.fates["applied"] >= 1
+    assert PLANNERS[api].reads_of(flush).size.records == len(log)
+    plan = PLANNERS[api].make_plan(flush, Known(), Limits())
+    assert sum(plan.checkpoint.fates.values()) == len(log)
+    assert plan.checkpoint.fates["applied"] >= 1
     assert all(are_encodable(operations) for operations in writes_of(plan).values())
 
 

@@ -26,8 +26,8 @@ from tests.servers import Servers
 pytestmark = pytest.mark.real
 
 OURS, OTHER = PartitionId("r1", 0), PartitionId("r1", 1)
-ENDED = "ended the last owner's session"
-NOT_ENDED = "the last owner's session was not ended"
+ENDED = "predecessor_session_ended"
+NOT_ENDED = "predecessor_session_not_ended"
 Document = dict[str, Any]
 
 

@@ -6,7 +6,6 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from pymongo import AsyncMongoClient
 
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
+from consumer.core.flush import Flush
 from consumer.core.gap import Gap
-from consumer.core.plan import Flush, make_plan
 from consumer.core.position import Checkpoint, fingerprint
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
@@ -38,6 +37,7 @@ from schemas.documents import (
     utc,
 )
 from schemas.settings import Limits
+from tests.consumer.flushes import apply_flush
 from tests.samples import DAY, KEYS, NOW, batch, item, period, pool, sealed, sealed_pool, update
 from tests.servers import Servers
 
@@ -66,7 +66,7 @@ def one(offset: int, request_id: int | None = None, player: str = "ann", time: i
 
 async def apply(store: Store, *records: Record, start: int = 0, partition: int = 0) -> None:
     flush = flush_of(records, start, partition)
-    await store.apply(flush, partial(make_plan, flush, limits=LIMITS))
+    await apply_flush(store, flush)
 
 
 async def apply_pools(store: Store, *records: Record, start: int = 0, partition: int = 0, **limits: int) -> None:
@@ -75,7 +75,7 @@ async def apply_pools(store: Store, *records: Record, start: int = 0, partition:
     backlog.decode_some(10_000)
     flush = backlog.take(PartitionId("r1", partition), start)
     assert flush
-    await store.apply(flush, partial(make_plan, flush, limits=Limits.model_validate(limits)))
+    await apply_flush(store, flush, Limits.model_validate(limits), "analytics")
 
 
 class StoreContract(ABC):

@@ -7,7 +7,7 @@ from pymongo import AsyncMongoClient
 
 from consumer.core.analytics.decode import Pool
 from consumer.core.decode import decode_analytics
-from consumer.core.plan import Flush, make_plan
+from consumer.core.flush import Flush
 from consumer.mongo.store import MongoStore
 from ops.local.servers.fetch import mongod_file
 from ops.local.servers.mongod import MongodPlace, mongod_program
@@ -15,7 +15,7 @@ from ops.local.servers.ports import any_free
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.stack import wait_for_mongod
 from schemas.coordinates import PartitionId
-from schemas.settings import Limits
+from tests.consumer.flushes import apply_flush
 from tests.ingress.hostile.test_bodies_real import largest
 from tests.samples import KEYS, sealed_pool
 
@@ -49,5 +49,5 @@ async def test_b10_the_largest_pool_there_is_fits_one_transaction_of_the_smalles
     async with AsyncMongoClient[dict[str, object]](small_mongodb, tz_aware=True) as client:
         store = MongoStore(client, "stored", lambda _, __: None)
         await store.claim(flush.partition, "test")
-        written = await store.apply(flush, lambda known: make_plan(flush, known, Limits()))
-        assert 10_000 == len(written.pools.events) == await client["stored"]["events"].count_documents({})
+        written = await apply_flush(store, flush, api="analytics")
+        assert 10_000 == len(written.events.by_id) == await client["stored"]["events"].count_documents({})

@@ -29,7 +29,7 @@ async def test_a_worker_that_wakes_up_with_its_transaction_open_writes_nothing_m
             more = [*mixed(0, 2000, rounds=4), *mixed(1, 3000, rounds=4)]
             await send(where.settings, more)
             await until_applied(where, len(sent) + len(more))
-            await zombie.says("partitions assigned", times=2)
+            await zombie.says("partitions_assigned", times=2)
             await assert_exact(where, sent + more)
             assert [worker.child.exit_status() for worker in (zombie, heir)] == [None, None]
 
@@ -44,12 +44,12 @@ async def test_two_owners_of_one_partition_count_each_record_once(servers: Serve
             slow = started.start_crashing("plan", number=signal.SIGSTOP)
             quick = started.start(kafka__group=f"{where.settings.kafka.group}-by-mistake")
             for worker in (slow, quick):
-                await worker.says("partitions assigned")
+                await worker.says("partitions_assigned")
             await send(where.settings, first)
             await slow.frozen()
             await until_applied(where, len(first))
             slow.send(signal.SIGCONT)
-            await slow.says("overtaken by another owner")
+            await slow.says("partition_overtaken")
             for start in range(0, len(rest), 20):
                 await send(where.settings, rest[start : start + 20])
             await until_applied(where, len(sent))

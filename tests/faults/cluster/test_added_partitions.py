@@ -83,7 +83,7 @@ async def test_partitions_added_under_load_are_counted_soon_and_told_until_then(
         ):
             worker, _ = started.start(), started.start()
             await until_ready(running, session)
-            await worker.says('"partitions assigned"')
+            await worker.says('"partitions_assigned"')
             watching = asyncio.create_task(watch(running, worker, session, seen))
             loading = asyncio.create_task(load(running, session, seen, time.monotonic() + LOAD_SECONDS))
             await asyncio.sleep(5)

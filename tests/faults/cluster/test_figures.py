@@ -105,7 +105,7 @@ def test_alive_is_untrue_where_records_have_waited_for_over_a_minute() -> None:
 def test_a_log_tells_its_outages_and_no_library() -> None:
     lost = '{"event": "Kafka lost", "level": "warning", "error": "no broker answers"}\n'
     private = '{"event": "fetch failed", "level": "warning", "error": "KafkaConnectionError: no"}\n'
-    info = '{"event": "partitions assigned", "level": "info"}\n'
+    info = '{"event": "partitions_assigned", "level": "info"}\n'
     said = said_of(lost * 2 + private + info)
     assert "Kafka lost x2; fetch failed x1" == told([said])
     assert [private.strip()] == said.private

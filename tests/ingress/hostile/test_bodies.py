@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.analytics.decode import Pool
-from consumer.core.decode import Unreadable, decode_analytics
-from consumer.core.plan import Flush, Known, make_plan
+from consumer.core.analytics.plan import make_plan
+from consumer.core.dead import Unreadable
+from consumer.core.decode import decode_analytics
+from consumer.core.flush import Flush
+from consumer.core.reads import Known
 from consumer.core.records import Record
 from ingress.refusals.recorder import piece_of
 from ops.verify.analytics.pools import read_pool
@@ -103,9 +106,9 @@ def assert_storable(record: Record, pool: Pool) -> None:
     plan = make_plan(flush, Known(), Limits())
     for key, period in plan.periods.items():
         bson.encode({"_id": key, "hour": period.hour, "event": period.event})
-    for document in [*plan.pools.titles.documents.values(), *plan.exceptions]:
+    for document in [*plan.titles.documents.by_id.values(), *plan.exceptions]:
         bson.encode(document)
-    documents = sum(len(bson.encode(document)) for document in plan.pools.events.values())
+    documents = sum(len(bson.encode(document)) for document in plan.events.by_id.values())
     slack = pool.stored_bytes - documents - ITEM_BYTES * len(pool.items)
     assert 0 <= slack <= MOST_SLACK * len(pool.items)
 

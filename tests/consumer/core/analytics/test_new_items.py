@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,12 +11,12 @@ from hypothesis import strategies as st
 
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
-from consumer.core.plan import make_plan
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, TITLES, utc
 from schemas.settings import Limits
+from tests.consumer.flushes import apply_flush
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, item, pool, sealed_pool
 
 PARTITION = PartitionId("a1", 0)
@@ -30,7 +29,7 @@ async def flushed(store: MemoryStore, records: Sequence[Record], start: int, lim
     backlog.decode_some(10_000)
     flush = backlog.take(PartitionId("a1", number), start)
     assert flush
-    await store.apply(flush, partial(make_plan, flush, limits=limits))
+    await apply_flush(store, flush, limits, "analytics")
 
 
 def applied(*records: Record, flushes: int = 1, limits: Limits = LIMITS) -> dict[str, Any]:

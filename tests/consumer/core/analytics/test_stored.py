@@ -7,8 +7,11 @@ import bson
 import pytest
 
 from consumer.core.analytics.decode import Pool
-from consumer.core.decode import Unreadable, decode_analytics
-from consumer.core.plan import Flush, Known, make_plan
+from consumer.core.analytics.plan import make_plan
+from consumer.core.dead import Unreadable
+from consumer.core.decode import decode_analytics
+from consumer.core.flush import Flush
+from consumer.core.reads import Known
 from consumer.core.records import Record
 from ops.verify.analytics.pools import read_pool
 from ops.verify.reading import LogRecord
@@ -30,9 +33,9 @@ def unsigned(body: bytes) -> Record:
 
 def stored(pool: Pool) -> int:
     """Bytes of the documents that it makes."""
-    record = Record(pool.offset, NOW, None, b"", [])
-    plan = make_plan(Flush(PartitionId("r1", 0), pool.offset, [record], [pool]), Known(), Limits())
-    return sum(len(bson.encode(document)) for document in plan.pools.events.values())
+    record = Record(pool.origin.offset, NOW, None, b"", [])
+    plan = make_plan(Flush(PartitionId("r1", 0), pool.origin.offset, [record], [pool]), Known(), Limits())
+    return sum(len(bson.encode(document)) for document in plan.events.by_id.values())
 
 
 def test_b10_copies_of_media_and_empty_arrays_count_as_they_are_stored() -> None:

@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.analytics.titles import actors_to_ask
+from consumer.core.analytics.plan import reads_of
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
-from consumer.core.plan import make_plan
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from schemas.coordinates import PartitionId
 from schemas.documents import EVENTS, TITLES, TitleDocument, utc
 from schemas.settings import Limits
 from tests.consumer.core.analytics.test_new_items import counts
+from tests.consumer.flushes import apply_flush
 from tests.samples import KEYS, MINUTE, NOW, item, pool, sealed_pool
 
 LIMITS = Limits(max_titles=3, max_titles_per_player=2, max_anonymous_titles=1)
@@ -38,7 +37,7 @@ async def flushed(store: MemoryStore, *records: Record, limits: Limits = LIMITS)
     backlog.decode_some(10_000)
     flush = backlog.take(partition, start)
     assert flush
-    await store.apply(flush, partial(make_plan, flush, limits=limits))
+    await apply_flush(store, flush, limits, "analytics")
 
 
 def applied(*records: Record, cuts: Sequence[int] = (), limits: Limits = LIMITS) -> dict[str, Any]:
@@ -164,10 +163,12 @@ def test_how_many_titles_a_player_has_is_asked_where_one_may_be_registered(
     backlog.decode_some(10)
     flush = backlog.take(PartitionId("r1", 0), 0)
     assert flush
+    titles = reads_of(flush).titles
+    assert ["demo/A", "demo/B", "demo"] == titles.keys
     documents: dict[str, Any] = {"demo/B": {"_id": "demo/B", "from": "x"}}
     if document:
         documents["demo/A"] = document
-    assert asked == actors_to_ask(flush.pools, ["demo", "demo/A", "demo/B"], documents)
+    assert asked == titles.actors(documents)
 
 
 @st.composite

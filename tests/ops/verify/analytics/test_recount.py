@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
-from consumer.core.plan import make_plan
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from ops.verify.analytics.pools import PoolReading, read_pool
@@ -36,6 +35,7 @@ from ops.verify.sources import minutes_of
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import CHECKPOINTS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, TITLES, utc
 from schemas.settings import Limits
+from tests.consumer.flushes import apply_flush
 from tests.examples import examples
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, item, pool, sealed_pool
 
@@ -76,7 +76,7 @@ class Counted:
             backlog.decode_some(10)
             flush = backlog.take(where, (await store.claim(where, "test")).next_offset)
             assert flush
-            await store.apply(flush, partial(make_plan, flush, limits=self.limits))
+            await apply_flush(store, flush, self.limits, "analytics")
         return store.collections
 
     def log(self, number: int) -> list[Record]:

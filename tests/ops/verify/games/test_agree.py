@@ -15,10 +15,13 @@ from pydantic import BaseModel
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from consumer.config import WorkerSettings
-from consumer.core.decode import Decoded, Unreadable, decode
+from consumer.core.dead import Unreadable
+from consumer.core.decode import decode
+from consumer.core.flush import Decoded, Flush
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.judge import judge_unjudged
-from consumer.core.plan import Flush, Known, make_plan, questions
+from consumer.core.games.plan import make_plan, reads_of
+from consumer.core.reads import Known
 from consumer.core.records import Record
 from consumer.mongo.writes import checkpoint_move, writes_of
 from ops.verify.reading import LogRecord, Reading, Rules, read
@@ -101,19 +104,19 @@ def as_read(found: Batch | Unreadable) -> Reading:
     sums: Counter[tuple[str, int]] = Counter()
     for one in found.accepted:
         sums[one.definition_id, one.start_millis // MINUTE] += one.update_count
-    actor = actor_of(found.app, found.player)
-    request = request_key(found.app, found.player, found.request_id)
-    return Reading("countable" if sums else "refused", found.app, actor, request, sums)
+    app, player = found.origin.app, found.origin.player
+    assert found.key == request_key(app, player, found.request_id)
+    return Reading("countable" if sums else "refused", app, actor_of(app, player), found.key, sums)
 
 
 def planned(records: Sequence[Record], limits: Limits) -> dict[str, Any]:
     """A flush of these, planned and encoded as MongoDB gets it. What it adds to players, by `_id`."""
     decoded: list[Decoded] = [decode(record, KEYS) for record in records]
     flush = Flush(PARTITION, records[0].offset, records, decoded)
-    assert questions(flush)
+    assert len(records) == reads_of(flush).size.records
     plan = make_plan(flush, Known(definitions=DEFINITIONS), limits)
-    assert sum(plan.fates.values()) == len(records)
-    bson.encode(checkpoint_move(plan))
+    assert sum(plan.checkpoint.fates.values()) == len(records)
+    bson.encode(checkpoint_move(plan.checkpoint))
     for writes in writes_of(plan).values():
         for write in writes:
             encode(write)

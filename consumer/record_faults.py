@@ -1,4 +1,4 @@
-"""Whose fault an error is that nobody foresaw: the record's, if work that knows no server raised it."""
+"""An unexpected error of pure code is the fault of a record: it costs that record its count, and stops no worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from consumer.ports import RecordRefused, TooManyDead
 
 @contextmanager
 def records_fault(step: str) -> Iterator[None]:
-    """What pure code raises within is the fault of a record it was given. Raises RecordRefused, TooManyDead."""
+    """Pure code runs within. Any error of it becomes RecordRefused; RecordRefused and TooManyDead pass through."""
     try:
         yield
     except (RecordRefused, TooManyDead):
