@@ -24,7 +24,7 @@ class Gate:
                 async with asyncio.timeout(self._wait_seconds):
                     await self._turns.acquire()
             except TimeoutError:
-                raise Refused(Refusal.BUSY) from None
+                raise Refused(Refusal.QUERIES_BUSY) from None
             try:
                 yield
             finally:

@@ -11,7 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumer.health import Missing
 from consumer.metrics import WorkerMetrics
-from schemas.wire.errors import Told, error_body
+from schemas.errors.table import Refusal
+from schemas.wire.errors import error_body
 from serving.http import life
 from serving.http.protocol import server_config
 from serving.http.unparsed import announces_body, unparsed_of
@@ -22,8 +23,6 @@ KEEP_ALIVE_SECONDS: Final = 75
 STOP_TIMEOUT_SECONDS: Final = 1
 
 _JSON: Final = "application/json; charset=utf-8"
-_NOT_FOUND: Final = Told(404, "NOT_FOUND", "notFound", "There is nothing at this path.")
-_METHOD: Final = Told(405, "INVALID_ARGUMENT", "httpMethodNotAllowed", "This path does not take this method.")
 
 
 class _Reply(NamedTuple):
@@ -35,8 +34,8 @@ class _Reply(NamedTuple):
 Tell = Callable[[], _Reply]
 
 
-def _told(told: Told) -> _Reply:
-    return _Reply(told.code, json.dumps(error_body(told)).encode())
+def _refused(refusal: Refusal) -> _Reply:
+    return _Reply(refusal.value.code, json.dumps(error_body(refusal.value)).encode())
 
 
 def _alive(alive: Callable[[], bool]) -> Tell:
@@ -81,11 +80,11 @@ class _App:
 
     def _reply(self, scope: Mapping[str, Any]) -> _Reply:
         if unparsed := unparsed_of(scope):
-            return _told(unparsed.value)
+            return _refused(unparsed)
         tell = self._paths.get(scope["path"])
         if tell is None:
-            return _told(_NOT_FOUND)
-        return tell() if scope["method"] in ("GET", "HEAD") else _told(_METHOD)
+            return _refused(Refusal.NOT_FOUND)
+        return tell() if scope["method"] in ("GET", "HEAD") else _refused(Refusal.METHOD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,11 @@ from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
 from ingress.http.metrics import Metrics
 from ingress.http.pipeline import Pipeline, Stopping
-from ingress.http.replies import RETRY_UNAVAILABLE_SECONDS, json_reply, retry_after
+from ingress.http.replies import json_reply, retry_after
 from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
+from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
 from serving.http.reply import Reply
 from serving.http.request import Asgi, Endpoint, Request
 

@@ -4,7 +4,17 @@ import re
 from pathlib import Path
 
 from ops.file_map import DESIGN, PACKAGES, design_with, file_map
-from ops.reference import METRICS_PAGE, README, ROOT, SETTINGS_PAGE, metrics_page, settings_page, settings_table
+from ops.reference import (
+    ERRORS_PAGE,
+    METRICS_PAGE,
+    README,
+    ROOT,
+    SETTINGS_PAGE,
+    errors_page,
+    metrics_page,
+    settings_page,
+    settings_table,
+)
 from tests.references import broken, references_of
 from tests.test_habits import files_of_the_repository
 
@@ -26,6 +36,11 @@ def test_the_settings_page_has_every_setting() -> None:
 def test_the_metrics_page_has_every_metric() -> None:
     """`python -m ops.reference` writes the page anew."""
     assert metrics_page() == METRICS_PAGE.read_text()
+
+
+def test_the_errors_page_has_every_error() -> None:
+    """Also the golden copy of every message: a change of one shows in the page."""
+    assert errors_page() == ERRORS_PAGE.read_text()
 
 
 def test_every_setting_and_metric_says_what_it_means() -> None:

@@ -15,7 +15,12 @@ from serving.tokens.metrics import SECONDS_BUCKETS, TokenMetrics
 # The values of `cause`: why a whole request, a batch, a period or an update was refused; BAD_ITEM for an event that was
 # refused while the rest of its batch was accepted.
 BAD_ITEM: Final = "BAD_ITEM"
-CAUSES: Final = (*(r.name for r in Refusal), *EventFailureCause, *EventUpdateFailureCause, BAD_ITEM)
+CAUSES: Final = (
+    *(r.name for r in Refusal if r.value.by_ingress),
+    *EventFailureCause,
+    *EventUpdateFailureCause,
+    BAD_ITEM,
+)
 # Why a refusal is missing in the sample: too many of its cause and app, buffer full, MongoDB unavailable.
 NotKept = Literal["rate", "full", "away"]
 

@@ -22,7 +22,7 @@ from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announ
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
 from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, Query, parse_query, written
-from ingress.http.replies import UNPARSED, Refusal, Refused, refusal_reply, retry_after
+from ingress.http.replies import Refusal, Refused, refusal_reply, retry_after
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
@@ -30,7 +30,7 @@ from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.reply import CLOSE, NO_STORE, RawHeader, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
 from serving.http.request_ids import RequestIds
-from serving.http.unparsed import Unparsed, announces_body, unparsed_of
+from serving.http.unparsed import announces_body, unparsed_of
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
 
@@ -102,11 +102,11 @@ class Pipeline:
         else:
             await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, served: "Served", request: Request, unparsed: Unparsed | None) -> Reply:
+    async def _reply(self, served: "Served", request: Request, unparsed: Refusal | None) -> Reply:
         query = PLAIN
         try:
             if unparsed:
-                raise Refused(UNPARSED[unparsed])  # noqa: TRY301 refused like all else
+                raise Refused(unparsed)  # noqa: TRY301 refused like all else
             if not served.is_probe and (early := self._before_routing(served, request)):
                 return early
             method = _method(request)

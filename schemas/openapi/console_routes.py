@@ -1,22 +1,11 @@
 """The routes of the console as a table, as schemas/openapi/routes.py has the ingress's."""
 
 from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
 from schemas.openapi.probes import PROBES
-from schemas.openapi.route import BY_TOKEN, JSON, MALFORMED, Answer, Described, ErrorRow, Parameter, Route
+from schemas.openapi.route import BY_TOKEN, JSON, Answer, Described, Parameter, Route
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
-
-AWAY = ErrorRow(
-    "Unavailable",
-    503,
-    "UNAVAILABLE",
-    "backendError",
-    "MongoDB is away, the token can't be checked now, or too many queries are under way. Ask again.",
-    ("Retry-After",),
-)
-SLOW = ErrorRow(
-    "Slow", 504, "DEADLINE_EXCEEDED", "timeout", "The query took too long. Ask for a shorter range, or for less."
-)
 
 _INTRODUCTION = """\
 What was counted and registered, for dashboards. The app is the token's. Times are RFC 3339 in UTC; counts are JSON \
@@ -96,7 +85,7 @@ CONSOLE_ROUTES = (
             PAGE_TOKEN,
         ),
         answers=(Answer(description="A page.", model=CountsReply, examples=examples.COUNTS),),
-        errors=(MALFORMED, *BY_TOKEN, AWAY, SLOW),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
     Route(
         method="get",
@@ -122,7 +111,7 @@ CONSOLE_ROUTES = (
             PAGE_TOKEN,
         ),
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
-        errors=(MALFORMED, *BY_TOKEN, AWAY, SLOW),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
     *PROBES,
     Route(
@@ -138,6 +127,7 @@ CONSOLE_ROUTES = (
 )
 
 CONSOLE = Described(
+    by=By.CONSOLE,
     title="tallymill console",
     introduction=_INTRODUCTION,
     tags={
@@ -146,5 +136,5 @@ CONSOLE = Described(
     },
     bearer="A token that names the app, with the scope tallymill.read. In this header, never in the query.",
     routes=CONSOLE_ROUTES,
-    by_anybody=(),
+    not_a_probe=(Kind.UNAVAILABLE,),
 )

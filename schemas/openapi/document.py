@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: the table of `schemas/openapi/routes.py`, and the models' own JSON Schemas."""
+"""Writes the OpenAPI 3.1 document from a table of routes, the table of errors, and the JSON Schemas of the models."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from schemas.analytics.models import AnalyticsReply
+from schemas.openapi.error_responses import ErrorResponse, analytics_responses, google_responses
 from schemas.openapi.examples import Example
-from schemas.openapi.route import ANYWHERE, JSON, AnalyticsRow, Answer, Body, Described, ErrorRow, Parameter, Route
+from schemas.openapi.route import ANYWHERE, JSON, Answer, Body, Described, Parameter, Route
 from schemas.openapi.routes import INGRESS
 from schemas.wire.errors import ErrorBody
 
@@ -47,10 +47,10 @@ _ALWAYS = ("X-Request-Id", "Cache-Control")
 
 def openapi_document(api: Described = INGRESS) -> Json:
     """The document of one process's API."""
-    rows = {row.name: row for route in api.routes for row in _rows(route, api)}
+    errors = {name: error for route in api.routes for name, error in _errors(route, api).items()}
     paths: dict[str, Json] = {}
     for route in api.routes:
-        paths.setdefault(route.path, {})[route.method] = _operation(route, _rows(route, api))
+        paths.setdefault(route.path, {})[route.method] = _operation(route, _errors(route, api).values())
     return {
         "openapi": "3.1.0",
         "info": {"title": api.title, "version": API_VERSION, "description": api.introduction},
@@ -59,7 +59,7 @@ def openapi_document(api: Described = INGRESS) -> Json:
         "paths": paths,
         "components": {
             "schemas": _schemas(api.routes),
-            "responses": {name: _error_response(row) for name, row in sorted(rows.items())},
+            "responses": {name: _error_response(error) for name, error in sorted(errors.items())},
             "headers": {name: {**_HEADERS[name], "required": True} for name in _ALWAYS},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": api.bearer}
@@ -68,11 +68,12 @@ def openapi_document(api: Described = INGRESS) -> Json:
     }
 
 
-def _rows(route: Route, api: Described) -> tuple[ErrorRow | AnalyticsRow, ...]:
-    everybodys: tuple[ErrorRow, ...] = ANYWHERE if route.is_probe else (*api.by_anybody, *ANYWHERE)
-    if any(isinstance(row, AnalyticsRow) for row in route.errors):
-        everybodys = ()  # its own rows say those too
-    return tuple(dict.fromkeys((*route.errors, *everybodys)))
+def _errors(route: Route, api: Described) -> dict[str, ErrorResponse]:
+    """The error responses of a route, by name."""
+    if route.is_analytics:
+        return analytics_responses()
+    kinds = (*route.errors, *(() if route.is_probe else api.not_a_probe), *ANYWHERE)
+    return {response.name: response for response in google_responses(api.by) if response.kind in kinds}
 
 
 def _schemas(routes: Iterable[Route]) -> Json:
@@ -85,7 +86,7 @@ def _schemas(routes: Iterable[Route]) -> Json:
     return definitions
 
 
-def _operation(route: Route, rows: Iterable[ErrorRow | AnalyticsRow]) -> Json:
+def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
     operation: Json = {"operationId": route.operation_id, "tags": [route.tag], "summary": route.summary}
     if route.description:
         operation["description"] = route.description
@@ -98,8 +99,8 @@ def _operation(route: Route, rows: Iterable[ErrorRow | AnalyticsRow]) -> Json:
     if route.body:
         operation["requestBody"] = _body(route.body)
     answers = {str(answer.status): _answer(answer) for answer in route.answers}
-    errors = {str(row.code): {"$ref": f"#/components/responses/{row.name}"} for row in rows}
-    # A route's own answer stands before what is answered anywhere.
+    errors = {str(one.status): {"$ref": f"#/components/responses/{one.name}"} for one in responses}
+    # A route's own answer comes before the errors that any route can answer.
     operation["responses"] = dict(sorted((errors | answers).items()))
     return operation
 
@@ -148,33 +149,22 @@ def _answer(answer: Answer) -> Json:
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 
-def _error_response(row: ErrorRow | AnalyticsRow) -> Json:
-    """The error body, with what this row says in it."""
-    if isinstance(row, AnalyticsRow):
-        fixed = {
-            "StatusCode": {"enum": list(row.status_codes)},
-            "Severity": {"const": row.severity},
-            "Content": {"const": False},
-        }
-        return _refused(row, {"allOf": [_ref(AnalyticsReply), {"properties": fixed}]})
-    error = {"code": row.code, "status": row.status, "errors": [{"reason": row.reason}]}
-    return _refused(row, {"allOf": [_ref(ErrorBody), _constant({"error": error})]})
-
-
-def _refused(row: ErrorRow | AnalyticsRow, schema: Json) -> Json:
+def _error_response(error: ErrorResponse) -> Json:
     return {
-        "description": row.description,
-        "headers": _headers(row.headers, required=True),
-        "content": {JSON: {"schema": schema}},
+        "description": error.description,
+        "headers": _headers(error.always, required=True) | _headers(error.sometimes, required=False),
+        "content": {JSON: {"schema": {"allOf": [_ref(error.model), _constant(error.constants)]}}},
     }
 
 
 def _constant(value: object) -> Json:
-    """The schema of what holds at least `value`."""
+    """The schema of anything that contains `value`. A frozenset stands for any one of its members."""
     if isinstance(value, dict):
         return {"properties": {name: _constant(part) for name, part in value.items()}}
     if isinstance(value, list):
         return {"items": _constant(value[0])}
+    if isinstance(value, frozenset):
+        return {"enum": sorted(value)}
     return {"const": value}
 
 

@@ -7,6 +7,8 @@ nothing else.
 """
 
 from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.errors.row import By, Kind
+from schemas.errors.table import GAMES_LITE_SCOPE, GAMES_SCOPE
 from schemas.games.body import (
     DEFAULT_RESULTS,
     MAX_RESULTS,
@@ -20,12 +22,8 @@ from schemas.openapi import examples
 from schemas.openapi.analytics_routes import ANALYTICS_ROUTES
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import (
-    BY_ANYBODY,
     BY_TOKEN,
-    GONE,
-    MALFORMED,
-    NOT_FOUND,
-    UNAVAILABLE,
+    NOT_A_PROBE,
     WITH_BODY,
     Answer,
     Body,
@@ -38,8 +36,6 @@ from schemas.wire.int64 import INT64_PATTERN, NOT_ZERO
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
 from schemas.wire.replies import ReceiptReply, RequestReply
 
-GAMES_SCOPE = "https://www.googleapis.com/auth/games"
-GAMES_LITE_SCOPE = "https://www.googleapis.com/auth/games_lite"
 RECORD_SCOPES = (GAMES_SCOPE, GAMES_LITE_SCOPE)
 
 TAGS = {
@@ -130,7 +126,7 @@ ROUTES = (
                 },
             ),
         ),
-        errors=(*BY_TOKEN, *WITH_BODY, UNAVAILABLE),
+        errors=(*BY_TOKEN, *WITH_BODY, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
@@ -142,7 +138,7 @@ ROUTES = (
         scopes=(GAMES_SCOPE,),
         parameters=PAGED,
         answers=(Answer(description="A page.", model=PlayerEventListResponse, examples=examples.PLAYER_EVENTS),),
-        errors=(*BY_TOKEN, UNAVAILABLE),
+        errors=(*BY_TOKEN, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
@@ -154,7 +150,7 @@ ROUTES = (
         scopes=(GAMES_SCOPE,),
         parameters=PAGED,
         answers=(Answer(description="A page.", model=EventDefinitionListResponse, examples=examples.DEFINITIONS),),
-        errors=(*BY_TOKEN, UNAVAILABLE),
+        errors=(*BY_TOKEN, Kind.UNAVAILABLE),
     ),
     Route(
         method="post",
@@ -174,7 +170,7 @@ ROUTES = (
                 examples=examples.DRY_RUNS,
             ),
         ),
-        errors=(*BY_TOKEN, *(row for row in WITH_BODY if row is not MALFORMED), UNAVAILABLE),
+        errors=(*BY_TOKEN, *(row for row in WITH_BODY if row is not Kind.MALFORMED), Kind.UNAVAILABLE),
     ),
     *ANALYTICS_ROUTES,
     Route(
@@ -210,7 +206,7 @@ ROUTES = (
             ),
         ),
         answers=(Answer(description="A page.", model=RefusalsAnswer, examples=examples.REFUSALS),),
-        errors=(MALFORMED, *BY_TOKEN, UNAVAILABLE),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
@@ -229,7 +225,7 @@ ROUTES = (
             ),
         ),
         answers=(Answer(description="Its state.", model=ReceiptReply, examples=examples.RECEIPTS),),
-        errors=(NOT_FOUND, GONE, UNAVAILABLE),
+        errors=(Kind.NOT_FOUND, Kind.GONE, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
@@ -249,7 +245,7 @@ ROUTES = (
             ),
         ),
         answers=(Answer(description="It counted.", model=RequestReply, examples=examples.REQUESTS),),
-        errors=(MALFORMED, *BY_TOKEN, NOT_FOUND, UNAVAILABLE),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.NOT_FOUND, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
@@ -268,7 +264,7 @@ ROUTES = (
             ),
         ),
         answers=(Answer(description="The limits in force.", model=Limits, examples=examples.LIMITS),),
-        errors=(MALFORMED,),
+        errors=(Kind.MALFORMED,),
     ),
     Route(
         method="get",
@@ -298,11 +294,12 @@ ROUTES = (
 )
 
 INGRESS = Described(
+    by=By.INGRESS,
     title="tallymill",
     introduction=_INTRODUCTION,
     tags=TAGS,
     bearer="A token that names app and player. In this header, never in the query; of AddEvent "
     "and AddEventBatch it may be the body's `Token` instead.",
     routes=ROUTES,
-    by_anybody=BY_ANYBODY,
+    not_a_probe=NOT_A_PROBE,
 )

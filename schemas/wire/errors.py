@@ -1,7 +1,7 @@
-"""The error body of every reply that is no answer of the contract: Google's shape, so that its clients read it."""
+"""The error body: Google's shape, so that Google's clients can read it. The errors: schemas/errors/table.py."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,32 +12,36 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Told(NamedTuple):
-    """What a refusal tells: HTTP code, Google's status and reason, and words for a person."""
+class Described(Protocol):
+    """What the body says of an error: HTTP status, canonical status, Google's reason, message."""
 
-    code: int
-    status: str
-    reason: str
-    message: str
+    @property
+    def code(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def message(self) -> str: ...
 
 
-def error_body(told: Told, violations: Sequence[Violation] = ()) -> dict[str, object]:
-    """An ErrorBody as JSON. `details` only where there are violations, for clients show it first (G21)."""
-    message = violations[0].description if len(violations) == 1 and not violations[0].field else told.message
-    error: dict[str, object] = {
-        "code": told.code,
+def error_body(error: Described, violations: Sequence[Violation] = ()) -> dict[str, object]:
+    """An ErrorBody as JSON. It has `details` only with violations, because clients show `details` first (G21)."""
+    message = violations[0].description if len(violations) == 1 and not violations[0].field else error.message
+    written: dict[str, object] = {
+        "code": error.code,
         "message": message,
-        "status": told.status,
-        "errors": [{"reason": told.reason, "message": message, "domain": "global"}],
+        "status": error.status,
+        "errors": [{"reason": error.reason, "message": message, "domain": "global"}],
     }
     if violations:
         fields = [violation.model_dump() for violation in violations]
-        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
-    return {"error": error}
+        written["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": fields}]
+    return {"error": written}
 
 
 class ErrorReason(_Model):
-    """Why, in the words that Google's clients act on."""
+    """The reason, as Google's clients expect it."""
 
     reason: str
     message: str
@@ -45,14 +49,14 @@ class ErrorReason(_Model):
 
 
 class BadRequestDetail(_Model):
-    """google.rpc.BadRequest: what is wrong with the request, field by field (B2)."""
+    """google.rpc.BadRequest: what is wrong with each field (B2)."""
 
     type: Annotated[Literal["type.googleapis.com/google.rpc.BadRequest"], Field(alias="@type")]
     fieldViolations: Annotated[tuple[Violation, ...], Field(min_length=1, max_length=MAX_VIOLATIONS)]  # noqa: N815
 
 
 class Error(_Model):
-    """One error. `details` stands only in a 400, for clients show it first (G21)."""
+    """One error. Only a 400 has `details`, because clients show it first (G21)."""
 
     code: Annotated[int, Field(ge=400, le=599)]
     message: str

@@ -12,9 +12,10 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from schemas.errors.table import Refusal
 from serving.http.connections import Connections
 from serving.http.framing import Framer
-from serving.http.unparsed import BY_STATUS, Unparsed, extensions_of
+from serving.http.unparsed import BY_STATUS, extensions_of
 
 HEAD_SECONDS: Final = 20.0
 """For a head from its first byte on, and for the first byte on a new connection. A phone on a bad line needs three."""
@@ -92,7 +93,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's words are for nobody
-        self._refuse(Unparsed.MALFORMED)
+        self._refuse(Refusal.BAD_HTTP)
 
     # What is made of it.
 
@@ -103,7 +104,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._has_begun = True
             self._cancel_head_timer()
             if self._open.is_full and framer.target not in PROBES:
-                self._refuse(Unparsed.FULL)
+                self._refuse(Refusal.FULL)
                 return
         if checked:
             super().data_received(checked)
@@ -123,9 +124,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._framer.is_silent:
             self._open.drop(self, "silent")
         else:
-            self._refuse(Unparsed.LATE)
+            self._refuse(Refusal.HEAD_LATE)
 
-    def _refuse(self, unparsed: Unparsed | None) -> None:
+    def _refuse(self, unparsed: Refusal | None) -> None:
         """Answer instead of what is under way, and take no other request. None: the app says itself what is wrong."""
         if self._refusing or self.transport.is_closing():
             return
@@ -144,7 +145,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.cycle = self._refusal_cycle(unparsed)
         self._start_asgi_task(self.cycle, self.app)
 
-    def _refusal_cycle(self, unparsed: Unparsed | None) -> RequestResponseCycle:
+    def _refusal_cycle(self, unparsed: Refusal | None) -> RequestResponseCycle:
         path = self._framer.target.partition(b"?")[0].decode("ascii") or "/"
         scope: Any = {
             "type": "http",

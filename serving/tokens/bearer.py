@@ -11,11 +11,6 @@ from serving.tokens.identity import BadToken, Identity
 # A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
 MAX_TOKEN_BYTES: Final = 8_192
 
-# RFC 6750, section 3: no error code where no token was sent.
-CHALLENGE: Final = b'Bearer realm="tallymill"'
-CHALLENGE_INVALID: Final = CHALLENGE + b', error="invalid_token"'
-CHALLENGE_SCOPE: Final = CHALLENGE + b', error="insufficient_scope"'
-
 
 class TokenCheck(Protocol):
     """How tokens are checked. A token that was checked before costs a look-up."""
@@ -39,8 +34,3 @@ async def identified(tokens: TokenCheck, token: str, now_seconds: float) -> Iden
     if len(token) > MAX_TOKEN_BYTES:
         raise BadToken("longer than any token")
     return await tokens.identity(token, now_seconds)
-
-
-def lacks_scope(scope: str) -> bytes:
-    """The challenge that names the scope that would do; of several, the widest."""
-    return CHALLENGE_SCOPE + f', scope="{scope}"'.encode()

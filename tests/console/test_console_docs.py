@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route as AppRoute
 
 from console.answers import Refusal, refusal_reply
+from schemas.errors.row import By
 from schemas.openapi.console_routes import CONSOLE, CONSOLE_ROUTES
 from schemas.openapi.document import openapi_document
 from schemas.openapi.export import FOLDER
@@ -41,7 +42,9 @@ def test_the_document_has_just_the_routes_of_the_app() -> None:
     assert served == {(route.path, route.method) for route in CONSOLE_ROUTES}
 
 
-@pytest.mark.parametrize("refusal", [one for one in Refusal if one is not Refusal.NOT_FOUND])
+@pytest.mark.parametrize(
+    "refusal", [one for one in Refusal if By.CONSOLE in one.value.by and one is not Refusal.NOT_FOUND]
+)
 @pytest.mark.parametrize("violations", [(), (Violation(field="from", description="is required"),)])
 def test_every_refusal_is_in_the_document(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
     """Where it can be answered: its body, and the headers it always has."""

@@ -10,10 +10,11 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route as AppRoute
 from starlette.routing import Router
 
-from ingress.analytics.replies import _ROWS, analytics_refusal
+from ingress.analytics.replies import analytics_refusal
 from ingress.http.any_case import AnyCaseRoute
 from ingress.http.pipeline import Served
 from ingress.http.replies import Refusal, refusal_reply
+from schemas.errors.row import By
 from schemas.openapi.document import openapi_document
 from schemas.openapi.export import FOLDER
 from schemas.openapi.routes import ROUTES
@@ -109,35 +110,51 @@ async def test_the_document_has_just_the_routes_of_the_app() -> None:
     assert methods == {(route.path, route.method) for route in ROUTES}
 
 
-# Of the analytics API alone, so never in Google's shape.
-ANALYTICS_ALONE = {Refusal.PAYLOAD_DIFFERS}
+GOOGLES = [one for one in Refusal if By.INGRESS in one.value.by]
+ANALYTICS = [one for one in Refusal if one.value.analytics and one is not Refusal.NOT_FOUND]
 
 
-@pytest.mark.parametrize("refusal", [one for one in Refusal if one not in ANALYTICS_ALONE])
+@pytest.mark.parametrize("refusal", GOOGLES)
 def test_every_refusal_is_in_the_document(refusal: Refusal) -> None:
     """HTTP code, status and reason; and the headers it always has."""
-    code, status, reason, _ = refusal.value
+    row = refusal.value
     responses = openapi_document()["components"]["responses"].values()
-    (response,) = [one for one in responses if row_of(one) == (code, status, reason)]
+    (response,) = [one for one in responses if row_of(one) == (row.code, row.status, row.reason)]
+    assert row.message in response["description"]
     sent = {name.decode() for name, _ in refusal_reply(refusal).headers}
-    always = {name.lower() for name, header in response["headers"].items() if header.get("required")}
-    by_request = {"allow", "retry-after"} if refusal.name.endswith("RATE_HIGH") else {"allow"}
-    assert always - by_request <= sent
+    assert required_headers(response) - by_request(refusal) <= sent
 
 
-@pytest.mark.parametrize("refusal", [one for one in _ROWS if one is not Refusal.NOT_FOUND])
+@pytest.mark.parametrize("refusal", ANALYTICS)
 def test_every_refusal_of_the_analytics_api_is_in_the_document(refusal: Refusal) -> None:
     """HTTP status, StatusCode and Severity; and the headers it always has."""
     reply = analytics_refusal(refusal)
+    body = json.loads(reply.body)
     document = openapi_document()
     reference = document["paths"]["/AddEvent"]["post"]["responses"][str(reply.status)]["$ref"]
     response = document["components"]["responses"][reference.rpartition("/")[2]]
     schema = response["content"]["application/json"]["schema"]
     said = Draft202012Validator({"components": document["components"], **schema})
-    assert said.is_valid(json.loads(reply.body)), reply.body
-    always = {name.lower() for name, header in response["headers"].items() if header.get("required")}
-    by_request = {"allow", "retry-after"} | ({"tallymill-receipt"} if refusal in ANALYTICS_ALONE else set())
-    assert always - by_request <= {name.decode() for name, _ in reply.headers}
+    assert said.is_valid(body), reply.body
+    assert body["StatusMessage"] in response["description"]
+    assert required_headers(response) - by_request(refusal) <= {name.decode() for name, _ in reply.headers}
+
+
+def test_an_error_without_an_analytics_answer_is_named() -> None:
+    """An answer of another shape would mislead the client."""
+    with pytest.raises(LookupError, match="OTHER_APP"):
+        analytics_refusal(Refusal.OTHER_APP)
+
+
+def required_headers(response: dict[str, Any]) -> set[str]:
+    """Each request adds X-Request-Id and Cache-Control."""
+    referred = {"x-request-id", "cache-control"}
+    return {name.lower() for name, header in response["headers"].items() if header.get("required")} - referred
+
+
+def by_request(refusal: Refusal) -> set[str]:
+    """The headers whose values depend on the request."""
+    return {name for name, value in refusal.value.headers if value is None}
 
 
 def row_of(response: dict[str, Any]) -> tuple[int, str, str] | None:

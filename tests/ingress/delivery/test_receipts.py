@@ -79,7 +79,7 @@ async def test_g16_another_payload_under_a_used_id_shows_in_the_receipt_and_is_c
         "%ff",
     ],
 )
-async def test_what_we_did_not_issue_is_404(rig: Rig, text: str) -> None:
+async def test_answer_unknown_receipt_for_what_we_did_not_issue(rig: Rig, text: str) -> None:
     """Malformed and forged are told alike, and neither reads MongoDB."""
     reads = dict(rig.store.reads)
     answer = await asked(rig, text)
@@ -87,7 +87,7 @@ async def test_what_we_did_not_issue_is_404(rig: Rig, text: str) -> None:
     assert rig.store.reads == reads
 
 
-async def test_a_receipt_older_than_exceptions_are_kept_is_410(rig: Rig) -> None:
+async def test_answer_gone_for_a_receipt_older_than_exceptions_are_kept(rig: Rig) -> None:
     """To say applied of it could be a lie; a minute earlier it still can be said."""
     rig.store.count(AT, "demo/ann", {})
     kept_millis = (KEPT_SECONDS - MARGIN_SECONDS) * 1000
