@@ -1,20 +1,19 @@
-"""The routes of the console. Its parts are arguments: a test gives in-memory ones, the process gives real ones."""
+"""The routes of the console. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib.resources import files
-from typing import Protocol
+from typing import Final, Protocol
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from console.answers import Refusal, Refused, json_reply, refusal_reply
 from console.metrics import COUNTS, DOCUMENT, EVENTS
-from console.pipeline import Edge, Stopping
-from console.queries.parameters import BadQuery
 from console.reading import Counts, Events, Parts
+from serving.clock import SystemClock
+from serving.http.cors import Shared
+from serving.http.get_routes import GetRoutes, Pages
+from serving.http.probes import Missing, live, metrics, missing_of, ready
+from serving.http.reply import Reply
+from serving.http.request import Endpoint, Request
+
+CORS: Final = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
 
 
 class Reachable(Protocol):
@@ -24,65 +23,44 @@ class Reachable(Protocol):
         ...
 
 
-def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Edge:
+class Stopping(Protocol):
+    @property
+    def draining(self) -> bool: ...
+
+
+def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoutes:
     """The ASGI app."""
-
-    def missing() -> list[str]:
-        there = {
-            "keys": parts.authenticator.ready,
-            "mongodb": mongodb.reachable,
-            "draining": not stopping.draining,
-        }
-        return [name for name, ready in there.items() if not ready]
-
-    text = (files("schemas") / "json" / "openapi.console.json").read_bytes()
-
-    async def document(_request: Request) -> Response:
-        """The committed file, byte for byte."""
-        return Response(text, media_type="application/json; charset=utf-8")
-
-    async def livez(_request: Request) -> Response:
-        return json_reply({"live": True})
-
-    async def readyz(_request: Request) -> Response:
-        return json_reply({"ready": not missing(), "missing": missing()}, 503 if missing() else 200)
-
-    async def metrics(_request: Request) -> Response:
-        return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
+    missing = _missing_parts(parts, mongodb, stopping)
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
-    routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
-        COUNTS: Counts(parts).reply,
-        EVENTS: Events(parts).reply,
-        DOCUMENT: document,
-        "/livez": livez,
-        "/readyz": readyz,
-        "/metrics": metrics,
+    endpoints: dict[str, Endpoint] = {
+        COUNTS: Counts(parts),
+        EVENTS: Events(parts),
+        DOCUMENT: _document(),
+        "/livez": live(lambda: True, spaced=True),
+        "/readyz": ready(missing, spaced=True),
+        "/metrics": metrics(parts.metrics.registry),
     }
-    app = Starlette(
-        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in routes.items()],
-        exception_handlers={Refused: _refused, BadQuery: _bad_query, HTTPException: _http, Exception: _bug},
-    )
-    app.router.redirect_slashes = False  # never a redirect (B2)
-    return Edge(app, parts.metrics, stopping, parts.settings.cors_origins)
+    # Browsers' pages read no probes.
+    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
+    return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 as it is registered
-    return refusal_reply(error.refusal, error.violations)
+def _missing_parts(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Callable[[], list[Missing]]:
+    """What keeps the console from being ready; empty when it is."""
+
+    def missing() -> list[Missing]:
+        return missing_of(
+            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
+        )
+
+    return missing
 
 
-async def _bad_query(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, BadQuery)  # noqa: S101 as it is registered
-    return refusal_reply(Refusal.BAD_QUERY, error.violations)
+def _document() -> Endpoint:
+    """The committed OpenAPI document, byte for byte."""
+    reply = Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())
 
+    async def document(_request: Request) -> Reply:
+        return reply
 
-async def _http(_request: Request, error: Exception) -> Response:
-    """What starlette itself refuses: a path or a method that isn't there."""
-    assert isinstance(error, HTTPException)  # noqa: S101 as it is registered
-    not_allowed = error.status_code == 405  # noqa: PLR2004 HTTP's number
-    return refusal_reply(Refusal.METHOD if not_allowed else Refusal.NOT_FOUND, headers=error.headers)
-
-
-async def _bug(_request: Request, _error: Exception) -> Response:
-    return refusal_reply(Refusal.INTERNAL)
+    return document

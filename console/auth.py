@@ -1,33 +1,18 @@
-"""Who reads: whom a bearer token names (serving/tokens/bearer.py; B6, G21), and whether it has tallymill.read."""
+"""Who may read: a token with the scope tallymill.read (B6, G21)."""
 
-from console.answers import Refusal, Refused
+from schemas.errors.table import Refusal
 from schemas.wire.console_replies import READ_SCOPE
-from serving.http.request import bearer_token
-from serving.tokens.bearer import TokenCheck, identified
-from serving.tokens.identity import BadToken, Identity, Unchecked
+from serving.refused import Refused
+from serving.tokens import authenticator
+from serving.tokens.identity import Identity
 
 
-class Authenticator:
-    """The app that a request may read."""
+class Authenticator(authenticator.Authenticator):
+    """Identifies readers."""
 
-    def __init__(self, tokens: TokenCheck) -> None:
-        self._tokens = tokens
-
-    @property
-    def ready(self) -> bool:
-        return self._tokens.ready
-
-    async def reader(self, authorization: bytes | None, now_seconds: float) -> Identity:
-        """Raises Refused: NO_TOKEN, UNAUTHENTICATED, NO_SCOPE, or TOKEN_UNCHECKED while nobody can tell."""
-        token = bearer_token(authorization)
-        if token is None:
-            raise Refused(Refusal.NO_TOKEN)
-        try:
-            reader = await identified(self._tokens, token, now_seconds)
-        except BadToken as error:
-            raise Refused(Refusal.UNAUTHENTICATED) from error
-        except Unchecked as error:
-            raise Refused(Refusal.TOKEN_UNCHECKED) from error
+    async def reader(self, token: str | None, now_seconds: float) -> Identity:
+        """Raises Refused: what identify() raises, or NO_SCOPE."""
+        reader = await self.identify(token, now_seconds)
         if READ_SCOPE not in reader.scopes:
             raise Refused(Refusal.NO_SCOPE)
         return reader

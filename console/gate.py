@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from console.answers import Refusal, Refused
+from schemas.errors.table import Refusal
+from serving.refused import Refused
 
 
 class Gate:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
@@ -64,7 +64,3 @@ class Metrics:
         }
         for name, (meaning, read) in gauges.items():
             Gauge(f"tallymill_console_{name}", meaning, registry=self.registry).set_function(read)
-
-    def text(self) -> bytes:
-        """The Prometheus text format."""
-        return generate_latest(self.registry)

@@ -4,14 +4,10 @@ Token 401 -> scope 403 -> parameters 400 -> another app's 403 -> its turn 503 ->
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from console.answers import Refusal, Refused, json_reply
 from console.auth import Authenticator
 from console.config import ConsoleSettings
 from console.gate import Gate
@@ -20,7 +16,12 @@ from console.ports import MomentGone, Store, TooSlow, Unavailable
 from console.queries import counts, events
 from console.queries.counts import CountsPage, CountsQuery, Moment
 from console.queries.events import Key, KeysPage, Stored
-from console.queries.parameters import Parameters, parameters_of
+from console.queries.parameters import BadQuery, Parameters, parameters_of
+from schemas.errors.table import Refusal
+from serving.http.replies import json_reply
+from serving.http.reply import Reply
+from serving.http.request import Request
+from serving.refused import Refused
 
 # Events are read so many at a time, so that a page that grows too large is noticed in time.
 EVENTS_AT_ONCE = 50
@@ -38,8 +39,8 @@ class Parts:
 
     async def asked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
         """The app that is asked about, and how. Raises Refused, BadQuery."""
-        reader = await self.authenticator.reader(_authorization(request), time.time())
-        parameters = parameters_of(request.scope["query_string"], known)
+        reader = await self.authenticator.reader(request.bearer, request.wall_millis / 1000)
+        parameters = parameters_of(request.query_string, known)
         if parameters.get("app", reader.app) != reader.app:
             raise Refused(Refusal.OTHER_APP)
         return reader.app, parameters
@@ -59,8 +60,13 @@ class Parts:
             self.metrics.queried(route, time.monotonic() - start)
 
 
-def _authorization(request: Request) -> bytes | None:
-    return next((value for name, value in request.scope["headers"] if name == b"authorization"), None)
+@contextmanager
+def _bad_query_refused() -> Iterator[None]:
+    """Raises Refused for a BadQuery."""
+    try:
+        yield
+    except BadQuery as error:
+        raise Refused(Refusal.BAD_QUERY, error.violations) from error
 
 
 class Counts:
@@ -69,14 +75,15 @@ class Counts:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def reply(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Reply:
         parts, settings = self._parts, self._parts.settings
-        app, parameters = await parts.asked(request, counts.PARAMETERS)
-        query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
+        with _bad_query_refused():
+            app, parameters = await parts.asked(request, counts.PARAMETERS)
+            query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
         async with parts.querying(COUNTS):
             page = await self._page(query)
         parts.metrics.read(COUNTS, page.documents)
-        return json_reply(page.answer())
+        return json_reply(200, page.answer(), spaced=True)
 
     async def _page(self, query: CountsQuery) -> CountsPage:
         """Of the moment of the pages before it, while MongoDB has it; else of now; of none where it keeps none."""
@@ -106,17 +113,18 @@ class Events:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def reply(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Reply:
         parts, settings = self._parts, self._parts.settings
-        app, parameters = await parts.asked(request, events.PARAMETERS)
-        query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
+        with _bad_query_refused():
+            app, parameters = await parts.asked(request, events.PARAMETERS)
+            query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
         page = KeysPage(query)
         async with parts.querying(EVENTS):
             while page.wanted:
                 page.add(await parts.store.event_keys(page.wanted))
             held, last = await self._events(page.keys)
         parts.metrics.read(EVENTS, len(held))
-        return json_reply(events.events_answer(query, page, held, last))
+        return json_reply(200, events.events_answer(query, page, held, last), spaced=True)
 
     async def _events(self, keys: Sequence[Key]) -> tuple[list[Stored], Key | None]:
         """The events of these keys, as many as a page holds, and the key of the last one."""

@@ -9,23 +9,16 @@ Ready: it has its share of the partitions and reads them. What is unknown is not
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from consumer.core.policy import is_stuck, lag_records
 from consumer.flusher import Flusher
 from consumer.holdings import Holdings
 from consumer.parts import Parts
 from consumer.retry import Retry
+from serving.http.probes import Missing
 
 # Longer than an election or a fail-over among living servers takes, so that neither makes a worker unready.
 READY_SECONDS = 10
-
-
-class Missing(NamedTuple):
-    """What keeps a worker from being ready, in a word and in a sentence."""
-
-    what: str
-    why: str
 
 
 class Health:

@@ -12,7 +12,6 @@ from pymongo import AsyncMongoClient
 
 from consumer.config import WorkerConfig
 from consumer.core.policy import DeadRatio
-from consumer.health import Missing
 from consumer.http import serve
 from consumer.kafka.reader import KafkaSource
 from consumer.metrics import WorkerMetrics
@@ -27,6 +26,7 @@ from consumer.worker import Worker
 from schemas.records.signing import signing_keys
 from serving.clock import SystemClock
 from serving.failures import new_loop
+from serving.http.probes import Missing
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
 from serving.start import StartRefused

@@ -13,11 +13,12 @@ import structlog
 from consumer.core.policy import lag_seconds, may_fetch
 from consumer.core.records import Record
 from consumer.flusher import Flusher
-from consumer.health import Health, Missing
+from consumer.health import Health
 from consumer.holdings import Holdings
 from consumer.parts import Parts
 from consumer.ports import Damaged, LeaderChanged, OutOfRange, TopicChanged, TopicIdentity, Unavailable, UnknownLineage
 from consumer.retry import Retry
+from serving.http.probes import Missing
 
 log = structlog.get_logger()
 

@@ -1,6 +1,6 @@
 """The routes of the ingress. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -22,13 +22,13 @@ from ingress.games.lists import EventDefinitions, PlayerEvents
 from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
-from ingress.http.metrics import Metrics
 from ingress.http.pipeline import Pipeline, Stopping
-from ingress.http.replies import json_reply, retry_after
+from ingress.http.replies import retry_after
 from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
+from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
 from serving.http.request import Asgi, Endpoint, Request
 
@@ -87,9 +87,9 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/docs/{name}": {"GET": asset_endpoint()},
     }
     probes: dict[str, Endpoint] = {
-        "/livez": _Constant(json_reply(200, {"live": True})),
-        "/readyz": _Ready(missing),
-        "/metrics": _Metrics(shared.metrics),
+        "/livez": live(lambda: True),
+        "/readyz": ready(missing, headers=(retry_after(RETRY_UNAVAILABLE_SECONDS),)),
+        "/metrics": metrics(shared.metrics.registry),
     }
     routes: list[BaseRoute] = [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
     routes[1:1] = _analytics_routes(pipeline, parts)
@@ -111,7 +111,7 @@ def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]
     ]
 
 
-def _watch(parts: AppParts, missing: Callable[[], list[str]]) -> None:
+def _watch(parts: AppParts, missing: Callable[[], list[Missing]]) -> None:
     """The gauges, of both APIs together."""
     metrics, bodies = parts.shared.metrics, parts.shared.bodies
 
@@ -136,12 +136,12 @@ def _skew(parts: AppParts, source: Source) -> float | None:
     return parts.clocks.skews(parts.shared.clock.monotonic_seconds()).by_source.get(source)
 
 
-def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[str]]:
+def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Callable[[], list[Missing]]:
     """What keeps the ingress from being ready, by name; empty when it is."""
     shared = parts.shared
 
-    def missing() -> list[str]:
-        there: Mapping[str, bool] = {
+    def missing() -> list[Missing]:
+        conditions = {
             "keys": shared.authenticator.ready,
             "kafka": parts.games.publisher.ready,
             "kafka analytics": parts.analytics.publisher.ready,
@@ -150,7 +150,7 @@ def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Call
             "clock": parts.clocks.is_within(shared.clock.monotonic_seconds()),
             "draining": not stopping.draining,
         }
-        return [name for name, ready in there.items() if not ready]
+        return missing_of(conditions)
 
     return missing
 
@@ -161,24 +161,3 @@ class _Constant:
 
     async def __call__(self, _request: Request) -> Reply:
         return self._reply
-
-
-class _Ready:
-    """`GET /readyz`: whether requests should be sent here."""
-
-    def __init__(self, missing: Callable[[], list[str]]) -> None:
-        self._missing = missing
-
-    async def __call__(self, _request: Request) -> Reply:
-        missing = self._missing()
-        if not missing:
-            return json_reply(200, {"ready": True, "missing": []})
-        return json_reply(503, {"ready": False, "missing": missing}).having(retry_after(RETRY_UNAVAILABLE_SECONDS))
-
-
-class _Metrics:
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    async def __call__(self, _request: Request) -> Reply:
-        return Reply(200, self._metrics.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

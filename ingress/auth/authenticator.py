@@ -5,34 +5,20 @@ from typing import Final
 
 from ingress.config import ANY_APP
 from ingress.http.replies import Refusal, Refused
-from serving.tokens.bearer import TokenCheck, identified
-from serving.tokens.identity import BadToken, Identity, Unchecked
+from serving.tokens import authenticator
+from serving.tokens.bearer import TokenCheck
+from serving.tokens.identity import Identity
 
 GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
 RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/games_lite"))
 
 
-class Authenticator:
+class Authenticator(authenticator.Authenticator):
     """Identifies senders. `anonymous_apps`: apps that accept events with anonymous tokens."""
 
     def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
-        self._tokens = tokens
+        super().__init__(tokens)
         self._anonymous_apps = frozenset(anonymous_apps)
-
-    @property
-    def ready(self) -> bool:
-        return self._tokens.ready
-
-    async def identify(self, token: str | None, now_seconds: float) -> Identity:
-        """The sender that the token names. Raises Refused: NO_TOKEN, UNAUTHENTICATED or TOKEN_UNCHECKED."""
-        if token is None:
-            raise Refused(Refusal.NO_TOKEN)
-        try:
-            return await identified(self._tokens, token, now_seconds)
-        except BadToken as error:
-            raise Refused(Refusal.UNAUTHENTICATED) from error
-        except Unchecked as error:
-            raise Refused(Refusal.TOKEN_UNCHECKED) from error
 
     def require_known_or_allowed(self, identity: Identity) -> None:
         """Raises Refused for an anonymous token of an app that does not accept them."""

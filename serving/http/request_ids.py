@@ -21,4 +21,4 @@ class RequestIds:
         sent = headers.get(b"x-request-id")
         if sent is not None and _is_request_id(sent):
             return sent
-        return b"%b-%x" % (self._prefix, next(self._numbers))
+        return b"%b-%03x" % (self._prefix, next(self._numbers))

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
-import console.answers
 import console.auth
 import ingress.auth.authenticator
 import ingress.http.replies
@@ -68,8 +67,8 @@ async def at_the_ingress(tokens: TokenCheck, bearer: str) -> Verdict:
 
 async def at_the_console(tokens: TokenCheck, bearer: str) -> Verdict:
     try:
-        return await console.auth.Authenticator(tokens).reader(f"Bearer {bearer}".encode(), NOW_SECONDS)
-    except console.answers.Refused as refused:
+        return await console.auth.Authenticator(tokens).reader(bearer, NOW_SECONDS)
+    except ingress.http.replies.Refused as refused:
         return refused.refusal.value.code
 
 

@@ -1,0 +1,95 @@
+"""The ASGI app of a process whose paths take only GET and HEAD: the console, and the worker's probes.
+
+The ingress, which also reads bodies, has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly:
+there are no redirects (B2). Every reply has X-Request-Id and no-store; an exception is 500, without its traceback (B5).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.errors.table import Refusal
+from serving.clock import Clock
+from serving.failures import report
+from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.replies import refusal_reply
+from serving.http.reply import CLOSE, NO_STORE, RawHeader, Reply
+from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
+from serving.http.request_ids import RequestIds
+from serving.http.unparsed import announces_body, unparsed_of
+from serving.refused import Refused
+
+_METHODS: Final = ("GET", "HEAD")
+ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
+_NO_CONTENT: Final = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Browsers' pages that may read. `paths`: those whose preflight is answered."""
+
+    origins: Collection[str]
+    shared: Shared
+    paths: Collection[str]
+
+
+class GetRoutes:
+    """`answered` counts a reply by path and status. `is_draining`: replies then close their connection."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        clock: Clock,
+        pages: Pages | None = None,
+        answered: Callable[[str, int], None] = lambda _path, _status: None,
+        is_draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._endpoints = endpoints
+        self._clock = clock
+        self._pages = pages if pages and pages.origins else None
+        self._cors = Cors(pages.origins, pages.shared) if pages and pages.origins else None
+        self._answered = answered
+        self._is_draining = is_draining
+        self._request_ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = request_of(scope, receive, self._clock)
+        unparsed = unparsed_of(scope)
+        reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
+        self._answered(request.path, reply.status)
+        headers = self._headers(reply, request, closes=unparsed is not None)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _reply(self, request: Request) -> Reply:
+        if request.method == "OPTIONS" and (preflight := self._preflight(request)):
+            return preflight
+        endpoint = self._endpoints.get(request.path)
+        if endpoint is None:
+            return refusal_reply(Refusal.NOT_FOUND, spaced=True)
+        if request.method not in _METHODS:
+            return refusal_reply(Refusal.METHOD, spaced=True).having(ALLOW)
+        try:
+            return await endpoint(request)
+        except Refused as refused:
+            return refusal_reply(refused.refusal, refused.violations, spaced=True).having(*refused.headers)
+        except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
+            report(error, path=request.path)
+            return refusal_reply(Refusal.INTERNAL, spaced=True)
+
+    def _preflight(self, request: Request) -> Reply | None:
+        if self._cors is None or self._pages is None or request.path not in self._pages.paths:
+            return None
+        if not self._cors.is_preflight(request.headers):
+            return None
+        return Reply(_NO_CONTENT, b"", preflight_headers(_METHODS, self._pages.shared))
+
+    def _headers(self, reply: Reply, request: Request, *, closes: bool) -> list[Any]:
+        headers = [*reply.headers, (b"x-request-id", self._request_ids.of(request.headers)), NO_STORE]
+        if reply.status != _NO_CONTENT:
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        if self._cors is not None:
+            headers.extend(self._cors.headers(request.headers))
+        if (closes or self._is_draining() or announces_body(request.headers)) and CLOSE not in headers:
+            headers.append(CLOSE)
+        return headers

@@ -1,0 +1,37 @@
+"""The replies of every process: JSON, and Google's error body for an error of the table (schemas/errors). Pure."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from schemas.errors.table import Refusal
+from schemas.wire.errors import error_body
+from schemas.wire.malformed import Violation
+from serving.http.reply import JSON, RawHeader, Reply
+
+REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
+    refusal: tuple((name.encode(), value.encode()) for name, value in refusal.value.fixed_headers)
+    for refusal in Refusal
+}
+"""The headers that a refusal always has, whatever the request was."""
+
+_COMPACT: Final = (",", ":")
+_SPACED: Final = (", ", ": ")
+
+
+def refusal_reply(refusal: Refusal, violations: Sequence[Violation] = (), *, spaced: bool = False) -> Reply:
+    """Google's error body, and the headers that the refusal always has."""
+    reply = json_reply(refusal.value.code, error_body(refusal.value, violations), spaced=spaced)
+    return reply.having(*REFUSAL_HEADERS[refusal])
+
+
+def json_reply(status: int, value: Mapping[str, object], *, spaced: bool = False) -> Reply:
+    """`spaced`: with spaces after commas and colons, as console and worker write JSON."""
+    separators = _SPACED if spaced else _COMPACT
+    return Reply(status, json.dumps(value, separators=separators, allow_nan=False).encode(), (JSON,))
+
+
+def retry_after(seconds: float) -> RawHeader:
+    """`Retry-After`: whole seconds, one at least."""
+    return (b"retry-after", b"%d" % max(1, math.ceil(seconds)))

@@ -1,0 +1,20 @@
+"""The exception that refuses a request. Pure."""
+
+from collections.abc import Sequence
+
+from schemas.errors.table import Refusal
+from schemas.wire.malformed import Violation
+
+RawHeader = tuple[bytes, bytes]
+
+
+class Refused(Exception):
+    """Refuses the whole request. `headers`: those that only this reply has."""
+
+    def __init__(
+        self, refusal: Refusal, violations: Sequence[Violation] = (), headers: tuple[RawHeader, ...] = ()
+    ) -> None:
+        self.refusal = refusal
+        self.violations = tuple(violations)
+        self.headers = headers
+        super().__init__(refusal.name)

@@ -1,0 +1,28 @@
+"""Identifies the sender of a request by its bearer token (B6, G21), in the ingress and in the console."""
+
+from schemas.errors.table import Refusal
+from serving.refused import Refused
+from serving.tokens.bearer import TokenCheck, identified
+from serving.tokens.identity import BadToken, Identity, Unchecked
+
+
+class Authenticator:
+    """Identifies senders. What a token allows is checked by the caller."""
+
+    def __init__(self, tokens: TokenCheck) -> None:
+        self._tokens = tokens
+
+    @property
+    def ready(self) -> bool:
+        return self._tokens.ready
+
+    async def identify(self, token: str | None, now_seconds: float) -> Identity:
+        """The sender that the token names. Raises Refused: NO_TOKEN, UNAUTHENTICATED or TOKEN_UNCHECKED."""
+        if token is None:
+            raise Refused(Refusal.NO_TOKEN)
+        try:
+            return await identified(self._tokens, token, now_seconds)
+        except BadToken as error:
+            raise Refused(Refusal.UNAUTHENTICATED) from error
+        except Unchecked as error:
+            raise Refused(Refusal.TOKEN_UNCHECKED) from error
