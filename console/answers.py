@@ -1,4 +1,4 @@
-"""What the console answers when it can't answer: Google's error body, as the ingress has it. Pure."""
+"""The replies to refused requests (schemas/errors/table.py): Google's error body, as in the ingress. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence

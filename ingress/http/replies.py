@@ -1,4 +1,4 @@
-"""What is answered (docs/rules.md, "Answers"; the other API's: analytics/replies.py). Pure: values in, a Reply out."""
+"""The replies to refused requests (docs/rules.md, "Answers"; schemas/errors/table.py). Pure: values in, a Reply out."""
 
 import json
 import math
