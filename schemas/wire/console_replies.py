@@ -43,7 +43,7 @@ class CountsReply(_Model):
         datetime | None,
         Field(
             description="The moment that the rows show, by MongoDB's clock. It is the same on all pages, unless "
-            "reading them takes minutes. Absent if MongoDB keeps no past moments: rows may then be of different moments.",
+            "reading them takes minutes. Absent if MongoDB keeps no past moments: rows may be of different moments.",
             exclude_if=lambda v: v is None,
         ),
     ] = None
