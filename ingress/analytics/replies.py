@@ -21,14 +21,14 @@ DUPLICATE: Final[RawHeader] = (b"tallymill-duplicate", b"true")
 
 
 def analytics_refusal(refusal: Refusal, violations: tuple[Violation, ...] = ()) -> Reply:
-    """A failure of the whole request: nothing of it is registered."""
+    """A failure of the whole request: none of its events is registered."""
     row = refusal.value
     if row.analytics is None:
         raise LookupError(f"{refusal.name} has no analytics answer in schemas/errors/table.py")
     code, _, message = row.analytics
     if violations:
         message = named(violations)
-        # What has no place within the body is the body itself: it can't be read.
+        # A violation without a field means that the body itself cannot be read.
         code = StatusCode.WRONG_FIELD if violations[0].field else StatusCode.NOT_READABLE
     return _reply(row.code, code, row.severity, message or row.message, content=False).having(*REFUSAL_HEADERS[refusal])
 
@@ -70,7 +70,7 @@ def named(violations: tuple[Violation, ...]) -> str:
 
 
 def _cut(text: str) -> str:
-    """The middle goes: the place stands in front, and behind it what is wrong."""
+    """Cuts out the middle: the beginning names the field, and the end says what is wrong."""
     half = MAX_NAMED_CHARACTERS // 2
     return f"{text[:half]}...{text[-half:]}"
 

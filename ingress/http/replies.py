@@ -1,4 +1,4 @@
-"""What is answered (docs/rules.md, "Answers"; the other API's: analytics/replies.py). Pure: values in, a Reply out."""
+"""The replies to refused requests (docs/rules.md, "Answers"; schemas/errors/table.py). Pure: values in, a Reply out."""
 
 from schemas.errors.table import Refusal as Refusal  # noqa: PLC0414 imported from here with Refused
 from serving.http.replies import REFUSAL_HEADERS as REFUSAL_HEADERS  # noqa: PLC0414 as above

@@ -1,4 +1,4 @@
-"""The topics as an AsyncAPI 3.1 document: what a record of each is, for who reads or produces them."""
+"""The AsyncAPI 3.1 document: the records of each topic, for programs that read or produce them."""
 
 from typing import Any
 
@@ -20,21 +20,21 @@ Json = dict[str, Any]
 KAFKA_BINDING = "0.5.0"
 
 _INTRODUCTION = """\
-One record is the body of one request, byte for byte. An ingress produces it after it has judged it; a pipeline may \
-produce it by itself, without `judged`, and the workers judge it. A requestId counts once per player and \
-`dedupe_window_seconds`, whoever produced it. An event of a pool counts once for as \
-long as events are kept."""
+One record is the body of one request, byte for byte. An ingress judges the request, then produces the record with the \
+header `judged`. Another producer leaves `judged` out, and the workers judge the record. A requestId counts once per \
+player and `dedupe_window_seconds`, whichever producer sent it. An event of a pool counts once for as long as events \
+are kept."""
 
-_TIME = "When it was received. Taken as it is if `judged` vouches for it; otherwise never after Kafka's own time."
+_TIME = "The time at which the request was received. Without a valid `judged` it is never later than Kafka's time."
 
-# A header that is missing is fine but where the key doesn't say whose the record is.
+# All headers are optional, except ce_source if the key does not name the app and the player.
 _HEADERS: dict[str, Json] = {
     "ce_specversion": {"type": "string", "const": "1.0"},
     "ce_id": {"type": "string", "pattern": INT64_PATTERN, "description": "The requestId of the body."},
     "ce_source": {
         "type": "string",
         "pattern": "^/apps/[A-Za-z0-9_-]{1,64}/players/[^/]+$",
-        "description": "Whose record it is: `/apps/A/players/P`, P percent-encoded. Without it, the key says.",
+        "description": "The app and the player: `/apps/A/players/P`, P percent-encoded. Default: those of the key.",
     },
     "ce_type": {"type": "string", "const": CE_TYPE},
     "ce_time": {"type": "string", "format": "date-time", "description": _TIME},
@@ -42,27 +42,29 @@ _HEADERS: dict[str, Json] = {
     "traceparent": {
         "type": "string",
         "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-        "description": "W3C Trace Context, where a producer sends one. It changes nothing about what counts.",
+        "description": "W3C Trace Context of the producer. It does not affect what counts.",
     },
     "judged": {
         "type": "string",
         "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
-        "description": "What an ingress refused of the batch, as JSON (absent parts: nothing), then its HMAC-SHA256 "
-        "over `judged`, ce_id, ce_source, ce_time and the body. One that doesn't verify is as good as none: the "
-        "worker judges the record.",
+        "description": "The parts of the batch that an ingress refused, as JSON (an absent part: nothing was "
+        "refused), then "
+        "an HMAC-SHA256 over `judged`, ce_id, ce_source, ce_time and the body. A value that does not verify counts as "
+        "absent: the worker judges the record.",
     },
 }
 
 
 _POOL_HEADERS: dict[str, Json] = _HEADERS | {
-    "ce_id": {"type": "string", "minLength": 1, "description": "The requestId, or of a pool without one a hash."},
+    "ce_id": {"type": "string", "minLength": 1, "description": "The requestId. For a pool without one, a hash."},
     "ce_type": {"type": "string", "const": ANALYTICS_TYPE},
     "content-type": {"type": "string", "enum": [JSON_TYPE, FORM_TYPE]},
     "judged": {
         "type": "string",
         "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
-        "description": "Whether bad events are left out (`partial`) and which request id holds, as JSON, then its "
-        "HMAC-SHA256 as of the other topic. Without it a bad event refuses the record, and the body names the id.",
+        "description": "Whether invalid events are skipped (`partial`) and the request id, as JSON, then an "
+        "HMAC-SHA256 as in "
+        "the other topic. Without it, an invalid event refuses the whole record, and the request id is the body's.",
     },
 }
 
@@ -75,10 +77,12 @@ def asyncapi_document() -> Json:
         "defaultContentType": CONTENT_TYPE,
         "channels": {"records": _channel("games", "batch"), "analytics": _channel("analytics", "pool")},
         "operations": {
-            "publishBatch": _operation("send", "records", "An ingress publishes a batch, and answers after the ack."),
+            "publishBatch": _operation(
+                "send", "records", "An ingress publishes a batch, and answers after Kafka's ack."
+            ),
             "countBatch": _reading("games", "records", "A worker counts the batch."),
-            "publishPool": _operation("send", "analytics", "An ingress publishes a pool, its token blanked."),
-            "registerPool": _reading("analytics", "analytics", "A worker registers its events, and counts them."),
+            "publishPool": _operation("send", "analytics", "An ingress publishes a pool with its token blanked."),
+            "registerPool": _reading("analytics", "analytics", "A worker registers and counts the events of the pool."),
         },
         "components": {"messages": {"batch": _message(), "pool": _pool_message()}, "schemas": _schemas()},
     }
@@ -89,7 +93,7 @@ def _channel(api: Api, message: str) -> Json:
     config = topic_config(kafka, Limits(), api)
     return {
         "address": kafka.topic(api),
-        "description": "All records of a player are in one partition. What else the workers ask of the topic: "
+        "description": "All records of a player are in one partition. The workers also require "
         f"`message.timestamp.type` {config['message.timestamp.type']}.",
         "messages": {message: {"$ref": f"#/components/messages/{message}"}},
         "bindings": {

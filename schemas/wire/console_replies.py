@@ -1,4 +1,4 @@
-"""What the console answers: counts, and events as they were sent. How the document describes it."""
+"""The answers of the console: counts, and events as they were sent."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,9 @@ Step = Literal["minute", "hour", "day"]
 
 _NextPageToken = Annotated[
     str | None,
-    Field(description="Absent on the last page; any other may be short, or empty.", exclude_if=lambda v: v is None),
+    Field(
+        description="Absent on the last page. Any other page may be short, or empty.", exclude_if=lambda v: v is None
+    ),
 ]
 
 
@@ -23,15 +25,15 @@ class _Model(BaseModel):
 
 
 class CountRow(_Model):
-    """What an event counted in one step."""
+    """The count of one event in one step."""
 
     at: Annotated[datetime, Field(description="The start of the minute, hour or day, UTC.")]
-    event: Annotated[str, Field(description="definitionId, or title.")]
-    count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"}, description="A number: exact in int64.")]
+    event: Annotated[str, Field(description="The definitionId or the title.")]
+    count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"}, description="A JSON number up to int64.")]
 
 
 class CountsReply(_Model):
-    """`GET /v1/counts`: one page, sorted by `at` and `event`; what counts nothing is left out."""
+    """`GET /v1/counts`: one page, sorted by `at` and `event`. Counts of zero are left out."""
 
     app: str
     source: Api
@@ -40,8 +42,8 @@ class CountsReply(_Model):
     asOf: Annotated[  # noqa: N815 the wire's name
         datetime | None,
         Field(
-            description="Every row is as it was then, by MongoDB's clock; the same on all pages of a walk, unless it "
-            "takes minutes. Absent where MongoDB keeps no past moments: then rows are of no one moment.",
+            description="The moment that the rows show, by MongoDB's clock. It is the same on all pages, unless "
+            "reading them takes minutes. Absent if MongoDB keeps no past moments: rows may be of different moments.",
             exclude_if=lambda v: v is None,
         ),
     ] = None
@@ -49,24 +51,26 @@ class CountsReply(_Model):
 
 
 class FoundEvent(_Model):
-    """One event of AddEvent or AddEventBatch, as it was sent, and where it came in."""
+    """One event of AddEvent or AddEventBatch, as it was sent, and the record that had it."""
 
     id: Annotated[str, Field(description="app/actor/identity.")]
     app: str
-    actor: Annotated[str, Field(description="A player, or `~` and an anonymous session.")]
+    actor: Annotated[str, Field(description="A player, or `~` followed by the id of an anonymous session.")]
     anonymous: bool
-    at: Annotated[datetime, Field(description="As the client's clock had it.")]
+    at: Annotated[datetime, Field(description="The time of the event, by the client's clock.")]
     event: Annotated[str, Field(description="The title.")]
-    data: Annotated[Any, Field(description="An object, an array of objects, or null; its order is kept.")]
-    extra: Annotated[Mapping[str, Any] | None, Field(description="Fields of the event that are not known.")] = None
+    data: Annotated[Any, Field(description="An object, an array of objects, or null. Keys keep their order.")]
+    extra: Annotated[Mapping[str, Any] | None, Field(description="Unknown fields of the event.")] = None
     media: Annotated[Mapping[str, Any] | None, Field(description="mediaInfo, decoded.")] = None
     mediaRaw: Annotated[str | None, Field(description="mediaInfo that could not be decoded.")] = None  # noqa: N815
     clock: Annotated[
-        Literal["future", "old"] | None, Field(description="Why it counts in the minute of receivedAt.")
+        Literal["future", "old"] | None, Field(description="Why the event counts in the minute of receivedAt.")
     ] = None
     requestId: str | None = None  # noqa: N815 the wire's name
-    receivedAt: Annotated[datetime, Field(description="When Kafka had it.")]  # noqa: N815 the wire's name
-    origin: Annotated[str, Field(alias="from", description="Its record: lineage/partition/offset.")]
+    receivedAt: Annotated[  # noqa: N815 the wire's name
+        datetime, Field(description="The time at which Kafka stored the event.")
+    ]
+    origin: Annotated[str, Field(alias="from", description="The record: lineage/partition/offset.")]
 
 
 class EventsReply(_Model):

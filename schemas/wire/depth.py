@@ -1,9 +1,9 @@
-"""How deeply a JSON text is nested, and how much it holds, counted before it is parsed.
+"""Bounds of a JSON text that are checked before it is parsed: its nesting and its number of values.
 
-Python's JSON parsers recurse, and how deep they get depends on the stack they are called from: the same body passed in
-one process and raised RecursionError in the other. With this bound checked first, the verdict depends on the bytes
-alone. A parsed value takes up to forty times the bytes of its text, so values are counted as well. The text is looked
-at in parts, so that other threads run in between, and its memory stays small.
+Python's JSON parsers recurse, and their depth depends on the stack of the caller: the same body passed in one process
+and raised RecursionError in another. With this check the verdict depends only on the bytes. A parsed value takes up to
+forty times the bytes of its text, so values are counted too. The text is read in parts, so that other threads can run
+in between and little memory is used.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from itertools import accumulate
 from typing import Final
 
 MAX_DEPTH: Final = 64
-"""Arrays and objects inside each other, of any JSON text that arrives (B9)."""
+"""Nesting of arrays and objects in any JSON text that arrives (B9)."""
 
 MAX_VALUES: Final = 500_000
-"""Values in one JSON text: some 50 MB once parsed. It is fifty for each of 10,000 events in 8 MiB."""
+"""Values in one JSON text: about 50 MB when parsed. 10,000 events in 8 MiB can have fifty values each."""
 
 _STEPS: Final = [1 if byte in b"[{" else -1 if byte in b"]}" else 0 for byte in range(256)]
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if not _STEPS[byte])
@@ -65,7 +65,7 @@ def _without_strings(text: bytes) -> Iterator[bytes]:
 
 
 def _parts(text: bytes) -> Iterator[bytes]:
-    """The text in parts, never cut within an escape: behind an odd number of backslashes one byte more is taken."""
+    """The text in parts. None ends inside an escape: after an odd number of backslashes it has one byte more."""
     start = 0
     while start < len(text):
         end = min(start + _PART_BYTES, len(text))

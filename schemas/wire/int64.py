@@ -51,7 +51,7 @@ Int64 = Annotated[
 ]
 
 # As structs read it: msgspec's lax mode takes digits in a string, by the grammar of JSON numbers, and nothing padded.
-# It would take 7.0 and "1e3" too; with `float` beside they become floats, and whoever reads refuses those. No `None`
+# It would take 7.0 and "1e3" too; with `float` in the union they become floats, which the reader refuses. No `None`
 # at run time: lax, the string "null" would be one.
 if TYPE_CHECKING:
     ReadInt64 = int

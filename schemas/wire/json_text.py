@@ -1,7 +1,7 @@
-"""Whether a body is JSON text at all (RFC 8259), without making anything of it.
+"""Checks whether a body is JSON text (RFC 8259), without building its values.
 
-Not by a parser that makes Python's lists and dicts: a body of `[],[],...` makes 350,000 of them a MiB, and takes a
-third of a second. msgspec skips over a text without that. Nesting has its bound before (schemas/wire/depth.py).
+A parser that builds lists and dicts makes 350,000 of them for one MiB of `[],[],...`, which takes a third of a second.
+msgspec skips values instead. The caller checks the nesting first (schemas/wire/depth.py).
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
-# How msgspec says it, and where: a test holds these words.
+# The message of msgspec. A test checks that it is still so.
 _MALFORMED: Final = re.compile(r"JSON is malformed: (.*) \(byte ([0-9]+)\)", re.DOTALL)
 
 _constants = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|-?(?:NaN|Infinity)', re.DOTALL).sub

@@ -1,10 +1,10 @@
-"""What is wrong with a body of any API: which fields, and why."""
+"""The violations of a body of either API: which fields are not valid, and why."""
 
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-# The first violations tell a client what is wrong; all of a 1 MiB body would drown it (B2).
+# The first violations are enough to find the mistake. All violations of a 1 MiB body would be as long as it (B2).
 MAX_VIOLATIONS = 20
 
 
@@ -17,7 +17,7 @@ class Violation(BaseModel):
     description: str
 
 
-# What pydantic says of a name that no field has.
+# The message of pydantic for an unknown field.
 UNKNOWN_FIELD: Final = "Extra inputs are not permitted"
 
 
@@ -30,7 +30,7 @@ class MalformedBody(ValueError):
 
     @property
     def reason(self) -> str:
-        """The first violation for logs and dead letters: short, and without a name that is the client's own."""
+        """The first violation for logs and dead letters: short, and without names that the client chose."""
         first = self.violations[0]
         place = "an unknown field" if first.description == UNKNOWN_FIELD else first.field or "body"
         return f"{place}: {first.description}"

@@ -1,11 +1,11 @@
-"""`GET /v1/refusals`: the sample of what the ingress refused, as an operator of the app reads it."""
+"""`GET /v1/refusals`: a sample of what the ingress refused, for the operator of the app."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from schemas.wire.int64 import Int64
 
-# It shows what other players sent, so a player's own token is not enough.
+# The answer shows what other players sent, so the token of a player is not enough.
 REFUSALS_SCOPE = "tallymill.refusals"
 
 DEFAULT_REFUSALS = 100
@@ -19,7 +19,7 @@ class _Answer(BaseModel):
 
 
 class RefusalAnswer(_Answer):
-    """One refusal. `firstBytes` is how the refused part began; bytes that are no UTF-8 are escaped."""
+    """One refusal. `firstBytes` is the beginning of the refused part. Bytes that are not UTF-8 are escaped."""
 
     id: str
     at: str
@@ -31,7 +31,7 @@ class RefusalAnswer(_Answer):
 
 
 class RefusalsAnswer(_Answer):
-    """A page, newest first. `before` of the next page; not there on the last one."""
+    """A page, newest first. `nextBefore` is the `before` of the next page, and absent on the last page."""
 
     refusals: tuple[RefusalAnswer, ...]
     next_before: str | None = Field(default=None, exclude_if=lambda value: value is None)

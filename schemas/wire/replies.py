@@ -1,4 +1,4 @@
-"""What the routes under `/v1`, `/livez` and `/readyz` answer."""
+"""The answers of the routes under `/v1`, of `/livez` and of `/readyz`."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -16,11 +16,13 @@ class _Reply(BaseModel):
 
 
 class ReceiptReply(_Reply):
-    """`GET /v1/receipts/{receipt}`: what became of a batch."""
+    """`GET /v1/receipts/{receipt}`: the state of a batch."""
 
     receipt: str
     state: State
-    cause: Annotated[str | None, Field(description="Why it was not applied; null where it was, or is not known yet.")]
+    cause: Annotated[
+        str | None, Field(description="Why it was not applied. Null if it was, or if that is not known yet.")
+    ]
 
 
 class RequestReply(_Reply):
@@ -28,7 +30,7 @@ class RequestReply(_Reply):
 
     requestId: Int64  # noqa: N815 the wire's name
     state: Literal["applied"]
-    at: Annotated[datetime, Field(description="When the record came into Kafka.")]
+    at: Annotated[datetime, Field(description="The time at which Kafka stored the record.")]
 
 
 class LiveReply(_Reply):
@@ -38,7 +40,7 @@ class LiveReply(_Reply):
 
 
 class ReadyReply(_Reply):
-    """`GET /readyz`: what keeps requests from being sent here; nothing when it is ready."""
+    """`GET /readyz`: whether requests can be sent here, and what is missing if not."""
 
     ready: bool
     missing: tuple[str, ...]

@@ -1,10 +1,10 @@
-"""JSON (RFC 8259) read strictly, the outermost object member by member with where each value stands.
+"""Strict JSON (RFC 8259): reads the outermost object member by member, with the position of each value.
 
-Not pydantic's reader, as for the games API: that one tells no places, and a token has to be blanked in its place with
-all else kept byte for byte (docs/rules.md, B6). Of a key given twice the last counts, as there (B2).
+The games API uses msgspec and pydantic, which do not return positions. Here a token must be blanked at its position
+while every other byte stays (docs/rules.md, B6). If a key occurs twice, the last one counts, as in the games API (B2).
 
-Depth and number of values are bounded before anything is parsed (B9), and no integer is converted that is beyond all
-that is kept. So no text raises anything but BadJson and TooManyValues, whatever stack, process or Python it is read in.
+Depth and number of values are checked before parsing (B9), and integers beyond int64 are not converted. So a text
+raises nothing but BadJson and TooManyValues, in any process, on any stack.
 """
 
 import json
@@ -81,7 +81,7 @@ def read_value(text: str) -> object:
 
 
 def read_members(text: str) -> list[Member]:
-    """The members of the object that `text` is, in order, a key given twice both times.
+    """The members of the object `text`, in order. A key that occurs twice is there twice.
 
     Raises BadJson, TooManyValues.
     """
@@ -173,7 +173,7 @@ def _error(message: str, text: str, at: int) -> BadJson:
 
 
 def _refuse_surrogates(text: str, value: object) -> None:
-    """Lone surrogates are no text, and nothing that keeps text takes them (B2)."""
+    """Refuses lone surrogates: they are no text, and MongoDB cannot store them (B2)."""
     if _has_surrogate(text):
         try:
             json.dumps(value, ensure_ascii=False).encode()

@@ -10,7 +10,7 @@ from typing import Final
 from schemas.wire.int64 import INT64_MAX, INT64_MIN
 
 MAX_DATA_DEPTH: Final = 32
-"""Arrays and objects inside each other, of what is kept as data. MongoDB takes 200 levels, its tools fewer."""
+"""Nesting of arrays and objects in data that is stored. MongoDB allows 200 levels, its tools fewer."""
 
 _INT32: Final = 1 << 31
 # BSON (bsonspec.org): a document is its length, its elements and a NUL; a string its length, its text and a NUL.
@@ -19,7 +19,7 @@ _STRING_BYTES: Final = 5
 
 
 class BadValue(ValueError):
-    """Something in an item can't be taken. `field` is its name within the item, "" for the item itself."""
+    """A value of an item is not valid. `field` is its path in the item, "" for the item itself."""
 
     def __init__(self, field: str, description: str) -> None:
         self.field = field
@@ -28,11 +28,11 @@ class BadValue(ValueError):
 
 
 class TooLarge(ValueError):
-    """More than one request may hold (413): send several. The message says of what."""
+    """The request is too large (413). The message names the limit."""
 
 
 class _NotStorable(Exception):
-    """`path` grows on the way out, innermost part first."""
+    """`path` has the innermost part first; each caller appends its part."""
 
     def __init__(self, description: str, *path: str) -> None:
         self.description = description

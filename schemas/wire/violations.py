@@ -1,9 +1,9 @@
-"""A JSON body read part by part: what it holds, or what is wrong with it, as far as is asked for (B2).
+"""Reads a JSON body part by part, and returns what it contains or its first violations (B2).
 
-Only a body that its struct refuses at once comes here. Each object is taken apart without reading what it holds; its
-own fields, cut small, go to the struct; its arrays follow element by element. Structs alone accept. What they refuse
-goes to pydantic, whose messages are the violations. So no call sees more than a part, nothing of the client's is built
-only to be refused, and the work ends with the last violation that is told: all of them would be as long as the body.
+Only a body that its struct has refused as a whole is read here. An object is split into its fields without parsing
+their values; the fields go to the struct, and arrays are read element by element. Only structs accept a part. A part
+that they refuse goes to pydantic, whose messages are the violations. So no call reads more than a part, and reading
+stops at the last violation that is reported: all violations could be as long as the body.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ Wrong = tuple[Location, str]
 Text = bytes | msgspec.Raw
 T = TypeVar("T", bound=msgspec.Struct)
 
-# Of unknown names in one object no more are looked at than are told.
+# At most this many unknown names of one object are read, because no more are reported.
 _MAX_UNKNOWN: Final = 20
-# A longer number is no int64, whatever its digits; nobody need convert them.
+# A longer number is no int64, so its digits need not be converted.
 _MAX_NUMBER_BYTES: Final = 32
 _BEYOND_ALL: Final = b"1e400"
 _NULL: Final = b"null"
@@ -33,7 +33,7 @@ _as_elements: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 @dataclass(slots=True)
 class Wrongs:
-    """What was found wrong, in order; enough at `limit`."""
+    """The violations found so far, in order. Reading stops at `limit`."""
 
     limit: int
     found: list[Wrong] = field(default_factory=list)
