@@ -91,7 +91,7 @@ async def test_q9_events_by_time_end_the_scan_of_the_ttl_index_and_by_actor_read
     await database[EVENTS].insert_many([event(f"{n:04}", MIDNIGHT + n, f"p{n % 20}") for n in range(400)])
 
     async def read(**of: Any) -> dict[str, Any]:  # noqa: ANN401 fields of a query
-        query = EventsQuery(**{"app": "demo", "actor": None, "event": None, "from_millis": 0, "to_millis": None} | of)
+        query = EventsQuery(**{"app": "demo", "player": None, "event": None, "from_millis": 0, "to_millis": None} | of)
         wanted = KeysPage(query).wanted
         assert wanted
         return await explained(database, {"aggregate": EVENTS, "pipeline": keys_pipeline(wanted), "cursor": {}})
@@ -102,9 +102,9 @@ async def test_q9_events_by_time_end_the_scan_of_the_ttl_index_and_by_actor_read
     assert 10 == by_time["totalDocsExamined"]
     within = await read(limit=9, to_millis=MIDNIGHT + DAY, after=Key(MIDNIGHT + 300, "demo/p3/x"))
     assert 1 == within["totalDocsExamined"]
-    by_actor = await read(limit=9, actor="p3", from_millis=None)
-    assert "IXSCAN _id_" in by_actor["stages"]
-    assert 20 == by_actor["totalDocsExamined"]
+    by_player = await read(limit=9, player="p3", from_millis=None)
+    assert "IXSCAN _id_" in by_player["stages"]
+    assert 20 == by_player["totalDocsExamined"]
 
 
 HOSTILE = {
