@@ -13,7 +13,7 @@ from schemas.documents import Definition, DefinitionTerm, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause, parse_request
 from schemas.games.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings
-from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
+from tests.samples import DAY, KEYS, MINUTE, NOW, batch, item, period, pool, sealed, sealed_pool, update
 
 
 def raw(body: bytes, key: bytes | None = b"demo/ann") -> Record:
@@ -143,3 +143,12 @@ def test_a_record_that_the_log_found_a_fault_in_is_dead_unless_an_ingress_signed
         assert isinstance(found, Unreadable)
         assert found.reason == "a value of 9 bytes"
     assert isinstance(decode(sealed(0, body)._replace(fault="a value of 9 bytes"), KEYS), Batch)
+
+
+def test_only_what_an_ingress_judged_says_when_it_was_received() -> None:
+    """A time that no ingress vouches for must not enter the latency metric."""
+    raw = Record(0, NOW, b"demo/ann", batch(period(update())), [])
+    games = [decode(one, KEYS) for one in (sealed(0, batch(period(update()))), raw, Record(0, NOW, None, b"", []))]
+    assert [one.received_millis for one in games] == [NOW, None, None]
+    assert [(one.weight, one.stored_bytes) for one in games] == [(1, 0)] * 3
+    assert decode_analytics(sealed_pool(0, pool(item())), KEYS).received_millis == NOW
