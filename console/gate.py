@@ -1,4 +1,4 @@
-"""How many requests may query MongoDB at once: readers must leave it to the workers."""
+"""Limits how many requests query MongoDB at once, so that readers do not slow down the workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from serving.refused import Refused
 
 
 class Gate:
-    """Lets so many in at a time; who has waited too long for a turn is refused."""
+    """Admits `most` requests at a time. A request that waits for longer than `wait_seconds` is refused."""
 
     def __init__(self, most: int, wait_seconds: float) -> None:
         self._turns = asyncio.Semaphore(most)

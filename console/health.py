@@ -1,4 +1,4 @@
-"""Whether MongoDB answers: asked in the background, so that /readyz says it at once and costs nothing."""
+"""Whether MongoDB answers. A background task pings it, so that /readyz answers at once and costs MongoDB nothing."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ AWAY_PING_SECONDS = 1
 
 
 class MongoWatch:
-    """Keeps asking."""
+    """Pings MongoDB until cancelled."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -18,7 +18,7 @@ class MongoWatch:
         self.reachable = False
 
     async def look(self) -> None:
-        """Ask once; an outage is told in the log."""
+        """Ping once. The log has one line when MongoDB is lost and one when it is back."""
         try:
             await self._store.ping()
         except (Unavailable, TooSlow) as error:

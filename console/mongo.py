@@ -33,7 +33,7 @@ SOCKET_MARGIN_MILLIS = 2_000
 # Documents decoded at a time, so that the loop is never held up for long.
 BATCH_DOCUMENTS = 2_000
 
-# SnapshotTooOld, SnapshotUnavailable; InvalidOptions: a moment that has not come yet, which we have given nobody.
+# SnapshotTooOld, SnapshotUnavailable; InvalidOptions: a moment in the future, which no page token of the console names.
 _MOMENT_GONE_CODES = (239, 246, 72)
 
 _AFTER_SLASH = "0"

@@ -1,13 +1,13 @@
 """The life of a console process.
 
 Start: the port is taken first (a second process says so at once), then requests are answered - 503 until the keys and
-MongoDB are there; nothing that is away at the start ends the process.
+MongoDB are available. The process starts without them, and waits for them.
 
 Stop, on SIGTERM or SIGINT, in this order:
-1. /readyz says 503 and replies carry `Connection: close`; requests are still taken, for load balancers need a moment;
+1. /readyz answers 503 and replies carry `Connection: close`; requests are still taken, until load balancers notice;
 2. the port is closed, and requests that are under way are answered, within stop_timeout_seconds;
 3. the background tasks end, then MongoDB's connections.
-A second signal skips the waiting. Nothing here writes anything, so a crash anywhere leaves nothing.
+A second signal skips the waiting. The console writes nothing, so a crash leaves nothing behind.
 """
 
 import socket
@@ -76,7 +76,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.background_tasks)
-    except* Exception as failures:  # noqa: BLE001 told as what it is
+    except* Exception as failures:  # noqa: BLE001 reported, whatever it is
         # A background task that ends is a bug: better a new process than one that answers 503 for ever.
         report(failures)
         failed = True

@@ -214,7 +214,7 @@ class CountsPage:
         return Place(self._next_millis, "") if self._next_millis < self._query.to_millis else None
 
     def answer(self) -> dict[str, object]:
-        """The reply's JSON. Counts are JSON numbers: whoever reads them as doubles is exact up to 2^53."""
+        """The reply's JSON. Counts are JSON numbers: a client that reads them as doubles is exact up to 2^53."""
         query = self._query
         rows = [{"at": rfc3339(row.at_millis), "event": row.event, "count": row.count} for row in self.rows]
         answer: dict[str, object] = {"app": query.app, "source": query.source, "step": query.step, "rows": rows}
