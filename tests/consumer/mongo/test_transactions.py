@@ -8,6 +8,8 @@ import pytest
 from pymongo import AsyncMongoClient, _csot
 from pymongo.errors import AutoReconnect
 
+from consumer.core.flush import FlushSize
+from consumer.core.reads import Reads
 from consumer.mongo.store import LONG_TRY_SECONDS, MongoStore
 from consumer.mongo.transactions import ABORT_SECONDS, COMMIT_MILLIS, in_transaction
 from schemas.coordinates import PartitionId
@@ -73,8 +75,8 @@ async def test_the_commit_of_a_flush_is_waited_for_within_bounds() -> None:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:1")
     store = MongoStore(client, "test", lambda _step, _seconds: None)
     store._sessions = SimpleNamespace(of=lambda _partition: session)  # type: ignore[assignment]  # stands in for it
-    flush: Any = SimpleNamespace(partition=PartitionId("r1", 0), stored_bytes=0)
-    await store.apply(flush, lambda _known: pytest.fail("there is nothing to plan"))
+    reads = Reads(PartitionId("r1", 0), FlushSize(records=1, weight=1, stored_bytes=0))
+    await store.apply(reads, lambda _known: pytest.fail("there is nothing to plan"))
     await client.close()
     assert COMMIT_MILLIS == session.options["max_commit_time_ms"]
 

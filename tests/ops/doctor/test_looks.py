@@ -156,9 +156,9 @@ async def test_a_server_that_is_away_is_told_by_its_own_check_alone(monkeypatch:
         ([{0: PartitionLook(0, 5, 5)}], []),
         ([{0: PartitionLook(0, 5, 3)}, {0: PartitionLook(0, 5, 4)}], []),
         ([{0: PartitionLook(0, 5, 3)}, {0: PartitionLook(0, 6, 3)}],
-         ["nobody reads partition 0: 3 records wait, its checkpoint stands"]),
+         ["no worker reads partition 0: 3 records wait, its checkpoint does not move"]),
         ([{1: PartitionLook(0, 5, None)}, {1: PartitionLook(0, 5, None)}],
-         ["nobody reads partition 1: 5 records wait, no worker has taken it yet"]),
+         ["no worker reads partition 1: 5 records wait, no worker has read it yet"]),
     ],
 )  # fmt: skip
 async def test_partitions_where_records_wait_are_looked_at_twice(

@@ -126,7 +126,7 @@ async def test_a_log_that_gives_no_record_is_given_up_and_never_taken_for_right(
 ) -> None:
     consumer = Consumer(OLD)
     consumer.silent = True
-    with pytest.raises(NotReachable, match=r"gives no record of t, partitions \[0\]: nothing can be compared"):
+    with pytest.raises(NotReachable, match=r"returned no record of t, partitions \[0\]: checkpoints can't be compared"):
         await found(monkeypatch, consumer, checkpoint(10, LAST), (0, 10))
     assert FIRST_RECORD_SECONDS <= consumer.seconds < 2 * FIRST_RECORD_SECONDS
 

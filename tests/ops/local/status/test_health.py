@@ -198,7 +198,7 @@ def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
     ("hello", "expected"),
     [
         ({"isWritablePrimary": True}, Answer("ready")),
-        ({"isWritablePrimary": False}, Answer("not ready", "it is no primary: writes are refused")),
+        ({"isWritablePrimary": False}, Answer("not ready", "there is no primary, so writes are refused")),
         (OperationFailure("", 18), Answer("not ready", "authentication failed: wrong user, password or authSource")),
     ],
 )
