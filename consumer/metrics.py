@@ -58,6 +58,7 @@ class WorkerMetrics:
         self.registry = CollectorRegistry()
         self.registry.register(FAILURES)
         self._declare_flushes(self.registry)
+        self._declare_failures(self.registry)
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
         self._declare_standing_still(self.registry)
@@ -94,6 +95,19 @@ class WorkerMetrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
+        self.visible_seconds = FlushHistogram(
+            "tallymill_worker_accepted_to_visible_seconds",
+            "Seconds from the time the ingress received a batch until its counts are visible in MongoDB.",
+            buckets=VISIBLE_BUCKETS,
+            registry=registry,
+        )
+        self.last_progress = Gauge(
+            "tallymill_worker_last_progress_timestamp_seconds",
+            "Unix time of the last flush applied by this worker; 0 before the first.",
+            registry=registry,
+        )
+
+    def _declare_failures(self, registry: CollectorRegistry) -> None:
         self.flushes_failed = Counter(
             "tallymill_worker_flushes_failed",
             "Flushes that wrote nothing. moved: another worker or an earlier attempt had applied the records; "
@@ -106,17 +120,6 @@ class WorkerMetrics:
             "tallymill_worker_bugs",
             "Records that became dead letters because decoding, planning or encoding them raised an unexpected error: "
             "a bug of tallymill. The log has a line for each (*record_set_aside*).",
-            registry=registry,
-        )
-        self.visible_seconds = FlushHistogram(
-            "tallymill_worker_accepted_to_visible_seconds",
-            "Seconds from the time the ingress received a batch until its counts are visible in MongoDB.",
-            buckets=VISIBLE_BUCKETS,
-            registry=registry,
-        )
-        self.last_progress = Gauge(
-            "tallymill_worker_last_progress_timestamp_seconds",
-            "Unix time of the last flush applied by this worker; 0 before the first.",
             registry=registry,
         )
 
