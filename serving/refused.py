@@ -18,3 +18,11 @@ class Refused(Exception):
         self.violations = tuple(violations)
         self.headers = headers
         super().__init__(refusal.name)
+
+    def again(self) -> "Refused":
+        """The same refusal, to be raised at another place.
+
+        A stored exception that is raised refers to the frames that it leaves, and they refer to it: a cycle, which
+        keeps a request's body in memory until the garbage collector runs.
+        """
+        return Refused(self.refusal, self.violations, self.headers)

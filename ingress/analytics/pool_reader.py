@@ -41,7 +41,7 @@ class Credentials:
     def require_identity(self) -> Identity:
         """Raises Refused."""
         if self.identity is None:
-            raise self.refusal or Refused(Refusal.NO_TOKEN)
+            raise self.refusal.again() if self.refusal else Refused(Refusal.NO_TOKEN)
         return self.identity
 
 
@@ -98,7 +98,7 @@ class PoolReader:
         body, checked = await self._body(arrival)
         sent, token = await self._parsed(body, arrival)
         if arrival.credentials.refusal is not None:
-            raise arrival.credentials.refusal
+            raise arrival.credentials.refusal.again()
         credentials = checked if checked.token == token else await self._checked(token, arrival.request)
         identity = credentials.require_identity()
         if arrival.credentials.identity is None:
@@ -145,7 +145,7 @@ class PoolReader:
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
         if token == first.token and first.refusal is not None:
-            raise first.refusal
+            raise first.refusal.again()
         if arrival.coding is not None:
             lease.replace(len(wire), len(body))
         found = await self._checked(token, arrival.request)
