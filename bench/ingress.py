@@ -58,7 +58,7 @@ class Served:
 
 def server_program(place: Place, settings: Settings, subject: str, port: int) -> Program:
     if subject in GOALS:
-        module = f"bench.{'fastapi_app' if subject == 'fastapi' else 'reads_only'}"
+        module = f"bench.rivals.{'fastapi_app' if subject == 'fastapi' else 'reads_only'}"
         variables = {KAFKA_VARIABLE: place.kafka, TOPIC_VARIABLE: settings.kafka.records_topic}
         return place.python(subject, settings, "bench.rivals.serve", module, str(port), **variables)
     changed = {"ingress.port": port, "limits.max_requests_per_player": ANY_RATE}
