@@ -191,3 +191,82 @@ async def test_a_connection_that_is_kept_is_given_up_when_nothing_comes() -> Non
             with pytest.raises(TimeoutError):
                 await kept.metadata(settings(address), [], SECONDS)
         await kept.close()
+
+
+def caused_by(cause: BaseException | None) -> errors.KafkaConnectionError:
+    """As the client raises it: what broke the connection is its cause."""
+    error = errors.KafkaConnectionError("x")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (NotReached("x"), False),
+        (ssl.SSLCertVerificationError(1, "x"), False),
+        (caused_by(ssl.SSLCertVerificationError(1, "x")), False),
+        (caused_by(ConnectionRefusedError(111, "x")), False),
+        (caused_by(None), True),
+        (caused_by(TimeoutError()), True),
+        (caused_by(ssl.SSLError(1, "x")), True),
+        (TimeoutError(), True),
+        (TimeoutError(110, "x"), True),
+        (EOFError(), True),
+        (ConnectionResetError(104, "x"), True),
+        (BrokenPipeError(32, "x"), True),
+        (OSError("without a number"), True),
+        (OSError(113, "x"), False),
+        (ValueError("x"), False),
+    ],
+)
+def test_a_connection_that_breaks_without_a_word_is_told_from_one_with_a_cause(
+    error: BaseException, *, expected: bool
+) -> None:
+    """Only the first is tried again the other way, TLS or not."""
+    assert expected == bootstrap._says_nothing(error)
+
+
+class Answers:
+    """A connection that answers with `outcome`: an error is raised, None never comes."""
+
+    def __init__(self, outcome: Exception | None) -> None:
+        self.outcome = outcome
+        self.closed = False
+
+    async def send(self, _request: object) -> None:
+        if self.outcome:
+            raise self.outcome
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def connected(self, *_: object) -> AsyncIterator["Answers"]:
+        try:
+            yield self
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"), [("PLAINTEXT", NotReached), ("SASL_PLAINTEXT", errors.KafkaConnectionError)]
+)
+async def test_a_port_that_hangs_up_wants_a_user_unless_it_was_given_one(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, expected: type[Exception]
+) -> None:
+    """With a user, the cause is another."""
+    answers = Answers(errors.KafkaConnectionError("x"))
+    monkeypatch.setattr(bootstrap, "_connected", answers.connected)
+    with pytest.raises(expected) as caught:
+        await bootstrap._metadata(("a", 1), {"security_protocol": protocol}, (), 1)
+    assert expected is type(caught.value)
+
+
+async def test_a_kept_connection_that_falls_silent_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a frozen broker would hold up the look at the cluster."""
+    answers = Answers(None)
+    monkeypatch.setattr(bootstrap, "_connected", answers.connected)
+    kept = KeptConnection(("a", 1))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(TimeoutError):
+            await kept.metadata(KafkaSettings(bootstrap_servers="a:1"), (), 0.01)
+    assert answers.closed
