@@ -23,12 +23,12 @@ from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
 from ingress.http.pipeline import Pipeline, Stopping
-from ingress.http.replies import retry_after
 from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
 from serving.http.probes import Missing, live, metrics, missing_of, ready
+from serving.http.replies import retry_after
 from serving.http.reply import Reply
 from serving.http.request import Asgi, Endpoint, Request
 

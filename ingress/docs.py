@@ -11,9 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
 from serving.http.reply import JSON, RawHeader, Reply
 from serving.http.request import Endpoint, Request
+from serving.refused import Refused
 
 # A plug-in of MkDocs that follows Swagger UI's releases. Only its files are read; none of its code runs.
 _PACKAGE: Final = "mkdocs-swagger-ui-tag"

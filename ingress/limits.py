@@ -1,11 +1,13 @@
 """`GET /v1/limits`: public, so that a client can cut its batches to size. `?app=` gives that app's."""
 
-from ingress.http.replies import Refusal, Refused, json_reply
+from schemas.errors.table import Refusal
 from schemas.games.judging import matches_id
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
+from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 
 
 class LimitsOfApp:

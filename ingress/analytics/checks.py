@@ -17,14 +17,16 @@ from ingress.analytics.pool_reader import Arrival, PoolReader, ReadPool, too_lar
 from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
 from ingress.http.metrics import BAD_ITEM
-from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, Sender, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.analytics.stored import require_storable, stored_bytes
+from schemas.errors.table import Refusal
 from schemas.records.pools import PoolJudgement
 from schemas.wire.malformed import Violation
 from schemas.wire.values import TooLarge
+from serving.http.replies import retry_after
 from serving.http.request import Request
+from serving.refused import Refused
 
 _is_idempotency_key = re.compile(rf"[!-~]{{1,{MAX_REQUEST_ID_CHARACTERS}}}\Z").match
 _PARTIAL: Final = {None: False, "false": False, "true": True}

@@ -17,14 +17,16 @@ from ingress.delivery.channel import ApiChannel
 from ingress.dependencies import Dependencies
 from ingress.http.body import beginning, refuse_announced_size, require_text, unpacked
 from ingress.http.body_budget import Lease
-from ingress.http.replies import Refusal, Refused, retry_after
 from ingress.refusals.recorder import RefusalNote, Sender
 from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
+from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
 from schemas.wire.strict_json import TooManyValues
 from schemas.wire.values import TooLarge
+from serving.http.replies import retry_after
 from serving.http.request import Request
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 
 _BLANKS: Final = b" \t\r\n"

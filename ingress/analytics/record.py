@@ -12,13 +12,14 @@ from ingress.analytics.replies import other_events, published_reply, registered_
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Delivered, Delivery, Sealed
 from ingress.dependencies import Dependencies
-from ingress.http.replies import Refusal, Refused
 from schemas.documents import PAYLOAD_DIFFERS
+from schemas.errors.table import Refusal
 from schemas.records.envelope import Owner
 from schemas.records.pools import seal_pool
 from schemas.wire.malformed import Violation
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 
 
 class AddEvents:

@@ -8,9 +8,10 @@ from typing import Final
 
 from ingress.analytics.checks import JudgedBatch
 from ingress.delivery.waiters import WaitResult
-from ingress.http.replies import REFUSAL_HEADERS, Refusal, json_reply
 from schemas.errors.row import Severity, StatusCode
+from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
+from serving.http.replies import REFUSAL_HEADERS, json_reply
 from serving.http.reply import RawHeader, Reply
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Final
 
 from ingress.config import ANY_APP
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
+from serving.refused import Refused
 from serving.tokens import authenticator
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.identity import Identity

@@ -22,13 +22,15 @@ from ingress.config import IngressSettings, TokenSettings
 from ingress.http.address_limit import AddressLimit
 from ingress.http.body import read_body, refuse_announced_size, require_json
 from ingress.http.metrics import Metrics
-from ingress.http.replies import Refusal, Refused, json_reply, retry_after
 from schemas.analytics.sessions import MAX_SESSION_BODY_BYTES, parse_session
+from schemas.errors.table import Refusal
 from schemas.records.envelope import ANONYMOUS_PREFIX
 from schemas.wire.malformed import MalformedBody
 from serving.clock import Clock
+from serving.http.replies import json_reply, retry_after
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.check import issuers_tokens

@@ -14,12 +14,14 @@ import structlog
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.waiters import NOTHING_KNOWN, WaitResult
 from ingress.dependencies import Dependencies
-from ingress.http.replies import Refusal, Refused, server_timing
+from ingress.http.replies import server_timing
 from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
+from schemas.errors.table import Refusal
 from schemas.records.receipt import Receipt, issue_receipt
 from serving.http.reply import RawHeader
 from serving.http.request import Request
+from serving.refused import Refused
 
 log = structlog.get_logger()
 

@@ -19,15 +19,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingress.auth.authenticator import require_record_scope
 from ingress.dependencies import Dependencies
-from ingress.http.replies import Refusal, Refused, json_reply
 from ingress.ports import OutcomeStore, RecordOutcome, Unavailable
+from schemas.errors.table import Refusal
 from schemas.records.envelope import rfc3339
 from schemas.records.receipt import BadReceipt, Receipt, read_receipt
 from schemas.wire.int64 import Int64
 from schemas.wire.malformed import Violation
 from schemas.wire.replies import State
+from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 
 # An exception's time is the broker's, a receipt's is this machine's and later. Without a margin, a receipt asked for in
 # the last second would read as applied when its exception has just been removed.

@@ -18,14 +18,15 @@ from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
 from ingress.http.body import refuse_announced_size, require_json
 from ingress.http.body_budget import Lease
-from ingress.http.replies import Refusal, Refused
 from ingress.ports import Unavailable
 from ingress.refusals.recorder import RefusalNote, Sender
+from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, EventRecordRequest, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
 from serving.http.request import Request
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 
 # Which header a refusal is about; the body was not read.

@@ -14,12 +14,13 @@ from ingress.games.images import default_image_url
 from ingress.games.language import Languages, languages_asked, number_writer, text_for
 from ingress.games.pages import BadPage, Listing, Page, cut, page_of, page_token
 from ingress.games.replies import player_events
-from ingress.http.replies import Refusal, Refused
 from ingress.ports import Totals, TotalsStore, Unavailable
 from schemas.documents import Definition, utc
+from schemas.errors.table import Refusal
 from schemas.games.body import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 
 

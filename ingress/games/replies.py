@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from ingress.delivery.waiters import WaitResult
 from ingress.games.checks import JudgedBatch, WholeFailure, events_named
 from ingress.games.language import NumberWriter
-from ingress.http.replies import Refusal, refusal_reply, retry_after
+from schemas.errors.table import Refusal
 from schemas.games.body import (
     EventBatchRecordFailure,
     EventFailureCause,
@@ -14,6 +14,7 @@ from schemas.games.body import (
     PlayerEvent,
 )
 from schemas.games.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+from serving.http.replies import refusal_reply, retry_after
 from serving.http.reply import Reply
 
 

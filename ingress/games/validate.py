@@ -13,11 +13,13 @@ from ingress.dependencies import Dependencies
 from ingress.games.checks import Checks, WholeFailure
 from ingress.games.definitions import Definitions
 from ingress.http.rate_limit import AppRates
-from ingress.http.replies import Refusal, Refused, retry_after
+from schemas.errors.table import Refusal
 from schemas.games.body import EventBatchRecordFailure
 from schemas.games.dry_run import DryRunAnswer, dry_run_answer
+from serving.http.replies import retry_after
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 
 
 class ValidateEvents:

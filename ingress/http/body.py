@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import Final
 
 from ingress.http.encoding import Damaged, Decoder, UnknownCoding, content_coding
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.http.request import Receive
+from serving.refused import Refused
 
 DISCARD_SECONDS = 1.0
 # Of decoded bytes. A thread that decodes lets other threads run after each slice.

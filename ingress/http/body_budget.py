@@ -18,9 +18,10 @@ from pydantic import IPvAnyNetwork
 from ingress.http.address_limit import sender_address
 from ingress.http.body import read_wire, unpacked
 from ingress.http.fair_queue import FairQueue, NoTurn
-from ingress.http.replies import Refusal, Refused
 from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
+from schemas.errors.table import Refusal
 from serving.http.request import Receive, Request
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 
 MAX_INLINE_BYTES = 64 * 1024

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ingress.clock_watch import Source
-from ingress.http.replies import Refusal
+from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics

@@ -22,15 +22,17 @@ from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announ
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
 from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, Query, parse_query, written
-from ingress.http.replies import Refusal, Refused, refusal_reply, retry_after
+from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
 from serving.http.cors import Cors, Shared, preflight_headers
-from serving.http.reply import CLOSE, NO_STORE, RawHeader, Reply
+from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
+from serving.http.reply import CLOSE, RawHeader, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
+from serving.refused import Refused
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
 
@@ -41,7 +43,6 @@ CORS = Shared(
 )
 VARY_ENCODING = (b"vary", b"Accept-Encoding")
 CLIENT_LEFT_CODE = 499
-NO_CONTENT_CODE = 204
 
 
 class Stopping(Protocol):
@@ -154,14 +155,8 @@ class Pipeline:
             raise Refused(Refusal.MALFORMED, (error.violation,)) from error
 
     def _headers(self, reply: Reply, sent: Mapping[bytes, bytes]) -> list[RawHeader]:
-        headers = [*reply.headers, (b"x-request-id", self._request_ids.of(sent)), NO_STORE]
-        if reply.status != NO_CONTENT_CODE:
-            headers.append((b"content-length", b"%d" % len(reply.body)))
-        if self._cors is not None:
-            headers.extend(self._cors.headers(sent))
-        if self._stopping.draining and CLOSE not in reply.headers:
-            headers.append(CLOSE)
-        return headers
+        cors = self._cors.headers(sent) if self._cors is not None else ()
+        return sent_headers(reply, self._request_ids.of(sent), cors, closes=self._stopping.draining)
 
 
 class _Body:

@@ -1,12 +1,6 @@
-"""The replies to refused requests (docs/rules.md, "Answers"; schemas/errors/table.py). Pure: values in, a Reply out."""
+"""Parts of replies that only the ingress has: `Server-Timing`, and the wait when workers lag. Pure."""
 
-from schemas.errors.table import Refusal as Refusal  # noqa: PLC0414 imported from here with Refused
-from serving.http.replies import REFUSAL_HEADERS as REFUSAL_HEADERS  # noqa: PLC0414 as above
-from serving.http.replies import json_reply as json_reply  # noqa: PLC0414 as above
-from serving.http.replies import refusal_reply as refusal_reply  # noqa: PLC0414 as above
-from serving.http.replies import retry_after as retry_after  # noqa: PLC0414 as above
 from serving.http.reply import RawHeader
-from serving.refused import Refused as Refused  # noqa: PLC0414 as above
 
 # Workers an hour behind are not caught up within seconds.
 RETRY_LAG_SECONDS = 60

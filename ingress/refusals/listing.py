@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from ingress.auth.authenticator import Authenticator
 from ingress.http.metrics import CAUSES
-from ingress.http.replies import Refusal, Refused
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
+from schemas.errors.table import Refusal
 from schemas.records.envelope import matches_player, rfc3339
 from schemas.wire.malformed import Violation
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
 from serving.http.reply import Reply
 from serving.http.request import Request
+from serving.refused import Refused
 
 _is_refusal_id = re.compile(r"[0-9a-f]{24}\Z").match
 _is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match

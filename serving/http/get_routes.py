@@ -6,14 +6,14 @@ there are no redirects (B2). Every reply has X-Request-Id and no-store; an excep
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from schemas.errors.table import Refusal
 from serving.clock import Clock
 from serving.failures import report
 from serving.http.cors import Cors, Shared, preflight_headers
-from serving.http.replies import refusal_reply
-from serving.http.reply import CLOSE, NO_STORE, RawHeader, Reply
+from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
+from serving.http.reply import RawHeader, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
@@ -21,7 +21,6 @@ from serving.refused import Refused
 
 _METHODS: Final = ("GET", "HEAD")
 ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
-_NO_CONTENT: Final = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,12 @@ class GetRoutes:
         unparsed = unparsed_of(scope)
         reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
         self._answered(request.path, reply.status)
-        headers = self._headers(reply, request, closes=unparsed is not None)
+        headers = sent_headers(
+            reply,
+            self._request_ids.of(request.headers),
+            self._cors.headers(request.headers) if self._cors else (),
+            closes=unparsed is not None or self._is_draining() or announces_body(request.headers),
+        )
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -82,14 +86,4 @@ class GetRoutes:
             return None
         if not self._cors.is_preflight(request.headers):
             return None
-        return Reply(_NO_CONTENT, b"", preflight_headers(_METHODS, self._pages.shared))
-
-    def _headers(self, reply: Reply, request: Request, *, closes: bool) -> list[Any]:
-        headers = [*reply.headers, (b"x-request-id", self._request_ids.of(request.headers)), NO_STORE]
-        if reply.status != _NO_CONTENT:
-            headers.append((b"content-length", b"%d" % len(reply.body)))
-        if self._cors is not None:
-            headers.extend(self._cors.headers(request.headers))
-        if (closes or self._is_draining() or announces_body(request.headers)) and CLOSE not in headers:
-            headers.append(CLOSE)
-        return headers
+        return Reply(NO_CONTENT_CODE, b"", preflight_headers(_METHODS, self._pages.shared))

@@ -2,19 +2,21 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.errors.table import Refusal
 from schemas.wire.errors import error_body
 from schemas.wire.malformed import Violation
-from serving.http.reply import JSON, RawHeader, Reply
+from serving.http.reply import CLOSE, JSON, NO_STORE, RawHeader, Reply
 
 REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     refusal: tuple((name.encode(), value.encode()) for name, value in refusal.value.fixed_headers)
     for refusal in Refusal
 }
 """The headers that a refusal always has, whatever the request was."""
+
+NO_CONTENT_CODE: Final = 204
 
 _COMPACT: Final = (",", ":")
 _SPACED: Final = (", ", ": ")
@@ -30,6 +32,17 @@ def json_reply(status: int, value: Mapping[str, object], *, spaced: bool = False
     """`spaced`: with spaces after commas and colons, as console and worker write JSON."""
     separators = _SPACED if spaced else _COMPACT
     return Reply(status, json.dumps(value, separators=separators, allow_nan=False).encode(), (JSON,))
+
+
+def sent_headers(reply: Reply, request_id: bytes, cors: Iterable[RawHeader], *, closes: bool) -> list[RawHeader]:
+    """The headers of a reply as it is sent, with those that every process adds (B5)."""
+    headers = [*reply.headers, (b"x-request-id", request_id), NO_STORE]
+    if reply.status != NO_CONTENT_CODE:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+    headers.extend(cors)
+    if closes and CLOSE not in reply.headers:
+        headers.append(CLOSE)
+    return headers
 
 
 def retry_after(seconds: float) -> RawHeader:

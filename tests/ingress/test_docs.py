@@ -13,13 +13,14 @@ from starlette.routing import Router
 from ingress.analytics.replies import analytics_refusal
 from ingress.http.any_case import AnyCaseRoute
 from ingress.http.pipeline import Served
-from ingress.http.replies import Refusal, refusal_reply
 from schemas.errors.row import By
+from schemas.errors.table import Refusal
 from schemas.openapi.document import openapi_document
 from schemas.openapi.export import FOLDER
 from schemas.openapi.routes import ROUTES
 from schemas.wire.errors import ErrorBody
 from schemas.wire.malformed import Violation
+from serving.http.replies import refusal_reply
 from tests.ingress.rig import Rig
 
 # The page's own files: no part of the API.

@@ -3,7 +3,7 @@
 import pytest
 
 from ingress.analytics.replies import MAX_NAMED_CHARACTERS, analytics_refusal, named
-from ingress.http.replies import Refusal
+from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
 from tests.ingress.analytics.test_record import BAD, OK, A, B, told

@@ -11,8 +11,10 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.http.metrics import Metrics
-from ingress.http.replies import Refusal, Refused, refusal_reply
+from schemas.errors.table import Refusal
+from serving.http.replies import refusal_reply
 from serving.http.request import bearer_token
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.signed import _REGISTRY, SignedTokens

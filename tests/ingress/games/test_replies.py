@@ -8,10 +8,12 @@ from ingress.games.checks import WholeFailure, events_named
 from ingress.games.language import number_writer
 from ingress.games.replies import events_accepted, failure_reply, player_events
 from ingress.http.encoding import DECODED
-from ingress.http.replies import Refusal, refusal_reply, server_timing
+from ingress.http.replies import server_timing
+from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, parse_request
 from schemas.games.judging import Judgement, accepted_updates
 from schemas.wire.malformed import Violation
+from serving.http.replies import refusal_reply
 from tests.ingress.rig import batch, period, update
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from joserfc import jws
 
 from ingress.auth.authenticator import Authenticator
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
 from serving.http.request import bearer_token
+from serving.refused import Refused
 from serving.tokens.identity import BadToken, Identity, identity_of
 from serving.tokens.signed import _REGISTRY
 from tests.clock import TestClock

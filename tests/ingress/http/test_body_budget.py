@@ -12,8 +12,9 @@ import pytest
 from ingress.analytics import checks, pool_reader
 from ingress.http import body_budget
 from ingress.http.body_budget import MAX_INLINE_BYTES, BodyBudget
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
 from schemas.settings import Limits
+from serving.refused import Refused
 from serving.tokens.identity import Identity
 from tests.ingress.rig import NOW, Answer, Rig, batch, period, token, update
 from tests.samples import item, pool

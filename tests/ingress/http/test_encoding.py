@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from ingress.http.body import require_json
 from ingress.http.encoding import MIN_ENCODED_BYTES, Damaged, Decoder, reply_coding
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from serving.http.request import headers_by_name
+from serving.refused import Refused
 from tests.ingress.rig import RECORD, Answer, Rig, batch, period, token, update
 
 if sys.version_info >= (3, 14):

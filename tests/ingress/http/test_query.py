@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingress.config import IngressSettings
 from ingress.http.pipeline import Pipeline
 from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query
-from ingress.http.replies import json_reply
+from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
 from tests.ingress.rig import RECORD, Answer, Rig, batch, period, token, update

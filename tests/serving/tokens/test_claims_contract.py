@@ -11,9 +11,9 @@ from joserfc import jws
 
 import console.auth
 import ingress.auth.authenticator
-import ingress.http.replies
 from ingress.http.metrics import Metrics
 from schemas.wire.console_replies import READ_SCOPE
+from serving.refused import Refused
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.identity import ClaimRules, Identity
 from serving.tokens.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
@@ -61,14 +61,14 @@ def by_introspection(said: Claims, rules: ClaimRules) -> TokenCheck:
 async def at_the_ingress(tokens: TokenCheck, bearer: str) -> Verdict:
     try:
         return await ingress.auth.authenticator.Authenticator(tokens).identify(bearer, NOW_SECONDS)
-    except ingress.http.replies.Refused as refused:
+    except Refused as refused:
         return refused.refusal.value.code
 
 
 async def at_the_console(tokens: TokenCheck, bearer: str) -> Verdict:
     try:
         return await console.auth.Authenticator(tokens).reader(bearer, NOW_SECONDS)
-    except ingress.http.replies.Refused as refused:
+    except Refused as refused:
         return refused.refusal.value.code
 
 

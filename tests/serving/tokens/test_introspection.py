@@ -16,7 +16,8 @@ from ingress.auth.authenticator import Authenticator
 from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
+from serving.refused import Refused
 from serving.tokens.identity import ClaimRules, Identity
 from serving.tokens.introspection import (
     MAX_ANSWER_BYTES,

@@ -15,7 +15,8 @@ from ingress.auth.authenticator import Authenticator
 from ingress.auth.sessions import token_check
 from ingress.config import TokenSettings
 from ingress.http.metrics import Metrics
-from ingress.http.replies import Refusal, Refused
+from schemas.errors.table import Refusal
+from serving.refused import Refused
 from serving.tokens.identity import Unchecked
 from serving.tokens.key_sets import MAX_JWKS_BYTES, NoKeys, label, read_keys
 from serving.tokens.keys import IssuerKeys
