@@ -16,8 +16,9 @@ from console.ports import MomentGone, Store, TooSlow, Unavailable
 from console.queries import counts, events
 from console.queries.counts import CountsPage, CountsQuery, Moment
 from console.queries.events import Key, KeysPage, Stored
-from console.queries.parameters import BadQuery, Parameters, parameters_of
+from console.queries.parameters import Parameters, parameters_of
 from schemas.errors.table import Refusal
+from serving.http.query import BadQuery
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request

@@ -16,19 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from console.queries.parameters import (
-    BadQuery,
-    Parameters,
-    checked_range,
-    limit_param,
-    millis_param,
-    page_token,
-    place_of,
-)
+from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
 from schemas.documents import millis_of, utc
 from schemas.records.envelope import rfc3339
 from schemas.settings import APIS, Api
 from schemas.windows import MINUTE_MILLIS, counts_by_window
+from serving.http.paging import digest_token
+from serving.http.query import BadQuery
 
 HOUR_MILLIS = 3_600_000
 Step = Literal["minute", "hour", "day"]
@@ -62,6 +56,13 @@ class Moment(NamedTuple):
     increment: int
 
 
+class Resume(NamedTuple):
+    """What a page token says: after which row its page begins, and the moment that the pages before show, if any."""
+
+    after: Place
+    moment: Moment | None
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     at_millis: int
@@ -78,8 +79,15 @@ class CountsQuery:
     to_millis: int
     step: Step
     limit: int
-    after: Place | None = None
-    moment: Moment | None = None
+    resume: Resume | None = None
+
+    @property
+    def after(self) -> Place | None:
+        return self.resume.after if self.resume else None
+
+    @property
+    def moment(self) -> Moment | None:
+        return self.resume.moment if self.resume else None
 
     @property
     def step_millis(self) -> int:
@@ -104,26 +112,24 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     checked_range(start, end, max_days)
     limit = limit_param(parameters, DEFAULT_ROWS, max_rows)
     first = CountsQuery(app, source, parameters.get("event"), start, end, step, limit)
-    if token := parameters.get("pageToken"):
-        at_millis, name, *moment = place_of(token, first.named(), (int, str, int, int))
-        return replace(first, after=Place(at_millis, name), moment=_moment_of(*moment))
-    return first
-
-
-def _moment_of(seconds: int, increment: int) -> Moment | None:
-    """0: the page before was of no one moment. A time is 64 bits; what is beyond nobody has got of us."""
-    return Moment(seconds, increment) if 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX else None
+    place = place_param(parameters, first.named(), (int, str, int, int))
+    if place is None:
+        return first
+    at_millis, name, seconds, increment = place
+    # 0 seconds: the page before showed no single moment. Both numbers have 32 bits; only a forged token has more.
+    has_moment = 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX
+    return replace(first, resume=Resume(Place(at_millis, name), Moment(seconds, increment) if has_moment else None))
 
 
 def _missing(source: object, step: object, start: object, end: object) -> Iterator[tuple[str, str]]:
     if source is None:
-        yield "source", "must be games or analytics"
+        yield "source", "Must be games or analytics"
     if step is None:
-        yield "step", "must be minute, hour or day"
+        yield "step", "Must be minute, hour or day"
     if start is None:
-        yield "from", "is required"
+        yield "from", "Is required"
     if end is None:
-        yield "to", "is required"
+        yield "to", "Is required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +227,7 @@ class CountsPage:
         if self._moment:
             answer["asOf"] = rfc3339(self._moment.seconds * 1000)
         if self.next:
-            answer["nextPageToken"] = page_token((*self.next, *(self._moment or (0, 0))), query.named())
+            answer["nextPageToken"] = digest_token((*self.next, *(self._moment or (0, 0))), query.named())
         return answer
 
 

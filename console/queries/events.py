@@ -17,17 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from console.queries.parameters import (
-    BadQuery,
-    Parameters,
-    checked_range,
-    limit_param,
-    millis_param,
-    page_token,
-    place_of,
-)
+from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
 from schemas.documents import millis_of
 from schemas.records.envelope import matches_player, rfc3339
+from serving.http.paging import digest_token
+from serving.http.query import BadQuery
 
 PARAMETERS: Final = ("app", "actor", "event", "from", "to", "limit", "pageToken")
 DEFAULT_EVENTS = 100
@@ -63,17 +57,16 @@ def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
     player = parameters.get("actor")
     if player is not None and not matches_player(player):
-        raise BadQuery(("actor", "is not a player's or an anonymous session's id"))
+        raise BadQuery(("actor", "Must be the id of a player or of an anonymous session"))
     if player is None and (start is None or end is None):
-        raise BadQuery(("actor", "is required, or both from and to"))
+        raise BadQuery(("actor", "Is required, or both from and to"))
     if start is not None and end is not None:
         checked_range(start, end, max_days)
     query = EventsQuery(
         app, player, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
     )
-    if token := parameters.get("pageToken"):
-        return replace(query, after=Key(*place_of(token, query.named(), (int, str))))
-    return query
+    place = place_param(parameters, query.named(), (int, str))
+    return query if place is None else replace(query, after=Key(*place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +146,7 @@ def events_answer(query: EventsQuery, page: KeysPage, held: Sequence[Stored], la
     """The reply's JSON. `last`: the last key whose event was read; before the page's end where it grew too large."""
     answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in held]}
     if last is not None and (page.more or last != page.keys[-1]):
-        answer["nextPageToken"] = page_token(last, query.named())
+        answer["nextPageToken"] = digest_token(last, query.named())
     return answer
 
 

@@ -12,12 +12,14 @@ from ingress.dependencies import Dependencies
 from ingress.games.definitions import Definitions
 from ingress.games.images import default_image_url
 from ingress.games.language import Languages, languages_asked, number_writer, text_for
-from ingress.games.pages import BadPage, Listing, Page, cut, page_of, page_token
+from ingress.games.pages import Listing, Page, cut, page_of
 from ingress.games.replies import player_events
 from ingress.ports import Totals, TotalsStore, Unavailable
 from schemas.documents import Definition, utc
 from schemas.errors.table import Refusal
 from schemas.games.body import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
+from serving.http.paging import signed_token
+from serving.http.query import BadQuery
 from serving.http.reply import Reply
 from serving.http.request import Request
 from serving.refused import Refused
@@ -80,7 +82,7 @@ class _List:
         listing = Listing(identity.app, identity.player, method)
         try:
             page = page_of(request.query, listing, self._shared.signing)
-        except BadPage as error:
+        except BadQuery as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
         return _Asked(identity, listing, page, languages, request.wall_millis)
@@ -93,7 +95,7 @@ class _List:
             raise Refused(Refusal.AWAY) from error
 
     def _next_page_token(self, asked: _Asked, last: str | None) -> str | None:
-        return None if last is None else page_token(last, asked.listing, self._shared.signing)
+        return None if last is None else signed_token(last, asked.listing, self._shared.signing)
 
 
 class PlayerEvents(_List):

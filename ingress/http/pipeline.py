@@ -21,12 +21,13 @@ from ingress.http.address_limit import AddressLimit
 from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announced_size, require_form
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, Query, parse_query, written
+from ingress.http.query import PLAIN, Query, parse_query, written
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
 from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, RawHeader, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
@@ -152,7 +153,7 @@ class Pipeline:
         try:
             return parse_query(*texts)
         except BadQuery as error:
-            raise Refused(Refusal.MALFORMED, (error.violation,)) from error
+            raise Refused(Refusal.MALFORMED, error.violations) from error
 
     def _headers(self, reply: Reply, sent: Mapping[bytes, bytes]) -> list[RawHeader]:
         cors = self._cors.headers(sent) if self._cors is not None else ()

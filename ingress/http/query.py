@@ -7,18 +7,15 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 from ingress.http.field_mask import BadMask, Mask, parse_mask, selected
-from schemas.wire.malformed import Violation
+from serving.http.query import BadQuery, parameter_pairs
 from serving.http.reply import JSON, Reply
 
-# Of a URL or a form. Real queries are a few KiB, and a form is read before its sender is known.
-MAX_QUERY_BYTES = 65_536
 # Real queries have about five.
 MAX_PARAMETERS = 1_000
 
@@ -27,14 +24,6 @@ _IGNORED: Final = frozenset(
     ("access_token", "oauth_token", "key", "quotaUser", "callback", "$.xgafv", "upload_protocol", "uploadType")
 )
 _TRUE: Final = ("true", "1")
-
-
-class BadQuery(ValueError):
-    """The query is answered 400, with a violation that says why."""
-
-    def __init__(self, field_name: str, description: str) -> None:
-        self.violation = Violation(field=field_name, description=description)
-        super().__init__(f"{field_name}: {description}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +43,9 @@ def parse_query(*texts: bytes) -> Query:
     # Nearly all requests have no query, or the one that Google's clients always send.
     if texts in ((b"",), (b"alt=json",)):
         return PLAIN
-    given = dict(pair for text in texts for pair in _pairs(text))
+    given = dict(pair for text in texts for pair in parameter_pairs(text, MAX_PARAMETERS))
     if given.get("alt") not in (None, "", "json"):
-        raise BadQuery("alt", "Must be json: nothing else is served here")
+        raise BadQuery(("alt", "Must be json: nothing else is served here"))
     return Query(
         parameters={name: value for name, value in given.items() if name not in _OURS and name not in _IGNORED},
         indented=given.get("prettyPrint", "").lower() in _TRUE,
@@ -81,23 +70,4 @@ def _mask(text: str | None) -> Mask | None:
     try:
         return parse_mask(text) if text else None
     except BadMask as error:
-        raise BadQuery("fields", f"Not a field mask: {error}") from error
-
-
-def _pairs(text: bytes) -> Iterator[tuple[str, str]]:
-    """Names and values of a form-urlencoded text."""
-    if len(text) > MAX_QUERY_BYTES:
-        raise BadQuery("query", f"Longer than {MAX_QUERY_BYTES} bytes")
-    if text.count(b"&") >= MAX_PARAMETERS:
-        raise BadQuery("query", f"More than {MAX_PARAMETERS} parameters")
-    for part in text.split(b"&"):
-        name, _, value = part.partition(b"=")
-        if part:
-            yield _text(name, "query"), _text(value, name.decode("ascii", "replace"))
-
-
-def _text(encoded: bytes, where: str) -> str:
-    try:
-        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
-    except UnicodeDecodeError:
-        raise BadQuery(where[:256], "Must be UTF-8") from None
+        raise BadQuery(("fields", f"Not a field mask: {error}")) from error

@@ -23,10 +23,10 @@ from console.memory import MemoryStore
 from console.mongo import MongoStore, counts_fields, counts_filter, keys_pipeline
 from console.queries.counts import CountsQuery, counts_query, part_of
 from console.queries.events import EventsQuery, Key, KeysPage
-from console.queries.parameters import page_token
 from schemas.documents import EVENTS, PERIOD_COUNTS, utc
 from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits, MongoSettings
+from serving.http.paging import digest_token
 from tests.console import serve
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, event, period_counts, read_token
 from tests.ingress.real import port_of
@@ -167,7 +167,7 @@ async def test_q6_pages_of_counts_show_one_moment_while_workers_write(database: 
     assert first["asOf"] == second["asOf"]
     named = counts_query(query, "demo", 1_000, 400).named()
     for seconds in (1_000_000_000, 2**32 - 1):
-        made_up = page_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
+        made_up = digest_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
         newer = (await Rig(store).get("/v1/counts", query | {"pageToken": made_up})).json
         assert [("A", 10), ("B", 1)] == [(row["event"], row["count"]) for row in newer["rows"]]
         assert newer["asOf"] >= first["asOf"]

@@ -21,9 +21,11 @@ from console.queries.counts import (
     counts_query,
     part_of,
 )
-from console.queries.parameters import BadQuery, Parameters, page_token, place_of
+from console.queries.parameters import Parameters
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
+from serving.http.paging import digest_place, digest_token
+from serving.http.query import BadQuery
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, period_counts
 from tests.examples import examples
 
@@ -199,7 +201,7 @@ async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> 
     rig = held([[(MIDNIGHT, "A", 1), (MIDNIGHT + HOUR, "A", 2)]])
     asked = query()
     named = counts_query(asked, "demo", 1_000, 400).named()
-    answer = await rig.get("/v1/counts", {**asked, "pageToken": page_token((MIDNIGHT, "A", *moment), named)})
+    answer = await rig.get("/v1/counts", {**asked, "pageToken": digest_token((MIDNIGHT, "A", *moment), named)})
     assert [2] == [row["count"] for row in answer.json["rows"]]
 
 
@@ -264,7 +266,7 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
     page = CountsPage(one, 10**9)
     page.close(ends=True)
     assert (None, []) == (page.wanted, list(page.rows))
-    assert (MIDNIGHT + HOUR, "", 0, 0) == place_of(str(page.answer()["nextPageToken"]), one.named(), PLACE)
+    assert (MIDNIGHT + HOUR, "", 0, 0) == digest_place(str(page.answer()["nextPageToken"]), one.named(), PLACE)
 
 
 @pytest.mark.parametrize(

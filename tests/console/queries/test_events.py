@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.queries.events import Key, event_json, events_query, plain
-from console.queries.parameters import BadQuery
 from schemas.documents import EPOCH, millis_of
+from serving.http.query import BadQuery
 from tests.console.rig import MIDNIGHT, Rig, event
 
 RANGE: dict[str, object] = {"from": MIDNIGHT, "to": MIDNIGHT + 4}

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.games.pages import BadPage, Listing, Page, cut, page_of, page_token
+from ingress.games.pages import Listing, Page, cut, page_of
 from schemas.games.body import MAX_RESULTS
 from schemas.records.signing import SigningKeys
+from serving.http.paging import signed_token
+from serving.http.query import BadQuery
 from tests.ingress.rig import SIGNING
 
 MINE = Listing("demo", "ann", "events.listByPlayer")
@@ -18,7 +20,7 @@ def page(**query: str) -> Page:
 
 
 def fields(**query: str) -> list[str]:
-    with pytest.raises(BadPage) as caught:
+    with pytest.raises(BadQuery) as caught:
         page(**query)
     return [violation.field for violation in caught.value.violations]
 
@@ -43,14 +45,16 @@ def test_g20_both_parameters_are_named_where_both_are_wrong() -> None:
 
 def test_g20_a_token_is_bound_to_app_player_and_method() -> None:
     """Of another it is as good as made up."""
-    token = page_token("B", MINE, SIGNING)
+    token = signed_token("B", MINE, SIGNING)
     assert Page("B") == page(pageToken=token)
     for other in (MINE._replace(app="other"), MINE._replace(player="bob"), MINE._replace(method="events.list")):
-        with pytest.raises(BadPage, match="pageToken"):
+        with pytest.raises(BadQuery, match="pageToken"):
             page_of({"pageToken": token}, other, SIGNING)
 
 
-@pytest.mark.parametrize("token", ["x", "=", "é", "QQ==", "QS4=", "LmE=", page_token("a/b", MINE, SIGNING), "A" * 5000])
+@pytest.mark.parametrize(
+    "token", ["x", "=", "é", "QQ==", "QS4=", "LmE=", signed_token("a/b", MINE, SIGNING), "A" * 5000]
+)
 def test_g20_what_is_no_token_of_ours_is_refused_by_name(token: str) -> None:
     """Whatever it is: never a 500."""
     assert ["pageToken"] == fields(pageToken=token)
@@ -67,7 +71,7 @@ def test_g20_no_text_is_a_token(text: str) -> None:
 
 def test_g20_a_token_outlives_a_change_of_the_first_key() -> None:
     """Any key of the settings verifies."""
-    token = page_token("B", MINE, SIGNING)
+    token = signed_token("B", MINE, SIGNING)
     newer = SigningKeys((b"another sixteen bytes", *SIGNING.keys))
     assert Page("B") == page_of({"pageToken": token}, MINE, newer)
 
@@ -75,7 +79,7 @@ def test_g20_a_token_outlives_a_change_of_the_first_key() -> None:
 @given(IDS)
 def test_g1_a_token_stays_under_256_characters(last: str) -> None:
     """Longer ones make real clients send a POST."""
-    token = page_token(last, MINE, SIGNING)
+    token = signed_token(last, MINE, SIGNING)
     assert 256 > len(token)
     assert Page(last) == page(pageToken=token)
 

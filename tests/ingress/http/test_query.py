@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ingress.config import IngressSettings
 from ingress.http.pipeline import Pipeline
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query
+from ingress.http.query import PLAIN, parse_query
+from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
