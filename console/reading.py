@@ -41,7 +41,7 @@ class Parts:
     async def asked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
         """The app that is asked about, and how. Raises Refused, BadQuery."""
         reader = await self.authenticator.reader(request.bearer, request.wall_millis / 1000)
-        parameters = parameters_of(request.query_string, known)
+        parameters = parameters_of(request.target.query_string, known)
         if parameters.get("app", reader.app) != reader.app:
             raise Refused(Refusal.OTHER_APP)
         return reader.app, parameters

@@ -76,7 +76,7 @@ class Checks:
         """Raises Refused where nothing is to be registered."""
         shared, sent = self._shared, pool.sent
         shared.authenticator.require_known_or_allowed(pool.identity)
-        is_partial = pool.arrival.request.query.get("partial")
+        is_partial = pool.arrival.request.target.query.get("partial")
         if is_partial not in _PARTIAL:
             raise wrong_field("partial", "must be true or false")
         if len(sent.blanked) > pool.limits.max_analytics_body_bytes:

@@ -81,10 +81,10 @@ class _List:
         require_games_scope(identity)
         listing = Listing(identity.app, identity.player, method)
         try:
-            page = page_of(request.query, listing, self._shared.signing)
+            page = page_of(request.target.query, listing, self._shared.signing)
         except BadQuery as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
-        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+        languages = languages_asked(request.target.query.get("language"), request.headers.get(b"accept-language"))
         return _Asked(identity, listing, page, languages, request.wall_millis)
 
     async def _known(self, identity: Identity) -> tuple[Mapping[str, Definition], Totals]:

@@ -13,7 +13,6 @@
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from ingress.config import IngressSettings
@@ -118,7 +117,7 @@ class Pipeline:
             if not served.is_probe:
                 query = await self._query(request, is_form=method != request.method)
                 if query.parameters:
-                    request = replace(request, query=query.parameters)
+                    request = request.with_query(query.parameters)
             reply = await endpoint(request)
         except Refused as refused:
             self._metrics.refused(refused.refusal.name)
@@ -126,7 +125,7 @@ class Pipeline:
         except ClientLeft:
             raise
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
-            report(error, path=request.path)
+            report(error, path=request.target.path)
             self._metrics.refused(Refusal.INTERNAL.name)
             reply = served.refusal(Refusal.INTERNAL, ())
         return reply if query is PLAIN else written(reply, query)
@@ -145,7 +144,7 @@ class Pipeline:
 
     async def _query(self, request: Request, *, is_form: bool) -> Query:
         """Raises Refused. `is_form`: the body is a form that continues the query; its sender is not known yet."""
-        texts = [request.query_string]
+        texts = [request.target.query_string]
         if is_form and request.headers.get(b"content-length") != b"0":
             refuse_announced_size(request.headers, MAX_QUERY_BYTES)
             coding = require_form(request.headers)

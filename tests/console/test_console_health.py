@@ -11,23 +11,26 @@ from structlog.testing import capture_logs
 from console import health, server
 from console.config import ConsoleConfig
 from console.health import AWAY_PING_SECONDS, PING_SECONDS
+from console.ports import TooSlow, Unavailable
 from serving import outage
 from tests.console.rig import Rig
 from tests.patience import PATIENCE_SECONDS
 
 
-@pytest.mark.parametrize("fault", ["away", "slow"])
-async def test_an_outage_is_one_line_lost_and_one_back(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [Unavailable, TooSlow])
+async def test_an_outage_is_one_line_lost_and_one_back(
+    failure: type[Unavailable | TooSlow], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However often MongoDB is asked meanwhile; a query that takes too long is no answer either."""
     rig = Rig()
     monkeypatch.setattr(rig.watch._outage, "_later", lambda _seconds, callback: callback() or (lambda: None))
     with capture_logs() as lines:
         await rig.watch.look()
-        setattr(rig.store, fault, True)
+        rig.store.failure = failure
         for _ in range(3):
             await rig.watch.look()
         assert 503 == (await rig.call("GET", "/readyz")).status
-        setattr(rig.store, fault, False)
+        rig.store.failure = None
         for _ in range(3):
             await rig.watch.look()
     assert ["mongodb_lost", "mongodb_back"] == [line["event"] for line in lines]
@@ -43,7 +46,7 @@ async def test_mongodb_is_asked_again_soon_while_it_is_away(
     monkeypatch: pytest.MonkeyPatch, *, away: bool, sleeps: float
 ) -> None:
     rig, slept = Rig(), asyncio.get_running_loop().create_future()
-    rig.store.away = away
+    rig.store.failure = Unavailable if away else None
 
     async def sleep(seconds: float) -> None:
         slept.set_result(seconds)

@@ -7,6 +7,7 @@ import pytest
 
 from console.memory import FIRST_SECOND, MemoryStore
 from console.metrics import Metrics
+from console.ports import TooSlow, Unavailable
 from schemas.records.envelope import rfc3339
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts, read_token
 
@@ -62,7 +63,7 @@ async def test_q1_the_token_is_looked_at_before_the_query_and_the_query_before_t
     assert 401 == (await rig.get("/v1/counts", {"nonsense": 1}, "x")).status
     assert 403 == (await rig.get("/v1/counts", {"nonsense": 1}, read_token(scope="x"))).status
     assert 400 == (await rig.get("/v1/counts", {"nonsense": 1, "app": "other"})).status
-    rig.store.away = True
+    rig.store.failure = Unavailable
     assert 403 == (await rig.get("/v1/counts", RANGE | {"app": "other"})).status
 
 
@@ -78,11 +79,11 @@ async def test_q3_a_bad_query_names_its_parameters_in_googles_error_body() -> No
 async def test_q10_mongodb_away_is_503_with_retry_after_and_too_slow_is_504(path: str, q: dict[str, object]) -> None:
     """The one passes by itself, the other doesn't."""
     rig = Rig()
-    rig.store.away = True
+    rig.store.failure = Unavailable
     away = await rig.get(path, q)
     assert (503, "1", "UNAVAILABLE") == (away.status, away.headers["retry-after"], away.json["error"]["status"])
     assert "details" not in away.json["error"]
-    rig.store.away, rig.store.slow = False, True
+    rig.store.failure = TooSlow
     slow = await rig.get(path, q)
     assert (504, "DEADLINE_EXCEEDED") == (slow.status, slow.json["error"]["status"])
     assert "retry-after" not in slow.headers
@@ -159,7 +160,7 @@ async def test_it_is_ready_when_keys_and_mongodb_are_there_and_not_while_it_drai
     rig.stopping.draining = True
     assert (503, ["draining"]) == await missing(rig)
     assert "close" == (await rig.get("/livez")).headers["connection"]
-    rig.store.away = True
+    rig.store.failure = Unavailable
     await rig.watch.look()
     assert (503, ["mongodb", "draining"]) == await missing(rig)
 

@@ -23,7 +23,7 @@ LIMITS = "/v1/limits"
 
 async def echo(request: Request) -> Reply:
     """An endpoint that answers with its parameters."""
-    return json_reply(200, {"parameters": dict(request.query)})
+    return json_reply(200, {"parameters": dict(request.target.query)})
 
 
 async def echoed(rig: Rig, target: str, headers: Mapping[str, str] | None = None, *body: bytes) -> Answer:

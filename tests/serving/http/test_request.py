@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from serving.http.request import Request, request_of
+from serving.http.request import Request, Target, request_of
 from serving.http.request_ids import RequestIds
 from tests.clock import TestClock
 from tests.ingress.rig import NOW
@@ -24,7 +24,7 @@ def request(*headers: tuple[bytes, bytes], **scope: object) -> Request:
 async def test_a_request_is_what_the_scope_says_and_when_it_came() -> None:
     """Both clocks, the peer's address, what the route's names stand for, and the body's reader."""
     made = request(query_string=b"a=1", path_params={"name": "x"})
-    assert ("GET", "/a", b"a=1", {"name": "x"}) == (made.method, made.path, made.query_string, made.path_parameters)
+    assert ("GET", Target("/a", b"a=1", {"name": "x"}, {})) == (made.method, made.target)
     assert ("192.0.2.1", NOW, 1_000.0) == (made.address, made.wall_millis, made.monotonic_seconds)
     assert b"text" == (await made.read())["body"]
 
@@ -36,7 +36,15 @@ def test_a_request_changes_nothing_in_the_scope() -> None:
     made = request_of(scope, receive, TestClock())
     assert before == scope
     with pytest.raises(FrozenInstanceError):
-        made.path = "/b"  # type: ignore[misc]
+        made.method = "PUT"  # type: ignore[misc]
+
+
+def test_a_parsed_query_makes_a_new_request() -> None:
+    """All else stays as it was."""
+    made = request(query_string=b"a=1")
+    parsed = made.with_query({"a": "1"})
+    assert ({}, {"a": "1"}) == (made.target.query, parsed.target.query)
+    assert made == parsed.with_query({})
 
 
 def test_without_a_tcp_connection_there_is_no_address() -> None:
