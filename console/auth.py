@@ -11,8 +11,8 @@ class Authenticator(authenticator.Authenticator):
     """Identifies readers."""
 
     async def reader(self, token: str | None, now_seconds: float) -> Identity:
-        """Raises Refused: what identify() raises, or NO_SCOPE."""
+        """Raises Refused: what identify() raises, or FORBIDDEN_READ."""
         reader = await self.identify(token, now_seconds)
         if READ_SCOPE not in reader.scopes:
-            raise Refused(Refusal.NO_SCOPE)
+            raise Refused(Refusal.FORBIDDEN_READ)
         return reader

@@ -56,7 +56,7 @@ class Parts:
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
         except TooSlow as error:
-            raise Refused(Refusal.SLOW) from error
+            raise Refused(Refusal.QUERY_SLOW) from error
         finally:
             self.metrics.queried(route, time.monotonic() - start)
 

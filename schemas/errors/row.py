@@ -138,12 +138,16 @@ def challenge(error: str = "", scope: str = "") -> Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One error: its kind, its message, who answers it, its row of docs/rules.md, and the headers it always has."""
+    """One error: its kind, its message, and the headers that it always has.
+
+    `by`: who answers it with Google's error body, as the row `rule` of docs/rules.md says. `analytics`: how AddEvent
+    and AddEventBatch answer it, if they do.
+    """
 
     kind: Kind
     message: str
-    by: By
-    rule: str
+    by: By = By.NONE
+    rule: str = ""
     headers: tuple[Header, ...] = ()
     analytics: Analytics | None = None
 
