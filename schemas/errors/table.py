@@ -6,16 +6,13 @@ run `python -m schemas.openapi.export` and `python -m ops.reference`.
 """
 
 from enum import Enum, unique
-from typing import Final
 
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
+from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import READ_SCOPE
 from schemas.wire.depth import MAX_VALUES
 from schemas.wire.refusals import REFUSALS_SCOPE
-
-GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
-GAMES_LITE_SCOPE: Final = "https://www.googleapis.com/auth/games_lite"
 
 
 @unique
