@@ -55,7 +55,7 @@ def _rfc3339_millis(text: str) -> int | None:
         return None
     try:
         return millis_of(datetime.fromisoformat(text.upper()))
-    except ValueError:  # a month 13
+    except ValueError:  # month 13
         return None
 
 

@@ -1,7 +1,8 @@
-"""events.listByPlayer and events.listDefinitions (G19, G20): token 401 -> scope 403 -> query 400 -> what MongoDB says.
+"""events.listByPlayer and events.listDefinitions (G19, G20).
 
-The token alone names the player; no parameter does. Both read the player's totals, because a HIDDEN definition is
-shown only to a player who has recorded it. So while MongoDB is unavailable both answer 503.
+The checks run in this order: token 401, scope 403, query 400, MongoDB 503. The token names the player; no parameter
+does. Both lists read the player's totals, because a HIDDEN definition is shown only to a player who has recorded it.
+So both answer 503 while MongoDB is unavailable.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from serving.tokens.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One request, checked: which page of which list, in which languages."""
+    """A checked request: which page of which list, in which languages."""
 
     identity: Identity
     listing: Listing
@@ -38,12 +39,12 @@ class _Asked:
 
 
 def recorded(totals: Totals) -> Totals:
-    """The events recorded at least once, also retired ones."""
+    """The events that were recorded at least once. They may be retired since."""
     return {event: number for event, number in totals.items() if number > 0}
 
 
 def shown_definitions(definitions: Mapping[str, Definition], totals: Totals, now_millis: int) -> tuple[Definition, ...]:
-    """The current definitions that this player may see."""
+    """The current definitions that the player with these totals may see."""
     now, own = utc(now_millis), recorded(totals)
     return tuple(
         one
@@ -55,7 +56,7 @@ def shown_definitions(definitions: Mapping[str, Definition], totals: Totals, now
 def definition_item(
     one: Definition, shown: frozenset[str], languages: Languages, default_image: str
 ) -> EventDefinition:
-    """The definition as a client sees it, without the children that it may not see."""
+    """The definition as a client sees it. `shown`: the ids of all definitions that the client may see."""
     return EventDefinition(
         id=one.definition_id,
         display_name=text_for(one.names, languages, one.default_language),

@@ -1,8 +1,8 @@
-"""The table of errors: one row of `Refusal` for each.
+"""The table of errors: one row of `Refusal` each.
 
-The replies of ingress, console and worker, the error responses of the OpenAPI documents and docs/errors.md are made
-from it. Tests compare docs/rules.md ("Answers") and the tables of docs/clients.md with it. A new error is one row; then
-run `python -m schemas.openapi.export` and `python -m ops.reference`.
+The replies of ingress, console and worker, the error responses of the OpenAPI documents, and docs/errors.md are made
+from it. Tests compare docs/rules.md ("Answers") and the tables of docs/clients.md with it. To add an error, add a row
+and run `python -m schemas.openapi.export` and `python -m ops.reference`.
 """
 
 from enum import Enum, unique
@@ -19,7 +19,7 @@ from schemas.wire.refusals import REFUSALS_SCOPE
 class Refusal(Enum):
     """Why a request is refused."""
 
-    # The HTTP parser refuses these: there is no request yet.
+    # Refused by the HTTP parser: there is no request yet.
     BAD_HTTP = Row(
         Kind.MALFORMED,
         "The request is not valid HTTP/1.1. Correct the client, or the proxy in front of it.",
@@ -190,7 +190,7 @@ class Refusal(Enum):
         By.INGRESS,
         "gone",
     )
-    # The rest of the body is still being sent; to keep the connection, the server would have to read all of it.
+    # CLOSE, because the client is still sending: to keep the connection, the server would have to read the whole body.
     BODY_LARGE = Row(
         Kind.TOO_LARGE,
         "The request body is larger than allowed. Split the batch. GET /v1/limits returns the limit.",

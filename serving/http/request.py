@@ -1,4 +1,4 @@
-"""One HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
+"""An HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Headers that are lists: sent twice, they are one list (RFC 9110, section 5.3).
+# Headers whose values are lists. If one is sent twice, the values are one list (RFC 9110, section 5.3).
 _LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 _NO_PARAMETERS: Final[Mapping[str, str]] = {}
 
@@ -72,7 +72,7 @@ def request_of(scope: Scope, receive: Receive, clock: Clock) -> Request:
 
 
 def headers_by_name(raw: Sequence[RawHeader]) -> dict[bytes, bytes]:
-    """Headers by name, in lower case as ASGI has them. Of one sent twice, the first; of a list, all."""
+    """Headers by name, which ASGI has in lower case. If one is sent twice, the first counts; of a list, all count."""
     headers = dict(reversed(raw))
     if len(headers) < len(raw):
         for name in _LISTS:

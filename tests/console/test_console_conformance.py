@@ -25,7 +25,7 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
     server = Server(server_config(rig.app, Connections(100, None), 75, 5))
 
     async def serve(listener: socket.socket) -> None:
-        await rig.watch.look()
+        await rig.watch.check()
         await server.serve(sockets=[listener])
 
     with on_a_socket(server, serve) as url:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from console import health, server
 from console.config import ConsoleConfig
-from console.health import AWAY_PING_SECONDS, PING_SECONDS
+from console.health import LOST_PING_SECONDS, PING_SECONDS
 from console.ports import TooSlow, Unavailable
 from serving import outage
 from tests.console.rig import Rig
@@ -25,23 +25,23 @@ async def test_an_outage_is_one_line_lost_and_one_back(
     rig = Rig()
     monkeypatch.setattr(rig.watch._outage, "_later", lambda _seconds, callback: callback() or (lambda: None))
     with capture_logs() as lines:
-        await rig.watch.look()
+        await rig.watch.check()
         rig.store.failure = failure
         for _ in range(3):
-            await rig.watch.look()
+            await rig.watch.check()
         assert 503 == (await rig.call("GET", "/readyz")).status
         rig.store.failure = None
         for _ in range(3):
-            await rig.watch.look()
+            await rig.watch.check()
     assert ["mongodb_lost", "mongodb_back"] == [line["event"] for line in lines]
     assert 200 == (await rig.call("GET", "/readyz")).status
 
 
 def test_an_outage_is_noticed_in_seconds_and_its_end_sooner() -> None:
-    assert AWAY_PING_SECONDS <= outage.STEADY_SECONDS < PING_SECONDS <= 10
+    assert LOST_PING_SECONDS <= outage.STEADY_SECONDS < PING_SECONDS <= 10
 
 
-@pytest.mark.parametrize(("away", "sleeps"), [(True, AWAY_PING_SECONDS), (False, PING_SECONDS)])
+@pytest.mark.parametrize(("away", "sleeps"), [(True, LOST_PING_SECONDS), (False, PING_SECONDS)])
 async def test_mongodb_is_asked_again_soon_while_it_is_away(
     monkeypatch: pytest.MonkeyPatch, *, away: bool, sleeps: float
 ) -> None:

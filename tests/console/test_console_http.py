@@ -155,13 +155,13 @@ async def test_it_is_ready_when_keys_and_mongodb_are_there_and_not_while_it_drai
     """What is missing is named."""
     rig = Rig()
     assert (503, ["mongodb"]) == await missing(rig)
-    await rig.watch.look()
+    await rig.watch.check()
     assert (200, []) == await missing(rig)
     rig.stopping.draining = True
     assert (503, ["draining"]) == await missing(rig)
     assert "close" == (await rig.get("/livez")).headers["connection"]
     rig.store.failure = Unavailable
-    await rig.watch.look()
+    await rig.watch.check()
     assert (503, ["mongodb", "draining"]) == await missing(rig)
 
 
