@@ -100,8 +100,8 @@ class CountsQuery:
         """Whether the sum of an hour is enough: the range contains all its minutes, and the step is not a minute."""
         return self.step != "minute" and self.from_millis <= hour_millis and hour_millis + HOUR_MILLIS <= self.to_millis
 
-    def named(self) -> tuple[str | int | None, ...]:
-        """What a page token is bound to."""
+    def without_page(self) -> tuple[str | int | None, ...]:
+        """What all pages of the query share: a page token is bound to it."""
         return (self.app, self.source, self.event, self.from_millis, self.to_millis, self.step)
 
 
@@ -115,7 +115,7 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     checked_range(start, end, max_days)
     limit = limit_param(parameters, DEFAULT_ROWS, max_rows)
     first = CountsQuery(app, source, parameters.get("event"), start, end, step, limit)
-    place = place_param(parameters, first.named(), (int, str, int, int))
+    place = place_param(parameters, first.without_page(), (int, str, int, int))
     if place is None:
         return first
     at_millis, name, seconds, increment = place
@@ -233,7 +233,7 @@ class CountsPage:
         if self._moment:
             answer["asOf"] = rfc3339(self._moment.seconds * 1000)
         if self.next:
-            answer["nextPageToken"] = digest_token((*self.next, *(self._moment or (0, 0))), query.named())
+            answer["nextPageToken"] = digest_token((*self.next, *(self._moment or (0, 0))), query.without_page())
         return answer
 
 

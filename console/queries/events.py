@@ -48,8 +48,8 @@ class EventsQuery:
     limit: int
     after: Key | None = None
 
-    def named(self) -> tuple[str | int | None, ...]:
-        """What a page token is bound to."""
+    def without_page(self) -> tuple[str | int | None, ...]:
+        """What all pages of the query share: a page token is bound to it."""
         return (self.app, self.player, self.event, self.from_millis, self.to_millis)
 
 
@@ -66,7 +66,7 @@ def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     query = EventsQuery(
         app, player, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
     )
-    place = place_param(parameters, query.named(), (int, str))
+    place = place_param(parameters, query.without_page(), (int, str))
     return query if place is None else replace(query, after=Key(*place))
 
 
@@ -151,7 +151,7 @@ def events_answer(query: EventsQuery, page: KeysPage, shown: Sequence[Stored], l
     """The reply. `last`: the last key whose event was read. It is not the page's last key if the page was too large."""
     answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in shown]}
     if last is not None and (page.more or last != page.keys[-1]):
-        answer["nextPageToken"] = digest_token(last, query.named())
+        answer["nextPageToken"] = digest_token(last, query.without_page())
     return answer
 
 

@@ -28,7 +28,7 @@ from serving.tokens.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Checked:
     """A checked request: which page of which list, in which languages."""
 
     identity: Identity
@@ -76,8 +76,8 @@ class _List:
         self._definitions = definitions
         self._store = store
 
-    async def _asked(self, request: Request, method: str) -> _Asked:
-        """Raises Refused, in the order of B1."""
+    async def _checked(self, request: Request, method: str) -> _Checked:
+        """The checks of B1, in their order, but for MongoDB's. Raises Refused."""
         identity = await self._shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
         require_games_scope(identity)
         listing = Listing(identity.app, identity.player, method)
@@ -86,7 +86,7 @@ class _List:
         except BadQuery as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         languages = languages_asked(request.target.query.get("language"), request.headers.get(b"accept-language"))
-        return _Asked(identity, listing, page, languages, request.wall_millis)
+        return _Checked(identity, listing, page, languages, request.wall_millis)
 
     async def _known(self, identity: Identity) -> tuple[Mapping[str, Definition], Totals]:
         """The app's definitions and the player's totals. Raises Refused."""
@@ -95,20 +95,20 @@ class _List:
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
 
-    def _next_page_token(self, asked: _Asked, last: str | None) -> str | None:
-        return None if last is None else signed_token(last, asked.listing, self._shared.signing)
+    def _next_page_token(self, checked: _Checked, last: str | None) -> str | None:
+        return None if last is None else signed_token(last, checked.listing, self._shared.signing)
 
 
 class PlayerEvents(_List):
     """`GET /games/v1/events`."""
 
     async def __call__(self, request: Request) -> Reply:
-        asked = await self._asked(request, "events.listByPlayer")
-        definitions, totals = await self._known(asked.identity)
+        checked = await self._checked(request, "events.listByPlayer")
+        definitions, totals = await self._known(checked.identity)
         own = recorded(totals)
-        shown, last = cut(own, str, asked.page)
-        items = player_events(asked.identity.player, shown, own, number_writer(definitions, asked.languages))
-        answer = PlayerEventListResponse(items=items, next_page_token=self._next_page_token(asked, last))
+        shown, last = cut(own, str, checked.page)
+        items = player_events(checked.identity.player, shown, own, number_writer(definitions, checked.languages))
+        answer = PlayerEventListResponse(items=items, next_page_token=self._next_page_token(checked, last))
         return Reply(200, answer.model_dump_json().encode())
 
 
@@ -122,12 +122,12 @@ class EventDefinitions(_List):
         self._public_url = public_url
 
     async def __call__(self, request: Request) -> Reply:
-        asked = await self._asked(request, "events.listDefinitions")
-        definitions, totals = await self._known(asked.identity)
-        visible = shown_definitions(definitions, totals, asked.now_millis)
+        checked = await self._checked(request, "events.listDefinitions")
+        definitions, totals = await self._known(checked.identity)
+        visible = shown_definitions(definitions, totals, checked.now_millis)
         ids = frozenset(one.definition_id for one in visible)
-        shown, last = cut(visible, lambda one: one.definition_id, asked.page)
+        shown, last = cut(visible, lambda one: one.definition_id, checked.page)
         image = default_image_url(request, self._public_url)
-        items = tuple(definition_item(one, ids, asked.languages, image) for one in shown)
-        answer = EventDefinitionListResponse(items=items, next_page_token=self._next_page_token(asked, last))
+        items = tuple(definition_item(one, ids, checked.languages, image) for one in shown)
+        answer = EventDefinitionListResponse(items=items, next_page_token=self._next_page_token(checked, last))
         return Reply(200, answer.model_dump_json().encode())

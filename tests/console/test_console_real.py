@@ -165,7 +165,7 @@ async def test_q6_pages_of_counts_show_one_moment_while_workers_write(database: 
     second = (await Rig(store).get("/v1/counts", query | {"pageToken": first["nextPageToken"]})).json
     assert [1, 1, 1, 1] == [row["count"] for page in (first, second) for row in page["rows"]]
     assert first["asOf"] == second["asOf"]
-    named = counts_query(query, "demo", 1_000, 400).named()
+    named = counts_query(query, "demo", 1_000, 400).without_page()
     for seconds in (1_000_000_000, 2**32 - 1):
         made_up = digest_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
         newer = (await Rig(store).get("/v1/counts", query | {"pageToken": made_up})).json

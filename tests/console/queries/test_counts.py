@@ -200,7 +200,7 @@ async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> 
     """The token isn't signed: it leads to what its sender may read anyway, and never to a bug."""
     rig = held([[(MIDNIGHT, "A", 1), (MIDNIGHT + HOUR, "A", 2)]])
     asked = query()
-    named = counts_query(asked, "demo", 1_000, 400).named()
+    named = counts_query(asked, "demo", 1_000, 400).without_page()
     answer = await rig.get("/v1/counts", {**asked, "pageToken": digest_token((MIDNIGHT, "A", *moment), named)})
     assert [2] == [row["count"] for row in answer.json["rows"]]
 
@@ -266,7 +266,7 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
     page = CountsPage(one, 10**9)
     page.close(ends=True)
     assert (None, []) == (page.wanted, list(page.rows))
-    assert (MIDNIGHT + HOUR, "", 0, 0) == digest_place(str(page.answer()["nextPageToken"]), one.named(), PLACE)
+    assert (MIDNIGHT + HOUR, "", 0, 0) == digest_place(str(page.answer()["nextPageToken"]), one.without_page(), PLACE)
 
 
 @pytest.mark.parametrize(
