@@ -56,6 +56,7 @@ class Module:
 
     name: str
     path: Path
+    text: str
     tree: ast.Module
 
     def place(self, node: ast.expr) -> str:
@@ -67,7 +68,8 @@ def modules_of(root: Path, packages: Sequence[str]) -> list[Module]:
     found = []
     for file in sorted(file for package in packages for file in (root / package).rglob("*.py")):
         path = file.relative_to(root)
-        found.append(Module(".".join(path.with_suffix("").parts), path, ast.parse(file.read_text())))
+        text = file.read_text()
+        found.append(Module(".".join(path.with_suffix("").parts), path, text, ast.parse(text)))
     return found
 
 
@@ -92,14 +94,14 @@ def events_of(modules: Sequence[Module], calls: Sequence[Call]) -> list[Event]:
 def calls_of(modules: Sequence[Module]) -> list[Call]:
     """Every call that writes an event."""
     found, helpers = [], []
-    for module in modules:
+    for module in (one for one in modules if "structlog" in one.text):
         for node, inside in _logger_uses(module):
             call = _direct(module, node)
             if call.name is None and (helper := _helper(node, inside)):
                 helpers.append(helper)
             else:
                 found.append(call)
-    for module in modules:
+    for module in (one for one in modules if any(helper.name in one.text for helper in helpers)):
         found += _through_helpers(module, helpers)
     return found
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from ops.file_map import PACKAGES, ROOT
-from ops.log_events.calls import Call, Event, calls_of, events_of, modules_of
+from ops.log_events.calls import Call, Event, Module, calls_of, events_of, modules_of
 from ops.log_events.meanings import EVENTS, KEYS, Meaning
 
 PAGE: Final = ROOT / "docs" / "log-events.md"
@@ -30,15 +30,20 @@ how often it occurred since the last line.
 
 
 @cache
+def _modules() -> tuple[Module, ...]:
+    return tuple(modules_of(ROOT, PACKAGES))
+
+
+@cache
 def calls() -> tuple[Call, ...]:
     """All calls of the code that write events."""
-    return tuple(calls_of(modules_of(ROOT, PACKAGES)))
+    return tuple(calls_of(_modules()))
 
 
 @cache
 def events() -> tuple[Event, ...]:
     """All events of the code, by name."""
-    return tuple(events_of(modules_of(ROOT, PACKAGES), calls()))
+    return tuple(events_of(_modules(), calls()))
 
 
 def log_events_page(generated: str) -> str:
