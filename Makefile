@@ -1,6 +1,6 @@
 # The ways in. Each target does its own set-up; a second run finds it done and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test faults reliability fuzz soak bench
+.PHONY: help setup up check format lint types contracts test faults reliability fuzz soak bench
 
 PYTHON := .venv/bin/python
 # Where an environment forbids bytecode, pytest compiles every test anew in each of its processes: half of their start.
@@ -16,12 +16,23 @@ setup: ## what is missing is fetched or installed; leaves .venv/bin/tallymill
 up: setup ## the whole system in the foreground (ARGS="--workers 4 ...")
 	@exec .venv/bin/tallymill up $(ARGS)
 
+# The checks of the text run side by side, and each prints its findings whole. The tests wait for them: they are longer.
+# No test of these comes near the time after which all stacks are printed, and to arm that costs each half a millisecond.
 check: setup ## format, lint, types, import contracts, fast tests with a fifth of the drawn examples
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target format lint types contracts
+	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 3 --dist worksteal -o faulthandler_timeout=0 -m "not real and not slow" $(ARGS)
+
+format:
 	.venv/bin/ruff format --check --quiet .
+
+lint:
 	.venv/bin/ruff check --quiet .
+
+types:
 	.venv/bin/mypy
+
+contracts:
 	.venv/bin/lint-imports
-	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 3 --dist worksteal -m "not real and not slow" $(ARGS)
 
 test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be whole
 	$(PYTHON) -m tests.clients.programs

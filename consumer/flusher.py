@@ -280,7 +280,7 @@ class Flusher:
         return planned
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
-        log.info("partition_overtaken", partition=str(self.partition), next=checkpoint.next_offset)
+        log.info("partition_overtaken", partition=str(self.partition), offset=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
     async def _stop_partition(self, why: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -19,12 +19,10 @@ T = TypeVar("T")
 Outages = Mapping[str, Outage]
 """By server, of the whole process, so that each outage is logged once."""
 
-SERVERS: Final = ("kafka", "mongodb")
-
 
 def new_outages() -> Outages:
     """Of a process that has not lost any server yet."""
-    return {server: Outage(server) for server in SERVERS}
+    return {"kafka": Outage("kafka"), "mongodb": Outage("mongodb")}
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ class Retry:
                 except Unavailable as error:
                     failures += 1
                     if failures == 1 and not error.lost:
-                        log.warning("delayed", what=part, reason=str(error))
+                        log.warning("call_delayed", call=part, reason=str(error))
                     self._failed(part, error)
                     await self._pause(backoff_seconds(failures, self.max_seconds))
         finally:

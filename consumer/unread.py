@@ -24,6 +24,7 @@ from consumer.metrics import WorkerMetrics
 from consumer.mongo.transactions import Document
 from schemas.documents import CHECKPOINTS, LINEAGES
 from schemas.settings import Api, KafkaSettings
+from serving.failures import report
 from serving.kafka.bootstrap import NotReached, bootstrap_options
 from serving.kafka.client import UnusableFile
 
@@ -117,7 +118,7 @@ class UnreadWatch:
             log.warning("partitions_unread", api=self._api, partitions=list(new), records=records, reason=reason)
         if read := [p for p in self._since if p not in unread]:
             seconds = round(now - min(self._since[p] for p in read), 1)
-            log.info("partitions_read", api=self._api, partitions=read, after_seconds=seconds)
+            log.info("partitions_read", api=self._api, partitions=read, seconds=seconds)
         self._since = {p: self._since.get(p, now) for p in unread}
 
 
@@ -136,4 +137,4 @@ async def watch_unread(
             task.cancel()
         for end in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(end, Exception):
-                log.error("bug", where="watch of unread partitions", exc_info=end)
+                report(end, task="watch of unread partitions")

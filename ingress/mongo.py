@@ -225,5 +225,5 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
         try:
             found.append(definition_of(document))
         except ValidationError as error:
-            log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
+            log.error("definition_not_readable", definition=document["_id"], reason=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
     return found

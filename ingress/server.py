@@ -177,7 +177,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
-        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 the reasons say it; no traceback
+        log.error("start_refused", reason=str(refused))  # noqa: TRY400 the reason says it; no traceback
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
@@ -187,7 +187,8 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
             server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
-        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 the reasons say it; no traceback
+        for error in refused.exceptions:
+            log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
         failed = True
     except* Exception as failures:  # noqa: BLE001 whatever it is, it is reported
         # A background task that ends is a bug. A new process is better than one that answers 503 for ever.

@@ -32,7 +32,7 @@ class Outage:
     """Of one server, by name: the events are `<server>_lost` and `<server>_back`."""
 
     def __init__(self, server: str, now: Callable[[], float] = time.monotonic, later: Later = by_the_loop) -> None:
-        self._lost_event, self._back_event = f"{server}_lost", f"{server}_back"
+        self._server = server
         self._now = now
         self._later = later
         self._parts: set[str] = set()
@@ -56,7 +56,7 @@ class Outage:
 
     def _say(self, reason: str, since: float, now: float) -> None:
         self._reason, self._said = reason, now
-        log.warning(self._lost_event, reason=reason, seconds=round(now - since, 1))
+        log.warning(f"{self._server}_lost", reason=reason, seconds=round(now - since, 1))  # noqa: G004 an event's name
 
     def back(self, part: str) -> None:
         """That a part can use the server. Nothing happens where it never said otherwise."""
@@ -69,7 +69,7 @@ class Outage:
 
     def _say_back(self, lasted: float) -> None:
         self._since = self._cancel_back = None
-        log.info(self._back_event, seconds=round(lasted, 1))
+        log.info(f"{self._server}_back", seconds=round(lasted, 1))  # noqa: G004 an event's name
 
     @property
     def lasts(self) -> bool:

@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, settings
 from serving import failures
 from tests.examples import examples
 from tests.servers import Servers, real_servers
+
+# Thousands of tests are made, and none is thrown away: the collector would walk through them again and again.
+gc.disable()
 
 # A failed sum is to be told with its numbers, though it is no test module that asserts it.
 pytest.register_assert_rewrite("tests.consumer.sums")
@@ -48,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.real)
+
+
+def pytest_collection_finish() -> None:
+    """From here on tests make what is thrown away, and the collector leaves the tests themselves out."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -61,7 +61,10 @@ def names_of_exceptions(tree: ast.AST) -> set[str]:
 
 def raw_exceptions(path: Path) -> Iterator[int]:
     """Lines on which an exception is written as Python writes it: by `!r`, `repr()` or the name of its class."""
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    if not any(way in text for way in ("!r", "repr(", "__name__")):
+        return
+    tree = ast.parse(text)
     names = names_of_exceptions(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FormattedValue) and node.conversion == ord("r"):

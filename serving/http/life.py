@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 
 from serving.failures import new_loop
+from serving.kafka.words import why
 
 log = structlog.get_logger()
 
@@ -34,8 +35,10 @@ def run(host: str, port: int, serve: Callable[[socket.socket], Coroutine[Any, An
     try:
         listener = listening(host, port)
     except OSError as error:
-        log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
+        log.error("port_not_taken", host=host, port=port, reason=why(error))  # noqa: TRY400 the reason is the message
         return EXIT_FAILED
+    host, port = listener.getsockname()[:2]
+    log.info("listening", host=host, port=port)
     with listener, asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(serve(listener))
 
@@ -82,8 +85,6 @@ async def serve(
 ) -> None:
     """Serve until stopped. The background tasks run as long. An exception of one ends it, in an ExceptionGroup."""
     server = Server(config)
-    host, port = listener.getsockname()[:2]
-    log.info("listening", host=host, port=port)
     async with _background(background_tasks):
         with _signals(stop, server):
             await server.serve(sockets=[listener])

@@ -145,7 +145,7 @@ class IntrospectionEndpoint:
 
     def _note_away(self, why: str) -> None:
         if not self._away:
-            log.warning("introspection_away", url=address(self._settings.url), error=why)
+            log.warning("introspection_lost", url=address(self._settings.url), reason=why)
         self._away = True
 
     def _note_back(self) -> None:

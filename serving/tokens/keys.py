@@ -99,7 +99,7 @@ class IssuerKeys:
             self.use(await read_keys(self._source))
         except NoKeys as error:
             if not self._failed:
-                log.warning("keys_not_read", error=str(error), last_good_set_in_use=self.ready)
+                log.warning("keys_not_read", reason=str(error), last_good_set_in_use=self.ready)
             self._failed = True
             self._metrics.keys_read(read=False)
         else:

@@ -17,6 +17,7 @@ from consumer.core.records import Record
 from ops.config import Settings, variable_of
 from ops.local.servers.ports import choose_ports
 from schemas.documents import CHECKPOINTS, LINEAGES, PLAYERS
+from serving.http.life import listening
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.samples import KEYS, batch, period, sealed, update
@@ -24,6 +25,8 @@ from tests.servers import Servers
 
 # Longer than any test waits.
 FOR_EVER_SECONDS = 3_600
+
+NOWHERE = "mongodb://127.0.0.1:1"
 
 
 def one(offset: int) -> Record:
@@ -185,3 +188,16 @@ async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
             process.terminate()
             assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 130
             assert totals(await where.documents(PLAYERS)) == {"demo/ann": {"LEVEL_UP": 1}}
+
+
+async def test_a_port_in_use_is_one_line_without_a_trace() -> None:
+    """As of ingress and console. No server is asked: the port comes first."""
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:1"}, "mongodb": {"uri": NOWHERE}})
+        async with worker_process(settings, port) as process:
+            _, written = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    (line,) = [json.loads(line) for line in written.splitlines()]
+    assert 1 == process.returncode
+    expected = ("error", "port_not_taken", port, "address already in use")
+    assert expected == (line["level"], line["event"], line["port"], line["reason"])

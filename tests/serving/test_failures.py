@@ -204,7 +204,7 @@ def test_a_librarys_log_is_a_line_of_ours(library: logging.Logger) -> None:
         except errors.KafkaError:
             library.exception("it failed")
     assert [(line["event"], line.get("message"), line.get("reason")) for line in logs] == [
-        ("library", "one", None),
+        ("library_message", "one", None),
         ("background_failure", None, "Kafka: no answer in time"),
     ]
 

@@ -82,7 +82,7 @@ async def test_without_killing_its_session_the_partition_would_wait(servers: Ser
             left = (await checkpoints(where))["r1/00"]
             next_group = f"{where.settings.kafka.group}-next"
             waiting = started.start_crashing("never", without="killSessions", kafka__group=next_group)
-            await waiting.says('"event": "delayed"')
+            await waiting.says('"event": "call_delayed"')
             await asyncio.sleep(2)
             assert (await checkpoints(where))["r1/00"] == left, "not even its name is on the checkpoint"
             assert await open_transactions(client, left["lsid"]) == 1

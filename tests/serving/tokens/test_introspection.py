@@ -201,7 +201,7 @@ async def test_what_is_no_answer_is_503_and_never_401(
     with capture_logs() as logs:
         for _ in range(2):
             assert Refusal.TOKEN_UNCHECKED == await checks.refusal()
-    assert ["introspection_away"] == [line["event"] for line in logs]
+    assert ["introspection_lost"] == [line["event"] for line in logs]
     assert "hidden" not in str(logs)
     assert (2, 2) == (len(source.asked), checks.asked("failed"))
     source.answer = active
