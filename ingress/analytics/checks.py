@@ -82,7 +82,7 @@ class Checks:
         if len(sent.blanked) > pool.limits.max_analytics_body_bytes:
             raise Refused(Refusal.BODY_LARGE)
         parse = partial(self._parsed, pool, is_partial=_PARTIAL[is_partial])
-        batch, request_id = await shared.bodies.run(pool.arrival.lease, sent.blanked, parse)
+        batch, request_id = await shared.bodies.run(pool.arrival.lease, parse)
         self._check_rate_and_lag(pool)
         self._count(pool.sender, batch)
         return JudgedBatch(

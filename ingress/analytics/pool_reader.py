@@ -110,7 +110,7 @@ class PoolReader:
 
     async def _parsed(self, body: bytes, arrival: Arrival) -> tuple[Sent, str]:
         try:
-            sent = await self._shared.bodies.run(arrival.lease, body, partial(read_sent, body, arrival.media_type))
+            sent = await self._shared.bodies.run(arrival.lease, partial(read_sent, body, arrival.media_type))
             return sent, _token(token_of(sent), arrival.credentials.token)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error

@@ -42,7 +42,7 @@ class AddEvents:
         arrival, body = batch.arrival, batch.body
         owner = Owner(batch.sender.app, batch.sender.player, arrival.request.wall_millis)
         seal = partial(seal_pool, owner, batch.judgement, batch.content_type, body, self._shared.signing)
-        key, headers = await self._shared.bodies.run(arrival.lease, body, seal)
+        key, headers = await self._shared.bodies.run(arrival.lease, seal)
         record = Sealed(key, headers, body)
         delivered = await self._delivery.deliver(record, None, arrival.request)
         self._refuse_other_events(batch, delivered)

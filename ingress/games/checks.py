@@ -89,7 +89,7 @@ class Checks:
                 self._count(arrival, RefusalNote(found.cause))
                 return found
             body = found
-            sent = await self._shared.bodies.run(arrival.lease, body, partial(_parsed, body))
+            sent = await self._shared.bodies.run(arrival.lease, partial(_parsed, body))
         except Refused as error:
             self._note(arrival, _note_of(error, body, arrival.request.headers))
             raise
