@@ -33,7 +33,7 @@ class RecordEvents:
             batch = await self._checks.judged(arrival)
             if isinstance(batch, WholeFailure):
                 return failure_reply(batch)
-            if not batch.accepted:
+            if not batch.counted:
                 return judged_reply(batch.sent, batch.judgement)
             # Before publishing: the app's definitions are in the cache now, and may be evicted while Kafka is awaited.
             return await self._published(batch, self._number_writer(arrival))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from ingress.delivery.waiters import WaitResult
-from ingress.games.checks import JudgedBatch, WholeFailure, events_named
+from ingress.games.checks import JudgedBatch, WholeFailure
 from ingress.games.language import NumberWriter
 from schemas.errors.table import Refusal
 from schemas.games.body import (
@@ -13,7 +13,7 @@ from schemas.games.body import (
     EventUpdateResponse,
     PlayerEvent,
 )
-from schemas.games.judging import AcceptedUpdate, Judgement, batch_failures, event_failures
+from schemas.games.judging import Judgement, batch_failures, event_failures
 from serving.http.replies import refusal_reply, retry_after
 from serving.http.reply import Reply
 
@@ -23,12 +23,12 @@ def published_reply(batch: JudgedBatch, result: WaitResult, written: NumberWrite
     player = batch.arrival.identity.player
     fate = result.rejection.fate if result.rejection else "applied"
     if fate == "duplicate":
-        events = player_events(player, events_named(batch.sent), result.totals, written)
+        events = player_events(player, batch.named, result.totals, written)
         return _whole_failure(EventFailureCause.ALREADY_UPDATED, events)
     if fate != "applied":
         # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
         return refusal_reply(Refusal.SET_ASIDE)
-    events = player_events(player, events_accepted(batch.accepted), result.totals, written)
+    events = player_events(player, batch.counted, result.totals, written)
     return judged_reply(batch.sent, batch.judgement, events)
 
 
@@ -36,6 +36,8 @@ def judged_reply(
     request: EventRecordRequest, judgement: Judgement, player_events: tuple[PlayerEvent, ...] = ()
 ) -> Reply:
     """The refused parts of the batch, and the totals of the rest."""
+    if judgement.refuses_nothing:
+        return _ok(EventUpdateResponse(player_events=player_events))
     return _ok(
         EventUpdateResponse(
             batch_failures=batch_failures(request, judgement),
@@ -60,11 +62,6 @@ def _whole_failure(cause: EventFailureCause, player_events: tuple[PlayerEvent, .
 
 def _ok(response: EventUpdateResponse) -> Reply:
     return Reply(200, response.model_dump_json().encode())
-
-
-def events_accepted(accepted: Iterable[AcceptedUpdate]) -> tuple[str, ...]:
-    """The events that count something, by first appearance (G14)."""
-    return tuple(dict.fromkeys(update.definition_id for update in accepted))
 
 
 def player_events(

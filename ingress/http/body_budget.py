@@ -48,6 +48,11 @@ class Lease:
     def holder(self) -> Holder:
         return self._holder
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the body, once it is read: decoded, if it was decoded."""
+        return self._size_bytes
+
     def add(self, size_bytes: int) -> None:
         """Raises Refused if there is no room."""
         if self._holder.group == UNKNOWN_SMALL and self._size_bytes + size_bytes > MAX_INLINE_BYTES:
@@ -147,9 +152,10 @@ class BodyBudget:
         lease.replace(len(wire), len(body))
         return body
 
-    async def run(self, lease: Lease, body: bytes, work: Callable[[], _Result]) -> _Result:
-        """Calls `work`, in a thread and in turn if `body` is large. Raises Refused, and whatever `work` raises."""
-        return work() if len(body) <= MAX_INLINE_BYTES else await self.run_in_thread(lease, len(body), work)
+    async def run(self, lease: Lease, work: Callable[[], _Result]) -> _Result:
+        """Calls `work`, in a thread and in turn if the body is large. Raises Refused, and whatever `work` raises."""
+        size_bytes = lease.size_bytes
+        return work() if size_bytes <= MAX_INLINE_BYTES else await self.run_in_thread(lease, size_bytes, work)
 
     async def run_in_thread(self, lease: Lease, size_bytes: int, work: Callable[[], _Result]) -> _Result:
         """Calls `work` in a thread, when it is the sender's turn. Raises Refused, and whatever `work` raises."""

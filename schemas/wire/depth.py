@@ -7,6 +7,7 @@ in between and little memory is used.
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from itertools import accumulate
 from typing import Final
 
@@ -21,6 +22,23 @@ _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if not _STEPS[byte])
 _OPENINGS: Final = b"[{"
 
 _PART_BYTES: Final = 64 * 1024
+
+
+class Excess(Enum):
+    """A bound that a text exceeds."""
+
+    DEPTH = "depth"
+    VALUES = "values"
+
+
+def excess_of(text: bytes) -> Excess | None:
+    """The bound that `text` exceeds, the number of values first."""
+    openings = _count(text, _OPENINGS)
+    if openings <= MAX_DEPTH and openings + text.count(b",") < MAX_VALUES:  # most texts; strings and all
+        return None
+    if is_fuller(text):
+        return Excess.VALUES
+    return Excess.DEPTH if is_deeper(text) else None
 
 
 def is_deeper(text: bytes, limit: int = MAX_DEPTH) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple, NoReturn
 
-from schemas.wire.depth import MAX_DEPTH, MAX_VALUES, is_deeper, is_fuller
+from schemas.wire.depth import MAX_DEPTH, MAX_VALUES, Excess, excess_of
 from schemas.wire.values import TooLarge
 
 
@@ -116,10 +116,10 @@ _Read = Callable[[str, int], tuple[Any, int]]
 
 def _reader(text: str) -> _Read:
     """What reads a value at a place of `text`. Raises BadJson, TooManyValues where the text is beyond the bounds."""
-    utf8 = text.encode(errors="surrogatepass")
-    if is_fuller(utf8):
+    excess = excess_of(text.encode(errors="surrogatepass"))
+    if excess is Excess.VALUES:
         raise TooManyValues(f"more than {MAX_VALUES} values")
-    if is_deeper(utf8):
+    if excess is Excess.DEPTH:
         raise BadJson(f"nested deeper than {MAX_DEPTH}")
     decoder = _decoder_of_long_integers if _has_long_integer(text) else _decoder
     return partial(_large_value if len(text) > _LARGE_CHARACTERS else _value, decoder)

@@ -6,7 +6,7 @@ A token nobody can check now is 503, for it may be a good one; 401 is said only 
 
 from typing import Final, Protocol
 
-from serving.tokens.identity import BadToken, Identity
+from serving.tokens.identity import Identity
 
 # A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
 MAX_TOKEN_BYTES: Final = 8_192
@@ -27,10 +27,3 @@ class TokenCheck(Protocol):
     async def keep(self) -> None:
         """What has to run in the background; until cancelled."""
         ...
-
-
-async def identified(tokens: TokenCheck, token: str, now_seconds: float) -> Identity:
-    """Whom a token at hand speaks for. Raises BadToken, Unchecked."""
-    if len(token) > MAX_TOKEN_BYTES:
-        raise BadToken("longer than any token")
-    return await tokens.identity(token, now_seconds)

@@ -8,7 +8,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.documents import actor_of
@@ -36,10 +36,11 @@ class Identity:
     scopes: frozenset[str]
     expires_seconds: float
     anonymous: bool = False
+    actor: str = field(init=False, repr=False, compare=False)
+    """`app/player`. Made once a token: a request needs it several times."""
 
-    @property
-    def actor(self) -> str:
-        return actor_of(self.app, self.player)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "actor", actor_of(self.app, self.player))
 
 
 @dataclass(frozen=True, slots=True)

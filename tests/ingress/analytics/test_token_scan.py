@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingress.analytics import token_scan
 from ingress.analytics.token_scan import token_in
-from schemas.analytics.body import FORM_TYPE, JSON_TYPE, MalformedAnalytics, read_sent, token_of
+from schemas.analytics.body import FORM_TYPE, JSON_TYPE, MalformedAnalytics, read_sent
 from serving.tokens.bearer import MAX_TOKEN_BYTES
 
 NAMES = st.sampled_from(["Token", "token", "TOKEN", "To\u212aen", 'x"token', "token\\", "tokens", "eventData", "a", ""])
@@ -37,7 +37,7 @@ def objects(draw: st.DrawFn) -> bytes:
 
 
 def parsed(body: bytes, media_type: str) -> str | None:
-    return token_of(read_sent(body, media_type))
+    return read_sent(body, media_type).token
 
 
 @given(body=objects(), window_bytes=st.integers(1, 40))

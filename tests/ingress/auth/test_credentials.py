@@ -54,7 +54,7 @@ async def test_b6_a_second_player_reads_and_writes_nothing_of_the_first(rig: Rig
 async def test_b6_a_second_players_rate_is_not_spent_by_the_first(rig: Rig) -> None:
     """Or one could silence another by sending much."""
     for n in range(rig.shared.limits.max_requests_per_player):
-        rig.games.rates.wait_seconds("demo", "demo/ann", rig.clock.monotonic_seconds() + n * 1e-6)
+        rig.games.rates.window(rig.shared.limits).wait_seconds("demo/ann", rig.clock.monotonic_seconds() + n * 1e-6)
     failures = [(await record(rig, sub=sub)).json["batchFailures"] for sub in ("ann", "bob")]
     assert [["RECORD_RATE_HIGH"], []] == [[one["failureCause"] for one in failed] for failed in failures]
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from ingress.games.checks import WholeFailure, events_named
+from ingress.games.checks import WholeFailure, events_counted, events_named
 from ingress.games.language import number_writer
-from ingress.games.replies import events_accepted, failure_reply, player_events
+from ingress.games.replies import failure_reply, player_events
 from ingress.http.encoding import DECODED
 from ingress.http.replies import server_timing
 from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, parse_request
-from schemas.games.judging import Judgement, accepted_updates
+from schemas.games.judging import Judgement
 from schemas.wire.malformed import Violation
 from serving.http.replies import refusal_reply
 from tests.ingress.rig import batch, period, update
@@ -61,7 +61,7 @@ def test_g14_events_come_by_first_appearance() -> None:
     request = parse_request(batch(period(update("B"), update("A")), period(update("C"), update("B"))))
     judgement = Judgement(updates=((1, 0, "NOT_FOUND"),))  # type: ignore[arg-type]  # any cause will do
     assert events_named(request) == ("B", "A", "C")
-    assert events_accepted(accepted_updates(request, judgement)) == ("B", "A")
+    assert events_counted(request, judgement) == ("B", "A")
 
 
 def test_g15_of_an_event_nothing_is_known_of_nothing_is_said() -> None:
