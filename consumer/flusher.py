@@ -77,13 +77,13 @@ class Flusher:
         return self._in_flight.oldest_millis if self._in_flight else self._backlog.oldest_millis
 
     @property
-    def is_away(self) -> bool:
-        """Whether it waits for an unavailable server."""
-        return self._retry.is_away
+    def is_retrying(self) -> bool:
+        """Whether it retries because a server is unavailable."""
+        return self._retry.is_retrying
 
-    def away_seconds(self) -> Mapping[str, float]:
-        """For how long it has waited for which server."""
-        return self._retry.away_seconds()
+    def retrying_seconds(self) -> Mapping[str, float]:
+        """For how many seconds it has been retrying, by server."""
+        return self._retry.retrying_seconds()
 
     def failure(self) -> BaseException | None:
         """What ended this flusher, if anything but close() did: a bug, or too many dead, not an outage."""

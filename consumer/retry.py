@@ -36,17 +36,17 @@ class Retry:
     stop: asyncio.Event
     outages: Outages = field(default_factory=new_outages)
     name: str = ""
-    _away_since: dict[str, float] = field(default_factory=dict, init=False)
+    _retrying_since: dict[str, float] = field(default_factory=dict, init=False)
 
     @property
-    def is_away(self) -> bool:
-        """Whether the last try failed: a server is at fault, not the worker."""
-        return bool(self._away_since)
+    def is_retrying(self) -> bool:
+        """Whether the last try failed because a server was unavailable."""
+        return bool(self._retrying_since)
 
-    def away_seconds(self) -> Mapping[str, float]:
-        """For how long each unavailable server has failed the call."""
+    def retrying_seconds(self) -> Mapping[str, float]:
+        """For how many seconds the call has been retried, by the server that was unavailable."""
         now = time.monotonic()
-        return {server: now - since for server, since in self._away_since.items()}
+        return {server: now - since for server, since in self._retrying_since.items()}
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
         """The result of the first try that is not Unavailable; None if stopped before that."""
@@ -68,13 +68,13 @@ class Retry:
 
     def _failed(self, part: str, error: Unavailable) -> None:
         self._over(part, but=error.server)
-        self._away_since.setdefault(error.server, time.monotonic())
+        self._retrying_since.setdefault(error.server, time.monotonic())
         if error.lost:
             self.outages[error.server].lost(part, str(error))
 
     def _over(self, part: str, but: str | None = None) -> None:
-        for server in [server for server in self._away_since if server != but]:
-            del self._away_since[server]
+        for server in [server for server in self._retrying_since if server != but]:
+            del self._retrying_since[server]
             self.outages[server].back(part)
 
     async def _pause(self, seconds: float) -> None:

@@ -120,17 +120,17 @@ class KafkaSource:
 
     def _share(self, partitions: frozenset[int]) -> None:
         """Take what is new, drop what is lost, and leave the rest alone."""
-        held = self._source.held
+        assignment = self._source.assignment
         ours = {self._of(partition) for partition in partitions}
-        for lost in held.tps - ours:
+        for lost in assignment.tps - ours:
             self.pause(lost.partition)
-            held.drop(lost)
-        for new in ours - held.tps:
-            held.take(new)
+            assignment.remove(lost)
+        for new in ours - assignment.tps:
+            assignment.add(new)
 
     def seek(self, partition: int, offset: int) -> None:
         ours = self._of(partition)
-        if ours in self._source.held.tps:
+        if ours in self._source.assignment.tps:
             self._forget(ours)
             self._source.read_from(ours, offset)
             self._reached[ours] = offset
@@ -138,7 +138,7 @@ class KafkaSource:
     def pause(self, partition: int) -> None:
         ours = self._of(partition)
         self._forget(ours)
-        if ours in self._source.held.tps:
+        if ours in self._source.assignment.tps:
             self._source.pause(ours)
 
     def _forget(self, ours: TopicPartition) -> None:
@@ -338,8 +338,8 @@ class KafkaSource:
             raise
         left, self._source = self._source, made
         dropped, self._verifying = self._verifying, Verifying(self._ask)
-        for ours in left.held.tps:
-            made.held.take(ours)
+        for ours in left.assignment.tps:
+            made.assignment.add(ours)
             if ours in self._reached:
                 made.read_from(ours, self._reached[ours])
         log.warning("client_replaced", topic=self._topic, reason=reason)

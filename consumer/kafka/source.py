@@ -11,7 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.errors import KafkaError
 
-from consumer.kafka.held import hold_of
+from consumer.kafka.assignment import assign_incrementally
 from consumer.ports import Unavailable
 from schemas.settings import KafkaSettings
 from serving.kafka.bootstrap import first_to_answer
@@ -36,7 +36,7 @@ class SourceClient:
             isolation_level="read_committed",
             **reading,
         )
-        self.held = hold_of(self.consumer, topic)
+        self.assignment = assign_incrementally(self.consumer, topic)
         connect_side_by_side(self.client)
 
     @property
@@ -55,7 +55,7 @@ class SourceClient:
 
     def state(self, ours: TopicPartition) -> TopicPartitionState | None:
         """What aiokafka knows of a partition that is held."""
-        return self.held.state_value(ours) if ours in self.held.tps else None
+        return self.assignment.state_value(ours) if ours in self.assignment.tps else None
 
     def answered_millis(self, ours: TopicPartition) -> int | None:
         """When a broker last gave records of it, or said that there are none."""

@@ -39,7 +39,7 @@ HANDLED = (PyMongoError, *CLIENT_ERRORS)
 def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge | Collision:
     """Ours for theirs. `error` is one of HANDLED."""
     codes = set(codes_of(error))
-    text = told(error)
+    text = error_text(error)
     if isinstance(error, CLIENT_ERRORS) or codes & RECORD_CODES:
         return RecordRefused(text)
     if codes & FLUSH_CODES:
@@ -51,7 +51,7 @@ def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge 
 
 def unavailable(error: BaseException) -> Unavailable:
     """MongoDB didn't do it this time; whether it is lost altogether stands on it."""
-    made = Unavailable(told(error))
+    made = Unavailable(error_text(error))
     made.lost = is_lost(error)
     return made
 
@@ -62,7 +62,7 @@ def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Colli
     return unavailable(error) if isinstance(found, RecordRefused) else found
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What an error says, short, and without a document in it."""
     codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
     place = _in_the_way(error) if isinstance(error, OperationFailure) else ""

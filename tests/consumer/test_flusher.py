@@ -185,10 +185,10 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
         store.away = True
         log.append(0, one(0))
         flusher = worker._flushers[0]
-        await eventually(lambda: flusher.is_away)
+        await eventually(lambda: flusher.is_retrying)
         clock.now_millis += LONG_MILLIS
         assert worker.alive(), "MongoDB is away"
-        flusher._retry._away_since.clear()
+        flusher._retry._retrying_since.clear()
         assert not worker.alive(), "nothing is away, and nothing moves"
         store.away = False
         await eventually(lambda: checkpoint(store)["next"] == 1)
