@@ -1,7 +1,6 @@
 """The life of a worker process: start, run, stop in order on SIGTERM, exit at once on a second one."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ from consumer.startup import check_start
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.records.signing import signing_keys
+from serving import garbage
 from serving.clock import SystemClock
 from serving.failures import new_loop
 from serving.http.probes import Missing
@@ -33,10 +33,6 @@ from serving.start import StartRefused
 
 log = structlog.get_logger()
 
-# A flush makes tens of thousands of objects and no cycles. At the default of 700 the collector would walk through them,
-# and through all that waits, again and again.
-GC_THRESHOLD = 100_000
-
 EXIT_OK = 0
 EXIT_REFUSED = 1
 EXIT_SECOND_SIGNAL = 130
@@ -44,8 +40,6 @@ EXIT_SECOND_SIGNAL = 130
 
 def run(config: WorkerConfig) -> int:
     """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_run(config))
 
@@ -57,6 +51,7 @@ async def _run(config: WorkerConfig) -> int:
     client = watch.connect(config.mongodb, "tallymill worker")
     parts = _parts(config, client, metrics, watch, outages)
     workers = [Worker(one) for one in parts]
+    garbage.settle()
     exit_code = EXIT_OK
     stopping = asyncio.Event()
     _on_signals(workers, stopping)
