@@ -25,6 +25,7 @@ from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
+from serving import garbage
 from serving.clock import SystemClock
 from serving.failures import report
 from serving.http import life, protocol
@@ -74,6 +75,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
+    garbage.settle()
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.background_tasks)

@@ -1,7 +1,6 @@
 """The life of a worker process: start, run, stop in order on SIGTERM, exit at once on a second one."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -25,6 +24,7 @@ from consumer.startup import check_start
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.records.signing import signing_keys
+from serving import garbage
 from serving.clock import SystemClock
 from serving.http import life
 from serving.http.probes import Missing
@@ -34,17 +34,11 @@ from serving.start import StartRefused
 
 log = structlog.get_logger()
 
-# A flush makes tens of thousands of objects and no cycles. At the default of 700 the collector would walk through them,
-# and through all that waits, again and again.
-GC_THRESHOLD = 100_000
-
 EXIT_SECOND_SIGNAL = 130
 
 
 def run(config: WorkerConfig) -> int:
     """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     return life.run(config.worker.metrics_host, config.worker.metrics_port, partial(_run, config))
 
 
@@ -55,6 +49,7 @@ async def _run(config: WorkerConfig, listener: socket.socket) -> int:
     client = watch.connect(config.mongodb, "tallymill worker")
     parts = _parts(config, client, metrics, watch, outages)
     workers = [Worker(one) for one in parts]
+    garbage.settle()
     failed = False
     stopping = asyncio.Event()
     _on_signals(workers, stopping)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors.table import Refusal
-from serving.http.reply import JSON, RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import JSON, Reply
 from serving.http.request import Endpoint, Request
 from serving.refused import Refused
 

@@ -13,7 +13,6 @@ A second signal skips the waits. A crash at any step loses nothing that was answ
 """
 
 import asyncio
-import gc
 import socket
 import sys
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ from ingress.startup import StartCheck
 from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
+from serving import garbage
 from serving.clock import Clock, SystemClock
 from serving.failures import report
 from serving.http import life, protocol
@@ -58,9 +58,6 @@ log = structlog.get_logger()
 # How long the producers may take to flush. No client waits for it, but the supervisor does.
 FLUSH_SECONDS = 5
 
-# A large body makes many objects and no cycles. At the default of 700 the collector scans them again and again, and the
-# event loop stands still meanwhile.
-GC_THRESHOLD = 50_000
 # A thread that parses a large body releases the interpreter after this time. At the default of 5 ms each step of the
 # event loop would wait so long, and a request takes several steps.
 SWITCH_SECONDS = 0.001
@@ -68,8 +65,6 @@ SWITCH_SECONDS = 0.001
 
 def run(config: IngressConfig) -> int:
     """Serve until stopped by a signal; the process's exit code."""
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     sys.setswitchinterval(SWITCH_SECONDS)
     return life.run(config.ingress.host, config.ingress.port, partial(_serve, config))
 
@@ -181,6 +176,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
+    garbage.settle()
     failed = False
     try:
         await life.serve(

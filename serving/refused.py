@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
-from serving.http.reply import RawHeader
+from serving.headers import RawHeader
 
 
 class Refused(Exception):

@@ -19,7 +19,7 @@ from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.errors.table import Refusal
 from schemas.records.receipt import Receipt, issue_receipt
-from serving.http.reply import RawHeader
+from serving.headers import RawHeader
 from serving.http.request import Request
 from serving.refused import Refused
 

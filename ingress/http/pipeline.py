@@ -25,10 +25,11 @@ from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
+from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
-from serving.http.reply import CLOSE, RawHeader, Reply
+from serving.http.reply import CLOSE, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from serving.http.reply import RawHeader
+from serving.headers import RawHeader
 
 # How long a browser may remember a preflight; no browser but one keeps it longer.
 PREFLIGHT_SECONDS: Final = 7_200

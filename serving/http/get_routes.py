@@ -11,9 +11,10 @@ from typing import Final
 from schemas.errors.table import Refusal
 from serving.clock import Clock
 from serving.failures import report
+from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
-from serving.http.reply import RawHeader, Reply
+from serving.http.reply import Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-RawHeader = tuple[bytes, bytes]
+from serving.headers import RawHeader
 
 JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
 CLOSE: Final[RawHeader] = (b"connection", b"close")

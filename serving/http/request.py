@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from serving.clock import Clock
-from serving.http.reply import RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import Reply
 
 # ASGI's types. A scope belongs to the server and the router: nothing of this project is stored in it.
 Scope = Mapping[str, Any]
