@@ -158,7 +158,7 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _not_json(error: NotParsed) -> str:
-    """pydantic-settings names the field, and its own classes, in a text of its own."""
+    """The message of pydantic-settings names its own classes. Only the field's name is taken from it."""
     found = re.search(r'field "(\w+)"', str(error))
     if found is None:
         return "environment: a value must be valid JSON"
@@ -236,8 +236,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     apps = variable_of("limits.apps")
     by_app = [
         f"{name}: set {apps} as JSON instead, because app ids are case-sensitive"
-        for name in ours
-        if _is_below(apps, ours[name])
+        for name, upper in ours.items()
+        if upper.startswith(f"{apps}__")
     ]
     settings = [variable_of(setting) for setting in setting_names()]
     return by_app + [
@@ -268,7 +268,3 @@ def _masked(url: str) -> str:
     user, separator, host = parts.netloc.rpartition("@")
     masked = parts._replace(netloc=(MASK if user else "") + separator + host, query=MASK if parts.query else "")
     return masked._replace(fragment="").geturl()
-
-
-def _is_below(variable: str, name: str) -> bool:
-    return name.startswith(f"{variable}__")

@@ -1,9 +1,9 @@
 """The log events of the code: read from the calls that write them, and from the imports of the three processes.
 
 - `log.warning("name", key=value)` is an event, where the module has `log = structlog.get_logger()`.
-- A function or class whose log call has a name of its own parameter (`not_checked(event, ...)`) or a name that begins
-  with it (`Outage(server)`, f"{server}_lost") is a helper: each call of it with a text is an event.
-- Everything else that is done with a logger is an error: its events would be in no list.
+- A function that logs the name in its first parameter (`not_checked(event, ...)`), or a class that logs a name with a
+  fixed end (`Outage("kafka")` logs f"{server}_lost"), is a helper: each call of it with a literal is an event.
+- Every other use of a logger is reported without a name, because the list would miss its events.
 """
 
 import ast
@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
 
 class Helper(NamedTuple):
-    """What writes events for others. In `pattern` the text that it is given replaces {}."""
+    """A function or class that writes events for its callers. Their literal replaces the {} of `pattern`."""
 
     name: str
     pattern: str
@@ -199,7 +199,7 @@ def _through_helpers(module: Module, helpers: Sequence[Helper]) -> Iterator[Call
 
 
 def _given_keys(node: ast.Call) -> frozenset[str]:
-    """Those of a helper that is given an event's keys: a class is not, its arguments are something else."""
+    """The keys that a helper function passes on. The arguments of a class are no keys."""
     return frozenset() if _last_name(node.func)[0].isupper() else _keys(node)
 
 

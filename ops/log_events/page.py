@@ -20,7 +20,7 @@ Ingress, worker and console write their log to standard error, one JSON object a
 |---|---|
 | `info` | A state has changed. Nothing to do. |
 | `warning` | Something is wrong. The process retries, or continues without it. |
-| `error` | Somebody has to act: a partition or the process has stopped, or there is a bug. |
+| `error` | An operator has to act: a partition or the process has stopped, or there is a bug. |
 
 An outage is two lines in each process: a `warning` when it begins, an `info` when it is over.
 

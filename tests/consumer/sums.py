@@ -1,4 +1,4 @@
-"""What was sent, and whether MongoDB says exactly that: a recount that shares nothing with the worker's planning."""
+"""What was sent, and whether MongoDB has exactly that: a recount that shares nothing with the worker's planning."""
 
 import asyncio
 import time
@@ -68,7 +68,7 @@ def fresh_pool(*items: object, **more: object) -> Record:
 
 
 def undeclared(partition: int, request_id: int) -> Sent:
-    """A raw record of an event nobody declared: refused."""
+    """A raw record of an undeclared event: refused."""
     body = batch(period(update("NOPE"), start=now_millis() - HOUR), request_id=str(request_id))
     return Sent(partition, Record(0, 0, b"demo/ann", body, []), "refused")
 

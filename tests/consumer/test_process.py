@@ -1,4 +1,4 @@
-"""A worker process on real servers: it starts, tells, stops, refuses."""
+"""A worker process on real servers: it starts, reports, stops, refuses."""
 
 import asyncio
 import contextlib
@@ -108,7 +108,7 @@ async def test_a_worker_counts_tells_and_stops_on_sigterm(servers: Servers) -> N
 
 
 async def test_two_sigkilled_workers_leave_nothing_half_done(servers: Servers) -> None:
-    """Killed at any point of its work; the next one goes on from the checkpoint, and every sum is right."""
+    """Killed at any point of its work. The next one continues from the checkpoint, and every sum is right."""
     async with place(servers, partitions=1) as where:
         for round_number in range(3):
             first = round_number * 300
@@ -149,7 +149,7 @@ class Line:
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_connection(*self._target)
-        # A killed process resets its connections, and what is left open would be some later test's warning.
+        # A killed process resets its connections. Those left open would be warnings in a later test.
         with contextlib.closing(writer), contextlib.closing(their_writer), contextlib.suppress(OSError):
             await asyncio.gather(self._pump(reader, their_writer), self._pump(their_reader, writer))
 
@@ -170,7 +170,7 @@ async def said(process: asyncio.subprocess.Process, words: bytes) -> None:
 
 
 async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
-    """While the first waits for the flush in flight, whose MongoDB says nothing any more."""
+    """While it waits for a flush in flight, whose MongoDB does not answer."""
     line = Line(servers.mongodb)
     async with await asyncio.start_server(line.forward, "127.0.0.1", 0) as through, place(servers) as where:
         uri = f"mongodb://127.0.0.1:{through.sockets[0].getsockname()[1]}/?directConnection=true"

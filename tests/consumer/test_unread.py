@@ -1,4 +1,4 @@
-"""What a worker says of partitions that nobody reads, by looks that are told. On real servers: test_unread_real.py."""
+"""What a worker reports of partitions without a reader, with scripted checks. On real servers: test_unread_real.py."""
 
 import asyncio
 import math
@@ -26,14 +26,14 @@ READ = PartitionLook(0, 7, 7)
 
 
 def told(metrics: WorkerMetrics) -> tuple[float, dict[str, float]]:
-    """Partitions that nobody reads, and the records of each."""
+    """Partitions that no worker reads, and the records of each."""
     samples = next(iter(metrics.unread_records.collect())).samples
     records = {sample.labels["partition"]: sample.value for sample in samples}
     return float(metrics.unread_partitions.labels("games")._value.get()), records
 
 
 async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> list[tuple[float, dict[str, float]]]:
-    """What the metrics say before each look, after the last one, and when the watch has ended."""
+    """The metrics before each check, after the last one, and when the watch has ended."""
     metrics, seen, left = WorkerMetrics(), list[Any](), list(looks)
     over = asyncio.Event()
 
@@ -72,7 +72,7 @@ def same(found: tuple[float, dict[str, float]], partitions: float, **records: fl
 async def test_partitions_that_nobody_reads_are_told_once_and_again_when_they_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What one look has not found is gone from the metrics."""
+    """What a check has not found is no longer in the metrics."""
     with capture_logs() as lines:
         before, one, two, again, none, end = await watched(
             monkeypatch, [{3: UNREAD}, {3: UNREAD, 4: UNREAD}, {3: UNREAD, 4: READ}, {3: READ, 4: READ}]

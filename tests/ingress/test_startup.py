@@ -1,6 +1,6 @@
-"""An ingress that can't hold the promise ends with all reasons; one whose servers are away waits, and isn't ready.
+"""An ingress that can't keep the promise ends with all reasons. While servers are unavailable it waits, not ready.
 
-The sentences themselves: tests/schemas/test_requirements.py.
+The messages themselves: tests/schemas/test_requirements.py.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
 
 class Mongod:
-    """Says hello as it is told to."""
+    """Its answer to hello is set by the test."""
 
     def __init__(self, **hello: object) -> None:
         self._hello = hello

@@ -1,4 +1,4 @@
-"""Which partitions nobody reads."""
+"""Which partitions no worker reads."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +31,7 @@ def test_a_checkpoint_that_stands_is_unread_when_it_has_stood_long_enough() -> N
 
 
 def test_time_without_records_is_no_standing() -> None:
-    """An idle checkpoint stands for days. What comes then has its own time."""
+    """A checkpoint may rest for days. The time counts from the first record after that."""
     unread = UnreadPartitions()
     assert {} == unread.looked(look(5, 5), 0)
     assert {} == unread.looked(look(6, 5), 10 * STANDS_SECONDS)

@@ -26,7 +26,7 @@ async def test_b10_more_than_can_be_stored_at_once_is_413(rig: Rig) -> None:
 async def test_b9_more_values_than_a_body_may_hold_are_413(
     rig: Rig, bearer: str | None, expected: tuple[int, int, int, bool]
 ) -> None:
-    """Of a sender who is not known so much is not even counted."""
+    """For an unknown sender the values are not even counted."""
     answer = await rig.add(b'{"x":[' + b"1," * 1_000_000 + b"1]}", bearer=bearer)
     assert expected == told(answer)
     assert (expected[0] == 413) == (answer.json["StatusMessage"] == Refusal.TOO_MANY_VALUES.value.message)

@@ -131,7 +131,7 @@ def test_g20_a_change_is_known_within_5_s() -> None:
 
 
 async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> None:
-    """It is not believed to be seen."""
+    """The failed poll does not count as seen."""
     one, store, _ = cache()
     await one.preload()
     store.declare("demo", "A", names={"en": "Changed"})
@@ -144,7 +144,7 @@ async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> Non
 
 
 async def test_of_an_app_that_nobody_asked_for_changes_are_not_read() -> None:
-    """It will be read when somebody does."""
+    """They will be read when a request needs them."""
     one, store, _ = cache()
     await one.preload()
     store.declare("other", "X")
