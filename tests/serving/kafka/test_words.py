@@ -10,7 +10,7 @@ import pytest
 from aiokafka import errors
 
 from serving.kafka.client import UnusableFile, why
-from serving.kafka.words import MAX_WORDS, NotReached
+from serving.kafka.words import MAX_CHARACTERS, NotReached
 
 NO_ACL = "Kafka does not allow the topic to this user (an ACL is missing)"
 
@@ -55,8 +55,8 @@ class Special(errors.NotLeaderForPartitionError):  # type: ignore[misc]  # aioka
     """One that a later version of the client has."""
 
 
-NO_TLS = "the port does not speak TLS: look at kafka.security_protocol"
-OTHER_CERTIFICATE = "Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
+OTHER_CERTIFICATE = "Kafka wants another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
 CLOSED = "the connection was closed by the other side"
 
 
@@ -95,7 +95,7 @@ def test_each_cause_has_words_of_its_own(error: BaseException, words: str) -> No
 
 def test_words_have_an_end_and_causes_no_ring() -> None:
     """A broker's own message may be long, and an error may be its own cause's cause."""
-    assert MAX_WORDS == len(why(errors.PolicyViolationError("x" * 10_000)))
+    assert MAX_CHARACTERS == len(why(errors.PolicyViolationError("x" * 10_000)))
     first, second = OSError("x"), errors.KafkaConnectionError("Connection at a:1 closed")
     first.__cause__, second.__cause__ = second, first
     assert CLOSED == why(second)
