@@ -13,7 +13,7 @@ from serving.kafka.words import NotReached
 
 Address = tuple[str, int]
 
-WANTS_A_USER = "the port wants a user and password: check kafka.security_protocol and kafka.sasl_username"
+REQUIRES_A_USER = "the port requires a user and password: check kafka.security_protocol and kafka.sasl_username"
 
 # A TLS connection is closed by both sides. A broker that hangs never closes its side.
 CLOSE_SECONDS = 1
@@ -65,7 +65,7 @@ class MetadataConnection:
         except errors.KafkaConnectionError as error:
             if self._options["security_protocol"].startswith("SASL_"):
                 raise
-            raise NotReached(WANTS_A_USER) from error
+            raise NotReached(REQUIRES_A_USER) from error
 
     async def close(self) -> None:
         """Close the connection. The next request connects again."""

@@ -17,8 +17,8 @@ MAX_CHARACTERS = 300
 
 NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
 
-_NOT_ALLOWED = "Kafka does not allow it to this user (an ACL is missing)"
-_OLD_MEMBER = "the consumer group has moved on without this member"
+_NOT_ALLOWED = "Kafka does not allow this request to the user (an ACL is missing)"
+_OLD_MEMBER = "the consumer group continues without this member"
 
 _WORDS: dict[type[BaseException], str] = {
     errors.AuthenticationFailedError: "Kafka refused the user: wrong password or mechanism",
@@ -31,30 +31,30 @@ _WORDS: dict[type[BaseException], str] = {
     errors.GroupCoordinatorNotAvailableError: "the consumer group has no coordinator now",
     errors.GroupLoadInProgressError: "the consumer group's coordinator is starting",
     errors.IllegalGenerationError: _OLD_MEMBER,
-    errors.IllegalSaslStateError: "the port does not take a user and password: check kafka.security_protocol",
-    errors.IllegalStateError: "the client was not in a state for it",
+    errors.IllegalSaslStateError: "the port does not accept a user and password: check kafka.security_protocol",
+    errors.IllegalStateError: "the client was used in the wrong state",
     errors.KafkaConnectionError: "the connection to the broker is broken, or no broker could be reached",
     errors.KafkaStorageError: "the broker can't use its disk",
     errors.KafkaTimeoutError: "no answer in time",
     errors.KafkaUnavailableError: "no broker could be reached",
     errors.LeaderNotAvailableError: "the partition has no leader now",
     errors.MemberIdRequired: _OLD_MEMBER,
-    errors.MessageSizeTooLargeError: "the record is larger than the topic takes (max.message.bytes)",
+    errors.MessageSizeTooLargeError: "the record is larger than the topic allows (max.message.bytes)",
     errors.NoBrokersAvailable: "no broker could be reached",
     errors.NodeNotReadyError: "the broker could not be reached",
     errors.NotControllerError: "the controller has moved to another broker",
     errors.NotCoordinatorForGroupError: "the consumer group's coordinator has moved to another broker",
-    errors.NotEnoughReplicasAfterAppendError: "fewer replicas are in sync than min.insync.replicas wants",
-    errors.NotEnoughReplicasError: "fewer replicas are in sync than min.insync.replicas wants",
+    errors.NotEnoughReplicasAfterAppendError: "fewer replicas are in sync than min.insync.replicas requires",
+    errors.NotEnoughReplicasError: "fewer replicas are in sync than min.insync.replicas requires",
     errors.NotLeaderForPartitionError: "the partition's leader has moved to another broker",
     errors.OffsetOutOfRangeError: "the offset is not in the log",
-    errors.OutOfOrderSequenceNumber: "an earlier batch of this producer failed, so Kafka takes no later one",
+    errors.OutOfOrderSequenceNumber: "an earlier batch of this producer failed, so Kafka accepts no later one",
     errors.ProducerClosed: "the producer was stopped",
     errors.ProducerFenced: "another producer has taken over",
     errors.QuotaViolationError: "the user's quota in Kafka is used up",
     errors.RebalanceInProgressError: "the consumer group is rebalancing",
     errors.RecordListTooLargeError: "the batch is larger than a segment of the topic",
-    errors.RecordTooLargeError: "a record is larger than the client takes",
+    errors.RecordTooLargeError: "a record is larger than the client allows",
     errors.ReplicaNotAvailableError: "a replica is not available",
     errors.RequestTimedOutError: "no answer in time",
     errors.SaslAuthenticationFailed: "Kafka refused the user: wrong password or mechanism",
@@ -146,7 +146,7 @@ def _specific(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLError):
         return _tls(error)
     if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (said := _said(error)):
-        return f"Kafka refuses it: {said}"
+        return f"Kafka refused the request: {said}"
     for kind in type(error).__mro__:
         if words := _WORDS.get(kind):
             return words + _which(error)
@@ -179,10 +179,10 @@ def _network(error: OSError) -> str:
 
 def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _CERTIFICATE.get(error.verify_code) or f"certificate is refused: {error.verify_message}"
+        return _CERTIFICATE.get(error.verify_code) or f"certificate is rejected: {error.verify_message}"
     reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
-        return "Kafka wants another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
+        return "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
     if reason in ("wrong version number", "http request", "record layer failure"):
         return NO_TLS
     return f"TLS failed: {reason}" if reason else "the connection was closed during the TLS handshake"

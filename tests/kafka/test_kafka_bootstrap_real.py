@@ -85,8 +85,8 @@ def test_the_right_settings_reach_it(runner: asyncio.Runner, guarded: Guarded, l
 
 PASSWORD = "Kafka refused user worker: wrong password or mechanism (kafka.sasl_password, kafka.sasl_mechanism)"
 NO_MECHANISM = "Kafka does not offer this SASL mechanism: check kafka.sasl_mechanism"
-NO_SASL = "the port does not take a user and password: check kafka.security_protocol"
-SASL = "the port wants a user and password: check kafka.security_protocol and kafka.sasl_username"
+NO_SASL = "the port does not accept a user and password: check kafka.security_protocol"
+SASL = "the port requires a user and password: check kafka.security_protocol and kafka.sasl_username"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyn
 
 def test_a_client_certificate_that_is_missing_strange_or_right(runner: asyncio.Runner, guarded: Guarded) -> None:
     address = guarded.broker.address("MUTUAL")
-    wants = f"{address}: Kafka wants another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
+    wants = f"{address}: Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
     assert wants == reason(runner, guarded.settings("MUTUAL"))
     strange = str(guarded.strange.keystore("stranger", "client"))
     assert wants == reason(runner, guarded.settings("MUTUAL", ssl_certfile=strange, ssl_keyfile=strange))

@@ -15,7 +15,7 @@ from schemas.settings import KafkaSettings
 from serving.kafka import bootstrap, metadata
 from serving.kafka.bootstrap import connection_options, first_answer, unreached_brokers
 from serving.kafka.diagnosis import is_without_reason
-from serving.kafka.metadata import WANTS_A_USER, MetadataConnection
+from serving.kafka.metadata import REQUIRES_A_USER, MetadataConnection
 from serving.kafka.words import NotReached, UnusableFile
 from tests.kafka.certificates import Authority, new_authority
 from tests.patience import PATIENCE_SECONDS
@@ -126,7 +126,7 @@ async def test_a_port_without_tls_is_told_where_the_settings_have_it(authority: 
 
 async def test_a_port_that_hangs_up_on_who_has_not_said_who_it_is_wants_a_user() -> None:
     async with port(Broker()) as address:
-        assert f"{address}: {WANTS_A_USER}" == await reason(settings(address))
+        assert f"{address}: {REQUIRES_A_USER}" == await reason(settings(address))
 
 
 @pytest.mark.parametrize("error", [errors.SaslAuthenticationFailed, errors.AuthenticationFailedError])

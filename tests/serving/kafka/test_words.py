@@ -28,7 +28,7 @@ def test_every_error_has_words_without_a_class_name(kind: type[BaseException], a
     words = why(kind(*arguments))
     assert words
     assert kind.__name__ not in words
-    if not words.startswith("Kafka refuses it: "):  # a broker's own words
+    if not words.startswith("Kafka refused the request: "):  # a broker's own words
         assert not re.search(r"\w(Error|Exception)\b|<|object at|\[", words), words
 
 
@@ -56,7 +56,7 @@ class Special(errors.NotLeaderForPartitionError):  # type: ignore[misc]  # aioka
 
 
 NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
-OTHER_CERTIFICATE = "Kafka wants another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
+OTHER_CERTIFICATE = "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
 CLOSED = "the connection was closed by the other side"
 
 
@@ -68,7 +68,7 @@ CLOSED = "the connection was closed by the other side"
         *((certificate(code), "certificate is not trusted by kafka.ssl_cafile") for code in (18, 19, 20, 21)),
         (certificate(62), "host name is not in the certificate"),
         (certificate(64), "IP address is not in the certificate"),
-        (certificate(23, "certificate revoked"), "certificate is refused: certificate revoked"),
+        (certificate(23, "certificate revoked"), "certificate is rejected: certificate revoked"),
         (tls("TLSV1_ALERT_UNKNOWN_CA"), OTHER_CERTIFICATE),
         (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), OTHER_CERTIFICATE),
         (tls("WRONG_VERSION_NUMBER"), NO_TLS),
@@ -113,7 +113,7 @@ def test_words_have_an_end_and_causes_no_ring() -> None:
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "the connection was closed during the TLS handshake"),
         (UnusableFile("kafka.ssl_cafile: /x: no such file"), "kafka.ssl_cafile: /x: no such file"),
         (errors.TopicAuthorizationFailedError("games"), f"{NO_ACL}: games"),
-        (errors.PolicyViolationError("Replicas must be 3."), "Kafka refuses it: Replicas must be 3"),
+        (errors.PolicyViolationError("Replicas must be 3."), "Kafka refused the request: Replicas must be 3"),
         (RuntimeError("boom"), "an unexpected failure"),
     ],
 )  # fmt: skip
