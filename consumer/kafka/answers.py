@@ -1,6 +1,6 @@
-"""For how long each partition has been asked for in vain.
+"""For how long each partition has been fetched from without an answer.
 
-Time counts only while records are asked for: a worker without room asks for none, and what it heard last holds.
+Time counts only while records are fetched: a worker whose buffer is full fetches none, so it can't be left unanswered.
 """
 
 import time
@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 
 from aiokafka import TopicPartition
 
-# Most that counts between two times of asking: who didn't ask for a minute hasn't waited for a minute.
+# At most this counts between two fetches: a worker that did not fetch for a minute has not waited for a minute.
 MAX_STEP_SECONDS = 3.0
 
 
 class Answers:
-    """Compares the times of answers that aiokafka notes, between two times of asking."""
+    """Compares the times of the last answers, which aiokafka notes, at each fetch."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -22,7 +22,7 @@ class Answers:
         self._silent: dict[TopicPartition, float] = {}
 
     def asked(self, stamps: Mapping[TopicPartition, int | None]) -> None:
-        """Records of these partitions are asked for now; when each was answered last, by any clock."""
+        """Note a fetch of these partitions. `stamps`: when each was last answered, by any clock."""
         now = self._now()
         step = min(now - self._asked_at, MAX_STEP_SECONDS)
         self._asked_at = now
@@ -35,7 +35,7 @@ class Answers:
         return self._silent[ours] + step if ours in self._silent else 0.0
 
     def silent_seconds(self, ours: TopicPartition) -> float:
-        """0 where it is answered, or not asked for."""
+        """0 if the partition is answered, or not fetched."""
         return self._silent.get(ours, 0.0)
 
     def silent_for(self, seconds: float) -> list[TopicPartition]:

@@ -1,4 +1,4 @@
-"""Taking a partition over in MongoDB, and letting go of it: whose name and session stand on the checkpoint."""
+"""Taking over and releasing a partition: its checkpoint names the owner and the owner's session."""
 
 from typing import Any
 
@@ -19,22 +19,22 @@ from serving.mongodb.client import codes_of, why
 
 log = structlog.get_logger()
 
-# How long a claim may wait for a lock on the checkpoint.
+# A claim waits so long for a lock on the checkpoint.
 CLAIM_MILLIS = 1_000
 
-# A session that is killed while a claim uses it takes the claim along; the next one has a session of its own.
+# A claim fails if its session is killed meanwhile. The next try uses a new session.
 CLAIM_TRIES = 3
 
 
 async def claim(
     database: AsyncDatabase[Document], sessions: Sessions, partition: PartitionId, owner: str
 ) -> Checkpoint:
-    """End what the last owner left open, then put our name on the checkpoint. Raises Unavailable."""
+    """End the last owner's transaction, then write this owner into the checkpoint. Raises Unavailable."""
     for tries_left in reversed(range(CLAIM_TRIES)):
         try:
             return await _claim_once(database, sessions, partition, owner)
         except PyMongoError as error:
-            # Whatever has become of this session, the next try has a new one.
+            # This session may have been killed.
             sessions.drop(partition)
             if not (tries_left and INTERRUPTED_CODE in codes_of(error)):
                 raise unavailable(error) from error
@@ -44,9 +44,10 @@ async def claim(
 async def _claim_once(
     database: AsyncDatabase[Document], sessions: Sessions, partition: PartitionId, owner: str
 ) -> Checkpoint:
-    """In this order: a transaction left open may have the checkpoint itself locked.
+    """Kill the last owner's session first: its open transaction may have locked the checkpoint.
 
-    Bounded in time, so that one begun in between is met with another try.
+    The update is bounded in time. A transaction that the last owner begins in between makes it fail, and the next try
+    kills that one too.
     """
     checkpoints = database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
     key = {"_id": str(partition)}
@@ -65,8 +66,8 @@ async def _claim_once(
     return checkpoint_of(found)
 
 
-async def let_go(database: AsyncDatabase[Document], sessions: Sessions, partition: PartitionId) -> None:
-    """End the session, and take its id from the checkpoint: the next owner has nothing to kill."""
+async def release(database: AsyncDatabase[Document], sessions: Sessions, partition: PartitionId) -> None:
+    """End the session and remove its id from the checkpoint, so that the next owner has none to kill."""
     left = await sessions.release(partition)
     if left is None:
         return
@@ -79,5 +80,5 @@ async def let_go(database: AsyncDatabase[Document], sessions: Sessions, partitio
 
 
 def checkpoint_of(found: Document | None) -> Checkpoint:
-    """What a document says; a partition without one is at its beginning."""
+    """The checkpoint in a document. A partition without a document is at its beginning."""
     return Checkpoint(found["next"], found["last"]) if found else Checkpoint(0)

@@ -1,8 +1,9 @@
-"""How a client of aiokafka connects: to several brokers at once, once to each, and no longer than the broker is there.
+"""How a client of aiokafka connects: to several brokers at once, once to each, until the broker leaves the cluster.
 
-aiokafka has one lock for all: while it connects to a frozen broker, for as long as a request may take, it connects to
-no other; and what waits for that connection waits on when the cluster has given the broker up and its partitions have
-other leaders. And who gives up while it connects would leave an open socket behind.
+aiokafka connects under one lock. So while it connects to a frozen broker, which takes as long as a request may, it
+connects to no other. Its callers wait for that connection even when the partitions have other leaders. A caller that
+is cancelled meanwhile leaves an open socket behind. So here each connection is made by a task of its own, which is
+never cancelled.
 """
 
 import asyncio
@@ -14,24 +15,28 @@ from weakref import WeakKeyDictionary
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 
+from serving.kafka.metadata import Address
+
 Place = tuple[object, ConnectionGroup]
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Connecting:
-    """`ended`: whoever waits for the connection need wait no longer. The task itself ends by its time-out."""
+    """`ended`: callers wait no longer. The task itself may still run until its time-out."""
 
     address: Address | None
     task: asyncio.Task[AIOKafkaConnection | None]
     ended: asyncio.Event
+
+    def end(self, _task: object = None) -> None:
+        self.ended.set()
 
 
 _of_clients: WeakKeyDictionary[AIOKafkaClient, dict[Place, _Connecting]] = WeakKeyDictionary()
 
 
 def connect_side_by_side(client: AIOKafkaClient) -> None:
-    """Let a client connect so."""
+    """Change how this client connects."""
     connect = client._get_conn  # noqa: SLF001 its connections have no public name
     connecting = _of_clients.setdefault(client, {})
 
@@ -43,7 +48,8 @@ def connect_side_by_side(client: AIOKafkaClient) -> None:
             return client._conns[ours]  # noqa: SLF001 the same
         if ours not in connecting or connecting[ours].ended.is_set():
             task = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
-            connecting[ours] = _begin(_address(client, node), task)
+            connecting[ours] = _Connecting(_address(client, node), task, asyncio.Event())
+            task.add_done_callback(connecting[ours].end)
         mine = connecting[ours]
         await mine.ended.wait()
         return mine.task.result() if mine.task.done() else None
@@ -57,14 +63,8 @@ def _address(client: AIOKafkaClient, node: object) -> Address | None:
     return (broker.host, broker.port) if broker else None
 
 
-def _begin(address: Address | None, task: asyncio.Task[AIOKafkaConnection | None]) -> _Connecting:
-    made = _Connecting(address, task, asyncio.Event())
-    task.add_done_callback(lambda _task: made.ended.set())
-    return made
-
-
 def give_up_connecting(client: AIOKafkaClient, brokers: Mapping[int, Address]) -> None:
-    """To all but these brokers: to whoever waits for it, the connection could not be made."""
+    """Give up connecting to all but these brokers: callers are told that there is no connection."""
     for (node, _), one in _of_clients.get(client, {}).items():
         if isinstance(node, int) and one.address != brokers.get(node):
-            one.ended.set()
+            one.end()

@@ -205,7 +205,7 @@ async def test_a_client_whose_task_has_ended_is_unavailable_and_is_made_anew(mon
         monkeypatch.setattr(log._source, "ended", lambda: "the task that fetches")
         with pytest.raises(Unavailable, match="the task that fetches of the client has ended"):
             await fetched(log)
-        assert "the task that fetches has ended" == log._watch._reason_to_make_anew()
+        assert "the task that fetches has ended" == log._watch._reason_to_replace()
 
 
 async def test_an_end_that_is_not_told_any_more_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ SECRET = "what only the client may know"
         ),
         (
             BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}),
-            "another document stands where this one goes (code 11000)",
+            "a document with this key exists already (code 11000)",
         ),
         (
             BulkWriteError(
@@ -122,10 +122,10 @@ SECRET = "what only the client may know"
                     ]
                 }
             ),
-            "another document stands where this one goes (code 11000): events",
+            "a document with this key exists already (code 11000): events",
         ),
         (WriteError(SECRET, 9, {"op": SECRET}), "code 9"),
-        (OperationFailure(SECRET), "the server refuses it"),
+        (OperationFailure(SECRET), "the server refused the operation"),
         (InvalidDocument(f"cannot encode {SECRET}"), "a document can't be stored: it does not fit BSON"),
         (UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET), "a document can't be stored: a text is not Unicode"),
         (AutoReconnect("127.0.0.1:27017: connection refused" + "x" * 10_000), "127.0.0.1:27017: connection refused"),
