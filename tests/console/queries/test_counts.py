@@ -195,6 +195,15 @@ async def test_q6_a_later_page_of_a_forgotten_moment_says_so_by_a_newer_one() ->
     assert moments[0] == moments[1] < moments[2] == moments[3]
 
 
+@pytest.mark.parametrize(("moment", "read"), [((2**32, 1), None), ((1, 2**32), None), ((0, 1), None), ((7, 7), (7, 7))])
+def test_q6_a_number_that_no_moment_has_is_no_moment(moment: tuple[int, int], read: tuple[int, int] | None) -> None:
+    """MongoDB's client cannot write a number of more than 32 bits, and 0 stands for none."""
+    asked = {name: str(value) for name, value in query().items()}
+    bound_to = counts_query(asked, "demo", 1_000, 400).without_page()
+    made_up = asked | {"pageToken": digest_token((MIDNIGHT, "A", *moment), bound_to)}
+    assert read == counts_query(made_up, "demo", 1_000, 400).moment
+
+
 @pytest.mark.parametrize("moment", [(2**32, 1), (1, 2**32), (0, 0), (7, 7)])
 async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> None:
     """The token isn't signed: it leads to what its sender may read anyway, and never to a bug."""
