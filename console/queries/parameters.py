@@ -18,7 +18,7 @@ Parameters = Mapping[str, str]
 DAY_MILLIS = 86_400_000
 # The last millisecond that a date of MongoDB's clients can name (the year 9999).
 MAX_MILLIS = 253_402_300_799_999
-# A query has at most eight different parameters. Of more, each would add a violation to the reply.
+# A query has at most eight different parameters. Without a bound, a reply could name thousands of unknown ones.
 MAX_PARAMETERS = 50
 
 _is_millis = re.compile(r"[0-9]{1,15}\Z").match

@@ -1,4 +1,4 @@
-"""An outage of MongoDB in the console's log, and in what it says of itself."""
+"""An outage of MongoDB in the console's log and in /readyz."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.patience import PATIENCE_SECONDS
 async def test_an_outage_is_one_line_lost_and_one_back(
     failure: type[Unavailable | TooSlow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often MongoDB is asked meanwhile; a query that takes too long is no answer either."""
+    """However many pings fail. A ping that takes too long fails too."""
     rig = Rig()
     monkeypatch.setattr(rig.watch._outage, "_later", lambda _seconds, callback: callback() or (lambda: None))
     with capture_logs() as lines:
@@ -42,7 +42,7 @@ def test_an_outage_is_noticed_in_seconds_and_its_end_sooner() -> None:
 
 
 @pytest.mark.parametrize(("away", "sleeps"), [(True, LOST_PING_SECONDS), (False, PING_SECONDS)])
-async def test_mongodb_is_asked_again_soon_while_it_is_away(
+async def test_mongodb_is_pinged_more_often_while_it_is_unavailable(
     monkeypatch: pytest.MonkeyPatch, *, away: bool, sleeps: float
 ) -> None:
     rig, slept = Rig(), asyncio.get_running_loop().create_future()
@@ -61,7 +61,7 @@ async def test_mongodb_is_asked_again_soon_while_it_is_away(
 
 
 async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
-    """Or it would never be ready."""
+    """Otherwise the process would never be ready."""
     keys = tmp_path / "jwks.json"
     keys.write_text(json.dumps({"keys": []}))
     tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}

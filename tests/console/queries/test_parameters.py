@@ -1,4 +1,4 @@
-"""What both queries share: parameters, times, page tokens (Q3, Q6)."""
+"""The parameters that both queries share: times, limits, page tokens (Q3, Q6)."""
 
 import pytest
 
@@ -22,12 +22,12 @@ def fields(error: pytest.ExceptionInfo[BadQuery]) -> list[str]:
 
 
 def test_q3_an_empty_parameter_is_an_absent_one() -> None:
-    """A dashboard's variable that is not set."""
+    """Dashboards send one for a variable that is not set."""
     assert {"app": "demo"} == parameters_of(b"app=demo&from=", KNOWN)
 
 
 def test_q3_every_parameter_that_is_unknown_or_there_twice_is_named() -> None:
-    """A misspelt one must not answer another question."""
+    """A misspelt `from` must not return the rows of another range."""
     with pytest.raises(BadQuery) as caught:
         parameters_of(b"form=1&app=a&app=b&access_token=x", KNOWN)
     assert ["form", "access_token", "app"] == fields(caught)
@@ -35,7 +35,7 @@ def test_q3_every_parameter_that_is_unknown_or_there_twice_is_named() -> None:
 
 @pytest.mark.parametrize("query", [b"app=%ff", b"app=\xff", b"a=1&" * 60])
 def test_q3_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
-    """Not UTF-8, or without end."""
+    """It is not UTF-8, or has too many parameters."""
     with pytest.raises(BadQuery):
         parameters_of(query, KNOWN)
 
@@ -51,7 +51,7 @@ def test_q3_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
     ],
 )
 def test_q3_a_time_is_rfc_3339_or_milliseconds(text: str, millis: int) -> None:
-    """As people write it and as Grafana sends it."""
+    """People write the one, and Grafana sends the other."""
     assert millis == millis_param({"from": text}, "from")
 
 
@@ -73,7 +73,7 @@ def test_q3_a_time_is_rfc_3339_or_milliseconds(text: str, millis: int) -> None:
     ],
 )
 def test_q3_what_is_no_time_is_refused_by_name(text: str) -> None:
-    """Without an offset it would mean another hour on another machine."""
+    """A time without an offset would mean another hour on another machine."""
     with pytest.raises(BadQuery) as caught:
         millis_param({"from": text}, "from")
     assert ["from"] == fields(caught)
@@ -81,7 +81,7 @@ def test_q3_what_is_no_time_is_refused_by_name(text: str) -> None:
 
 @pytest.mark.parametrize(("start", "end", "right"), [(5, 5, False), (6, 5, False), (0, 86_400_000, True)])
 def test_q3_a_range_holds_something_and_has_an_end(start: int, end: int, *, right: bool) -> None:
-    """Half-open: to itself is not in it."""
+    """The range excludes `to`."""
     if right:
         checked_range(start, end, 1)
         end += 1
@@ -90,7 +90,7 @@ def test_q3_a_range_holds_something_and_has_an_end(start: int, end: int, *, righ
 
 
 def test_q3_a_limit_has_a_default_and_a_most() -> None:
-    """More than may be is what may be, as in the lists of the games API."""
+    """A larger limit is reduced to the most, as in the lists of the games API."""
     assert 100 == limit_param({}, 100, 500)
     assert 50 == limit_param({}, 100, 50)
     assert 500 == limit_param({"limit": "2147483647"}, 100, 500)

@@ -26,7 +26,7 @@ def fields(**query: str) -> list[str]:
 
 
 def test_g20_a_page_has_100_items_unless_said_and_never_more_than_500() -> None:
-    """Above it is clamped, not refused."""
+    """A larger number is reduced, not refused."""
     sizes = [page(**query).size for query in ({}, {"maxResults": "1"}, {"maxResults": "501"})]
     assert [100, 1, MAX_RESULTS] == sizes
     assert MAX_RESULTS == page(maxResults=str(2**31 - 1)).size
@@ -34,7 +34,7 @@ def test_g20_a_page_has_100_items_unless_said_and_never_more_than_500() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", str(2**31), str(10**30), "", "ten", "1.0", "+5", " 5", "05", "1e2", "٣"])
 def test_g20_what_is_no_int32_of_at_least_1_is_refused_by_name(text: str) -> None:
-    """Google's own discovery document says int32."""
+    """Google's discovery document has an int32."""
     assert ["maxResults"] == fields(maxResults=text)
 
 
@@ -44,7 +44,7 @@ def test_g20_both_parameters_are_named_where_both_are_wrong() -> None:
 
 
 def test_g20_a_token_is_bound_to_app_player_and_method() -> None:
-    """Of another it is as good as made up."""
+    """For another list the token is as wrong as a forged one."""
     token = signed_token("B", MINE, SIGNING)
     assert Page("B") == page(pageToken=token)
     for other in (MINE._replace(app="other"), MINE._replace(player="bob"), MINE._replace(method="events.list")):
@@ -55,14 +55,14 @@ def test_g20_a_token_is_bound_to_app_player_and_method() -> None:
 @pytest.mark.parametrize(
     "token", ["x", "=", "é", "QQ==", "QS4=", "LmE=", signed_token("a/b", MINE, SIGNING), "A" * 5000]
 )
-def test_g20_what_is_no_token_of_ours_is_refused_by_name(token: str) -> None:
-    """Whatever it is: never a 500."""
+def test_g20_a_malformed_token_is_refused_by_name(token: str) -> None:
+    """It never leads to an error 500."""
     assert ["pageToken"] == fields(pageToken=token)
 
 
 @given(st.text(max_size=300))
 def test_g20_no_text_is_a_token(text: str) -> None:
-    """But the empty one, which clients send for the first page."""
+    """Except the empty text, which clients send for the first page."""
     if text:
         assert ["pageToken"] == fields(pageToken=text)
     else:
@@ -86,7 +86,7 @@ def test_g1_a_token_stays_under_256_characters(last: str) -> None:
 
 @given(ids=st.sets(IDS, max_size=40), size=st.integers(1, 45))
 def test_g20_pages_of_any_size_walk_everything_once_in_order(ids: set[str], size: int) -> None:
-    """The law of paging; the last page has no token."""
+    """The last page has no token."""
     walked: list[str] = []
     after = ""
     for _ in range(len(ids) + 1):

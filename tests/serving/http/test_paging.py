@@ -79,6 +79,13 @@ def test_q6_texts_that_break_a_parser_are_no_tokens(text: str) -> None:
     assert digest_place(text, MINE, SHAPE) is None
 
 
+@pytest.mark.parametrize("foreign", [" ", "\n", "!", "é"])
+def test_q6_a_token_with_a_foreign_character_is_refused(foreign: str) -> None:
+    """Python's decoder of base64 skips it by default."""
+    assert signed_place(foreign + signed_token("B", MINE, KEYS), MINE, KEYS) is None
+    assert digest_place(foreign + digest_token((1, "B"), MINE), MINE, SHAPE) is None
+
+
 def test_q6_the_two_forms_of_a_token_stay_as_they_are() -> None:
     """Tokens in circulation are read by processes of the next version, and new ones by those of the last."""
     mac = KEYS.sign((b"page", b"demo", b"ann", b"events.listByPlayer", b"B"))
