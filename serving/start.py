@@ -55,7 +55,7 @@ async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            found, shape = await _topic(kafka, topic)
+            found, shape = await _describe(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
@@ -78,7 +78,7 @@ def not_checked(event: str, reason: str, **subject: str) -> None:
         log.warning(event, reason=reason, **subject)
 
 
-async def _topic(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
+async def _describe(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
     """The settings in force and the shape, over a connection of its own."""
     admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:

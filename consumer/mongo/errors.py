@@ -66,7 +66,7 @@ def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Colli
 def error_text(error: BaseException) -> str:
     """The error in a short sentence, without a document in it."""
     codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
-    place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
+    place = _place_of_duplicate(error) if isinstance(error, OperationFailure) else ""
     return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 
 
@@ -74,7 +74,7 @@ _collection_of = re.compile(r"collection: \S+\.(\w+) index").search
 _are_coordinates = re.compile(r"r[0-9]+/[0-9]+/[0-9]+").fullmatch
 
 
-def _in_the_way(error: OperationFailure) -> str:
+def _place_of_duplicate(error: OperationFailure) -> str:
     """Name the collection of the duplicate key; the `_id` too if it is coordinates. Other ids name players."""
     failed = (error.details or {}).get("writeErrors") or [error.details or {}]
     found = _collection_of(str(failed[0].get("errmsg", "")))
