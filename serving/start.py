@@ -79,7 +79,7 @@ def not_checked(event: str, reason: str, **subject: str) -> None:
 
 
 async def _describe(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
-    """The settings in force and the shape, over a connection of its own."""
+    """The settings and the shape of a topic. Opens a connection for this request alone."""
     admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()

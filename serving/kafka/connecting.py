@@ -2,8 +2,7 @@
 
 aiokafka connects under one lock. So while it connects to a frozen broker, which takes as long as a request may, it
 connects to no other. Its callers wait for that connection even when the partitions have other leaders. A caller that
-is cancelled meanwhile leaves an open socket behind. So here each connection is made by a task of its own, which is
-never cancelled.
+is cancelled meanwhile leaves an open socket behind. So here a task makes each connection, and is never cancelled.
 """
 
 import asyncio
