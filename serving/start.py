@@ -28,7 +28,7 @@ _risks_logged: set[tuple[str, str]] = set()
 
 
 class StartRefused(Exception):
-    """The promise can't be kept here, and a retry can't help. Each reason says what to change."""
+    """The process must not start, and a retry can't help. Each reason says what to change."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)

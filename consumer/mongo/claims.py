@@ -59,7 +59,7 @@ async def _claim_once(
         "$setOnInsert": fresh_checkpoint(0),
     }
     left = await checkpoints.find_one(key, {"lsid": 1, "uid": 1}, session=session)
-    await sessions.succeed(partition, LeftSession.of(left))
+    await sessions.kill_left(partition, LeftSession.of(left))
     found = await checkpoints.find_one_and_update(
         key, update, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS, session=session
     )

@@ -6,8 +6,8 @@
     a document stands where a new one goes    Collision        stop the partition: a bug
     any other error, labelled or not          Unavailable      retry the same flush
 
-A failover raises errors of many kinds, some without a label, even a bare ConfigurationError. A record is not counted
-because of an error, so only errors that are certain to be a record's fault are in the list.
+A failover raises errors of many kinds, some without a label, even a bare ConfigurationError. A dead letter is a record
+that is not counted, so the list has only errors that are certain to be a record's fault.
 """
 
 import re
