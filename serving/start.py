@@ -28,7 +28,7 @@ _risks_logged: set[tuple[str, str]] = set()
 
 
 class StartRefused(Exception):
-    """The promise can't be kept here, and a retry can't help. Each reason says what to change."""
+    """The process must not start, and a retry can't help. Each reason says what to change."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
@@ -55,7 +55,7 @@ async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            found, shape = await _topic(kafka, topic)
+            found, shape = await _describe(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
@@ -78,8 +78,8 @@ def not_checked(event: str, reason: str, **subject: str) -> None:
         log.warning(event, reason=reason, **subject)
 
 
-async def _topic(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
-    """The settings in force and the shape, over a connection of its own."""
+async def _describe(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
+    """The settings and the shape of a topic. Opens a connection for this request alone."""
     admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()

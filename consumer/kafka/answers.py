@@ -1,6 +1,6 @@
 """For how long each partition has been fetched from without an answer.
 
-Time counts only while records are fetched: a worker whose buffer is full fetches none, so it can't be left unanswered.
+Time counts only while records are fetched. A worker whose buffer is full fetches none, and no answer is missing.
 """
 
 import time
@@ -26,17 +26,17 @@ class Answers:
         now = self._now()
         step = min(now - self._asked_at, MAX_STEP_SECONDS)
         self._asked_at = now
-        self._silent = {ours: self._silence(ours, stamp, step) for ours, stamp in stamps.items()}
+        self._silent = {tp: self._silence(tp, stamp, step) for tp, stamp in stamps.items()}
 
-    def _silence(self, ours: TopicPartition, stamp: int | None, step: float) -> float:
-        if stamp is not None and stamp != self._stamps.get(ours):
-            self._stamps[ours] = stamp
+    def _silence(self, tp: TopicPartition, stamp: int | None, step: float) -> float:
+        if stamp is not None and stamp != self._stamps.get(tp):
+            self._stamps[tp] = stamp
             return 0.0
-        return self._silent[ours] + step if ours in self._silent else 0.0
+        return self._silent[tp] + step if tp in self._silent else 0.0
 
-    def silent_seconds(self, ours: TopicPartition) -> float:
+    def silent_seconds(self, tp: TopicPartition) -> float:
         """0 if the partition is answered, or not fetched."""
-        return self._silent.get(ours, 0.0)
+        return self._silent.get(tp, 0.0)
 
     def silent_for(self, seconds: float) -> list[TopicPartition]:
-        return [ours for ours, silent in self._silent.items() if silent > seconds]
+        return [tp for tp, silent in self._silent.items() if silent > seconds]

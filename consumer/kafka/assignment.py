@@ -1,7 +1,7 @@
 """The assignment of a consumer of aiokafka, changed one partition at a time.
 
-aiokafka's assign() replaces the whole assignment: it cancels all fetches that are under way, drops the records that it
-has fetched, and forgets all positions. Here one assignment lives as long as its consumer, and a partition that stays
+aiokafka's assign() replaces the whole assignment: it cancels all running fetches, drops the records that it has
+fetched, and forgets all positions. Here one assignment lives as long as its consumer, and a partition that stays
 is read without a pause.
 """
 
@@ -31,7 +31,7 @@ class IncrementalAssignment(Assignment):  # type: ignore[misc]  # aiokafka has n
         self._topic_partitions |= {partition}
 
     def remove(self, partition: TopicPartition) -> None:
-        """Remove the partition. Its state stays, paused: the answer to a fetch that is under way looks it up."""
+        """Remove the partition. Its state stays, paused: the answer to a running fetch looks it up."""
         self._topic_partitions -= {partition}
         self._tp_state[partition].pause()
 

@@ -16,7 +16,7 @@ class DamagedBatches:
         self._tries: dict[TopicPartition, tuple[int, int]] = {}
         self._given_up: dict[int, str] = {}
 
-    def offset_to_retry(self, ours: TopicPartition, found: list[ConsumerRecord], reached: int) -> int | None:
+    def offset_to_retry(self, tp: TopicPartition, found: list[ConsumerRecord], reached: int) -> int | None:
         """Remove the mark of damage that ends `found`. Returns the damaged batch's offset; None without a mark.
 
         The batch begins behind the last good record, or where reading has `reached`.
@@ -25,11 +25,11 @@ class DamagedBatches:
             return None
         mark = found.pop()
         at = found[-1].offset + 1 if found else reached
-        before, tries = self._tries.get(ours, (at, 0))
-        self._tries[ours] = (at, tries + 1 if at == before else 1)
-        if self._tries[ours][1] >= TRIES:
-            del self._tries[ours]
-            self._given_up[ours.partition] = mark.checksum.reason
+        before, tries = self._tries.get(tp, (at, 0))
+        self._tries[tp] = (at, tries + 1 if at == before else 1)
+        if self._tries[tp][1] >= TRIES:
+            del self._tries[tp]
+            self._given_up[tp.partition] = mark.checksum.reason
         return at
 
     def raise_given_up(self) -> None:

@@ -27,8 +27,8 @@ class End(NamedTuple):
 def ends_in(states: Mapping[TopicPartition, TopicPartitionState | None]) -> dict[TopicPartition, End]:
     """The ends in the last answers to fetches, which aiokafka notes."""
     return {
-        ours: End(int(state.lso), int(state.highwater))
-        for ours, state in states.items()
+        tp: End(int(state.lso), int(state.highwater))
+        for tp, state in states.items()
         if state is not None and state.lso is not None
     }
 
@@ -44,17 +44,17 @@ class ConfirmedEnds:
         self, ends: Mapping[TopicPartition, End], verified: Mapping[TopicPartition, int], current: Mapping[int, int]
     ) -> None:
         """Keep the ends of partitions whose `current` leader epoch, requested after them, is the `verified` one."""
-        for ours, end in ends.items():
-            if ours in verified and current.get(ours.partition) == verified[ours]:
-                self._ends[ours] = end, self._now()
+        for tp, end in ends.items():
+            if tp in verified and current.get(tp.partition) == verified[tp]:
+                self._ends[tp] = end, self._now()
             else:
-                self.drop(ours)
+                self.drop(tp)
 
-    def drop(self, ours: TopicPartition) -> None:
+    def drop(self, tp: TopicPartition) -> None:
         """Forget the end: the partition is lost, or read from another position."""
-        self._ends.pop(ours, None)
+        self._ends.pop(tp, None)
 
-    def of(self, ours: TopicPartition) -> End | None:
+    def of(self, tp: TopicPartition) -> End | None:
         """None if none was confirmed within END_KNOWN_SECONDS."""
-        end, at = self._ends.get(ours, (None, 0.0))
+        end, at = self._ends.get(tp, (None, 0.0))
         return end if self._now() - at < END_KNOWN_SECONDS else None

@@ -35,7 +35,8 @@ from serving.outage import Outage
 
 log = structlog.get_logger()
 
-# A broker may hold a member's request for as long as the group's session. A request takes this much longer at most.
+# The last resort against a frozen broker: connections to it are closed as soon as it has left the cluster
+# (serving/kafka/watch.py).
 REQUEST_SECONDS_PAST_SESSION = 5
 
 
@@ -55,6 +56,7 @@ class KafkaSource:
         self._worker = worker
         self._topic = kafka.topic(api)
         self._identity: TopicIdentity | None = None
+        # Of partitions that are read: the next offset to give out, and the leader epoch since it was sought.
         self._reached: dict[TopicPartition, int] = {}
         self._epochs: dict[TopicPartition, int] = {}
         self._ends = ConfirmedEnds()
@@ -110,31 +112,31 @@ class KafkaSource:
     def _share(self, partitions: frozenset[int]) -> None:
         """Add new partitions and remove lost ones. Partitions that stay are read without a pause."""
         assignment = self._source.assignment
-        ours = {self._of(partition) for partition in partitions}
-        for lost in assignment.tps - ours:
+        assigned = {self._of(partition) for partition in partitions}
+        for lost in assignment.tps - assigned:
             self.pause(lost.partition)
             assignment.remove(lost)
-        for new in ours - assignment.tps:
+        for new in assigned - assignment.tps:
             assignment.add(new)
 
     def seek(self, partition: int, offset: int) -> None:
-        ours = self._of(partition)
-        if ours in self._source.assignment.tps:
-            self._forget(ours)
-            self._source.read_from(ours, offset)
-            self._reached[ours] = offset
+        tp = self._of(partition)
+        if tp in self._source.assignment.tps:
+            self._forget(tp)
+            self._source.read_from(tp, offset)
+            self._reached[tp] = offset
 
     def pause(self, partition: int) -> None:
-        ours = self._of(partition)
-        self._forget(ours)
-        if ours in self._source.assignment.tps:
-            self._source.pause(ours)
+        tp = self._of(partition)
+        self._forget(tp)
+        if tp in self._source.assignment.tps:
+            self._source.pause(tp)
 
-    def _forget(self, ours: TopicPartition) -> None:
-        self._verifying.drop(ours)
-        self._reached.pop(ours, None)
-        self._epochs.pop(ours, None)
-        self._ends.drop(ours)
+    def _forget(self, tp: TopicPartition) -> None:
+        self._verifying.drop(tp)
+        self._reached.pop(tp, None)
+        self._epochs.pop(tp, None)
+        self._ends.drop(tp)
 
     def reached(self, partition: int) -> int | None:
         return self._reached.get(self._of(partition))
@@ -156,7 +158,7 @@ class KafkaSource:
             elected, self._elected = self._elected, []
             raise LeaderChanged(elected)
         await self._note_epochs()
-        self._answers.asked({ours: self._source.answered_millis(ours) for ours in self._reached})
+        self._answers.asked({tp: self._source.answered_millis(tp) for tp in self._reached})
         for leader, drained in self._by_leader(await self._drain(timeout_seconds)).items():
             self._verifying.put(leader, drained)
         return self._confirmed(await self._verifying.wait(timeout_seconds))
@@ -168,13 +170,13 @@ class KafkaSource:
             raise Unavailable(f"Kafka: {task} of the client has ended; a new client takes its place")
 
     async def _note_epochs(self) -> None:
-        """Note the leader epoch of each new position before anything is read there, so that later elections show."""
+        """Note the leader epoch of each new position before anything is read there: any later election is noticed."""
         if new := self._reached.keys() - self._epochs.keys():
             current = (await first_topic_answer(self._source.client, self._topic, ANSWER_SECONDS)).leader_epochs
-            self._epochs.update({ours: current[ours.partition] for ours in new if ours.partition in current})
+            self._epochs.update({tp: current[tp.partition] for tp in new if tp.partition in current})
 
     async def _drain(self, timeout_seconds: float) -> dict[TopicPartition, Drained]:
-        """What has come, also of partitions of which only control records have come."""
+        """Take what has been fetched, also of partitions of which only control records have come."""
         source, wanted = self._source, (self._reached.keys() & self._epochs.keys()) - self._verifying.partitions
         if not wanted:
             await asyncio.sleep(timeout_seconds)
@@ -185,18 +187,18 @@ class KafkaSource:
     def _drained(
         self, fetched: Mapping[TopicPartition, list[ConsumerRecord]], wanted: set[TopicPartition]
     ) -> dict[TopicPartition, Drained]:
-        for ours in fetched.keys() & self._reached.keys():
-            retry_from = self._damage.offset_to_retry(ours, fetched[ours], self._reached[ours])
+        for tp in fetched.keys() & self._reached.keys():
+            retry_from = self._damage.offset_to_retry(tp, fetched[tp], self._reached[tp])
             if retry_from is not None:
-                self._source.consumer.seek(ours, retry_from)
+                self._source.consumer.seek(tp, retry_from)
         positions = self._source.positions(wanted & self._reached.keys())
-        drained = {ours: Drained(fetched.get(ours, ()), at) for ours, at in positions.items()}
-        return {ours: one for ours, one in drained.items() if one.reached > self._reached[ours]}
+        drained = {tp: Drained(fetched.get(tp, ()), at) for tp, at in positions.items()}
+        return {tp: one for tp, one in drained.items() if one.reached > self._reached[tp]}
 
     def _by_leader(self, drained: Mapping[TopicPartition, Drained]) -> dict[int | None, dict[TopicPartition, Drained]]:
         by_leader: dict[int | None, dict[TopicPartition, Drained]] = defaultdict(dict)
-        for ours, one in drained.items():
-            by_leader[self._source.leader(ours)][ours] = one
+        for tp, one in drained.items():
+            by_leader[self._source.leader(tp)][tp] = one
         return by_leader
 
     async def _ask(self, node: int | None) -> TopicAnswer:
@@ -215,24 +217,24 @@ class KafkaSource:
             if answer.identity != self._identity:
                 raise TopicChanged(answer.identity)
             self._pause_elected(drained, answer)
-            given |= self._records({ours: one for ours, one in drained.items() if ours in self._reached})
+            given |= self._records({tp: one for tp, one in drained.items() if tp in self._reached})
         if problem and not given:
             raise Unavailable(problem)
         return given
 
     def _pause_elected(self, drained: Mapping[TopicPartition, Drained], answer: TopicAnswer) -> None:
         """Pause partitions with another leader epoch: the new leader's log may differ from what was drained."""
-        for ours in drained:
-            if answer.leader_epochs.get(ours.partition) != self._epochs.get(ours):
-                log.info("leader_changed", topic=self._topic, partition=ours.partition)
-                self.pause(ours.partition)
-                self._elected.append(ours.partition)
+        for tp in drained:
+            if answer.leader_epochs.get(tp.partition) != self._epochs.get(tp):
+                log.info("leader_changed", topic=self._topic, partition=tp.partition)
+                self.pause(tp.partition)
+                self._elected.append(tp.partition)
 
     def _records(self, drained: Mapping[TopicPartition, Drained]) -> dict[int, Sequence[Record]]:
-        self._reached.update({ours: one.reached for ours, one in drained.items()})
+        self._reached.update({tp: one.reached for tp, one in drained.items()})
         return {
-            ours.partition: [Record(*record_of(found, self._largest_bytes)) for found in one.records]
-            for ours, one in drained.items()
+            tp.partition: [Record(*record_of(found, self._largest_bytes)) for found in one.records]
+            for tp, one in drained.items()
             if one.records
         }
 
@@ -243,21 +245,21 @@ class KafkaSource:
 
     async def _confirm_ends(self) -> None:
         """Raises Unavailable."""
-        if ends := ends_in({ours: self._source.state(ours) for ours in self._epochs}):
+        if ends := ends_in({tp: self._source.state(tp) for tp in self._epochs}):
             answer = await first_topic_answer(self._source.client, self._topic, ANSWER_SECONDS)
             self._ends.confirm(ends, self._epochs, answer.leader_epochs)
 
     def end_offset(self, partition: int) -> int | None:
-        end = self._known_end(ours := self._of(partition))
-        return None if end is None else max(end.stable, self._reached.get(ours, 0))
+        end = self._known_end(tp := self._of(partition))
+        return None if end is None else max(end.stable, self._reached.get(tp, 0))
 
     def uncommitted(self, partition: int) -> int | None:
         end = self._known_end(self._of(partition))
         return None if end is None else end.highwater - end.stable
 
-    def _known_end(self, ours: TopicPartition) -> End | None:
+    def _known_end(self, tp: TopicPartition) -> End | None:
         """The last answer counts while nothing is asked of the broker because the buffer is full."""
-        return self._ends.of(ours) if self._answers.silent_seconds(ours) < END_KNOWN_SECONDS else None
+        return self._ends.of(tp) if self._answers.silent_seconds(tp) < END_KNOWN_SECONDS else None
 
     def unread_seconds(self, partition: int) -> float:
         return self._answers.silent_seconds(self._of(partition))
@@ -283,10 +285,10 @@ class KafkaSource:
             raise
         left, self._source = self._source, made
         dropped, self._verifying = self._verifying, Verifying(self._ask)
-        for ours in left.assignment.tps:
-            made.assignment.add(ours)
-            if ours in self._reached:
-                made.read_from(ours, self._reached[ours])
+        for tp in left.assignment.tps:
+            made.assignment.add(tp)
+            if tp in self._reached:
+                made.read_from(tp, self._reached[tp])
         log.warning("client_replaced", topic=self._topic, reason=reason)
         await dropped.clear()
         await left.stop()

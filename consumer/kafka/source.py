@@ -29,9 +29,9 @@ CLOSE_SECONDS = 5.0
 BOUNDS_SECONDS = 6
 
 
-def part_of(ours: TopicPartition) -> str:
+def part_of(tp: TopicPartition) -> str:
     """The partition's name in a sentence."""
-    return f"partition {ours.partition} of {ours.topic}"
+    return f"partition {tp.partition} of {tp.topic}"
 
 
 class SourceClient:
@@ -66,18 +66,18 @@ class SourceClient:
 
     # Positions.
 
-    def read_from(self, ours: TopicPartition, offset: int) -> None:
-        self.consumer.seek(ours, offset)
-        self.consumer.resume(ours)
+    def read_from(self, tp: TopicPartition, offset: int) -> None:
+        self.consumer.seek(tp, offset)
+        self.consumer.resume(tp)
 
-    def pause(self, ours: TopicPartition) -> None:
+    def pause(self, tp: TopicPartition) -> None:
         """Stop reading the partition. It keeps some position, without which it would block others (assignment.py)."""
-        self.consumer.seek(ours, 0)
-        self.consumer.pause(ours)
+        self.consumer.seek(tp, 0)
+        self.consumer.pause(tp)
 
-    def state(self, ours: TopicPartition) -> TopicPartitionState | None:
+    def state(self, tp: TopicPartition) -> TopicPartitionState | None:
         """What aiokafka knows of a partition; None if the partition is not assigned."""
-        return self.assignment.state_value(ours) if ours in self.assignment.tps else None
+        return self.assignment.state_value(tp) if tp in self.assignment.tps else None
 
     def positions(self, wanted: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Positions of the partitions that have one now.
@@ -85,7 +85,7 @@ class SourceClient:
         consumer.position() would wait for the others. Meanwhile one of these could be sought or lost, and records that
         were fetched before would be offered after it.
         """
-        states = {ours: self.state(ours) for ours in wanted}
+        states = {tp: self.state(tp) for tp in wanted}
         return {one: state.position for one, state in states.items() if state is not None and state.has_valid_position}
 
     # Records and ends.
@@ -108,28 +108,28 @@ class SourceClient:
             raise Unavailable(f"Kafka: {why(error)}") from error
         return found
 
-    async def bounds(self, ours: TopicPartition) -> Bounds:
+    async def bounds(self, tp: TopicPartition) -> Bounds:
         """Ask the leader where the partition begins and ends. Raises Unavailable."""
         try:
             async with asyncio.timeout(BOUNDS_SECONDS):
-                begin = await self.consumer.beginning_offsets([ours])
-                end = await self.consumer.end_offsets([ours])
+                begin = await self.consumer.beginning_offsets([tp])
+                end = await self.consumer.end_offsets([tp])
         except TimeoutError as error:
-            raise Unavailable(f"Kafka: the leader of {part_of(ours)} has not answered") from error
+            raise Unavailable(f"Kafka: the leader of {part_of(tp)} has not answered") from error
         except KafkaError as error:
             raise Unavailable(f"Kafka: {why(error)}") from error
-        return Bounds(begin[ours], end[ours])
+        return Bounds(begin[tp], end[tp])
 
     # Health.
 
-    def answered_millis(self, ours: TopicPartition) -> int | None:
+    def answered_millis(self, tp: TopicPartition) -> int | None:
         """When a broker last answered a fetch of the partition, with records or without."""
-        state = self.state(ours)
+        state = self.state(tp)
         return None if state is None else state.timestamp
 
-    def leader(self, ours: TopicPartition) -> int | None:
+    def leader(self, tp: TopicPartition) -> int | None:
         """The broker that leads the partition; None if there is none, or none is known."""
-        found: int | None = self.client.cluster.leader_for_partition(ours)
+        found: int | None = self.client.cluster.leader_for_partition(tp)
         return None if found == -1 else found
 
     def ended(self) -> str | None:

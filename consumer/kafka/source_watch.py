@@ -75,20 +75,20 @@ class SourceWatch:
 
     def _log_unread(self) -> None:
         unread = set(self._answers.silent_for(UNREAD_SECONDS))
-        for ours in unread:
-            seconds = self._answers.silent_seconds(ours)
-            self._outage.lost(part_of(ours), f"{part_of(ours)} is not read: its broker does not answer", seconds)
-        for ours in self._logged - unread:
-            self._outage.back(part_of(ours))
+        for tp in unread:
+            seconds = self._answers.silent_seconds(tp)
+            self._outage.lost(part_of(tp), f"{part_of(tp)} is not read: its broker does not answer", seconds)
+        for tp in self._logged - unread:
+            self._outage.back(part_of(tp))
         self._logged = unread
 
     async def _find_neglected(self) -> frozenset[TopicPartition]:
         source = self._source()
-        leaders = {ours: source.leader(ours) for ours in self._answers.silent_for(UNREAD_SECONDS)}
+        leaders = {tp: source.leader(tp) for tp in self._answers.silent_for(UNREAD_SECONDS)}
         asked = list({leader for leader in leaders.values() if leader is not None})
         answers = await asyncio.gather(*map(self._is_answering, asked))
         answering = {leader for leader, is_answering in zip(asked, answers, strict=True) if is_answering}
-        return frozenset(ours for ours, leader in leaders.items() if leader in answering)
+        return frozenset(tp for tp, leader in leaders.items() if leader in answering)
 
     async def _is_answering(self, node: int) -> bool:
         try:

@@ -60,7 +60,7 @@ class Verifying:
     @property
     def partitions(self) -> set[TopicPartition]:
         """Partitions whose records wait. No more of them must be drained: an answer covers only what came before it."""
-        return {ours for question in self._questions for ours in question.drained}
+        return {tp for question in self._questions for tp in question.drained}
 
     def put(self, leader: int | None, drained: Mapping[TopicPartition, Drained], after_seconds: float = 0) -> None:
         """Ask the leader of these partitions, after a pause."""
@@ -84,10 +84,10 @@ class Verifying:
         self._questions = [question for question in self._questions if question not in done]
         return [_verified(question) for question in done]
 
-    def drop(self, ours: TopicPartition) -> None:
+    def drop(self, tp: TopicPartition) -> None:
         """Drop the records of this partition."""
         for question in self._questions:
-            question.drained.pop(ours, None)
+            question.drained.pop(tp, None)
 
     async def clear(self) -> None:
         """Drop everything."""

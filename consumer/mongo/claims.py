@@ -52,16 +52,16 @@ async def _claim_once(
     checkpoints = database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
     key = {"_id": str(partition)}
     session = sessions.of(partition)
-    ours: Document = {
+    update: Document = {
         "$set": {"owner": owner, "lsid": sessions.lsid(partition), "uid": await sessions.uid()},
         "$unset": {"stopped": ""},
         "$currentDate": {"updatedAt": True},
         "$setOnInsert": fresh_checkpoint(0),
     }
     left = await checkpoints.find_one(key, {"lsid": 1, "uid": 1}, session=session)
-    await sessions.succeed(partition, LeftSession.of(left))
+    await sessions.kill_left(partition, LeftSession.of(left))
     found = await checkpoints.find_one_and_update(
-        key, ours, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS, session=session
+        key, update, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS, session=session
     )
     return checkpoint_of(found)
 

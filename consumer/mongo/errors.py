@@ -6,8 +6,8 @@
     a document stands where a new one goes    Collision        stop the partition: a bug
     any other error, labelled or not          Unavailable      retry the same flush
 
-A failover raises errors of many kinds, some without a label, even a bare ConfigurationError. A record is not counted
-because of an error, so only errors that are certain to be a record's fault are in the list.
+A failover raises errors of many kinds, some without a label, even a bare ConfigurationError. A dead letter is a record
+that is not counted, so the list has only errors that are certain to be a record's fault.
 """
 
 import re
@@ -66,7 +66,7 @@ def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Colli
 def error_text(error: BaseException) -> str:
     """The error in a short sentence, without a document in it."""
     codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
-    place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
+    place = _place_of_duplicate(error) if isinstance(error, OperationFailure) else ""
     return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 
 
@@ -74,7 +74,7 @@ _collection_of = re.compile(r"collection: \S+\.(\w+) index").search
 _are_coordinates = re.compile(r"r[0-9]+/[0-9]+/[0-9]+").fullmatch
 
 
-def _in_the_way(error: OperationFailure) -> str:
+def _place_of_duplicate(error: OperationFailure) -> str:
     """Name the collection of the duplicate key; the `_id` too if it is coordinates. Other ids name players."""
     failed = (error.details or {}).get("writeErrors") or [error.details or {}]
     found = _collection_of(str(failed[0].get("errmsg", "")))

@@ -56,6 +56,8 @@ class LeftSession:
 
 @dataclass(slots=True)
 class _OpenSession:
+    """`predecessor`: the last owner's session, as long as this one is used."""
+
     session: AsyncClientSession
     predecessor: LeftSession | None = None
 
@@ -89,7 +91,7 @@ class Sessions:
             self._uid_known = True
         return self._uid
 
-    async def succeed(self, partition: PartitionId, found: LeftSession | None) -> None:
+    async def kill_left(self, partition: PartitionId, found: LeftSession | None) -> None:
         """Kill the session found in the checkpoint, and remember it. Raises PyMongoError."""
         if found is not None and found.lsid != self.lsid(partition):
             self._open[partition].predecessor = found

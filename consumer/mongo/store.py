@@ -263,7 +263,7 @@ class _Transaction:
                 raise found from error
             raise
         except Exception as error:
-            # An unexpected error. It is the record's fault only if BSON can't encode what is to be written.
+            # An unexpected error. It is a record's fault only if BSON can't encode an operation.
             if are_encodable(operations):
                 raise
             raise RecordRefused(bug_reason("encoding", error), bug=True) from error
@@ -293,9 +293,9 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
         raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
     if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
         raise UnknownLineage(
-            f"topic {topic.topic} is another one than lineage {newest['_id']} was started with: it was made anew, or "
-            f"Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster {topic.cluster}, "
-            f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
+            f"topic {topic.topic} is not the topic that lineage {newest['_id']} was started with: it was deleted and "
+            f"created again, or Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster "
+            f"{topic.cluster}, was {newest['cluster']}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])
 

@@ -60,7 +60,8 @@ async def first_answer(
     Asks the addresses of the settings and the `known` ones. Raises NotReached, which names the addresses of the
     settings; UnusableFile.
     """
-    configured = _addresses(kafka)
+    hosts = collect_hosts(kafka.bootstrap_servers or "", randomize=False)
+    configured = list(dict.fromkeys((host, port) for host, port, _ in hosts))
     addresses = dict.fromkeys([*configured, *known])
     asked = [asyncio.create_task(_ask(kafka, one, topics, seconds)) for one in addresses]
     failures: dict[Address, str] = {}
@@ -88,11 +89,6 @@ async def unreached_brokers(kafka: KafkaSettings) -> str | None:
     outcomes = await asyncio.gather(*(_ask(kafka, one) for one in named))
     unreached = [(address, words) for address, words in outcomes if isinstance(words, str)]
     return _together(unreached) if unreached else None
-
-
-def _addresses(kafka: KafkaSettings) -> list[Address]:
-    hosts = collect_hosts(kafka.bootstrap_servers or "", randomize=False)
-    return list(dict.fromkeys((host, port) for host, port, _ in hosts))
 
 
 def _text(address: Address) -> str:

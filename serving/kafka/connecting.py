@@ -2,8 +2,7 @@
 
 aiokafka connects under one lock. So while it connects to a frozen broker, which takes as long as a request may, it
 connects to no other. Its callers wait for that connection even when the partitions have other leaders. A caller that
-is cancelled meanwhile leaves an open socket behind. So here each connection is made by a task of its own, which is
-never cancelled.
+is cancelled meanwhile leaves an open socket behind. So here a task makes each connection, and is never cancelled.
 """
 
 import asyncio
@@ -43,24 +42,21 @@ def connect_side_by_side(client: AIOKafkaClient) -> None:
     async def connect_to(
         node: object, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
     ) -> AIOKafkaConnection | None:
-        ours = (node, group)
-        if ours in client._conns and client._conns[ours].connected():  # noqa: SLF001 the same
-            return client._conns[ours]  # noqa: SLF001 the same
-        if ours not in connecting or connecting[ours].ended.is_set():
+        place = (node, group)
+        if place in client._conns and client._conns[place].connected():  # noqa: SLF001 the same
+            return client._conns[place]  # noqa: SLF001 the same
+        if place not in connecting or connecting[place].ended.is_set():
+            broker = client.cluster.broker_metadata(node)
+            address = (broker.host, broker.port) if broker else None
             task = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
-            connecting[ours] = _Connecting(_address(client, node), task, asyncio.Event())
-            task.add_done_callback(connecting[ours].end)
-        mine = connecting[ours]
-        await mine.ended.wait()
-        return mine.task.result() if mine.task.done() else None
+            connecting[place] = _Connecting(address, task, asyncio.Event())
+            task.add_done_callback(connecting[place].end)
+        attempt = connecting[place]
+        await attempt.ended.wait()
+        return attempt.task.result() if attempt.task.done() else None
 
     client._get_conn_lock_value = nullcontext()  # noqa: SLF001 the same
     client._get_conn = connect_to  # noqa: SLF001 the same
-
-
-def _address(client: AIOKafkaClient, node: object) -> Address | None:
-    broker = client.cluster.broker_metadata(node)
-    return (broker.host, broker.port) if broker else None
 
 
 def give_up_connecting(client: AIOKafkaClient, brokers: Mapping[int, Address]) -> None:

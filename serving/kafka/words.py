@@ -145,27 +145,27 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _specific(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLError):
         return _tls(error)
-    if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (said := _said(error)):
-        return f"Kafka refused the request: {said}"
+    if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (message := _message(error)):
+        return f"Kafka refused the request: {message}"
     for kind in type(error).__mro__:
         if words := _WORDS.get(kind):
-            return words + _which(error)
+            return words + _detail(error)
     return _network(error) if isinstance(error, OSError) else None
 
 
-def _which(error: BaseException) -> str:
+def _detail(error: BaseException) -> str:
     """The address of a broken connection, or the topic that is not allowed, as the message names it."""
     if isinstance(error, errors.KafkaConnectionError) and (found := _ADDRESS.search(str(error))):
         return f": {found[1]}"
-    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", said := _said(error)):
-        return f": {said}"
+    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", message := _message(error)):
+        return f": {message}"
     return ""
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """The broker's message. Some errors of the client have an object in its place."""
-    said = error.args[0] if error.args else None
-    return said.strip().removesuffix(".") if isinstance(said, str) else ""
+    message = error.args[0] if error.args else None
+    return message.strip().removesuffix(".") if isinstance(message, str) else ""
 
 
 def _network(error: OSError) -> str:

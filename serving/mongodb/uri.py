@@ -83,7 +83,7 @@ def _wrong_together(uri: str, scheme: str) -> list[str]:
 
 
 def _wrong_options(query: str, pinned: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {name.lower(): (name, _text(value)) for name, value in pinned.items()}
+    wanted = {name.lower(): (name, str(value).lower()) for name, value in pinned.items()}
     never = {name.lower(): (name, reason) for name, reason in _NEVER.items()}
     seen = set()
     for pair in filter(None, re.split("[&;]", query)):
@@ -118,8 +118,3 @@ def _wrong_option(written: str, value: str, others: Sequence[str]) -> str | None
     except (PyMongoError, ValueError, TypeError):
         return f"the value of the option {name} is not allowed"
     return None
-
-
-def _text(value: object) -> str:
-    """The value as a URI writes it."""
-    return str(value).lower()

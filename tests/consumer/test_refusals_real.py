@@ -47,7 +47,7 @@ async def test_a_topic_made_anew_under_a_live_worker_ends_it(servers: Servers, t
             await make_anew(where)
             await send(where.settings, [counting(0, number) for number in range(100, 150)])
             assert await worker.exited(NOTICED_SECONDS) == 1
-            assert "is another one than lineage r1 was started with" in worker.said()
+            assert "is not the topic that lineage r1 was started with" in worker.said()
         await assert_exact(where, sent)
 
 

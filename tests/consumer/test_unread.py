@@ -12,17 +12,17 @@ from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
 from consumer import unread
-from consumer.core.unread import PartitionLook
+from consumer.core.unread import PartitionProgress
 from consumer.metrics import WorkerMetrics
 from consumer.unread import UnreadWatch
 from schemas.documents import CHECKPOINTS, LINEAGES
 from schemas.settings import KafkaSettings
 from tests.patience import PATIENCE_SECONDS
 
-Look = Mapping[int, PartitionLook] | Exception
+Look = Mapping[int, PartitionProgress] | Exception
 
-UNREAD = PartitionLook(0, 7, None)
-READ = PartitionLook(0, 7, 7)
+UNREAD = PartitionProgress(0, 7, None)
+READ = PartitionProgress(0, 7, 7)
 
 
 def told(metrics: WorkerMetrics) -> tuple[float, dict[str, float]]:
@@ -41,7 +41,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> lis
     async def reader(_kafka: KafkaSettings) -> AsyncIterator[None]:
         yield
 
-    async def look(*_: object) -> Mapping[int, PartitionLook]:
+    async def read_progress(*_: object) -> Mapping[int, PartitionProgress]:
         seen.append(told(metrics))
         if not left:
             over.set()
@@ -52,8 +52,8 @@ async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> lis
         return found
 
     monkeypatch.setattr(unread, "all_reader", reader)
-    monkeypatch.setattr(unread, "look", look)
-    monkeypatch.setattr(unread, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(unread, "read_progress", read_progress)
+    monkeypatch.setattr(unread, "CHECK_SECONDS", 0)
     database: Any = SimpleNamespace(with_options=lambda **_: None)
     running = asyncio.create_task(UnreadWatch(KafkaSettings(), "games", database, metrics).run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -104,7 +104,7 @@ async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     async def reader(_kafka: KafkaSettings) -> AsyncIterator[None]:
         yield
 
-    async def hang(*_: object) -> Mapping[int, PartitionLook]:
+    async def hang(*_: object) -> Mapping[int, PartitionProgress]:
         asked.append(1)
         if len(asked) > 1:
             twice.set()
@@ -112,8 +112,8 @@ async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         return {}
 
     monkeypatch.setattr(unread, "all_reader", reader)
-    monkeypatch.setattr(unread, "look", hang)
-    monkeypatch.setattr(unread, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(unread, "read_progress", hang)
+    monkeypatch.setattr(unread, "CHECK_SECONDS", 0)
     database: Any = SimpleNamespace(with_options=lambda **_: None)
     running = asyncio.create_task(UnreadWatch(KafkaSettings(), "games", database, metrics).run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -167,7 +167,7 @@ async def test_a_look_is_at_all_partitions_of_the_topic_and_the_checkpoints_of_i
     checkpoints = [{"_id": key, "next": at} for key, at in (("r1/00", 3), ("r2/00", 5), ("r2/01", 6), ("r20/02", 8))]
     database: Any = {LINEAGES: Collection(*generations, other), CHECKPOINTS: Collection(*checkpoints)}
     reader: Any = Reader()
-    found = await unread.look(reader, database, "t")
-    assert {0: PartitionLook(1, 9, 5), 1: PartitionLook(1, 9, 6), 2: PartitionLook(1, 9, None)} == found
+    found = await unread.read_progress(reader, database, "t")
+    assert {0: PartitionProgress(1, 9, 5), 1: PartitionProgress(1, 9, 6), 2: PartitionProgress(1, 9, None)} == found
     none: Any = {LINEAGES: Collection(), CHECKPOINTS: Collection(*checkpoints)}
-    assert {None} == {one.next_offset for one in (await unread.look(reader, none, "t")).values()}
+    assert {None} == {one.next_offset for one in (await unread.read_progress(reader, none, "t")).values()}

@@ -61,8 +61,8 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
     class CrashingSessions(Sessions):
         topic = ""
 
-        async def succeed(self, partition: PartitionId, found: LeftSession | None) -> None:
-            await super().succeed(partition, found)
+        async def kill_left(self, partition: PartitionId, found: LeftSession | None) -> None:
+            await super().kill_left(partition, found)
             point.reached("killed", self.topic)
 
         async def _kill(self, partition: PartitionId, left: LeftSession) -> None:
