@@ -225,5 +225,6 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
         try:
             found.append(definition_of(document))
         except ValidationError as error:
-            log.error("definition_not_readable", definition=document["_id"], reason=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
+            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            log.error("definition_not_readable", definition=document["_id"], reason=wrong)  # noqa: TRY400 the reason says what is wrong; no traceback
     return found

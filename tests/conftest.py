@@ -11,10 +11,10 @@ from serving import failures
 from tests.examples import examples
 from tests.servers import Servers, real_servers
 
-# Thousands of tests are made, and none is thrown away: the collector would walk through them again and again.
+# Collecting makes millions of objects and frees none. The garbage collector would walk through them again and again.
 gc.disable()
 
-# A failed sum is to be told with its numbers, though it is no test module that asserts it.
+# A failed sum is shown with its numbers, although the assertion is in a helper module.
 pytest.register_assert_rewrite("tests.consumer.sums")
 
 # How quick a machine is decides nothing here, and no run draws examples that the one before did not: what a run covers
@@ -42,7 +42,7 @@ REPORT = "report"
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Real Kafka and MongoDB, one pair for the whole run: a test takes topics and a database of its own."""
+    """Real Kafka and MongoDB, one pair for the whole run. Each test uses its own topics and database."""
     with real_servers(tmp_path_factory.mktemp("servers")) as running:
         yield running
 
@@ -55,13 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on tests make what is thrown away, and the collector leaves the tests themselves out."""
+    """Tests make garbage. The collector skips the collected tests themselves."""
     gc.freeze()
     gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have recorded to be read: figures of this run, which no assertion holds."""
+    """Print the figures that tests have recorded, which no assertion checks."""
     for outcome in ("passed", "failed"):
         for test in terminalreporter.getreports(outcome):
             for text in (text for name, text in test.user_properties if name == REPORT):

@@ -1,6 +1,6 @@
-"""The programs of bench/ start: a module that moves takes along who imports it, or names it in a command line.
+"""The programs of bench/ can be imported, and every module that they or a page start by name exists.
 
-No server runs here. `python -m bench.drain` and the others do the measuring.
+No server runs here. `python -m bench.drain` and the others measure.
 """
 
 import ast

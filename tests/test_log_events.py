@@ -1,4 +1,4 @@
-"""The log has one vocabulary, and docs/log-events.md explains it. `python -m ops.reference` writes the page anew.
+"""The log has one vocabulary, and docs/log-events.md explains it. `python -m ops.reference` writes the page.
 
 A new event needs a row in ops/log_events/meanings.py.
 """
@@ -32,7 +32,7 @@ def test_every_event_and_key_is_explained_once() -> None:
 
 
 def test_every_name_can_be_read_from_the_code_and_is_in_snake_case() -> None:
-    """An operator searches for it; a name that is put together is found by nobody."""
+    """An operator searches the code for it, and would not find a composed name."""
     assert [] == [call.place for call in calls() if call.name is None or not SNAKE_CASE.fullmatch(call.name)]
     assert [] == [key for event in events() for key in event.keys if not SNAKE_CASE.fullmatch(key)]
 
@@ -86,7 +86,7 @@ def write() -> None:
     Outage("kafka").lost()
 """
 
-# Each way to write an event whose name is in no list.
+# Ways to write an event whose name is not in the code.
 HIDDEN = (
     'log.info("a" + name)',
     'log.info(f"{name}")',

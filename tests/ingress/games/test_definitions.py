@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingress.games import definitions
 from ingress.games.definitions import NOT_FOUND_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Definitions, terms_of
 from ingress.memory import MemoryStore
-from ingress.mongo import READ_TIMEOUT_MILLIS
+from ingress.mongo import READ_TIMEOUT_MILLIS, _definitions
 from ingress.ports import Unavailable
 from schemas.documents import Definition, DefinitionTerm, utc
 from tests.clock import TestClock
@@ -159,3 +160,13 @@ async def test_an_app_with_more_definitions_than_are_kept_is_kept_all_the_same(m
     monkeypatch.setattr(definitions, "MAX_DEFINITIONS", 1)
     one, _, _ = cache()
     assert ["A", "B"] == sorted(await one.of("demo"))
+
+
+def test_a_definition_that_another_program_wrote_wrongly_hides_no_other() -> None:
+    """One line names it and its fields, without pydantic's words."""
+    good = definition("A", NOW)
+    with capture_logs() as logs:
+        assert [good] == _definitions([good.document() | {"_id": "demo/B", "names": 7, "app": 1}, good.document()])
+    (line,) = logs
+    expected = "app: Input should be a valid string; names: Input should be a valid dictionary"
+    assert ("definition_not_readable", "demo/B", expected) == (line["event"], line["definition"], line["reason"])

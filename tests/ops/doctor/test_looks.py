@@ -1,4 +1,4 @@
-"""What the doctor looks at, with servers that answer as they are told."""
+"""What the doctor checks, with scripted servers."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -92,7 +92,7 @@ class Collection:
 
 
 class Database(dict[str, Collection]):
-    """Of a server whose clock is off by so many seconds."""
+    """A database of a server whose clock is off by so many seconds."""
 
     def __init__(self, off_seconds: float) -> None:
         self._off = timedelta(seconds=off_seconds)
