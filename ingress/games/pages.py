@@ -86,7 +86,7 @@ def _last_shown(token: str, listing: Listing, keys: SigningKeys) -> str | None:
     except (binascii.Error, ValueError):
         return None
     last, _, mac = text.partition(".")
-    return last if matches_id(last) and keys.verifies(_signed(last, listing), mac) else None
+    return last if matches_id(last) and keys.verifies(_signed(last, listing), mac.encode()) else None
 
 
 def _mac(last: str, listing: Listing, keys: SigningKeys) -> str:
