@@ -19,10 +19,7 @@ _WINDOW_MILLIS: Final = WINDOW_MINUTES * MINUTE_MILLIS
 
 
 class Bucket(NamedTuple):
-    """A window as its document spells it: `hour` counts from 1970 UTC, `minute` from the start of the hour.
-
-    Numbers rather than datetimes, because the worker makes one for every update.
-    """
+    """A window as its document spells it: `hour` counts from 1970 UTC, `minute` from the start of the hour."""
 
     hour: int
     minute: int
@@ -33,9 +30,9 @@ def window_of(millis: int) -> int:
     return millis // _WINDOW_MILLIS * WINDOW_MINUTES
 
 
-def bucket_of(millis: int) -> Bucket:
-    """The bucket of a time (ms since 1970 UTC)."""
-    return Bucket(*divmod(window_of(millis), MINUTES_PER_HOUR))
+def bucket_of(window: int) -> Bucket:
+    """The bucket of a window (see window_of)."""
+    return Bucket(*divmod(window, MINUTES_PER_HOUR))
 
 
 def start_of(hour: int) -> datetime:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from consumer.core.decode import DECODES, Decode
-from consumer.core.flush import Decoded, Flush, stored_bytes_of
+from consumer.core.flush import Decoded, Flush
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
 from schemas.records.signing import SigningKeys
@@ -41,7 +41,7 @@ class Backlog:
     @property
     def size_bytes(self) -> int:
         """As read from the log."""
-        held_bytes = self._held[0].size_bytes if self._held else 0
+        held_bytes = len(self._held[0].value) if self._held else 0
         return self._waiting_bytes + self._ready_bytes + held_bytes
 
     @property
@@ -58,7 +58,7 @@ class Backlog:
     def offer(self, records: Sequence[Record]) -> None:
         """Add records, in the order of the log."""
         self._waiting.extend(records)
-        self._waiting_bytes += sum(record.size_bytes for record in records)
+        self._waiting_bytes += sum(len(record.value) for record in records)
 
     def decode_some(self, most: int) -> int:
         """Decode up to `most` (a pool, once begun, whole), as far as the next flush has room. Returns how many.
@@ -66,15 +66,17 @@ class Backlog:
         Ends before a large record, which `next_large` gives.
         """
         done = size_bytes = 0
-        while done < most and size_bytes < SLICE_BYTES and (record := self._next()) and not _is_large(record):
-            size_bytes += record.size_bytes
+        while done < most and size_bytes < SLICE_BYTES and (record := self._next()):
+            if len(record.value) > LARGE_BYTES:
+                break
+            size_bytes += len(record.value)
             done += self._accept(record, self._decode(record, self._keys))
         return done
 
     def next_large(self) -> Record | None:
         """The next record, if the flush has room and it is a large one: decode it elsewhere, and `accept` it."""
         record = self._next()
-        return record if record and _is_large(record) else None
+        return record if record and len(record.value) > LARGE_BYTES else None
 
     def accept(self, record: Record, decoded: Decoded) -> None:
         """A record that `next_large` gave, decoded. Dropped where it is not the next any more."""
@@ -83,26 +85,27 @@ class Backlog:
 
     def _next(self) -> Record | None:
         """The next record to decode, if there is room for it."""
-        if not self._waiting or self._held or not self._has_room(self._waiting[0].size_bytes):
+        if not self._waiting or self._held or not self._has_room(len(self._waiting[0].value)):
             return None
         return self._waiting[0]
 
     def _accept(self, record: Record, decoded: Decoded) -> int:
         """Returns its weight."""
         self._waiting.popleft()
-        self._waiting_bytes -= record.size_bytes
-        stored_bytes = stored_bytes_of(record, decoded)
-        if self._has_room(stored_bytes):
-            self._add(record, decoded, stored_bytes)
-        else:
-            self._held = (record, decoded)
+        self._waiting_bytes -= len(record.value)
+        if self._has_room(max(len(record.value), decoded.stored_bytes)):
+            return self._add(record, decoded)
+        self._held = (record, decoded)
         return decoded.weight
 
-    def _add(self, record: Record, decoded: Decoded, stored_bytes: int) -> None:
+    def _add(self, record: Record, decoded: Decoded) -> int:
+        """Returns its weight."""
+        weight = decoded.weight
         self._ready.append((record, decoded))
-        self._ready_bytes += record.size_bytes
-        self._ready_stored_bytes += stored_bytes
-        self._ready_weight += decoded.weight
+        self._ready_bytes += len(record.value)
+        self._ready_stored_bytes += max(len(record.value), decoded.stored_bytes)
+        self._ready_weight += weight
+        return weight
 
     def _has_room(self, stored_bytes: int) -> bool:
         """A record larger than a whole flush still gets one of its own, or its partition would stand still."""
@@ -119,7 +122,7 @@ class Backlog:
         self._empty_ready()
         if self._held:
             held, self._held = self._held, None
-            self._add(*held, stored_bytes_of(*held))
+            self._add(*held)
         return Flush(partition, start, records, decoded)
 
     def clear(self) -> None:
@@ -131,7 +134,3 @@ class Backlog:
 
     def _empty_ready(self) -> None:
         self._ready, self._ready_weight, self._ready_bytes, self._ready_stored_bytes = [], 0, 0, 0
-
-
-def _is_large(record: Record) -> bool:
-    return record.size_bytes > LARGE_BYTES

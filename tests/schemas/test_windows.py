@@ -30,7 +30,7 @@ def test_a_window_is_named_by_the_minute_it_starts_in(millis: int) -> None:
 
 @given(times)
 def test_a_document_gives_back_the_windows_it_was_written_for(millis: int) -> None:
-    hour, minute = bucket_of(millis)
+    hour, minute = bucket_of(window_of(millis))
     document = {"hour": start_of(hour), "minutes": {f"{minute:02}": 7}}
     assert [(window_of(millis), 7)] == list(counts_by_window(document))
     assert start_of(hour) <= utc(millis)

@@ -1,6 +1,5 @@
 """The planner of AddEvent and AddEventBatch: from the pools of a flush to everything it writes."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
@@ -8,13 +7,13 @@ from consumer.core.analytics.decode import Pool
 from consumer.core.analytics.new_items import NewItem, PoolVerdict, dedupe_items
 from consumer.core.analytics.titles import Titles
 from consumer.core.flush import Flush
-from consumer.core.plan import Documents, WritePlan, dead_exceptions, dead_letters, exception_of, move_of
+from consumer.core.plan import Documents, WritePlan, exception_of, frame_of
 from consumer.core.reads import Known, Reads, TitleReads
 from consumer.core.windows import Sums, increments
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import EventDocument, ExceptionDocument, actor_of, is_anonymous, title_key, utc
 from schemas.settings import Limits
-from schemas.windows import bucket_of
+from schemas.windows import window_of
 
 SOURCE = "analytics"
 
@@ -42,24 +41,25 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     verdicts = dedupe_items(_pools(flush), known.events, limits)
     titles = Titles(known.titles, limits, partition)
     events: dict[str, EventDocument] = {}
-    sums: Sums = defaultdict(dict)
+    sums: Sums = {}
     for verdict in verdicts:
         pool, own = verdict.pool, limits.for_app(verdict.pool.origin.app)
         shared = _shared(pool, partition)
-        for key, new in verdict.new.items():
+        for item_key, new in verdict.new.items():
             clock = clock_of(new.item.at_millis, pool.origin.received_millis, own)
-            events[key] = _event(key, new, clock, shared)
-            hour, minute = bucket_of(pool.origin.received_millis if clock else new.item.at_millis)
-            minutes = sums[hour, pool.origin.app, titles.counted(pool, new.item.title)]
-            minutes[minute] = minutes.get(minute, 0) + 1
+            events[item_key] = _event(item_key, new, clock, shared)
+            window = window_of(pool.origin.received_millis if clock else new.item.at_millis)
+            key = (window, pool.origin.app, titles.counted(pool, new.item.title))
+            sums[key] = sums.get(key, 0) + 1
+    frame = frame_of(flush, [verdict.fate for verdict in verdicts])
     return WritePlan(
-        checkpoint=move_of(flush, (verdict.fate for verdict in verdicts)),
+        checkpoint=frame.checkpoint,
         periods=increments(sums, SOURCE, partition),
         # One that is stored already is older than event_retention, or it would be a repeat.
         events=Documents(events, frozenset(events.keys() & known.events.keys())),
         titles=titles.writes(),
-        exceptions=[_exception(v, partition) for v in verdicts if v.cause] + dead_exceptions(flush),
-        dead_letters=dead_letters(flush),
+        exceptions=[_exception(v, partition) for v in verdicts if v.cause] + frame.exceptions,
+        dead_letters=frame.dead_letters,
     )
 
 
