@@ -23,9 +23,12 @@ from schemas.openapi.route import (
     BY_TOKEN,
     NOT_A_PROBE,
     WITH_BODY,
+    Access,
     Answer,
     Body,
     Described,
+    Input,
+    Operation,
     Parameter,
     Route,
 )
@@ -88,25 +91,30 @@ ROUTES = (
     Route(
         method="post",
         path="/games/v1/events",
-        operation_id="recordEvents",
-        tag="games",
-        summary="Record a batch of events",
-        description="200 means: counted exactly once, by this attempt or an earlier one with this requestId. "
-        "The answer "
-        "names each period or update that is well-formed but refused; the others count. Retry with the same requestId "
-        "until there is an answer other than 408, 429, 500 and 503.",
-        scopes=RECORD_SCOPES,
-        parameters=(
-            LANGUAGE,
-            Parameter(
-                name="Prefer",
-                place="header",
-                description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the batch, with the "
-                "known totals.",
-                example="respond-async",
-            ),
+        operation=Operation(
+            operation_id="recordEvents",
+            tag="games",
+            summary="Record a batch of events",
+            description="200 means: counted exactly once, by this attempt or an earlier one with this requestId. "
+            "The answer names each period or update that is well-formed but refused; the others count. Retry with the "
+            "same requestId until there is an answer other than 408, 429, 500 and 503.",
         ),
-        body=Body(model=EventRecordRequest, description="EventRecordRequest.", examples=examples.BATCHES),
+        access=Access(
+            scopes=RECORD_SCOPES,
+        ),
+        input=Input(
+            parameters=(
+                LANGUAGE,
+                Parameter(
+                    name="Prefer",
+                    place="header",
+                    description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the batch, with the "
+                    "known totals.",
+                    example="respond-async",
+                ),
+            ),
+            body=Body(model=EventRecordRequest, description="EventRecordRequest.", examples=examples.BATCHES),
+        ),
         answers=(
             Answer(
                 description="Recorded, except what `batchFailures` and `eventFailures` name. The answer has "
@@ -131,40 +139,58 @@ ROUTES = (
     Route(
         method="get",
         path="/games/v1/events",
-        operation_id="listPlayerEvents",
-        tag="games",
-        summary="The player's totals, by definitionId",
-        description="Events that were recorded at least once, including those of retired definitions.",
-        scopes=(GAMES_SCOPE,),
-        parameters=PAGED,
+        operation=Operation(
+            operation_id="listPlayerEvents",
+            tag="games",
+            summary="The player's totals, by definitionId",
+            description="Events that were recorded at least once, including those of retired definitions.",
+        ),
+        access=Access(
+            scopes=(GAMES_SCOPE,),
+        ),
+        input=Input(
+            parameters=PAGED,
+        ),
         answers=(Answer(description="A page.", model=PlayerEventListResponse, examples=examples.PLAYER_EVENTS),),
         errors=(*BY_TOKEN, Kind.UNAVAILABLE),
     ),
     Route(
         method="get",
         path="/games/v1/eventDefinitions",
-        operation_id="listEventDefinitions",
-        tag="games",
-        summary="The current definitions, by id",
-        description="A HIDDEN definition is listed only for a player who has recorded it.",
-        scopes=(GAMES_SCOPE,),
-        parameters=PAGED,
+        operation=Operation(
+            operation_id="listEventDefinitions",
+            tag="games",
+            summary="The current definitions, by id",
+            description="A HIDDEN definition is listed only for a player who has recorded it.",
+        ),
+        access=Access(
+            scopes=(GAMES_SCOPE,),
+        ),
+        input=Input(
+            parameters=PAGED,
+        ),
         answers=(Answer(description="A page.", model=EventDefinitionListResponse, examples=examples.DEFINITIONS),),
         errors=(*BY_TOKEN, Kind.UNAVAILABLE),
     ),
     Route(
         method="post",
         path="/v1/validate",
-        operation_id="validateBatch",
-        tag="games",
-        summary="What events.record would do with a batch, without doing it",
-        description="The same checks as events.record. Nothing is published, and no id is remembered. A body that is "
-        "not a valid batch is answered with its violations. The rate limit is separate.",
-        scopes=RECORD_SCOPES,
-        body=Body(
-            model=None,
-            description="EventRecordRequest, or any other body, to check whether it is one.",
-            examples=examples.BATCHES,
+        operation=Operation(
+            operation_id="validateBatch",
+            tag="games",
+            summary="What events.record would do with a batch, without doing it",
+            description="The same checks as events.record. Nothing is published, and no id is remembered. A body that "
+            "is not a valid batch is answered with its violations. The rate limit is separate.",
+        ),
+        access=Access(
+            scopes=RECORD_SCOPES,
+        ),
+        input=Input(
+            body=Body(
+                model=None,
+                description="EventRecordRequest, or any other body, to check whether it is one.",
+                examples=examples.BATCHES,
+            ),
         ),
         answers=(
             Answer(
@@ -180,33 +206,40 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/refusals",
-        operation_id="listRefusals",
-        tag="fate",
-        summary="Why events of an app were dropped: a sample, newest first",
-        description="For the app of the token. It shows what all players of the app sent, so it needs its own scope.",
-        scopes=(REFUSALS_SCOPE,),
-        parameters=(
-            Parameter(
-                name="cause",
-                place="query",
-                description="Only refusals with this cause.",
-                schema={"type": "string", "minLength": 1},
-                example="NOT_FOUND",
-            ),
-            Parameter(name="player", place="query", description="Only refusals of this player.", example="ann"),
-            Parameter(
-                name="limit",
-                place="query",
-                description=f"The maximum number of refusals of a page. Above {MAX_REFUSALS} it is {MAX_REFUSALS}.",
-                schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
-                example=10,
-            ),
-            Parameter(
-                name="before",
-                place="query",
-                description="`nextBefore` of the previous page.",
-                schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
-                example="6a1f0c9b2f4e4d5a9c8b7a60",
+        operation=Operation(
+            operation_id="listRefusals",
+            tag="fate",
+            summary="Why events of an app were dropped: a sample, newest first",
+            description="For the app of the token. It shows what all players of the app sent, so it needs its own "
+            "scope.",
+        ),
+        access=Access(
+            scopes=(REFUSALS_SCOPE,),
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="cause",
+                    place="query",
+                    description="Only refusals with this cause.",
+                    schema={"type": "string", "minLength": 1},
+                    example="NOT_FOUND",
+                ),
+                Parameter(name="player", place="query", description="Only refusals of this player.", example="ann"),
+                Parameter(
+                    name="limit",
+                    place="query",
+                    description=f"The maximum number of refusals of a page. Above {MAX_REFUSALS} it is {MAX_REFUSALS}.",
+                    schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
+                    example=10,
+                ),
+                Parameter(
+                    name="before",
+                    place="query",
+                    description="`nextBefore` of the previous page.",
+                    schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
+                    example="6a1f0c9b2f4e4d5a9c8b7a60",
+                ),
             ),
         ),
         answers=(Answer(description="A page.", model=RefusalsAnswer, examples=examples.REFUSALS),),
@@ -215,17 +248,21 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/receipts/{receipt}",
-        operation_id="getReceipt",
-        tag="fate",
-        summary="The state of a batch, by its receipt",
-        description="No token is needed: the receipt is signed, and only the client that got the answer has it.",
-        parameters=(
-            Parameter(
-                name="receipt",
-                place="path",
-                description="`Tallymill-Receipt` of the answer.",
-                schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+\.[0-9a-f]{64}$"},
-                example=examples.RECEIPT,
+        operation=Operation(
+            operation_id="getReceipt",
+            tag="fate",
+            summary="The state of a batch, by its receipt",
+            description="No token is needed: the receipt is signed, and only the client that got the answer has it.",
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="receipt",
+                    place="path",
+                    description="`Tallymill-Receipt` of the answer.",
+                    schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+\.[0-9a-f]{64}$"},
+                    example=examples.RECEIPT,
+                ),
             ),
         ),
         answers=(Answer(description="Its state.", model=ReceiptReply, examples=examples.RECEIPTS),),
@@ -234,18 +271,24 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/requests/{requestId}",
-        operation_id="getRequest",
-        tag="fate",
-        summary="Whether a request of the player has counted",
-        description="404 if the request never counted, is no longer remembered, or belongs to another player.",
-        scopes=RECORD_SCOPES,
-        parameters=(
-            Parameter(
-                name="requestId",
-                place="path",
-                description="The requestId of the body. Never 0.",
-                schema={"type": "string", "format": "int64", "pattern": INT64_PATTERN, **NOT_ZERO},
-                example="7",
+        operation=Operation(
+            operation_id="getRequest",
+            tag="fate",
+            summary="Whether a request of the player has counted",
+            description="404 if the request never counted, is no longer remembered, or belongs to another player.",
+        ),
+        access=Access(
+            scopes=RECORD_SCOPES,
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="requestId",
+                    place="path",
+                    description="The requestId of the body. Never 0.",
+                    schema={"type": "string", "format": "int64", "pattern": INT64_PATTERN, **NOT_ZERO},
+                    example="7",
+                ),
             ),
         ),
         answers=(Answer(description="It counted.", model=RequestReply, examples=examples.REQUESTS),),
@@ -254,17 +297,21 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/limits",
-        operation_id="getLimits",
-        tag="service",
-        summary="The limits of a request",
-        description="The general limits, or those of one app.",
-        parameters=(
-            Parameter(
-                name="app",
-                place="query",
-                description="An app. Without limits of its own it has the general ones.",
-                schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
-                example="demo",
+        operation=Operation(
+            operation_id="getLimits",
+            tag="service",
+            summary="The limits of a request",
+            description="The general limits, or those of one app.",
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="app",
+                    place="query",
+                    description="An app. Without limits of its own it has the general ones.",
+                    schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
+                    example="demo",
+                ),
             ),
         ),
         answers=(Answer(description="The limits.", model=Limits, examples=examples.LIMITS),),
@@ -273,26 +320,32 @@ ROUTES = (
     Route(
         method="get",
         path="/static/default-event.png",
-        operation_id="getDefaultImage",
-        tag="service",
-        summary="The default image of a definition",
+        operation=Operation(
+            operation_id="getDefaultImage",
+            tag="service",
+            summary="The default image of a definition",
+        ),
         answers=(Answer(description="A PNG.", media_type="image/png", schema={}),),
     ),
     *PROBES,
     Route(
         method="get",
         path="/openapi.json",
-        operation_id="getDocument",
-        tag="service",
-        summary="This document",
+        operation=Operation(
+            operation_id="getDocument",
+            tag="service",
+            summary="This document",
+        ),
         answers=(Answer(description="OpenAPI 3.1.", schema={"type": "object", "required": ["openapi", "paths"]}),),
     ),
     Route(
         method="get",
         path="/docs",
-        operation_id="getDocumentation",
-        tag="service",
-        summary="This document, as a page",
+        operation=Operation(
+            operation_id="getDocumentation",
+            tag="service",
+            summary="This document, as a page",
+        ),
         answers=(Answer(description="HTML.", media_type="text/html"),),
     ),
 )
