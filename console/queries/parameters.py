@@ -70,7 +70,8 @@ def checked_range(from_millis: int, to_millis: int, max_days: int) -> None:
 def limit_param(parameters: Parameters, default: int, most: int) -> int:
     """The number of rows of a page, at most `most`. Raises BadQuery."""
     text = parameters.get("limit")
-    size = min(default, most) if text is None else page_size(text, most)
+    # The console has always accepted leading zeros.
+    size = min(default, most) if text is None else page_size(text.lstrip("0"), most)
     if size is None:
         raise BadQuery(("limit", WRONG_SIZE))
     return size
