@@ -235,7 +235,7 @@ def bomb(coding: str, size: int, filling: bytes) -> bytes:
     """Small on the wire; unpacked it is `size` bytes of a pool without a token."""
     plain = b'{"eventData":[' + filling * (size // len(filling))
     if coding == "gzip":
-        return gzip.compress(plain, 9)
+        return gzip.compress(plain, 9, mtime=0)
     return zlib.compress(plain, 9) if coding == "deflate" else zstd.compress(plain, 19)
 
 
@@ -252,7 +252,7 @@ def bombs(chance: Random, _who: Caller) -> Body:
 def codings(chance: Random, who: Caller) -> Body:
     """Damaged, cut, doubled, of another name."""
     made = pool(chance, who, [good(who)])
-    packed = gzip.compress(made.data)
+    packed = gzip.compress(made.data, mtime=0)
     data = chance.choice((packed[:-5], packed + packed, packed + b"x", made.data, packed[:20], b"", zstd.compress(b"")))
     coding = chance.choice(("gzip", "x-gzip", "deflate", "zstd", "br", "gzip, gzip", "identity", ",", "GZIP "))
     return replace(made, data=data, coding=f"!{coding}")

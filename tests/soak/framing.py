@@ -12,7 +12,7 @@ from tests.soak.bodies import Body
 
 HOST = "soak.example"
 
-_CODINGS = {"gzip": lambda data: gzip.compress(data, 5), "deflate": zlib.compress, "zstd": zstd.compress}
+_CODINGS = {"gzip": lambda data: gzip.compress(data, 5, mtime=0), "deflate": zlib.compress, "zstd": zstd.compress}
 
 Header = tuple[str, str]
 
