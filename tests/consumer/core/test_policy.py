@@ -103,7 +103,7 @@ def test_a_suspect_is_a_dead_record_that_no_ingress_has_signed() -> None:
 
 
 def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
-    """A worker that waits for Kafka or MongoDB need not be restarted."""
+    """Kafka or MongoDB being away is no reason to be killed."""
     assert is_stuck(5, 61, 60, is_away=False)
     assert not is_stuck(0, 61, 60, is_away=False)
     assert not is_stuck(5, 60, 60, is_away=False)
