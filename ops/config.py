@@ -200,7 +200,7 @@ def _token_problems(tokens: TokenSettings) -> list[str]:
 
 
 def console_config(settings: Settings) -> ConsoleConfig:
-    """What a console process gets; of `tokens`, what it needs. Raises SettingsError as the others do."""
+    """The settings of a console process, with the part of `tokens` that it needs. Raises SettingsError."""
     _require(settings, CONSOLE_NEEDS, _token_problems(settings.tokens))
     tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
     return ConsoleConfig(mongodb=settings.mongodb, tokens=TokenCheckSettings(**tokens), console=settings.console)

@@ -103,7 +103,7 @@ def deep_data(chance: Random, who: Caller) -> Body:
 
 @body("deep-ignored", 2)
 def deep_ignored(chance: Random, who: Caller) -> Body:
-    """In a member that nobody reads; some in a body so large that it is read elsewhere."""
+    """In an ignored member; some in a body so large that it is read in a thread."""
     padding = json.dumps(CANARY + "x" * chance.choice((0, 70_000, 200_000)))
     return pool(chance, who, [good(who)], ignored=deep(chance), padding=padding)
 
@@ -151,7 +151,7 @@ def repeated_keys(chance: Random, who: Caller) -> Body:
 
 @body("junk-titles", 0.5)
 def junk_titles(chance: Random, who: Caller) -> Body:
-    """A thousand names, by an anonymous client of the very app whose honest clients count."""
+    """A thousand names, of an anonymous client of the honest clients' app."""
     titles = [f'"junk {chance.getrandbits(64):x}"' for _ in range(chance.choice((50, 1_000)))]
     items = [item(title, now=who.now_millis) for title in titles]
     return Body(POOL_PATH, encoded('{"eventData":[' + ",".join(items) + "]}"), who.stranger)

@@ -18,7 +18,7 @@ Header = tuple[str, str]
 
 
 def head(line: str, headers: Sequence[Header]) -> bytes:
-    """A request's head, as text: what is no Latin-1 is left out."""
+    """A request's head as text, without characters that are no Latin-1."""
     lines = [line, *(f"{name}: {value}" for name, value in headers), "", ""]
     return "\r\n".join(lines).encode("latin-1", errors="ignore")
 

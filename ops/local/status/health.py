@@ -146,7 +146,7 @@ def _supervisor(state: State) -> Asked:
 
 
 def _now(asked: Asked, answer: Answer) -> ProcessNow:
-    """What a process is: that it is stopped, or was not there, explains why it says nothing."""
+    """The state of a process. If it gave no answer, being stopped or not running is the reason."""
     said, detail = _said(asked, answer)
     return ProcessNow(asked.name, said, detail, asked.address, asked.pid)
 
@@ -160,7 +160,7 @@ def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
 
 
 def as_text(health: Health) -> str:
-    """A line for each process: whether it works, which process it is, where, and what is missing."""
+    """A line for each process: whether it works, its id, its address, and what is missing."""
     return "\n".join(_line(one) for one in health.processes)
 
 

@@ -78,7 +78,7 @@ async def run_split(records: Sequence[Record], cuts: Sequence[int]) -> dict[str,
 
 
 def comparable(collections: dict[str, Any]) -> dict[str, Any]:
-    """Everything but the last owner of the partition."""
+    """Everything but who owned the partition last."""
     checkpoints = {key: {**found, "owner": None} for key, found in collections[CHECKPOINTS].items()}
     return {**collections, CHECKPOINTS: checkpoints}
 

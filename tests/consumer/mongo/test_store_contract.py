@@ -196,7 +196,7 @@ class StoreContract(ABC):
         assert sorted(f["duplicate"] for f in fates) == [0, 2]
 
     async def test_an_id_older_than_the_window_is_replaced(self) -> None:
-        """It counts again, and is remembered from then on."""
+        """It counts again, and is remembered anew."""
         await self.store.claim(PartitionId("r1", 0), "me")
         later = NOW + LIMITS.dedupe_window_seconds * 1000 + 1
         await apply(self.store, one(0))
@@ -320,7 +320,7 @@ class Database:
 
 @pytest.fixture
 async def database(servers: Servers) -> AsyncIterator[Database]:
-    """A new database, dropped afterwards."""
+    """A database of its own, gone afterwards."""
     name = f"test-{secrets.token_hex(6)}"
     async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
         yield Database(client, name)
