@@ -6,7 +6,7 @@ from datetime import datetime
 
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key
-from schemas.windows import bucket_of, start_of
+from schemas.windows import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,11 @@ Sums = dict[tuple[int, str, str], int]
 
 def increments(sums: Sums, source: str, partition: PartitionId) -> dict[str, PeriodIncrement]:
     """The same by `_id` of `period_counts`. `source`: the API that counts."""
-    by_hour: dict[tuple[int, str, str], dict[str, int]] = {}
+    by_hour: dict[tuple[datetime, str, str], dict[str, int]] = {}
     for (window, app, event), count in sums.items():
         hour, minute = bucket_of(window)
-        by_hour.setdefault((hour, app, event), {})[f"{minute:02}"] = count
-    found: dict[str, PeriodIncrement] = {}
-    for (hour, app, event), minutes in by_hour.items():
-        start = start_of(hour)
-        key = period_count_key(start, app, source, event, partition)
-        found[key] = PeriodIncrement(start, app, source, event, minutes)
-    return found
+        by_hour.setdefault((hour, app, event), {})[minute] = count
+    return {
+        period_count_key(hour, app, source, event, partition): PeriodIncrement(hour, app, source, event, minutes)
+        for (hour, app, event), minutes in by_hour.items()
+    }

@@ -136,7 +136,8 @@ def accepted_updates(request: EventRecordRequest, judgement: Judgement) -> tuple
     """The updates that count, in order. If there are none, nothing is published (G9)."""
     if judgement.too_large:
         return ()
-    bad_periods, bad_updates = dict(judgement.periods), {(i, j) for i, j, _ in judgement.updates}
+    bad_periods = dict(judgement.periods)
+    bad_updates = {(i, j) for i, j, _ in judgement.updates} if judgement.updates else None
     accepted = []
     for i, period in enumerate(request.time_periods):
         if i in bad_periods:
@@ -182,5 +183,7 @@ def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
         key = (period.period_start_millis, period.period_end_millis, update.definition_id)
         sums[key] = sums.get(key, 0) + update.update_count
     # As repr() writes the sorted items. Stored CRCs were made of that text.
-    parts = [f"(({start}, {end}, {name!r}), {count})" for (start, end, name), count in sorted(sums.items())]
-    return zlib.crc32(f"[{', '.join(parts)}]".encode())
+    text = ""
+    for (start, end, name), count in sorted(sums.items()):
+        text += f", (({start}, {end}, {name!r}), {count})"
+    return zlib.crc32(f"[{text[2:]}]".encode())

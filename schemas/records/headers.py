@@ -26,4 +26,4 @@ def by_name(headers: Headers) -> Mapping[str, bytes]:
 
 def content_type_of(headers: Headers) -> str:
     """`content-type` as text; "" without one."""
-    return by_name(headers).get("content-type", b"").decode(errors="replace")
+    return dict(headers).get("content-type", b"").decode(errors="replace")

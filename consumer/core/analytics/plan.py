@@ -46,9 +46,10 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         pool, own = verdict.pool, limits.for_app(verdict.pool.origin.app)
         shared = _shared(pool, partition)
         for item_key, new in verdict.new.items():
-            clock = clock_of(new.item.at_millis, pool.origin.received_millis, own)
-            events[item_key] = _event(item_key, new, clock, shared)
-            window = window_of(pool.origin.received_millis if clock else new.item.at_millis)
+            at_millis = new.item.at_millis
+            clock = clock_of(at_millis, pool.origin.received_millis, own)
+            events[item_key] = _event(item_key, new, at_millis, clock, shared)
+            window = window_of(pool.origin.received_millis if clock else at_millis)
             key = (window, pool.origin.app, titles.counted(pool, new.item.title))
             sums[key] = sums.get(key, 0) + 1
     frame = frame_of(flush, [verdict.fate for verdict in verdicts])
@@ -88,9 +89,9 @@ def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     return shared | {name: value for name, value in optional.items() if value is not None}
 
 
-def _event(key: str, new: NewItem, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
+def _event(key: str, new: NewItem, at_millis: int, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
     item = new.item
-    own = {"_id": key, "at": utc(item.at_millis), "event": item.title, "data": item.data}
+    own = {"_id": key, "at": utc(at_millis), "event": item.title, "data": item.data}
     if item.extra:
         own["extra"] = item.extra
     if clock:
