@@ -27,8 +27,8 @@ from consumer.parts import Parts
 from consumer.ports import Collision, FlushTooLarge, Moved, RecordRefused, TooManyDead
 from consumer.record_faults import records_fault
 from consumer.retry import Retry
+from schemas.checkpoints import Fingerprint
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Fingerprint
 
 log = structlog.get_logger()
 

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
+from schemas.definitions import Definition, definition_of
 from schemas.documents import (
     CHECKPOINTS,
     DEFINITIONS,
@@ -23,8 +24,6 @@ from schemas.documents import (
     LINEAGES,
     PLAYERS,
     REQUESTS,
-    Definition,
-    definition_of,
     millis_of,
     request_key,
     utc,

@@ -13,8 +13,9 @@ from consumer.core.position import Checkpoint
 from consumer.mongo.errors import INTERRUPTED_CODE, unavailable
 from consumer.mongo.sessions import RELEASE_SECONDS, LeftSession, Sessions
 from consumer.mongo.transactions import Document
+from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, fresh_checkpoint
+from schemas.documents import CHECKPOINTS
 from serving.mongodb.client import codes_of, why
 
 log = structlog.get_logger()

@@ -47,16 +47,8 @@ from consumer.mongo.writes import Writes, are_encodable, checkpoint_move, gap_mo
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
-from schemas.documents import (
-    CHECKPOINTS,
-    DEFINITIONS,
-    EVENTS,
-    LINEAGES,
-    REQUESTS,
-    TITLES,
-    definition_of,
-    millis_of,
-)
+from schemas.definitions import definition_of
+from schemas.documents import CHECKPOINTS, DEFINITIONS, EVENTS, LINEAGES, REQUESTS, TITLES, millis_of
 from serving.mongodb.watch import MongoWatch
 
 # The server aborts a transaction after transactionLifetimeLimitSeconds (docs/deployment.md: 15 s). It answers 251 then,

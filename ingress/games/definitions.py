@@ -17,7 +17,8 @@ import structlog
 from cachetools import LRUCache, TTLCache
 
 from ingress.ports import AppChange, DefinitionStore, Unavailable
-from schemas.documents import Definition, millis_of
+from schemas.definitions import Definition
+from schemas.documents import millis_of
 from schemas.games.judging import matches_id
 from serving.clock import Clock
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from ops.lineage.losses import Why, minus
-from schemas.documents import LostRange, utc
+from schemas.checkpoints import LostRange
+from schemas.documents import utc
 
 EXAMPLE = '{"0": 17, "1": 0}'
 

@@ -1,6 +1,6 @@
 """The types that describe a route: its input, access, answers and errors.
 
-The routes themselves are in routes.py, analytics_routes.py, console_routes.py and probes.py.
+The routes themselves: routes.py has those of the ingress, console_routes.py those of the console.
 """
 
 from collections.abc import Mapping

@@ -12,17 +12,8 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.core.records import Record
 from ops.config import Settings
-from schemas.documents import (
-    CHECKPOINTS,
-    DEAD_LETTERS,
-    DEFINITIONS,
-    EXCEPTIONS,
-    PERIOD_COUNTS,
-    PLAYERS,
-    REQUESTS,
-    Definition,
-    utc,
-)
+from schemas.definitions import Definition
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, DEFINITIONS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, utc
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place
 from tests.samples import DAY, HOUR, MINUTE, batch, period, pool, sealed, sealed_pool, update

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient, MongoClient
 
-from schemas.documents import Definition
+from schemas.definitions import Definition
 from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
 from tests.ingress import serve

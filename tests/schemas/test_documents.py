@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, definition_of, millis_of, period_count_key, request_key, utc
+from schemas.definitions import Definition, definition_of
+from schemas.documents import millis_of, period_count_key, request_key, utc
 from schemas.settings import KafkaSettings, Limits
 from tests.samples import NOW
 

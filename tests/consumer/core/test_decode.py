@@ -9,7 +9,8 @@ from consumer.core.decode import decode, decode_analytics
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.judge import judge_unjudged
 from consumer.core.records import Origin, Record
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause, parse_request
 from schemas.games.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings

@@ -14,7 +14,7 @@ from consumer.core.position import (
     where_to_read,
 )
 from consumer.core.records import Record
-from schemas.documents import Fingerprint
+from schemas.checkpoints import Fingerprint
 
 LAST = Fingerprint(offset=9, timestamp=1000, crc=5)
 

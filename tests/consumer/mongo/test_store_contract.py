@@ -23,6 +23,7 @@ from consumer.memory import MemoryStore
 from consumer.mongo.store import MongoStore
 from consumer.ports import Moved, Store
 from schemas.coordinates import PartitionId
+from schemas.definitions import Definition
 from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
@@ -33,7 +34,6 @@ from schemas.documents import (
     PLAYERS,
     REQUESTS,
     TITLES,
-    Definition,
     utc,
 )
 from schemas.settings import Limits

@@ -10,7 +10,8 @@ from ingress.games.definitions import NOT_FOUND_SECONDS, POLL_SECONDS, REFRESH_S
 from ingress.memory import MemoryStore
 from ingress.mongo import READ_TIMEOUT_MILLIS, _definitions
 from ingress.ports import Unavailable
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from tests.clock import TestClock
 from tests.ingress.rig import NOW
 

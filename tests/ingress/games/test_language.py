@@ -17,7 +17,8 @@ from ingress.games.language import (
     text_for,
     write_number,
 )
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 
 TEXTS = {"en": "Level up", "pt": "Nível", "pt-BR": "Subiu", "zh-Hant": "升級"}
 

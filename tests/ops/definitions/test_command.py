@@ -20,7 +20,8 @@ from ops.definitions.changes import (
 )
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
 from ops.local.servers.paths import DEMO_DEFINITIONS
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 from tests.samples import NOW
 
 THEN = utc(NOW)

@@ -26,7 +26,8 @@ from consumer.core.records import Record
 from consumer.mongo.writes import checkpoint_move, writes_of
 from ops.verify.reading import LogRecord, Reading, Rules, read
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, actor_of, millis_of, request_key, utc
+from schemas.definitions import Definition
+from schemas.documents import actor_of, millis_of, request_key, utc
 from schemas.games.body import EventFailureCause, parse_request
 from schemas.games.dry_run import dry_run_answer
 from schemas.games.judging import LAST_MILLIS, accepted_updates, batch_failures, event_failures, judge

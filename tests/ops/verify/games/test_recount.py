@@ -26,7 +26,8 @@ from ops.verify.report import (
     player_name,
 )
 from ops.verify.sources import minutes_of
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from schemas.games.body import EventUpdateFailureCause
 from schemas.games.judging import Judgement
 from schemas.settings import Limits, LimitSettings
