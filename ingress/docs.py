@@ -92,7 +92,7 @@ def asset_endpoint() -> Endpoint:
 
     async def endpoint(request: Request) -> Reply:
         try:
-            return known[request.path_parameters["name"]]
+            return known[request.target.path_parameters["name"]]
         except KeyError as error:
             raise Refused(Refusal.NOT_FOUND) from error
 

@@ -64,7 +64,7 @@ class Checks:
 
     async def _judged(self, pool: ReadPool) -> JudgedBatch:
         self._shared.authenticator.require_known_or_allowed(pool.identity)
-        is_partial = pool.arrival.request.query.get("partial")
+        is_partial = pool.arrival.request.target.query.get("partial")
         if is_partial not in _PARTIAL:
             raise wrong_field("partial", "must be true or false")
         if len(pool.sent.blanked) > pool.limits.max_analytics_body_bytes:

@@ -41,7 +41,7 @@ class RecordEvents:
     def _number_writer(self, arrival: Arrival) -> NumberWriter:
         """How the totals are to be written (G19)."""
         request = arrival.request
-        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+        languages = languages_asked(request.target.query.get("language"), request.headers.get(b"accept-language"))
         return number_writer(self._definitions.known(arrival.identity.app), languages)
 
     async def _published(self, batch: JudgedBatch, written: NumberWriter) -> Reply:

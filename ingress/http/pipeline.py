@@ -13,7 +13,6 @@
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from ingress.config import IngressSettings
@@ -21,13 +20,14 @@ from ingress.http.address_limit import AddressLimit
 from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announced_size, require_form
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, Query, parse_query, written
+from ingress.http.query import PLAIN, Query, parse_query, written
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
 from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, Reply
 from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
@@ -118,7 +118,7 @@ class Pipeline:
             if not served.is_probe:
                 query = await self._query(request, is_form=method != request.method)
                 if query.parameters:
-                    request = replace(request, query=query.parameters)
+                    request = request.with_query(query.parameters)
             reply = await endpoint(request)
         except Refused as refused:
             self._metrics.refused(refused.refusal.name)
@@ -126,7 +126,7 @@ class Pipeline:
         except ClientLeft:
             raise
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
-            report(error, path=request.path)
+            report(error, path=request.target.path)
             self._metrics.refused(Refusal.INTERNAL.name)
             reply = served.refusal(Refusal.INTERNAL, ())
         return reply if query is PLAIN else written(reply, query)
@@ -145,7 +145,7 @@ class Pipeline:
 
     async def _query(self, request: Request, *, is_form: bool) -> Query:
         """Raises Refused. `is_form`: the body is a form that continues the query; its sender is not known yet."""
-        texts = [request.query_string]
+        texts = [request.target.query_string]
         if is_form and request.headers.get(b"content-length") != b"0":
             refuse_announced_size(request.headers, MAX_QUERY_BYTES)
             coding = require_form(request.headers)
@@ -153,7 +153,7 @@ class Pipeline:
         try:
             return parse_query(*texts)
         except BadQuery as error:
-            raise Refused(Refusal.MALFORMED, (error.violation,)) from error
+            raise Refused(Refusal.MALFORMED, error.violations) from error
 
     def _headers(self, reply: Reply, sent: Mapping[bytes, bytes]) -> list[RawHeader]:
         cors = self._cors.headers(sent) if self._cors is not None else ()

@@ -32,7 +32,7 @@ class RefusalsPage:
         identity = await self._authenticator.identify(request.bearer, request.wall_millis / 1000)
         if REFUSALS_SCOPE not in identity.scopes:
             raise Refused(Refusal.FORBIDDEN_REFUSALS)
-        query = refusal_query(request.query)
+        query = refusal_query(request.target.query)
         try:
             # One more than the limit shows whether there is another page.
             asked = RefusalQuery(query.limit + 1, query.cause, query.player, query.before)

@@ -6,7 +6,6 @@ app serves exactly these routes, and that every error of the ingress is in the d
 
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
-from schemas.errors.table import GAMES_LITE_SCOPE, GAMES_SCOPE
 from schemas.games.body import (
     DEFAULT_RESULTS,
     MAX_RESULTS,
@@ -16,6 +15,7 @@ from schemas.games.body import (
 )
 from schemas.games.dry_run import DryRunAnswer
 from schemas.games.models import EventRecordRequest
+from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
 from schemas.openapi import examples
 from schemas.openapi.analytics_routes import ANALYTICS_ROUTES
 from schemas.openapi.probes import PROBES
@@ -33,8 +33,6 @@ from schemas.settings import Limits
 from schemas.wire.int64 import INT64_PATTERN, NOT_ZERO
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalsAnswer
 from schemas.wire.replies import ReceiptReply, RequestReply
-
-RECORD_SCOPES = (GAMES_SCOPE, GAMES_LITE_SCOPE)
 
 TAGS = {
     "games": "Google Play Games events.",

@@ -56,7 +56,7 @@ class GetRoutes:
         request = request_of(scope, receive, self._clock)
         unparsed = unparsed_of(scope)
         reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
-        self._answered(request.path, reply.status)
+        self._answered(request.target.path, reply.status)
         headers = sent_headers(
             reply,
             self._request_ids.of(request.headers),
@@ -69,7 +69,7 @@ class GetRoutes:
     async def _reply(self, request: Request) -> Reply:
         if request.method == "OPTIONS" and (preflight := self._preflight(request)):
             return preflight
-        endpoint = self._endpoints.get(request.path)
+        endpoint = self._endpoints.get(request.target.path)
         if endpoint is None:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
         if request.method not in _METHODS:
@@ -79,11 +79,11 @@ class GetRoutes:
         except Refused as refused:
             return refusal_reply(refused.refusal, refused.violations, spaced=True).having(*refused.headers)
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
-            report(error, path=request.path)
+            report(error, path=request.target.path)
             return refusal_reply(Refusal.INTERNAL, spaced=True)
 
     def _preflight(self, request: Request) -> Reply | None:
-        if self._cors is None or self._pages is None or request.path not in self._pages.paths:
+        if self._cors is None or self._pages is None or request.target.path not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None

@@ -24,8 +24,9 @@ from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Child, Children, Program, wait_until
 from ops.local.settings import to_toml
 from ops.tokens.issuer import ensure_issuer
-from ops.tokens.token import GAMES_SCOPE, make_token
+from ops.tokens.token import make_token
 from schemas.documents import CHECKPOINTS, EVENTS, PLAYERS, REQUESTS, request_key
+from schemas.games.scopes import GAMES_SCOPE
 from tests.patience import PATIENCE_SECONDS
 from tests.real import settings_of
 from tests.samples import KEYS

@@ -20,7 +20,8 @@ from ingress.http.address_limit import client_address
 from ingress.http.body import require_text, unpacked
 from ingress.http.encoding import UnknownCoding, content_coding, reply_coding
 from ingress.http.field_mask import MAX_MASK_DEPTH, BadMask, Mask, parse_mask, selected
-from ingress.http.query import MAX_PARAMETERS, BadQuery, parse_query
+from ingress.http.query import MAX_PARAMETERS, parse_query
+from serving.http.query import BadQuery
 from serving.http.request import headers_by_name
 
 # Of a fixed cost, and of memory that is made larger now and then.

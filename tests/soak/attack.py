@@ -22,7 +22,8 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings
-from ops.tokens.token import GAMES_SCOPE, make_token
+from ops.tokens.token import make_token
+from schemas.games.scopes import GAMES_SCOPE
 from tests.soak.acts import Act, Hear, Pause, Produce, RawRecord, Reset, Send, Talk, Transact
 from tests.soak.bodies import Caller
 from tests.soak.grammar import acts, chosen

@@ -10,7 +10,8 @@ from joserfc.jwk import KeySet
 
 from ops.config import Settings, SettingsError
 from ops.tokens.issuer import AUDIENCE, ISSUER, PRIVATE_KEY_FILE, PUBLIC_KEYS_FILE, ensure_issuer
-from ops.tokens.token import GAMES_SCOPE, make_token
+from ops.tokens.token import make_token
+from schemas.games.scopes import GAMES_SCOPE
 from serving.tokens.check import claim_rules
 from serving.tokens.identity import identity_of
 
