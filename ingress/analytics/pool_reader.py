@@ -10,7 +10,7 @@ Each token is checked once. An unknown sender costs least: its large body is onl
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingress.analytics.token_scan import token_in
 from ingress.delivery.channel import ApiChannel
@@ -47,8 +47,7 @@ class Credentials:
         return self.identity
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request whose body is not read yet. `credentials`: of the Authorization header."""
 
     request: Request
@@ -58,8 +57,7 @@ class Arrival:
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPool:
+class ReadPool(NamedTuple):
     """A request whose body is read and whose sender is known."""
 
     arrival: Arrival

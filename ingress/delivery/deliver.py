@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
@@ -37,8 +36,7 @@ class Sealed(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """What is known of a published record, and the headers that its answer has."""
 
     result: WaitResult

@@ -1,6 +1,12 @@
-"""The answers of events.record (docs/rules.md, "Answers"). Pure: values in, a Reply out."""
+"""The answers of events.record (docs/rules.md, "Answers"). Pure: values in, a Reply out.
+
+Nearly every answer refuses nothing. Its bytes are those of an empty answer, around the totals.
+"""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
 
 from ingress.delivery.waiters import WaitResult
 from ingress.games.checks import JudgedBatch, WholeFailure
@@ -17,6 +23,23 @@ from schemas.games.judging import Judgement, batch_failures, event_failures
 from serving.http.replies import refusal_reply, retry_after
 from serving.http.reply import Reply
 
+_EMPTY: Final = EventUpdateResponse().model_dump_json().encode()
+_BEFORE_TOTALS: Final = _EMPTY.removesuffix(b"[]}")
+
+
+class _Total(msgspec.Struct, gc=False, rename="camel"):
+    """A PlayerEvent as it is written: this takes a tenth of the time of its model."""
+
+    kind: str
+    player_id: str
+    definition_id: str
+    num_events: str
+    formatted_num_events: str
+
+
+_KIND: Final = PlayerEvent.model_fields["kind"].default
+_encode: Final = msgspec.json.Encoder().encode
+
 
 def published_reply(batch: JudgedBatch, result: WaitResult, written: NumberWriter) -> Reply:
     """The answer to a published batch."""
@@ -28,16 +51,28 @@ def published_reply(batch: JudgedBatch, result: WaitResult, written: NumberWrite
     if fate != "applied":
         # The worker could not count it, so OK would be false (B7). The receipt names the record to an operator.
         return refusal_reply(Refusal.SET_ASIDE)
+    if batch.judgement.refuses_nothing:
+        return Reply(200, totals_answer(player, batch.counted, result.totals, written))
     events = player_events(player, batch.counted, result.totals, written)
     return judged_reply(batch.sent, batch.judgement, events)
+
+
+def totals_answer(player: str, events: Iterable[str], totals: Mapping[str, int], written: NumberWriter) -> bytes:
+    """The answer to a batch of which nothing is refused."""
+    if not totals:
+        return _EMPTY
+    found = [
+        _Total(_KIND, player, event, str(totals[event]), written(event, totals[event]))
+        for event in events
+        if event in totals
+    ]
+    return b"%b%b}" % (_BEFORE_TOTALS, _encode(found))
 
 
 def judged_reply(
     request: EventRecordRequest, judgement: Judgement, player_events: tuple[PlayerEvent, ...] = ()
 ) -> Reply:
     """The refused parts of the batch, and the totals of the rest."""
-    if judgement.refuses_nothing:
-        return _ok(EventUpdateResponse(player_events=player_events))
     return _ok(
         EventUpdateResponse(
             batch_failures=batch_failures(request, judgement),

@@ -1,7 +1,6 @@
 """One HTTP reply, as an endpoint returns it. Pure."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from serving.headers import RawHeader
 
@@ -10,8 +9,7 @@ CLOSE: Final[RawHeader] = (b"connection", b"close")
 NO_STORE: Final[RawHeader] = (b"cache-control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Status, body and headers. The sender adds Content-Length."""
 
     status: int
