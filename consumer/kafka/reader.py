@@ -21,12 +21,12 @@ from consumer.fetching.batches import install
 from consumer.fetching.record import largest_value_bytes, most_unpacked_bytes, record_of
 from consumer.fetching.room import UNPACK_BYTES, Room
 from consumer.group.membership import membership_of
-from consumer.kafka.answers import Answers
 from consumer.kafka.damage import DamagedBatches
 from consumer.kafka.ends import END_KNOWN_SECONDS, ConfirmedEnds, End, ends_in
 from consumer.kafka.source import SourceClient
 from consumer.kafka.source_watch import SourceWatch
 from consumer.kafka.topic_id import TopicAnswer, first_topic_answer, topic_answer
+from consumer.kafka.unanswered import UnansweredFetches
 from consumer.kafka.verifying import ANSWER_SECONDS, PAUSE_SECONDS, Drained, Verified, Verifying
 from consumer.ports import Given, LeaderChanged, TopicChanged, TopicIdentity, Unavailable
 from schemas.settings import Api, KafkaSettings, LimitSettings
@@ -70,9 +70,9 @@ class KafkaSource:
         watch = watch or KafkaWatch(kafka, Outage("kafka"))
         watch.follow(self._topic, lambda: [self._source.client])
         self._membership = membership_of(kafka, worker, api, watch.outage)
-        self._answers = Answers()
+        self._unanswered = UnansweredFetches()
         self._watch = SourceWatch(
-            watch, self._answers, lambda: self._source, self._ask, self._replace_client, self._confirm_ends
+            watch, self._unanswered, lambda: self._source, self._ask, self._replace_client, self._confirm_ends
         )
         self._watching: asyncio.Task[None] | None = None
 
@@ -158,7 +158,7 @@ class KafkaSource:
             elected, self._elected = self._elected, []
             raise LeaderChanged(elected)
         await self._note_epochs()
-        self._answers.asked({tp: self._source.answered_millis(tp) for tp in self._reached})
+        self._unanswered.note_fetch({tp: self._source.answered_millis(tp) for tp in self._reached})
         for leader, drained in self._by_leader(await self._drain(timeout_seconds)).items():
             self._verifying.put(leader, drained)
         return self._confirmed(await self._verifying.wait(timeout_seconds))
@@ -259,10 +259,10 @@ class KafkaSource:
 
     def _known_end(self, tp: TopicPartition) -> End | None:
         """The last answer counts while nothing is asked of the broker because the buffer is full."""
-        return self._ends.of(tp) if self._answers.silent_seconds(tp) < END_KNOWN_SECONDS else None
+        return self._ends.of(tp) if self._unanswered.seconds(tp) < END_KNOWN_SECONDS else None
 
     def unread_seconds(self, partition: int) -> float:
-        return self._answers.silent_seconds(self._of(partition))
+        return self._unanswered.seconds(self._of(partition))
 
     def is_neglected(self, partition: int) -> bool:
         return self._of(partition) in self._watch.neglected

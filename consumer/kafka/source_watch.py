@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from aiokafka import TopicPartition
 
-from consumer.kafka.answers import Answers
 from consumer.kafka.source import SourceClient, part_of
+from consumer.kafka.unanswered import UnansweredFetches
 from consumer.kafka.verifying import ANSWER_SECONDS, Ask
 from consumer.ports import Unavailable
 from serving.kafka.watch import KafkaWatch
@@ -35,14 +35,14 @@ class SourceWatch:
     def __init__(
         self,
         watch: KafkaWatch,
-        answers: Answers,
+        unanswered: UnansweredFetches,
         source: Callable[[], SourceClient],
         ask: Ask,
         replace: Callable[[str], Awaitable[bool]],
         confirm_ends: Callable[[], Awaitable[None]],
     ) -> None:
         self._watch = watch
-        self._answers = answers
+        self._unanswered = unanswered
         self._outage = watch.outage
         self._source = source
         self._ask = ask
@@ -74,9 +74,9 @@ class SourceWatch:
             self._hanging_seconds = min(2 * self._hanging_seconds, MAX_HANGING_SECONDS)
 
     def _log_unread(self) -> None:
-        unread = set(self._answers.silent_for(UNREAD_SECONDS))
+        unread = set(self._unanswered.longer_than(UNREAD_SECONDS))
         for tp in unread:
-            seconds = self._answers.silent_seconds(tp)
+            seconds = self._unanswered.seconds(tp)
             self._outage.lost(part_of(tp), f"{part_of(tp)} is not read: its broker does not answer", seconds)
         for tp in self._logged - unread:
             self._outage.back(part_of(tp))
@@ -84,7 +84,7 @@ class SourceWatch:
 
     async def _find_neglected(self) -> frozenset[TopicPartition]:
         source = self._source()
-        leaders = {tp: source.leader(tp) for tp in self._answers.silent_for(UNREAD_SECONDS)}
+        leaders = {tp: source.leader(tp) for tp in self._unanswered.longer_than(UNREAD_SECONDS)}
         asked = list({leader for leader in leaders.values() if leader is not None})
         answers = await asyncio.gather(*map(self._is_answering, asked))
         answering = {leader for leader, is_answering in zip(asked, answers, strict=True) if is_answering}
@@ -101,7 +101,7 @@ class SourceWatch:
     def _reason_to_replace(self) -> str | None:
         if task := self._source().ended():
             return f"{task} has ended"
-        if not self._answers.silent_for(UNREAD_SECONDS):
+        if not self._unanswered.longer_than(UNREAD_SECONDS):
             self._hanging_seconds = HANGING_SECONDS
-        hanging = self.neglected.intersection(self._answers.silent_for(self._hanging_seconds))
+        hanging = self.neglected.intersection(self._unanswered.longer_than(self._hanging_seconds))
         return f"{part_of(min(hanging))} is not read although its broker answers" if hanging else None
