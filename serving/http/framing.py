@@ -170,7 +170,7 @@ class Framer:
         if found[3] != b"1" or found[4] not in (b"0", b"1"):
             raise BadHttp(505, "Only HTTP/1.1 and HTTP/1.0 are served here.")
         if self.method == b"CONNECT":
-            raise _malformed("This is no proxy.")
+            raise _malformed("This is not a proxy.")
         if not _is_target(self.target) and (self.method, self.target) != (b"OPTIONS", b"*"):
             raise _malformed("The target is neither a path nor a URL.")
         if self.method not in METHODS:
