@@ -102,7 +102,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
         operation["requestBody"] = _body(request.body)
     answers = {str(answer.status): _answer(answer) for answer in route.answers}
     errors = {str(one.status): {"$ref": f"#/components/responses/{one.name}"} for one in responses}
-    # A route's own answer comes before the errors that any route can answer.
+    # A route's own answer replaces an error with the same status.
     operation["responses"] = dict(sorted((errors | answers).items()))
     return operation
 

@@ -26,7 +26,7 @@ ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Browsers' pages that may read. `paths`: those whose preflight is answered."""
+    """Pages in browsers that may read. `paths`: those whose preflight is answered."""
 
     origins: Collection[str]
     shared: Shared

@@ -39,7 +39,7 @@ async def test_b9_too_deep_is_400_wherever_it_stands(rig: Rig, path: str) -> Non
     for body, named in [
         (pool(A, x=0).replace(b'"x": 0', f'"x": {deep}'.encode()), "nested deeper than 64"),
         (pool(A, {"x": 0}).replace(b'"x": 0', f'"x": {deep}'.encode()), "nested deeper than 64"),
-        (b'{"eventData": "[' + deep.encode() + b']"}', "eventData: is text that is no JSON: nested deeper than 64"),
+        (b'{"eventData": "[' + deep.encode() + b']"}', "eventData: is text that is not JSON: nested deeper than 64"),
     ]:
         answer = await rig.add(body, path)
         assert (400, named) == (answer.status, answer.json["StatusMessage"])
