@@ -1,4 +1,4 @@
-"""Compares this machine's clock with Kafka's at every ack, and with MongoDB's every few seconds.
+"""Compares this machine's clock with Kafka's at acks, and with MongoDB's every few seconds.
 
 Kafka tells its time only in an ack (LogAppendTime). An ingress that is not ready gets no requests and so no acks:
 MongoDB's clock decides whether it becomes ready, at the start and after a wrong clock.
@@ -6,6 +6,7 @@ MongoDB's clock decides whether it becomes ready, at the start and after a wrong
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
@@ -21,25 +22,32 @@ log = structlog.get_logger()
 
 # How soon a change of a clock is noticed without traffic.
 PROBE_SECONDS = 5.0
+# Of two acks of one partition within this time only the first is compared: a clock that is set is noticed as well.
+BETWEEN_ACKS_SECONDS = 0.1
 
 TOLERANCE: Final = "ingress.max_clock_skew_seconds"
 
 
 class WatchedPublisher:
-    """A Publisher that compares the time of each ack with this machine's clock."""
+    """A Publisher that compares the time of acks with this machine's clock."""
 
     def __init__(self, publisher: Publisher, watch: ClockWatch, clock: Clock) -> None:
         self._publisher = publisher
         self._watch = watch
         self._clock = clock
+        self._compared_seconds: dict[int, float] = {}
+        """By partition, when an ack was last compared."""
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         clock = self._clock
         sent_millis = clock.wall_millis()
         position = await self._publisher.publish(key, headers, body)
         if position is not None and position.append_millis is not None:
-            stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
-            self._watch.measured("kafka", stamped, clock.monotonic_seconds(), (self, position.partition))
+            now, partition = clock.monotonic_seconds(), position.partition
+            if now - self._compared_seconds.get(partition, -math.inf) >= BETWEEN_ACKS_SECONDS:
+                self._compared_seconds[partition] = now
+                stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
+                self._watch.measured("kafka", stamped, now, (self, partition))
         return position
 
     def partition_of(self, key: bytes) -> int | None:

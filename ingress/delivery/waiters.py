@@ -36,8 +36,7 @@ class WaitResult(NamedTuple):
 NOTHING_KNOWN = WaitResult()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Waiter:
+class Waiter(NamedTuple):
     """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it needs."""
 
     coordinates: Coordinates

@@ -20,7 +20,8 @@ from ingress.http.body import read_wire, unpacked
 from ingress.http.fair_queue import FairQueue, NoTurn
 from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
 from schemas.errors.table import Refusal
-from serving.http.request import Receive, Request
+from serving.http.request import Request
+from serving.http.whole import Body
 from serving.refused import Refused
 from serving.tokens.identity import Identity
 
@@ -124,7 +125,7 @@ class BodyBudget:
         return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(request, self._trusted) or ""))
 
     async def received(
-        self, read: Receive, coding: bytes | None, max_bytes: int, lease: Lease
+        self, read: Body, coding: bytes | None, max_bytes: int, lease: Lease
     ) -> tuple[bytes, bytes | None]:
         """The whole body as it was sent; and decoded if it is small, else None. Raises Refused, ClientLeft."""
         wire = await read_wire(read, max_bytes, self._timeout_seconds, lease.add)

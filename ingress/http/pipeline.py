@@ -12,8 +12,8 @@
 /livez, /readyz and /metrics have steps 0, 3, 5 and 6 only: they answer any query, as often as it is sent.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from ingress.config import IngressSettings
 from ingress.http.address_limit import AddressLimit
@@ -30,9 +30,10 @@ from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, Reply
-from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
+from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
+from serving.http.whole import Receive, Scope, whole_messages
 from serving.refused import Refused
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
@@ -82,8 +83,7 @@ class Pipeline:
 
     async def serve(self, served: "Served", scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = _Body(receive)
-        request = request_of(scope, body, self._clock)
+        request = request_of(scope, receive, self._clock)
         try:
             reply = await self._reply(served, request, unparsed_of(scope))
         except ClientLeft:
@@ -91,10 +91,14 @@ class Pipeline:
             return
         if len(reply.body) >= MIN_ENCODED_BYTES and request.method != "HEAD":
             reply = _encoded(reply, request.headers.get(b"accept-encoding"))
-        if not body.is_whole and announces_body(request.headers) and CLOSE not in reply.headers:
+        if not request.read.is_whole and announces_body(request.headers) and CLOSE not in reply.headers:
             reply = reply.having(CLOSE)
         self._metrics.answered(served.route, reply.status)
         headers = self._headers(reply, request.headers)
+        messages = whole_messages(scope)
+        is_plain = CLOSE not in headers and request.method != "HEAD"
+        if messages and is_plain and messages.answer(scope, reply.status, headers, reply.body):
+            return
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if CLOSE in reply.headers:
             # The reply is whole to the client already; the connection ends with the last, empty part.
@@ -160,22 +164,6 @@ class Pipeline:
         return sent_headers(reply, self._request_ids.of(sent), cors, closes=self._stopping.draining)
 
 
-class _Body:
-    """ASGI's receive of one request. Knows whether the body was read to its end."""
-
-    __slots__ = ("_receive", "is_whole")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.is_whole = False
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        message = await self._receive()
-        if not message.get("more_body", False):
-            self.is_whole = True
-        return message
-
-
 class Served:
     """One path. A class, not a function: starlette then takes it for an ASGI app and wraps nothing around it."""
 
@@ -202,8 +190,8 @@ class Served:
             self.otherwise = refusal_writer(Refusal.METHOD, ()).having((b"allow", ", ".join(methods).encode()))
             self.preflight = Reply(NO_CONTENT_CODE, b"", preflight_headers(methods, CORS))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._pipeline.serve(self, scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._pipeline.serve(self, scope, receive, send)
 
 
 def _method(request: Request) -> str:

@@ -5,17 +5,19 @@ the shape of the path's API, a request id and a count, like every other (B5).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from schemas.errors.table import Refusal
+from serving.headers import RawHeader
 from serving.http.connections import Connections
 from serving.http.framing import Framer
 from serving.http.unparsed import BY_STATUS, extensions_of
+from serving.http.whole import Scope, offering
 
 HEAD_SECONDS: Final = 20.0
 """From the first byte of a head to its end, and for the first byte of a new connection. A bad mobile line needs 3 s."""
@@ -56,6 +58,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timers()
         self._open.gone(self)
+        if self.cycle is not None:
+            self.cycle.scope.pop("extensions", None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -77,10 +81,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._open.busy(self)
+        self.scope["extensions"] = offering(self)
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         self._open.silent(self)
+        # It refers to the connection: a scope that outlives its reply must not keep it.
+        self.cycle.scope.pop("extensions", None)
         super().on_response_complete()
         if self.transport.is_closing() or self._refusing:
             return
@@ -91,6 +98,33 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             # Otherwise the rest of its body would be read as the next request.
             self.transport.close()
+
+    # What the app can do in one step (whole.py). A refusal may have taken the place of its request.
+
+    def body_of(self, scope: Scope) -> bytes | None:
+        cycle = self.cycle
+        is_over = cycle.scope is not scope or cycle.disconnected or cycle.response_complete
+        if is_over or cycle.more_body or cycle.waiting_for_100_continue:
+            return None
+        self.flow.resume_reading()
+        cycle.message_event.clear()
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
+    def answer(self, scope: Scope, status: int, headers: Sequence[RawHeader], body: bytes) -> bool:
+        cycle = self.cycle
+        is_over = cycle.scope is not scope or cycle.disconnected or cycle.response_started
+        if is_over or not cycle.keep_alive or self.flow.write_paused:
+            return False
+        lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers)]
+        head = b"%b%b\r\n" % (STATUS_LINE[status], b"".join(lines))
+        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+            return False  # a header with a line break: left to uvicorn, which refuses it
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(head + body)
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 the reply has its own message
         self._refuse(Refusal.BAD_HTTP)

@@ -1,16 +1,13 @@
 """An HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from serving.clock import Clock
 from serving.headers import RawHeader
 from serving.http.reply import Reply
+from serving.http.whole import Body, Receive, Scope
 
-# ASGI's types. A scope belongs to the server and the router: nothing of this project is stored in it.
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -31,8 +28,7 @@ class Target(NamedTuple):
     """The query parameters. Empty until they are parsed, because each API has its own rules for wrong ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """`wall_millis` and `monotonic_seconds` say when it arrived, by both clocks."""
 
     method: str
@@ -43,14 +39,14 @@ class Request:
     """The token of the Authorization header."""
     address: str | None
     """The IP address at the other end of the connection, perhaps a proxy's. None without a TCP connection."""
-    read: Receive
-    """Reads the body: ASGI's receive."""
+    read: Body
+    """Reads the body."""
     wall_millis: int
     monotonic_seconds: float
 
     def with_query(self, parameters: Mapping[str, str]) -> "Request":
         """The same request, its query parsed."""
-        return replace(self, target=self.target._replace(query=parameters))
+        return self._replace(target=self.target._replace(query=parameters))
 
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
@@ -66,7 +62,7 @@ def request_of(scope: Scope, receive: Receive, clock: Clock) -> Request:
         headers,
         bearer_token(headers.get(b"authorization")),
         client[0] if client else None,
-        receive,
+        Body(scope, receive),
         clock.wall_millis(),
         clock.monotonic_seconds(),
     )

@@ -42,8 +42,8 @@ class CrashingPublisher(KafkaPublisher):
         crash_at(ACKED)
         return position
 
-    async def _send(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float) -> Any:  # noqa: ANN401 aiokafka has no types
-        sent = await super()._send(key, headers, body, deadline)
+    async def _send(self, *given: Any) -> Any:  # noqa: ANN401 aiokafka has no types
+        sent = await super()._send(*given)
         crash_at(HANDED_OVER)
         return sent
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from starlette.routing import Route as AppRoute
-from starlette.routing import Router
 
 from ingress.analytics.replies import analytics_refusal
+from ingress.app import Routes
 from ingress.http.any_case import AnyCaseRoute
 from ingress.http.pipeline import Served
 from schemas.errors.row import By
@@ -99,7 +99,7 @@ async def test_nothing_else_is_served_beside_the_page(rig: Rig, name: str) -> No
 async def test_the_document_has_just_the_routes_of_the_app() -> None:
     """One entry in schemas/openapi/routes.py for each method of each path."""
     router = Rig().app
-    assert isinstance(router, Router)
+    assert isinstance(router, Routes)
     routes = [route for route in router.routes if isinstance(route, AppRoute | AnyCaseRoute)]
     served = {route.path: route.endpoint for route in routes if isinstance(route.endpoint, Served)}
     methods = {

@@ -1,6 +1,5 @@
 """The request that an endpoint takes (B6, B8), read once from ASGI's scope."""
 
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ def test_a_request_changes_nothing_in_the_scope() -> None:
     before = dict(scope)
     made = request_of(scope, receive, TestClock())
     assert before == scope
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         made.method = "PUT"  # type: ignore[misc]
 
 
