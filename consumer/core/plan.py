@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
+
 from consumer.core.dead import dead_exception, dead_letter
 from consumer.core.flush import Flush
 from consumer.core.position import fingerprint
@@ -51,8 +53,7 @@ class Documents(Generic[D]):
     replaced: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerIncrement:
+class PlayerIncrement(msgspec.Struct, frozen=True, gc=False):
     """What one flush adds to one player: counts by definitionId, and the time of the last record that did."""
 
     totals: Mapping[str, int]

@@ -182,7 +182,7 @@ def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
         period = update.period
         key = (period.period_start_millis, period.period_end_millis, update.definition_id)
         sums[key] = sums.get(key, 0) + update.update_count
-    # As repr() writes the sorted items. Stored CRCs were made of that text.
+    # The text that repr() makes of the sorted items: CRCs of it are stored. Written out, it takes three quarters.
     text = ""
     for (start, end, name), count in sorted(sums.items()):
         text += f", (({start}, {end}, {name!r}), {count})"

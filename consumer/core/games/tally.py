@@ -5,8 +5,10 @@ Kafka agrees with the worker, however late it reads.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from consumer.core.games.decode import Batch
 from consumer.core.reads import SeenRequest
@@ -23,12 +25,11 @@ class NotApplied(NamedTuple):
     cause: str
 
 
-@dataclass(slots=True)
-class PlayerSum:
+class PlayerSum(msgspec.Struct, gc=False):
     """What one flush adds to one player: counts by definitionId, and the time of the last record that did."""
 
-    totals: dict[str, int] = field(default_factory=dict)
-    latest_millis: int = 0
+    totals: dict[str, int]
+    latest_millis: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ def tally(batches: Iterable[Batch], seen: Mapping[str, SeenRequest], window_mill
 
 
 def _add(batch: Batch, players: dict[str, PlayerSum], windows: Sums) -> None:
-    app, actor = batch.origin.app, actor_of(batch.origin.app, batch.origin.player)
+    origin = batch.origin
+    app, actor = origin.app, actor_of(origin.app, origin.player)
     player = players.get(actor)
     if player is None:
-        player = players[actor] = PlayerSum()
-    player.latest_millis = max(player.latest_millis, batch.origin.time_millis)
+        player = players[actor] = PlayerSum({}, origin.time_millis)
+    elif origin.time_millis > player.latest_millis:
+        player.latest_millis = origin.time_millis
     totals = player.totals
     for update in batch.accepted:
         event, count = update.definition_id, update.update_count
