@@ -200,6 +200,17 @@ def title_key(app: str, title: str) -> str:
     return f"{app}/{title}"
 
 
+def ids_below(owner: str) -> tuple[str, str]:
+    """The half-open range of the `_id`s that begin with `owner/`: the character after `/` is `0`."""
+    return f"{owner}/", f"{owner}0"
+
+
+def owned_by(owner: str) -> dict[str, Any]:
+    """The filter on `_id` of all documents whose `_id` begins with `owner/`."""
+    first, end = ids_below(owner)
+    return {"_id": {"$gte": first, "$lt": end}}
+
+
 def actor_of(app: str, player: str) -> str:
     """`app/player`: a record's key in Kafka, and the `_id` of the player's document. `player` alone is the bare id."""
     return f"{app}/{player}"

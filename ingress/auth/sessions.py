@@ -74,7 +74,7 @@ class SessionKey:
     def named(self, key_id: str | None) -> list[Key]:
         return [self._key] if key_id == self._header["kid"] else []
 
-    async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:  # noqa: ARG002 it has no others
+    async def refresh(self, key_id: str, tried: Sequence[Key]) -> list[Key]:  # noqa: ARG002 it has no others
         return []
 
     async def keep(self, refresh_seconds: float) -> None:

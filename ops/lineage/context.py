@@ -10,7 +10,7 @@ from ops.lineage.offsets import PartitionNow
 from ops.lineage.store import Database
 from ops.topic import TopicNow
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, LINEAGES
+from schemas.documents import CHECKPOINTS, LINEAGES, owned_by
 
 Document = dict[str, Any]
 
@@ -38,9 +38,8 @@ async def lineages_of(db: Database, topic: str | None = None) -> list[Document]:
 
 
 async def checkpoints_of(db: Database, lineage: str) -> dict[str, Document]:
-    """By `_id` ('0' follows '/')."""
-    found = db[CHECKPOINTS].find({"_id": {"$gte": f"{lineage}/", "$lt": f"{lineage}0"}})
-    return {checkpoint["_id"]: checkpoint async for checkpoint in found}
+    """By `_id`."""
+    return {checkpoint["_id"]: checkpoint async for checkpoint in db[CHECKPOINTS].find(owned_by(lineage))}
 
 
 def partition_states(

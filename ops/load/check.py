@@ -9,17 +9,12 @@ from pymongo.read_concern import ReadConcern
 
 from ops.load.plan import Batch, Sums
 from ops.load.send import Outcomes
-from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, app_and_player, request_key
+from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, app_and_player, owned_by, request_key
 from schemas.windows import counts_by_window
 
 Database = AsyncDatabase[dict[str, Any]]
 
 POLL_SECONDS = 0.2
-
-
-def owned_by(app: str) -> dict[str, Any]:
-    """Filter on `_id`: everything that belongs to an app ('0' follows '/')."""
-    return {"_id": {"$gte": f"{app}/", "$lt": f"{app}0"}}
 
 
 async def wait_visible(db: Database, app: str, batches: int, timeout_seconds: float) -> float:

@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from pymongo.read_concern import ReadConcern
 
-from ops.load.check import Database, owned_by, wait_documents
+from ops.load.check import Database, wait_documents
 from ops.load.pools import Pool, PoolSums, keys_of
 from ops.load.send import Outcomes
-from schemas.documents import EVENTS, PERIOD_COUNTS
+from schemas.documents import EVENTS, PERIOD_COUNTS, owned_by
 from schemas.windows import counts_by_window
 
 

@@ -52,6 +52,15 @@ class Request(NamedTuple):
 Endpoint = Callable[[Request], Awaitable[Reply]]
 
 
+def constant(reply: Reply) -> Endpoint:
+    """The endpoint that always gives this reply."""
+
+    async def endpoint(_request: Request) -> Reply:
+        return reply
+
+    return endpoint
+
+
 def request_of(scope: Scope, receive: Receive, clock: Clock) -> Request:
     """The request that ASGI describes, its query not parsed yet."""
     headers = headers_by_name(scope["headers"])
