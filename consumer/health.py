@@ -84,18 +84,13 @@ class Health:
 
     def is_alive(self) -> bool:
         """Whether every partition that is behind makes progress. One that waits for a server does not count."""
-        if self._stands_still():
-            return False
+        waited = 0.0 if self._turned_at is None else time.monotonic() - self._turned_at
+        if waited > self._parts.settings.stall_seconds and not self._retry.is_retrying:
+            return False  # the loop waits for something that never comes
         asked = self._holdings.lineage_asked_millis
         if asked and self._is_idle(1, asked, is_retrying=self._retry.is_retrying):
             return False
         return not any(self._is_stuck(partition, one) for partition, one in self._holdings.flushers.items())
-
-    def _stands_still(self) -> bool:
-        """Whether the loop itself waits for something that never comes."""
-        if self._turned_at is None or self._retry.is_retrying:
-            return False
-        return time.monotonic() - self._turned_at > self._parts.settings.stall_seconds
 
     def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
         if flusher.stopped:

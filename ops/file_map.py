@@ -20,12 +20,9 @@ def _rows() -> Iterator[str]:
     for package in PACKAGES:
         for room in sorted({file.parent for file in (ROOT / package).rglob("*.py")}):
             modules = sorted(file.stem for file in room.glob("*.py") if file.stem not in ("__init__", "__main__"))
-            yield f"| `{room.relative_to(ROOT)}/` | {_purpose(room)} | {', '.join(modules)} |"
-
-
-def _purpose(room: Path) -> str:
-    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
-    return " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
+            said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+            purpose = " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
+            yield f"| `{room.relative_to(ROOT)}/` | {purpose} | {', '.join(modules)} |"
 
 
 def design_with(rows: str, design: str) -> str:

@@ -202,12 +202,12 @@ def _within_the_systems(limits: Limits, info: ValidationInfo) -> Limits:
         if getattr(limits, name) != common[name]:
             wrong[name] = f"can't be set for an app: limits.{name} applies to all"
     if wrong:
-        raise ValidationError.from_exception_data("limits", [_error(name, why) for name, why in wrong.items()])
+        errors = [
+            InitErrorDetails(type=PydanticCustomError("not_the_apps", "{why}", {"why": why}), loc=(name,), input=None)
+            for name, why in wrong.items()
+        ]
+        raise ValidationError.from_exception_data("limits", errors)
     return limits
-
-
-def _error(name: str, why: str) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError("not_the_apps", "{why}", {"why": why}), loc=(name,), input=None)
 
 
 AppId = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]

@@ -132,7 +132,10 @@ class Batch:
                 following = found.offset + 1
                 yield found
         except CannotRead as error:
-            yield from self._dead(following, self._reason(unpacked, cursor, error), cursor.key, cursor.value)
+            reason = f"its batch can't be read: {error}"
+            if not unpacked.whole:
+                reason = f"its batch unpacks to more than {unpacked.size} bytes (a value of {cursor.value_bytes} bytes)"
+            yield from self._dead(following, reason, cursor.key, cursor.value)
 
     def _is_in_order(self, offset: int, following: int) -> bool:
         """A broker doesn't look at the offsets of a batch that isn't packed; only compaction leaves some out."""
@@ -151,22 +154,13 @@ class Batch:
         except FlawedRecord as error:
             kept, flaw = bytes(cursor.record[:KEPT_BYTES]), Flaw(f"it can't be read: {error}")
             return Found(self._following(following), self._max_time, 1, cursor.key, kept, (), flaw)
-        offset, time, wrong = self.base_offset + offset_delta, self._first_time + time_delta, None
+        offset, wrong = self.base_offset + offset_delta, None
         if not self._is_in_order(offset, following):
             offset, wrong = self._following(following), Flaw("its offset is out of order")
-        return self._found(offset, time, cursor, wrong)
-
-    def _found(self, offset: int, created: int, cursor: Cursor, flaw: Flaw | None) -> Found:
         is_appended = bool(self._attributes & _APPEND_TIME)
-        value = cursor.value if cursor.value is None else bytes(cursor.value)
-        headers = tuple(cursor.headers)
-        time = self._max_time if is_appended else created
-        return Found(offset, time, int(is_appended), cursor.key, value, headers, flaw)
-
-    def _reason(self, unpacked: Unpacked, cursor: Cursor, error: CannotRead) -> str:
-        if unpacked.whole:
-            return f"its batch can't be read: {error}"
-        return f"its batch unpacks to more than {unpacked.size} bytes (a value of {cursor.value_bytes} bytes)"
+        time = self._max_time if is_appended else self._first_time + time_delta
+        value = None if cursor.value is None else bytes(cursor.value)
+        return Found(offset, time, int(is_appended), cursor.key, value, tuple(cursor.headers), wrong)
 
     def _dead(
         self, following: int, reason: str, key: bytes | None = None, value: memoryview | None = None

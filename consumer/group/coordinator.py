@@ -76,7 +76,12 @@ class Coordinator:
         async with self._lock:
             client = await self._connected()
             if self._node is None:
-                self._node = await self._look_up(client)
+                # Any broker can say which one it is.
+                if (node := client.get_random_node()) is None:
+                    raise GroupCoordinatorNotAvailableError
+                answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
+                raise_error(answer.error_code)
+                self._node = int(answer.coordinator_id)
             return client, self._node
 
     async def _connected(self) -> AIOKafkaClient:
@@ -92,14 +97,6 @@ class Coordinator:
             client.set_topics([self._group.topic])  # or it would be told of all topics, again and again
             self._client, self._heard = client, time.monotonic()
         return self._client
-
-    async def _look_up(self, client: AIOKafkaClient) -> int:
-        """Ask any broker which one it is. Raises KafkaError."""
-        if (node := client.get_random_node()) is None:
-            raise GroupCoordinatorNotAvailableError
-        answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
-        raise_error(answer.error_code)
-        return int(answer.coordinator_id)
 
     async def _send(
         self,

@@ -103,7 +103,7 @@ class GroupMember:
         self._process = process
         self._leaving_for: asyncio.Task[None] | None = None
         self._coordinator = Coordinator(new_client, group)
-        self._given: Given = _ignore
+        self._given: Given = lambda _: None
         self._task: asyncio.Task[None] | None = None
         self._member = NO_MEMBER
         self._claim = Claim()
@@ -162,10 +162,18 @@ class GroupMember:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
             return self._failed(why(error))
-        except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
-            await self._start_anew(error)
+        except Exception as error:  # noqa: BLE001 if a member ended, no worker would read its partitions
+            # Unforeseen: forget the connections and the member id, and keep the partitions.
+            reason = str(error)
+            log.error("membership_failed", group=self._group.name, reason=reason)  # noqa: TRY400 the reason is enough
+            self._failed(reason)
+            self._member, self._must_join = NO_MEMBER, True
+            await self._coordinator.close()
             return REBALANCE_SECONDS
-        self._went_well()
+        self._heard = time.monotonic()
+        if self._lost_at is not None:
+            self._outage.back(self._part)
+            self._lost_at = None
         return HEARTBEAT_SECONDS
 
     async def _stay(self) -> None:
@@ -180,7 +188,10 @@ class GroupMember:
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
-            self._leave_for_the_dead()
+            if (process := self._process) and not self._leaving_for:
+                # Beside the joining, which isn't answered until the dead members have gone.
+                leaving = leave_for_the_dead(self._coordinator, self._group, member, process)
+                self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
             answer = await self._held_back(join_request(self._group, member, self._claim))
         now = joined(answer)
         self._member = now.member
@@ -190,12 +201,6 @@ class GroupMember:
         self._claim = Claim(now.generation, share_of(answer, self._group.topic))
         self._must_join = False
         self._given(self._claim.partitions)
-
-    def _leave_for_the_dead(self) -> None:
-        """At the first joining alone, and beside it: it isn't answered until the dead ones have gone."""
-        if (process := self._process) and not self._leaving_for:
-            leaving = leave_for_the_dead(self._coordinator, self._group, self._member, process)
-            self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
 
     async def _held_back(self, request: JoinGroupRequest | SyncGroupRequest) -> Response:
         return await self._coordinator.ask(request, "held back", HELD_BACK_SECONDS)
@@ -213,13 +218,6 @@ class GroupMember:
             self._claim = Claim()
             self._given(frozenset())
 
-    async def _start_anew(self, error: Exception) -> None:
-        """Nobody foresaw it: forget the connections and the member id, hold what is held."""
-        log.error("membership_failed", group=self._group.name, reason=str(error))
-        self._failed(str(error))
-        self._member, self._must_join = NO_MEMBER, True
-        await self._coordinator.close()
-
     def _failed(self, reason: str) -> float:
         """Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
         now = time.monotonic()
@@ -228,13 +226,3 @@ class GroupMember:
         if now - self._lost_at >= LOST_SECONDS:
             self._outage.lost(self._part, f"{self._part}: {reason}", now - self._lost_at)
         return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
-
-    def _went_well(self) -> None:
-        self._heard = time.monotonic()
-        if self._lost_at is not None:
-            self._outage.back(self._part)
-            self._lost_at = None
-
-
-def _ignore(_: frozenset[int]) -> None:
-    """Before the start there is nobody to be told."""

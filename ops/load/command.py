@@ -35,7 +35,8 @@ async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: 
     2: bad options. The ingress and the database are asked before anything is sent.
     """
     settings = load_settings()
-    url = _local_ingress(settings) if ingress is None else ingress
+    host, port = settings.ingress.host, settings.ingress.port
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if ingress is None else ingress
     if problems := [one for one in (wrong_address(url), wrong_load(options)) if one]:
         complain("\n".join(problems))
         return EXIT_BAD_INPUT
@@ -108,11 +109,6 @@ async def _declare(db: Database, app: str) -> None:
     events = tuple(DeclaredEvent(id=event, names={"en": event}) for event in EVENTS)
     file = DefinitionsFile(app=app, definitions=events)
     await apply_changes(db, changes(file, {}, await server_now(db)))
-
-
-def _local_ingress(settings: Settings) -> str:
-    host = settings.ingress.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
 
 
 def _tokens(settings: Settings, app: str) -> Callable[[str], str]:
