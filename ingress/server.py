@@ -44,9 +44,9 @@ from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from serving import garbage
 from serving.clock import Clock, SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
