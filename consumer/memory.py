@@ -197,7 +197,7 @@ class MemoryStore:
             requests={one["_id"]: SeenRequest(millis_of(one["at"]), one["crc"]) for one in requests},
             definitions={app: [d for d in self._definitions if d.app == app] for app in reads.apps},
             events={one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for one in events},
-            titles=self._known_titles(reads.titles),
+            titles=self._known_titles(reads.titles) if reads.events else KnownTitles(),
         )
 
     def _known_titles(self, reads: TitleReads) -> KnownTitles:

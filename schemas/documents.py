@@ -37,16 +37,17 @@ PAYLOAD_DIFFERS = "PAYLOAD_DIFFERS"
 ID_SCHEMA_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def utc(millis: int) -> datetime:
     """The datetime of `millis` since 1970 UTC, exact. Raises OverflowError outside the years 1 to 9999."""
-    return EPOCH + timedelta(milliseconds=millis)
+    return EPOCH + millis * _MILLISECOND
 
 
 def millis_of(time: datetime) -> int:
     """The inverse of utc(); `time` must be timezone-aware."""
-    return (time - EPOCH) // timedelta(milliseconds=1)
+    return (time - EPOCH) // _MILLISECOND
 
 
 class PlayerDocument(TypedDict):

@@ -81,9 +81,9 @@ def read_sent(body: bytes, content_type: str) -> Sent:
     return Sent(found.by_name, token, found.blank().encode(), found.content_type)
 
 
-def read_fields(body: bytes, content_type: str) -> Mapping[str, Any]:
-    """The known fields by name, of a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
-    return _read(body, content_type).by_name
+def read_batch(body: bytes, content_type: str) -> AnalyticsBatch:
+    """The batch in a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
+    return _parsed(_read(body, content_type).by_name)
 
 
 def _read(body: bytes, content_type: str) -> _Read:
@@ -140,11 +140,10 @@ def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict
 
 def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooLarge."""
-    return parse_fields(sent.fields, max_items, single=single)
+    return _parsed(sent.fields, max_items, single=single)
 
 
-def parse_fields(fields: Mapping[str, Any], max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
-    """The same, of known fields. Raises MalformedAnalytics, TooLarge."""
+def _parsed(fields: Mapping[str, Any], max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     media_info = _text(fields, "mediaInfo")
     request_id = _text(fields, "requestId")
     if request_id is not None and not 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:

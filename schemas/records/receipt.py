@@ -35,7 +35,7 @@ def issue_receipt(receipt: Receipt, keys: SigningKeys) -> str:
 def read_receipt(text: str, keys: SigningKeys) -> Receipt:
     """The inverse of issue_receipt. Raises BadReceipt."""
     signed, _, mac = text.rpartition(".")
-    if not keys.verifies((b"receipt", signed.encode(errors="replace")), mac.encode(errors="replace").decode()):
+    if not keys.verifies((b"receipt", signed.encode(errors="replace")), mac.encode(errors="replace")):
         raise BadReceipt("not a receipt of ours")
     lineage, partition, offset, issued, *appended = signed.split(".")
     coordinates = parse_coordinates(f"{lineage}/{partition}/{offset}")

@@ -51,11 +51,12 @@ Int64 = Annotated[
 ]
 
 # As structs read it: msgspec's lax mode takes digits in a string, by the grammar of JSON numbers, and nothing padded.
-# It would take 7.0 and "1e3" too; with `float` in the union they become floats, which the reader refuses. No `None`
-# at run time: lax, the string "null" would be one.
+# It would take 7.0 and "1e3" too, as integers. With a float in the union they become floats, and none lies within
+# these bounds. No `None` at run time: lax, the string "null" would be one.
 if TYPE_CHECKING:
     ReadInt64 = int
     ReadInt64OrNone = int | None
 else:
-    ReadInt64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)] | float
+    _NoFloat = Annotated[float, msgspec.Meta(gt=0, lt=0)]
+    ReadInt64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)] | _NoFloat
     ReadInt64OrNone = ReadInt64

@@ -6,7 +6,7 @@ that they refuse goes to pydantic, whose messages are the violations. So no call
 stops at the last violation that is reported: all violations could be as long as the body.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -47,16 +47,12 @@ class Wrongs:
 
 
 class Shape(Generic[T]):
-    """An object of the wire: its struct, its model, its fields that are objects, and what its arrays hold.
-
-    `kinds` are the types of its numbers: a fraction is no int64 (schemas/wire/int64.py).
-    """
+    """An object of the wire: its struct, its model, its fields that are objects, and what its arrays hold."""
 
     def __init__(
         self,
         struct: type[T],
         model: type[BaseModel],
-        kinds: Callable[[T], set[type]],
         *,
         objects: Mapping[str, "Shape[Any]"] | None = None,
         arrays: Mapping[str, "Shape[Any]"] | None = None,
@@ -67,7 +63,6 @@ class Shape(Generic[T]):
         self._names = fields.keys()
         self._may_be_null = {name for name, one in fields.items() if not one.is_required()}
         self._decode = msgspec.json.Decoder(struct, strict=False).decode
-        self._kinds = kinds
         self._model = model
 
     def knows(self, name: object) -> bool:
@@ -76,10 +71,9 @@ class Shape(Generic[T]):
     def read(self, text: Text) -> T | None:
         """The struct that `text` is at once. A null, or a bad value before a good one, takes reading by parts."""
         try:
-            value = self._decode(text)
+            return self._decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return None if float in self._kinds(value) else value
 
     def read_members(self, members: Mapping[str, Text]) -> T | None:
         """The struct of these members, null being the same as missing where it may be."""

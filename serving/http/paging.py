@@ -38,7 +38,7 @@ def signed_token(place: str, query: Sequence[str], keys: SigningKeys) -> str:
 def signed_place(token: str, query: Sequence[str], keys: SigningKeys) -> str | None:
     """The place of a token. None if the token was not signed for this query (WRONG_PLACE)."""
     place, _, mac = _decoded(token).rpartition(".")
-    return place if keys.verifies(_signed(place, query), mac) else None
+    return place if keys.verifies(_signed(place, query), mac.encode()) else None
 
 
 def digest_token(place: Sequence[str | int], query: Sequence[str | int | None]) -> str:

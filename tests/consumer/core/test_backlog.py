@@ -58,7 +58,7 @@ def test_a_flush_is_bounded_in_bytes_but_for_one_large_record() -> None:
 def pool_of(record: Record, _: SigningKeys) -> Pool:
     """As many items as the record has bytes."""
     item = Item(1, "A", None, {}, b"", 0)
-    items = {str(number): item for number in range(record.size_bytes)}
+    items = {str(number): item for number in range(len(record.value))}
     return Pool(Origin(record.offset, 0, 0, "demo", "ann"), None, NO_MEDIA, items, "")
 
 
@@ -86,7 +86,7 @@ def test_a_turn_of_decoding_ends_after_so_many_items() -> None:
 def pool_storing(record: Record, _: SigningKeys) -> Pool:
     """One item, which stores three times what the record has."""
     items = {"one": Item(1, "A", None, {}, b"", 0)}
-    stored_bytes = record.size_bytes * 3
+    stored_bytes = len(record.value) * 3
     return Pool(Origin(record.offset, 0, 0, "demo", "ann"), None, NO_MEDIA, items, "", stored_bytes=stored_bytes)
 
 

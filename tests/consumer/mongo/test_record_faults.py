@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo.asynchronous.collection import AsyncCollection
 
-from consumer.core import decode as decoding
 from consumer.core.dead import Unreadable
 from consumer.core.decode import DECODES
 from consumer.core.flush import Flush
+from consumer.core.games import decode as decoding
 from consumer.core.plan import WritePlan
 from consumer.core.planners import PLANNERS
 from consumer.core.reads import Known
@@ -189,7 +189,7 @@ def test_a_bug_in_reading_a_pool_costs_that_pool_alone(monkeypatch: pytest.Monke
     def failing(*_: object) -> object:
         raise RecursionError("what only the client may know")
 
-    monkeypatch.setattr(decoding, "decode_pool", failing)
+    monkeypatch.setattr("consumer.core.analytics.decode.unseal_pool", failing)
     found = DECODES["analytics"](sealed_pool(0, pool(item())), KEYS)
     assert isinstance(found, Unreadable)
     assert (found.bug, found.reason.startswith("bug: RecursionError in reading")) == (True, True)
