@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from schemas.documents import actor_of, app_and_player, millis_of, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from schemas.games.judging import Judgement, matches_id
@@ -52,7 +54,7 @@ def clamped_millis(millis: int) -> int:
 NOTHING_REFUSED = Judgement()
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """Whose batch it is and when it was received. `judged` is None if no ingress has judged it."""
 
     app: str
@@ -111,10 +113,10 @@ def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: i
     """
     owner, judged = opened(key, headers, body, timestamp_millis, keys)
     found = None if judged is None else NOTHING_REFUSED if judged == b"{}" else _judgement_of(signed_parts(judged))
-    return Envelope(*owner, found)
+    return Envelope(owner.app, owner.player, owner.received_millis, found)
 
 
-class Owner(NamedTuple):
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """Whose record it is and when it was received (ms since 1970 UTC)."""
 
     app: str
