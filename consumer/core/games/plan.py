@@ -40,10 +40,7 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     fates: list[Fate] = ["applied"] * counted.applied
     frame = frame_of(flush, fates + [one.fate for one in counted.others])
     refused = [exception_of(b.origin, partition, fate, cause, b.request_id) for b, fate, cause in counted.others]
-    # Of an id that counts twice here, the later stays: dedupe_window lies between the two.
-    requests = {
-        key: StoredRequest(b.origin.time_millis, b.crc, b.origin.offset) for key, b in counted.remembered.items()
-    }
+    remembered = counted.remembered.items()
     return WritePlan(
         checkpoint=frame.checkpoint,
         players={key: PlayerIncrement(one.totals, utc(one.latest_millis)) for key, one in counted.players.items()},
