@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from ingress.ports import AppChange, DefinitionStore, Unavailable
 from schemas.definitions import Definition
 from schemas.documents import millis_of
 from schemas.games.judging import matches_id
 from serving.clock import Clock
-from serving.recent import Recent
 
 log = structlog.get_logger()
 
@@ -91,7 +90,7 @@ class Definitions:
     def __init__(self, store: DefinitionStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._apps: Recent[str, _Known] = Recent(MAX_DEFINITIONS, _size)
+        self._apps: LRUCache[str, _Known] = LRUCache(MAX_DEFINITIONS, getsizeof=_size)
         self._not_found: TTLCache[tuple[str, str], None] = TTLCache(
             MAX_NOT_FOUND, NOT_FOUND_SECONDS, clock.monotonic_seconds
         )
@@ -109,8 +108,7 @@ class Definitions:
         known = self._apps.get(app)
         if known is not None:
             ids = known.terms.at(at_millis)
-            # The hot path: all ids are known.
-            if ids.issuperset(wanted) or not self._to_read(app, ids, wanted):
+            if not self._to_read(app, ids, wanted):
                 is_old = self._clock.monotonic_seconds() - known.read_seconds > REFRESH_SECONDS
                 if is_old and app not in self._reads:
                     self._start_read(app)

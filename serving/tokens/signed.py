@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from cachetools import LRUCache
 from joserfc import jws
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import Key
 
-from serving.recent import Recent
 from serving.tokens.identity import BadToken, ClaimRules, Identity, identity_of
 
 # EdDSA (RFC 8037) and Ed25519 (RFC 9864) name the same algorithm; joserfc warns of the first name.
@@ -98,7 +98,7 @@ class SignedTokens:
         self._rules = rules
         self._keys = keys
         self._refresh_seconds = refresh_seconds
-        self._known: Recent[str, Identity] = Recent(MAX_REMEMBERED_TOKENS)
+        self._known: LRUCache[str, Identity] = LRUCache(MAX_REMEMBERED_TOKENS)
         self._known_generation = keys.generation
 
     @property
