@@ -6,9 +6,10 @@ Ingress and worker both read a body with these functions, so it can't mean two t
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
 
 from schemas.analytics.items import Item, identity_of, parse_item
 from schemas.analytics.media import Media, decode_media
@@ -62,8 +63,7 @@ class Sent(NamedTuple):
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyticsBatch:
+class AnalyticsBatch(msgspec.Struct, frozen=True, gc=False):
     """A body that was read: good items and violations by position, and the first bad items as they were sent."""
 
     request_id: str | None

@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -32,7 +32,7 @@ _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _FIELDS = {"timestamp": "Timestamp", "timstamp": "Timestamp", "event": "Event", "data": "Data"}
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One event. `data` and `extra` (unknown keys) as they were sent, in their order; `at_micros` since 1970 UTC.
 
     `canonical`: bytes that are equal for all spellings of the same event. `stored_bytes`: the size of title, data and
@@ -122,7 +122,7 @@ IDENTITY_BYTES = 16
 
 def identity_of(*parts: bytes) -> str:
     """32 hex digits of a hash over `parts`. Lengths keep the border between two parts fixed."""
-    found = hashlib.blake2b(digest_size=IDENTITY_BYTES)
+    text = b""
     for part in parts:
-        found.update(len(part).to_bytes(8) + part)
-    return found.hexdigest()
+        text += len(part).to_bytes(8) + part
+    return hashlib.blake2b(text, digest_size=IDENTITY_BYTES).hexdigest()
