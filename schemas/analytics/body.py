@@ -48,7 +48,7 @@ class TooManyItems(TooLarge):
 
 
 class _Read(NamedTuple):
-    """A body's known fields by name. `blank` writes the body without its token's value, which only an ingress needs."""
+    """A body's known fields by name. `blank` writes the body without its token's value: only an ingress needs that."""
 
     by_name: Mapping[str, Any]
     content_type: str
@@ -56,9 +56,10 @@ class _Read(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The known fields of a body, and the body with the value of its token blanked."""
+    """The known fields of a body, its token if it has one, and the body with the token's value blanked."""
 
     fields: Mapping[str, Any]
+    token: str | None
     blanked: bytes
     content_type: str
 
@@ -77,7 +78,8 @@ class AnalyticsBatch(msgspec.Struct, frozen=True, gc=False):
 def read_sent(body: bytes, content_type: str) -> Sent:
     """A body as a client sent it, with its token. Raises MalformedAnalytics, TooLarge."""
     found = _read(body, content_type)
-    return Sent(found.by_name, found.blank().encode(), found.content_type)
+    token = _text(found.by_name, "Token") or None
+    return Sent(found.by_name, token, found.blank().encode(), found.content_type)
 
 
 def read_batch(body: bytes, content_type: str) -> AnalyticsBatch:
@@ -180,7 +182,7 @@ def _entries(sent: object) -> Sequence[object]:
         try:
             sent = read_value(sent)
         except BadJson as error:
-            raise _wrong("eventData", f"is text that is no JSON: {error}") from None
+            raise _wrong("eventData", f"is text that is not JSON: {error}") from None
     if isinstance(sent, dict):
         return (sent,)
     if isinstance(sent, list):
@@ -193,11 +195,6 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise _wrong(name, "must be a string")
-
-
-def token_of(sent: Sent) -> str | None:
-    """The body's token, or None. Raises MalformedAnalytics if it is not a string."""
-    return _text(sent.fields, "Token") or None
 
 
 def _check_media(media_info: str | None, items: int) -> None:

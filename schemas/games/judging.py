@@ -47,6 +47,11 @@ class Judgement:
     periods: tuple[tuple[int, EventFailureCause], ...] = ()
     updates: tuple[tuple[int, int, EventUpdateFailureCause], ...] = ()
 
+    @property
+    def refuses_nothing(self) -> bool:
+        """Whether all of the batch counts, as it nearly always does."""
+        return not (self.periods or self.updates or self.too_large)
+
 
 class AcceptedUpdate(msgspec.Struct, frozen=True, gc=False):
     """One update that counts. `period` is the client's own range; `start_millis` its start on our clock.
@@ -64,6 +69,13 @@ def judge(request: EventRecordRequest, received_millis: int, limits: Limits, dec
     """Judge a batch received at `received_millis` (ms since 1970 UTC) against `limits` and the `declared` ids."""
     if is_too_large(request, limits):
         return Judgement(too_large=True)
+    return judge_parts(request, received_millis, limits, declared)
+
+
+def judge_parts(
+    request: EventRecordRequest, received_millis: int, limits: Limits, declared: Collection[str]
+) -> Judgement:
+    """The same for a batch that is not too large."""
     shift = _shift_millis(request.current_time_millis, received_millis, limits)
     periods: list[tuple[int, EventFailureCause]] = []
     updates: list[tuple[int, int, EventUpdateFailureCause]] = []

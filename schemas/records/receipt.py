@@ -3,7 +3,7 @@
 Only the holder of a receipt can ask for the fate of the record. Coordinates can be guessed, a signature can't.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.coordinates import Coordinates, parse_coordinates
 from schemas.records.signing import SigningKeys
@@ -13,8 +13,7 @@ class BadReceipt(ValueError):
     """Not a receipt, or one with a wrong signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """`append_millis`: when Kafka appended the record, by the broker's clock; None if unknown.
 
     A truncated log reuses coordinates. This time tells which of the records is meant.
