@@ -8,6 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from consumer.core.flush import FlushSize
 from schemas.coordinates import PartitionId
 from schemas.definitions import Definition
@@ -61,7 +63,7 @@ class SeenRequest(NamedTuple):
     crc: int
 
 
-class KnownItem(NamedTuple):
+class KnownItem(msgspec.Struct, frozen=True, gc=False):
     """What is stored of an item: when, and a digest of its content where its identity doesn't contain that."""
 
     time_millis: int
