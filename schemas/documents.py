@@ -70,7 +70,7 @@ class PeriodCountDocument(TypedDict):
     minutes: dict[str, int]
 
 
-# `from` is a Python keyword, hence the functional form.
+# `from` is a Python keyword, hence the functional form. Here it is the record that the item came with.
 EventDocument = TypedDict(
     "EventDocument",
     {

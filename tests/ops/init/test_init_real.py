@@ -148,7 +148,7 @@ async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers)
         findings = await initialise(there.settings)
         (finding,) = wrong(findings)
         assert f"lineage of {name}" == finding.what
-        assert "made anew" in finding.detail
+        assert "deleted and created again" in finding.detail
         assert ("made", f"topic {name}") == (findings[0].state, findings[0].what), "the topic itself is there again"
 
 
