@@ -4,10 +4,9 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -15,6 +14,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from bench.place import Place
+from bench.records import Sums
 from ops.local.servers.processes import Child, Program, last_lines
 from schemas.documents import CHECKPOINTS, PLAYERS
 
@@ -36,6 +36,9 @@ class Drained:
     own_cpu: float
     mongod_cpu: float
     peak_mib: float
+
+    def figures(self) -> Mapping[str, float]:
+        return asdict(self)
 
 
 class Meter:
@@ -78,10 +81,10 @@ async def at_least(count: int, progress: Progress, started: Sequence[Child]) -> 
 
 
 def applied(database: Database) -> Progress:
-    """By the checkpoints."""
+    """By the fates in the checkpoints."""
 
     async def progress() -> int:
-        return sum([checkpoint["next"] async for checkpoint in database[CHECKPOINTS].find()])
+        return sum([sum(checkpoint["fates"].values()) async for checkpoint in database[CHECKPOINTS].find()])
 
     return progress
 
@@ -100,9 +103,18 @@ def committed(admin: AIOKafkaAdminClient, group: str) -> Progress:
     return progress
 
 
-async def verify(database: Database, expected: Counter[tuple[str, str]]) -> None:
+async def all_counted(database: Database, count: int, started: Sequence[Child]) -> None:
+    """Wait until so many records have a fate, and check that all were applied."""
+    await at_least(count, applied(database), started)
+    fates: Counter[str] = Counter()
+    async for checkpoint in database[CHECKPOINTS].find():
+        fates.update(checkpoint["fates"])
+    assert fates["applied"] == fates.total() == count, f"not all were applied: {dict(fates)}"
+
+
+async def verify(database: Database, expected: Sums) -> None:
     """Every player's every total."""
-    found: Counter[tuple[str, str]] = Counter()
+    found = Sums()
     async for player in database[PLAYERS].find():
         for event, count in player["totals"].items():
             found[player["_id"], event] = count
@@ -112,12 +124,6 @@ async def verify(database: Database, expected: Counter[tuple[str, str]]) -> None
 async def settle(client: AsyncMongoClient[dict[str, Any]]) -> None:
     """What was written so far goes to disk now, not at the cost of who is measured next."""
     await client.admin.command("fsync")
-
-
-def middle(rounds: Sequence[Drained]) -> Drained:
-    """The median of each figure."""
-    figures = ([getattr(drained, name) for drained in rounds] for name in Drained.__slots__)
-    return Drained(*map(median, figures))
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,0 +1,162 @@
+"""What a benchmark prints, and what it leaves for the table of bench/RESULTS.md (bench/all.py): one shape for all."""
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from bench.figures import ROUNDS, Figure, Measured
+from bench.goals import goals_of
+
+ROOT = Path(__file__).parent.parent
+# What a run itself writes is no change of the code.
+WRITTEN = (":!bench/RESULTS.md", ":!bench/results.json")
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What else the machine did: its load average before the run, and the cores that other processes used in it."""
+
+    load_average: float
+    other_cores: float
+
+
+class NoiseMeter:
+    """Measures the noise from now on. The processes of the run must have ended when it is read."""
+
+    def __init__(self) -> None:
+        self._load = os.getloadavg()[0]
+        self._since, self._busy, self._own = time.perf_counter(), _busy_seconds(), _own_seconds()
+
+    def read(self) -> Noise:
+        seconds = time.perf_counter() - self._since
+        others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
+        return Noise(self._load, max(0.0, others) / seconds)
+
+
+def _busy_seconds() -> float:
+    """CPU time of the whole machine so far, with what a hypervisor took from it."""
+    user, nice, system, _idle, _waiting, *interrupts = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    )
+    return (user + nice + system + sum(interrupts[:3])) / _TICKS
+
+
+def _own_seconds() -> float:
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of one benchmark."""
+
+    bench: str
+    measured: Measured
+    noise: Noise
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why a subject was not measured, by its name."""
+    command: str = ""
+    commit: str = ""
+    at: str = ""
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+
+def read_outcome(path: Path) -> Outcome:
+    read = json.loads(path.read_text())
+    return Outcome(**{**read, "noise": Noise(**read["noise"])})
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all benchmarks."""
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", type=Path, help="where to write what was measured (for bench.all)")
+
+
+def finish(
+    bench: str, options: argparse.Namespace, meter: NoiseMeter, measured: Measured, left_out: Mapping[str, str]
+) -> None:
+    """Print the figures and the goals, and write them down if asked to."""
+    noise = meter.read()
+    print("\n".join([*table(measured), "", *goal_lines(bench, measured)]))
+    for subject, why in left_out.items():
+        print(f"LEFT OUT  {subject}: {why}")
+    print(f"noise     load average {noise.load_average:.1f} before; other processes used {noise.other_cores:.2f} cores")
+    if options.json:
+        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        Outcome(bench, measured, noise, left_out, _command(), commit_now(), stamp).write(options.json)
+
+
+def table(measured: Measured) -> list[str]:
+    """One line a subject: the median of each field, and below it the spread."""
+    fields = list(dict.fromkeys(name for rounds in measured.values() for one in rounds for name in one))
+    width = max(map(len, measured))
+    lines = [" " * width + "".join(f"{name:>20}" for name in fields)]
+    for subject, rounds in measured.items():
+        of_fields = [[one[name] for one in rounds if name in one] for name in fields]
+        lines.append(f"{subject:<{width}}" + "".join(f"{number(median(of)) if of else '':>20}" for of in of_fields))
+        lines.append(" " * width + "".join(f"{spread_of(of) if of else '':>20}" for of in of_fields))
+    return lines
+
+
+def goal_lines(bench: str, measured: Measured) -> list[str]:
+    """How the run compares with the goals."""
+    found = [(goal, goal.figure(measured)) for goal in goals_of(bench)]
+    return [
+        f"{goal.what:<62} {number(one.median):>8}  ({spread(one)})  goal {goal.bound}: "
+        + ("reached" if goal.is_reached(one.median) else "missed")
+        for goal, one in found
+        if one
+    ]
+
+
+def number(value: float) -> str:
+    """With three digits that tell."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004 three digits
+
+
+def spread(one: Figure) -> str:
+    return f"{number(one.lowest)} to {number(one.highest)}"
+
+
+def spread_of(values: Sequence[float]) -> str:
+    return f"{number(min(values))} to {number(max(values))}"
+
+
+def commit_now() -> str:
+    """The commit that is measured; `+` if the tree has changes."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"{commit}+" if _git("status", "--porcelain", "--", ".", *WRITTEN) else commit
+
+
+def _git(*words: str) -> str:
+    ran = subprocess.run(  # noqa: S603 fixed words
+        ["git", "-C", str(ROOT), *words],  # noqa: S607 the git of the machine
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ran.stdout.strip()
+
+
+def _command() -> str:
+    """As a person would type it, without --json."""
+    words = list(sys.argv[1:])
+    if "--json" in words:
+        place = words.index("--json")
+        del words[place : place + 2]
+    module = Path(sys.argv[0]).stem
+    return shlex.join(["python", "-m", f"bench.{module}", *words])
