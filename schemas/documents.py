@@ -57,11 +57,6 @@ class PlayerDocument(TypedDict):
     updatedAt: datetime
 
 
-# `from` is a Python keyword, hence the functional form.
-RequestDocument = TypedDict("RequestDocument", {"_id": str, "crc": int, "from": str, "at": datetime})
-"""`requests`, `_id` = app/player/requestId: a requestId that has counted. `at` is the record's time, with a TTL."""
-
-
 class PeriodCountDocument(TypedDict):
     """`period_counts`, `_id` = hour/app/source/event/lineage/partition: one hour's count of one event, by window."""
 
@@ -74,7 +69,7 @@ class PeriodCountDocument(TypedDict):
     minutes: dict[str, int]
 
 
-# `from` again.
+# `from` is a Python keyword, hence the functional form.
 EventDocument = TypedDict(
     "EventDocument",
     {
@@ -312,6 +307,7 @@ def definition_of(document: Mapping[str, object]) -> Definition:
 
 
 def request_key(app: str, player: str, request_id: int) -> str:
+    """The whole id of a request, as `requests` holds it (schemas/request_ids.py)."""
     return f"{app}/{player}/{request_id}"
 
 

@@ -16,7 +16,7 @@ class Batch(NamedTuple):
     origin: Origin
     request_id: int
     key: str
-    """The `_id` of its document in `requests`."""
+    """Its whole id (request_key)."""
     accepted: tuple[AcceptedUpdate, ...]
     crc: int
     cause: str

@@ -5,10 +5,10 @@ from consumer.core.games.aggregate import sum_periods, sum_players
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.dedupe import dedupe
 from consumer.core.games.judge import judge_unjudged
-from consumer.core.plan import Documents, WritePlan, dead_exceptions, dead_letters, exception_of, move_of
+from consumer.core.plan import WritePlan, dead_exceptions, dead_letters, exception_of, move_of
 from consumer.core.reads import Known, Reads
-from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import RequestDocument, request_key, utc
+from schemas.documents import request_key
+from schemas.request_ids import StoredRequest
 from schemas.settings import Limits
 
 
@@ -35,7 +35,6 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     ]
     verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
     applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
-    requests = {batch.key: _request(batch, flush.partition) for batch in applied}
     refused = [
         exception_of(v.batch.origin, flush.partition, v.fate, v.cause, v.batch.request_id)
         for v in verdicts
@@ -45,17 +44,8 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
         checkpoint=move_of(flush, (verdict.fate for verdict in verdicts)),
         players=sum_players(applied),
         periods=sum_periods(applied, flush.partition),
-        # One that is stored already is older than the dedupe window, or its batch would not have been applied.
-        requests=Documents(requests, frozenset(requests.keys() & known.requests.keys())),
+        # Of an id that counts twice here, the later stays: dedupe has put dedupe_window between the two.
+        requests={b.key: StoredRequest(b.origin.time_millis, b.crc, b.origin.offset) for b in applied},
         exceptions=refused + dead_exceptions(flush),
         dead_letters=dead_letters(flush),
     )
-
-
-def _request(batch: Batch, partition: PartitionId) -> RequestDocument:
-    return {
-        "_id": batch.key,
-        "crc": batch.crc,
-        "from": str(Coordinates(*partition, batch.origin.offset)),
-        "at": utc(batch.origin.time_millis),
-    }

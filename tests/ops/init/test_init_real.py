@@ -18,12 +18,14 @@ from ops.definitions import command as definitions
 from ops.definitions.changes import apply_changes, changes, existing_definitions
 from ops.definitions.command import ApplyOptions
 from ops.doctor.command import Check, doctor, examine
+from ops.errors import BadInput
 from ops.guard import guarded
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
 from ops.local.settings import to_toml
 from ops.server_clock import server_now
+from ops.verify.command import recounted
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
 from schemas.requirements import indexes
 from schemas.settings import APIS
@@ -106,6 +108,23 @@ async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None
         assert f"index {REQUESTS}.at_1" == finding.what
         assert "expireAfterSeconds is 3600" in finding.detail
         assert wrong_checks(await examine(there.settings)) == {finding.what}
+
+
+async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:
+    """By init, doctor and verify, with what to do. Nothing is changed."""
+    async with place(servers) as there:
+        earlier = {"_id": "demo/ann/7", "crc": 0, "from": "r1/00/0", "at": datetime.now(UTC)}
+        await there.database[REQUESTS].insert_one(dict(earlier))
+        (finding,) = wrong(await initialise(there.settings))
+        assert "layout of requests" == finding.what
+        assert "db.requests.drop()" in finding.detail
+        assert {finding.what} == wrong_checks(await examine(there.settings))
+        with pytest.raises(BadInput, match="layout of an earlier version"):
+            await recounted(there.settings)
+        assert 1 == await there.database[REQUESTS].count_documents({"_id": earlier["_id"]})
+        await there.database[REQUESTS].drop()
+        assert [] == wrong(await initialise(there.settings))
+        assert "keys_1" in await there.database[REQUESTS].index_information()
 
 
 async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:

@@ -1,0 +1,27 @@
+"""Whether the ids in `requests` are packed as this version reads them (schemas/request_ids.py)."""
+
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from ops.errors import BadInput
+from ops.init.finding import Finding
+from schemas.documents import REQUESTS
+from schemas.request_ids import EARLIER_LAYOUT
+from schemas.requirements import wrong_requests
+
+
+async def request_layout(db: AsyncDatabase[dict[str, Any]]) -> Finding:
+    """The finding of `init`."""
+    problems = await _problems(db)
+    return Finding("layout of requests", "wrong" if problems else "there", "; ".join(problems))
+
+
+async def require_request_layout(db: AsyncDatabase[dict[str, Any]]) -> None:
+    """Raises BadInput."""
+    if problems := await _problems(db):
+        raise BadInput(problems)
+
+
+async def _problems(db: AsyncDatabase[dict[str, Any]]) -> list[str]:
+    return wrong_requests(await db[REQUESTS].find_one(EARLIER_LAYOUT, {"_id": 1}))
