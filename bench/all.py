@@ -28,7 +28,9 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "visible": ("--seconds", "10"),
     "analytics-20": ("--pool", "20", "--items", "200000", "--against", "connector,replay"),
     "analytics-1": ("--pool", "1", "--items", "60000", "--against", "replay"),
+    "steady": ("--ids", "1000000", "--seconds", "6"),
     "scale": ("--records", "60000"),
+    "known": ("--records", "60000", "--ids", "2000000", "--players", "500000"),
     "rebalance": ("--seconds", "16", "--kills", "2"),
 }
 # To see that all programs work: the figures mean nothing.
@@ -38,7 +40,9 @@ QUICK: dict[str, tuple[str, ...]] = {
     "visible": ("--seconds", "2"),
     "analytics-20": ("--pool", "20", "--items", "20000", "--against", "connector,replay"),
     "analytics-1": ("--pool", "1", "--items", "10000", "--against", "replay"),
+    "steady": ("--ids", "200000", "--seconds", "1"),
     "scale": ("--records", "10000", "--workers", "1,2"),
+    "known": ("--records", "10000", "--ids", "50000", "--players", "20000"),
     "rebalance": ("--seconds", "6", "--kills", "1"),
 }
 
