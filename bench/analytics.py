@@ -29,7 +29,7 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from bench.drain import downloaded, some_of
+from bench.drain import downloaded
 from bench.figures import Measured, Round, interleaved
 from bench.measure import (
     GIVE_UP_SECONDS,
@@ -43,7 +43,7 @@ from bench.measure import (
     drain,
     settle,
 )
-from bench.outcome import NoiseMeter, add_options, finish
+from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, renamed, servers
 from bench.pools import APP, fill_pools, make_bodies
 from bench.rivals.connector import COLLECTION, connector

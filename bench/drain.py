@@ -27,7 +27,7 @@ from pymongo import AsyncMongoClient
 
 from bench.figures import Measured, Round, interleaved
 from bench.measure import Database, Drained, applied, committed, documents, drain, settle, verify
-from bench.outcome import NoiseMeter, add_options, finish
+from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, renamed, servers
 from bench.records import Sums, fill
 from bench.rivals import connector, quix_streams
@@ -128,18 +128,6 @@ def downloaded(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             except FetchError as error:
                 left_out[name] = str(error)
     return [name for name in names if name not in left_out], left_out
-
-
-def some_of(others: Sequence[str]) -> Callable[[str], Sequence[str]]:
-    """Reads an option that names some of `others`."""
-
-    def names_in(text: str) -> Sequence[str]:
-        names = [name for name in text.split(",") if name]
-        if unknown := set(names) - set(others):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(others)}")
-        return names
-
-    return names_in
 
 
 def main() -> None:

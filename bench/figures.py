@@ -43,9 +43,12 @@ def figure(measured: Measured, field: str, subject: str) -> Figure | None:
 
 
 def ratio(measured: Measured, field: str, subject: str, against: str) -> Figure | None:
-    """The ratio of two subjects' medians. Its spread is that of the ratios round by round. None if not measured."""
+    """The ratio of two subjects' medians. Its spread is that of the ratios round by round.
+
+    None if one of them was not measured, or was too short to measure: CPU time has a resolution of 10 ms.
+    """
     ours, theirs = figure(measured, field, subject), figure(measured, field, against)
-    if ours is None or theirs is None:
+    if ours is None or theirs is None or theirs.lowest == 0:
         return None
     pairs = zip(measured[subject], measured[against], strict=False)
     ratios = [one[field] / other[field] for one, other in pairs if field in one and field in other]

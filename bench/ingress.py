@@ -26,7 +26,7 @@ import uvloop
 
 from bench.figures import Measured, Round, interleaved
 from bench.measure import cpu_seconds
-from bench.outcome import NoiseMeter, add_options, finish
+from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, servers
 from bench.records import APP
 from bench.rivals.fastapi_app import KAFKA_VARIABLE, TOPIC_VARIABLE
@@ -113,7 +113,7 @@ async def measure(place: Place, settings: Settings, subject: str, options: argpa
     }
 
 
-async def run(options: argparse.Namespace, subjects: Sequence[str]) -> Measured:
+async def run(options: argparse.Namespace) -> Measured:
     with servers() as place:
         tokens = TokenSettings.model_validate(ensure_issuer(place.folder))
 
@@ -121,7 +121,7 @@ async def run(options: argparse.Namespace, subjects: Sequence[str]) -> Measured:
             settings = place.settings(options.partitions).model_copy(update={"tokens": tokens})
             return await measure(place, settings, subject, options)
 
-        return await interleaved(subjects, options.rounds, one)
+        return await interleaved(options.subjects, options.rounds, one)
 
 
 def main(subjects: Sequence[str] = SUBJECTS) -> None:
@@ -131,11 +131,12 @@ def main(subjects: Sequence[str] = SUBJECTS) -> None:
     parser.add_argument("--connections", type=int, default=128)
     parser.add_argument("--players", type=int, default=1_000)
     parser.add_argument("--partitions", type=int, default=6)
+    parser.add_argument("--subjects", type=some_of(SUBJECTS), default=subjects)
     add_options(parser)
     options = parser.parse_args()
     meter = NoiseMeter()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        measured = runner.run(run(options, subjects))
+        measured = runner.run(run(options))
     print(
         f"{options.connections} connections, {options.rounds} round(s) of {options.seconds:g} s; every answer was 200"
     )

@@ -8,13 +8,12 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
-from bench.figures import ROUNDS, Figure, Measured
+from bench.figures import ROUNDS, Figure, Measured, figure
 from bench.goals import goals_of
 
 ROOT = Path(__file__).parent.parent
@@ -86,6 +85,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="where to write what was measured (for bench.all)")
 
 
+def some_of(names: Sequence[str]) -> Callable[[str], Sequence[str]]:
+    """Reads an option that names some of these."""
+
+    def named_in(text: str) -> Sequence[str]:
+        named = [name for name in text.split(",") if name]
+        if unknown := set(named) - set(names):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(names)}")
+        return named
+
+    return named_in
+
+
 def finish(
     bench: str, options: argparse.Namespace, meter: NoiseMeter, measured: Measured, left_out: Mapping[str, str]
 ) -> None:
@@ -101,26 +112,25 @@ def finish(
 
 
 def table(measured: Measured) -> list[str]:
-    """One line a subject: the median of each field, and below it the spread."""
+    """Two lines a subject: the median of each field, and below it the spread."""
     fields = list(dict.fromkeys(name for rounds in measured.values() for one in rounds for name in one))
     width = max(map(len, measured))
     lines = [" " * width + "".join(f"{name:>20}" for name in fields)]
-    for subject, rounds in measured.items():
-        of_fields = [[one[name] for one in rounds if name in one] for name in fields]
-        lines.append(f"{subject:<{width}}" + "".join(f"{number(median(of)) if of else '':>20}" for of in of_fields))
-        lines.append(" " * width + "".join(f"{spread_of(of) if of else '':>20}" for of in of_fields))
+    for subject in measured:
+        found = [figure(measured, field, subject) for field in fields]
+        lines.append(f"{subject:<{width}}" + "".join(f"{number(one.median) if one else '':>20}" for one in found))
+        lines.append(" " * width + "".join(f"{spread(one) if one else '':>20}" for one in found))
     return lines
 
 
 def goal_lines(bench: str, measured: Measured) -> list[str]:
     """How the run compares with the goals."""
-    found = [(goal, goal.figure(measured)) for goal in goals_of(bench)]
-    return [
-        f"{goal.what:<62} {number(one.median):>8}  ({spread(one)})  goal {goal.bound}: "
-        + ("reached" if goal.is_reached(one.median) else "missed")
-        for goal, one in found
-        if one
-    ]
+    lines = []
+    for goal in goals_of(bench):
+        if one := goal.figure(measured):
+            reached = "reached" if goal.is_reached(one.median) else "missed"
+            lines.append(f"{goal.what:<62} {number(one.median):>8}  ({spread(one)})  goal {goal.bound}: {reached}")
+    return lines
 
 
 def number(value: float) -> str:
@@ -130,10 +140,6 @@ def number(value: float) -> str:
 
 def spread(one: Figure) -> str:
     return f"{number(one.lowest)} to {number(one.highest)}"
-
-
-def spread_of(values: Sequence[float]) -> str:
-    return f"{number(min(values))} to {number(max(values))}"
 
 
 def commit_now() -> str:
