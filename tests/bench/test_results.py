@@ -57,7 +57,7 @@ def test_every_goal_is_measured_by_make_bench() -> None:
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page and a file of rows, and two goals."""
-    monkeypatch.setattr(table, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(table, "PAGE", tmp_path / "page")
     monkeypatch.setattr(table, "RESULTS", tmp_path / "rows.json")
     goals = (
         Goal("drain", "as fast", "rate", "ours", "theirs", at_least=3),
