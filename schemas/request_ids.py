@@ -10,7 +10,7 @@ The worker stores them and looks them up, and so do `verify`, `load` and the ing
 4. `at` is the time of the newest record, and the TTL index removes whole documents: no id expires before its time.
 
 Why packed: with a document for each id, MongoDB's TTL monitor removes 4,000 ids a second, fewer than one worker adds
-(docs/design.md, "MongoDB").
+(docs/design.md, "Why it counts once").
 """
 
 import hashlib

@@ -14,7 +14,6 @@ from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.doctor.unread import clock_difference, unread_partitions
 from ops.init.command import refusals_options
-from ops.init.finding import Finding
 from ops.init.request_layout import request_layout
 from ops.lineage.find import find_losses
 from ops.lineage.losses import Loss, loss_text, open_losses
@@ -143,7 +142,7 @@ async def _mongodb(settings: Settings) -> list[Check]:
             before = datetime.now(UTC)
             hello = await db.client.admin.command("hello")
             reached = [set_check(hello), clock_check(clock_difference(hello, before, datetime.now(UTC)))]
-            reached.append(_request_layout_check(await request_layout(db)))
+            reached += [Check(one.what, "wrong", one.detail) for one in await request_layout(db)]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
             for topic in map(settings.kafka.topic, APIS):
@@ -171,10 +170,6 @@ def clock_check(difference: str | None) -> Check:
     return Check(
         "clock", "warning" if difference else "ok", difference or "the clocks of this machine and MongoDB agree"
     )
-
-
-def _request_layout_check(finding: Finding) -> Check:
-    return Check(finding.what, "wrong" if finding.detail else "ok", finding.detail or "readable by this version")
 
 
 async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:

@@ -50,7 +50,7 @@ async def initialise(settings: Settings, *, add_partitions: bool = False) -> lis
             findings += await TopicInit(admin, reader, settings, api).findings(add_partitions=add_partitions)
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
-        findings.append(await request_layout(db))
+        findings += await request_layout(db)
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings += [await _view(db, name) for name in mongo_layout.VIEWS]
         for api in APIS:

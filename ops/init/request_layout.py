@@ -11,10 +11,9 @@ from schemas.request_ids import EARLIER_LAYOUT
 from schemas.requirements import wrong_requests
 
 
-async def request_layout(db: AsyncDatabase[dict[str, Any]]) -> Finding:
-    """The finding of `init`."""
-    problems = await _problems(db)
-    return Finding("layout of requests", "wrong" if problems else "there", "; ".join(problems))
+async def request_layout(db: AsyncDatabase[dict[str, Any]]) -> list[Finding]:
+    """What is wrong; mostly nothing."""
+    return [Finding("layout of requests", "wrong", problem) for problem in await _problems(db)]
 
 
 async def require_request_layout(db: AsyncDatabase[dict[str, Any]]) -> None:

@@ -51,9 +51,9 @@ def test_a_hash_only_finds_and_the_whole_id_decides(
     """Others with the same hash are not found in the document."""
     with patch.object(request_ids, "hash_of", hash_function):
         (document,) = packed(PARTITION, requests)
-    found: dict[str, StoredRequest] = {}
-    wanted = {min(requests)} | others
-    keep_newest(found, dict(document), wanted)
+        found: dict[str, StoredRequest] = {}
+        wanted = {min(requests)} | others
+        keep_newest(found, dict(document), wanted)
     assert {key: stored for key, stored in requests.items() if key in wanted} == found
 
 

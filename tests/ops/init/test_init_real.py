@@ -223,6 +223,7 @@ async def test_the_doctor_names_what_is_missing_and_is_content_after_init(server
     async with empty_place(servers) as new:
         missing = {
             *(f"topic {new.settings.kafka.topic(api)}" for api in APIS),
+            "index requests.keys_1",
             "index requests.at_1",
             "index exceptions.at_1",
             "index definitions.app_1",
