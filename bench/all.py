@@ -3,6 +3,7 @@
     python -m bench.all
     python -m bench.all drain visible
     python -m bench.all --rounds 1 --quick
+    python -m bench.known --ids 50000000 --players 10000000 --json known.json; python -m bench.all --take known.json
 
 Each benchmark runs as a program of its own, after the other, with few enough records that all take less than twenty
 minutes. What it measured is compared with the goals (bench/goals.py) and kept in bench/results.json, a row a goal;
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from bench.figures import ROUNDS
 from bench.outcome import Outcome, read_outcome
-from bench.table import Row, read_rows, rows_of, write_rows, write_table
+from bench.table import read_results, write_results
 
 # What is given to each on two cores. A result of one's own takes the defaults of its program.
 PROGRAMS: dict[str, tuple[str, ...]] = {
@@ -65,19 +66,21 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*PROGRAMS, []], metavar="NAME", help=", ".join(PROGRAMS))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="few records, and nothing is written down")
+    parser.add_argument("--take", nargs="+", type=Path, default=[], metavar="FILE", help="enter runs of programs")
     options = parser.parse_args()
+    for file in options.take:
+        write_results(read_results().with_run(read_outcome(file)))
+    if options.take:
+        return 0
     programs = QUICK if options.quick else PROGRAMS
-    began, failed, rows = time.monotonic(), list[str](), list[Row]()
+    began, failed = time.monotonic(), list[str]()
     for name in options.names or programs:
         outcome = run(name, programs[name], options.rounds)
-        if outcome:
-            rows += rows_of(outcome)
-        else:
+        if outcome is None:
             failed.append(name)
+        elif not options.quick:  # after each, so that an interruption loses one
+            write_results(read_results().with_run(outcome))
     print(f"\nall took {(time.monotonic() - began) / 60:.1f} minutes" + (f"; FAILED: {failed}" if failed else ""))
-    if not options.quick:
-        merged = write_rows(rows, read_rows())
-        write_table(merged)
     return 1 if failed else 0
 
 

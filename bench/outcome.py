@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench.figures import ROUNDS, Figure, Measured, figure
 from bench.goals import goals_of
@@ -74,9 +75,13 @@ class Outcome:
         path.write_text(json.dumps(asdict(self)))
 
 
-def read_outcome(path: Path) -> Outcome:
-    read = json.loads(path.read_text())
+def outcome_of(read: Mapping[str, Any]) -> Outcome:
+    """The inverse of asdict()."""
     return Outcome(**{**read, "noise": Noise(**read["noise"])})
+
+
+def read_outcome(path: Path) -> Outcome:
+    return outcome_of(json.loads(path.read_text()))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

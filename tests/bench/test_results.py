@@ -79,29 +79,24 @@ def outcome(commit: str) -> Outcome:
     )
 
 
-def test_the_table_has_a_row_for_each_goal(page: Path) -> None:
-    """Reached, missed, left out, never run; the text around it stays."""
-    table.write_table(table.write_rows(table.rows_of(outcome("abc")), table.read_rows()))
+def test_the_page_has_a_row_for_each_goal(page: Path) -> None:
+    """Reached, missed, left out, never run; the text around them stays."""
+    table.write_results(table.read_results().with_run(outcome("abc")))
     lines = page.read_text().splitlines()
     assert ["before", "after"] == [lines[0], lines[-1]]
     assert "old" not in lines
-    about = " | abc | 2026-11-28 | 0.5, 0.02 cores | `python -m bench.drain` |"
+    about = " | abc | 2026-11-28 | 0.5, 0.02 cores |"
     assert [
         "| as fast | >= 3 | 2.00 | 0.50 to 3.00 | **no** | " + about,
         "| quick | <= 25 ms | 20.0 ms | 10.0 to 30.0 | yes | " + about,
         "| as fast as a third | >= 1 | left out: no network |  |  | " + about,
-        "| never run | >= 1 | not measured yet |  |  |  |  |  |  |  |",
+        "| never run | >= 1 | not measured yet |  |  |  |  |  |  |",
     ] == [line for line in lines if line.startswith("|")][2:]
 
 
-def test_a_new_row_names_the_figure_that_it_replaces(page: Path) -> None:
-    """And a goal that did not run keeps its row."""
+def test_a_run_names_the_figures_that_it_replaces(page: Path) -> None:
+    """They are read from the file that the last run wrote."""
     for commit in ("abc", "def"):
-        table.write_rows(table.rows_of(outcome(commit)), table.read_rows())
-    rows = table.write_rows([], table.read_rows())
-    assert page.exists()
-    assert {
-        "drain rate ours / theirs": "2.00 (abc)",
-        "drain rate ours": "20.0 (abc)",
-        "drain rate ours / third": "",
-    } == {key: row.before for key, row in rows.items()}
+        table.write_results(table.read_results().with_run(outcome(commit)))
+    assert {"drain rate ours / theirs": "2.00 (abc)", "drain rate ours": "20.0 (abc)"} == table.read_results().earlier
+    assert "| as fast | >= 3 | 2.00 | 0.50 to 3.00 | **no** | 2.00 (abc) | def |" in page.read_text()
