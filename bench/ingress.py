@@ -11,10 +11,11 @@ Each subject runs in turn on a new topic, and all again in each round:
     reads-only   a handler that reads the body and answers (bench/rivals/reads_only.py)
 
 All use the ingress's uvicorn settings, loop and parser, and get the same bytes from the same sender (bench/sender.py).
+
 `rate` is requests/s of clients that send as soon as they are answered, `cpu` the server's CPU in microseconds a
-request. `half_p50_ms` and `half_p99_ms` are from when a request is due to its answer, at half of that rate, sent
-whether or not earlier requests are answered. The sender shares the machine: where `sender_share` nears 1, a whole
-core, it was the limit, and CPU a request is the better figure.
+request. A subject that answers late needs many clients to reach its peak. `half_p50_ms` and `half_p99_ms` are from when
+a request is due to its answer, at half of that rate, sent whether or not earlier requests are answered. The sender
+shares the machine: where `sender_share` nears 1, a whole core, it was the limit, and `cpu` is the better figure.
 """
 
 import argparse
@@ -128,7 +129,7 @@ def main(subjects: Sequence[str] = SUBJECTS) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warm-seconds", type=float, default=4)
-    parser.add_argument("--connections", type=int, default=128)
+    parser.add_argument("--connections", type=int, default=256)
     parser.add_argument("--players", type=int, default=1_000)
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--subjects", type=some_of(SUBJECTS), default=subjects)

@@ -13,7 +13,7 @@ import asyncio
 import time
 from itertools import islice
 
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 
 from bench.figures import Measured, Round, interleaved
 from bench.layouts import PACKED, Document, ids_of
@@ -33,14 +33,19 @@ FILL_IDS = 10_000
 async def know(client: AsyncMongoClient[Document], settings: Settings, players: int, ids: int) -> None:
     """Write players and ids as if their records had just been counted."""
     assert not wrong(await initialise(settings))
-    database = client[settings.mongodb.database]
-    now, quick = time.time_ns() // 1_000_000, WriteConcern(w=1)
+    database, now = client[settings.mongodb.database], time.time_ns() // 1_000_000
+    known, requests = (database.get_collection(name, write_concern=WriteConcern(w=1)) for name in (PLAYERS, REQUESTS))
     numbers = iter(range(players))
     while chunk := [_player(n, now) for n in islice(numbers, FILL_DOCUMENTS)]:
-        await database.get_collection(PLAYERS, write_concern=quick).insert_many(chunk, ordered=False)
+        await known.insert_many(chunk, ordered=False)
+    # Hashes come in no order. To sort tens of millions once takes minutes, to insert each into a large index an hour.
+    for key in PACKED.keys:
+        await requests.drop_index([(key, ASCENDING)])
     for first in range(0, ids, FILL_IDS):
         documents = PACKED.documents(ids_of(first, FILL_IDS, now))
-        await database.get_collection(REQUESTS, write_concern=quick).insert_many(map(dict, documents), ordered=False)
+        await requests.insert_many([dict(one) for one in documents], ordered=False)
+    for key in PACKED.keys:
+        await requests.create_index([(key, ASCENDING)])
     await settle(client)
 
 
