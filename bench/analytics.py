@@ -13,7 +13,7 @@ the other, each into a new database:
                  because it can't split one; --pool 1 compares document with document
     replay       N processes that apply the flushes' MongoDB commands, planned in advance (bench/rivals/replay.py)
 
-All run again in each round. Each is timed from its first stored items to its last; CPU is in microseconds an item.
+All run again in each round. Each is measured from a tenth of the items to nine tenths; CPU is in microseconds an item.
 Through an ingress, tallymill's workers run while the topic is filled, once, and the time is from the first request to
 the last item in MongoDB. TALLYMILL_WORKER__... variables set the workers' settings.
 """

@@ -1,4 +1,4 @@
-"""How a drain is measured, the same for all that drain: from the first record that is through to the last."""
+"""How a drain is measured, the same for all that drain: from a tenth of the records to nine tenths."""
 
 import asyncio
 import os
@@ -57,14 +57,20 @@ class Meter:
 
 
 async def drain(place: Place, programs: Sequence[Program], progress: Progress, count: int) -> Drained:
-    """Start programs on a full topic, wait until `count` records are through, and stop them."""
+    """Start programs on a full topic, wait until `count` records are through, and stop them.
+
+    Neither the start nor the end is measured. A program that reads ahead has done a part of its work for records that
+    are not through yet; at both ends of the measurement that part is the same.
+    """
     started = [place.children.start(program) for program in programs]
     try:
-        first = await at_least(1, progress, started)
+        first = await at_least(max(1, count // 10), progress, started)
         meter = Meter(place, started)
-        measured = await at_least(count, progress, started) - first
-        assert measured > 0, "all was through at once: more records are needed"
-        return meter.read(measured)
+        measured = await at_least(count * 9 // 10, progress, started) - first
+        assert measured > 0, "most was through at once: more records are needed"
+        drained = meter.read(measured)
+        await at_least(count, progress, started)
+        return drained
     finally:
         place.children.stop(started)
 
@@ -114,11 +120,22 @@ async def all_counted(database: Database, count: int, started: Sequence[Child]) 
 
 async def verify(database: Database, expected: Sums) -> None:
     """Every player's every total."""
+    assert expected == await _totals(database), "sums differ"
+
+
+async def verify_part(database: Database, expected: Sums) -> None:
+    """The totals of a subject that has read only the first records: some, and none of them too high."""
+    found = await _totals(database)
+    assert found.total() > 0, "nothing was counted"
+    assert found <= expected, "sums are too high"
+
+
+async def _totals(database: Database) -> Sums:
     found = Sums()
     async for player in database[PLAYERS].find():
         for event, count in player["totals"].items():
             found[player["_id"], event] = count
-    assert expected == found, "sums differ"
+    return found
 
 
 async def settle(client: AsyncMongoClient[dict[str, Any]]) -> None:
