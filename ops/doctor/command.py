@@ -26,8 +26,8 @@ from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions,
 from serving.kafka.topic import topic_config, topic_shape
 
 # Bytes of one stored requestId on disk with its index entries, used while there are too few to measure. Measured with
-# ids of 30 characters, 500 in a document.
-REQUEST_BYTES = 85
+# ids of 45 characters, 500 in a document.
+REQUEST_BYTES = 70
 ENOUGH_REQUESTS = 10_000
 # Documents whose ids are counted; the others have as many on average.
 SAMPLED_DOCUMENTS = 100

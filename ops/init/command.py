@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from consumer.kafka.topic_id import topic_identity
 from consumer.mongo.store import known_lineage
@@ -69,10 +69,18 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
     if name in existing:
         return Finding(f"collection {name}", "there")
     try:
-        await db.create_collection(name)
+        await _create_collection(db, name)
     except CollectionInvalid:  # another init was quicker
         return Finding(f"collection {name}", "there")
     return Finding(f"collection {name}", "made")
+
+
+async def _create_collection(db: AsyncDatabase[Document], name: str) -> None:
+    """With its options, or without them where the server does not take them: hosted ones may not."""
+    try:
+        await db.create_collection(name, **mongo_layout.COLLECTION_OPTIONS.get(name, {}))
+    except OperationFailure:
+        await db.create_collection(name)
 
 
 async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:

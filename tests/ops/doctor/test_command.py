@@ -86,7 +86,7 @@ def test_the_cost_of_the_promise_is_told() -> None:
     """7 days of window and 7 of retention; of few ids the bytes are the usual ones."""
     settings = Settings.model_validate({})
     detail = cost_check(settings, StoredRequests(ids=12, disk_bytes=40_960)).detail
-    for words in ("window 604800 s", "about 12 ids stored", "14 days", "of 85 bytes: 1,135 MiB"):
+    for words in ("window 604800 s", "about 12 ids stored", "14 days", "of 70 bytes: 935 MiB"):
         assert words in detail
     detail = cost_check(settings, StoredRequests(ids=1_000_000, disk_bytes=100_000_000)).detail
     assert "about 1000000 ids stored, each for 14 days, of 100 bytes: 1,335 MiB" in detail

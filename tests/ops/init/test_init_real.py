@@ -20,6 +20,7 @@ from ops.definitions.command import ApplyOptions
 from ops.doctor.command import Check, doctor, examine
 from ops.errors import BadInput
 from ops.guard import guarded
+from ops.init import mongo_layout
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
@@ -125,6 +126,18 @@ async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:
         await there.database[REQUESTS].drop()
         assert [] == wrong(await initialise(there.settings))
         assert "keys_1" in await there.database[REQUESTS].index_information()
+        stats = await (await there.database[REQUESTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
+        assert "block_compressor=zstd" in stats[0]["storageStats"]["wiredTiger"]["creationString"]
+
+
+async def test_a_server_that_takes_no_options_of_a_collection_gets_none(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some hosted ones."""
+    refused = {"storageEngine": {"wiredTiger": {"configString": "no_such_option=1"}}}
+    monkeypatch.setattr(mongo_layout, "COLLECTION_OPTIONS", {REQUESTS: refused})
+    async with place(servers) as there:
+        assert REQUESTS in await there.database.list_collection_names()
 
 
 async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
