@@ -1,7 +1,7 @@
 """Two layouts of remembered ids, for bench.steady: packed as workers store them, and one document an id as before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -9,8 +9,9 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 
 from bench.records import APP
+from ops.init.mongo_layout import COLLECTION_OPTIONS
 from schemas.coordinates import PartitionId
-from schemas.documents import request_key, utc
+from schemas.documents import REQUESTS, request_key, utc
 from schemas.request_ids import LOOKUP_FIELDS, MAX_IDS, StoredRequest, lookup, packed
 
 Document = dict[str, Any]
@@ -22,8 +23,8 @@ PARTITION = PartitionId("r0", 3)
 PLAYERS = 100_000
 # Steps over the players, so that neighbouring ids are of different ones. It shares no factor with their number.
 STRIDE = 7_919
-# As long as the ids of real clients.
-FIRST_ID = 10**18
+# Clients choose requestIds at random. Odd, so that different numbers give different ids.
+SCATTER = 0x9E3779B97F4A7C15
 
 # More than any age here: nothing expires before it is told to.
 NEVER_SECONDS = 2**31 - 1
@@ -32,9 +33,13 @@ NEVER_SECONDS = 2**31 - 1
 def ids_of(first: int, count: int, millis: int) -> Ids:
     """So many different ids, as if their records had this time."""
     return {
-        request_key(APP, f"player-{n * STRIDE % PLAYERS}", FIRST_ID + n): StoredRequest(millis, n & 0xFFFFFFFF, n)
+        request_key(APP, f"player-{n * STRIDE % PLAYERS}", n * SCATTER % 2**63): StoredRequest(millis, _crc(n), n)
         for n in range(first, first + count)
     }
+
+
+def _crc(number: int) -> int:
+    return number * SCATTER >> 16 & 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Layout:
     fields: Mapping[str, int] | None = None
     keys: tuple[str, ...] = ()
     """What is indexed beside `_id` and `at`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of its collection."""
 
     def indexes(self) -> list[IndexModel]:
         found = [IndexModel([(key, ASCENDING)]) for key in self.keys]
@@ -69,6 +76,14 @@ def _single_documents(ids: Ids) -> list[Document]:
     ]
 
 
-PACKED = Layout("packed", MAX_IDS, lambda ids: packed(PARTITION, ids), lookup, fields=LOOKUP_FIELDS, keys=("keys",))
+PACKED = Layout(
+    "packed",
+    MAX_IDS,
+    lambda ids: packed(PARTITION, ids),
+    lookup,
+    fields=LOOKUP_FIELDS,
+    keys=("keys",),
+    options=COLLECTION_OPTIONS[REQUESTS],
+)
 SINGLE = Layout("single", 1, _single_documents, lambda keys: {"_id": {"$in": list(keys)}})
 LAYOUTS = {layout.name: layout for layout in (PACKED, SINGLE)}

@@ -89,6 +89,7 @@ class Remembered:
     async def fill(self, ids: int, rounds: int) -> None:
         """Portions that will expire one after the other, and the rest."""
         assert FLUSH_IDS % self._layout.ids_each == 0, "documents must be full, so that ids can be counted by them"
+        await self._client[DATABASE].create_collection(self._layout.name, **self._layout.options)
         await self._collection.create_indexes(self._layout.indexes())
         for number, size in enumerate(self.portions.sizes(rounds)):
             await self._fill(size, self._at(number))
