@@ -3,8 +3,8 @@
     python -m bench.steady
     python -m bench.steady --ids 200000 --seconds 2
 
-Two collections of one mongod hold --ids ids each, made directly: `packed` as workers store them, and `single`, one
-document an id, as they did before (bench/layouts.py). In each round, of each:
+Two mongods, each with a cache of its own, hold --ids ids, made directly: `packed` as workers store them, and `single`,
+one document an id, as they did before (bench/layouts.py). In each round, of each:
 
 1. Ids expire by the TTL index, and nothing else happens: `expiry_rate` (ids/s) and `expiry_cpu`.
 2. New ids come at --rate a second, in flushes: each looks its ids up and inserts them in one transaction. As many old
@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from bench.figures import Measured, Round, interleaved
 from bench.layouts import LAYOUTS, Document, Ids, Layout, ids_of
 from bench.measure import cpu_seconds, settle
 from bench.outcome import NoiseMeter, add_options, finish
-from bench.place import Place, servers
+from bench.place import mongods
 from consumer.mongo.transactions import DURABLE, in_transaction
 
 DATABASE = "steady"
@@ -73,8 +74,8 @@ def portions_of(layout: Layout, options: argparse.Namespace) -> Portions:
 class Remembered:
     """A collection of remembered ids, of one layout."""
 
-    def __init__(self, place: Place, client: AsyncMongoClient[Document], layout: Layout, portions: Portions) -> None:
-        self._pid = place.mongod_pid
+    def __init__(self, pid: int, client: AsyncMongoClient[Document], layout: Layout, portions: Portions) -> None:
+        self._pid = pid
         self._client = client
         self._layout = layout
         self.portions = portions
@@ -191,16 +192,16 @@ class Remembered:
 
 
 async def run(options: argparse.Namespace) -> Measured:
-    with servers() as place:
-        async with AsyncMongoClient[Document](place.mongodb, tz_aware=True) as client:
-            # By default it looks once a minute for what has expired.
-            await client.admin.command("setParameter", 1, ttlMonitorSleepSecs=1)
-            remembered = {
-                layout.name: Remembered(place, client, layout, portions_of(layout, options))
-                for layout in LAYOUTS.values()
-            }
-            for one in remembered.values():
-                await one.fill(options.ids, options.rounds)
+    with mongods(list(LAYOUTS)) as running:
+        async with AsyncExitStack() as stack:
+            remembered = {}
+            for name, mongod in running.items():
+                client = await stack.enter_async_context(AsyncMongoClient[Document](mongod.uri, tz_aware=True))
+                # By default it looks once a minute for what has expired.
+                await client.admin.command("setParameter", 1, ttlMonitorSleepSecs=1)
+                layout = LAYOUTS[name]
+                remembered[name] = Remembered(mongod.pid, client, layout, portions_of(layout, options))
+                await remembered[name].fill(options.ids, options.rounds)
 
             async def measure(name: str, _number: int) -> Round:
                 return await remembered[name].round(options.rate)
