@@ -3,16 +3,18 @@
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, Settings, variable_of
-from ops.local.servers.ports import any_free
+from ops.local.servers.fetch import mongod_file
+from ops.local.servers.mongod import MongodPlace, mongod_program
+from ops.local.servers.ports import any_free, choose_ports
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.source import Sources
-from ops.local.servers.stack import ANY_PORTS, start_servers
+from ops.local.servers.stack import ANY_PORTS, start_servers, wait_for_mongod
 from schemas.settings import Api
 
 KEY = "a key for benchmarks alone"
@@ -79,6 +81,30 @@ def renamed(settings: Settings, suffix: str) -> Settings:
     kafka = settings.kafka.model_copy(update={"group": name})
     mongodb = settings.mongodb.model_copy(update={"database": name})
     return settings.model_copy(update={"kafka": kafka, "mongodb": mongodb})
+
+
+@dataclass(frozen=True, slots=True)
+class Mongod:
+    """A running mongod."""
+
+    uri: str
+    pid: int
+
+
+@contextmanager
+def mongods(names: Sequence[str]) -> Iterator[Mapping[str, Mongod]]:
+    """A MongoDB on loopback for each name, for as long as the block lasts. Each has a cache of its own."""
+    with tempfile.TemporaryDirectory(prefix="tallymill-bench-") as folder:
+        data = Path(folder)
+        with Children(data / "logs") as children:
+            running = {}
+            for name in names:
+                place = MongodPlace(data / name, choose_ports((0,))[0])
+                place.home.mkdir()
+                child = children.start(mongod_program(mongod_file(), place))
+                wait_for_mongod(place.address, child, None)
+                running[name] = Mongod(place.uri, child.pid)
+            yield running
 
 
 @contextmanager

@@ -44,9 +44,9 @@ from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from serving import garbage
 from serving.clock import Clock, SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
@@ -121,7 +121,7 @@ def _build(config: IngressConfig) -> _Process:
         clocks=clocks,
     )
     probe = ClockProbe(store, clocks, clock)
-    check = StartCheck(config.kafka, config.limits, probe)
+    check = StartCheck(config.kafka, config.limits, probe, store)
     tasks = _background_tasks(parts, tokens, (games, analytics))
     return _Process(parts, check, (games, analytics), (check.run, probe.run, *tasks))
 

@@ -8,6 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from consumer.core.flush import FlushSize
 from schemas.coordinates import PartitionId
 from schemas.definitions import Definition
@@ -46,7 +48,7 @@ class Reads:
     partition: PartitionId
     size: FlushSize
     requests: Sequence[str] = ()
-    """`_id`s of `requests`."""
+    """Whole ids (request_key)."""
     apps: Sequence[str] = ()
     """Apps whose definitions are needed."""
     events: Sequence[str] = ()
@@ -61,7 +63,7 @@ class SeenRequest(NamedTuple):
     crc: int
 
 
-class KnownItem(NamedTuple):
+class KnownItem(msgspec.Struct, frozen=True, gc=False):
     """What is stored of an item: when, and a digest of its content where its identity doesn't contain that."""
 
     time_millis: int
@@ -87,7 +89,7 @@ class KnownTitles:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found, read in the flush's own transaction. `requests` and `events` are keyed by `_id`."""
+    """What was found, read in the flush's own transaction. `requests` are keyed by whole id, `events` by `_id`."""
 
     requests: Mapping[str, SeenRequest] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=dict)

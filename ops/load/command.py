@@ -88,10 +88,12 @@ def _ctrl_c() -> Iterator[asyncio.Event]:
 
 
 async def _load_batches(target: _Target, db: Database, *, quiet: bool) -> dict[str, Any]:
+    since = await server_now(db)
     await _declare(db, target.app)
     outcomes = await target.send(GAMES, quiet=quiet)
-    waited = await wait_visible(db, target.app, len(outcomes.answered), VISIBLE_SECONDS)
-    problems = differences(await expected_sums(db, target.app, outcomes), await found_sums(db, target.app))
+    waited = await wait_visible(db, target.app, len(outcomes.answered), VISIBLE_SECONDS, since)
+    found = await found_sums(db, target.app, since)
+    problems = differences(await expected_sums(db, target.app, outcomes), found)
     return report(target.options, target.app, outcomes, waited, problems)
 
 

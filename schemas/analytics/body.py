@@ -5,14 +5,16 @@ Ingress and worker both read a body with these functions, so it can't mean two t
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
 
 from schemas.analytics.items import Item, identity_of, parse_item
 from schemas.analytics.media import Media, decode_media
 from schemas.wire.malformed import MAX_VIOLATIONS, Violation
+from schemas.wire.quick_json import quick_object
 from schemas.wire.strict_json import BadJson, Member, read_members, read_value, text_of
 from schemas.wire.values import BadValue, TooLarge
 
@@ -62,8 +64,7 @@ class Sent(NamedTuple):
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyticsBatch:
+class AnalyticsBatch(msgspec.Struct, frozen=True, gc=False):
     """A body that was read: good items and violations by position, and the first bad items as they were sent."""
 
     request_id: str | None
@@ -83,7 +84,8 @@ def read_sent(body: bytes, content_type: str) -> Sent:
 
 def read_batch(body: bytes, content_type: str) -> AnalyticsBatch:
     """The batch in a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
-    return _parsed(_read(body, content_type).by_name)
+    members = quick_object(body)
+    return _parsed(_read(body, content_type).by_name if members is None else _known(members.items()))
 
 
 def _read(body: bytes, content_type: str) -> _Read:
@@ -123,7 +125,7 @@ def _blanked(part: str) -> str:
     return key + equals if is_token else part
 
 
-def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _known(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """The known fields, by name without regard to case. If a spelling is repeated, the last value counts (B2).
 
     Raises MalformedAnalytics if a field has two spellings (A3).

@@ -26,6 +26,9 @@ _UNITS: Final = ((11, 6), (14, 3), (17, 0))
 # 10 and 16 digits are left out, because epochs in seconds and microseconds begin with 19 or 20 from 2030 on.
 _AMBIGUOUS_DIGITS: Final = frozenset({8, 12, 14, 17})
 
+_BEYOND_INT64: Final = 10**19
+
+_is_millis = re.compile(r"[1-9][0-9]{12}\Z").match
 _is_epoch = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z").match
 _is_date = re.compile(r"/Date\(([0-9]{1,14})(?:[+-][0-9]{4})?\)/\Z").match
 # RFC 3339, and those forms of ISO 8601 that datetime.fromisoformat of Python 3.11 reads.
@@ -51,11 +54,13 @@ _LEAP: Final = 60
 
 def timestamp_micros(sent: object) -> int:
     """Microseconds since 1970 UTC. Raises BadValue."""
+    if isinstance(sent, str) and _is_millis(sent):  # most are
+        return int(sent) * 1000
     if isinstance(sent, bool) or not isinstance(sent, str | int | float):
         raise _bad("must be a string or a number")
     if isinstance(sent, str) and len(sent) > MAX_CHARACTERS:
         raise _bad(f"is longer than {MAX_CHARACTERS} characters")
-    text = sent.strip() if isinstance(sent, str) else format(Decimal(repr(sent)), "f")
+    text = sent.strip() if isinstance(sent, str) else _written_out(sent)
     found = _is_epoch(text)
     micros = _epoch(found[1], found[2] or "") if found else _written(text)
     if micros <= 0:
@@ -63,6 +68,13 @@ def timestamp_micros(sent: object) -> int:
     if micros > MAX_AT_MICROS:
         raise _bad("must not lie past the year 9999")
     return micros
+
+
+def _written_out(sent: float) -> str:
+    """A number's digits. An integer beyond int64 stays beyond it: it may have more digits than repr() writes."""
+    if isinstance(sent, int):
+        sent = min(max(sent, -_BEYOND_INT64), _BEYOND_INT64)
+    return format(Decimal(repr(sent)), "f")
 
 
 def _epoch(whole: str, fraction: str) -> int:

@@ -66,7 +66,10 @@ def is_fuller(text: bytes, limit: int = MAX_VALUES) -> bool:
 
 
 def _count(text: bytes, signs: bytes) -> int:
-    return sum(text.count(sign) for sign in signs)
+    found = 0
+    for sign in signs:  # a generator takes three times as long, and this runs for every text
+        found += text.count(sign)
+    return found
 
 
 def _without_strings(text: bytes) -> Iterator[bytes]:

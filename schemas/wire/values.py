@@ -5,7 +5,7 @@ One pass checks and measures. It takes linear time: the path to a bad value is b
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from schemas.wire.int64 import INT64_MAX, INT64_MIN
 
@@ -13,6 +13,7 @@ MAX_DATA_DEPTH: Final = 32
 """Nesting of arrays and objects in data that is stored. MongoDB allows 200 levels, its tools fewer."""
 
 _INT32: Final = 1 << 31
+_INT32_BYTES: Final = 4
 # BSON (bsonspec.org): a document is its length, its elements and a NUL; a string its length, its text and a NUL.
 _DOCUMENT_BYTES: Final = 5
 _STRING_BYTES: Final = 5
@@ -63,9 +64,12 @@ def utf8_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _value_bytes(value: object, levels: int) -> int:
-    if isinstance(value, str):
-        return string_bytes(value)
+def _value_bytes(value: Any, levels: int) -> int:  # noqa: ANN401 any JSON value
+    kind = type(value)  # tells enough of most values, in half of the time of isinstance
+    if kind is str:
+        return _STRING_BYTES + (len(value) if value.isascii() else len(value.encode()))
+    if kind is int and -_INT32 <= value < _INT32:
+        return _INT32_BYTES
     if isinstance(value, dict | list):
         if not levels:
             raise _NotStorable(f"is nested deeper than {MAX_DATA_DEPTH}")
@@ -81,7 +85,7 @@ def _plain_bytes(value: object) -> int:
     if isinstance(value, int):
         if not INT64_MIN <= value <= INT64_MAX:
             raise _NotStorable("is beyond int64")
-        return 4 if -_INT32 <= value < _INT32 else 8
+        return _INT32_BYTES if -_INT32 <= value < _INT32 else 8
     if isinstance(value, float) and math.isfinite(value):
         return 8
     raise _NotStorable("is beyond double")
@@ -104,17 +108,17 @@ def _object_bytes(members: Mapping[str, object], levels: int) -> int:
     size, key = _DOCUMENT_BYTES + 2 * len(members), ""
     try:
         for key, inner in members.items():
-            size += _name_bytes(key) + _value_bytes(inner, levels)
+            if "\0" in key:
+                _refuse_nul()
+            size += (len(key) if key.isascii() else len(key.encode())) + _value_bytes(inner, levels)
     except _NotStorable as error:
         error.path.append("." + key.replace("\0", "\\0"))
         raise
     return size
 
 
-def _name_bytes(name: str) -> int:
-    if "\0" in name:
-        raise _NotStorable("has a NUL in its name")
-    return utf8_bytes(name)
+def _refuse_nul() -> NoReturn:
+    raise _NotStorable("has a NUL in its name")
 
 
 def _digits_below(count: int) -> int:

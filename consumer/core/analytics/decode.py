@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from consumer.core.records import Origin, Record
 from schemas.analytics.body import AnalyticsBatch, identities, read_batch
@@ -15,7 +16,7 @@ from schemas.records.pools import unseal_pool
 from schemas.records.signing import SigningKeys
 
 
-class Pool(NamedTuple):
+class Pool(msgspec.Struct, frozen=True, gc=False):
     """A readable record: its items by the `_id` of their documents. Empty: refused, for `cause`.
 
     `stored_bytes`: what they make MongoDB store, if all are new (schemas/analytics/stored.py).

@@ -6,7 +6,8 @@ longer than event_retention ago by the records' own times, so that a recount agr
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from consumer.core.analytics.decode import Pool
 from consumer.core.reads import KnownItem
@@ -19,14 +20,14 @@ from schemas.settings import Limits
 MAX_DIFFERING = 10
 
 
-class NewItem(NamedTuple):
+class NewItem(msgspec.Struct, frozen=True, gc=False):
     """An item to store; with a digest of its content where its identity doesn't contain that."""
 
     item: Item
     digest: int | None
 
 
-class PoolVerdict(NamedTuple):
+class PoolVerdict(msgspec.Struct, frozen=True, gc=False):
     """A pool's fate, its items that are new, and the places of those that stand for another than before."""
 
     pool: Pool
@@ -43,14 +44,13 @@ def dedupe_items(pools: Iterable[Pool], known: Mapping[str, KnownItem], limits: 
     verdicts = []
     for pool in pools:
         time_millis, has_id = pool.origin.time_millis, pool.request_id is not None
-        new = {
-            key: NewItem(item, digest_of(item) if has_id else None)
-            for key, item in pool.items.items()
-            if key not in stored or time_millis - stored[key].time_millis > window_millis
-        }
-        differing = _differing(pool, new, stored) if has_id else ()
-        stored.update((key, KnownItem(time_millis, one.digest)) for key, one in new.items())
-        verdicts.append(_verdict(pool, new, differing))
+        new: dict[str, NewItem] = {}
+        for key, item in pool.items.items():
+            before = stored.get(key)
+            if before is None or time_millis - before.time_millis > window_millis:
+                new[key] = NewItem(item, digest_of(item) if has_id else None)
+                stored[key] = KnownItem(time_millis, new[key].digest)
+        verdicts.append(_verdict(pool, new, _differing(pool, new, stored) if has_id else ()))
     return verdicts
 
 

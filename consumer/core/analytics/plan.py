@@ -78,15 +78,20 @@ def _pools(flush: Flush) -> Sequence[Pool]:
 def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     """What the documents of a pool have in common."""
     origin = pool.origin
-    shared = {
+    shared: dict[str, Any] = {
         "app": origin.app,
         "actor": origin.player,
         "anonymous": is_anonymous(origin.player),
         "receivedAt": utc(origin.time_millis),
         "from": str(Coordinates(*partition, origin.offset)),
     }
-    optional = {"media": pool.media.info, "mediaRaw": pool.media.raw, "requestId": pool.request_id}
-    return shared | {name: value for name, value in optional.items() if value is not None}
+    if pool.media.info is not None:
+        shared["media"] = pool.media.info
+    if pool.media.raw is not None:
+        shared["mediaRaw"] = pool.media.raw
+    if pool.request_id is not None:
+        shared["requestId"] = pool.request_id
+    return shared
 
 
 def _event(key: str, new: NewItem, at_millis: int, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:

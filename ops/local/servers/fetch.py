@@ -126,7 +126,7 @@ def _fetch_jars(home: Path, java: str) -> None:
 def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
     """Unpack a wheel that is pinned by hash. uv's cache is tried first: if it has the wheel, no network is needed."""
     with _whole_or_absent(home) as new:
-        command = [_uv(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
+        command = [uv_file(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "-r", str(pin)]
         if _run([*command, "--offline"], FETCH_SECONDS).returncode == 0:
             return
@@ -136,7 +136,7 @@ def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
             raise FetchError(f"{what} could not be downloaded. The reason is above")
 
 
-def _uv() -> str:
+def uv_file() -> str:
     """The uv that ops/bootstrap.sh used: on PATH, or the private one in the cache."""
     private = sorted(cache_folder().glob("uv-*/bin/uv"))
     uv = shutil.which("uv") or (str(private[0]) if private else None)

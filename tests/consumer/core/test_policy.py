@@ -1,5 +1,6 @@
 """What is applied instead of a flush that can't be applied, and when a worker gives up."""
 
+import msgspec
 import pytest
 
 from consumer.core.analytics.decode import Pool
@@ -116,6 +117,8 @@ def test_a_pool_that_a_transaction_takes_is_tried_again_as_it_is(stored_bytes: i
     pool = Pool(Origin(0, NOW, NOW, "demo", "ann"), None, NO_MEDIA, {}, "", stored_bytes=stored_bytes)
     flush = Flush(PartitionId("r1", 0), 0, [one(0)], [pool])
     assert instead_of_too_large(flush, "388") == (flush,)
-    larger = Flush(PartitionId("r1", 0), 0, [one(0)], [pool._replace(stored_bytes=MAX_STORED_BYTES + 1)])
+    larger = Flush(
+        PartitionId("r1", 0), 0, [one(0)], [msgspec.structs.replace(pool, stored_bytes=MAX_STORED_BYTES + 1)]
+    )
     with pytest.raises(CannotApply, match="too large"):
         instead_of_too_large(larger, "388")

@@ -5,11 +5,12 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.analytics.items import MAX_SENT_TITLE_CHARACTERS, MAX_TITLE_BYTES, identity_of, parse_item
 from schemas.wire.values import MAX_DATA_DEPTH, BadValue, storable_bytes
+from tests.examples import examples
 
 
 def item(**fields: object) -> dict[str, object]:
@@ -145,3 +146,30 @@ def test_an_item_is_an_object() -> None:
 def test_a11_parts_of_an_identity_do_not_run_into_each_other(one: list[bytes], other: list[bytes]) -> None:
     """Equal only where every part is."""
     assert (one == other) == (identity_of(*one) == identity_of(*other))
+
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.builds(
+    lambda digits, exponent: digits * 10.0**exponent, st.integers(-(10**6), 10**6), st.integers(-12, 20)
+)
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | FLOATS
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.sampled_from(["\0\x1f\x7f\u2028\U0001f600", '"\\/\b\f\n\r\t', "0.00001", "1e16"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(JSON_VALUES)
+@example([1e16, 1e-05, 0.0001, 1e15, -0.0, 5e-324, 1.7976931348623157e308, 123456789012345680.0])
+def test_a11_the_canonical_text_is_that_of_pythons_encoder(value: object) -> None:
+    """A11: identities of stored events are made of it, so no byte of it may ever change."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert text.encode() == parse_item(item(Data={"value": value})).canonical.split(b'{"value":', 1)[1][: -len("},{}]")]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from serving.descriptors import MAX_CONNECTIONS, RESERVED_DESCRIPTORS, connections_within
 from serving.http.connections import RESERVED_PLACES, Cause, Connections
-from serving.http.descriptors import MAX_CONNECTIONS, RESERVED_DESCRIPTORS, connections_within
 
 
 class Fake:
