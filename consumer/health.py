@@ -101,7 +101,7 @@ class Health:
         return lag is not None and self._is_idle(lag, flusher.progress_millis, is_retrying=flusher.is_retrying)
 
     def _lag_at_least(self, partition: int, flusher: Flusher) -> int | None:
-        """Behind, as far as is known, until its position is taken; and where records wait, wherever the log ends."""
+        """At least 1 until its position is taken, and while records wait, even if the log's end is unknown."""
         if not flusher.settled.is_set() or flusher.oldest_waiting_millis is not None:
             return 1
         return self.lag(partition, flusher)

@@ -19,7 +19,7 @@ from schemas.coordinates import PartitionId
 log = structlog.get_logger()
 
 OnClosed = Callable[[Sequence[int]], Awaitable[None]]
-"""Told which flushers have been closed, before they are forgotten."""
+"""Called with the partitions of closed flushers, before they are removed."""
 
 
 class Holdings:

@@ -145,13 +145,10 @@ def part_of(query: CountsQuery, from_millis: int, to_millis: int) -> Part:
     """The part from one hour to another (exclusive)."""
     hours = range(from_millis, to_millis, HOUR_MILLIS)
     cut = tuple(utc(hour) for hour in hours if not query.whole(hour))
-    return Part(from_millis, to_millis, tuple(_ids(query, hour) for hour in hours), query.event, cut)
-
-
-def _ids(query: CountsQuery, hour_millis: int) -> tuple[str, str]:
-    """The range of an hour's `_id`s, half-open. A title may contain a `/`, so it can include those of other titles."""
-    owner = f"{utc(hour_millis):%Y-%m-%dT%H}/{query.app}/{query.source}"
-    return ids_below(owner if query.event is None else f"{owner}/{query.event}")
+    # A title may contain a `/`, so its range can include the ids of other titles.
+    owned = f"{query.app}/{query.source}" + ("" if query.event is None else f"/{query.event}")
+    ids = tuple(ids_below(f"{utc(hour):%Y-%m-%dT%H}/{owned}") for hour in hours)
+    return Part(from_millis, to_millis, ids, query.event, cut)
 
 
 class CountsPage:

@@ -1,7 +1,7 @@
-"""A record of ours from one that aiokafka found: made so once, by the worker and by a recount alike.
+"""Makes tallymill's record from one of aiokafka's. The worker and a recount both use it, so that they read the same.
 
-Headers are cleaned, times are such as can be kept, and what is larger than any record of ours is cut: it is dead by its
-size, before anything costly is done with it.
+Headers are cleaned, times are clamped to what MongoDB can store, and a value larger than any accepted body is cut: it
+is dead because of its size, before anything costly is done with it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from schemas.records.headers import Headers, by_name, clean_headers
 from schemas.requirements import max_record_bytes
 from schemas.settings import Api, LimitSettings
 
-# Key and headers of a record: ours have some hundred bytes; tracing and proxies add some.
+# Key and headers of a record: those of an ingress have some hundred bytes; tracing and proxies add some.
 MAX_ENVELOPE_BYTES = 1024 * 1024
 
 # A value up to this size is kept whole where it may be signed: limits may have been higher when it was accepted.
@@ -25,7 +25,7 @@ MAX_SIGNED_BYTES = 16 * 1024 * 1024
 
 
 def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
-    """The largest body that the limits allow to anybody; of any API where it is not known which."""
+    """The largest body that the limits of any app allow. Without `api`: of both APIs."""
     largest: Mapping[Api, int] = {
         "games": max(one.max_body_bytes for one in limits.everyones()),
         "analytics": max(one.max_analytics_body_bytes for one in limits.everyones()),
@@ -34,7 +34,7 @@ def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
 
 
 def most_unpacked_bytes(limits: LimitSettings) -> int:
-    """What a batch must be able to hold: the largest record."""
+    """The size of the largest record: a batch may unpack to as much."""
     return max(max_record_bytes(limits, "games"), max_record_bytes(limits, "analytics"))
 
 

@@ -1,7 +1,7 @@
-"""How much one drain of fetched batches may hold and unpack, and the hook that holds aiokafka to it.
+"""How much one drain of fetched batches may hold and unpack, and the class that makes aiokafka keep to it.
 
-aiokafka unpacks all it has fetched at once, whatever comes of it. Here an iterator over fetched records ends when the
-drain is full, as if the rest had not been fetched yet: aiokafka then asks the broker again from there.
+aiokafka unpacks all that it has fetched at once, however large it becomes. Here the iterator over fetched records ends
+when the drain is full, as if the rest had not been fetched: aiokafka then fetches the rest again.
 """
 
 import time
@@ -19,15 +19,15 @@ UNPACK_BYTES = 32 * MIB
 UNPACKED_BYTES = 32 * MIB
 # A record without a value costs a KiB in Python all the same.
 RECORDS = 32_768
-# Heartbeats wait meanwhile, and so do the flushes. Usual is a tenth; what was fetched and not drained is fetched again.
+# Heartbeats and flushes wait meanwhile. A drain usually takes a tenth of this. What is not drained is fetched again.
 DRAIN_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Room:
-    """What is left for one drain: bytes of values, records, bytes to unpack, time; and most that a batch may unpack to.
+    """What one drain may still take: bytes of values, records, bytes to unpack, time; and the most of one batch.
 
-    The first record always fits, or its partition would stand still.
+    The first record always fits. Otherwise its partition would never be read on.
     """
 
     bytes_left: int
@@ -39,7 +39,7 @@ class Room:
 
     @property
     def is_full(self) -> bool:
-        """Time runs from the first look: until then nothing has come."""
+        """The time begins with the first question."""
         now = time.monotonic()
         if self._until is None:
             self._until = now + self.seconds
@@ -47,11 +47,11 @@ class Room:
 
 
 ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
-"""That of the drain at work; None where a reader has set none: its batches are bounded one by one."""
+"""The room of the current drain. None if the reader sets none: then only each batch is bounded."""
 
 
 class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """Of one partition's fetched records those that there is room for."""
+    """The fetched records of one partition that fit into the room."""
 
     def __init__(self, partition: Any, batches: Any, aborted: Any, position: int, *more: Any, **named: Any) -> None:  # noqa: ANN401 aiokafka's own
         super().__init__(partition, batches, aborted, position, *more, **named)

@@ -1,7 +1,6 @@
-"""Decompression that never gives more than it is asked for. Pure.
+"""Decompression with a limit of its output. Pure.
 
-A few kilobytes may unpack to gigabytes, and brokers bound the packed size alone. What is over the limit is cut off; the
-bytes before it are as they would have been.
+A few kilobytes may unpack to gigabytes, and brokers limit only the packed size. The output is cut off at the limit.
 """
 
 import gzip
@@ -14,25 +13,25 @@ from typing import NamedTuple
 
 import cramjam
 
-# Room for the first try, as a multiple of the packed size: JSON rarely packs better. What doesn't fit is unpacked
-# again into all of the limit, which the system hands out page by page as it is written to.
+# The buffer of the first try, as a multiple of the packed size: JSON rarely packs better. If it is too small, a second
+# try has a buffer of the whole limit. The system provides its memory page by page, when it is written to.
 FIRST_TRY_RATIO = 16
 FIRST_TRY_BYTES = 64 * 1024
 
-# How cramjam says that its output is full; it has filled it then.
+# The message of cramjam for a full output, which it has filled by then.
 _FULL = "failed to write whole buffer"
 
-# snappy-java's stream: this head, two versions, then blocks behind their lengths.
+# snappy-java's stream: this head, two versions, then blocks, each after its length.
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEAD_BYTES = 16
 
 
 class CannotUnpack(ValueError):
-    """The bytes are not what their codec says. The message holds nothing of them."""
+    """The codec can't unpack the bytes. The message quotes none of them."""
 
 
 class Unpacked(NamedTuple):
-    """`size` bytes in `buffer`, behind the room asked for. Not `whole`: there is more than the limit."""
+    """`size` bytes in `buffer`, after the room for the caller. Not `whole`: the output is larger than the limit."""
 
     buffer: memoryview
     size: int
@@ -48,7 +47,7 @@ _Codec = Callable[[memoryview, memoryview], _Into]
 
 
 def unpack(codec: int, packed: memoryview, limit: int, room: int) -> Unpacked:
-    """At most `limit` bytes of what is packed, behind `room` bytes for the caller. Raises CannotUnpack."""
+    """At most `limit` unpacked bytes, after `room` bytes for the caller. Raises CannotUnpack."""
     if codec not in _CODECS:
         raise CannotUnpack(f"compression codec {codec} is unknown")
     name, into = _CODECS[codec]
@@ -97,7 +96,7 @@ def _snappy(packed: memoryview, out: memoryview) -> _Into:
 
 
 def _snappy_block(packed: memoryview, out: memoryview) -> _Into:
-    """Snappy says first how long it will be, so nothing is unpacked that has no room."""
+    """Snappy gives the unpacked size first, so nothing is unpacked that does not fit."""
     if cramjam.snappy.decompress_raw_len(packed) > len(out):
         return _Into(0, whole=False)
     return _Into(cramjam.snappy.decompress_raw_into(packed, out), whole=True)

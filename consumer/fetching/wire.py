@@ -1,6 +1,6 @@
-"""Records of format 2 on the wire, one after the other. Pure; KIP-482's varints are not these: zigzag, as protobuf's.
+"""Decodes the records of a batch of format 2, one by one. Pure. Varints are zigzag, as protobuf's, unlike KIP-482's.
 
-aiokafka's decoder raises for a header name that is no UTF-8 and copies every value it meets; this one does neither.
+aiokafka's decoder raises if a header name is not UTF-8, and copies every value. This one does neither.
 """
 
 from schemas.records.headers import name_of
@@ -8,20 +8,20 @@ from schemas.records.headers import name_of
 # Five bytes hold an int32, ten an int64.
 _MAX_VARINT_BYTES = 10
 
-# More headers than this make a record dead (record.py); of those the first this many and one more are read.
+# A record with more headers is dead (record.py). Of its headers one more than this are read.
 MAX_HEADERS = 256
 
 
 class CannotRead(ValueError):
-    """The bytes are no record. The message holds nothing of them."""
+    """The bytes are no record. The message quotes none of them."""
 
 
 class FlawedRecord(ValueError):
-    """The bytes up to the end of this record are none, but behind it there may be others."""
+    """A record that can't be decoded, but its end is known, so records after it may be."""
 
 
 class Cursor:
-    """Where reading stands, and what the last record held: also as far as it came before it could not be read."""
+    """The position, and the parts of the last record. Of a record that can't be read: the parts before the error."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -36,7 +36,7 @@ class Cursor:
         self.headers: list[tuple[str, bytes | None]] = []
 
     def skip_record(self) -> None:
-        """Go behind the next record without a look into it. Raises CannotRead."""
+        """Skip the next record without decoding it. Raises CannotRead."""
         self._at = self._end()
 
     def next_record(self) -> tuple[int, int]:
@@ -52,13 +52,13 @@ class Cursor:
             self.record = self._data[start:end]
 
     def _end(self) -> int:
-        """Where the record ends whose length stands here. Of one that is cut off there is still a beginning."""
+        """Read the length of the next record, and return where it ends. Raises CannotRead."""
         length = self._varint()
         end = self._at + length
         if length < 0:
             raise CannotRead("a length is negative")
         if end > len(self._data):
-            self._record(end)  # keeps key and value as far as they are there
+            self._record(end)  # so that key and value are kept, if they are complete
             raise CannotRead("a record is cut off")
         return end
 
@@ -83,7 +83,7 @@ class Cursor:
         return offset_delta, time_delta
 
     def _value(self) -> memoryview | None:
-        """Of one that is cut off what there is of it is kept."""
+        """Of a value that is cut off, `value` has what there is."""
         self.value_bytes = self._varint()
         if self.value_bytes < 0:
             self.value_bytes = 0

@@ -1,16 +1,15 @@
 """Membership in a group of workers, apart from reading.
 
-A member that joins, or one that died, makes the whole group form anew, and until the last member has joined again
-the coordinator holds all answers back. Nothing is given up meanwhile: what a member holds it goes on reading, and only
-the new shares take partitions away. For as long as that lasts two members may own one partition; the checkpoint's
-compare-and-set decides between them, so that no record counts twice.
+If a member joins or dies, the group rebalances: the coordinator answers only when every member has joined again. Each
+member keeps reading its partitions meanwhile, and gives some up only when the new shares arrive. During that time two
+members may own one partition. The checkpoint's compare-and-set decides between them, so no record counts twice.
 
-What a member holds it names when it joins, and the shares leave it there (core/sharing.py). A member that finds itself
-expelled after a silence longer than its session gives everything up at once: others have it. One that was expelled
-sooner, by mistake, joins again with what it holds.
+A member names its partitions when it joins, and keeps them if the shares allow (core/sharing.py). A member that was
+expelled after a silence longer than its session gives up all partitions at once, because other members have them. One
+that was expelled earlier, by mistake, joins again with its partitions.
 
-aiokafka's own coordinator revokes everything before it joins, joins once for each way to share out, and remembers what
-is held for all groups of a process in one place. Hence the protocol is spoken here.
+The protocol is implemented here because aiokafka's coordinator revokes all partitions before it joins, joins once for
+each assignor, and keeps the partitions of all groups of a process in one place.
 """
 
 import asyncio
@@ -56,31 +55,31 @@ from serving.outage import Outage
 
 log = structlog.get_logger()
 
-# A member hears of a rebalance with its next heartbeat, and until the last one has, the new shares wait. Several of
-# them fit into the shortest session, so that one that is late costs nothing.
+# A member learns of a rebalance with its next heartbeat, and the new shares wait for the last member. The shortest
+# session has time for several heartbeats, so a late one does no harm.
 HEARTBEAT_SECONDS = 1.0
 
-# How long the coordinator waits for a member to join again before it goes on without: once the group forms anew, the
-# shares wait no longer than this for a dead one. One that is alive joins within a heartbeat; if it is late, once more.
+# In a rebalance the coordinator waits so long for each member: the shares wait no longer for a dead one. A live member
+# joins within a heartbeat. One that is late joins again.
 REBALANCE_SECONDS = 3.0
 
-# An answer that is held back until the group has formed. Workers of before may be waited for longer; then the question
-# is put again, which changes nothing.
+# The time-out of an answer that comes only when the group has formed. The coordinator may wait longer for workers of an
+# older version. Then the request is sent again, which changes nothing.
 HELD_BACK_SECONDS = 8.0
 
-# A coordinator that moves, or whose topic is made with the first group, is there again sooner. From then on it is an
-# outage.
+# Without an answer for so long, it is an outage. A coordinator that moves answers sooner, also when Kafka creates its
+# topic for the first group.
 LOST_SECONDS = 3.0
 
-# Between two tries after an error: a coordinator that moves is there again within a second or so.
+# Between two tries after an error: a coordinator that moves answers again within about a second.
 RETRY_SECONDS = 0.2
 
-# How often the leader counts the topic's partitions: added ones are shared out then.
+# How often the leader counts the topic's partitions. If some were added, the group rebalances.
 PARTITIONS_SECONDS = 30.0
 
 
 def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:
-    """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
+    """A member of the group that shares the topic of an API. A new client replaces one that fails."""
     session_millis = int(worker.session_timeout_seconds * 1000)
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
     process = own_process()
@@ -96,7 +95,7 @@ class GroupMember:
     """A Membership of one topic's group, from `start` to `stop`."""
 
     def __init__(self, new_client: NewClient, group: Group, outage: Outage, process: Process | None = None) -> None:
-        """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
+        """`process`: the one that the client's id names. Dead members with such an id are removed; with None, none."""
         self._group = group
         self._outage = outage
         self._part = f"group {group.name}"
@@ -129,7 +128,7 @@ class GroupMember:
             raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def stop(self) -> None:
-        """Leave the group, so that the others needn't wait for the session to end."""
+        """Leave the group, so that the others do not wait until the session ends."""
         for task in (self._task, self._leaving_for):
             if task:
                 task.cancel()
@@ -149,7 +148,7 @@ class GroupMember:
             await asyncio.sleep(pause)
 
     async def _turn(self) -> float:
-        """Join or say that it is alive, once. Returns how long to wait before the next turn."""
+        """Join, or send a heartbeat, once. Returns the seconds until the next turn."""
         try:
             await (self._join() if self._must_join else self._stay())
         except (RebalanceInProgressError, IllegalGenerationError):
@@ -177,19 +176,19 @@ class GroupMember:
         return HEARTBEAT_SECONDS
 
     async def _stay(self) -> None:
-        """Raises KafkaError: among others, that the group forms anew."""
+        """Send a heartbeat. Raises KafkaError, for example RebalanceInProgressError."""
         answer = await self._coordinator.ask(heartbeat_request(self._group, self._claim.generation, self._member))
         raise_error(answer.error_code)
         if self._leads_partitions is not None and time.monotonic() - self._counted_at > PARTITIONS_SECONDS:
             self._must_join = self._leads_partitions != await self._count()
 
     async def _join(self) -> None:
-        """Join, and take the share given. Raises KafkaError; then what was held is held on."""
+        """Join, and take the new share. Raises KafkaError; then the old share stays."""
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
             if (process := self._process) and not self._leaving_for:
-                # Beside the joining, which isn't answered until the dead members have gone.
+                # In its own task, because the next request is answered only when the dead members have left.
                 leaving = leave_for_the_dead(self._coordinator, self._group, member, process)
                 self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
             answer = await self._held_back(join_request(self._group, member, self._claim))
@@ -210,7 +209,7 @@ class GroupMember:
         return await self._coordinator.partitions()
 
     def _expelled(self) -> None:
-        """The coordinator doesn't know it. After a silence longer than its session its partitions are others'."""
+        """The coordinator does not know the member. After its session has ended, others have its partitions."""
         self._member = NO_MEMBER
         self._must_join = True
         if time.monotonic() - self._heard > self._group.session_millis / 1000:
@@ -219,7 +218,7 @@ class GroupMember:
             self._given(frozenset())
 
     def _failed(self, reason: str) -> float:
-        """Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        """Returns the seconds until the next try: few at first, because coordinators move; later a heartbeat's."""
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now

@@ -82,13 +82,10 @@ async def redrive(
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
-            return done, f"dead letter {identity}: {_words(error)}"
+            # A LookupError is raised in this module with its reason.
+            reason = str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
+            return done, f"dead letter {identity}: {reason}"
     return len(identities), ""
-
-
-def _words(error: Exception) -> str:
-    """The reason. A LookupError is raised in this module with its reason."""
-    return str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:

@@ -162,9 +162,9 @@ def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
 
 def as_text(health: Health) -> str:
     """A line for each process: whether it works, its id, its address, and what is missing."""
-    return "\n".join(_line(one) for one in health.processes)
-
-
-def _line(one: ProcessNow) -> str:
-    pid = "" if one.pid is None else f"pid {one.pid}"
-    return "  " + "  ".join((f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)).rstrip()
+    lines = []
+    for one in health.processes:
+        pid = "" if one.pid is None else f"pid {one.pid}"
+        columns = (f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)
+        lines.append(("  " + "  ".join(columns)).rstrip())
+    return "\n".join(lines)
