@@ -48,7 +48,7 @@ def test_every_module_that_bench_names_in_a_text_exists() -> None:
     trees = [ast.parse(file.read_text()) for file in FILES]
     texts = [one.value for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Constant)]
     named = {text for text in texts if isinstance(text, str) and text.startswith("bench.") and MODULE.fullmatch(text)}
-    assert "bench.rivals.serve" in named
+    assert len(named) > 4
     assert [] == [name for name in sorted(named) if not exists(name)]
 
 
