@@ -33,15 +33,15 @@ class Health:
         self._member_at = time.monotonic()
 
     def turned(self) -> None:
-        """The worker's loop has come round."""
+        """Called once in each turn of the worker's loop."""
         self._turned_at = time.monotonic()
         if self._source.is_member:
             self._member_at = self._turned_at
 
     def lag(self, partition: int, flusher: Flusher) -> int | None:
-        """Records to be read and not applied; None where the log's end, or its own position, isn't known.
+        """Records that are not applied yet; None if the end of the log, or the checkpoint, is unknown.
 
-        A partition that has stopped is never said to have none: it may stand where the log was cut.
+        Never 0 for a stopped partition: it may have stopped where the log was truncated.
         """
         if flusher.checkpoint is None:
             return None
@@ -51,7 +51,7 @@ class Health:
     # Ready.
 
     def missing(self) -> list[Missing]:
-        """Nothing when it is ready; each thing once."""
+        """What keeps the worker from being ready, each thing once."""
         found: dict[str, Missing] = {}
         for one in (*self._servers(), *self._share()):
             found.setdefault(one.what, one)
@@ -83,7 +83,7 @@ class Health:
     # Alive.
 
     def is_alive(self) -> bool:
-        """Whether every partition that is behind makes progress. One that waits for a server does not count."""
+        """Whether every lagging partition makes progress. Those that retry because of a server are ignored."""
         if self._stands_still():
             return False
         asked = self._holdings.lineage_asked_millis
@@ -92,7 +92,7 @@ class Health:
         return not any(self._is_stuck(partition, one) for partition, one in self._holdings.flushers.items())
 
     def _stands_still(self) -> bool:
-        """Whether the loop itself waits for something that never comes."""
+        """Whether the worker's own loop has stopped turning."""
         if self._turned_at is None or self._retry.is_retrying:
             return False
         return time.monotonic() - self._turned_at > self._parts.settings.stall_seconds
@@ -106,7 +106,7 @@ class Health:
         return lag is not None and self._is_idle(lag, flusher.progress_millis, is_retrying=flusher.is_retrying)
 
     def _lag_at_least(self, partition: int, flusher: Flusher) -> int | None:
-        """Behind, as far as is known, until its position is taken; and where records wait, wherever the log ends."""
+        """The lag; 1 until the position is taken, and while records are buffered, whatever the end of the log is."""
         if not flusher.settled.is_set() or flusher.oldest_waiting_millis is not None:
             return 1
         return self.lag(partition, flusher)

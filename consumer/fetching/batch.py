@@ -1,4 +1,4 @@
-"""One record batch as a broker sends it (magic 2), read so that nothing in it can stop its reader.
+"""Reads one record batch as a broker sends it (magic 2). Nothing in a batch can stop its reader.
 
     sound       all its records, by aiokafka's own decoder
     flawed      records up to the flaw; then a dead one for each offset that is left (1,000 at most, the rest are gaps)
@@ -18,19 +18,19 @@ from consumer.fetching.room import ROOM, UNPACK_BYTES
 from consumer.fetching.unpack import CannotUnpack, Unpacked, unpack
 from consumer.fetching.wire import CannotRead, Cursor, FlawedRecord
 
-# A batch that says it holds more is set aside: its records could be a byte or two each, and cost a KiB in Python.
+# A batch with more records is set aside: each could be a byte or two long, and takes a KiB in Python.
 MAX_BATCH_RECORDS = 65_536
-# Dead letters of one flawed batch; its producer can't make more of it than that.
+# Dead letters of one flawed batch, however many records it claims to hold.
 MAX_DEAD = 1_000
-# Kept of what can't be read, for whoever looks at the dead letter.
+# What is kept of bytes that can't be read, for those who inspect the dead letter.
 KEPT_BYTES = 64 * 1024
-# Up to this size records are found by aiokafka's decoder; beyond it by one that counts headers before it makes them: a
-# header can be two bytes, and costs 64 in Python. A batch of an ingress is smaller, or has one record.
+# Batches up to this size are read by aiokafka's decoder. Larger ones by our own, which counts headers before it
+# makes them: a header of two bytes takes 64 in Python. Batches of an ingress are smaller, or hold one record.
 FAST_BYTES = 512 * 1024
 
 MAGIC = 2
 DAMAGED_OFFSET = 2**62
-"""Past any offset: aiokafka passes over records below where it reads."""
+"""Greater than any offset, because aiokafka skips records below its position."""
 
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 HEAD_BYTES = _HEAD.size
@@ -47,7 +47,7 @@ class Flaw:
 
 
 class Found(NamedTuple):
-    """A record as aiokafka takes it from a batch. `checksum`, of no use in this format, carries the flaw."""
+    """A record as aiokafka takes it from a batch. `checksum`, which this format does not have, carries the flaw."""
 
     offset: int
     timestamp: int
@@ -75,7 +75,7 @@ class Batch:
         self._is_dense = self._count == self._span + 1
 
     def validate_crc(self) -> bool:
-        """Left to the iterator: an error out of aiokafka would lose what it has drained of other partitions."""
+        """Done by the iterator. If this failed, aiokafka would lose what it has drained of other partitions."""
         return True
 
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's record
@@ -117,9 +117,10 @@ class Batch:
             yield from self._patiently(unpacked, following, done)
 
     def _patiently(self, unpacked: Unpacked, following: int, done: int) -> Iterator[Found]:
-        """The records behind the first `done`, as far as one ends where it says; and what is left.
+        """The records after the first `done`, as far as their lengths are right; then what is left of the batch.
 
-        Those that the reader has had are skipped by their lengths, or a batch read in parts would cost its square.
+        Records that the reader has had already are skipped by their lengths: to read them again and again would take
+        quadratic time.
         """
         cursor = Cursor(unpacked.buffer[HEAD_BYTES : HEAD_BYTES + unpacked.size])
         try:
@@ -135,11 +136,11 @@ class Batch:
             yield from self._dead(following, self._reason(unpacked, cursor, error), cursor.key, cursor.value)
 
     def _is_in_order(self, offset: int, following: int) -> bool:
-        """A broker doesn't look at the offsets of a batch that isn't packed; only compaction leaves some out."""
+        """Brokers don't check the offsets in an uncompressed batch. Only compaction leaves offsets out."""
         return offset == following if self._is_dense else following <= offset < self.next_offset
 
     def _following(self, following: int) -> int:
-        """Where the broker counts a record whose own offset is wrong. Raises CannotRead where nobody can say."""
+        """The offset that the broker counts for a record whose own is wrong. Raises CannotRead if it is unknown."""
         if not self._is_dense:
             raise CannotRead("an offset is out of order")
         return following
@@ -171,7 +172,7 @@ class Batch:
     def _dead(
         self, following: int, reason: str, key: bytes | None = None, value: memoryview | None = None
     ) -> Iterator[Found]:
-        """One for each offset from `following` on; only the first has something to keep."""
+        """A dead record for each offset from `following` on. Only the first has a key and a value."""
         kept = bytes(value[:KEPT_BYTES]) if value is not None else None
         for offset in range(following, min(self.next_offset, following + MAX_DEAD)):
             yield Found(offset, self._max_time, 1, key, kept, (), Flaw(reason))
@@ -184,13 +185,13 @@ def is_sound(raw: memoryview) -> bool:
 
 
 def damaged(reason: str) -> Found:
-    """What a reader finds where it must stop."""
+    """The mark at which a reader must stop."""
     return Found(DAMAGED_OFFSET, 0, 1, None, None, (), Flaw(reason, is_damage=True))
 
 
 def _next(records: Iterator[Any]) -> Any:  # noqa: ANN401 aiokafka's record
-    """The next record, or None: there is none, or aiokafka's decoder fails, by whatever error."""
+    """The next record. None if there is none, or if aiokafka's decoder fails."""
     try:
         return next(records, None)
-    except Exception:  # noqa: BLE001 a reader of our own goes on from here, and says what is wrong
+    except Exception:  # noqa: BLE001 our own decoder continues from here, and says what is wrong
         return None

@@ -1,7 +1,7 @@
-"""The batches of one answer of a broker, in the place of aiokafka's own reader of them.
+"""Reads the batches of one fetch response, in place of aiokafka's own reader.
 
-aiokafka decodes all records of a batch or raises, for ever the same; an error also loses what it has given out of other
-partitions before. So nothing here raises: what can't be decoded comes out as dead records, or as damage.
+aiokafka decodes all records of a batch, or raises the same error for ever, and then loses what it has drained of other
+partitions. So nothing here raises: what can't be decoded comes out as dead records, or as damage.
 """
 
 import struct
@@ -13,7 +13,7 @@ from aiokafka.consumer import fetcher
 from consumer.fetching.batch import DAMAGED_OFFSET, HEAD_BYTES, KEPT_BYTES, MAGIC, Batch, Flaw, Found, damaged
 from consumer.fetching.room import BoundedRecords
 
-# What all formats begin with: base offset, length of what follows, 4 bytes, magic.
+# All formats begin with: base offset, length of the rest, 4 bytes, magic.
 _LOG_OVERHEAD_BYTES = 12
 _MAGIC_AT = 16
 
@@ -26,13 +26,13 @@ class Batches:
         self._at = 0
         self._last: Batch | OtherBatch | None = None
         self.position = 0
-        """Where its reader stands: records below it are not looked at."""
+        """The position of its reader. Records below it are skipped."""
 
     def size_in_bytes(self) -> int:
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Whether there is another that is whole: an answer may end in the middle of one. Behind damage none is."""
+        """Whether there is another whole batch. A response may end in the middle of one. After damage there is none."""
         if self._last and self._last.is_damaged:
             return False
         left = len(self._data) - self._at
@@ -50,7 +50,7 @@ class Batches:
 
 
 class OtherBatch:
-    """Bytes that are no batch of format 2: a message of before Kafka 0.11, which is dead; or damage."""
+    """Bytes that are not a batch of format 2: a message from before Kafka 0.11, which is dead; or damage."""
 
     producer_id = None
     is_transactional = False
@@ -75,6 +75,6 @@ class OtherBatch:
 
 
 def install() -> None:
-    """Put our readers in the places of aiokafka's, for every consumer of this process. Again does nothing more."""
+    """Replace aiokafka's readers by ours, for every consumer of this process. May be called again."""
     fetcher.MemoryRecords = Batches
     fetcher.PartitionRecords = BoundedRecords

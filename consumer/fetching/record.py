@@ -1,7 +1,7 @@
-"""A record of ours from one that aiokafka found: made so once, by the worker and by a recount alike.
+"""Makes our record of one that aiokafka has read. The worker and a recount both use it.
 
-Headers are cleaned, times are such as can be kept, and what is larger than any record of ours is cut: it is dead by its
-size, before anything costly is done with it.
+Headers are cleaned, and the time is moved into the range that can be stored. A record larger than any that an ingress
+writes is cut and dead, before anything costly is done with it.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from schemas.records.headers import Headers, by_name, clean_headers
 from schemas.requirements import max_record_bytes
 from schemas.settings import Api, LimitSettings
 
-# Key and headers of a record: ours have some hundred bytes; tracing and proxies add some.
+# Key and headers together. Those of an ingress have a few hundred bytes; tracing adds some.
 MAX_ENVELOPE_BYTES = 1024 * 1024
 
-# A value up to this size is kept whole where it may be signed: limits may have been higher when it was accepted.
+# A value of up to this size is kept whole if it may be signed: limits may have been higher when it was accepted.
 MAX_SIGNED_BYTES = 16 * 1024 * 1024
 
 
 def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
-    """The largest body that the limits allow to anybody; of any API where it is not known which."""
+    """The largest body that the limits of any app allow. `api` None: of either API."""
     largest: Mapping[Api, int] = {
         "games": max(one.max_body_bytes for one in limits.everyones()),
         "analytics": max(one.max_analytics_body_bytes for one in limits.everyones()),
@@ -34,12 +34,12 @@ def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
 
 
 def most_unpacked_bytes(limits: LimitSettings) -> int:
-    """What a batch must be able to hold: the largest record."""
+    """To how many bytes a batch may unpack: the size of the largest record."""
     return max(max_record_bytes(limits, "games"), max_record_bytes(limits, "analytics"))
 
 
 class Read(NamedTuple):
-    """A record in the order of its fields, for the worker's own type and the recount's."""
+    """The fields of a record, in the order that the types of both the worker and the recount have."""
 
     offset: int
     timestamp_millis: int
@@ -50,7 +50,7 @@ class Read(NamedTuple):
 
 
 def record_of(found: ConsumerRecord, largest_bytes: int) -> Read:
-    """The record, with its fault if it has one."""
+    """The record, with its fault if there is one."""
     value, flaw, headers, key = found.value or b"", found.checksum, found.headers, found.key
     fault = flaw.reason if isinstance(flaw, Flaw) else ""
     if len(headers) > MAX_HEADERS:

@@ -1,7 +1,7 @@
-"""How much one drain of fetched batches may hold and unpack, and the hook that holds aiokafka to it.
+"""Limits how much one drain of fetched batches may hold and unpack, and makes aiokafka keep to it.
 
-aiokafka unpacks all it has fetched at once, whatever comes of it. Here an iterator over fetched records ends when the
-drain is full, as if the rest had not been fetched yet: aiokafka then asks the broker again from there.
+aiokafka unpacks at once all that it has fetched, however much that is. Here the iterator over fetched records ends when
+the drain is full. aiokafka then takes the rest for not fetched yet, and fetches it again from there.
 """
 
 import time
@@ -13,21 +13,21 @@ from aiokafka.consumer.fetcher import PartitionRecords
 
 MIB = 1024 * 1024
 
-# A batch of an ingress unpacks to 256 KiB, or is one record; another producer's is some MiB at most.
+# An ingress writes batches of up to 256 KiB unpacked, or of one record. Other producers' have a few MiB at most.
 UNPACK_BYTES = 32 * MIB
 # What one drain unpacks in one slice of the event loop, beyond its last batch: some 50 ms.
 UNPACKED_BYTES = 32 * MIB
-# A record without a value costs a KiB in Python all the same.
+# Even a record without a value takes a KiB in Python.
 RECORDS = 32_768
-# Heartbeats wait meanwhile, and so do the flushes. Usual is a tenth; what was fetched and not drained is fetched again.
+# Heartbeats and flushes wait during a drain. It usually takes a tenth of this. The rest is fetched again.
 DRAIN_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Room:
-    """What is left for one drain: bytes of values, records, bytes to unpack, time; and most that a batch may unpack to.
+    """What is left for one drain: bytes of values, records, bytes to unpack, time. `unpack_limit` is of one batch.
 
-    The first record always fits, or its partition would stand still.
+    The first record always fits; otherwise its partition would make no progress.
     """
 
     bytes_left: int
@@ -39,7 +39,7 @@ class Room:
 
     @property
     def is_full(self) -> bool:
-        """Time runs from the first look: until then nothing has come."""
+        """The time starts at the first call, when the first records have come."""
         now = time.monotonic()
         if self._until is None:
             self._until = now + self.seconds
@@ -47,11 +47,11 @@ class Room:
 
 
 ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
-"""That of the drain at work; None where a reader has set none: its batches are bounded one by one."""
+"""That of the current drain. None if the reader has set none: then only each batch is limited."""
 
 
 class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """Of one partition's fetched records those that there is room for."""
+    """The fetched records of one partition, as many as there is room for."""
 
     def __init__(self, partition: Any, batches: Any, aborted: Any, position: int, *more: Any, **named: Any) -> None:  # noqa: ANN401 aiokafka's own
         super().__init__(partition, batches, aborted, position, *more, **named)
@@ -60,8 +60,8 @@ class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's ConsumerRecord
         room = ROOM.get()
         if room and room.is_full:
-            # It and its generator refer to each other, and with them to what is unpacked: it must not wait for the
-            # garbage collector.
+            # This object and its generator refer to each other, and to the unpacked bytes. Closing the generator
+            # frees them now, without the garbage collector.
             self._records_iterator.close()  # type: ignore[has-type]  # the same
             self._records_iterator = iter(())
             raise StopIteration

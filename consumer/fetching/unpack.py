@@ -1,7 +1,6 @@
-"""Decompression that never gives more than it is asked for. Pure.
+"""Decompression up to a limit. Pure.
 
-A few kilobytes may unpack to gigabytes, and brokers bound the packed size alone. What is over the limit is cut off; the
-bytes before it are as they would have been.
+A few kilobytes may unpack to gigabytes, and brokers limit only the compressed size. Bytes beyond the limit are cut off.
 """
 
 import gzip
@@ -19,7 +18,7 @@ import cramjam
 FIRST_TRY_RATIO = 16
 FIRST_TRY_BYTES = 64 * 1024
 
-# How cramjam says that its output is full; it has filled it then.
+# The message of cramjam when its output buffer is full.
 _FULL = "failed to write whole buffer"
 
 # snappy-java's stream: this head, two versions, then blocks behind their lengths.
@@ -28,11 +27,11 @@ _XERIAL_HEAD_BYTES = 16
 
 
 class CannotUnpack(ValueError):
-    """The bytes are not what their codec says. The message holds nothing of them."""
+    """The bytes are not of the codec that the batch names. The message quotes nothing of them."""
 
 
 class Unpacked(NamedTuple):
-    """`size` bytes in `buffer`, behind the room asked for. Not `whole`: there is more than the limit."""
+    """`size` bytes in `buffer`, after the reserved ones. Not `whole`: there is more than the limit."""
 
     buffer: memoryview
     size: int
@@ -48,7 +47,7 @@ _Codec = Callable[[memoryview, memoryview], _Into]
 
 
 def unpack(codec: int, packed: memoryview, limit: int, room: int) -> Unpacked:
-    """At most `limit` bytes of what is packed, behind `room` bytes for the caller. Raises CannotUnpack."""
+    """At most `limit` unpacked bytes, after `room` bytes reserved for the caller. Raises CannotUnpack."""
     if codec not in _CODECS:
         raise CannotUnpack(f"compression codec {codec} is unknown")
     name, into = _CODECS[codec]
@@ -97,7 +96,7 @@ def _snappy(packed: memoryview, out: memoryview) -> _Into:
 
 
 def _snappy_block(packed: memoryview, out: memoryview) -> _Into:
-    """Snappy says first how long it will be, so nothing is unpacked that has no room."""
+    """A block of snappy begins with its unpacked length, so one that has no room is not unpacked."""
     if cramjam.snappy.decompress_raw_len(packed) > len(out):
         return _Into(0, whole=False)
     return _Into(cramjam.snappy.decompress_raw_into(packed, out), whole=True)

@@ -1,6 +1,6 @@
-"""Records of format 2 on the wire, one after the other. Pure; KIP-482's varints are not these: zigzag, as protobuf's.
+"""Reads the records of a batch of format 2 one by one. Pure. Its varints are zigzag, as in protobuf (not KIP-482's).
 
-aiokafka's decoder raises for a header name that is no UTF-8 and copies every value it meets; this one does neither.
+aiokafka's decoder raises for a header name that is not UTF-8, and copies every value. This one does neither.
 """
 
 from schemas.records.headers import name_of
@@ -8,20 +8,20 @@ from schemas.records.headers import name_of
 # Five bytes hold an int32, ten an int64.
 _MAX_VARINT_BYTES = 10
 
-# More headers than this make a record dead (record.py); of those the first this many and one more are read.
+# A record with more headers is dead (record.py). One more than this is read of it, which shows that there are more.
 MAX_HEADERS = 256
 
 
 class CannotRead(ValueError):
-    """The bytes are no record. The message holds nothing of them."""
+    """The bytes are not a record. The message quotes nothing of them."""
 
 
 class FlawedRecord(ValueError):
-    """The bytes up to the end of this record are none, but behind it there may be others."""
+    """The record can't be read. Its end is known, so the next one may be readable."""
 
 
 class Cursor:
-    """Where reading stands, and what the last record held: also as far as it came before it could not be read."""
+    """A position in the records, and the fields of the last record: as many as were read before an error."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -36,7 +36,7 @@ class Cursor:
         self.headers: list[tuple[str, bytes | None]] = []
 
     def skip_record(self) -> None:
-        """Go behind the next record without a look into it. Raises CannotRead."""
+        """Skip the next record without reading it. Raises CannotRead."""
         self._at = self._end()
 
     def next_record(self) -> tuple[int, int]:
@@ -52,7 +52,7 @@ class Cursor:
             self.record = self._data[start:end]
 
     def _end(self) -> int:
-        """Where the record ends whose length stands here. Of one that is cut off there is still a beginning."""
+        """The end of the next record, from its length. Reads the beginning of a truncated one. Raises CannotRead."""
         length = self._varint()
         end = self._at + length
         if length < 0:
@@ -62,7 +62,7 @@ class Cursor:
         return end
 
     def _beginning(self, end: int) -> None:
-        """Key and value as far as they are there. Raises CannotRead."""
+        """Read key and value as far as they are there. Raises CannotRead."""
         self._record(end)
         raise CannotRead("a record is cut off")
 
@@ -85,7 +85,7 @@ class Cursor:
         return offset_delta, time_delta
 
     def _value(self) -> memoryview | None:
-        """Of one that is cut off what there is of it is kept."""
+        """Of a truncated value, `self.value` keeps what there is."""
         self.value_bytes = self._varint()
         if self.value_bytes < 0:
             self.value_bytes = 0

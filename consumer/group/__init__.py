@@ -1,1 +1,1 @@
-"""Membership of the consumer group, spoken by ourselves: it reads nothing."""
+"""Membership of the consumer group: our own implementation of the protocol, apart from reading."""

@@ -1,7 +1,7 @@
-"""The broker that keeps a group: found, found again when it moves, asked with a time-out.
+"""Requests to the coordinator of a group: the broker is found, found again when it moves, and asked with a time-out.
 
-The client of its own is made anew from the bootstrap servers when no broker it knows has answered for a while: by
-itself it asks only the brokers of its last metadata, for ever, though all of those may be gone.
+The client is replaced by a new one, from the bootstrap servers, when no broker has answered for a while. A client asks
+only the brokers of its last metadata, and all of those may be gone for ever.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from consumer.group.wire import Group, raise_error
 
-# A broker that is there answers within a second. One that doesn't answer within this is taken for frozen, and another
-# is asked. Several such tries fit into the shortest session.
+# An available broker answers within a second. One that takes longer than this is taken for frozen, and another is
+# asked. Several such tries fit into the shortest session.
 ANSWER_SECONDS = 3.0
 
-# Longer than a broker takes to start again, shorter than people wait before they look.
+# Longer than a broker takes to restart, shorter than an operator waits before he looks into it.
 SILENT_SECONDS = 10.0
 
 _GROUP_KIND = 0
@@ -31,8 +31,8 @@ _GROUP_KIND = 0
 NewClient = Callable[[], Awaitable[AIOKafkaClient]]
 
 Line = Literal["alive", "held back", "offsets"]
-"""A connection to the coordinator. A broker answers one request of a connection after the other: heartbeats must not
-stand behind what waits for the group to form, or for a replica of the group's offsets."""
+"""A connection to the coordinator. A broker answers the requests of a connection in order. So heartbeats have a
+connection of their own: the others may wait for a rebalance, or for the replicas of the group's offsets."""
 
 
 class Coordinator:
@@ -47,7 +47,7 @@ class Coordinator:
         self._lock = asyncio.Lock()
 
     async def ask(self, request: Request[Any], line: Line = "alive", seconds: float = ANSWER_SECONDS) -> Response:
-        """Its answer. Raises KafkaError."""
+        """The coordinator's answer. Raises KafkaError."""
         client, node = await self._find()
         try:
             return await self._send(client, node, request, line, seconds)
@@ -56,11 +56,11 @@ class Coordinator:
             raise
 
     def forget(self) -> None:
-        """Look for it again before the next question: it has moved, or is silent."""
+        """Find the coordinator again before the next request: it has moved, or does not answer."""
         self._node = None
 
     async def partitions(self) -> int:
-        """How many partitions the group's topic has. It isn't made by asking. Raises KafkaError."""
+        """How many partitions the group's topic has. Does not create the topic. Raises KafkaError."""
         client, node = await self._find()
         answer = await self._send(client, node, MetadataRequest([self._group.topic], allow_auto_topic_creation=False))
         (found,) = answer.topics
@@ -89,12 +89,12 @@ class Coordinator:
             except BaseException:
                 await client.close()
                 raise
-            client.set_topics([self._group.topic])  # or it would be told of all topics, again and again
+            client.set_topics([self._group.topic])  # or it would fetch the metadata of all topics, again and again
             self._client, self._heard = client, time.monotonic()
         return self._client
 
     async def _look_up(self, client: AIOKafkaClient) -> int:
-        """Ask any broker which one it is. Raises KafkaError."""
+        """Ask any broker which broker is the coordinator. Raises KafkaError."""
         if (node := client.get_random_node()) is None:
             raise GroupCoordinatorNotAvailableError
         answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
@@ -109,7 +109,7 @@ class Coordinator:
         line: Line = "alive",
         seconds: float = ANSWER_SECONDS,
     ) -> Response:
-        """Raises KafkaError. A connection that has timed out is closed: what is asked next would wait behind it."""
+        """Raises KafkaError. A connection that timed out is closed: later requests would wait behind this one."""
         try:
             async with asyncio.timeout(seconds):
                 answer: Response = await client.send(node, request, group=line)

@@ -1,16 +1,16 @@
 """Membership in a group of workers, apart from reading.
 
-A member that joins, or one that died, makes the whole group form anew, and until the last member has joined again
-the coordinator holds all answers back. Nothing is given up meanwhile: what a member holds it goes on reading, and only
-the new shares take partitions away. For as long as that lasts two members may own one partition; the checkpoint's
-compare-and-set decides between them, so that no record counts twice.
+When a member joins or dies, the whole group rebalances, and the coordinator delays all answers until the last member
+has joined again. A member gives up nothing meanwhile: it goes on reading its partitions, and only the new shares take
+partitions away. During that time two members may own one partition. The checkpoint's compare-and-set decides between
+them, so that no record counts twice.
 
-What a member holds it names when it joins, and the shares leave it there (core/sharing.py). A member that finds itself
-expelled after a silence longer than its session gives everything up at once: others have it. One that was expelled
-sooner, by mistake, joins again with what it holds.
+A member names its partitions when it joins, and keeps them if possible (core/sharing.py). A member that was expelled
+because it was silent for longer than its session gives up everything at once: others own it. A member that was expelled
+sooner, by mistake, joins again and names its partitions.
 
-aiokafka's own coordinator revokes everything before it joins, joins once for each way to share out, and remembers what
-is held for all groups of a process in one place. Hence the protocol is spoken here.
+aiokafka's own coordinator revokes all partitions before it joins, joins once for each assignment strategy, and keeps
+the assigned partitions of all groups of a process in one place. Hence this implementation of the protocol.
 """
 
 import asyncio
@@ -56,31 +56,30 @@ from serving.outage import Outage
 
 log = structlog.get_logger()
 
-# A member hears of a rebalance with its next heartbeat, and until the last one has, the new shares wait. Several of
-# them fit into the shortest session, so that one that is late costs nothing.
+# A member learns of a rebalance from its next heartbeat, and the new shares wait for the last member. Several
+# heartbeats fit into the shortest session, so that a late one does no harm.
 HEARTBEAT_SECONDS = 1.0
 
-# How long the coordinator waits for a member to join again before it goes on without: once the group forms anew, the
-# shares wait no longer than this for a dead one. One that is alive joins within a heartbeat; if it is late, once more.
+# How long a rebalance waits for a member to join again, so also for a dead one. A living member joins within a
+# heartbeat. If it is late, it joins the next rebalance.
 REBALANCE_SECONDS = 3.0
 
-# An answer that is held back until the group has formed. Workers of before may be waited for longer; then the question
-# is put again, which changes nothing.
+# How long the answer to a join may take: the coordinator delays it until the rebalance ends. Workers of an earlier
+# version may take longer. Then the request is sent again, which does no harm.
 HELD_BACK_SECONDS = 8.0
 
-# A coordinator that moves, or whose topic is made with the first group, is there again sooner. From then on it is an
-# outage.
+# A coordinator that moves, or whose internal topic is being created, is available again sooner. Later it is an outage.
 LOST_SECONDS = 3.0
 
-# Between two tries after an error: a coordinator that moves is there again within a second or so.
+# Pause between two tries after an error. A coordinator that moves is available again within about a second.
 RETRY_SECONDS = 0.2
 
-# How often the leader counts the topic's partitions: added ones are shared out then.
+# How often the leader counts the topic's partitions. If some were added, it starts a rebalance.
 PARTITIONS_SECONDS = 30.0
 
 
 def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:
-    """A member of the group that shares the topic of an API. Its client is made anew whenever that helps."""
+    """A member of the group that shares the topic of an API."""
     session_millis = int(worker.session_timeout_seconds * 1000)
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
     process = own_process()
@@ -96,7 +95,7 @@ class GroupMember:
     """A Membership of one topic's group, from `start` to `stop`."""
 
     def __init__(self, new_client: NewClient, group: Group, outage: Outage, process: Process | None = None) -> None:
-        """`process` is what the client's id names: dead ones of its kind are left for. None: for none."""
+        """`process` is named by the client's id. Its dead predecessors are removed from the group; None: none are."""
         self._group = group
         self._outage = outage
         self._part = f"group {group.name}"
@@ -129,7 +128,7 @@ class GroupMember:
             raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def stop(self) -> None:
-        """Leave the group, so that the others needn't wait for the session to end."""
+        """Leave the group, so that the others don't have to wait for the session to time out."""
         for task in (self._task, self._leaving_for):
             if task:
                 task.cancel()
@@ -149,7 +148,7 @@ class GroupMember:
             await asyncio.sleep(pause)
 
     async def _turn(self) -> float:
-        """Join or say that it is alive, once. Returns how long to wait before the next turn."""
+        """Join, or send a heartbeat. Returns the seconds to wait before the next turn."""
         try:
             await (self._join() if self._must_join else self._stay())
         except (RebalanceInProgressError, IllegalGenerationError):
@@ -162,21 +161,21 @@ class GroupMember:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
             return self._failed(why(error))
-        except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions to nobody
+        except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions without an owner
             await self._start_anew(error)
             return REBALANCE_SECONDS
-        self._went_well()
+        self._succeeded()
         return HEARTBEAT_SECONDS
 
     async def _stay(self) -> None:
-        """Raises KafkaError: among others, that the group forms anew."""
+        """Send a heartbeat. Raises KafkaError, also when a rebalance has begun."""
         answer = await self._coordinator.ask(heartbeat_request(self._group, self._claim.generation, self._member))
         raise_error(answer.error_code)
         if self._leads_partitions is not None and time.monotonic() - self._counted_at > PARTITIONS_SECONDS:
             self._must_join = self._leads_partitions != await self._count()
 
     async def _join(self) -> None:
-        """Join, and take the share given. Raises KafkaError; then what was held is held on."""
+        """Join, and take the assigned share. Raises KafkaError; then the member keeps its partitions."""
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
@@ -192,7 +191,7 @@ class GroupMember:
         self._given(self._claim.partitions)
 
     def _leave_for_the_dead(self) -> None:
-        """At the first joining alone, and beside it: it isn't answered until the dead ones have gone."""
+        """Only at the first join, and while it waits: it is not answered before the dead members have left."""
         if (process := self._process) and not self._leaving_for:
             leaving = leave_for_the_dead(self._coordinator, self._group, self._member, process)
             self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
@@ -205,7 +204,7 @@ class GroupMember:
         return await self._coordinator.partitions()
 
     def _expelled(self) -> None:
-        """The coordinator doesn't know it. After a silence longer than its session its partitions are others'."""
+        """The coordinator does not know this member. If the session has timed out, others own its partitions."""
         self._member = NO_MEMBER
         self._must_join = True
         if time.monotonic() - self._heard > self._group.session_millis / 1000:
@@ -214,14 +213,14 @@ class GroupMember:
             self._given(frozenset())
 
     async def _start_anew(self, error: Exception) -> None:
-        """Nobody foresaw it: forget the connections and the member id, hold what is held."""
+        """After an unexpected error: forget connections and member id, keep the partitions."""
         log.error("membership_failed", group=self._group.name, reason=str(error))
         self._failed(str(error))
         self._member, self._must_join = NO_MEMBER, True
         await self._coordinator.close()
 
     def _failed(self, reason: str) -> float:
-        """Returns when to try again: soon at first, for coordinators move; then with each heartbeat."""
+        """Returns the seconds until the next try: few at first, as coordinators move; then those of a heartbeat."""
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now
@@ -229,7 +228,7 @@ class GroupMember:
             self._outage.lost(self._part, f"{self._part}: {reason}", now - self._lost_at)
         return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
 
-    def _went_well(self) -> None:
+    def _succeeded(self) -> None:
         self._heard = time.monotonic()
         if self._lost_at is not None:
             self._outage.back(self._part)
@@ -237,4 +236,4 @@ class GroupMember:
 
 
 def _ignore(_: frozenset[int]) -> None:
-    """Before the start there is nobody to be told."""
+    """The callback before `start` has given one."""

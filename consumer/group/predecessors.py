@@ -1,11 +1,11 @@
-"""Members of the group whose process is dead: a worker that starts leaves the group on their behalf.
+"""Members of the group whose process is dead. A worker that starts removes them from the group.
 
-The coordinator would wait for them until their session ends, and the group, once it forms anew, until they are late.
+Otherwise the coordinator would wait until their sessions time out, and each rebalance until they are late.
 A member's client id names its process: host name, PID namespace, pid and start time. Of the members with our host name
 - one in our PID namespace is dead if no process runs there with its pid and start time;
 - one in another PID namespace is dead if it had our pid: our container has been started again.
-The second is a guess where two containers share a host name. Hence this is done once, at the start: a member that was
-expelled by mistake joins again with what it holds, and two of one name can't expel each other for ever.
+The second rule is a guess if two containers share a host name. Hence this is done only once, at the start: a member
+that was removed by mistake joins again and names its partitions, and two such members can't remove each other for ever.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ log = structlog.get_logger()
 
 _PROGRAM = "tallymill-worker"
 
-# Our own joining is seen at the next question or the one after.
+# The group's description shows our own member after one or two requests.
 _ASK_AGAIN_SECONDS = 0.05
 _TRIES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a host: its pid alone comes again."""
+    """A process of a host. A pid alone may be used again."""
 
     host: str
     namespace: str
@@ -49,7 +49,7 @@ def own_process() -> Process:
 
 
 def process_of(client_id: str) -> Process | None:
-    """The process that a client id names; None for one that isn't ours."""
+    """The process that a client id names. None if it is not the id of a worker."""
     program, _, rest = client_id.partition("@")
     parts = rest.rsplit("/", 3)
     if program != _PROGRAM or len(parts) != 4 or not parts[2].isdecimal():  # noqa: PLR2004 as many as a Process has
@@ -58,9 +58,9 @@ def process_of(client_id: str) -> Process | None:
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks; None if it is dead, or there is no way to tell."""
+    """When a process started, in the kernel's ticks. None if it is dead or can't be read."""
     try:
-        # The name before the last parenthesis may hold anything.
+        # The process name, up to the last parenthesis, may hold any characters.
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
@@ -76,7 +76,7 @@ def _namespace() -> str:
 
 
 def is_dead(other: Process, own: Process, started: Callable[[int], str | None] = started_at) -> bool:
-    """Whether another member's process can't be alive. Nothing is known without /proc."""
+    """Whether another member's process can't be alive. Without /proc it is never known."""
     if other.host != own.host or other == own or not own.namespace or "unknown" in (own.started, other.started):
         return False
     if other.namespace == own.namespace:
@@ -89,13 +89,13 @@ def dead_members(members: Iterable[DescribedMember], own: Process) -> list[Descr
 
 
 async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member: str, own: Process) -> None:
-    """Once we are in the group ourselves: a group that was left by its last member begins with a delay."""
+    """Waits until we are a member ourselves: a group without members would start its next rebalance with a delay."""
     try:
         for dead in dead_members(await _described(coordinator, group, own_member), own):
             await coordinator.ask(leave_request(group, dead.member))
             log.info("dead_member_removed", group=group.name, member=dead.member)
     except KafkaError:
-        return  # Their sessions end by themselves.
+        return  # their sessions time out
 
 
 async def _described(coordinator: Coordinator, group: Group, own_member: str) -> list[DescribedMember]:

@@ -1,8 +1,8 @@
-"""What a member says to the coordinator of its group and hears from it: Kafka's classic protocol, in our own types.
+"""Requests of a member to the coordinator of its group, and the answers: Kafka's classic protocol, in our own types.
 
 Each member sends the partitions it holds, and the generation that gave them, as the user data of its subscription.
-Workers of before know one way to share out: `roundrobin`. Both names are offered, so that old and new workers share a
-group while a new version is rolled out, and whichever leads, all understand the shares.
+Workers of an earlier version know one assignment strategy: `roundrobin`. Both names are offered, so that old and new
+workers can share a group during a roll-out: all understand the shares, whichever of them leads.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ NO_MEMBER = ""
 
 
 class _UserData(msgspec.Struct, frozen=True):
-    """A Claim, as JSON: people read it in what Kafka's tools print."""
+    """A Claim as JSON, so that it can be read in the output of Kafka's tools."""
 
     generation: int
     partitions: frozenset[int]
@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A generation of the group. Its leader knows all members' claims; the others know none."""
+    """A generation of the group. Only the leader knows the claims of all members."""
 
     generation: int
     member: str
@@ -64,7 +64,7 @@ def join_request(group: Group, member: str, claim: Claim) -> JoinGroupRequest:
 
 
 def given_member_id(answer: Response) -> str | None:
-    """The id to join with, where the coordinator wants one first (KIP-394)."""
+    """The id to join with, if the coordinator assigns one first (KIP-394)."""
     return str(answer.member_id) if for_code(answer.error_code) is MemberIdRequired else None
 
 
@@ -76,7 +76,7 @@ def joined(answer: Response) -> Joined:
 
 
 def _claim(metadata: bytes) -> Claim:
-    """What a member says it holds; a worker of before says nothing."""
+    """The partitions that a member names. A worker of an earlier version names none."""
     user_data = ConsumerProtocolMemberMetadata.decode(metadata).user_data
     try:
         found = msgspec.json.decode(user_data or b"", type=_UserData)
@@ -118,7 +118,7 @@ def commit_request(group: Group, generation: int, member: str, positions: Mappin
 
 
 def raise_commit_errors(answer: Response) -> None:
-    """Raises KafkaError, the first there is."""
+    """Raises KafkaError: the first error of any partition."""
     for _, partitions in answer.topics:
         for _, code in partitions:
             raise_error(code)
@@ -136,6 +136,6 @@ def members_of(answer: Response) -> list[DescribedMember]:
 
 
 def raise_error(code: int) -> None:
-    """Raises KafkaError, unless the code says that all is well."""
+    """Raises KafkaError, unless the code is 0."""
     if code:
         raise for_code(code)
