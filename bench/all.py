@@ -29,7 +29,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "visible": ("--seconds", "8"),
     "analytics-20": ("--pool", "20", "--items", "200000", "--against", "replay"),
     "analytics-1": ("--pool", "1", "--items", "40000", "--against", "replay"),
-    "steady": ("--ids", "2000000", "--seconds", "4"),
+    "steady": ("--ids", "1000000", "--seconds", "4"),
     "scale": ("--records", "30000"),
     "known": ("--records", "40000", "--ids", "1000000", "--players", "300000"),
     "rebalance": ("--seconds", "8", "--kills", "1"),

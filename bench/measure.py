@@ -1,5 +1,6 @@
 """How a drain is measured, the same for all that drain: from a tenth of the records to nine tenths."""
 
+import argparse
 import asyncio
 import os
 import time
@@ -15,6 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from bench.place import Place
 from bench.records import Sums
+from ops.local.servers.mongod import CACHE_GB
 from ops.local.servers.processes import Child, Program, last_lines
 from schemas.documents import CHECKPOINTS, PLAYERS
 
@@ -141,6 +143,16 @@ async def _totals(database: Database) -> Sums:
 async def settle(client: AsyncMongoClient[dict[str, Any]]) -> None:
     """What was written so far goes to disk now, not at the cost of who is measured next."""
     await client.admin.command("fsync")
+
+
+def add_cache_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cache-gb", type=float, default=float(CACHE_GB), help="of mongod (%(default)s)")
+
+
+async def set_cache(client: AsyncMongoClient[dict[str, Any]], gigabytes: float) -> None:
+    """Another size of mongod's cache than that of the local stack."""
+    size = f"cache_size={int(gigabytes * 1024)}M"
+    await client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=size)
 
 
 def cpu_seconds(pid: int) -> float:

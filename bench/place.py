@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, Settings, variable_of
@@ -101,7 +101,7 @@ def mongods(names: Sequence[str]) -> Iterator[Mapping[str, Mongod]]:
             for name in names:
                 place = MongodPlace(data / name, choose_ports((0,))[0])
                 place.home.mkdir()
-                child = children.start(mongod_program(mongod_file(), place))
+                child = children.start(replace(mongod_program(mongod_file(), place), name=name))
                 wait_for_mongod(place.address, child, None)
                 running[name] = Mongod(place.uri, child.pid)
             yield running
