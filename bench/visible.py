@@ -35,7 +35,8 @@ from ops.load.report import percentiles_millis
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Child, last_lines
 from ops.tokens.issuer import ensure_issuer
-from ops.tokens.token import GAMES_SCOPE, make_token
+from ops.tokens.token import make_token
+from schemas.games.scopes import GAMES_SCOPE
 from schemas.settings import Api
 
 WARM_SECONDS = 3

@@ -1,1 +1,1 @@
-"""The query side: what was counted and registered, read from MongoDB, so that readers never slow the ingress."""
+"""Reads counts and events from MongoDB for dashboards, in a process of its own so that they never slow the ingress."""

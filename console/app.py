@@ -1,6 +1,5 @@
-"""The routes of the console. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
+"""The routes of the console. Its parts are arguments: tests pass in-memory ones, server.py passes real ones."""
 
-from collections.abc import Callable
 from importlib.resources import files
 from typing import Final, Protocol
 
@@ -30,7 +29,12 @@ class Stopping(Protocol):
 
 def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoutes:
     """The ASGI app."""
-    missing = _missing_parts(parts, mongodb, stopping)
+
+    def missing() -> list[Missing]:
+        return missing_of(
+            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
+        )
+
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
         COUNTS: Counts(parts),
@@ -40,24 +44,13 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),
     }
-    # Browsers' pages read no probes.
+    # No page in a browser reads the probes.
     pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
     return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)
 
 
-def _missing_parts(parts: Parts, mongodb: Reachable, stopping: Stopping) -> Callable[[], list[Missing]]:
-    """What keeps the console from being ready; empty when it is."""
-
-    def missing() -> list[Missing]:
-        return missing_of(
-            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
-        )
-
-    return missing
-
-
 def _document() -> Endpoint:
-    """The committed OpenAPI document, byte for byte."""
+    """`GET /openapi.json`: the committed document, byte for byte."""
     reply = Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())
 
     async def document(_request: Request) -> Reply:

@@ -1,4 +1,4 @@
-"""Limits how many requests query MongoDB at once, so that readers do not slow down the workers."""
+"""Limits how many requests query MongoDB at once, so that readers don't slow the workers down."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,10 @@ from serving.refused import Refused
 
 
 class Gate:
-    """Admits `most` requests at a time. A request that waits for longer than `wait_seconds` is refused."""
+    """Admits `most` requests at a time, and refuses one that has waited for `wait_seconds`.
+
+    `inside`: the requests that query now or wait for their turn.
+    """
 
     def __init__(self, most: int, wait_seconds: float) -> None:
         self._turns = asyncio.Semaphore(most)
@@ -18,7 +21,7 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Raises Refused."""
+        """Waits for a turn, which lasts as long as the context. Raises Refused."""
         self.inside += 1
         try:
             try:

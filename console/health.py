@@ -1,4 +1,4 @@
-"""Whether MongoDB answers. A background task pings it, so that /readyz answers at once and costs MongoDB nothing."""
+"""Whether MongoDB answers. A background task pings it, so that /readyz replies at once and sends MongoDB nothing."""
 
 import asyncio
 
@@ -6,7 +6,8 @@ from console.ports import Store, TooSlow, Unavailable
 from serving.outage import Outage
 
 PING_SECONDS = 5
-AWAY_PING_SECONDS = 1
+# Sooner, so that the console is ready soon after MongoDB is back.
+LOST_PING_SECONDS = 1
 
 
 class MongoWatch:
@@ -17,8 +18,8 @@ class MongoWatch:
         self._outage = Outage("mongodb")
         self.reachable = False
 
-    async def look(self) -> None:
-        """Ping once. The log has one line when MongoDB is lost and one when it is back."""
+    async def check(self) -> None:
+        """Ping once. An outage has two lines in the log: when MongoDB is lost, and when it is back."""
         try:
             await self._store.ping()
         except (Unavailable, TooSlow) as error:
@@ -31,5 +32,5 @@ class MongoWatch:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            await self.look()
-            await asyncio.sleep(PING_SECONDS if self.reachable else AWAY_PING_SECONDS)
+            await self.check()
+            await asyncio.sleep(PING_SECONDS if self.reachable else LOST_PING_SECONDS)

@@ -1,4 +1,4 @@
-"""MongoDB in memory, behind the same port: for tests of the console, and for trying it out."""
+"""The store in memory: for tests of the console, and for trying it out."""
 
 import asyncio
 import json
@@ -17,12 +17,15 @@ FIRST_SECOND = 1_790_000_000
 
 @dataclass(slots=True)
 class MemoryStore:
-    """Implements Store. `parts` and `keys_wanted` hold what was asked for, `kept` the moments that aren't gone."""
+    """Implements Store.
+
+    `failure`: what every query raises. `parts` and `keys_wanted`: what was read. `moments`: the number of moments
+    taken. `kept`: the counts at each moment that is still available.
+    """
 
     counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     stored: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    away: bool = False
-    slow: bool = False
+    failure: type[Unavailable | TooSlow] | None = None
     parts: list[Part] = field(default_factory=list)
     keys_wanted: list[KeysWanted] = field(default_factory=list)
     kept: dict[Moment, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class MemoryStore:
         self.parts.append(part)
         await self.ping()
         if moment is not None and moment not in self.kept:
-            raise MomentGone(f"{moment} is gone, as it was told")
+            raise MomentGone(f"{moment} is gone")
         for key, document in (self.counts if moment is None else self.kept[moment]).items():
             in_hours = any(low <= key < high for low, high in part.ids)
             if in_hours and part.event in (None, document["event"]):
@@ -51,7 +54,7 @@ class MemoryStore:
         self.keys_wanted.append(wanted)
         await self.ping()
         keys = [_key(one) for one in self.stored.values() if _is_wanted(one, wanted)]
-        # Not exact: within a millisecond in the order of their insertion, which means nothing.
+        # Not exact: the keys of one millisecond stay in the order of their insertion.
         keys.sort(key=lambda key: key if wanted.exact else Key(key.received_millis, ""), reverse=True)
         return keys[: wanted.limit]
 
@@ -61,15 +64,13 @@ class MemoryStore:
         return {one: Stored(document, len(json.dumps(document, default=str))) for one, document in found.items()}
 
     async def ping(self) -> None:
-        await asyncio.sleep(0)  # a query gives way to others, here as there
-        if self.away:
-            raise Unavailable("away, as it was told")
-        if self.slow:
-            raise TooSlow("slow, as it was told")
+        await asyncio.sleep(0)  # lets other tasks run, as a query of MongoDB does
+        if self.failure:
+            raise self.failure("the store in memory was set to fail")
 
 
 def _fields(document: Mapping[str, Any], part: Part) -> Mapping[str, Any]:
-    """As a projection would have it: minutes of cut hours only."""
+    """The fields that the query's projection keeps: `minutes` only of cut hours."""
     left_out = set() if document["hour"] in part.cut else {"minutes"}
     return {name: value for name, value in document.items() if name not in left_out | {"_id"}}
 

@@ -1,4 +1,4 @@
-"""The metrics of a console: meaning, unit, and labels from closed sets. A process has one registry and one port."""
+"""The metrics of a console process: meaning, unit, and labels from closed sets."""
 
 from collections.abc import Callable
 from typing import Final
@@ -57,7 +57,7 @@ class Metrics:
         self._documents.labels(route).inc(documents)
 
     def watch(self, ready: Callable[[], bool], queries: Callable[[], int]) -> None:
-        """Gauges whose value is read at each scrape."""
+        """Adds gauges whose values are read at each scrape."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "ready": ("1 while /readyz answers 200.", ready),
             "queries": ("Requests that query MongoDB now or wait for their turn.", queries),

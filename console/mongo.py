@@ -1,6 +1,7 @@
-"""MongoDB as the console reads it: majority, bounded in time. pymongo is named only here.
+"""The store in MongoDB. Reads have read concern majority and a time limit.
 
-Documents of `events` are read raw: a client's `{"$ref", "$id"}` must come back as it was, not as a reference.
+Events are read as raw BSON: otherwise pymongo would turn a client's `{"$ref", "$id"}` into a reference (DBRef), and the
+reply would not have what was sent.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -28,12 +29,12 @@ from serving.mongodb.client import new_client, why
 _Document = dict[str, Any]
 
 CONNECT_MILLIS = 2_000
-# On top of what MongoDB may take for a query, for its way here.
+# Beyond the time limit of a query, for the network.
 SOCKET_MARGIN_MILLIS = 2_000
-# Documents decoded at a time, so that the loop is never held up for long.
+# Documents decoded at a time, so that they don't block the event loop for long.
 BATCH_DOCUMENTS = 2_000
 
-# SnapshotTooOld, SnapshotUnavailable; InvalidOptions: a moment in the future, which no page token of the console names.
+# SnapshotTooOld, SnapshotUnavailable, and InvalidOptions: a moment in the future, which only a forged page token has.
 _MOMENT_GONE_CODES = (239, 246, 72)
 
 _AFTER_SLASH = "0"
@@ -68,13 +69,13 @@ class MongoStore:
         await self._client.close()
 
     async def now(self) -> Moment:
-        """What the server that reads has applied; a majority has it, too, within milliseconds."""
+        """What the server that is read from has applied. A majority has it within milliseconds."""
         with _translated():
             async with self._client.start_session() as session:
                 await self._command({"ping": 1}, session)
                 reached = session.operation_time
         if reached is None:
-            raise Unavailable("MongoDB says no operationTime: neither a replica set nor a cluster")
+            raise Unavailable("MongoDB returned no operationTime: it is not a replica set or a sharded cluster")
         return Moment(reached.time, reached.inc)
 
     async def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
@@ -84,7 +85,7 @@ class MongoStore:
                     yield documents
 
     async def _counts_found(self, part: Part, moment: Moment | None) -> AsyncCommandCursor[_Document]:
-        """A command by hand: pymongo's own snapshot reads can't go on with a moment that another request began."""
+        """A raw command, because pymongo's snapshot sessions cannot read at a moment that is given."""
         at = {} if moment is None else {"atClusterTime": Timestamp(*moment)}
         return await self._database.cursor_command(
             "find",
@@ -119,24 +120,24 @@ class MongoStore:
 
 
 def counts_filter(part: Part) -> _Document:
-    """A range of the `_id` index for each hour: it reads the keys of this app's hours and no others."""
+    """One range of the `_id` index for each hour, so that the query reads only this app's keys."""
     ids = {"$or": [{"_id": {"$gte": low, "$lt": high}} for low, high in part.ids]}
     return ids if part.event is None else {**ids, "event": part.event}
 
 
 def counts_fields(part: Part) -> _Document:
-    """Minutes are several times the rest: only of hours that need them."""
+    """`minutes` only of cut hours, because it is several times as large as all other fields."""
     minutes = {"$cond": [{"$in": ["$hour", list(part.cut)]}, "$minutes", "$$REMOVE"]}
     return {"_id": 0, "hour": 1, "event": 1, "count": 1, "minutes": minutes}
 
 
 def keys_pipeline(wanted: KeysWanted) -> list[_Document]:
-    """By actor the `_id` index, by time the one on receivedAt. What is sorted by hand is the keys alone."""
+    """A query by actor uses the index on `_id`, one by time that on receivedAt. Sorts in memory hold only keys."""
     order = _NEWEST_FIRST if wanted.exact else _NEWEST_FIRST[:1]
     keys = {"$project": {"receivedAt": 1}}
     sort: list[_Document] = [{"$sort": dict(order)}, {"$limit": wanted.limit}]
     match = {"$match": keys_filter(wanted)}
-    # In the index's own order there is nothing to sort: the limit ends the scan.
+    # Not exact: the index has the order of the sort, so the limit ends the scan.
     return [match, keys, *sort] if wanted.exact else [match, *sort, keys]
 
 
@@ -159,7 +160,7 @@ def keys_filter(wanted: KeysWanted) -> _Document:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Errors of pymongo as ours. Raises TooSlow, MomentGone, Unavailable."""
+    """Translates pymongo's errors. Raises TooSlow, MomentGone, Unavailable."""
     try:
         yield
     except ExecutionTimeout as error:

@@ -1,4 +1,4 @@
-"""What the console needs of the world: a store to read. Adapters: mongo, memory."""
+"""The store that the console reads. Adapters: mongo.py, memory.py."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -8,37 +8,39 @@ from console.queries.events import Key, KeysWanted, Stored
 
 
 class Unavailable(Exception):
-    """MongoDB can't be had now. The client may ask the same again (503)."""
+    """MongoDB is unavailable. The same query may be sent again (503)."""
 
 
 class TooSlow(Exception):
-    """MongoDB has ended a query that took too long: asking the same again won't help (504)."""
+    """MongoDB stopped a query that took too long. The same query would take as long again (504)."""
 
 
 class MomentGone(Exception):
-    """MongoDB doesn't have that moment any more."""
+    """MongoDB no longer keeps this moment."""
 
 
 class Store(Protocol):
-    """All raise Unavailable and TooSlow."""
+    """Each method raises Unavailable and TooSlow."""
 
     async def now(self) -> Moment:
-        """The moment of what has been written up to now."""
+        """The moment that shows everything written up to now."""
         ...
 
     def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-        """Documents of period_counts, some at a time, in any order; `minutes` of the part's cut hours alone.
+        """Yields the documents of a part, some at a time, in any order. Only those of cut hours have `minutes`.
 
-        As they were at that moment (raises MomentGone); without one, each as it is when it is read.
+        They are as they were at the moment, or without one as they are when they are read. Raises MomentGone.
         """
         ...
 
-    async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]: ...
+    async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
+        """The keys of the wanted events, newest first."""
+        ...
 
     async def events(self, ids: Sequence[str]) -> Mapping[str, Stored]:
-        """Events by their `_id`; those that have been removed meanwhile are absent."""
+        """Events by `_id`, without those that were removed meanwhile."""
         ...
 
     async def ping(self) -> None:
-        """Returns if queries can be answered."""
+        """Returns if MongoDB answers queries."""
         ...

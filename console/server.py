@@ -1,13 +1,14 @@
 """The life of a console process.
 
-Start: the port is taken first (a second process says so at once), then requests are answered - 503 until the keys and
-MongoDB are available. The process starts without them, and waits for them.
+Start: the process opens its port first, so that a port in use is an error at once. It then answers requests, with 503
+until keys and MongoDB are available. It needs neither to start.
 
 Stop, on SIGTERM or SIGINT, in this order:
-1. /readyz answers 503 and replies carry `Connection: close`; requests are still taken, until load balancers notice;
-2. the port is closed, and requests that are under way are answered, within stop_timeout_seconds;
-3. the background tasks end, then MongoDB's connections.
-A second signal skips the waiting. The console writes nothing, so a crash leaves nothing behind.
+1. /readyz answers 503, and replies carry `Connection: close`. Requests are still accepted, for drain_seconds, until
+   load balancers notice.
+2. The port is closed. Accepted requests are answered, within stop_timeout_seconds.
+3. The background tasks end, then the connections to MongoDB.
+A second signal skips the waits. The console writes nothing, so a crash leaves nothing behind.
 """
 
 import socket
@@ -24,10 +25,11 @@ from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
+from serving import garbage
 from serving.clock import SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.tokens.check import issuers_tokens
 
 log = structlog.get_logger()
@@ -36,13 +38,13 @@ KEEP_ALIVE_SECONDS = 75
 
 
 def run(config: ConsoleConfig) -> int:
-    """Serve until stopped by a signal; the process's exit code."""
+    """Serves until a signal stops the process. Returns its exit code."""
     return life.run(config.console.host, config.console.port, partial(_serve, config))
 
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """What is started and stopped."""
+    """The parts of a process."""
 
     parts: Parts
     watch: MongoWatch
@@ -51,7 +53,7 @@ class _Process:
 
 
 def _build(config: ConsoleConfig) -> _Process:
-    """Put the real parts together. Nothing is connected yet."""
+    """Makes the real parts. Nothing is connected yet."""
     settings, metrics = config.console, Metrics()
     tokens = issuers_tokens(config.tokens, SystemClock(), metrics.tokens)
     store = MongoStore(config.mongodb, settings)
@@ -73,11 +75,13 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
+    garbage.settle()
     failed = False
     try:
         await life.serve(server_config, listener, stop, process.background_tasks)
-    except* Exception as failures:  # noqa: BLE001 reported, whatever it is
-        # A background task that ends is a bug: better a new process than one that answers 503 for ever.
+    except* Exception as failures:  # noqa: BLE001 any failure of a background task is reported
+        # A background task that fails is a bug. A process without its tasks would answer 503 for ever, so it ends, and
+        # its supervisor starts a new one.
         report(failures)
         failed = True
     await process.store.close()

@@ -15,7 +15,9 @@ from consumer.core.position import Bounds, Checkpoint
 from consumer.core.reads import Known, KnownItem, KnownTitles, Reads, SeenRequest, TitleReads, split_titles
 from consumer.core.records import Record
 from consumer.ports import Given, LeaderChanged, Moved, Plan, TopicIdentity
+from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
+from schemas.definitions import Definition
 from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
@@ -25,8 +27,6 @@ from schemas.documents import (
     PLAYERS,
     REQUESTS,
     TITLES,
-    Definition,
-    fresh_checkpoint,
     millis_of,
 )
 from schemas.request_ids import StoredRequest, keep_newest, lookup, packed
@@ -198,7 +198,7 @@ class MemoryStore:
             requests=self._requests(reads.requests),
             definitions={app: [d for d in self._definitions if d.app == app] for app in reads.apps},
             events={one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for one in events},
-            titles=self._known_titles(reads.titles),
+            titles=self._known_titles(reads.titles) if reads.events else KnownTitles(),
         )
 
     def _requests(self, keys: Sequence[str]) -> dict[str, SeenRequest]:

@@ -1,11 +1,11 @@
 """The routes of the ingress. Its parts are arguments: a test passes in-memory ones, server.py passes real ones."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Route, Router
 
 from ingress.analytics.record import AddEvents
 from ingress.analytics.replies import analytics_refusal
@@ -30,7 +30,8 @@ from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.replies import retry_after
 from serving.http.reply import Reply
-from serving.http.request import Asgi, Endpoint, Request
+from serving.http.request import Asgi, Endpoint, Request, Send
+from serving.http.whole import Receive, Scope
 
 
 class Checked(Protocol):
@@ -69,7 +70,6 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
     missing = missing_parts(parts, stopping, checked)
     _watch(parts, missing)
     endpoints: dict[str, dict[str, Endpoint]] = {
-        # The hot path first: starlette tries the routes in turn.
         "/games/v1/events": {
             "POST": RecordEvents(shared, games, definitions),
             "GET": PlayerEvents(shared, definitions, store),
@@ -91,11 +91,11 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/readyz": ready(missing, headers=(retry_after(RETRY_UNAVAILABLE_SECONDS),)),
         "/metrics": metrics(shared.metrics.registry),
     }
-    routes: list[BaseRoute] = [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
-    routes[1:1] = _analytics_routes(pipeline, parts)
+    routes: list[Route | AnyCaseRoute] = [*_analytics_routes(pipeline, parts)]
+    routes += [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
     routes += [Route(path, pipeline.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
-    return Router(routes, redirect_slashes=False, default=pipeline.serving("other", {}))
+    return Routes(routes, Router(routes, redirect_slashes=False, default=pipeline.serving("other", {})))
 
 
 def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]:
@@ -153,6 +153,18 @@ def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Call
         return missing_of(conditions)
 
     return missing
+
+
+class Routes:
+    """Routes by their exact path, and starlette's router for every other spelling: it tries the patterns in turn."""
+
+    def __init__(self, routes: Sequence[Route | AnyCaseRoute], router: Asgi) -> None:
+        self.routes = routes
+        self._exact: dict[str, Asgi] = {one.path: one.endpoint for one in routes if "{" not in one.path}
+        self._router = router
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._exact.get(scope["path"], self._router)(scope, receive, send)
 
 
 class _Constant:

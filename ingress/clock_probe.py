@@ -1,13 +1,15 @@
-"""Compares this machine's clock with Kafka's at every ack, and with MongoDB's every few seconds.
+"""Compares this machine's clock with Kafka's at acks, and with MongoDB's every few seconds.
 
 Kafka tells its time only in an ack (LogAppendTime). An ingress that is not ready gets no requests and so no acks:
 MongoDB's clock decides whether it becomes ready, at the start and after a wrong clock.
 """
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -20,23 +22,32 @@ log = structlog.get_logger()
 
 # How soon a change of a clock is noticed without traffic.
 PROBE_SECONDS = 5.0
+# Of two acks of one partition within this time only the first is compared: a clock that is set is noticed as well.
+BETWEEN_ACKS_SECONDS = 0.1
+
+TOLERANCE: Final = "ingress.max_clock_skew_seconds"
 
 
 class WatchedPublisher:
-    """A Publisher that compares the time of each ack with this machine's clock."""
+    """A Publisher that compares the time of acks with this machine's clock."""
 
     def __init__(self, publisher: Publisher, watch: ClockWatch, clock: Clock) -> None:
         self._publisher = publisher
         self._watch = watch
         self._clock = clock
+        self._compared_seconds: dict[int, float] = {}
+        """By partition, when an ack was last compared."""
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         clock = self._clock
         sent_millis = clock.wall_millis()
         position = await self._publisher.publish(key, headers, body)
         if position is not None and position.append_millis is not None:
-            stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
-            self._watch.measured("kafka", stamped, clock.monotonic_seconds(), (self, position.partition))
+            now, partition = clock.monotonic_seconds(), position.partition
+            if now - self._compared_seconds.get(partition, -math.inf) >= BETWEEN_ACKS_SECONDS:
+                self._compared_seconds[partition] = now
+                stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
+                self._watch.measured("kafka", stamped, now, (self, partition))
         return position
 
     def partition_of(self, key: bytes) -> int | None:
@@ -74,10 +85,8 @@ class ClockProbe:
     async def run(self) -> None:
         """Probe until cancelled. An outage of MongoDB is logged elsewhere (serving/outage.py)."""
         while True:
-            try:
+            with contextlib.suppress(Unavailable):
                 await self.hello()
-            except Unavailable as error:
-                log.debug("mongodb_clock_unknown", error=str(error))
             self.log_changes()
             await asyncio.sleep(PROBE_SECONDS)
 
@@ -85,10 +94,15 @@ class ClockProbe:
         """One line a change."""
         now = self._clock.monotonic_seconds()
         for line in self._news.lines(self._watch.skews(now)):
-            write = log.warning if line.event == "clock_off" else log.info
-            write(line.event, whose=line.whose, ahead_seconds=round(line.seconds, 3), against=line.against)
+            ahead_seconds = round(line.seconds, 3)
+            if line.event == "clock_off":
+                log.warning("clock_off", whose=line.whose, ahead_seconds=ahead_seconds, against=line.against)
+            else:
+                log.info("clock_right", whose=line.whose, ahead_seconds=ahead_seconds, against=line.against)
         is_within = self._watch.is_within(now)
         if is_within != self._was_within:
             self._was_within = is_within
-            event = "clock_within_tolerance" if is_within else "clock_beyond_tolerance"
-            (log.info if is_within else log.warning)(event, setting="ingress.max_clock_skew_seconds", ready=is_within)
+            if is_within:
+                log.info("clock_within_tolerance", setting=TOLERANCE)
+            else:
+                log.warning("clock_beyond_tolerance", setting=TOLERANCE)

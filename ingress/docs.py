@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors.table import Refusal
-from serving.http.reply import JSON, RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import JSON, Reply
 from serving.http.request import Endpoint, Request
 from serving.refused import Refused
 
@@ -91,7 +92,7 @@ def asset_endpoint() -> Endpoint:
 
     async def endpoint(request: Request) -> Reply:
         try:
-            return known[request.path_parameters["name"]]
+            return known[request.target.path_parameters["name"]]
         except KeyError as error:
             raise Refused(Refusal.NOT_FOUND) from error
 

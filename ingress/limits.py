@@ -17,7 +17,7 @@ class LimitsOfApp:
         self._limits = limits
 
     async def __call__(self, request: Request) -> Reply:
-        app = request.query.get("app")
+        app = request.target.query.get("app")
         if app is not None and not matches_id(app):
             violation = Violation(field="app", description="Must be 1 to 64 letters, digits, _ or -")
             raise Refused(Refusal.MALFORMED, (violation,))

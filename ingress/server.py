@@ -13,7 +13,6 @@ A second signal skips the waits. A crash at any step loses nothing that was answ
 """
 
 import asyncio
-import gc
 import socket
 import sys
 from dataclasses import dataclass
@@ -43,10 +42,11 @@ from ingress.startup import StartCheck
 from schemas.records.signing import signing_keys
 from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
+from serving import garbage
 from serving.clock import Clock, SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
@@ -58,9 +58,6 @@ log = structlog.get_logger()
 # How long the producers may take to flush. No client waits for it, but the supervisor does.
 FLUSH_SECONDS = 5
 
-# A large body makes many objects and no cycles. At the default of 700 the collector scans them again and again, and the
-# event loop stands still meanwhile.
-GC_THRESHOLD = 50_000
 # A thread that parses a large body releases the interpreter after this time. At the default of 5 ms each step of the
 # event loop would wait so long, and a request takes several steps.
 SWITCH_SECONDS = 0.001
@@ -68,8 +65,6 @@ SWITCH_SECONDS = 0.001
 
 def run(config: IngressConfig) -> int:
     """Serve until stopped by a signal; the process's exit code."""
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
     sys.setswitchinterval(SWITCH_SECONDS)
     return life.run(config.ingress.host, config.ingress.port, partial(_serve, config))
 
@@ -177,17 +172,19 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
-        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 the reasons say it; no traceback
+        log.error("start_refused", reason=str(refused))  # noqa: TRY400 the reason says it; no traceback
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
+    garbage.settle()
     failed = False
     try:
         await life.serve(
             server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
-        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 the reasons say it; no traceback
+        for error in refused.exceptions:
+            log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
         failed = True
     except* Exception as failures:  # noqa: BLE001 whatever it is, it is reported
         # A background task that ends is a bug. A new process is better than one that answers 503 for ever.

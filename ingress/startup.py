@@ -8,7 +8,6 @@ is asked again in the background. What an ACL forbids to ask is logged and stays
 
 import asyncio
 
-import structlog
 from aiokafka.errors import KafkaError
 
 from ingress.ports import HelloStore, RequestLayoutStore, Unavailable
@@ -16,8 +15,6 @@ from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
 from serving.kafka.client import why
 from serving.start import judge_start, wrong_topic
-
-log = structlog.get_logger()
 
 RETRY_SECONDS = 1
 
@@ -37,8 +34,7 @@ class StartCheck:
         while not self.passed:
             try:
                 await self.check()
-            except Unavailable as error:
-                log.debug("start_check_delayed", reason=str(error))
+            except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def check(self) -> None:

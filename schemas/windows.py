@@ -18,29 +18,22 @@ MINUTES_PER_HOUR: Final = 60
 _WINDOW_MILLIS: Final = WINDOW_MINUTES * MINUTE_MILLIS
 
 
-class Bucket(NamedTuple):
-    """A window as its document spells it: `hour` counts from 1970 UTC, `minute` from the start of the hour.
-
-    Numbers rather than datetimes, because the worker makes one for every update.
-    """
-
-    hour: int
-    minute: int
-
-
 def window_of(millis: int) -> int:
     """The minute since 1970 UTC that the window of a time starts in."""
     return millis // _WINDOW_MILLIS * WINDOW_MINUTES
 
 
-def bucket_of(millis: int) -> Bucket:
-    """The bucket of a time (ms since 1970 UTC)."""
-    return Bucket(*divmod(window_of(millis), MINUTES_PER_HOUR))
+class Bucket(NamedTuple):
+    """A window as a document spells it: the hour, and the minute of the hour that it starts in, as two digits."""
+
+    hour: datetime
+    minute: str
 
 
-def start_of(hour: int) -> datetime:
-    """When an hour starts."""
-    return utc(hour * MINUTES_PER_HOUR * MINUTE_MILLIS)
+def bucket_of(window: int) -> Bucket:
+    """The bucket of a window (see window_of)."""
+    hour, minute = divmod(window, MINUTES_PER_HOUR)
+    return Bucket(utc(hour * MINUTES_PER_HOUR * MINUTE_MILLIS), f"{minute:02}")
 
 
 def counts_by_window(document: Mapping[str, Any]) -> Iterator[tuple[int, int]]:

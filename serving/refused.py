@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
-
-RawHeader = tuple[bytes, bytes]
+from serving.headers import RawHeader
 
 
 class Refused(Exception):

@@ -1,13 +1,16 @@
-"""`GET /v1/counts`: which documents of period_counts a query needs, and what they add up to. Pure.
+"""`GET /v1/counts`: which documents of period_counts a query reads, and what they add up to. Pure.
 
-- A count belongs to the minute that its period starts in; a range holds a minute if it holds its start. So the sums of
-  [a, b) and [b, c) add up to those of [a, c), whatever the step. A row's `at` is the start of its minute, hour or day.
-- `_id` begins with hour/app/source: one range of the `_id` index an hour reads this app's documents alone, however
-  many others have, and needs no index that a flush would have to pay for.
-- A page is read part by part, from short to long, each of whole steps; so few rows come of few documents.
-- All pages of a walk show one moment, that of the first: its token carries it. MongoDB keeps a moment for minutes; a
-  page that comes later shows a newer one, and says so. Even then no row comes twice, and none that was there all along
-  is skipped: rows keep their order, and a page begins after the last one's last, while counts only grow.
+- A count belongs to the minute in which its period starts. A range contains a minute if it contains the minute's start.
+  So the counts of [a, b) and [b, c) add up to those of [a, c), whatever the step. A row's `at` is the start of its
+  minute, hour or day.
+- `_id` begins with hour/app/source. So one range of the `_id` index for each hour reads only this app's documents, and
+  there is no other index, which each flush would have to maintain.
+- A page is read in parts of whole steps. The first part is short and later ones are longer, so that a page of few rows
+  reads few documents.
+- All pages of a walk show the moment of the first page, which the page token carries. MongoDB keeps a moment for
+  minutes. A page that comes later shows a newer moment, and its `asOf` says so. Even then no row repeats, and no row
+  that existed all the time is missing: rows have an order, a page begins after the last row of the page before, and
+  counts only grow.
 """
 
 from collections import Counter
@@ -16,19 +19,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from console.queries.parameters import (
-    BadQuery,
-    Parameters,
-    checked_range,
-    limit_param,
-    millis_param,
-    page_token,
-    place_of,
-)
+from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
 from schemas.documents import millis_of, utc
 from schemas.records.envelope import rfc3339
 from schemas.settings import APIS, Api
 from schemas.windows import MINUTE_MILLIS, counts_by_window
+from serving.http.paging import digest_token
+from serving.http.query import BadQuery
 
 HOUR_MILLIS = 3_600_000
 Step = Literal["minute", "hour", "day"]
@@ -39,27 +36,34 @@ UINT32_MAX = 2**32 - 1
 PARAMETERS: Final = ("app", "source", "event", "from", "to", "step", "limit", "pageToken")
 DEFAULT_ROWS = 1_000
 
-# Ranges in one command: planned one by one, so that a hundred cost some milliseconds, and a thousand a second.
+# Each hour is a range in the command. MongoDB plans a hundred ranges in milliseconds, but a thousand in a second.
 MAX_PART_HOURS = 96
-# A part that held more is followed by a shorter one.
+# After a part with more documents the next part is shorter.
 PART_DOCUMENTS = 20_000
 
-# The character after "/": `a/` <= _id < `a0` are the ids that begin with `a/`.
+# The character after "/". So `a/` <= _id < `a0` selects the ids that begin with `a/`.
 _AFTER_SLASH = "0"
 
 
 class Place(NamedTuple):
-    """After which row a page begins: rows are in the order of these."""
+    """The place of a row, in the order of the rows. A page begins after one."""
 
     at_millis: int
     event: str
 
 
 class Moment(NamedTuple):
-    """A time of MongoDB's log: what was written up to there, and nothing else."""
+    """A time in MongoDB's oplog. It shows what was written up to then."""
 
     seconds: int
     increment: int
+
+
+class Resume(NamedTuple):
+    """What a page token carries: the row after which its page begins, and the moment of the pages before, if any."""
+
+    after: Place
+    moment: Moment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +82,31 @@ class CountsQuery:
     to_millis: int
     step: Step
     limit: int
-    after: Place | None = None
-    moment: Moment | None = None
+    resume: Resume | None = None
+
+    @property
+    def after(self) -> Place | None:
+        return self.resume.after if self.resume else None
+
+    @property
+    def moment(self) -> Moment | None:
+        return self.resume.moment if self.resume else None
 
     @property
     def step_millis(self) -> int:
         return STEP_MILLIS[self.step]
 
     def whole(self, hour_millis: int) -> bool:
-        """Whether an hour's sum will do: all its minutes are asked for, and not one by one."""
+        """Whether the sum of an hour is enough: the range contains all its minutes, and the step is not a minute."""
         return self.step != "minute" and self.from_millis <= hour_millis and hour_millis + HOUR_MILLIS <= self.to_millis
 
-    def named(self) -> tuple[str | int | None, ...]:
-        """What a page token is bound to."""
+    def without_page(self) -> tuple[str | int | None, ...]:
+        """What all pages of the query share: a page token is bound to it."""
         return (self.app, self.source, self.event, self.from_millis, self.to_millis, self.step)
 
 
 def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int) -> CountsQuery:
-    """Raises BadQuery."""
+    """The query of these parameters. Raises BadQuery."""
     start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
     source = next((api for api in APIS if api == parameters.get("source")), None)
     step = next((one for one in STEP_MILLIS if one == parameters.get("step", "hour")), None)
@@ -104,31 +115,32 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     checked_range(start, end, max_days)
     limit = limit_param(parameters, DEFAULT_ROWS, max_rows)
     first = CountsQuery(app, source, parameters.get("event"), start, end, step, limit)
-    if token := parameters.get("pageToken"):
-        at_millis, name, *moment = place_of(token, first.named(), (int, str, int, int))
-        return replace(first, after=Place(at_millis, name), moment=_moment_of(*moment))
-    return first
-
-
-def _moment_of(seconds: int, increment: int) -> Moment | None:
-    """0: the page before was of no one moment. A time is 64 bits; what is beyond nobody has got of us."""
-    return Moment(seconds, increment) if 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX else None
+    place = place_param(parameters, first.without_page(), (int, str, int, int))
+    if place is None:
+        return first
+    at_millis, name, seconds, increment = place
+    # 0 seconds: the page before showed no single moment. Both numbers have 32 bits; only a forged token has more.
+    has_moment = 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX
+    return replace(first, resume=Resume(Place(at_millis, name), Moment(seconds, increment) if has_moment else None))
 
 
 def _missing(source: object, step: object, start: object, end: object) -> Iterator[tuple[str, str]]:
     if source is None:
-        yield "source", "must be games or analytics"
+        yield "source", "Must be games or analytics"
     if step is None:
-        yield "step", "must be minute, hour or day"
+        yield "step", "Must be minute, hour or day"
     if start is None:
-        yield "from", "is required"
+        yield "from", "Is required"
     if end is None:
-        yield "to", "is required"
+        yield "to", "Is required"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Documents to read: those of these hours. Of `cut` ones their minutes, too, for not all of them are asked for."""
+    """Documents to read: those of some hours, by ranges of their `_id`s.
+
+    `cut`: the hours whose minutes are needed too, because the range contains only some, or the step is a minute.
+    """
 
     from_millis: int
     to_millis: int
@@ -138,21 +150,21 @@ class Part:
 
 
 def part_of(query: CountsQuery, from_millis: int, to_millis: int) -> Part:
-    """The part from one hour up to another (exclusive)."""
+    """The part from one hour to another (exclusive)."""
     hours = range(from_millis, to_millis, HOUR_MILLIS)
     cut = tuple(utc(hour) for hour in hours if not query.whole(hour))
     return Part(from_millis, to_millis, tuple(_ids(query, hour) for hour in hours), query.event, cut)
 
 
 def _ids(query: CountsQuery, hour_millis: int) -> tuple[str, str]:
-    """The `_id`s of an hour, low inclusive, high exclusive. A title may hold a `/`: its neighbours are filtered out."""
+    """The range of an hour's `_id`s, half-open. A title may contain a `/`, so it can include those of other titles."""
     owner = f"{utc(hour_millis):%Y-%m-%dT%H}/{query.app}/{query.source}"
     below = owner if query.event is None else f"{owner}/{query.event}"
     return f"{below}/", f"{below}{_AFTER_SLASH}"
 
 
 class CountsPage:
-    """One page, built up from what is read for it: read `wanted`, give it to `add`, `close` the part; until None."""
+    """Builds a page: until `wanted` is None, the caller reads it, passes its documents to `add`, and calls `close`."""
 
     def __init__(self, query: CountsQuery, max_documents: int, moment: Moment | None = None) -> None:
         self._query = query
@@ -162,20 +174,20 @@ class CountsPage:
         self._part_documents = 0
         self._sums: Counter[Place] = Counter()
         self._rows: list[Row] = []
-        # A step that has begun is summed whole again: what of it the last page had is left out by its place.
+        # The step of the last row is summed again, as a whole. Rows that the page before had are left out by `after`.
         begin = max(query.from_millis, query.after.at_millis if query.after else 0)
         self._next_millis = begin - begin % max(query.step_millis, HOUR_MILLIS)
         self._hours = max(query.step_millis // HOUR_MILLIS, 1)
         self.wanted: Part | None = self._part()
 
     def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Some documents of the part that is wanted."""
+        """Adds some documents of the wanted part."""
         self._part_documents += len(documents)
         for place, count in counts_of(documents, self._query):
             self._sums[place] += count
 
     def close(self, *, ends: bool = False) -> None:
-        """All documents of the part were given. `ends`: no other is to be read for this page."""
+        """Ends the part: all its documents were added. `ends`: the page ends with it."""
         self._rows += rows_of(self._sums, self._query.after)
         self._sums.clear()
         self._documents += self._part_documents
@@ -191,9 +203,9 @@ class CountsPage:
         if self._next_millis >= self._query.to_millis:
             return None
         begin = self._next_millis
-        end = _ceiling(self._query.to_millis, HOUR_MILLIS)
+        end = -(-self._query.to_millis // HOUR_MILLIS) * HOUR_MILLIS  # rounded up
         self._next_millis = min(begin + self._hours * HOUR_MILLIS, end)
-        # Hours of the first step that lie before the range hold nothing that is asked for.
+        # The first step may begin before the range: its hours there have no row to add to.
         first = max(begin, self._query.from_millis - self._query.from_millis % HOUR_MILLIS)
         return part_of(self._query, first, self._next_millis)
 
@@ -207,30 +219,26 @@ class CountsPage:
 
     @property
     def next(self) -> Place | None:
-        """After what the next page begins; None when this is the last."""
+        """The place after which the next page begins; None on the last page."""
         if len(self._rows) > self._query.limit:
             return Place(self.rows[-1].at_millis, self.rows[-1].event)
-        # An event's name is never empty: every row of that time comes after this place.
+        # No event's name is empty, so all rows of that time come after this place.
         return Place(self._next_millis, "") if self._next_millis < self._query.to_millis else None
 
     def answer(self) -> dict[str, object]:
-        """The reply's JSON. Counts are JSON numbers: a client that reads them as doubles is exact up to 2^53."""
+        """The reply. Counts are JSON numbers; a client that reads them as doubles is exact up to 2^53."""
         query = self._query
         rows = [{"at": rfc3339(row.at_millis), "event": row.event, "count": row.count} for row in self.rows]
         answer: dict[str, object] = {"app": query.app, "source": query.source, "step": query.step, "rows": rows}
         if self._moment:
             answer["asOf"] = rfc3339(self._moment.seconds * 1000)
         if self.next:
-            answer["nextPageToken"] = page_token((*self.next, *(self._moment or (0, 0))), query.named())
+            answer["nextPageToken"] = digest_token((*self.next, *(self._moment or (0, 0))), query.without_page())
         return answer
 
 
-def _ceiling(millis: int, step_millis: int) -> int:
-    return -(-millis // step_millis) * step_millis
-
-
 def counts_of(documents: Iterable[Mapping[str, Any]], query: CountsQuery) -> Iterator[tuple[Place, int]]:
-    """What documents count, each under the step it falls into; not summed yet."""
+    """The counts in documents, each with the place of its row. Places may repeat."""
     for document in documents:
         hour, event = millis_of(document["hour"]), document["event"]
         if query.whole(hour):
@@ -243,7 +251,7 @@ def counts_of(documents: Iterable[Mapping[str, Any]], query: CountsQuery) -> Ite
 
 
 def rows_of(sums: Mapping[Place, int], after: Place | None) -> list[Row]:
-    """In order, those after a place; what counts nothing is left out."""
+    """The rows after a place, in order, without zero counts."""
     return [
         Row(place.at_millis, place.event, count)
         for place, count in sorted(sums.items())

@@ -1,12 +1,13 @@
-"""`GET /v1/events`: which documents of `events` a page holds, and how they are written as JSON. Pure.
+"""`GET /v1/events`: which events a page has, and how they are written as JSON. Pure.
 
-Newest first by `receivedAt` (when Kafka had it), then by `_id`: what is received later comes before, so a walk through
-the pages meets every event that was there when it began exactly once. The time that counts is `receivedAt`, too: a
-client's own may lie years off, and `receivedAt` has an index already (the one that ends their lives), so that readers
-cost no flush anything. That index knows no `_id`, so by time a page is read in steps, each in the index's own order:
+Events are sorted newest first by `receivedAt` (when Kafka stored them), then by `_id`. Later events come before earlier
+ones, so a walk through the pages returns every event that existed when it began exactly once. `from` and `to` refer to
+`receivedAt` too: a client's own time may be wrong by years, and `receivedAt` already has an index, the one that expires
+events, so that queries cost a flush nothing. That index does not contain `_id`. So a query by time reads a page in
+steps, each in the order of the index:
 
-    1. the rest of the millisecond that the last page ended in, by `_id`
-    2. what is older, by `receivedAt` alone; its last millisecond may be cut anywhere, and is left out
+    1. the rest of the millisecond in which the page before ended, by `_id`
+    2. older events, by `receivedAt` only; the last millisecond may be incomplete, and is left out
     3. that millisecond, by `_id`
 
 One player's events (the parameter `actor`) take one read, by the prefix of `_id`.
@@ -17,17 +18,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from console.queries.parameters import (
-    BadQuery,
-    Parameters,
-    checked_range,
-    limit_param,
-    millis_param,
-    page_token,
-    place_of,
-)
+from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
 from schemas.documents import millis_of
 from schemas.records.envelope import matches_player, rfc3339
+from serving.http.paging import digest_token
+from serving.http.query import BadQuery
 
 PARAMETERS: Final = ("app", "actor", "event", "from", "to", "limit", "pageToken")
 DEFAULT_EVENTS = 100
@@ -37,7 +32,7 @@ _AFTER_ALL = "\U0010ffff"
 
 
 class Key(NamedTuple):
-    """Where an event stands: newest first is the largest first."""
+    """The place of an event in the order. The newest event has the largest key."""
 
     received_millis: int
     id: str
@@ -53,34 +48,34 @@ class EventsQuery:
     limit: int
     after: Key | None = None
 
-    def named(self) -> tuple[str | int | None, ...]:
-        """What a page token is bound to."""
+    def without_page(self) -> tuple[str | int | None, ...]:
+        """What all pages of the query share: a page token is bound to it."""
         return (self.app, self.player, self.event, self.from_millis, self.to_millis)
 
 
 def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int) -> EventsQuery:
-    """Raises BadQuery."""
+    """The query of these parameters. Raises BadQuery."""
     start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
     player = parameters.get("actor")
     if player is not None and not matches_player(player):
-        raise BadQuery(("actor", "is not a player's or an anonymous session's id"))
+        raise BadQuery(("actor", "Must be the id of a player or of an anonymous session"))
     if player is None and (start is None or end is None):
-        raise BadQuery(("actor", "is required, or both from and to"))
+        raise BadQuery(("actor", "Is required, or both from and to"))
     if start is not None and end is not None:
         checked_range(start, end, max_days)
     query = EventsQuery(
         app, player, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
     )
-    if token := parameters.get("pageToken"):
-        return replace(query, after=Key(*place_of(token, query.named(), (int, str))))
-    return query
+    place = place_param(parameters, query.without_page(), (int, str))
+    return query if place is None else replace(query, after=Key(*place))
 
 
 @dataclass(frozen=True, slots=True)
 class KeysWanted:
-    """Keys to read, newest first, at most `limit`: of one player or of an app, received in a range, before a place.
+    """A read of keys: newest first, at most `limit`, of a player or of an app, received in a range, after a place.
 
-    Without `exact`, those of one millisecond may come in any order.
+    `before`: that place. The keys after it are smaller. Without `exact`, the keys of one millisecond may come in any
+    order.
     """
 
     app: str
@@ -94,7 +89,10 @@ class KeysWanted:
 
 
 class KeysPage:
-    """The keys of one page, and one more if there is a next: read `wanted`, give it to `add`; until None."""
+    """Builds the keys of a page: until `wanted` is None, the caller reads it and passes its keys to `add`.
+
+    One key more than a page has shows whether there is a next page.
+    """
 
     def __init__(self, query: EventsQuery) -> None:
         self._query = query
@@ -110,7 +108,7 @@ class KeysPage:
         return self._millisecond(query.after) if query.after else self._older(query.to_millis)
 
     def _millisecond(self, before: Key) -> KeysWanted:
-        """Of one millisecond what comes after a place, in exact order."""
+        """The read of what follows a place within its millisecond."""
         at, left = before.received_millis, self._most - len(self._found)
         return KeysWanted(self._query.app, None, self._query.event, at, at + 1, before, left, exact=True)
 
@@ -119,7 +117,7 @@ class KeysPage:
         return KeysWanted(query.app, None, query.event, query.from_millis, to_millis, None, left, exact=False)
 
     def add(self, keys: Sequence[Key]) -> None:
-        """All that was found of what was wanted."""
+        """Adds all keys that `wanted` found."""
         wanted = self.wanted
         assert wanted is not None  # noqa: S101 the caller's loop ends there
         full = len(keys) == wanted.limit
@@ -143,27 +141,27 @@ class KeysPage:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it is stored, undecoded inside, and the bytes it takes."""
+    """An event as it is stored, and its size."""
 
     document: Mapping[str, Any]
     size_bytes: int
 
 
-def events_answer(query: EventsQuery, page: KeysPage, held: Sequence[Stored], last: Key | None) -> dict[str, object]:
-    """The reply's JSON. `last`: the last key whose event was read; before the page's end where it grew too large."""
-    answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in held]}
+def events_answer(query: EventsQuery, page: KeysPage, shown: Sequence[Stored], last: Key | None) -> dict[str, object]:
+    """The reply. `last`: the last key whose event was read. It is not the page's last key if the page was too large."""
+    answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in shown]}
     if last is not None and (page.more or last != page.keys[-1]):
-        answer["nextPageToken"] = page_token(last, query.named())
+        answer["nextPageToken"] = digest_token(last, query.without_page())
     return answer
 
 
 def event_json(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with `id` for `_id`. Whatever keys its data has, it comes back as it was sent."""
+    """The document, with `_id` as `id`. Its data is returned as it was sent, whatever its keys are."""
     return {"id" if name == "_id" else name: plain(value) for name, value in document.items()}
 
 
 def plain(value: object) -> object:
-    """As JSON has it. Integers are numbers, also beyond 2^53; times are RFC 3339 with milliseconds."""
+    """A BSON value as JSON. Integers are numbers, even beyond 2^53. Times are RFC 3339 with milliseconds."""
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list):

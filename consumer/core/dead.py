@@ -6,7 +6,7 @@ its hash: it can be inspected and told apart from others, but not produced again
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from consumer.core.reasons import short
 from consumer.core.records import Record
@@ -39,17 +39,10 @@ class Unreadable:
     reason: str
     bug: bool = False
 
-    @property
-    def weight(self) -> int:
-        return 1
-
-    @property
-    def stored_bytes(self) -> int:
-        return 0
-
-    @property
-    def received_millis(self) -> None:
-        return None
+    # As Decoded asks for them.
+    weight: ClassVar = 1
+    stored_bytes: ClassVar = 0
+    received_millis: ClassVar = None
 
 
 def dead_exception(dead: Unreadable, partition: PartitionId) -> ExceptionDocument:

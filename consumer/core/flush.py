@@ -28,11 +28,6 @@ class Decoded(Protocol):
         ...
 
 
-def stored_bytes_of(record: Record, decoded: Decoded) -> int:
-    """What a record adds to a transaction. A pool may store more than was sent."""
-    return max(record.size_bytes, decoded.stored_bytes)
-
-
 class FlushSize(NamedTuple):
     """How much a flush is, for the limits of one transaction."""
 
@@ -40,6 +35,7 @@ class FlushSize(NamedTuple):
     weight: int
     """Batches or items to plan."""
     stored_bytes: int
+    """Of each record its own size, or what it makes MongoDB store where that is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +48,22 @@ class Flush:
     decoded: Sequence[Decoded]
 
     @property
-    def last(self) -> Record:
-        return self.records[-1]
-
-    @property
     def end(self) -> int:
         """The next offset to apply, once this flush is applied."""
-        return self.last.offset + 1
+        return self.records[-1].offset + 1
 
     @property
     def size_bytes(self) -> int:
-        return sum(record.size_bytes for record in self.records)
+        """As read from the log."""
+        return sum(len(record.value) for record in self.records)
 
     @property
     def size(self) -> FlushSize:
-        return FlushSize(
-            records=len(self.records),
-            weight=sum(decoded.weight for decoded in self.decoded),
-            stored_bytes=sum(map(stored_bytes_of, self.records, self.decoded)),
-        )
+        weight = stored_bytes = 0
+        for record, decoded in zip(self.records, self.decoded, strict=True):
+            weight += decoded.weight
+            stored_bytes += max(len(record.value), decoded.stored_bytes)
+        return FlushSize(len(self.records), weight, stored_bytes)
 
     @property
     def unreadable(self) -> list[Unreadable]:

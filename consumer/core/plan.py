@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from consumer.core.dead import dead_exception, dead_letter
 from consumer.core.flush import Flush
@@ -16,13 +18,13 @@ from consumer.core.position import fingerprint
 from consumer.core.reads import Shares
 from consumer.core.records import Origin
 from consumer.core.windows import PeriodIncrement
+from schemas.checkpoints import Fingerprint
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import (
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
     Fate,
-    Fingerprint,
     TitleDocument,
     utc,
 )
@@ -51,8 +53,7 @@ class Documents(Generic[D]):
     replaced: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerIncrement:
+class PlayerIncrement(msgspec.Struct, frozen=True, gc=False):
     """What one flush adds to one player: counts by definitionId, and the time of the last record that did."""
 
     totals: Mapping[str, int]
@@ -88,22 +89,33 @@ class WritePlan:
     titles: TitleWrites = TitleWrites()
 
 
-def move_of(flush: Flush, fates: Iterable[Fate]) -> CheckpointMove:
-    """The move over a flush. `fates`: of its readable records; the others are dead."""
-    counts: Counter[Fate] = Counter(fates)
-    return CheckpointMove(
+class Frame(NamedTuple):
+    """What is planned of a flush for either API: the checkpoint's move, and what is kept of dead records."""
+
+    checkpoint: CheckpointMove
+    exceptions: list[ExceptionDocument]
+    dead_letters: list[DeadLetterDocument]
+
+
+def frame_of(flush: Flush, fates: Iterable[Fate]) -> Frame:
+    """`fates`: of its readable records; the others are dead."""
+    counts, dead, last = Counter(fates), flush.unreadable, flush.records[-1]
+    end = last.offset + 1
+    move = CheckpointMove(
         partition=flush.partition,
         start=flush.start,
-        end=flush.end,
-        last=fingerprint(flush.last),
+        end=end,
+        last=fingerprint(last),
         fates={
             "applied": counts["applied"],
             "duplicate": counts["duplicate"],
             "refused": counts["refused"],
-            "dead": len(flush.unreadable),
+            "dead": len(dead),
         },
-        gaps=flush.end - flush.start - len(flush.decoded),
+        gaps=end - flush.start - len(flush.decoded),
     )
+    exceptions = [dead_exception(one, flush.partition) for one in dead]
+    return Frame(move, exceptions, [dead_letter(one, flush.partition) for one in dead])
 
 
 def exception_of(
@@ -119,11 +131,3 @@ def exception_of(
         "requestId": request_id,
         "at": utc(origin.time_millis),
     }
-
-
-def dead_exceptions(flush: Flush) -> list[ExceptionDocument]:
-    return [dead_exception(dead, flush.partition) for dead in flush.unreadable]
-
-
-def dead_letters(flush: Flush) -> list[DeadLetterDocument]:
-    return [dead_letter(dead, flush.partition) for dead in flush.unreadable]

@@ -2,13 +2,15 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from schemas.records.headers import Headers
 
 
 class Record(NamedTuple):
     """One record of a partition. `timestamp_millis` is the broker's (LogAppendTime): the record's time.
 
-    A named tuple, like everything that is made once a record: it costs half of a frozen dataclass.
+    A named tuple costs half of a frozen dataclass, and one is made for each record.
     """
 
     offset: int
@@ -20,12 +22,8 @@ class Record(NamedTuple):
     """Why the source could not read it whole, or why it should not be decoded. Such a record is dead, unless an ingress
     signed it."""
 
-    @property
-    def size_bytes(self) -> int:
-        return len(self.value)
 
-
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where a readable record stands in its partition, whose it is, and when it came."""
 
     offset: int

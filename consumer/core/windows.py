@@ -1,13 +1,12 @@
 """What a flush adds to the counts of an hour. schemas/windows.py says how long a window is."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key
-from schemas.windows import start_of
+from schemas.windows import bucket_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +24,17 @@ class PeriodIncrement:
         return sum(self.minutes.values())
 
 
-Sums = defaultdict[tuple[int, str, str], dict[int, int]]
-"""What a flush counts, while it is planned: by hour, app and event, then by minute."""
+Sums = dict[tuple[int, str, str], int]
+"""What a flush counts, while it is planned: by window (schemas/windows.py), app and event."""
 
 
 def increments(sums: Sums, source: str, partition: PartitionId) -> dict[str, PeriodIncrement]:
     """The same by `_id` of `period_counts`. `source`: the API that counts."""
-    found = (
-        PeriodIncrement(
-            start_of(hour), app, source, event, {f"{minute:02}": count for minute, count in minutes.items()}
-        )
-        for (hour, app, event), minutes in sums.items()
-    )
-    return {period_count_key(one.hour, one.app, source, one.event, partition): one for one in found}
+    by_hour: dict[tuple[datetime, str, str], dict[str, int]] = {}
+    for (window, app, event), count in sums.items():
+        hour, minute = bucket_of(window)
+        by_hour.setdefault((hour, app, event), {})[minute] = count
+    return {
+        period_count_key(hour, app, source, event, partition): PeriodIncrement(hour, app, source, event, minutes)
+        for (hour, app, event), minutes in by_hour.items()
+    }

@@ -55,8 +55,10 @@ def record_of(found: ConsumerRecord, largest_bytes: int) -> Read:
     fault = flaw.reason if isinstance(flaw, Flaw) else ""
     if len(headers) > MAX_HEADERS:
         fault, headers = f"{len(headers)} headers or more, more than {MAX_HEADERS}", ()
-    cleaned: Headers = clean_headers(headers)
-    envelope_bytes = len(key or b"") + sum(len(name) + len(text) for name, text in cleaned)
+    cleaned = clean_headers(headers)
+    envelope_bytes = len(key or b"")
+    for name, text in cleaned:
+        envelope_bytes += len(name) + len(text)
     if envelope_bytes > MAX_ENVELOPE_BYTES:
         fault, key, cleaned = f"key and headers of {envelope_bytes} bytes", key and key[:KEPT_BYTES], ()
     if len(value) > largest_bytes:

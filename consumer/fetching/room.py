@@ -41,12 +41,9 @@ class Room:
     def is_full(self) -> bool:
         """Time runs from the first look: until then nothing has come."""
         now = time.monotonic()
-        self._until = self._until or now + self.seconds
-        return min(self.bytes_left, self.records_left, self.unpacked_left) <= 0 or now > self._until
-
-    def take(self, value_bytes: int) -> None:
-        self.bytes_left -= value_bytes
-        self.records_left -= 1
+        if self._until is None:
+            self._until = now + self.seconds
+        return self.bytes_left <= 0 or self.records_left <= 0 or self.unpacked_left <= 0 or now > self._until
 
 
 ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
@@ -70,5 +67,7 @@ class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no
             raise StopIteration
         record = super().__next__()
         if room:
-            room.take(max(record.serialized_value_size, 0))
+            room.records_left -= 1
+            if record.serialized_value_size > 0:  # -1 without a value
+                room.bytes_left -= record.serialized_value_size
         return record

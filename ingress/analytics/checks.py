@@ -1,50 +1,46 @@
-"""From a request to a judged batch: the checks that AddEvent and AddEventBatch share.
+"""From a pool whose sender is known to a judged and sealed batch: the checks that AddEvent and AddEventBatch share.
 
-1. the body is read and its sender identified (pool_reader.py)
-2. anonymous and not allowed 403; the app's own size 413
-3. shape 400, too many events or too much to store 413, too fast or workers behind 429
+1. anonymous and not allowed 403; the app's own size 413
+2. shape 400, too many events or too much to store 413
+3. the record that carries it is made; too fast or workers behind 429
 
 What is refused after the token is recorded (refusals/recorder.py), from the body without its token.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
-from ingress.analytics.pool_reader import Arrival, PoolReader, ReadPool, too_large, wrong_field
+from ingress.analytics.pool_reader import ReadPool, too_large, wrong_field
 from ingress.delivery.channel import ApiChannel
+from ingress.delivery.deliver import Sealed
 from ingress.dependencies import Dependencies
 from ingress.http.metrics import BAD_ITEM
 from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, Sender, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.analytics.stored import require_storable, stored_bytes
 from schemas.errors.table import Refusal
-from schemas.records.pools import PoolJudgement
+from schemas.records.envelope import Owner
+from schemas.records.pools import PoolJudgement, seal_pool
 from schemas.wire.malformed import Violation
 from schemas.wire.values import TooLarge
 from serving.http.replies import retry_after
-from serving.http.request import Request
 from serving.refused import Refused
 
 _is_idempotency_key = re.compile(rf"[!-~]{{1,{MAX_REQUEST_ID_CHARACTERS}}}\Z").match
 _PARTIAL: Final = {None: False, "false": False, "true": True}
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedBatch:
+class JudgedBatch(NamedTuple):
     """A batch of which `good` events are to be registered; there may be none.
 
-    What was parsed of the body is gone: it takes many times the memory of `body`, and this batch waits for Kafka and
-    the workers. `body` has no token.
+    What was parsed of the body is gone: it takes many times the memory of the body, and this batch waits for Kafka and
+    the workers. `record` holds the body without its token.
     """
 
-    arrival: Arrival
     sender: Sender
-    body: bytes
-    content_type: str
-    judgement: PoolJudgement
+    record: Sealed
     good: int
     bad: int
     violations: Sequence[Violation]
@@ -57,15 +53,9 @@ class Checks:
         self._shared = shared
         self._channel = channel
         self._single = single
-        self._reader = PoolReader(shared, channel)
 
-    async def arrived(self, request: Request) -> Arrival:
-        """The arrival's lease must end with the request. Raises Refused."""
-        return await self._reader.arrived(request)
-
-    async def judged(self, arrival: Arrival) -> JudgedBatch:
-        """Read the body and judge it. Raises Refused, ClientLeft."""
-        pool = await self._reader.read(arrival)
+    async def judged(self, pool: ReadPool) -> JudgedBatch:
+        """Raises Refused where nothing is to be registered."""
         try:
             return await self._judged(pool)
         except Refused as error:
@@ -74,30 +64,30 @@ class Checks:
 
     async def _judged(self, pool: ReadPool) -> JudgedBatch:
         """Raises Refused where nothing is to be registered."""
-        shared, sent = self._shared, pool.sent
-        shared.authenticator.require_known_or_allowed(pool.identity)
-        is_partial = pool.arrival.request.query.get("partial")
+        self._shared.authenticator.require_known_or_allowed(pool.identity)
+        is_partial = pool.arrival.request.target.query.get("partial")
         if is_partial not in _PARTIAL:
             raise wrong_field("partial", "must be true or false")
-        if len(sent.blanked) > pool.limits.max_analytics_body_bytes:
+        if len(pool.sent.blanked) > pool.limits.max_analytics_body_bytes:
             raise Refused(Refusal.BODY_LARGE)
-        parse = partial(self._parsed, pool, is_partial=_PARTIAL[is_partial])
-        batch, request_id = await shared.bodies.run(pool.arrival.lease, sent.blanked, parse)
+        # Parsed and sealed in one turn: a large body waits for its turn once.
+        work = partial(self._parsed_and_sealed, pool, is_partial=_PARTIAL[is_partial])
+        batch, record = await self._shared.bodies.run(pool.arrival.lease, work)
         self._check_rate_and_lag(pool)
         self._count(pool.sender, batch)
-        return JudgedBatch(
-            pool.arrival,
-            pool.sender,
-            sent.blanked,
-            sent.content_type,
-            PoolJudgement(_PARTIAL[is_partial], request_id),
-            len(batch.items),
-            len(batch.bad_positions),
-            tuple(batch.bad),
-        )
+        return JudgedBatch(pool.sender, record, len(batch.items), len(batch.bad_positions), tuple(batch.bad))
+
+    def _parsed_and_sealed(self, pool: ReadPool, *, is_partial: bool) -> tuple[AnalyticsBatch, Sealed]:
+        """The events, and the record that carries them. Runs in a thread if the body is large. Raises Refused."""
+        batch, request_id = self._parsed(pool, is_partial=is_partial)
+        sent, identity = pool.sent, pool.identity
+        owner = Owner(identity.app, identity.player, pool.arrival.request.wall_millis)
+        judgement = PoolJudgement(is_partial, request_id)
+        key, headers = seal_pool(owner, judgement, sent.content_type, sent.blanked, self._shared.signing)
+        return batch, Sealed(key, headers, sent.blanked)
 
     def _parsed(self, pool: ReadPool, *, is_partial: bool) -> tuple[AnalyticsBatch, str | None]:
-        """The events and the request's id. Runs in a thread if the body is large. Raises Refused."""
+        """The events and the request's id. Raises Refused."""
         try:
             batch = parse_analytics(pool.sent, pool.limits.max_items_per_request, single=self._single)
         except MalformedAnalytics as error:

@@ -10,7 +10,7 @@ Each token is checked once. An unknown sender costs least: its large body is onl
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingress.analytics.token_scan import token_in
 from ingress.delivery.channel import ApiChannel
@@ -18,7 +18,7 @@ from ingress.dependencies import Dependencies
 from ingress.http.body import beginning, refuse_announced_size, require_text, unpacked
 from ingress.http.body_budget import Lease
 from ingress.refusals.recorder import RefusalNote, Sender
-from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent, token_of
+from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, Sent, TooManyItems, read_sent
 from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from schemas.wire.malformed import Violation
@@ -47,8 +47,7 @@ class Credentials:
         return self.identity
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request whose body is not read yet. `credentials`: of the Authorization header."""
 
     request: Request
@@ -58,8 +57,7 @@ class Arrival:
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPool:
+class ReadPool(NamedTuple):
     """A request whose body is read and whose sender is known."""
 
     arrival: Arrival
@@ -110,8 +108,8 @@ class PoolReader:
 
     async def _parsed(self, body: bytes, arrival: Arrival) -> tuple[Sent, str]:
         try:
-            sent = await self._shared.bodies.run(arrival.lease, body, partial(read_sent, body, arrival.media_type))
-            return sent, _token(token_of(sent), arrival.credentials.token)
+            sent = await self._shared.bodies.run(arrival.lease, partial(read_sent, body, arrival.media_type))
+            return sent, _token(sent.token, arrival.credentials.token)
         except MalformedAnalytics as error:
             raise Refused(Refusal.MALFORMED, error.violations) from error
         except TooLarge as error:

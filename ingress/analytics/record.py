@@ -1,21 +1,19 @@
 """The analytics API: `POST /AddEvent` and `POST /AddEventBatch`.
 
-1. the request is checked and judged (checks.py); if it holds no events it is answered, nothing is published (A5)
-2. the record, without the token's value (B6), is published, and waited for until registered (delivery/deliver.py)
-3. the answer; the receipt in any case
+1. the body is read and its sender identified (pool_reader.py)
+2. the pool is judged and sealed (checks.py); if it holds no events it is answered, nothing is published (A5)
+3. the record, without the token's value (B6), is published, and waited for until registered (delivery/deliver.py)
+4. the answer; the receipt in any case
 """
 
-from functools import partial
-
 from ingress.analytics.checks import Checks, JudgedBatch
+from ingress.analytics.pool_reader import PoolReader
 from ingress.analytics.replies import other_events, published_reply, registered_reply
 from ingress.delivery.channel import ApiChannel
-from ingress.delivery.deliver import Delivered, Delivery, Sealed
+from ingress.delivery.deliver import Delivered, Delivery
 from ingress.dependencies import Dependencies
 from schemas.documents import PAYLOAD_DIFFERS
 from schemas.errors.table import Refusal
-from schemas.records.envelope import Owner
-from schemas.records.pools import seal_pool
 from schemas.wire.malformed import Violation
 from serving.http.reply import Reply
 from serving.http.request import Request
@@ -27,35 +25,28 @@ class AddEvents:
 
     def __init__(self, shared: Dependencies, channel: ApiChannel, *, single: bool) -> None:
         self._shared = shared
+        self._reader = PoolReader(shared, channel)
         self._checks = Checks(shared, channel, single=single)
         self._delivery = Delivery(shared, channel)
 
     async def __call__(self, request: Request) -> Reply:
-        arrival = await self._checks.arrived(request)
+        arrival = await self._reader.arrived(request)
         with arrival.lease:
-            batch = await self._checks.judged(arrival)
+            batch = await self._checks.judged(await self._reader.read(arrival))
             if not batch.good:
                 return registered_reply()
-            return await self._published(batch)
+            delivered = await self._delivery.deliver(batch.record, None, request)
+            self._refuse_other_events(batch, delivered, request)
+            return published_reply(batch, delivered.result).having(*delivered.headers)
 
-    async def _published(self, batch: JudgedBatch) -> Reply:
-        arrival, body = batch.arrival, batch.body
-        owner = Owner(batch.sender.app, batch.sender.player, arrival.request.wall_millis)
-        seal = partial(seal_pool, owner, batch.judgement, batch.content_type, body, self._shared.signing)
-        key, headers = await self._shared.bodies.run(arrival.lease, body, seal)
-        record = Sealed(key, headers, body)
-        delivered = await self._delivery.deliver(record, None, arrival.request)
-        self._refuse_other_events(batch, delivered)
-        return published_reply(batch, delivered.result).having(*delivered.headers)
-
-    def _refuse_other_events(self, batch: JudgedBatch, delivered: Delivered) -> None:
+    def _refuse_other_events(self, batch: JudgedBatch, delivered: Delivered, request: Request) -> None:
         """Raises Refused where other events were registered before under the same request id (A11)."""
         rejection = delivered.result.rejection
         if rejection is None or rejection.cause != PAYLOAD_DIFFERS:
             return
         self._shared.metrics.payload_differs()
-        where = "Idempotency-Key" if b"idempotency-key" in batch.arrival.request.headers else "requestId"
+        where = "Idempotency-Key" if b"idempotency-key" in request.headers else "requestId"
         violation = Violation(field=where, description=other_events(rejection.differing))
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)
-        self._checks.note(batch.sender, batch.body, refused)
+        self._checks.note(batch.sender, batch.record.body, refused)
         raise refused

@@ -11,8 +11,9 @@ from ingress.delivery.waiters import WaitResult
 from schemas.errors.row import Severity, StatusCode
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
+from serving.headers import RawHeader
 from serving.http.replies import REFUSAL_HEADERS, json_reply
-from serving.http.reply import RawHeader, Reply
+from serving.http.reply import Reply
 
 # Violations that a StatusMessage names (A10), and how much of one: names within Data are the client's own.
 MAX_NAMED = 10

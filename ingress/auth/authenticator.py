@@ -1,17 +1,14 @@
 """Identifies the sender of a request by its bearer token, and checks the token's scopes (B6, G21)."""
 
 from collections.abc import Collection
-from typing import Final
 
 from ingress.config import ANY_APP
 from schemas.errors.table import Refusal
+from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
 from serving.refused import Refused
 from serving.tokens import authenticator
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.identity import Identity
-
-GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
-RECORD_SCOPES: Final = frozenset((GAMES_SCOPE, "https://www.googleapis.com/auth/games_lite"))
 
 
 class Authenticator(authenticator.Authenticator):
@@ -29,7 +26,7 @@ class Authenticator(authenticator.Authenticator):
 
 def require_record_scope(identity: Identity) -> None:
     """Raises Refused unless the token has one of the two recording scopes and names a player."""
-    if not identity.scopes & RECORD_SCOPES:
+    if identity.scopes.isdisjoint(RECORD_SCOPES):
         raise Refused(Refusal.FORBIDDEN)
     require_player(identity)
 

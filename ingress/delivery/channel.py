@@ -28,12 +28,12 @@ class ApiChannel:
 
     def wait_seconds(self, identity: Identity, limits: Limits, now: float) -> float:
         """0 lets the request pass and counts it. Otherwise it isn't counted: the client should wait so long."""
-        wait_seconds = self.rates.wait_seconds(identity.app, identity.actor, now)
+        wait_seconds = self.rates.window(limits).wait_seconds(identity.actor, now)
         return RETRY_LAG_SECONDS if self._is_behind(identity, limits) else wait_seconds
 
     def foreseen_seconds(self, identity: Identity, limits: Limits, now: float) -> float:
         """The same without counting: asked before costly work is done for the request."""
-        wait_seconds = self.rates.foreseen_seconds(identity.app, identity.actor, now)
+        wait_seconds = self.rates.window(limits).foreseen_seconds(identity.actor, now)
         return RETRY_LAG_SECONDS if self._is_behind(identity, limits) else wait_seconds
 
     def _is_behind(self, identity: Identity, limits: Limits) -> bool:

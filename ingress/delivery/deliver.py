@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
@@ -19,7 +18,7 @@ from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.errors.table import Refusal
 from schemas.records.receipt import Receipt, issue_receipt
-from serving.http.reply import RawHeader
+from serving.headers import RawHeader
 from serving.http.request import Request
 from serving.refused import Refused
 
@@ -37,8 +36,7 @@ class Sealed(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """What is known of a published record, and the headers that its answer has."""
 
     result: WaitResult

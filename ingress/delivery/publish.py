@@ -22,6 +22,7 @@ from ingress.delivery.producer import END_SECONDS, connect, end_producer, new_pr
 from ingress.http.shares import Holder, Shares, holder_of_key
 from ingress.ports import Position, Unavailable, Unknown
 from schemas.settings import Api, KafkaSettings
+from serving.deadlines import Deadlines, before
 from serving.kafka.client import why
 from serving.kafka.watch import KafkaWatch
 
@@ -51,6 +52,7 @@ class KafkaPublisher:
         self._producer: Any = None
         self._lost = asyncio.Event()
         self._waiting = Shares(limits.max_buffer_bytes)
+        self._deadlines = Deadlines[None](None)
         self._overdue = 0
         self._outage = watch.outage
         self._watch = watch
@@ -76,11 +78,12 @@ class KafkaPublisher:
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
         if self._producer is None:
             raise Unavailable("not connected to Kafka")
-        if not self._waiting.take(holder_of_key(key), len(body)):
+        holder = holder_of_key(key)
+        if not self._waiting.take(holder, len(body)):
             raise Unavailable("too many bytes wait for Kafka, in all or of this player or app")
         deadline = asyncio.get_running_loop().time() + self._limits.deadline_seconds
-        sent = await self._send(key, headers, body, deadline)
-        await _settled_or_late(sent, deadline)
+        sent = await self._send(holder, key, headers, body, deadline)
+        await self._settled_or_late(sent, deadline)
         if not sent.done():
             self._is_overdue(sent, key)
             raise Unknown("no ack in time")
@@ -105,14 +108,25 @@ class KafkaPublisher:
     def _clients(self) -> tuple[Any, ...]:
         return () if self._producer is None else (self._producer.client,)
 
+    async def _settled_or_late(self, sent: asyncio.Future[Any], deadline: float) -> None:
+        """Wait until `sent` is done or the loop's clock reaches `deadline`.
+
+        Not wait_for: it would cancel the future, and a cancelled future says nothing about the record.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        sent.add_done_callback(partial(_release, waiter))
+        self._deadlines.add(deadline, waiter)
+        await waiter
+
     async def _send(
-        self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
+        self, holder: Holder, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float
     ) -> asyncio.Future[Any]:
         """Give the record to the producer. Its bytes count as waiting until the future is done."""
-        producer, holder = self._producer, holder_of_key(key)
+        producer = self._producer
         try:
-            async with asyncio.timeout_at(deadline):
-                sent: asyncio.Future[Any] = await producer.send(self._topic, value=body, key=key, headers=headers)
+            # It waits for metadata of the topic, and for room in the partition's batch: nearly never.
+            sending = producer.send(self._topic, value=body, key=key, headers=headers)
+            sent: asyncio.Future[Any] = await before(deadline, sending)
         except BaseException as error:
             self._waiting.give_back(holder, len(body))
             self._refused_by_producer(producer, error)
@@ -190,26 +204,9 @@ class KafkaPublisher:
             await asyncio.wait(self._stopping, timeout=timeout_seconds)
 
 
-async def _settled_or_late(sent: asyncio.Future[Any], deadline: float) -> None:
-    """Wait until `sent` is done or the loop's clock reaches `deadline`.
-
-    As asyncio.wait for one future, at half its cost. Not wait_for: it would cancel the future, and a cancelled future
-    says nothing about the record.
-    """
-    loop = asyncio.get_running_loop()
-    waiter = loop.create_future()
-
-    def release(_sent: object = None) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    timer = loop.call_at(deadline, release)
-    sent.add_done_callback(release)
-    try:
-        await waiter
-    finally:
-        timer.cancel()
-        sent.remove_done_callback(release)
+def _release(waiter: asyncio.Future[None], _sent: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _position(sent: asyncio.Future[Any]) -> Position | None:

@@ -16,6 +16,7 @@ from ingress.delivery.waiters import NOTHING_KNOWN, Due, Lag, Waiter, Waiters, W
 from ingress.ports import AppliedStore, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from serving.clock import Clock
+from serving.deadlines import Deadlines
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class CheckpointWatch:
         self._store = store
         self._clock = clock
         self._waiters = Waiters()
+        self._unanswered = Deadlines(NOTHING_KNOWN)
         self._lag = Lag()
         self._wake = asyncio.Event()
         self._read_seconds: float | None = None
@@ -90,15 +92,13 @@ class CheckpointWatch:
         """
         if self._unavailable:
             return NOTHING_KNOWN
-        answer: asyncio.Future[WaitResult] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[WaitResult] = loop.create_future()
         deadline = self._clock.monotonic_seconds() + timeout_seconds
         self._waiters.add(Waiter(coordinates, actor, deadline, answer, append_millis))
+        self._unanswered.add(loop.time() + timeout_seconds + READ_GRACE_SECONDS, answer)
         self._wake.set()
-        try:
-            async with asyncio.timeout(timeout_seconds + READ_GRACE_SECONDS):
-                return await answer
-        except TimeoutError:
-            return NOTHING_KNOWN
+        return await answer
 
     async def run(self) -> None:
         """Watch until cancelled."""

@@ -66,7 +66,7 @@ class ReceiptState:
         self._kept_seconds = kept_seconds
 
     async def __call__(self, request: Request) -> Reply:
-        text: str = request.path_parameters["receipt"]
+        text: str = request.target.path_parameters["receipt"]
         try:
             receipt = read_receipt(text, self._shared.signing)
         except BadReceipt as error:
@@ -91,7 +91,7 @@ class RequestState:
     async def __call__(self, request: Request) -> Reply:
         identity = await self._shared.authenticator.identify(request.bearer, request.wall_millis / 1000)
         require_record_scope(identity)
-        request_id = _request_id(request.path_parameters["request_id"])
+        request_id = _request_id(request.target.path_parameters["request_id"])
         try:
             at_millis = await self._store.counted_at_millis(identity.app, identity.player, request_id)
         except Unavailable as error:

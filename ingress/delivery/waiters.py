@@ -6,8 +6,9 @@ A checkpoint passes all offsets of its partition below it at once. Times are mon
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from ingress.ports import Rejection, Totals
 from schemas.coordinates import Coordinates, PartitionId
@@ -18,12 +19,14 @@ SAMPLE_SECONDS = 1.0
 MAX_SAMPLES = 7_200
 
 
-@dataclass(frozen=True, slots=True)
-class WaitResult:
+_NO_TOTALS: Final[Totals] = MappingProxyType({})
+
+
+class WaitResult(NamedTuple):
     """What MongoDB says about a published record. Not passed: it is not counted yet, and not in the totals."""
 
     passed: bool = False
-    totals: Totals = field(default_factory=dict)
+    totals: Totals = _NO_TOTALS
     rejection: Rejection | None = None
     reused: bool = False
     """The checkpoint has passed another record at these coordinates: the log was truncated, and no worker counts this
@@ -33,8 +36,7 @@ class WaitResult:
 NOTHING_KNOWN = WaitResult()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Waiter:
+class Waiter(NamedTuple):
     """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it needs."""
 
     coordinates: Coordinates

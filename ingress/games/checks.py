@@ -11,6 +11,7 @@ What is refused after the token is recorded (refusals/recorder.py): each cause o
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ingress.auth.authenticator import require_record_scope
 from ingress.delivery.channel import ApiChannel
@@ -22,7 +23,7 @@ from ingress.ports import Unavailable
 from ingress.refusals.recorder import RefusalNote, Sender
 from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, EventRecordRequest, parse_request
-from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, is_too_large, judge
+from schemas.games.judging import Judgement, accepted_updates, is_too_large, judge_parts
 from schemas.settings import Limits
 from schemas.wire.malformed import MalformedBody
 from serving.http.request import Request
@@ -33,8 +34,7 @@ from serving.tokens.identity import Identity
 _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request whose sender is known; its body is not read yet."""
 
     request: Request
@@ -43,15 +43,18 @@ class Arrival:
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedBatch:
-    """A batch of which `accepted` is to be counted; it may be nothing."""
+class JudgedBatch(NamedTuple):
+    """A batch that was judged. `named`: the events that it names; `counted`: those that it adds to, perhaps none.
+
+    Both by first appearance: the answer has the totals of `counted`, and of `named` if it is a duplicate (G14).
+    """
 
     arrival: Arrival
     body: bytes
     sent: EventRecordRequest
     judgement: Judgement
-    accepted: tuple[AcceptedUpdate, ...]
+    named: tuple[str, ...]
+    counted: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Checks:
                 self._count(arrival, RefusalNote(found.cause))
                 return found
             body = found
-            sent = await self._shared.bodies.run(arrival.lease, body, partial(_parsed, body))
+            sent = await self._shared.bodies.run(arrival.lease, partial(_parsed, body))
         except Refused as error:
             self._note(arrival, _note_of(error, body, arrival.request.headers))
             raise
@@ -97,8 +100,13 @@ class Checks:
             field = "timePeriods" if failure.cause is EventFailureCause.TOO_LARGE else ""
             self._count(arrival, RefusalNote(failure.cause, field, body, sent.request_id))
             return failure
-        judgement = await self._judgement(sent, arrival)
-        return JudgedBatch(arrival, body, sent, judgement, accepted_updates(sent, judgement))
+        named = events_named(sent)
+        declared = await self._declared(named, arrival)
+        judgement = judge_parts(sent, arrival.request.wall_millis, arrival.limits, declared)
+        if judgement.refuses_nothing:
+            return JudgedBatch(arrival, body, sent, judgement, named, named)
+        self._count_parts(sent, judgement, arrival)
+        return JudgedBatch(arrival, body, sent, judgement, named, events_counted(sent, judgement))
 
     async def _body(self, arrival: Arrival) -> bytes | WholeFailure:
         require_record_scope(arrival.identity)
@@ -122,16 +130,14 @@ class Checks:
         wait_seconds = self._channel.wait_seconds(arrival.identity, arrival.limits, arrival.request.monotonic_seconds)
         return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
-    async def _judgement(self, sent: EventRecordRequest, arrival: Arrival) -> Judgement:
-        wanted, millis, app = events_named(sent), arrival.request.wall_millis, arrival.identity.app
+    async def _declared(self, named: tuple[str, ...], arrival: Arrival) -> frozenset[str]:
+        """The ids that the app had declared when the request arrived. Raises Refused."""
+        if not named:
+            return frozenset()
         try:
-            declared = await self._definitions.declared(app, millis, wanted) if wanted else frozenset()
+            return await self._definitions.declared(arrival.identity.app, arrival.request.wall_millis, named)
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        judgement = judge(sent, millis, arrival.limits, declared)
-        if judgement.periods or judgement.updates:
-            self._count_parts(sent, judgement, arrival)
-        return judgement
 
     def _count_parts(self, sent: EventRecordRequest, judgement: Judgement, arrival: Arrival) -> None:
         if self._is_dry_run:
@@ -171,8 +177,13 @@ def _note_of(error: Refused, body: bytes, headers: Mapping[bytes, bytes]) -> Ref
 
 
 def events_named(request: EventRecordRequest) -> tuple[str, ...]:
-    """Every event that the batch names, by first appearance: a duplicate's answer has their totals (G14)."""
-    return tuple(dict.fromkeys(update.definition_id for period in request.time_periods for update in period.updates))
+    """Every event that the batch names, by first appearance."""
+    return tuple(dict.fromkeys([update.definition_id for period in request.time_periods for update in period.updates]))
+
+
+def events_counted(request: EventRecordRequest, judgement: Judgement) -> tuple[str, ...]:
+    """Those of which at least one update counts."""
+    return tuple(dict.fromkeys([update.definition_id for update in accepted_updates(request, judgement)]))
 
 
 def first_of_each_cause(sent: EventRecordRequest, judgement: Judgement) -> Iterable[RefusalNote]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from serving.http.reply import RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import Reply
 from serving.http.request import Request
 
 DEFAULT_IMAGE_PATH: Final = "/static/default-event.png"

@@ -1,34 +1,21 @@
-"""Paging of the lists (G20): page tokens, and the page that a query asks for. Pure.
+"""Paging of the lists (G20): the page that a query asks for, and its items. Pure.
 
 A page token holds the last id shown. So a definition that is added or retired between two pages neither shifts nor
-repeats the next items. It is signed for one app, player and method: no other token is accepted.
+repeats the next items. It is signed for one app, player and method, and has 172 characters at most: clients send a
+request with a long URL as a POST (G1).
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from schemas.games.body import DEFAULT_RESULTS, MAX_RESULTS
 from schemas.games.judging import matches_id
 from schemas.records.signing import SigningKeys
-from schemas.wire.int64 import INT64_PATTERN
-from schemas.wire.malformed import Violation
-
-_INT32_MAX: Final = 2**31 - 1
-_is_integer = re.compile(INT64_PATTERN[:-1] + r"\Z").match
+from serving.http.paging import WRONG_PLACE, WRONG_SIZE, page_size, signed_place
+from serving.http.query import BadQuery
 
 Item = TypeVar("Item")
-
-
-class BadPage(ValueError):
-    """Wrong parameters of a page, a violation for each."""
-
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        self.violations = violations
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
 
 
 class Listing(NamedTuple):
@@ -48,23 +35,22 @@ class Page:
 
 
 def page_of(query: Mapping[str, str], listing: Listing, keys: SigningKeys) -> Page:
-    """The page that `maxResults` and `pageToken` ask for. Raises BadPage, which names both if both are wrong."""
-    violations = []
-    size, after = DEFAULT_RESULTS, ""
-    if (text := query.get("maxResults")) is not None:
-        if _is_integer(text) and 1 <= int(text) <= _INT32_MAX:
-            size = min(int(text), MAX_RESULTS)
-        else:
-            violations.append(Violation(field="maxResults", description="Must be an int32 of at least 1"))
-    if token := query.get("pageToken"):
-        if (last := _last_shown(token, listing, keys)) is not None:
-            after = last
-        else:
-            text = "Must be the nextPageToken of this list, as this player got it"
-            violations.append(Violation(field="pageToken", description=text))
-    if violations:
-        raise BadPage(tuple(violations))
-    return Page(after, size)
+    """The page that `maxResults` and `pageToken` ask for. Raises BadQuery, which names both if both are wrong."""
+    text = query.get("maxResults")
+    size = DEFAULT_RESULTS if text is None else page_size(text, MAX_RESULTS)
+    after = _after(query.get("pageToken"), listing, keys)
+    if size is not None and after is not None:
+        return Page(after, size)
+    values = (("maxResults", size, WRONG_SIZE), ("pageToken", after, WRONG_PLACE))
+    raise BadQuery(*((name, why) for name, value, why in values if value is None))
+
+
+def _after(token: str | None, listing: Listing, keys: SigningKeys) -> str | None:
+    """The last id that was shown. None if the token is not of this list."""
+    if not token:
+        return ""
+    last = signed_place(token, listing, keys)
+    return last if last and matches_id(last) else None
 
 
 def cut(items: Iterable[Item], id_of: Callable[[Item], str], page: Page) -> tuple[tuple[Item, ...], str | None]:
@@ -72,27 +58,3 @@ def cut(items: Iterable[Item], id_of: Callable[[Item], str], page: Page) -> tupl
     rest = sorted((item for item in items if id_of(item) > page.after), key=id_of)
     shown = tuple(rest[: page.size])
     return shown, id_of(shown[-1]) if len(rest) > page.size else None
-
-
-def page_token(last: str, listing: Listing, keys: SigningKeys) -> str:
-    """URL-safe, 172 characters at most: an id of 64, and 64 hex digits."""
-    return base64.urlsafe_b64encode(f"{last}.{_mac(last, listing, keys)}".encode()).decode()
-
-
-def _last_shown(token: str, listing: Listing, keys: SigningKeys) -> str | None:
-    """The inverse of page_token. None if the token is not of this listing."""
-    try:
-        text = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    last, _, mac = text.partition(".")
-    return last if matches_id(last) and keys.verifies(_signed(last, listing), mac) else None
-
-
-def _mac(last: str, listing: Listing, keys: SigningKeys) -> str:
-    return keys.sign(_signed(last, listing))
-
-
-def _signed(last: str, listing: Listing) -> tuple[bytes, ...]:
-    """The first part separates these signatures from those of receipts and `judged` headers."""
-    return (b"page", *(part.encode() for part in listing), last.encode())

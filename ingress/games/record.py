@@ -33,7 +33,7 @@ class RecordEvents:
             batch = await self._checks.judged(arrival)
             if isinstance(batch, WholeFailure):
                 return failure_reply(batch)
-            if not batch.accepted:
+            if not batch.counted:
                 return judged_reply(batch.sent, batch.judgement)
             # Before publishing: the app's definitions are in the cache now, and may be evicted while Kafka is awaited.
             return await self._published(batch, self._number_writer(arrival))
@@ -41,7 +41,7 @@ class RecordEvents:
     def _number_writer(self, arrival: Arrival) -> NumberWriter:
         """How the totals are to be written (G19)."""
         request = arrival.request
-        languages = languages_asked(request.query.get("language"), request.headers.get(b"accept-language"))
+        languages = languages_asked(request.target.query.get("language"), request.headers.get(b"accept-language"))
         return number_writer(self._definitions.known(arrival.identity.app), languages)
 
     async def _published(self, batch: JudgedBatch, written: NumberWriter) -> Reply:

@@ -12,7 +12,7 @@ from typing import Final
 from ingress.http.encoding import Damaged, Decoder, UnknownCoding, content_coding
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
-from serving.http.request import Receive
+from serving.http.whole import Body, Receive
 from serving.refused import Refused
 
 DISCARD_SECONDS = 1.0
@@ -89,21 +89,27 @@ def _coding(headers: Mapping[bytes, bytes]) -> bytes | None:
         raise Refused(Refusal.ENCODING) from error
 
 
-async def read_body(receive: Receive, coding: bytes | None, max_bytes: int, timeout_seconds: float) -> bytes:
+async def read_body(body: Body, coding: bytes | None, max_bytes: int, timeout_seconds: float) -> bytes:
     """The whole of a small body, decoded.
 
     Raises Refused for a body that is too large, too slow or not valid in its coding. Raises ClientLeft.
     """
-    return unpacked(await read_wire(receive, max_bytes, timeout_seconds), coding, max_bytes)
+    return unpacked(await read_wire(body, max_bytes, timeout_seconds), coding, max_bytes)
 
 
 async def read_wire(
-    receive: Receive, max_bytes: int, timeout_seconds: float, took: Callable[[int], None] = lambda _bytes: None
+    body: Body, max_bytes: int, timeout_seconds: float, took: Callable[[int], None] = lambda _bytes: None
 ) -> bytes:
     """The whole body as it was sent. Calls `took` with the size of each part. Raises Refused, ClientLeft."""
+    arrived = body.arrived()
+    if arrived is not None:
+        if len(arrived) > max_bytes:
+            raise Refused(Refusal.BODY_LARGE)
+        took(len(arrived))
+        return arrived
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _whole(receive, max_bytes, took)
+            return await _whole(body, max_bytes, took)
     except TimeoutError:
         raise Refused(Refusal.BODY_LATE) from None
 

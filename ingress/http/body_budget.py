@@ -20,7 +20,8 @@ from ingress.http.body import read_wire, unpacked
 from ingress.http.fair_queue import FairQueue, NoTurn
 from ingress.http.shares import UNKNOWN, UNKNOWN_SMALL, Holder, Shares, holder_of, is_known
 from schemas.errors.table import Refusal
-from serving.http.request import Receive, Request
+from serving.http.request import Request
+from serving.http.whole import Body
 from serving.refused import Refused
 from serving.tokens.identity import Identity
 
@@ -47,6 +48,11 @@ class Lease:
     @property
     def holder(self) -> Holder:
         return self._holder
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the body, once it is read: decoded, if it was decoded."""
+        return self._size_bytes
 
     def add(self, size_bytes: int) -> None:
         """Raises Refused if there is no room."""
@@ -119,7 +125,7 @@ class BodyBudget:
         return Lease(self._shares, Holder(UNKNOWN_SMALL, sender_address(request, self._trusted) or ""))
 
     async def received(
-        self, read: Receive, coding: bytes | None, max_bytes: int, lease: Lease
+        self, read: Body, coding: bytes | None, max_bytes: int, lease: Lease
     ) -> tuple[bytes, bytes | None]:
         """The whole body as it was sent; and decoded if it is small, else None. Raises Refused, ClientLeft."""
         wire = await read_wire(read, max_bytes, self._timeout_seconds, lease.add)
@@ -147,9 +153,10 @@ class BodyBudget:
         lease.replace(len(wire), len(body))
         return body
 
-    async def run(self, lease: Lease, body: bytes, work: Callable[[], _Result]) -> _Result:
-        """Calls `work`, in a thread and in turn if `body` is large. Raises Refused, and whatever `work` raises."""
-        return work() if len(body) <= MAX_INLINE_BYTES else await self.run_in_thread(lease, len(body), work)
+    async def run(self, lease: Lease, work: Callable[[], _Result]) -> _Result:
+        """Calls `work`, in a thread and in turn if the body is large. Raises Refused, and whatever `work` raises."""
+        size_bytes = lease.size_bytes
+        return work() if size_bytes <= MAX_INLINE_BYTES else await self.run_in_thread(lease, size_bytes, work)
 
     async def run_in_thread(self, lease: Lease, size_bytes: int, work: Callable[[], _Result]) -> _Result:
         """Calls `work` in a thread, when it is the sender's turn. Raises Refused, and whatever `work` raises."""

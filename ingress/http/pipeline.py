@@ -12,26 +12,28 @@
 /livez, /readyz and /metrics have steps 0, 3, 5 and 6 only: they answer any query, as often as it is sent.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from ingress.config import IngressSettings
 from ingress.http.address_limit import AddressLimit
 from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announced_size, require_form
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, Query, parse_query, written
+from ingress.http.query import PLAIN, Query, parse_query, written
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
 from serving.failures import report
+from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
-from serving.http.reply import CLOSE, RawHeader, Reply
-from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
+from serving.http.reply import CLOSE, Reply
+from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
+from serving.http.whole import Receive, Scope, whole_messages
 from serving.refused import Refused
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
@@ -81,8 +83,7 @@ class Pipeline:
 
     async def serve(self, served: "Served", scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = _Body(receive)
-        request = request_of(scope, body, self._clock)
+        request = request_of(scope, receive, self._clock)
         try:
             reply = await self._reply(served, request, unparsed_of(scope))
         except ClientLeft:
@@ -90,10 +91,14 @@ class Pipeline:
             return
         if len(reply.body) >= MIN_ENCODED_BYTES and request.method != "HEAD":
             reply = _encoded(reply, request.headers.get(b"accept-encoding"))
-        if not body.is_whole and announces_body(request.headers) and CLOSE not in reply.headers:
+        if not request.read.is_whole and announces_body(request.headers) and CLOSE not in reply.headers:
             reply = reply.having(CLOSE)
         self._metrics.answered(served.route, reply.status)
         headers = self._headers(reply, request.headers)
+        messages = whole_messages(scope)
+        is_plain = CLOSE not in headers and request.method != "HEAD"
+        if messages and is_plain and messages.answer(scope, reply.status, headers, reply.body):
+            return
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if CLOSE in reply.headers:
             # The reply is whole to the client already; the connection ends with the last, empty part.
@@ -117,7 +122,7 @@ class Pipeline:
             if not served.is_probe:
                 query = await self._query(request, is_form=method != request.method)
                 if query.parameters:
-                    request = replace(request, query=query.parameters)
+                    request = request.with_query(query.parameters)
             reply = await endpoint(request)
         except Refused as refused:
             self._metrics.refused(refused.refusal.name)
@@ -125,7 +130,7 @@ class Pipeline:
         except ClientLeft:
             raise
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
-            report(error, path=request.path)
+            report(error, path=request.target.path)
             self._metrics.refused(Refusal.INTERNAL.name)
             reply = served.refusal(Refusal.INTERNAL, ())
         return reply if query is PLAIN else written(reply, query)
@@ -144,7 +149,7 @@ class Pipeline:
 
     async def _query(self, request: Request, *, is_form: bool) -> Query:
         """Raises Refused. `is_form`: the body is a form that continues the query; its sender is not known yet."""
-        texts = [request.query_string]
+        texts = [request.target.query_string]
         if is_form and request.headers.get(b"content-length") != b"0":
             refuse_announced_size(request.headers, MAX_QUERY_BYTES)
             coding = require_form(request.headers)
@@ -152,27 +157,11 @@ class Pipeline:
         try:
             return parse_query(*texts)
         except BadQuery as error:
-            raise Refused(Refusal.MALFORMED, (error.violation,)) from error
+            raise Refused(Refusal.MALFORMED, error.violations) from error
 
     def _headers(self, reply: Reply, sent: Mapping[bytes, bytes]) -> list[RawHeader]:
         cors = self._cors.headers(sent) if self._cors is not None else ()
         return sent_headers(reply, self._request_ids.of(sent), cors, closes=self._stopping.draining)
-
-
-class _Body:
-    """ASGI's receive of one request. Knows whether the body was read to its end."""
-
-    __slots__ = ("_receive", "is_whole")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.is_whole = False
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        message = await self._receive()
-        if not message.get("more_body", False):
-            self.is_whole = True
-        return message
 
 
 class Served:
@@ -201,8 +190,8 @@ class Served:
             self.otherwise = refusal_writer(Refusal.METHOD, ()).having((b"allow", ", ".join(methods).encode()))
             self.preflight = Reply(NO_CONTENT_CODE, b"", preflight_headers(methods, CORS))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._pipeline.serve(self, scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._pipeline.serve(self, scope, receive, send)
 
 
 def _method(request: Request) -> str:

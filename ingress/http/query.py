@@ -1,45 +1,35 @@
-"""Query parameters (G1, G2, B6). Pure: makes a Query of the bytes after `?`, or of a form.
+"""What a query asks for (G1, G2, B6): the parameters of the endpoint, and the layout of the reply. Pure.
 
 - If a parameter is sent twice, the last one counts, as for a JSON key (B2). An empty `alt`, `fields` or `prettyPrint`
-  counts as absent. For other parameters the endpoint decides.
-- Parameters of every Google API that have no use here never reach an endpoint. So a token in the query is ignored (B6).
-- A parameter that is not UTF-8 is refused, even if no endpoint reads it.
+  counts as absent. The endpoint decides what other empty parameters mean.
+- Endpoints don't see the parameters that all Google APIs have and that have no use here. So a token in the query is
+  ignored (B6).
+- Unknown parameters are ignored, but one that is not UTF-8 is refused.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 from ingress.http.field_mask import BadMask, Mask, parse_mask, selected
-from schemas.wire.malformed import Violation
+from serving.http.query import BadQuery, parameter_pairs
 from serving.http.reply import JSON, Reply
 
-# Of a URL or a form. Real queries are a few KiB, and a form is read before its sender is known.
-MAX_QUERY_BYTES = 65_536
 # Real queries have about five.
 MAX_PARAMETERS = 1_000
 
-_OURS: Final = frozenset(("alt", "fields", "prettyPrint"))
+_LAYOUT: Final = frozenset(("alt", "fields", "prettyPrint"))
 _IGNORED: Final = frozenset(
     ("access_token", "oauth_token", "key", "quotaUser", "callback", "$.xgafv", "upload_protocol", "uploadType")
 )
 _TRUE: Final = ("true", "1")
 
 
-class BadQuery(ValueError):
-    """The query is answered 400, with a violation that says why."""
-
-    def __init__(self, field_name: str, description: str) -> None:
-        self.violation = Violation(field=field_name, description=description)
-        super().__init__(f"{field_name}: {description}")
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The endpoint's own parameters, and how the reply is to be written."""
+    """The parameters of the endpoint, and the layout of the reply."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     indented: bool = False
@@ -50,22 +40,22 @@ PLAIN: Final = Query()
 
 
 def parse_query(*texts: bytes) -> Query:
-    """The query of one or more texts that follow each other (a URL's, and a form's). Raises BadQuery."""
-    # Nearly all requests have no query, or the one that Google's clients always send.
+    """The query of a URL, perhaps continued by a form. Raises BadQuery."""
+    # The hot path: nearly all requests have no query, or the one that Google's clients always send.
     if texts in ((b"",), (b"alt=json",)):
         return PLAIN
-    given = dict(pair for text in texts for pair in _pairs(text))
+    given = dict(pair for text in texts for pair in parameter_pairs(text, MAX_PARAMETERS))
     if given.get("alt") not in (None, "", "json"):
-        raise BadQuery("alt", "Must be json: nothing else is served here")
+        raise BadQuery(("alt", "Must be json: nothing else is served here"))
     return Query(
-        parameters={name: value for name, value in given.items() if name not in _OURS and name not in _IGNORED},
+        parameters={name: value for name, value in given.items() if name not in _LAYOUT and name not in _IGNORED},
         indented=given.get("prettyPrint", "").lower() in _TRUE,
         mask=_mask(given.get("fields")),
     )
 
 
 def written(reply: Reply, query: Query) -> Reply:
-    """The reply as the query asks for it: indented, and, if it is a success, only the fields that the mask keeps."""
+    """The reply in the layout that the query asks for. The mask applies only to success: errors stay whole."""
     if JSON not in reply.headers:
         return reply
     value = json.loads(reply.body)
@@ -73,7 +63,7 @@ def written(reply: Reply, query: Query) -> Reply:
         value = selected(value, query.mask)
     layout: dict[str, Any] = {"indent": 2} if query.indented else {"separators": (",", ":")}
     text = json.dumps(value, ensure_ascii=False, **layout)
-    # A lone surrogate can't be encoded in UTF-8, so it becomes its JSON escape again.
+    # UTF-8 cannot encode a lone surrogate, so it becomes its JSON escape again.
     return Reply(reply.status, text.encode(errors="backslashreplace"), reply.headers)
 
 
@@ -81,23 +71,4 @@ def _mask(text: str | None) -> Mask | None:
     try:
         return parse_mask(text) if text else None
     except BadMask as error:
-        raise BadQuery("fields", f"Not a field mask: {error}") from error
-
-
-def _pairs(text: bytes) -> Iterator[tuple[str, str]]:
-    """Names and values of a form-urlencoded text."""
-    if len(text) > MAX_QUERY_BYTES:
-        raise BadQuery("query", f"Longer than {MAX_QUERY_BYTES} bytes")
-    if text.count(b"&") >= MAX_PARAMETERS:
-        raise BadQuery("query", f"More than {MAX_PARAMETERS} parameters")
-    for part in text.split(b"&"):
-        name, _, value = part.partition(b"=")
-        if part:
-            yield _text(name, "query"), _text(value, name.decode("ascii", "replace"))
-
-
-def _text(encoded: bytes, where: str) -> str:
-    try:
-        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
-    except UnicodeDecodeError:
-        raise BadQuery(where[:256], "Must be UTF-8") from None
+        raise BadQuery(("fields", f"Not a field mask: {error}")) from error

@@ -56,18 +56,11 @@ class AppRates:
     """Limits each player to the rate of its app. Apps of equal rate share a window, as an actor contains its app."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
         self._windows = {rate: MovingWindow(*rate) for rate in {_rate(one) for one in limits.everyones()}}
 
-    def wait_seconds(self, app: str, actor: str, now: float) -> float:
-        """The wait of `actor` (`app/player`), a player of `app`, as MovingWindow.wait_seconds says."""
-        return self._window(app).wait_seconds(actor, now)
-
-    def foreseen_seconds(self, app: str, actor: str, now: float) -> float:
-        return self._window(app).foreseen_seconds(actor, now)
-
-    def _window(self, app: str) -> MovingWindow:
-        return self._windows[_rate(self._limits.for_app(app))]
+    def window(self, limits: Limits) -> MovingWindow:
+        """The window of the players of an app that has these limits."""
+        return self._windows[_rate(limits)]
 
 
 def _rate(limits: Limits) -> tuple[int, int]:

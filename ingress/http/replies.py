@@ -1,6 +1,6 @@
 """Parts of replies that only the ingress has: `Server-Timing`, and the wait when workers lag. Pure."""
 
-from serving.http.reply import RawHeader
+from serving.headers import RawHeader
 
 # Workers an hour behind are not caught up within seconds.
 RETRY_LAG_SECONDS = 60

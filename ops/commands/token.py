@@ -26,7 +26,7 @@ def token(
     """Sign a token with the key of the local issuer. The last line printed is the token alone."""
     from ops.tokens.command import TokenOptions
     from ops.tokens.command import token as work
-    from ops.tokens.token import GAMES_SCOPE
+    from schemas.games.scopes import GAMES_SCOPE
 
     options = TokenOptions(app_id, player, tuple(scope or (GAMES_SCOPE,)), seconds, anonymous=anonymous)
     run(work(options, as_json=as_json))

@@ -21,7 +21,8 @@ from ops.load.send import ANALYTICS, GAMES, OpenLoop, Outcomes, WireApi
 from ops.load.target import ingress_problem, wrong_address
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, progress_bar, say
 from ops.server_clock import server_now
-from ops.tokens.token import GAMES_SCOPE, make_token
+from ops.tokens.token import make_token
+from schemas.games.scopes import GAMES_SCOPE
 from schemas.settings import Api
 
 # Longer than a session timeout and a transaction's lifetime: a worker may be killed during the load.

@@ -20,6 +20,7 @@ from ops.local.status.health import health_of
 from ops.local.supervisor import Supervisor, SystemOptions
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, say
+from schemas.games.scopes import GAMES_SCOPE
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
 DETACH_SECONDS = 1_800
@@ -107,7 +108,7 @@ def down(data: Path, *, as_json: bool) -> int:
             complain(f"The supervisor (pid {pid}) did not stop within {DOWN_SECONDS} s. It is killed now")
             os.kill(pid, signal.SIGKILL)
     if as_json:
-        say('{"stopped": %s}' % ("null" if pid is None else pid))
+        say(json.dumps({"stopped": pid}))
     else:
         say(_nothing(data, "not running") if pid is None else "stopped")
     return EXIT_OK
@@ -224,7 +225,7 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
 
 def _demo_tokens(data: Path) -> tuple[str, str]:
     """One to record with, one to read with."""
-    from ops.tokens.token import GAMES_SCOPE, make_token  # noqa: PLC0415 the same
+    from ops.tokens.token import make_token  # noqa: PLC0415 the same
     from schemas.wire.console_replies import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
 
     settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})

@@ -14,9 +14,6 @@ from ops.tokens.issuer import ALGORITHM
 from schemas.games.judging import matches_id
 from schemas.records.envelope import ANONYMOUS_PREFIX, matches_player
 
-GAMES_SCOPE = "https://www.googleapis.com/auth/games"
-GAMES_LITE_SCOPE = "https://www.googleapis.com/auth/games_lite"
-
 DAY_SECONDS = 86_400
 
 PLAYER_RULE = "must be 1 to 128 characters, without / or control characters, and must not begin with ~"

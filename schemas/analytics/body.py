@@ -46,7 +46,7 @@ class TooManyItems(TooLarge):
 
 
 class _Read(NamedTuple):
-    """A body's known fields by name. `blank` writes the body without its token's value, which only an ingress needs."""
+    """A body's known fields by name. `blank` writes the body without its token's value: only an ingress needs that."""
 
     by_name: Mapping[str, Any]
     content_type: str
@@ -54,9 +54,10 @@ class _Read(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """The known fields of a body, and the body with the value of its token blanked."""
+    """The known fields of a body, its token if it has one, and the body with the token's value blanked."""
 
     fields: Mapping[str, Any]
+    token: str | None
     blanked: bytes
     content_type: str
 
@@ -76,12 +77,13 @@ class AnalyticsBatch:
 def read_sent(body: bytes, content_type: str) -> Sent:
     """A body as a client sent it, with its token. Raises MalformedAnalytics, TooLarge."""
     found = _read(body, content_type)
-    return Sent(found.by_name, found.blank().encode(), found.content_type)
+    token = _text(found.by_name, "Token") or None
+    return Sent(found.by_name, token, found.blank().encode(), found.content_type)
 
 
-def read_fields(body: bytes, content_type: str) -> Mapping[str, Any]:
-    """The known fields by name, of a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
-    return _read(body, content_type).by_name
+def read_batch(body: bytes, content_type: str) -> AnalyticsBatch:
+    """The batch in a body that is read from Kafka. Raises MalformedAnalytics, TooLarge."""
+    return _parsed(_read(body, content_type).by_name)
 
 
 def _read(body: bytes, content_type: str) -> _Read:
@@ -138,11 +140,10 @@ def _known(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) -> dict
 
 def parse_analytics(sent: Sent, max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     """The batch. `single`: AddEvent, which takes one event (A5). Raises MalformedAnalytics, TooLarge."""
-    return parse_fields(sent.fields, max_items, single=single)
+    return _parsed(sent.fields, max_items, single=single)
 
 
-def parse_fields(fields: Mapping[str, Any], max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
-    """The same, of known fields. Raises MalformedAnalytics, TooLarge."""
+def _parsed(fields: Mapping[str, Any], max_items: int | None = None, *, single: bool = False) -> AnalyticsBatch:
     media_info = _text(fields, "mediaInfo")
     request_id = _text(fields, "requestId")
     if request_id is not None and not 0 < len(request_id) <= MAX_REQUEST_ID_CHARACTERS:
@@ -179,7 +180,7 @@ def _entries(sent: object) -> Sequence[object]:
         try:
             sent = read_value(sent)
         except BadJson as error:
-            raise _wrong("eventData", f"is text that is no JSON: {error}") from None
+            raise _wrong("eventData", f"is text that is not JSON: {error}") from None
     if isinstance(sent, dict):
         return (sent,)
     if isinstance(sent, list):
@@ -192,11 +193,6 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise _wrong(name, "must be a string")
-
-
-def token_of(sent: Sent) -> str | None:
-    """The body's token, or None. Raises MalformedAnalytics if it is not a string."""
-    return _text(sent.fields, "Token") or None
 
 
 def _check_media(media_info: str | None, items: int) -> None:

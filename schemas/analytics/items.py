@@ -110,5 +110,7 @@ IDENTITY_BYTES = 16
 
 def identity_of(*parts: bytes) -> str:
     """32 hex digits of a hash over `parts`. Lengths keep the border between two parts fixed."""
-    text = b"".join([len(part).to_bytes(8) + part for part in parts])
-    return hashlib.blake2b(text, digest_size=IDENTITY_BYTES).hexdigest()
+    found = hashlib.blake2b(digest_size=IDENTITY_BYTES)
+    for part in parts:
+        found.update(len(part).to_bytes(8) + part)
+    return found.hexdigest()

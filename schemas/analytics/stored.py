@@ -10,7 +10,7 @@ from schemas.analytics.body import AnalyticsBatch
 from schemas.analytics.items import IDENTITY_BYTES
 from schemas.documents import event_key
 from schemas.wire.int64 import INT64_MAX
-from schemas.wire.values import TooLarge, element_bytes, storable_bytes, string_bytes
+from schemas.wire.values import TooLarge, element_bytes, storable_bytes, string_bytes, utf8_bytes
 
 MAX_STORED_BYTES: Final = 24 * 1024 * 1024
 """Of one pool, ITEM_BYTES included. Measured on a mongod with a cache of 256 MB, the smallest that can be set: one
@@ -23,6 +23,24 @@ ITEM_BYTES: Final = 1024
 
 # `r12/03/1234567890123456789`: lineage, partition and offset of the record, at their longest.
 _COORDINATES: Final = "r99999/99999/" + "9" * 19
+_A_DATE: Final = INT64_MAX  # takes eight bytes, too
+
+# One event's document without what its own request fills in, and without the parts in its item's `stored_bytes`.
+_DOCUMENT_BYTES: Final = storable_bytes(
+    {
+        "_id": event_key("", "", "f" * 2 * IDENTITY_BYTES),
+        "app": "",
+        "actor": "",
+        "anonymous": True,
+        "at": _A_DATE,
+        "event": "",
+        "data": None,
+        "clock": "future",
+        "receivedAt": _A_DATE,
+        "from": _COORDINATES,
+    }
+)
+_DIGEST_BYTES: Final = element_bytes("digest", storable_bytes(INT64_MAX))
 
 
 class TooMuchToStore(TooLarge):
@@ -33,35 +51,15 @@ def stored_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str |
     """Bytes that MongoDB stores for the good events of `batch`: at least the BSON of their documents."""
     if not batch.items:
         return 0
-    shared = ITEM_BYTES + _document_bytes(batch, app, player, request_id)
-    return len(batch.items) * shared + sum(item.stored_bytes for item in batch.items.values())
-
-
-def _document_bytes(batch: AnalyticsBatch, app: str, player: str, request_id: str | None) -> int:
-    """The size of one event's document without the parts in its item's `stored_bytes`."""
-    a_date = INT64_MAX  # takes eight bytes, too
-    document = {
-        "_id": event_key(app, player, "f" * 2 * IDENTITY_BYTES),
-        "app": app,
-        "actor": player,
-        "anonymous": True,
-        "at": a_date,
-        "event": "",
-        "data": None,
-        "clock": "future",
-        "receivedAt": a_date,
-        "from": _COORDINATES,
-    }
-    size, media = storable_bytes(document), batch.media
-    if media.info is not None:
-        size += element_bytes("media", storable_bytes(media.info))
-    if media.raw is not None:
-        size += element_bytes("mediaRaw", string_bytes(media.raw))
+    # App and player stand in the `_id` and in a field each.
+    shared = ITEM_BYTES + _DOCUMENT_BYTES + 2 * utf8_bytes(app) + 2 * utf8_bytes(player)
+    if batch.media.info is not None:
+        shared += element_bytes("media", storable_bytes(batch.media.info))
+    if batch.media.raw is not None:
+        shared += element_bytes("mediaRaw", string_bytes(batch.media.raw))
     if request_id is not None:
-        size += element_bytes("requestId", string_bytes(request_id)) + element_bytes(
-            "digest", storable_bytes(INT64_MAX)
-        )
-    return size
+        shared += element_bytes("requestId", string_bytes(request_id)) + _DIGEST_BYTES
+    return len(batch.items) * shared + sum([item.stored_bytes for item in batch.items.values()])
 
 
 def require_storable(size_bytes: int) -> None:

@@ -1,1 +1,1 @@
-"""Every error that is answered, as one table: status, reason, message, whether to retry, what the client does."""
+"""The table of all errors: status, reason, message, whether to retry, what the client should do."""

@@ -1,4 +1,4 @@
-"""The failures that events.record names in an answer with HTTP status 200, and what the client should do."""
+"""The failures that events.record names in a reply with HTTP status 200, and what the client should do."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 
 
 class InBand(NamedTuple):
-    """A failure that events.record names in an answer with HTTP status 200."""
+    """A failure that events.record names in a reply with HTTP status 200."""
 
     meaning: str
     action: Action

@@ -1,4 +1,4 @@
-"""What a row of the table of errors (schemas/errors/table.py) consists of."""
+"""The parts of a row in the table of errors (schemas/errors/table.py)."""
 
 from dataclasses import dataclass
 from enum import Enum, Flag, IntEnum, auto, unique
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class StatusCode(IntEnum):
-    """The reason of an analytics answer, for programs."""
+    """The reason in an analytics reply, for programs."""
 
     OK = 0
     NOT_READABLE = 1
@@ -21,7 +21,7 @@ class StatusCode(IntEnum):
 
 
 class Severity(IntEnum):
-    """What the sender of an analytics request does next. With StatusCode 0, AGAIN means that a part was refused."""
+    """What the client of an analytics request should do. With StatusCode 0, AGAIN means that a part was refused."""
 
     OK = 1
     AGAIN = 2
@@ -29,7 +29,7 @@ class Severity(IntEnum):
 
 
 class Advice(NamedTuple):
-    """What a client does after an error: whether to send the same again, in a few words, and as in docs/clients.md."""
+    """What a client should do: whether to retry, in a few words, and in docs/clients.md for a batch and a pool."""
 
     retry: bool
     summary: str
@@ -82,7 +82,7 @@ class _Kind(NamedTuple):
 
 @unique
 class Kind(Enum):
-    """What errors of one HTTP status have in common: the canonical status, Google's reason, what the client does."""
+    """What all errors of one HTTP status share: the canonical status, Google's reason, what the client should do."""
 
     MALFORMED = _Kind(400, "INVALID_ARGUMENT", "badRequest", Action.CORRECT)
     UNAUTHENTICATED = _Kind(401, "UNAUTHENTICATED", "authError", Action.RENEW_TOKEN)
@@ -103,7 +103,7 @@ class Kind(Enum):
 
 
 class By(Flag):
-    """Which servers answer an error with Google's error body."""
+    """The servers that answer an error with Google's error body."""
 
     INGRESS = auto()
     CONSOLE = auto()
@@ -113,7 +113,7 @@ class By(Flag):
 
 
 class Analytics(NamedTuple):
-    """How AddEvent and AddEventBatch answer an error. `message`: None if it is the same."""
+    """How AddEvent and AddEventBatch answer an error. `message`: None if it is the row's."""
 
     code: StatusCode
     rule: str
@@ -124,7 +124,7 @@ class Analytics(NamedTuple):
 Header = tuple[str, str | None]
 
 CLOSE: Final[Header] = ("connection", "close")
-# Kafka and MongoDB come back in seconds or in minutes; a second keeps a fleet's retries from piling up on either.
+# Outages of Kafka and MongoDB last seconds or minutes. One second bounds the rate of a fleet's retries.
 RETRY_UNAVAILABLE_SECONDS: Final = 1
 RETRY: Final[Header] = ("retry-after", f"{RETRY_UNAVAILABLE_SECONDS}")
 RETRY_COMPUTED: Final[Header] = ("retry-after", None)
@@ -138,12 +138,16 @@ def challenge(error: str = "", scope: str = "") -> Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One error: its kind, its message, who answers it, its row of docs/rules.md, and the headers it always has."""
+    """One error: its kind, its message, and the headers that it always has.
+
+    `by`: who answers it with Google's error body, as the row `rule` of docs/rules.md says. `analytics`: how AddEvent
+    and AddEventBatch answer it, if they do.
+    """
 
     kind: Kind
     message: str
-    by: By
-    rule: str
+    by: By = By.NONE
+    rule: str = ""
     headers: tuple[Header, ...] = ()
     analytics: Analytics | None = None
 
@@ -169,12 +173,12 @@ class Row:
 
     @property
     def severity(self) -> Severity:
-        """The Severity of an analytics answer: whether to send the same again."""
+        """The Severity of an analytics reply."""
         return Severity.AGAIN if self.action.value.retry else Severity.DONT
 
     @property
     def by_ingress(self) -> bool:
-        """Whether an ingress answers it, in either shape."""
+        """Whether the ingress answers it, with Google's error body or as an analytics reply."""
         return By.INGRESS in self.by or self.analytics is not None
 
     @property

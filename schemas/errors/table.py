@@ -1,67 +1,64 @@
-"""The table of errors: one row of `Refusal` for each.
+"""The table of errors: one row of `Refusal` each.
 
-The replies of ingress, console and worker, the error responses of the OpenAPI documents and docs/errors.md are made
-from it. Tests compare docs/rules.md ("Answers") and the tables of docs/clients.md with it. A new error is one row; then
-run `python -m schemas.openapi.export` and `python -m ops.reference`.
+The replies of ingress, console and worker, the error responses of the OpenAPI documents, and docs/errors.md are made
+from it. Tests compare docs/rules.md ("Answers") and the tables of docs/clients.md with it. To add an error, add a row
+and run `python -m schemas.openapi.export` and `python -m ops.reference`.
 """
 
 from enum import Enum, unique
-from typing import Final
 
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
+from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import READ_SCOPE
 from schemas.wire.depth import MAX_VALUES
 from schemas.wire.refusals import REFUSALS_SCOPE
-
-GAMES_SCOPE: Final = "https://www.googleapis.com/auth/games"
-GAMES_LITE_SCOPE: Final = "https://www.googleapis.com/auth/games_lite"
 
 
 @unique
 class Refusal(Enum):
     """Why a request is refused."""
 
-    # The HTTP parser refuses these: there is no request yet.
+    # Refused by the HTTP parser: there is no request yet.
     BAD_HTTP = Row(
         Kind.MALFORMED,
         "The request is not valid HTTP/1.1. Correct the client, or the proxy in front of it.",
         By.ALL,
         "bad_http",
-        (CLOSE,),
-        Analytics(StatusCode.NOT_READABLE, "analytics_malformed"),
+        headers=(CLOSE,),
+        analytics=Analytics(StatusCode.NOT_READABLE, "analytics_malformed"),
     )
     HEAD_LATE = Row(
         Kind.REQUEST_LATE,
         "The head of the request did not arrive in time. Send the same request again.",
         By.ALL,
         "head_late",
-        (CLOSE,),
-        Analytics(StatusCode.AGAIN, "analytics_body_late"),
+        headers=(CLOSE,),
+        analytics=Analytics(StatusCode.AGAIN, "analytics_body_late"),
     )
     HEAD_LARGE = Row(
         Kind.HEAD_LARGE,
         "The head of the request is larger than 64 KiB, or has more than 100 headers. Send fewer or shorter headers.",
         By.ALL,
         "head_large",
-        (CLOSE,),
-        Analytics(StatusCode.TOO_LARGE, "analytics_head_large"),
+        headers=(CLOSE,),
+        analytics=Analytics(StatusCode.TOO_LARGE, "analytics_head_large"),
     )
     FULL = Row(
         Kind.UNAVAILABLE,
         "All connections of the server are in use. Send the same request again.",
         By.ALL,
         "full",
-        (CLOSE, RETRY),
-        Analytics(StatusCode.AGAIN, "analytics_full"),
+        headers=(CLOSE, RETRY),
+        analytics=Analytics(StatusCode.AGAIN, "analytics_full"),
     )
     HTTP_VERSION = Row(
         Kind.HTTP_VERSION,
         "This version of HTTP is not supported. Use HTTP/1.1 or HTTP/1.0.",
         By.ALL,
         "bad_http",
-        (CLOSE,),
-        Analytics(StatusCode.NOT_READABLE, "analytics_malformed"),
+        headers=(CLOSE,),
+        analytics=Analytics(StatusCode.NOT_READABLE, "analytics_malformed"),
     )
 
     MALFORMED = Row(
@@ -69,8 +66,7 @@ class Refusal(Enum):
         "The request is not valid. Correct the fields that details names.",
         By.INGRESS,
         "malformed",
-        (),
-        Analytics(StatusCode.WRONG_FIELD, "analytics_malformed", "The request is not valid."),
+        analytics=Analytics(StatusCode.WRONG_FIELD, "analytics_malformed", "The request is not valid."),
     )
     BAD_QUERY = Row(
         Kind.MALFORMED, "The query is not valid. Correct the parameters that details names.", By.CONSOLE, "Q1"
@@ -80,8 +76,8 @@ class Refusal(Enum):
         "The token is missing. Send a bearer token in the Authorization header.",
         By.INGRESS | By.CONSOLE,
         "unauthenticated",
-        (challenge(),),
-        Analytics(
+        headers=(challenge(),),
+        analytics=Analytics(
             StatusCode.UNAUTHENTICATED,
             "analytics_unauthenticated",
             "Token: is missing. Send it in the body, or as a bearer token in the Authorization header.",
@@ -92,8 +88,8 @@ class Refusal(Enum):
         "The token is not valid, or has expired. Get a new token.",
         By.INGRESS | By.CONSOLE,
         "unauthenticated",
-        (challenge("invalid_token"),),
-        Analytics(
+        headers=(challenge("invalid_token"),),
+        analytics=Analytics(
             StatusCode.UNAUTHENTICATED,
             "analytics_unauthenticated",
             "Token: is not valid, or has expired. Get a new token.",
@@ -104,35 +100,35 @@ class Refusal(Enum):
         "The token is anonymous. Use the token of a player.",
         By.INGRESS,
         "forbidden",
-        (challenge("insufficient_scope"),),
+        headers=(challenge("insufficient_scope"),),
     )
     FORBIDDEN = Row(
         Kind.FORBIDDEN,
         f"The token lacks the scope {GAMES_SCOPE} or games_lite. Get a token with one of them.",
         By.INGRESS,
         "forbidden",
-        (challenge("insufficient_scope", GAMES_SCOPE),),
+        headers=(challenge("insufficient_scope", GAMES_SCOPE),),
     )
     FORBIDDEN_REFUSALS = Row(
         Kind.FORBIDDEN,
         f"The token lacks the scope {REFUSALS_SCOPE}. Get a token with it.",
         By.INGRESS,
         "forbidden",
-        (challenge("insufficient_scope", REFUSALS_SCOPE),),
+        headers=(challenge("insufficient_scope", REFUSALS_SCOPE),),
     )
     FORBIDDEN_LIST = Row(
         Kind.FORBIDDEN,
         f"The token lacks the scope {GAMES_SCOPE}. Get a token with it.",
         By.INGRESS,
         "forbidden",
-        (challenge("insufficient_scope", GAMES_SCOPE),),
+        headers=(challenge("insufficient_scope", GAMES_SCOPE),),
     )
-    NO_SCOPE = Row(
+    FORBIDDEN_READ = Row(
         Kind.FORBIDDEN,
         f"The token lacks the scope {READ_SCOPE}. Get a token with it.",
         By.CONSOLE,
         "Q1",
-        (challenge("insufficient_scope", READ_SCOPE),),
+        headers=(challenge("insufficient_scope", READ_SCOPE),),
     )
     OTHER_APP = Row(
         Kind.FORBIDDEN,
@@ -143,10 +139,8 @@ class Refusal(Enum):
     NO_ANONYMOUS = Row(
         Kind.FORBIDDEN,
         "Token: is anonymous, and the app does not accept anonymous tokens. Use the token of a player.",
-        By.NONE,
-        "",
-        (challenge("insufficient_scope"),),
-        Analytics(StatusCode.FORBIDDEN, "analytics_forbidden"),
+        headers=(challenge("insufficient_scope"),),
+        analytics=Analytics(StatusCode.FORBIDDEN, "analytics_forbidden"),
     )
     NO_SESSIONS = Row(
         Kind.FORBIDDEN,
@@ -159,8 +153,7 @@ class Refusal(Enum):
         "Nothing is served at this path. Check the URL.",
         By.ALL,
         "unknown_path",
-        (),
-        Analytics(StatusCode.NOT_FOUND, "analytics_wrong_method"),
+        analytics=Analytics(StatusCode.NOT_FOUND, "analytics_wrong_method"),
     )
     NOT_A_RECEIPT = Row(
         Kind.NOT_FOUND,
@@ -179,16 +172,16 @@ class Refusal(Enum):
         "This path does not accept this method. Use a method of the Allow header.",
         By.ALL,
         "wrong_method",
-        (("allow", None),),
-        Analytics(StatusCode.NOT_FOUND, "analytics_wrong_method", "This path accepts only POST."),
+        headers=(("allow", None),),
+        analytics=Analytics(StatusCode.NOT_FOUND, "analytics_wrong_method", "This path accepts only POST."),
     )
     BODY_LATE = Row(
         Kind.REQUEST_LATE,
         "The request body did not arrive in time. Send the same request again.",
         By.INGRESS,
         "body_late",
-        (CLOSE,),
-        Analytics(StatusCode.AGAIN, "analytics_body_late"),
+        headers=(CLOSE,),
+        analytics=Analytics(StatusCode.AGAIN, "analytics_body_late"),
     )
     RECEIPT_GONE = Row(
         Kind.GONE,
@@ -197,14 +190,14 @@ class Refusal(Enum):
         By.INGRESS,
         "gone",
     )
-    # The rest of the body is still being sent; to keep the connection, the server would have to read all of it.
+    # CLOSE, because the client is still sending: to keep the connection, the server would have to read the whole body.
     BODY_LARGE = Row(
         Kind.TOO_LARGE,
         "The request body is larger than allowed. Split the batch. GET /v1/limits returns the limit.",
         By.INGRESS,
         "body_large",
-        (CLOSE,),
-        Analytics(
+        headers=(CLOSE,),
+        analytics=Analytics(
             StatusCode.TOO_LARGE,
             "analytics_body_large",
             "The request body is larger than allowed. Split the pool. GET /v1/limits returns the limit.",
@@ -213,35 +206,25 @@ class Refusal(Enum):
     TOO_MANY_ITEMS = Row(
         Kind.TOO_LARGE,
         "eventData: has more events than one request may have. Split the pool. GET /v1/limits returns the limit.",
-        By.NONE,
-        "",
-        (),
-        Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
+        analytics=Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
     )
     TOO_MANY_VALUES = Row(
         Kind.TOO_LARGE,
         f"The body has more than {MAX_VALUES} JSON values. Split the pool.",
-        By.NONE,
-        "",
-        (),
-        Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
+        analytics=Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
     )
     TOO_MUCH_TO_STORE = Row(
         Kind.TOO_LARGE,
         f"eventData: takes more than {MAX_STORED_BYTES >> 20} MiB to store, with mediaInfo in every event. Split the "
         "pool.",
-        By.NONE,
-        "",
-        (),
-        Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
+        analytics=Analytics(StatusCode.TOO_LARGE, "analytics_too_many"),
     )
     MEDIA_TYPE = Row(
         Kind.MEDIA_TYPE,
         "The Content-Type is not supported. Send JSON in UTF-8.",
         By.INGRESS,
         "media_type",
-        (),
-        Analytics(
+        analytics=Analytics(
             StatusCode.NOT_READABLE,
             "analytics_media_type",
             "The Content-Type is not supported. Send JSON or a form, in UTF-8.",
@@ -252,57 +235,50 @@ class Refusal(Enum):
         "The Content-Type is not supported. Send a query in the body as a form, in UTF-8.",
         By.INGRESS,
         "media_type",
-        (),
-        Analytics(StatusCode.NOT_READABLE, "analytics_media_type"),
+        analytics=Analytics(StatusCode.NOT_READABLE, "analytics_media_type"),
     )
     ENCODING = Row(
         Kind.MEDIA_TYPE,
         "The Content-Encoding is not supported. Use an encoding of the Accept-Encoding header.",
         By.INGRESS,
         "media_type",
-        (("accept-encoding", "gzip, deflate, zstd"),),
-        Analytics(StatusCode.NOT_READABLE, "analytics_media_type"),
+        headers=(("accept-encoding", "gzip, deflate, zstd"),),
+        analytics=Analytics(StatusCode.NOT_READABLE, "analytics_media_type"),
     )
     PAYLOAD_DIFFERS = Row(
         Kind.PAYLOAD_DIFFERS,
         "requestId: was used before with other events. Send these events with another id.",
-        By.NONE,
-        "",
-        (("tallymill-receipt", None),),
-        Analytics(StatusCode.WRONG_FIELD, "analytics_payload_differs"),
+        headers=(("tallymill-receipt", None),),
+        analytics=Analytics(StatusCode.WRONG_FIELD, "analytics_payload_differs"),
     )
     ADDRESS_RATE_HIGH = Row(
         Kind.TOO_FAST,
         "Too many requests came from this address. Wait Retry-After seconds, then send the same request again.",
         By.INGRESS,
         "address_rate",
-        (RETRY_COMPUTED,),
-        Analytics(StatusCode.TOO_FAST, "analytics_address_rate"),
+        headers=(RETRY_COMPUTED,),
+        analytics=Analytics(StatusCode.TOO_FAST, "analytics_address_rate"),
     )
     ACTOR_RATE_HIGH = Row(
         Kind.TOO_FAST,
         "The sender is too fast, or the workers are far behind. Wait Retry-After seconds, then send the same request "
         "again.",
-        By.NONE,
-        "",
-        (RETRY_COMPUTED,),
-        Analytics(StatusCode.TOO_FAST, "analytics_too_fast"),
+        headers=(RETRY_COMPUTED,),
+        analytics=Analytics(StatusCode.TOO_FAST, "analytics_too_fast"),
     )
     INTERNAL = Row(
         Kind.INTERNAL,
         "An internal error occurred. Send the same request again.",
         By.INGRESS | By.CONSOLE,
         "bug",
-        (),
-        Analytics(StatusCode.INTERNAL, "analytics_bug"),
+        analytics=Analytics(StatusCode.INTERNAL, "analytics_bug"),
     )
     SET_ASIDE = Row(
         Kind.INTERNAL,
         "The batch was stored, but could not be counted. Report its Tallymill-Receipt to the operator.",
         By.INGRESS,
         "bug",
-        (),
-        Analytics(
+        analytics=Analytics(
             StatusCode.INTERNAL,
             "analytics_bug",
             "The events were stored, but could not be registered. Report the Tallymill-Receipt to the operator.",
@@ -313,35 +289,41 @@ class Refusal(Enum):
         "The token cannot be checked now. Nothing was done. Send the same request again.",
         By.INGRESS | By.CONSOLE,
         "unavailable",
-        (RETRY,),
-        Analytics(StatusCode.AGAIN, "analytics_unavailable"),
+        headers=(RETRY,),
+        analytics=Analytics(StatusCode.AGAIN, "analytics_unavailable"),
     )
     BUSY = Row(
         Kind.UNAVAILABLE,
         "Too many request bodies are in progress. Nothing was done. Send the same request again.",
         By.INGRESS,
         "busy",
-        (RETRY, CLOSE),
-        Analytics(StatusCode.AGAIN, "analytics_busy"),
+        headers=(RETRY, CLOSE),
+        analytics=Analytics(StatusCode.AGAIN, "analytics_busy"),
     )
     QUERIES_BUSY = Row(
-        Kind.UNAVAILABLE, "Too many queries are in progress. Send the same query again.", By.CONSOLE, "Q1", (RETRY,)
+        Kind.UNAVAILABLE,
+        "Too many queries are in progress. Send the same query again.",
+        By.CONSOLE,
+        "Q1",
+        headers=(RETRY,),
     )
     AWAY = Row(
         Kind.UNAVAILABLE,
         "MongoDB is unavailable. Send the same request again.",
         By.INGRESS | By.CONSOLE,
         "unavailable",
-        (RETRY,),
+        headers=(RETRY,),
     )
     UNAVAILABLE = Row(
         Kind.UNAVAILABLE,
         "Delivery not confirmed. Send it again with the same requestId.",
         By.INGRESS,
         "unavailable",
-        (RETRY,),
-        Analytics(
+        headers=(RETRY,),
+        analytics=Analytics(
             StatusCode.AGAIN, "analytics_unavailable", "Delivery not confirmed. Send the same request again, unchanged."
         ),
     )
-    SLOW = Row(Kind.QUERY_SLOW, "The query took too long. Ask for a shorter range, or for one event.", By.CONSOLE, "Q1")
+    QUERY_SLOW = Row(
+        Kind.QUERY_SLOW, "The query took too long. Ask for a shorter range, or for one event.", By.CONSOLE, "Q1"
+    )

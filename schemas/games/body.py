@@ -7,7 +7,6 @@ A body is read by structs (msgspec). A body that they refuse is read again part 
 either it is a batch after all, with a null or a key given twice, or the parts say what is wrong. Structs alone accept.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -191,35 +190,15 @@ class PlayerEventListResponse(_Answer):
     next_page_token: NextPageToken = None
 
 
-def _kinds_of_update(update: SentUpdate) -> set[type]:
-    return {type(update.update_count)}
-
-
-def _kinds_of_range(sent: SentPeriodRange) -> set[type]:
-    return {type(sent.period_start_millis), type(sent.period_end_millis)}
-
-
-def _kinds_of_period(period: SentPeriodUpdate) -> set[type]:
-    return _kinds_of_range(period.time_period).union([type(update.update_count) for update in period.updates])
-
-
-def _kinds_of_request(request: EventRecordRequest) -> set[type]:
-    kinds = {type(request.request_id), type(request.current_time_millis)}
-    for period in request.time_periods:
-        kinds |= _kinds_of_period(period)
-    return kinds
-
-
-_UPDATE: Final = Shape(SentUpdate, wire.SentUpdate, _kinds_of_update)
-_RANGE: Final = Shape(SentPeriodRange, wire.SentPeriodRange, _kinds_of_range)
+_UPDATE: Final = Shape(SentUpdate, wire.SentUpdate)
+_RANGE: Final = Shape(SentPeriodRange, wire.SentPeriodRange)
 _PERIOD: Final = Shape(
     SentPeriodUpdate,
     wire.SentPeriodUpdate,
-    _kinds_of_period,
     objects={"timePeriod": _RANGE},
     arrays={"updates": _UPDATE},
 )
-_REQUEST: Final = Shape(EventRecordRequest, wire.EventRecordRequest, _kinds_of_request, arrays={"timePeriods": _PERIOD})
+_REQUEST: Final = Shape(EventRecordRequest, wire.EventRecordRequest, arrays={"timePeriods": _PERIOD})
 
 
 def parse_request(body: bytes) -> EventRecordRequest:
@@ -229,8 +208,13 @@ def parse_request(body: bytes) -> EventRecordRequest:
     (B2, G4). Ingress and worker both call this, so a body can't mean two things.
     """
     request = _REQUEST.read(body) or _read_again(body)
-    if violations := tuple(_wrong_values(request)):
-        raise MalformedBody(violations)
+    violations = []
+    if request.request_id == 0:  # unset (G4)
+        violations.append(Violation(field="requestId", description="Must not be 0"))
+    if request.current_time_millis is not None and request.current_time_millis < 0:  # before 1970 (G7)
+        violations.append(Violation(field="currentTimeMillis", description="Must not be negative"))
+    if violations:
+        raise MalformedBody(tuple(violations))
     return request
 
 
@@ -246,20 +230,9 @@ def _read_again(body: bytes) -> EventRecordRequest:
     wrongs = Wrongs(MAX_VIOLATIONS)
     request = read_in_parts(_REQUEST, text, (), wrongs)
     if request is None or flaw:
-        raise MalformedBody(_violations(wrongs) or (Violation(field="", description=flaw),))
+        found = tuple(Violation(field=_path(at), description=message) for at, message in wrongs.first())
+        raise MalformedBody(found or (Violation(field="", description=flaw),))
     return request
-
-
-def _violations(wrongs: Wrongs) -> tuple[Violation, ...]:
-    return tuple(Violation(field=_path(at), description=message) for at, message in wrongs.first())
-
-
-def _wrong_values(request: EventRecordRequest) -> Iterator[Violation]:
-    """What the types can't say: an unset id (G4), a time before 1970 (G7)."""
-    if request.request_id == 0:
-        yield Violation(field="requestId", description="Must not be 0")
-    if request.current_time_millis is not None and request.current_time_millis < 0:
-        yield Violation(field="currentTimeMillis", description="Must not be negative")
 
 
 def _path(location: Location) -> str:

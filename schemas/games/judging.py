@@ -8,7 +8,8 @@ import re
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.games.body import (
@@ -46,9 +47,17 @@ class Judgement:
     periods: tuple[tuple[int, EventFailureCause], ...] = ()
     updates: tuple[tuple[int, int, EventUpdateFailureCause], ...] = ()
 
+    @property
+    def refuses_nothing(self) -> bool:
+        """Whether all of the batch counts, as it nearly always does."""
+        return not (self.periods or self.updates or self.too_large)
 
-class AcceptedUpdate(NamedTuple):
-    """One update that counts. `period` is the client's own range; `start_millis` its start on our clock."""
+
+class AcceptedUpdate(msgspec.Struct, frozen=True, gc=False):
+    """One update that counts. `period` is the client's own range; `start_millis` its start on our clock.
+
+    A struct, like all that is made for each update or record: it costs a tenth of a named tuple.
+    """
 
     period: SentPeriodRange
     start_millis: int
@@ -60,6 +69,13 @@ def judge(request: EventRecordRequest, received_millis: int, limits: Limits, dec
     """Judge a batch received at `received_millis` (ms since 1970 UTC) against `limits` and the `declared` ids."""
     if is_too_large(request, limits):
         return Judgement(too_large=True)
+    return judge_parts(request, received_millis, limits, declared)
+
+
+def judge_parts(
+    request: EventRecordRequest, received_millis: int, limits: Limits, declared: Collection[str]
+) -> Judgement:
+    """The same for a batch that is not too large."""
     shift = _shift_millis(request.current_time_millis, received_millis, limits)
     periods: list[tuple[int, EventFailureCause]] = []
     updates: list[tuple[int, int, EventUpdateFailureCause]] = []
@@ -120,17 +136,18 @@ def accepted_updates(request: EventRecordRequest, judgement: Judgement) -> tuple
     """The updates that count, in order. If there are none, nothing is published (G9)."""
     if judgement.too_large:
         return ()
-    bad_periods = {i for i, _ in judgement.periods}
-    bad_updates = {(i, j) for i, j, _ in judgement.updates}
-    return tuple(
-        AcceptedUpdate(
-            sent, sent.period_start_millis + judgement.shift_millis, update.definition_id, update.update_count
-        )
-        for i, (sent, updates) in enumerate((period.time_period, period.updates) for period in request.time_periods)
-        if i not in bad_periods
-        for j, update in enumerate(updates)
-        if not bad_updates or (i, j) not in bad_updates
-    )
+    bad_periods = dict(judgement.periods)
+    bad_updates = {(i, j) for i, j, _ in judgement.updates} if judgement.updates else None
+    accepted = []
+    for i, period in enumerate(request.time_periods):
+        if i in bad_periods:
+            continue
+        sent = period.time_period
+        start = sent.period_start_millis + judgement.shift_millis
+        for j, update in enumerate(period.updates):
+            if not bad_updates or (i, j) not in bad_updates:
+                accepted.append(AcceptedUpdate(sent, start, update.definition_id, update.update_count))
+    return tuple(accepted)
 
 
 def batch_failures(request: EventRecordRequest, judgement: Judgement) -> tuple[EventBatchRecordFailure, ...]:
@@ -161,7 +178,12 @@ def payload_crc(accepted: Collection[AcceptedUpdate]) -> int:
     A correct retry has a new currentTimeMillis and so another shift. Hence the client's own times are used.
     """
     sums: dict[tuple[int, int, str], int] = {}
-    for period, _, definition_id, count in accepted:
-        key = (period.period_start_millis, period.period_end_millis, definition_id)
-        sums[key] = sums.get(key, 0) + count
-    return zlib.crc32(repr(sorted(sums.items())).encode())
+    for update in accepted:
+        period = update.period
+        key = (period.period_start_millis, period.period_end_millis, update.definition_id)
+        sums[key] = sums.get(key, 0) + update.update_count
+    # The text that repr() makes of the sorted items: CRCs of it are stored. Written out, it takes three quarters.
+    text = ""
+    for (start, end, name), count in sorted(sums.items()):
+        text += f", (({start}, {end}, {name!r}), {count})"
+    return zlib.crc32(f"[{text[2:]}]".encode())

@@ -4,14 +4,18 @@ Kafka lets a producer write any bytes as a name, a name twice, and null as a val
 stored, and every value is bytes. A header with a null value is dropped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 Headers = Sequence[tuple[str, bytes]]
 
 
-def clean_headers(raw: Iterable[tuple[str | bytes, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
+def clean_headers(raw: Sequence[tuple[str | bytes, bytes | None]]) -> Headers:
     r"""The headers in their order, without null values. Bytes of a name that are not UTF-8 become `\xNN`."""
-    return tuple((name_of(name), bytes(value)) for name, value in raw if value is not None)
+    for name, value in raw:
+        if type(name) is not str or type(value) is not bytes:
+            return tuple([(name_of(name), bytes(value)) for name, value in raw if value is not None])
+    return cast("Headers", raw)  # clean already, as those of an ingress are
 
 
 def name_of(name: str | bytes) -> str:
@@ -26,4 +30,4 @@ def by_name(headers: Headers) -> Mapping[str, bytes]:
 
 def content_type_of(headers: Headers) -> str:
     """`content-type` as text; "" without one."""
-    return by_name(headers).get("content-type", b"").decode(errors="replace")
+    return dict(headers).get("content-type", b"").decode(errors="replace")

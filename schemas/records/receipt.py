@@ -3,7 +3,7 @@
 Only the holder of a receipt can ask for the fate of the record. Coordinates can be guessed, a signature can't.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.coordinates import Coordinates, parse_coordinates
 from schemas.records.signing import SigningKeys
@@ -13,8 +13,7 @@ class BadReceipt(ValueError):
     """Not a receipt, or one with a wrong signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """`append_millis`: when Kafka appended the record, by the broker's clock; None if unknown.
 
     A truncated log reuses coordinates. This time tells which of the records is meant.
@@ -36,7 +35,7 @@ def issue_receipt(receipt: Receipt, keys: SigningKeys) -> str:
 def read_receipt(text: str, keys: SigningKeys) -> Receipt:
     """The inverse of issue_receipt. Raises BadReceipt."""
     signed, _, mac = text.rpartition(".")
-    if not keys.verifies((b"receipt", signed.encode(errors="replace")), mac.encode(errors="replace").decode()):
+    if not keys.verifies((b"receipt", signed.encode(errors="replace")), mac.encode(errors="replace")):
         raise BadReceipt("not a receipt of ours")
     lineage, partition, offset, issued, *appended = signed.split(".")
     coordinates = parse_coordinates(f"{lineage}/{partition}/{offset}")

@@ -1,10 +1,18 @@
 """HMAC-SHA256 (RFC 2104) over parts. The first key signs, any key verifies: keys can be changed without a stop."""
 
+import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from schemas.settings import SigningSettings
+
+# RFC 2104, section 2: the block of SHA-256, and the bytes that the key is combined with.
+_BLOCK_BYTES: Final = 64
+_INNER_PAD: Final = 0x36
+_OUTER_PAD: Final = 0x5C
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -15,12 +23,14 @@ class SigningKeys:
 
     def sign(self, parts: Sequence[bytes]) -> str:
         """64 hex digits over `parts`. Two different lists of parts never sign the same text."""
-        return _mac(self.keys[0], _text(parts))
+        return _mac(self.keys[0], parts)
 
-    def verifies(self, parts: Sequence[bytes], mac: str) -> bool:
+    def verifies(self, parts: Sequence[bytes], mac: bytes) -> bool:
         """Whether `mac` is the signature of `parts` under any of the keys."""
-        text, given = _text(parts), mac.encode()
-        return any(hmac.compare_digest(_mac(key, text).encode(), given) for key in self.keys)
+        for key in self.keys:  # noqa: SIM110 a generator costs as much as a fifth of the MAC
+            if hmac.compare_digest(_mac(key, parts).encode(), mac):
+                return True
+        return False
 
 
 def signing_keys(settings: SigningSettings) -> SigningKeys:
@@ -30,10 +40,19 @@ def signing_keys(settings: SigningSettings) -> SigningKeys:
     return SigningKeys(tuple(key.get_secret_value().encode() for key in settings.keys))
 
 
-def _mac(key: bytes, text: bytes) -> str:
-    return hmac.digest(key, text, "sha256").hex()
+def _mac(key: bytes, parts: Sequence[bytes]) -> str:
+    """HMAC of each part behind its length, so that the border between two parts can't be moved."""
+    inner, outer = _keyed(key)
+    inner, outer = inner.copy(), outer.copy()
+    for part in parts:
+        inner.update(b"%d:%b" % (len(part), part))
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
-def _text(parts: Sequence[bytes]) -> bytes:
-    """Each part behind its length, so that the border between two parts can't be moved."""
-    return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+@lru_cache
+def _keyed(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """The two hashes of an HMAC after its key. Made once a key, they save half of a MAC over a short text."""
+    block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (_INNER_PAD, _OUTER_PAD))
+    return inner, outer

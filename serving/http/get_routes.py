@@ -11,12 +11,14 @@ from typing import Final
 from schemas.errors.table import Refusal
 from serving.clock import Clock
 from serving.failures import report
+from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
-from serving.http.reply import RawHeader, Reply
-from serving.http.request import Endpoint, Receive, Request, Scope, Send, request_of
+from serving.http.reply import Reply
+from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
+from serving.http.whole import Receive, Scope
 from serving.refused import Refused
 
 _METHODS: Final = ("GET", "HEAD")
@@ -25,7 +27,7 @@ ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Browsers' pages that may read. `paths`: those whose preflight is answered."""
+    """Pages in browsers that may read. `paths`: those whose preflight is answered."""
 
     origins: Collection[str]
     shared: Shared
@@ -55,7 +57,7 @@ class GetRoutes:
         request = request_of(scope, receive, self._clock)
         unparsed = unparsed_of(scope)
         reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
-        self._answered(request.path, reply.status)
+        self._answered(request.target.path, reply.status)
         headers = sent_headers(
             reply,
             self._request_ids.of(request.headers),
@@ -68,7 +70,7 @@ class GetRoutes:
     async def _reply(self, request: Request) -> Reply:
         if request.method == "OPTIONS" and (preflight := self._preflight(request)):
             return preflight
-        endpoint = self._endpoints.get(request.path)
+        endpoint = self._endpoints.get(request.target.path)
         if endpoint is None:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
         if request.method not in _METHODS:
@@ -78,11 +80,11 @@ class GetRoutes:
         except Refused as refused:
             return refusal_reply(refused.refusal, refused.violations, spaced=True).having(*refused.headers)
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
-            report(error, path=request.path)
+            report(error, path=request.target.path)
             return refusal_reply(Refusal.INTERNAL, spaced=True)
 
     def _preflight(self, request: Request) -> Reply | None:
-        if self._cors is None or self._pages is None or request.path not in self._pages.paths:
+        if self._cors is None or self._pages is None or request.target.path not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None

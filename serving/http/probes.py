@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from serving.headers import RawHeader
 from serving.http.replies import json_reply
-from serving.http.reply import RawHeader, Reply
+from serving.http.reply import Reply
 from serving.http.request import Endpoint, Request
 
 TEXT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -8,7 +8,8 @@ from typing import Final
 from schemas.errors.table import Refusal
 from schemas.wire.errors import error_body
 from schemas.wire.malformed import Violation
-from serving.http.reply import CLOSE, JSON, NO_STORE, RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import CLOSE, JSON, NO_STORE, Reply
 
 REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
     refusal: tuple((name.encode(), value.encode()) for name, value in refusal.value.fixed_headers)

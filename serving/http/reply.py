@@ -1,17 +1,15 @@
 """One HTTP reply, as an endpoint returns it. Pure."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-RawHeader = tuple[bytes, bytes]
+from serving.headers import RawHeader
 
 JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
 CLOSE: Final[RawHeader] = (b"connection", b"close")
 NO_STORE: Final[RawHeader] = (b"cache-control", b"no-store")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Status, body and headers. The sender adds Content-Length."""
 
     status: int

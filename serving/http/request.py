@@ -1,45 +1,52 @@
-"""One HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
+"""An HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from serving.clock import Clock
-from serving.http.reply import RawHeader, Reply
+from serving.headers import RawHeader
+from serving.http.reply import Reply
+from serving.http.whole import Body, Receive, Scope
 
-# ASGI's types. A scope belongs to the server and the router: nothing of this project is stored in it.
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
-# Headers that are lists: sent twice, they are one list (RFC 9110, section 5.3).
+# Headers whose values are lists. If one is sent twice, the values are one list (RFC 9110, section 5.3).
 _LISTS: Final = (b"accept-encoding", b"content-encoding", b"x-forwarded-for")
 _NO_PARAMETERS: Final[Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Target(NamedTuple):
+    """The target of a request (RFC 9112): its path and its query."""
+
+    path: str
+    query_string: bytes
+    """The query as it was sent, without the `?`."""
+    path_parameters: Mapping[str, str] = _NO_PARAMETERS
+    """What the route's `{name}` stands for."""
+    query: Mapping[str, str] = _NO_PARAMETERS
+    """The query parameters. Empty until they are parsed, because each API has its own rules for wrong ones."""
+
+
+class Request(NamedTuple):
     """`wall_millis` and `monotonic_seconds` say when it arrived, by both clocks."""
 
     method: str
-    path: str
+    target: Target
     headers: Mapping[bytes, bytes]
     """By lower-case name."""
-    query_string: bytes
-    """The query as it was sent, without the `?`."""
-    query: Mapping[str, str]
-    """The query parameters. Empty until the pipeline, whose API says what a wrong one is, has parsed them."""
-    path_parameters: Mapping[str, str]
-    """What the route's `{name}` stands for."""
     bearer: str | None
     """The token of the Authorization header."""
     address: str | None
     """The IP address at the other end of the connection, perhaps a proxy's. None without a TCP connection."""
-    read: Receive
-    """Reads the body: ASGI's receive."""
+    read: Body
+    """Reads the body."""
     wall_millis: int
     monotonic_seconds: float
+
+    def with_query(self, parameters: Mapping[str, str]) -> "Request":
+        """The same request, its query parsed."""
+        return self._replace(target=self.target._replace(query=parameters))
 
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
@@ -51,21 +58,18 @@ def request_of(scope: Scope, receive: Receive, clock: Clock) -> Request:
     client = scope.get("client")
     return Request(
         scope["method"],
-        scope["path"],
+        Target(scope["path"], scope["query_string"], scope.get("path_params", _NO_PARAMETERS)),
         headers,
-        scope["query_string"],
-        _NO_PARAMETERS,
-        scope.get("path_params", _NO_PARAMETERS),
         bearer_token(headers.get(b"authorization")),
         client[0] if client else None,
-        receive,
+        Body(scope, receive),
         clock.wall_millis(),
         clock.monotonic_seconds(),
     )
 
 
 def headers_by_name(raw: Sequence[RawHeader]) -> dict[bytes, bytes]:
-    """Headers by name, in lower case as ASGI has them. Of one sent twice, the first; of a list, all."""
+    """Headers by name, which ASGI has in lower case. If one is sent twice, the first counts; of a list, all count."""
     headers = dict(reversed(raw))
     if len(headers) < len(raw):
         for name in _LISTS:
@@ -79,4 +83,4 @@ def bearer_token(authorization: bytes | None) -> str | None:
     if authorization is None:
         return None
     scheme, _, token = authorization.partition(b" ")
-    return token.strip().decode("ascii", errors="replace") or None if scheme.lower() == b"bearer" else None
+    return token.strip().decode("ascii", "replace") or None if scheme.lower() == b"bearer" else None

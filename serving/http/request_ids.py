@@ -1,4 +1,4 @@
-"""X-Request-Id: the client's own, or a new one for a request that came without."""
+"""X-Request-Id: the client's own, or a new one for a request without a valid one."""
 
 import re
 import secrets

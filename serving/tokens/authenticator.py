@@ -2,7 +2,7 @@
 
 from schemas.errors.table import Refusal
 from serving.refused import Refused
-from serving.tokens.bearer import TokenCheck, identified
+from serving.tokens.bearer import MAX_TOKEN_BYTES, TokenCheck
 from serving.tokens.identity import BadToken, Identity, Unchecked
 
 
@@ -20,8 +20,10 @@ class Authenticator:
         """The sender that the token names. Raises Refused: NO_TOKEN, UNAUTHENTICATED or TOKEN_UNCHECKED."""
         if token is None:
             raise Refused(Refusal.NO_TOKEN)
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Refused(Refusal.UNAUTHENTICATED)
         try:
-            return await identified(self._tokens, token, now_seconds)
+            return await self._tokens.identity(token, now_seconds)
         except BadToken as error:
             raise Refused(Refusal.UNAUTHENTICATED) from error
         except Unchecked as error:

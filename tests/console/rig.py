@@ -1,4 +1,4 @@
-"""The console on an in-memory store, called as an ASGI app without a socket; and what tests keep in it."""
+"""The console on the in-memory store, called as an ASGI app without a socket, and the documents in its store."""
 
 import json
 import time
@@ -58,7 +58,7 @@ class Draining:
 
 
 class Rig:
-    """One console, its keys read and its store there."""
+    """A console. Its keys are loaded and its store is available."""
 
     def __init__(self, real: Store | None = None, tokens: TokenCheck | None = None, **settings: object) -> None:
         self.store = real if isinstance(real, MemoryStore) else MemoryStore()
@@ -79,7 +79,7 @@ class Rig:
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A GET with a good token; a parameter that is None is left out."""
+        """A GET, by default with a valid token. A parameter that is None is left out."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         sent = {"authorization": f"Bearer {read_token() if bearer is None else bearer}", **(headers or {})}
         return await self.call("GET", path, urlencode(given), sent)
@@ -104,7 +104,7 @@ class Rig:
 def period_counts(
     counted: Iterable[tuple[int, str, int]], partition: int = 0, app: str = "demo", source: str = "games"
 ) -> dict[str, dict[str, Any]]:
-    """What one partition's worker keeps of (minute's ms, event, count)."""
+    """The documents of period_counts that one partition has for (milliseconds of a minute, event, count)."""
     hours: dict[tuple[int, str], Counter[str]] = {}
     for at, event, count in counted:
         minutes = hours.setdefault((at - at % HOUR, event), Counter())

@@ -1,4 +1,4 @@
-"""One console process: `python serve.py CONFIG.json`. What `tallymill console` does, without its settings file."""
+"""Runs a console: `python serve.py CONFIG.json`, like `tallymill console` but without a settings file."""
 
 import sys
 from pathlib import Path

@@ -39,7 +39,7 @@ def bearer(text: str) -> bytes:
 
 @pytest.mark.parametrize("scope", [f"a {READ_SCOPE}", ["a", READ_SCOPE]])
 async def test_q2_a_good_token_names_its_app(scope: object) -> None:
-    """The one thing that is read of it beside the scope, which may be a list."""
+    """Besides the app only the scope is read, a text or a list."""
     assert "demo" == (await authenticator().reader(read_token(scope=scope), time.time())).app
 
 
@@ -52,8 +52,8 @@ async def test_q2_no_token_is_401_without_an_error_code(header: bytes | None) ->
 
 
 @pytest.mark.parametrize("header", [b"Bearer x.y.z", b"Bearer " + b"x" * 9000, b"Bearer \xff"])
-async def test_q2_what_is_no_token_of_ours_is_401_invalid_token(header: bytes) -> None:
-    """Whatever a stranger sends."""
+async def test_q2_a_malformed_token_is_401_invalid_token(header: bytes) -> None:
+    """Whatever an untrusted client sends."""
     found = await refusal(header)
     assert Refusal.UNAUTHENTICATED is found
     assert b'error="invalid_token"' in dict(refusal_reply(found).headers)[b"www-authenticate"]
@@ -67,7 +67,7 @@ async def test_q2_a_missing_scope_is_403_and_is_named() -> None:
 
 
 async def test_q2_a_token_of_another_key_or_a_symmetric_one_is_401() -> None:
-    """Else whoever can read the public key could sign with its text."""
+    """Otherwise a client could use the text of the public key as a shared secret, and sign with it."""
     good = claims(scope=READ_SCOPE, exp=int(time.time()) + 60)
     stranger = OKPKey.generate_key("Ed25519", {"kid": "k1"})
     forged = jwt.encode({"alg": "Ed25519", "kid": "k1"}, good, stranger, algorithms=["Ed25519"])
@@ -77,8 +77,8 @@ async def test_q2_a_token_of_another_key_or_a_symmetric_one_is_401() -> None:
     assert Refusal.UNAUTHENTICATED is await refusal(bearer(forged), authenticator(KeySet([secret])))
 
 
-async def test_q10_before_there_are_keys_nobody_is_told_that_his_token_is_bad() -> None:
-    """503: ask again."""
+async def test_q10_without_keys_no_token_is_called_invalid() -> None:
+    """They get 503, and retry."""
     unread = IssuerKeys("/no/such/file", 10, TestClock(), Metrics().tokens)
     found = await refusal(bearer(read_token()), Authenticator(SignedTokens(RULES, unread, 300)))
     assert Refusal.TOKEN_UNCHECKED is found

@@ -1,4 +1,4 @@
-"""schemathesis: whatever is asked of a console, its answer is in its document, and none is an error of ours."""
+"""schemathesis: every reply of a console is in its OpenAPI document, and none is 500."""
 
 import contextlib
 import socket
@@ -18,14 +18,14 @@ from tests.ingress.test_conformance import TIMEOUT_SECONDS, on_a_socket, schemat
 
 @contextlib.contextmanager
 def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
-    """The in-memory console behind uvicorn, in a thread of its own, with something to show."""
+    """A console with counts and events in memory, behind uvicorn in a thread."""
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT + n * MINUTE, "A", 1) for n in range(100)])
     rig.store.stored |= {one["_id"]: one for one in (event(f"{n}", MIDNIGHT + n) for n in range(100))}
     server = Server(server_config(rig.app, Connections(100, None), 75, 5))
 
     async def serve(listener: socket.socket) -> None:
-        await rig.watch.look()
+        await rig.watch.check()
         await server.serve(sockets=[listener])
 
     with on_a_socket(server, serve) as url:
@@ -35,7 +35,7 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(TIMEOUT_SECONDS + 20)
 def test_no_answer_of_a_console_is_outside_its_document(tmp_path: Path) -> None:
-    """All phases; some of what is asked leads to rows."""
+    """In all phases. Some of the queries return rows."""
     with rig_on_a_socket() as (rig, url):
         schemathesis(url, token(scope=READ_SCOPE, exp=4_000_000_000), tmp_path, document="openapi.console.json")
     assert rig.store.parts, "some of what it made was a good query"

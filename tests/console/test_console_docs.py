@@ -1,4 +1,4 @@
-"""`/openapi.json` of the console: the document says what the console does."""
+"""`/openapi.json` of the console: the document agrees with the console."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ DOCUMENT = openapi_document(CONSOLE)
 
 
 async def test_the_document_is_served_as_it_is_committed() -> None:
-    """Byte for byte, and nobody is asked for a token."""
+    """Byte for byte, and without a token."""
     answer = await Rig().call("GET", "/openapi.json")
     assert (200, "application/json; charset=utf-8") == (answer.status, answer.headers["content-type"])
     assert (FOLDER / "openapi.console.json").read_bytes() == answer.body
@@ -39,7 +39,7 @@ def test_the_document_has_just_the_routes_of_the_app() -> None:
 )
 @pytest.mark.parametrize("violations", [(), (Violation(field="from", description="is required"),)])
 def test_every_refusal_is_in_the_document(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
-    """Where it can be answered: its body, and the headers it always has."""
+    """With its status, its body, and the headers that it always has."""
     reply = refusal_reply(refusal, violations).having(*([ALLOW] if refusal is Refusal.METHOD else []))
     reference = DOCUMENT["paths"]["/v1/counts"]["get"]["responses"][str(reply.status)]["$ref"]
     response: dict[str, Any] = DOCUMENT["components"]["responses"][reference.rpartition("/")[2]]
@@ -52,7 +52,7 @@ def test_every_refusal_is_in_the_document(refusal: Refusal, violations: tuple[Vi
 
 
 async def test_answers_are_read_back_by_their_models() -> None:
-    """With every field that an event can have, and without any that it needn't."""
+    """With every optional field of an event, and with none."""
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT, "A", 2**60), (MIDNIGHT, "B", 1)])
     query = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + DAY, "limit": 1}

@@ -1,4 +1,4 @@
-"""An outage of MongoDB in the console's log, and in what it says of itself."""
+"""An outage of MongoDB in the console's log and in /readyz."""
 
 import asyncio
 import json
@@ -10,40 +10,43 @@ from structlog.testing import capture_logs
 
 from console import health, server
 from console.config import ConsoleConfig
-from console.health import AWAY_PING_SECONDS, PING_SECONDS
+from console.health import LOST_PING_SECONDS, PING_SECONDS
+from console.ports import TooSlow, Unavailable
 from serving import outage
 from tests.console.rig import Rig
 from tests.patience import PATIENCE_SECONDS
 
 
-@pytest.mark.parametrize("fault", ["away", "slow"])
-async def test_an_outage_is_one_line_lost_and_one_back(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often MongoDB is asked meanwhile; a query that takes too long is no answer either."""
+@pytest.mark.parametrize("failure", [Unavailable, TooSlow])
+async def test_an_outage_is_one_line_lost_and_one_back(
+    failure: type[Unavailable | TooSlow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many pings fail. A ping that takes too long fails too."""
     rig = Rig()
     monkeypatch.setattr(rig.watch._outage, "_later", lambda _seconds, callback: callback() or (lambda: None))
     with capture_logs() as lines:
-        await rig.watch.look()
-        setattr(rig.store, fault, True)
+        await rig.watch.check()
+        rig.store.failure = failure
         for _ in range(3):
-            await rig.watch.look()
+            await rig.watch.check()
         assert 503 == (await rig.call("GET", "/readyz")).status
-        setattr(rig.store, fault, False)
+        rig.store.failure = None
         for _ in range(3):
-            await rig.watch.look()
+            await rig.watch.check()
     assert ["mongodb_lost", "mongodb_back"] == [line["event"] for line in lines]
     assert 200 == (await rig.call("GET", "/readyz")).status
 
 
 def test_an_outage_is_noticed_in_seconds_and_its_end_sooner() -> None:
-    assert AWAY_PING_SECONDS <= outage.STEADY_SECONDS < PING_SECONDS <= 10
+    assert LOST_PING_SECONDS <= outage.STEADY_SECONDS < PING_SECONDS <= 10
 
 
-@pytest.mark.parametrize(("away", "sleeps"), [(True, AWAY_PING_SECONDS), (False, PING_SECONDS)])
-async def test_mongodb_is_asked_again_soon_while_it_is_away(
+@pytest.mark.parametrize(("away", "sleeps"), [(True, LOST_PING_SECONDS), (False, PING_SECONDS)])
+async def test_mongodb_is_pinged_more_often_while_it_is_unavailable(
     monkeypatch: pytest.MonkeyPatch, *, away: bool, sleeps: float
 ) -> None:
     rig, slept = Rig(), asyncio.get_running_loop().create_future()
-    rig.store.away = away
+    rig.store.failure = Unavailable if away else None
 
     async def sleep(seconds: float) -> None:
         slept.set_result(seconds)
@@ -58,7 +61,7 @@ async def test_mongodb_is_asked_again_soon_while_it_is_away(
 
 
 async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
-    """Or it would never be ready."""
+    """Otherwise the process would never be ready."""
     keys = tmp_path / "jwks.json"
     keys.write_text(json.dumps({"keys": []}))
     tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}

@@ -1,4 +1,4 @@
-"""What every route of the console answers: who may ask, what is refused and how (Q1, Q2, Q9, Q10)."""
+"""The routes of the console over HTTP: who may read, what is refused, and how (Q1, Q2, Q9, Q10)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ import pytest
 
 from console.memory import FIRST_SECOND, MemoryStore
 from console.metrics import Metrics
+from console.ports import TooSlow, Unavailable
 from schemas.records.envelope import rfc3339
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts, read_token
 
@@ -14,7 +15,7 @@ RANGE: dict[str, object] = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT 
 
 
 async def test_q5_counts_are_answered_as_documented() -> None:
-    """The shape a dashboard reads."""
+    """With the fields that dashboards read."""
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT, "A", 2**60)], 0) | period_counts([(MIDNIGHT, "A", 1)], 1)
     answer = await rig.get("/v1/counts", RANGE | {"app": "demo", "step": "minute"})
@@ -35,7 +36,7 @@ async def test_q7_events_are_answered_as_documented() -> None:
 
 
 async def test_q2_the_app_is_the_tokens_and_another_is_403() -> None:
-    """Naming it is a courtesy, not a choice."""
+    """The parameter `app` may repeat the app, but not change it."""
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT, "A", 1)], app="other")
     assert [] == (await rig.get("/v1/counts", RANGE)).json["rows"]
@@ -45,7 +46,7 @@ async def test_q2_the_app_is_the_tokens_and_another_is_403() -> None:
 
 
 async def test_q2_a_token_without_the_scope_is_403_and_none_is_401() -> None:
-    """To record is not to read."""
+    """The scope of the games API does not allow reading."""
     rig = Rig()
     recording = await rig.get("/v1/counts", RANGE, read_token(scope="https://www.googleapis.com/auth/games"))
     assert (403, "insufficientPermissions") == (recording.status, recording.reason)
@@ -56,18 +57,18 @@ async def test_q2_a_token_without_the_scope_is_403_and_none_is_401() -> None:
     assert 401 == in_query.status
 
 
-async def test_q1_the_token_is_looked_at_before_the_query_and_the_query_before_the_app() -> None:
-    """Who may not ask isn't told how."""
+async def test_q1_the_token_is_checked_before_the_query_and_the_query_before_the_app() -> None:
+    """A client without permission learns nothing about the query."""
     rig = Rig()
     assert 401 == (await rig.get("/v1/counts", {"nonsense": 1}, "x")).status
     assert 403 == (await rig.get("/v1/counts", {"nonsense": 1}, read_token(scope="x"))).status
     assert 400 == (await rig.get("/v1/counts", {"nonsense": 1, "app": "other"})).status
-    rig.store.away = True
+    rig.store.failure = Unavailable
     assert 403 == (await rig.get("/v1/counts", RANGE | {"app": "other"})).status
 
 
 async def test_q3_a_bad_query_names_its_parameters_in_googles_error_body() -> None:
-    """As the ingress names the fields of a body."""
+    """As the reply of the ingress names the fields of a body."""
     answer = await Rig().get("/v1/counts", {"source": "x", "to": "y"})
     assert (400, "badRequest", "INVALID_ARGUMENT") == (answer.status, answer.reason, answer.json["error"]["status"])
     assert ["to"] == answer.fields
@@ -75,21 +76,21 @@ async def test_q3_a_bad_query_names_its_parameters_in_googles_error_body() -> No
 
 
 @pytest.mark.parametrize(("path", "q"), [("/v1/counts", RANGE), ("/v1/events", {"actor": "ann"})])
-async def test_q10_mongodb_away_is_503_with_retry_after_and_too_slow_is_504(path: str, q: dict[str, object]) -> None:
-    """The one passes by itself, the other doesn't."""
+async def test_q10_mongodb_unavailable_is_503_and_a_slow_query_504(path: str, q: dict[str, object]) -> None:
+    """Only the first is worth a retry."""
     rig = Rig()
-    rig.store.away = True
+    rig.store.failure = Unavailable
     away = await rig.get(path, q)
     assert (503, "1", "UNAVAILABLE") == (away.status, away.headers["retry-after"], away.json["error"]["status"])
     assert "details" not in away.json["error"]
-    rig.store.away, rig.store.slow = False, True
+    rig.store.failure = TooSlow
     slow = await rig.get(path, q)
     assert (504, "DEADLINE_EXCEEDED") == (slow.status, slow.json["error"]["status"])
     assert "retry-after" not in slow.headers
 
 
 class HeldUp(MemoryStore):
-    """Says nothing before it is told to."""
+    """Answers a ping only when `go_on` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,8 +102,8 @@ class HeldUp(MemoryStore):
         await self.go_on.wait()
 
 
-async def test_q9_so_many_query_at_once_and_who_waits_too_long_is_503() -> None:
-    """Readers leave MongoDB to the workers."""
+async def test_q9_a_request_that_waits_too_long_for_its_turn_is_503() -> None:
+    """Most of MongoDB is left to the workers."""
     store = HeldUp()
     rig = Rig(store, max_concurrent_queries=1, query_timeout_seconds=0.05)
     first = asyncio.create_task(rig.get("/v1/events", {"actor": "ann"}))
@@ -117,20 +118,20 @@ async def test_q9_so_many_query_at_once_and_who_waits_too_long_is_503() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/v1/counts/", "/V1/counts", "/v1"])
 async def test_q10_an_unknown_path_is_404_and_never_a_redirect(path: str) -> None:
-    """Clients raise on anything else."""
+    """Clients raise on a redirect."""
     answer = await Rig().get(path)
     assert (404, "notFound") == (answer.status, answer.reason)
 
 
 async def test_q10_another_method_is_405_and_says_which_is_right() -> None:
-    """Nothing here changes anything."""
+    """All routes are read-only."""
     answer = await Rig().call("POST", "/v1/counts")
     assert (405, "httpMethodNotAllowed") == (answer.status, answer.reason)
     assert {"GET", "HEAD"} == set(answer.headers["allow"].replace(" ", "").split(","))
 
 
 async def test_q10_every_reply_has_an_id_and_is_not_to_be_stored() -> None:
-    """A client's own id is echoed if it can break nothing."""
+    """A client's own id is repeated if it is safe in a log."""
     rig = Rig()
     for path in ("/livez", "/v1/counts", "/nothing"):
         answer = await rig.call("GET", path)
@@ -141,7 +142,7 @@ async def test_q10_every_reply_has_an_id_and_is_not_to_be_stored() -> None:
 
 
 async def test_q10_a_bug_is_500_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trace is in the log."""
+    """The traceback is in the log."""
     rig = Rig()
     monkeypatch.setattr(rig.store, "counts", None)
     answer = await rig.get("/v1/counts", RANGE)
@@ -151,16 +152,16 @@ async def test_q10_a_bug_is_500_without_a_trace(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_it_is_ready_when_keys_and_mongodb_are_there_and_not_while_it_drains() -> None:
-    """What is missing is named."""
+    """/readyz names what is missing."""
     rig = Rig()
     assert (503, ["mongodb"]) == await missing(rig)
-    await rig.watch.look()
+    await rig.watch.check()
     assert (200, []) == await missing(rig)
     rig.stopping.draining = True
     assert (503, ["draining"]) == await missing(rig)
     assert "close" == (await rig.get("/livez")).headers["connection"]
-    rig.store.away = True
-    await rig.watch.look()
+    rig.store.failure = Unavailable
+    await rig.watch.check()
     assert (503, ["mongodb", "draining"]) == await missing(rig)
 
 
@@ -170,7 +171,7 @@ async def missing(rig: Rig) -> tuple[int, list[str]]:
 
 
 async def test_metrics_say_what_was_asked_and_read() -> None:
-    """By route, and never by a path that a client made up."""
+    """By route. Unknown paths share one label, so clients cannot add labels."""
     rig = Rig()
     rig.store.counts |= period_counts([(MIDNIGHT, "A", 1), (MIDNIGHT, "B", 1)])
     for path in ("/v1/counts", "/made-up"):
@@ -199,7 +200,7 @@ def cors_headers(headers: Mapping[str, str]) -> set[str]:
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/counts", 200), ("/v1/events", 400), ("/x", 404), ("/livez", 200)])
 async def test_b5_q10_every_reply_to_a_page_that_is_allowed_can_be_read(path: str, status: int) -> None:
-    """Errors too: a dashboard must be able to show why."""
+    """Errors too, so that a dashboard can show them."""
     answer = await Rig(cors_origins=[PAGE]).get(path, RANGE, headers={"origin": PAGE})
     shown = [answer.headers[name] for name in ("access-control-allow-origin", "access-control-expose-headers", "vary")]
     assert (status, [PAGE, "Retry-After, X-Request-Id", "Origin"]) == (answer.status, shown)
@@ -207,7 +208,7 @@ async def test_b5_q10_every_reply_to_a_page_that_is_allowed_can_be_read(path: st
 
 @pytest.mark.parametrize("path", ["/v1/counts", "/v1/events", "/openapi.json"])
 async def test_b5_q10_a_preflight_is_answered_without_a_token(path: str) -> None:
-    """A browser asks before it sends an Authorization header, and sends none along."""
+    """A browser sends the preflight without the Authorization header that it asks for."""
     answer = await Rig(cors_origins=[PAGE]).call("OPTIONS", path, headers=PREFLIGHT)
     assert (204, b"", PAGE) == (answer.status, answer.body, answer.headers["access-control-allow-origin"])
     allowed = answer.headers["access-control-allow-methods"], answer.headers["access-control-allow-headers"]
@@ -215,8 +216,8 @@ async def test_b5_q10_a_preflight_is_answered_without_a_token(path: str) -> None
     assert ("no-store", True) == (answer.headers["cache-control"], "x-request-id" in answer.headers)
 
 
-async def test_b5_q10_a_page_that_is_not_allowed_hears_nothing() -> None:
-    """By default none is; nor is a preflight of a probe, or of what isn't there, answered."""
+async def test_b5_q10_a_page_that_is_not_allowed_gets_no_cors_headers() -> None:
+    """No page is allowed by default. Preflights of probes and of unknown paths are refused in any case."""
     rig = Rig(cors_origins=[PAGE])
     for one, origin in ((rig, f"{PAGE}.evil.example"), (rig, "null"), (Rig(), PAGE)):
         assert set() == cors_headers((await one.get("/v1/counts", RANGE, headers={"origin": origin})).headers)
@@ -229,6 +230,6 @@ async def test_b5_q10_a_page_that_is_not_allowed_hears_nothing() -> None:
 
 
 async def test_b5_q10_any_page_may_be_allowed() -> None:
-    """The answer is the same for all, and says so."""
+    """The reply then is the same for all pages: `*`."""
     answer = await Rig(cors_origins=["*"]).get("/v1/counts", RANGE, headers={"origin": PAGE})
     assert "*" == answer.headers["access-control-allow-origin"]

@@ -1,4 +1,4 @@
-"""The console on real MongoDB: which indexes it uses, what comes back, the views, and the process itself."""
+"""The console on real MongoDB: the indexes that it uses, its replies, the views, and the process."""
 
 import json
 import secrets
@@ -23,10 +23,10 @@ from console.memory import MemoryStore
 from console.mongo import MongoStore, counts_fields, counts_filter, keys_pipeline
 from console.queries.counts import CountsQuery, counts_query, part_of
 from console.queries.events import EventsQuery, Key, KeysPage
-from console.queries.parameters import page_token
 from schemas.documents import EVENTS, PERIOD_COUNTS, utc
 from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits, MongoSettings
+from serving.http.paging import digest_token
 from tests.console import serve
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, event, period_counts, read_token
 from tests.ingress.real import port_of
@@ -58,7 +58,7 @@ async def store(servers: Servers, database: Database) -> AsyncIterator[MongoStor
 
 
 def stages(plan: Mapping[str, Any]) -> list[str]:
-    """The stages of an executed plan, top down, through all of its branches."""
+    """The stages of an executed plan from the top, in all its branches."""
     below = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
     index = f" {plan['indexName']}" if "indexName" in plan else ""
     return [plan["stage"] + index, *(stage for one in below for stage in stages(one))]
@@ -71,7 +71,7 @@ async def explained(database: Database, command: dict[str, Any]) -> dict[str, An
 
 
 async def test_q9_counts_are_read_of_the_id_index_and_no_key_too_many(database: Database) -> None:
-    """Of hours asked for, this app's documents alone: other apps may have as many as they like."""
+    """Only this app's documents of the hours in the range, however many documents other apps have."""
     counted = [(MIDNIGHT + n * HOUR, f"E{n % 3}", 1) for n in range(48)]
     for app in ("a", "demo", "demo2", "z"):
         for partition in range(2):
@@ -82,12 +82,12 @@ async def test_q9_counts_are_read_of_the_id_index_and_no_key_too_many(database: 
     found = await explained(database, command)
     assert {"IXSCAN _id_"} == {stage for stage in found["stages"] if "SCAN" in stage}
     assert 48 == found["nReturned"] == found["totalDocsExamined"]
-    # Each range looks at one key behind its end.
+    # Each range examines one key after its end.
     assert found["totalKeysExamined"] <= 48 + len(part.ids)
 
 
 async def test_q9_events_by_time_end_the_scan_of_the_ttl_index_and_by_actor_read_theirs(database: Database) -> None:
-    """A page of ten costs ten documents of an app that is alone, however many there are; nothing is sorted."""
+    """If there is only one app, a page of ten events reads ten documents, however many there are, and sorts nothing."""
     await database[EVENTS].insert_many([event(f"{n:04}", MIDNIGHT + n, f"p{n % 20}") for n in range(400)])
 
     async def read(**of: Any) -> dict[str, Any]:  # noqa: ANN401 fields of a query
@@ -122,7 +122,7 @@ HOSTILE = {
 
 
 async def test_q8_data_comes_back_as_it_was_sent(database: Database, store: MongoStore) -> None:
-    """Read raw: to a client library `{"$ref", "$id"}` would be a reference. The order of keys is kept, too."""
+    """Read as raw BSON: pymongo would turn `{"$ref", "$id"}` into a reference. Keys keep their order."""
     document = event("a", MIDNIGHT, data=[HOSTILE, {"z": 1, "a": 2}], media={"$ref": "x", "$id": "y"})
     await database[EVENTS].insert_one(document)
     answer = await Rig(store).get("/v1/events", {"actor": "ann"})
@@ -134,7 +134,7 @@ async def test_q8_data_comes_back_as_it_was_sent(database: Database, store: Mong
 
 
 async def test_q6_q7_both_stores_answer_alike(database: Database, store: MongoStore) -> None:
-    """What the tests in memory show holds here: every page of every kind of query."""
+    """So what tests show of the store in memory is true of MongoDB: every page of every kind of query is the same."""
     memory = MemoryStore()
     counted = [(MIDNIGHT + n * 7 * MINUTE, ("A", "A/B", "é")[n % 3], n + 1) for n in range(60)]
     for partition in range(3):
@@ -155,7 +155,7 @@ async def test_q6_q7_both_stores_answer_alike(database: Database, store: MongoSt
 
 
 async def test_q6_pages_of_counts_show_one_moment_while_workers_write(database: Database, store: MongoStore) -> None:
-    """MongoDB keeps it; one it has no more, or has not yet, is answered by a newer one."""
+    """For a moment that MongoDB no longer keeps, or that is in the future, a page shows a newer one."""
     before = period_counts([(MIDNIGHT + n * HOUR, "A", 1) for n in range(4)])
     await database[PERIOD_COUNTS].insert_many(before.values())
     query = {"source": "games", "from": str(MIDNIGHT), "to": str(MIDNIGHT + DAY), "limit": "2"}
@@ -165,16 +165,16 @@ async def test_q6_pages_of_counts_show_one_moment_while_workers_write(database: 
     second = (await Rig(store).get("/v1/counts", query | {"pageToken": first["nextPageToken"]})).json
     assert [1, 1, 1, 1] == [row["count"] for page in (first, second) for row in page["rows"]]
     assert first["asOf"] == second["asOf"]
-    named = counts_query(query, "demo", 1_000, 400).named()
+    named = counts_query(query, "demo", 1_000, 400).without_page()
     for seconds in (1_000_000_000, 2**32 - 1):
-        made_up = page_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
+        made_up = digest_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
         newer = (await Rig(store).get("/v1/counts", query | {"pageToken": made_up})).json
         assert [("A", 10), ("B", 1)] == [(row["event"], row["count"]) for row in newer["rows"]]
         assert newer["asOf"] >= first["asOf"]
 
 
 async def pages(rig: Rig, path: str, query: Mapping[str, object]) -> list[Any]:
-    """Without what names a moment: it is the store's own."""
+    """The pages without `asOf` and tokens, which differ between stores."""
     answers: list[Any] = []
     token = ""
     while not answers or token:
@@ -188,7 +188,7 @@ async def pages(rig: Rig, path: str, query: Mapping[str, object]) -> list[Any]:
 async def test_q9_a_query_that_takes_too_long_is_ended_by_mongodb(
     servers: Servers, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not only given up here: what nobody waits for must cost the workers nothing."""
+    """Not only by the console: otherwise MongoDB would continue a query whose client is gone."""
     await database[PERIOD_COUNTS].insert_one({"_id": "x"})
     monkeypatch.setattr("console.mongo.counts_filter", lambda _part: {"$where": "sleep(3600000) || true"})
     mongodb = MongoSettings(uri=SecretStr(servers.mongodb), database=database.name)
@@ -199,7 +199,7 @@ async def test_q9_a_query_that_takes_too_long_is_ended_by_mongodb(
 
 
 async def test_the_views_sum_partitions_by_hour_and_by_day(servers: Servers) -> None:
-    """As docs/views.md has them: made by `init`, of what workers write."""
+    """`init` makes the views of docs/views.md from the documents that workers write."""
     async with place(servers, partitions=1) as there:
         for partition, count in ((0, 1), (1, 10)):
             counted = [(MIDNIGHT + hour * HOUR, "A", count) for hour in (0, 0, 23, 24)]
@@ -227,7 +227,7 @@ async def rows(database: Database, view: str) -> dict[Any, int]:
 
 @contextmanager
 def console_process(file: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """Started and listening. Killed at the end if it still runs."""
+    """A console process that listens. It is killed at the end if it still runs."""
     log = file.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, serve.__file__, str(file)], stderr=output, text=True)
@@ -239,7 +239,7 @@ def console_process(file: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
 
 
 async def test_the_process_answers_and_stops_in_order(servers: Servers, database: Database, tmp_path: Path) -> None:
-    """Ready when keys and MongoDB are there; a second one on its port says so and ends; SIGTERM ends it with 0."""
+    """It is ready with keys and MongoDB. A second process on its port fails with a message. SIGTERM ends it with 0."""
     await database[PERIOD_COUNTS].insert_many(period_counts([(MIDNIGHT, "A", 3)]).values())
     config = process_config(tmp_path, servers.mongodb, database.name)
     (tmp_path / "first.json").write_text(json.dumps(config))
@@ -262,8 +262,8 @@ async def test_the_process_answers_and_stops_in_order(servers: Servers, database
 
 
 @pytest.mark.real  # a process of its own, and seconds
-async def test_q10_mongodb_away_at_the_start_is_503_in_bounded_time(tmp_path: Path) -> None:
-    """The process runs on, and says what is missing."""
+async def test_q10_mongodb_unavailable_at_the_start_is_503_in_bounded_time(tmp_path: Path) -> None:
+    """The process keeps running, and /readyz names what is missing."""
     config = process_config(tmp_path, "mongodb://127.0.0.1:1", "nothing")
     (tmp_path / "away.json").write_text(json.dumps(config))
     with console_process(tmp_path / "away.json") as (url, process):

@@ -42,8 +42,8 @@ class CrashingPublisher(KafkaPublisher):
         crash_at(ACKED)
         return position
 
-    async def _send(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes, deadline: float) -> Any:  # noqa: ANN401 aiokafka has no types
-        sent = await super()._send(key, headers, body, deadline)
+    async def _send(self, *given: Any) -> Any:  # noqa: ANN401 aiokafka has no types
+        sent = await super()._send(*given)
         crash_at(HANDED_OVER)
         return sent
 
@@ -61,7 +61,7 @@ class CrashingConnection:
 
 
 class CrashingWatch(CheckpointWatch):
-    """The real one; the crash comes when what it waited for is known."""
+    """The real one. It crashes when the awaited result is known."""
 
     async def wait(
         self, coordinates: Coordinates, actor: str | None, timeout_seconds: float, append_millis: int | None = None

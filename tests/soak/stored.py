@@ -1,4 +1,4 @@
-"""What stands in MongoDB after a soak and should not: a customer's data in reasons, accepted records that are dead."""
+"""What must not be in MongoDB after a soak: a client's data in reasons, and dead letters of accepted records."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,4 +37,4 @@ def is_signed(letter: dict[str, Any], keys: SigningKeys) -> bool:
     headers = {str(name): bytes(value) for name, value in letter["headers"] if value is not None}
     judged, _, mac = headers.get("judged", b"").rpartition(b".")
     parts = (judged, *(headers.get(name, b"") for name in SIGNED), bytes(letter.get("value") or b""))
-    return keys.verifies(parts, mac.decode(errors="replace"))
+    return keys.verifies(parts, mac)

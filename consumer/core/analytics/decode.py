@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from consumer.core.records import Origin, Record
-from schemas.analytics.body import AnalyticsBatch, identities, parse_fields, read_fields
+from schemas.analytics.body import AnalyticsBatch, identities, read_batch
 from schemas.analytics.items import Item
 from schemas.analytics.media import Media
 from schemas.analytics.stored import require_storable, stored_bytes
@@ -42,7 +42,7 @@ class Pool(NamedTuple):
 def decode_pool(record: Record, keys: SigningKeys) -> Pool:
     """Read one record. Raises MalformedEnvelope, MalformedAnalytics, TooLarge."""
     owner, judged = unseal_pool(record.key, record.headers, record.value, record.timestamp_millis, keys)
-    batch = parse_fields(read_fields(record.value, content_type_of(record.headers)))
+    batch = read_batch(record.value, content_type_of(record.headers))
     request_id = judged.request_id or batch.request_id
     refused = batch.bad and not judged.partial
     found = {} if refused else identities(batch, actor_of(owner.app, owner.player), request_id)

@@ -1,6 +1,5 @@
 """The planner of AddEvent and AddEventBatch: from the pools of a flush to everything it writes."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
@@ -8,13 +7,13 @@ from consumer.core.analytics.decode import Pool
 from consumer.core.analytics.new_items import NewItem, PoolVerdict, dedupe_items
 from consumer.core.analytics.titles import Titles
 from consumer.core.flush import Flush
-from consumer.core.plan import Documents, WritePlan, dead_exceptions, dead_letters, exception_of, move_of
+from consumer.core.plan import Documents, WritePlan, exception_of, frame_of
 from consumer.core.reads import Known, Reads, TitleReads
 from consumer.core.windows import Sums, increments
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import EventDocument, ExceptionDocument, actor_of, is_anonymous, title_key, utc
 from schemas.settings import Limits
-from schemas.windows import bucket_of
+from schemas.windows import window_of
 
 SOURCE = "analytics"
 
@@ -42,24 +41,26 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     verdicts = dedupe_items(_pools(flush), known.events, limits)
     titles = Titles(known.titles, limits, partition)
     events: dict[str, EventDocument] = {}
-    sums: Sums = defaultdict(dict)
+    sums: Sums = {}
     for verdict in verdicts:
         pool, own = verdict.pool, limits.for_app(verdict.pool.origin.app)
         shared = _shared(pool, partition)
-        for key, new in verdict.new.items():
-            clock = clock_of(new.item.at_millis, pool.origin.received_millis, own)
-            events[key] = _event(key, new, clock, shared)
-            hour, minute = bucket_of(pool.origin.received_millis if clock else new.item.at_millis)
-            minutes = sums[hour, pool.origin.app, titles.counted(pool, new.item.title)]
-            minutes[minute] = minutes.get(minute, 0) + 1
+        for item_key, new in verdict.new.items():
+            at_millis = new.item.at_millis
+            clock = clock_of(at_millis, pool.origin.received_millis, own)
+            events[item_key] = _event(item_key, new, at_millis, clock, shared)
+            window = window_of(pool.origin.received_millis if clock else at_millis)
+            key = (window, pool.origin.app, titles.counted(pool, new.item.title))
+            sums[key] = sums.get(key, 0) + 1
+    frame = frame_of(flush, [verdict.fate for verdict in verdicts])
     return WritePlan(
-        checkpoint=move_of(flush, (verdict.fate for verdict in verdicts)),
+        checkpoint=frame.checkpoint,
         periods=increments(sums, SOURCE, partition),
         # One that is stored already is older than event_retention, or it would be a repeat.
         events=Documents(events, frozenset(events.keys() & known.events.keys())),
         titles=titles.writes(),
-        exceptions=[_exception(v, partition) for v in verdicts if v.cause] + dead_exceptions(flush),
-        dead_letters=dead_letters(flush),
+        exceptions=[_exception(v, partition) for v in verdicts if v.cause] + frame.exceptions,
+        dead_letters=frame.dead_letters,
     )
 
 
@@ -88,9 +89,9 @@ def _shared(pool: Pool, partition: PartitionId) -> dict[str, Any]:
     return shared | {name: value for name, value in optional.items() if value is not None}
 
 
-def _event(key: str, new: NewItem, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
+def _event(key: str, new: NewItem, at_millis: int, clock: Clock | None, shared: dict[str, Any]) -> EventDocument:
     item = new.item
-    own = {"_id": key, "at": utc(item.at_millis), "event": item.title, "data": item.data}
+    own = {"_id": key, "at": utc(at_millis), "event": item.title, "data": item.data}
     if item.extra:
         own["extra"] = item.extra
     if clock:

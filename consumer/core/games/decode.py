@@ -1,16 +1,18 @@
-"""A readable record of the games topic: whose it is, what it says, and, once judged, what of it counts."""
+"""A record of the games topic: whose it is, what it says, and, once judged, what of it counts."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar
+
+import msgspec
 
 from consumer.core.records import Origin, Record
 from schemas.documents import request_key
-from schemas.games.body import EventRecordRequest
+from schemas.games.body import EventRecordRequest, parse_request
 from schemas.games.judging import AcceptedUpdate, Judgement, accepted_updates, payload_crc
-from schemas.records.envelope import Envelope
+from schemas.records.envelope import Envelope, unseal
+from schemas.records.signing import SigningKeys
 
 
-class Batch(NamedTuple):
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """A readable record, judged: `accepted` counts. Empty: refused, for `cause`."""
 
     origin: Origin
@@ -20,34 +22,40 @@ class Batch(NamedTuple):
     accepted: tuple[AcceptedUpdate, ...]
     crc: int
     cause: str
-    # As Decoded asks for them. Fields, since they are read several times a record, and a property costs a call.
-    weight: int = 1
-    stored_bytes: int = 0
+
+    # As Decoded asks for them.
+    weight: ClassVar = 1
+    stored_bytes: ClassVar = 0
 
     @property
     def received_millis(self) -> int:
         return self.origin.received_millis
 
 
-@dataclass(frozen=True, slots=True)
-class Unjudged:
+class Unjudged(msgspec.Struct, frozen=True, gc=False):
     """A readable record that no ingress has judged."""
 
     record: Record
     envelope: Envelope
     request: EventRecordRequest
 
-    @property
-    def weight(self) -> int:
-        return 1
+    # As Decoded asks for them.
+    weight: ClassVar = 1
+    stored_bytes: ClassVar = 0
+    received_millis: ClassVar = None
 
-    @property
-    def stored_bytes(self) -> int:
-        return 0
 
-    @property
-    def received_millis(self) -> None:
-        return None
+def decode_batch(record: Record, keys: SigningKeys) -> Batch | Unjudged:
+    """Read one record. Raises MalformedEnvelope, MalformedBody.
+
+    One with a valid `judged` is decided here. One without is judged later, by the definitions of its time, which are in
+    the store (judge.py).
+    """
+    envelope = unseal(record.key, record.headers, record.value, record.timestamp_millis, keys)
+    request = parse_request(record.value)
+    if envelope.judged is None:
+        return Unjudged(record, envelope, request)
+    return judged_batch(record, envelope, request, envelope.judged)
 
 
 def judged_batch(record: Record, envelope: Envelope, request: EventRecordRequest, judgement: Judgement) -> Batch:

@@ -1,15 +1,17 @@
 """The planner of events.record: from the batches of a flush to everything it writes."""
 
 from consumer.core.flush import Flush
-from consumer.core.games.aggregate import sum_periods, sum_players
 from consumer.core.games.decode import Batch, Unjudged
-from consumer.core.games.dedupe import dedupe
 from consumer.core.games.judge import judge_unjudged
-from consumer.core.plan import WritePlan, dead_exceptions, dead_letters, exception_of, move_of
+from consumer.core.games.tally import tally
+from consumer.core.plan import PlayerIncrement, WritePlan, exception_of, frame_of
 from consumer.core.reads import Known, Reads
-from schemas.documents import request_key
+from consumer.core.windows import increments
+from schemas.documents import Fate, request_key, utc
 from schemas.request_ids import StoredRequest
 from schemas.settings import Limits
+
+SOURCE = "games"
 
 
 def reads_of(flush: Flush) -> Reads:
@@ -28,24 +30,25 @@ def reads_of(flush: Flush) -> Reads:
 
 def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     """Every fate, sum and document of a flush."""
+    partition = flush.partition
     batches = [
-        judge_unjudged(d, known.definitions, limits) if isinstance(d, Unjudged) else d
-        for d in flush.decoded
-        if isinstance(d, Batch | Unjudged)
+        judge_unjudged(one, known.definitions, limits) if isinstance(one, Unjudged) else one
+        for one in flush.decoded
+        if isinstance(one, Batch | Unjudged)
     ]
-    verdicts = dedupe(batches, known.requests, limits.dedupe_window_seconds * 1000)
-    applied = [verdict.batch for verdict in verdicts if verdict.fate == "applied"]
-    refused = [
-        exception_of(v.batch.origin, flush.partition, v.fate, v.cause, v.batch.request_id)
-        for v in verdicts
-        if v.fate != "applied"
-    ]
+    counted = tally(batches, known.requests, limits.dedupe_window_seconds * 1000)
+    fates: list[Fate] = ["applied"] * counted.applied
+    frame = frame_of(flush, fates + [one.fate for one in counted.others])
+    refused = [exception_of(b.origin, partition, fate, cause, b.request_id) for b, fate, cause in counted.others]
+    requests = {
+        key: StoredRequest(batch.origin.time_millis, batch.crc, batch.origin.offset)
+        for key, batch in counted.remembered.items()
+    }
     return WritePlan(
-        checkpoint=move_of(flush, (verdict.fate for verdict in verdicts)),
-        players=sum_players(applied),
-        periods=sum_periods(applied, flush.partition),
-        # Of an id that counts twice here, the later stays: dedupe has put dedupe_window between the two.
-        requests={b.key: StoredRequest(b.origin.time_millis, b.crc, b.origin.offset) for b in applied},
-        exceptions=refused + dead_exceptions(flush),
-        dead_letters=dead_letters(flush),
+        checkpoint=frame.checkpoint,
+        players={key: PlayerIncrement(one.totals, utc(one.latest_millis)) for key, one in counted.players.items()},
+        periods=increments(counted.windows, SOURCE, partition),
+        requests=requests,
+        exceptions=refused + frame.exceptions,
+        dead_letters=frame.dead_letters,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ops.verify.reading import LogRecord, window_of
-from schemas.analytics.body import MalformedAnalytics, identities, parse_analytics, read_sent
+from schemas.analytics.body import MalformedAnalytics, identities, read_batch
 from schemas.analytics.stored import MAX_STORED_BYTES, stored_bytes
 from schemas.documents import actor_of
 from schemas.records.envelope import MalformedEnvelope
@@ -47,7 +47,7 @@ def read_pool(record: LogRecord, keys: SigningKeys, limits: Limits) -> PoolReadi
         return DEAD
     try:
         owner, judged = unseal_pool(record.key, record.headers, record.value, record.time_millis, keys)
-        batch = parse_analytics(read_sent(record.value, content_type_of(record.headers)))
+        batch = read_batch(record.value, content_type_of(record.headers))
     except (MalformedEnvelope, MalformedAnalytics, TooLarge):
         return DEAD
     if not batch.items or (batch.bad_positions and not judged.partial):

@@ -9,7 +9,7 @@ from googleapiclient.errors import HttpError
 
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Children
-from ops.tokens.token import GAMES_LITE_SCOPE
+from schemas.games.scopes import GAMES_LITE_SCOPE
 from tests.clients.discovery import problems
 from tests.clients.google.client import batch, events, period, told
 from tests.clients.running import DEFINITIONS, System, start_ingress

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.tokens.token import GAMES_LITE_SCOPE
+from schemas.games.scopes import GAMES_LITE_SCOPE
 from tests.clients.google.client import batch, period
 from tests.clients.google.test_node import call, outcomes, told
 from tests.clients.nodejs import packages

@@ -1,4 +1,4 @@
-"""GET /v1/counts: the laws of its sums and of its pages (Q4, Q5, Q6)."""
+"""GET /v1/counts: the laws of its counts and of its pages (Q4, Q5, Q6)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,11 @@ from console.queries.counts import (
     counts_query,
     part_of,
 )
-from console.queries.parameters import BadQuery, Parameters, page_token, place_of
+from console.queries.parameters import Parameters
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
+from serving.http.paging import digest_place, digest_token
+from serving.http.query import BadQuery
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, period_counts
 from tests.examples import examples
 
@@ -31,7 +33,7 @@ from tests.examples import examples
 PLACE = (int, str, int, int)
 SPAN_MINUTES = 3 * 24 * 60
 STEPS = st.sampled_from(tuple(STEP_MILLIS))
-# A title may hold the separator of ids, or sort before it.
+# A title may contain the separator of ids, or sort before it.
 EVENTS = ("A", "A/B", "A!", "é")
 
 Counted = tuple[int, str, int]
@@ -48,7 +50,7 @@ def query(
 
 
 def held(partitions: Sequence[Sequence[Counted]]) -> Rig:
-    """A console whose store holds what these partitions' workers wrote, another app's and source's beside it."""
+    """A console whose store has the counts of these partitions, and some of another app and of another source."""
     rig = Rig()
     for number, one in enumerate(partitions):
         rig.store.counts |= period_counts(one, number)
@@ -57,7 +59,7 @@ def held(partitions: Sequence[Sequence[Counted]]) -> Rig:
 
 
 async def walk(rig: Rig, parameters: Parameters, max_documents: int = 200_000) -> list[Row]:
-    """All pages of a query, one after the other."""
+    """All pages of a query, in order."""
     rows: list[Row] = []
     asked, token = 0, ""
     while asked == 0 or token:
@@ -88,7 +90,7 @@ def expected(all_counted: Sequence[Counted], start: int, end: int, step: Step) -
 async def test_q5_sums_are_the_same_however_partitions_split_them(
     all_counted: list[Counted], data: st.DataObject, step: Step, one: int, other: int
 ) -> None:
-    """Any split over partitions, any range, any step: what was counted in the minutes that begin in the range."""
+    """For any range and step, the rows add up to what was counted in the minutes that begin in the range."""
     start, end = sorted((one, other + (one == other)))
     split = [data.draw(st.integers(0, 2)) for _ in all_counted]
     partitions = [[c for c, at in zip(all_counted, split, strict=True) if at == number] for number in range(3)]
@@ -100,7 +102,7 @@ async def test_q5_sums_are_the_same_however_partitions_split_them(
 async def test_q6_the_pages_hold_every_row_exactly_once(
     all_counted: list[Counted], step: Step, limit: int, max_documents: int
 ) -> None:
-    """Whatever the limit, and however early a page ends because it has read enough."""
+    """With any limit, and with pages that end early because they have read many documents."""
     rig, end = held([all_counted]), MIDNIGHT + 3 * DAY
     rows = await walk(rig, query(step, end=end, limit=limit), max_documents)
     assert expected(all_counted, MIDNIGHT, end, step) == rows
@@ -109,7 +111,7 @@ async def test_q6_the_pages_hold_every_row_exactly_once(
 @settings(deadline=None)
 @given(counted, STEPS, st.lists(moments, min_size=3, max_size=3, unique=True))
 async def test_q4_ranges_side_by_side_add_up(all_counted: list[Counted], step: Step, edges: list[int]) -> None:
-    """[a, b) and [b, c) hold together what [a, c) holds, wherever b is."""
+    """[a, b) and [b, c) together count what [a, c) counts."""
     rig, edges = held([all_counted]), sorted(edges)
 
     async def total(start: int, end: int) -> int:
@@ -123,7 +125,7 @@ grown = st.lists(st.lists(st.tuples(minutes, st.sampled_from(EVENTS), st.integer
 
 
 async def answers(rig: Rig, growth: Sequence[Sequence[Counted]], forgets: Sequence[bool], **asked: str) -> list[Any]:
-    """All pages of a query over HTTP; between two of them workers count on, and MongoDB forgets moments."""
+    """All pages of a query over HTTP. Between two pages, workers count more and MongoDB may drop its moments."""
     whole = query(end=MIDNIGHT + 3 * DAY) | asked
     found = [(await rig.get("/v1/counts", whole)).json]
     counted_on, forgetting = iter(growth), iter(forgets)
@@ -137,7 +139,7 @@ async def answers(rig: Rig, growth: Sequence[Sequence[Counted]], forgets: Sequen
 
 
 def add(rig: Rig, more: Sequence[Counted]) -> None:
-    """Count on, in the partition that `held` has: documents are replaced, as MongoDB's versions are."""
+    """Counts more in the partition of `held`. Documents are replaced, so the moments keep their versions."""
     for key, new in period_counts(more).items():
         old = rig.store.counts.get(key, {"count": 0, "minutes": {}})
         minutes_ = Counter(old["minutes"]) + Counter(new["minutes"])
@@ -153,7 +155,7 @@ def keys(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 async def test_q6_all_pages_show_the_moment_of_the_first(
     all_counted: list[Counted], growth: list[list[Counted]], step: Step, limit: str
 ) -> None:
-    """Whatever is counted meanwhile: the rows, and so their sum, are those of the moment that every page names."""
+    """Whatever is counted meanwhile, the rows are those at the moment that every page names."""
     expected_ = await answers(held([all_counted]), [], [], step=step)
     found = await answers(held([all_counted]), growth, [], step=step, limit=limit)
     assert [row for page in expected_ for row in page["rows"]] == [row for page in found for row in page["rows"]]
@@ -171,7 +173,7 @@ async def test_q6_all_pages_show_the_moment_of_the_first(
 async def test_q6_no_row_comes_twice_and_none_is_skipped_though_moments_are_forgotten(
     all_counted: list[Counted], growth: list[list[Counted]], forgets: list[bool], step: Step, *, keeps: bool
 ) -> None:
-    """A walk that takes too long, or a MongoDB that keeps no moment: rows grow, but hold their order."""
+    """If a walk takes too long, or MongoDB keeps no moments, counts grow during it, but rows keep their order."""
     before = await answers(held([all_counted]), [], [], step=step)
     rig = held([all_counted])
     rig.store.keeps_moments = keeps
@@ -186,25 +188,34 @@ async def test_q6_no_row_comes_twice_and_none_is_skipped_though_moments_are_forg
 
 
 async def test_q6_a_later_page_of_a_forgotten_moment_says_so_by_a_newer_one() -> None:
-    """Who needs one moment for all sees it, and begins anew."""
+    """A client that needs one moment for all pages notices the change, and can begin anew."""
     rig = held([[(MIDNIGHT + n * HOUR, "A", 1) for n in range(4)]])
     found = await answers(rig, [], [False, True], limit="1")
     moments = [page["asOf"] for page in found]
     assert moments[0] == moments[1] < moments[2] == moments[3]
 
 
+@pytest.mark.parametrize(("moment", "read"), [((2**32, 1), None), ((1, 2**32), None), ((0, 1), None), ((7, 7), (7, 7))])
+def test_q6_a_number_that_no_moment_has_is_no_moment(moment: tuple[int, int], read: tuple[int, int] | None) -> None:
+    """MongoDB's client cannot write a number of more than 32 bits, and 0 stands for none."""
+    asked = {name: str(value) for name, value in query().items()}
+    bound_to = counts_query(asked, "demo", 1_000, 400).without_page()
+    made_up = asked | {"pageToken": digest_token((MIDNIGHT, "A", *moment), bound_to)}
+    assert read == counts_query(made_up, "demo", 1_000, 400).moment
+
+
 @pytest.mark.parametrize("moment", [(2**32, 1), (1, 2**32), (0, 0), (7, 7)])
 async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> None:
-    """The token isn't signed: it leads to what its sender may read anyway, and never to a bug."""
+    """The token is not signed. A forged one returns rows that the client may read anyway, and is never an error 500."""
     rig = held([[(MIDNIGHT, "A", 1), (MIDNIGHT + HOUR, "A", 2)]])
     asked = query()
-    named = counts_query(asked, "demo", 1_000, 400).named()
-    answer = await rig.get("/v1/counts", {**asked, "pageToken": page_token((MIDNIGHT, "A", *moment), named)})
+    named = counts_query(asked, "demo", 1_000, 400).without_page()
+    answer = await rig.get("/v1/counts", {**asked, "pageToken": digest_token((MIDNIGHT, "A", *moment), named)})
     assert [2] == [row["count"] for row in answer.json["rows"]]
 
 
 async def test_q4_days_are_utc_and_the_first_row_may_begin_before_the_range() -> None:
-    """A row's time is the start of its step; of the first step only what lies in the range counts."""
+    """A row's time is the start of its step. Its count includes only minutes in the range."""
     late, early = MIDNIGHT + DAY - MINUTE, MIDNIGHT + MINUTE
     rig = held([[(early, "A", 1), (late, "A", 2), (late + MINUTE, "A", 4)]])
     found = await walk(rig, query("day", early + MINUTE, MIDNIGHT + 2 * DAY))
@@ -212,19 +223,19 @@ async def test_q4_days_are_utc_and_the_first_row_may_begin_before_the_range() ->
 
 
 async def test_q5_one_event_may_be_asked_for_though_its_neighbours_share_its_ids() -> None:
-    """`A/B`'s ids begin as `A`'s do."""
+    """The ids of `A/B` begin like those of `A`."""
     rig = held([[(MIDNIGHT, event, n) for n, event in enumerate(EVENTS, 1)]])
     assert [Row(MIDNIGHT, "A", 1)] == await walk(rig, query(event="A"))
     assert [Row(MIDNIGHT, "A/B", 2)] == await walk(rig, query(event="A/B"))
 
 
 async def test_q5_what_counts_nothing_is_left_out() -> None:
-    """A row says that something happened."""
+    """Zero counts have no row."""
     assert [] == await walk(held([[(MIDNIGHT, "A", 0)]]), query())
 
 
 def test_q9_the_ids_asked_for_are_those_a_worker_writes() -> None:
-    """And no other app's, source's or hour's: one range an hour."""
+    """One range for each hour, without documents of other apps, sources or hours."""
     one = CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + DAY, "hour", 10)
     part = part_of(one, MIDNIGHT, MIDNIGHT + 2 * HOUR)
     at = PartitionId("r1", 3)
@@ -236,7 +247,7 @@ def test_q9_the_ids_asked_for_are_those_a_worker_writes() -> None:
 
 
 def test_q9_parts_grow_while_little_is_found_and_shrink_when_much_is() -> None:
-    """A year of nothing costs a hundred commands at most; a busy hour is not read with three more."""
+    """An empty year takes at most a hundred commands, and a part after a busy one is shorter."""
     page = CountsPage(CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + 400 * DAY, "day", 10), 10**9)
     lengths: list[int] = []
     while page.wanted and len(lengths) < 6:
@@ -252,19 +263,19 @@ def test_q9_parts_grow_while_little_is_found_and_shrink_when_much_is() -> None:
 
 
 def test_q9_minutes_are_read_only_of_hours_that_are_cut() -> None:
-    """They are several times the rest of a document."""
+    """They are several times as large as the rest of a document."""
     one = CountsQuery("demo", "games", None, MIDNIGHT + MINUTE, MIDNIGHT + 3 * HOUR - 1, "hour", 10)
     part = part_of(one, MIDNIGHT, MIDNIGHT + 3 * HOUR)
     assert (utc(MIDNIGHT), utc(MIDNIGHT + 2 * HOUR)) == part.cut
 
 
 def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
-    """And the next one goes on behind it, whatever it found."""
+    """The next page continues after it, even if it has no rows."""
     one = CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + DAY, "hour", 10)
     page = CountsPage(one, 10**9)
     page.close(ends=True)
     assert (None, []) == (page.wanted, list(page.rows))
-    assert (MIDNIGHT + HOUR, "", 0, 0) == place_of(str(page.answer()["nextPageToken"]), one.named(), PLACE)
+    assert (MIDNIGHT + HOUR, "", 0, 0) == digest_place(str(page.answer()["nextPageToken"]), one.without_page(), PLACE)
 
 
 @pytest.mark.parametrize(
@@ -281,14 +292,14 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
     ],
 )
 def test_q3_a_parameter_that_is_wrong_is_named(changed: dict[str, str], field: str) -> None:
-    """One sentence each."""
+    """With one sentence."""
     with pytest.raises(BadQuery) as caught:
         counts_query(query() | changed, "demo", 1_000, 400)
     assert [field] == [violation.field for violation in caught.value.violations]
 
 
 def test_q3_all_that_is_missing_is_named_at_once() -> None:
-    """Who forgets one forgets two."""
+    """A client that forgets one often forgets two."""
     with pytest.raises(BadQuery) as caught:
         counts_query({"step": "x"}, "demo", 1_000, 400)
     assert ["source", "step", "from", "to"] == [violation.field for violation in caught.value.violations]

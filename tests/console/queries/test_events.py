@@ -1,4 +1,4 @@
-"""GET /v1/events: the order and the pages of events, and how they are written (Q7, Q8)."""
+"""GET /v1/events: the order of events, their pages, and their JSON (Q7, Q8)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.queries.events import Key, event_json, events_query, plain
-from console.queries.parameters import BadQuery
 from schemas.documents import EPOCH, millis_of
+from serving.http.query import BadQuery
 from tests.console.rig import MIDNIGHT, Rig, event
 
 RANGE: dict[str, object] = {"from": MIDNIGHT, "to": MIDNIGHT + 4}
 
-# Few milliseconds, so that many share one, as the items of a pool do.
+# Few milliseconds, so that many events share one, as the items of a pool do.
 keys = st.tuples(st.integers(0, 3), st.integers(0, 10**6).map(lambda n: f"{n:06x}"), st.sampled_from(("ann", "bob")))
 stored = st.lists(keys, max_size=25, unique_by=lambda key: key[1:])
 
@@ -32,7 +32,7 @@ def newest_first(rig: Rig, actor: str | None = None) -> list[str]:
 
 
 async def walk(rig: Rig, limit: int, actor: str | None, between: Any = None) -> list[str]:  # noqa: ANN401 called
-    """The ids of all pages, one after the other; `between` happens after each."""
+    """The ids on all pages, in order. `between` is called after each page."""
     ids: list[str] = []
     asked, token = 0, None
     while asked == 0 or token:
@@ -54,7 +54,7 @@ async def walk(rig: Rig, limit: int, actor: str | None, between: Any = None) -> 
 async def test_q7_the_pages_hold_every_event_exactly_once_newest_first(
     found: list[tuple[int, str, str]], limit: int, actor: str | None
 ) -> None:
-    """By actor or by time, however many share a millisecond."""
+    """By actor and by time, however many events share a millisecond."""
     rig = held(found)
     assert newest_first(rig, actor) == await walk(rig, limit, actor)
 
@@ -64,7 +64,7 @@ async def test_q7_the_pages_hold_every_event_exactly_once_newest_first(
 async def test_q7_a_walk_is_not_disturbed_by_what_comes_in(
     found: list[tuple[int, str, str]], limit: int, actor: str | None
 ) -> None:
-    """What is received later comes before: every event there at the start is met once, nothing twice."""
+    """Later events belong before the pages that remain, so every event of the start is returned exactly once."""
     rig = held(found)
     first = newest_first(rig, actor)
 
@@ -78,14 +78,14 @@ async def test_q7_a_walk_is_not_disturbed_by_what_comes_in(
 
 
 async def test_q7_by_time_it_is_when_it_was_received_that_counts() -> None:
-    """A client's clock may lie years off."""
+    """A client's clock may be wrong by years."""
     rig = held([(0, "a", "ann"), (5, "b", "ann")])
     rig.store.stored["demo/ann/a"] = event("a", MIDNIGHT, at=datetime(2106, 1, 1, tzinfo=UTC))
     assert ["demo/ann/a"] == await walk(rig, 10, None)
 
 
 async def test_q7_one_title_may_be_asked_for() -> None:
-    """Of an actor or of all."""
+    """By actor and by time."""
     rig = held([(0, "a", "ann"), (1, "b", "bob")])
     rig.store.stored["demo/ann/c"] = event("c", MIDNIGHT, title="Ended")
     for query in ({"actor": "ann"}, RANGE):
@@ -94,7 +94,7 @@ async def test_q7_one_title_may_be_asked_for() -> None:
 
 
 async def test_q9_a_page_ends_where_it_grows_too_large() -> None:
-    """At least one event it always holds; an event that was removed meanwhile is no end."""
+    """It has at least one event. An event that was removed meanwhile does not end the walk."""
     rig = Rig(max_page_bytes=65_536)
     for number in range(6):
         document = event(f"{number}", MIDNIGHT + number % 4, data={"text": "x" * 40_000})
@@ -106,7 +106,7 @@ async def test_q9_a_page_ends_where_it_grows_too_large() -> None:
 
 
 async def test_q9_a_page_is_read_in_the_indexs_own_order_three_times_at_most() -> None:
-    """Else a range of a week would be sorted whole for a page of ten."""
+    """Otherwise MongoDB would sort the events of a week for a page of ten."""
     rig = held([(n % 3, f"{n:02}", "ann") for n in range(30)])
     first = await rig.get("/v1/events", RANGE | {"limit": 12})
     rig.store.keys_wanted.clear()
@@ -116,7 +116,7 @@ async def test_q9_a_page_is_read_in_the_indexs_own_order_three_times_at_most() -
 
 
 def test_q8_a_document_is_written_as_it_is() -> None:
-    """Whatever keys its data has, and integers beyond 2^53 as numbers."""
+    """With any keys in its data. Integers beyond 2^53 are numbers."""
     data = {"_id": 1, "$where": "x", "a.b": [{"": None}], "n": 2**63 - 1, "ref": {"$ref": "a", "$id": 1}}
     document = event("a", MIDNIGHT, data=data)
     written = event_json(document)
@@ -139,7 +139,7 @@ def test_q8_a_document_is_written_as_it_is() -> None:
     ],
 )
 def test_q3_a_parameter_that_is_wrong_is_named(given_: dict[str, str], field: str) -> None:
-    """An actor, or a range of time with both its ends."""
+    """The query needs an actor, or both ends of a range."""
     with pytest.raises(BadQuery) as caught:
         events_query(given_, "demo", 1_000, 400)
     assert [field] == [violation.field for violation in caught.value.violations]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingress.analytics import token_scan
 from ingress.analytics.token_scan import token_in
-from schemas.analytics.body import FORM_TYPE, JSON_TYPE, MalformedAnalytics, read_sent, token_of
+from schemas.analytics.body import FORM_TYPE, JSON_TYPE, MalformedAnalytics, read_sent
 from serving.tokens.bearer import MAX_TOKEN_BYTES
 
 NAMES = st.sampled_from(["Token", "token", "TOKEN", "To\u212aen", 'x"token', "token\\", "tokens", "eventData", "a", ""])
@@ -37,12 +37,12 @@ def objects(draw: st.DrawFn) -> bytes:
 
 
 def parsed(body: bytes, media_type: str) -> str | None:
-    return token_of(read_sent(body, media_type))
+    return read_sent(body, media_type).token
 
 
 @given(body=objects(), window_bytes=st.integers(1, 40))
 def test_a4_in_json_it_is_what_parsing_finds(body: bytes, window_bytes: int) -> None:
-    """Wherever a window of the search ends. What is no string, or in two spellings, is for the parser to say."""
+    """Wherever a window of the search ends. Tokens that are no strings or have two spellings are left to the parser."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(token_scan, "_WINDOW_BYTES", window_bytes)
         found = token_in(body, is_json=True)

@@ -1,4 +1,4 @@
-"""events.listByPlayer and events.listDefinitions through the whole app, on an in-memory MongoDB."""
+"""events.listByPlayer and events.listDefinitions through the whole app, on the store in memory."""
 
 import asyncio
 import json
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress.games.images import DEFAULT_IMAGE_PATH
-from schemas.documents import DefinitionTerm, utc
+from schemas.definitions import DefinitionTerm
+from schemas.documents import utc
 from schemas.errors.table import Refusal
 from tests.examples import examples
 from tests.ingress.conftest import running_rig
@@ -34,7 +35,7 @@ def fields(answer: Answer) -> list[str]:
 
 @pytest.fixture
 async def lists(rig: Rig) -> Rig:
-    """Six definitions of three kinds; ann has recorded two of them, bob another."""
+    """Six definitions of three kinds. ann has recorded two of them, and bob another."""
     names = {"en": "Boss", "pt-BR": "Chefe"}
     rig.store.declare("demo", "BOSS", names=names, children=("SECRET", "LEVEL_UP"), image_url="https://i.test/b.png")
     rig.store.declare("demo", "SECRET", visibility="HIDDEN")
@@ -47,7 +48,7 @@ async def lists(rig: Rig) -> Rig:
 
 
 async def test_g20_listbyplayer_has_what_was_recorded_at_least_once_sorted_by_id(lists: Rig) -> None:
-    """A retired event was recorded too; a total of 0 was not."""
+    """A retired event is listed too, but a total of 0 is not."""
     answer = await lists.get(EVENTS)
     assert answer.json == {
         "kind": "games#playerEventListResponse",
@@ -65,12 +66,12 @@ async def test_g20_listbyplayer_has_what_was_recorded_at_least_once_sorted_by_id
 
 
 async def test_g20_listdefinitions_has_what_is_in_force(lists: Rig) -> None:
-    """Neither what is retired nor what is yet to come."""
+    """Retired and future definitions are not listed."""
     assert ["BOSS", "ENEMY_DEFEATED", "LEVEL_UP"] == ids(await lists.get(DEFINITIONS))
 
 
 async def test_g20_a_definition_has_every_field(lists: Rig) -> None:
-    """Its own image, its children; a child that may not be seen is not named."""
+    """With its own image and its children. A child that the player may not see is left out."""
     first, second, *_ = (await lists.get(DEFINITIONS)).json["items"]
     assert first == {
         "kind": "games#eventDefinition",
@@ -86,7 +87,7 @@ async def test_g20_a_definition_has_every_field(lists: Rig) -> None:
 
 
 async def test_g20_a_hidden_definition_is_shown_to_who_recorded_it(lists: Rig) -> None:
-    """To bob, and then as a child too; not to ann."""
+    """Bob sees it, also as a child. ann does not."""
     answer = await lists.get(DEFINITIONS, authorization=f"Bearer {token(sub='bob')}")
     assert ["BOSS", "ENEMY_DEFEATED", "LEVEL_UP", "SECRET"] == ids(answer)
     assert "HIDDEN" == answer.json["items"][-1]["visibility"]
@@ -95,7 +96,7 @@ async def test_g20_a_hidden_definition_is_shown_to_who_recorded_it(lists: Rig) -
 
 
 async def test_g20_a_second_players_totals_cannot_be_read(lists: Rig) -> None:
-    """The token alone says whose they are; parameters that name a player are ignored."""
+    """The token names the player. Parameters that name one are ignored."""
     query = "playerId=ann&player=ann&sub=ann"
     answer = await lists.get(EVENTS, query, authorization=f"Bearer {token(sub='bob')}")
     assert [("SECRET", "bob")] == [(item["definitionId"], item["playerId"]) for item in answer.json["items"]]
@@ -104,14 +105,14 @@ async def test_g20_a_second_players_totals_cannot_be_read(lists: Rig) -> None:
 
 
 async def test_g20_what_was_recorded_is_listed_at_once(lists: Rig) -> None:
-    """A HIDDEN definition with it."""
+    """So is a HIDDEN definition."""
     await lists.record(period(update("SECRET", "3")))
     assert ["LEVEL_UP", "OLD", "SECRET"] == ids(await lists.get(EVENTS))
     assert "SECRET" in ids(await lists.get(DEFINITIONS))
 
 
 async def test_g20_a_definition_without_an_image_has_a_served_default(lists: Rig) -> None:
-    """Under the address the client used itself; without a token, for what loads images sends none."""
+    """Under the address that the client used. It needs no token, because image loaders send none."""
     item = (await lists.get(DEFINITIONS)).json["items"][1]
     assert (True, f"http://events.test{DEFAULT_IMAGE_PATH}") == (item["isDefaultImageUrl"], item["imageUrl"])
     image = await lists.call("GET", DEFAULT_IMAGE_PATH)
@@ -124,7 +125,7 @@ async def test_g20_a_definition_without_an_image_has_a_served_default(lists: Rig
 
 
 async def test_g20_the_public_address_goes_before_the_host_header() -> None:
-    """A proxy that adds TLS is known by the settings alone."""
+    """Only the settings can know a proxy that adds TLS."""
     async for rig in running_rig(Rig(public_url="https://events.example/base/")):
         item = (await rig.get(DEFINITIONS)).json["items"][0]
         assert f"https://events.example/base{DEFAULT_IMAGE_PATH}" == item["imageUrl"]
@@ -135,14 +136,14 @@ async def test_g20_the_public_address_goes_before_the_host_header() -> None:
     [("a.test:8080", "a.test:8080"), ("[::1]:8080", "[::1]:8080"), ('a"><b>', "localhost"), ("", "localhost")],
 )
 async def test_g20_a_host_header_comes_back_only_if_it_is_an_address(lists: Rig, host: str, expected: str) -> None:
-    """Nothing else of it is put into an answer."""
+    """Other text of the header is never repeated in a reply."""
     item = (await lists.get(DEFINITIONS, host=host)).json["items"][1]
     assert f"http://{expected}{DEFAULT_IMAGE_PATH}" == item["imageUrl"]
 
 
 @pytest.mark.parametrize("path", BOTH)
 async def test_g20_a_wrong_parameter_is_400_and_named(lists: Rig, path: str) -> None:
-    """Both at once (B2); what no method knows is ignored."""
+    """Both are named if both are wrong (B2). Unknown parameters are ignored."""
     assert ["maxResults"] == fields(await lists.get(path, "maxResults=0"))
     assert ["pageToken"] == fields(await lists.get(path, "pageToken=abc"))
     assert ["maxResults", "pageToken"] == fields(await lists.get(path, "maxResults=x&pageToken=y"))
@@ -150,7 +151,7 @@ async def test_g20_a_wrong_parameter_is_400_and_named(lists: Rig, path: str) -> 
 
 
 async def test_g20_a_page_token_is_good_for_its_player_and_method_alone(lists: Rig) -> None:
-    """Another's is as good as made up, and says nothing of why."""
+    """That of another player is refused like a forged one, without a reason."""
     own = (await lists.get(EVENTS, "maxResults=1")).json["nextPageToken"]
     assert ["OLD"] == ids(await lists.get(EVENTS, f"pageToken={own}"))
     assert ["pageToken"] == fields(await lists.get(DEFINITIONS, f"pageToken={own}"))
@@ -161,13 +162,13 @@ async def test_g20_a_page_token_is_good_for_its_player_and_method_alone(lists: R
 
 
 async def test_g20_the_last_page_has_no_token(lists: Rig) -> None:
-    """Absent, not null or empty: clients go on while there is one."""
+    """The field is absent, not null or empty: clients continue while it is present."""
     assert "nextPageToken" in (await lists.get(EVENTS, "maxResults=1")).json
     assert "nextPageToken" not in (await lists.get(EVENTS, "maxResults=2")).json
 
 
 async def walk(rig: Rig, path: str, size: int) -> list[str]:
-    """Every page, as a client goes through them."""
+    """The items of all pages, as a client reads them."""
     found: list[str] = []
     query = f"maxResults={size}"
     for _ in range(100):
@@ -186,7 +187,7 @@ async def walk(rig: Rig, path: str, size: int) -> list[str]:
     size=st.integers(1, 13),
 )
 def test_g20_pages_of_any_size_walk_both_lists_once(names: set[str], size: int) -> None:
-    """Whatever the ids; in order."""
+    """With any ids, in their order."""
 
     async def run() -> None:
         rig = Rig()
@@ -201,7 +202,7 @@ def test_g20_pages_of_any_size_walk_both_lists_once(names: set[str], size: int) 
 
 @pytest.mark.parametrize("path", BOTH)
 async def test_b1_the_lists_check_token_then_scope_then_query(lists: Rig, path: str) -> None:
-    """Each alone; games_lite is for recording."""
+    """Each check alone. The scope games_lite allows only recording."""
     assert 401 == (await lists.get(path, "maxResults=0", authorization="Bearer x")).status
     lite = await lists.get(path, "maxResults=0", authorization=f"Bearer {token(scope=f'{GAMES}_lite')}")
     assert (403, "insufficientPermissions") == (lite.status, lite.json["error"]["errors"][0]["reason"])
@@ -211,8 +212,8 @@ async def test_b1_the_lists_check_token_then_scope_then_query(lists: Rig, path: 
 
 
 @pytest.mark.parametrize("path", BOTH)
-async def test_with_mongodb_away_the_lists_are_503(lists: Rig, path: str) -> None:
-    """The table of answers: nothing is guessed, and Retry-After says when to ask again."""
+async def test_with_mongodb_unavailable_the_lists_are_503(lists: Rig, path: str) -> None:
+    """Nothing is guessed, and Retry-After says when to retry."""
     lists.store.away = True
     answer = await lists.get(path)
     assert (503, "UNAVAILABLE", "1") == (answer.status, answer.json["error"]["status"], answer.headers["retry-after"])
@@ -220,7 +221,7 @@ async def test_with_mongodb_away_the_lists_are_503(lists: Rig, path: str) -> Non
 
 @pytest.mark.parametrize("path", BOTH)
 async def test_definitions_that_were_never_loaded_are_503(path: str) -> None:
-    """And as soon as they can be read, they are."""
+    """They are loaded as soon as MongoDB is available."""
     rig = Rig()
     rig.store.away = True
     assert 503 == (await rig.get(path)).status
@@ -229,7 +230,7 @@ async def test_definitions_that_were_never_loaded_are_503(path: str) -> None:
 
 
 async def test_g19_texts_come_in_the_language_asked_for(lists: Rig) -> None:
-    """By parameter, else by header, else the app's default; each definition by itself."""
+    """By the parameter, or else the header, or else the app's default, for each definition."""
 
     async def names(query: str = "", **headers: str) -> list[str]:
         answer = await lists.get(DEFINITIONS, query, **headers)
@@ -244,7 +245,7 @@ async def test_g19_texts_come_in_the_language_asked_for(lists: Rig) -> None:
 
 
 async def test_g19_totals_are_written_for_the_language_and_the_definition(lists: Rig) -> None:
-    """In the list and in record's answer alike."""
+    """In the list and in the reply of events.record."""
     lists.store.declare("demo", "ENEMY_DEFEATED", format="plain")
     await lists.definitions.poll()
     lists.store.players["demo/ann"] |= {"LEVEL_UP": 1_234_560}
@@ -264,12 +265,12 @@ async def test_g19_totals_are_written_for_the_language_and_the_definition(lists:
 
 
 def json_batch(*periods: dict[str, object]) -> bytes:
-    """The batch that was sent before: a duplicate is told the totals too (G14)."""
+    """Sends the batch again: the reply to a duplicate has the totals too (G14)."""
     return json.dumps({"requestId": "8", "currentTimeMillis": str(NOW), "timePeriods": list(periods)}).encode()
 
 
 async def test_g12_an_event_declared_again_is_listed_again(lists: Rig) -> None:
-    """Its earlier times are for judging, not for showing."""
+    """Its earlier terms matter only when periods are judged."""
     earlier = (DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW)),)
     lists.store.declare("demo", "OLD", declared_at=utc(NOW), earlier=earlier)
     await lists.definitions.poll()
@@ -277,5 +278,5 @@ async def test_g12_an_event_declared_again_is_listed_again(lists: Rig) -> None:
 
 
 async def test_a_head_request_of_a_list_is_answered(lists: Rig) -> None:
-    """As any GET is; the server drops the body."""
+    """Like a GET. The server drops the body."""
     assert 200 == (await lists.call("HEAD", EVENTS, {"authorization": f"Bearer {token()}"})).status

@@ -1,4 +1,4 @@
-"""Query parameters, the method that a POST stands for, and how a reply is written (G1, G2, B6)."""
+"""Query parameters, the method that a POST stands for, and the layout of a reply (G1, G2, B6)."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ingress.config import IngressSettings
 from ingress.http.pipeline import Pipeline
-from ingress.http.query import MAX_QUERY_BYTES, PLAIN, BadQuery, parse_query
+from ingress.http.query import PLAIN, parse_query
+from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
@@ -22,11 +23,11 @@ LIMITS = "/v1/limits"
 
 async def echo(request: Request) -> Reply:
     """An endpoint that answers with its parameters."""
-    return json_reply(200, {"parameters": dict(request.query)})
+    return json_reply(200, {"parameters": dict(request.target.query)})
 
 
 async def echoed(rig: Rig, target: str, headers: Mapping[str, str] | None = None, *body: bytes) -> Answer:
-    """What `echo` is asked; a POST if there are headers of one."""
+    """The reply of `echo` to a GET, or to a POST if there are headers."""
     pipeline = Pipeline(rig.shared.metrics, rig.stopping, rig.clock, IngressSettings(body_timeout_seconds=1))
     rig.app = pipeline.serving("other", {"GET": echo})
     return await rig.call("POST" if headers else "GET", target, headers, body)
@@ -41,7 +42,7 @@ def violation(answer: Answer) -> tuple[int, str, str]:
 
 
 async def test_g1_a_form_that_overrides_its_method_is_the_query_of_a_get(rig: Rig) -> None:
-    """As Google's clients send a query that is too long for a URL; the URL's own parameters stay."""
+    """Google's clients send a query this way if it is too long for a URL. The parameters in the URL count too."""
     answer = await echoed(rig, "/x?a=url&b=url", FORM, b"b=form&c=%C3", b"%A9+x&alt=json")
     assert {"a": "url", "b": "form", "c": "é x"} == answer.json["parameters"]
 
@@ -61,13 +62,13 @@ async def test_g1_an_override_without_a_body_is_that_get(rig: Rig, headers: dict
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", f"{FORM}; charset=latin-1"])
 async def test_g1_another_body_is_no_query(rig: Rig, content_type: str) -> None:
-    """A JSON body would be dropped without a word."""
+    """Otherwise a JSON body would be ignored without an error."""
     answer = await echoed(rig, "/x", GET | {"content-type": content_type}, b"{}")
     assert (415, "unsupportedMediaType") == (answer.status, answer.json["error"]["errors"][0]["reason"])
 
 
 async def test_g1_a_form_is_bounded_in_size_and_time(rig: Rig) -> None:
-    """It is read before anybody knows whose it is."""
+    """It is read before its sender is known."""
     long = b"a" * (MAX_QUERY_BYTES + 1)
     announced = await echoed(rig, "/x", FORM | {"content-length": str(len(long))}, b"")
     streamed = await echoed(rig, "/x", FORM, long)
@@ -91,12 +92,12 @@ async def test_g1_no_path_takes_another_method(rig: Rig, override: str) -> None:
 
 
 async def test_g1_only_a_post_overrides_its_method(rig: Rig) -> None:
-    """A GET stays one."""
+    """A GET stays a GET."""
     assert 200 == (await rig.call("GET", LIMITS, {"x-http-method-override": "POST"})).status
 
 
 async def test_g1_the_method_comes_before_the_body_and_the_token(rig: Rig) -> None:
-    """A path without GET is 405 at once, whatever the form holds."""
+    """A path without GET is 405, whatever the form contains."""
     assert 405 == (await rig.call("POST", "/v1/validate", FORM, [b"alt=media"])).status
 
 
@@ -129,7 +130,7 @@ async def test_g2_replies_are_compact_unless_pretty_print_is_true(rig: Rig) -> N
 
 
 async def test_g2_fields_gives_a_part_of_the_reply(rig: Rig) -> None:
-    """And the batch counts as ever."""
+    """The batch counts as without it."""
     whole = await rig.record(period(update(count=3), update("NOBODY_KNOWS")))
     headers = {"authorization": f"Bearer {token()}", "content-type": "application/json"}
     again = batch(period(update(count=4), update("NOBODY_KNOWS")), request_id="8")
@@ -140,7 +141,7 @@ async def test_g2_fields_gives_a_part_of_the_reply(rig: Rig) -> None:
 
 @pytest.mark.parametrize("mask", ["a(", "a%2C", "/", "%20"])
 async def test_g2_what_is_no_mask_is_a_bad_request(rig: Rig, mask: str) -> None:
-    """Naming the parameter; nothing is recorded."""
+    """The reply names the parameter, and nothing is recorded."""
     answer = await rig.call("POST", f"{RECORD}?fields={mask}", {"authorization": f"Bearer {token()}"}, [batch()])
     assert (400, "badRequest", "fields") == violation(answer)
 
@@ -151,20 +152,20 @@ async def test_g2_errors_are_whole_whatever_the_mask(rig: Rig) -> None:
 
 
 async def test_g2_only_json_has_fields(rig: Rig) -> None:
-    """A probe answers whatever is asked, and as ever."""
+    """A probe ignores its query."""
     assert (await rig.call("GET", "/metrics?fields=(&alt=media&x=%FF")).body.startswith(b"# HELP")
     assert {"live": True} == (await rig.call("GET", "/livez?fields=x&prettyPrint=true")).json
 
 
-async def test_g2_what_nobody_reads_is_ignored(rig: Rig) -> None:
-    """The global parameters of Google's APIs, and names that nobody knows."""
+async def test_g2_unknown_parameters_are_ignored(rig: Rig) -> None:
+    """The parameters that all Google APIs have, and unknown names."""
     ignored = "key=k&quotaUser=q&callback=f&$.xgafv=1&upload_protocol=raw&uploadType=media&foo&=x&&bar=%zz"
     answer = await echoed(rig, f"/x?{ignored}&language=de")
     assert {"foo": "", "": "x", "bar": "%zz", "language": "de"} == answer.json["parameters"]
 
 
 async def test_g2_of_a_parameter_given_twice_the_last_counts(rig: Rig) -> None:
-    """As of a JSON key given twice (B2)."""
+    """The same is true of a JSON key (B2)."""
     assert {"a": "2"} == (await echoed(rig, "/x?a=1&a=2&alt=media&alt=json")).json["parameters"]
 
 
@@ -172,25 +173,25 @@ async def test_g2_of_a_parameter_given_twice_the_last_counts(rig: Rig) -> None:
     ("query", "named"), [("language=%C3", "language"), ("foo=%ED%A0%80", "foo"), ("%FF=1", "query"), ("\xff", "query")]
 )
 async def test_g2_text_that_is_no_utf8_is_a_bad_request(rig: Rig, query: str, named: str) -> None:
-    """Also where nobody would read it: a guess would be a parameter the client never sent."""
+    """Even if no endpoint reads the parameter: a guess would be a parameter that the client never sent."""
     assert (400, "badRequest", named) == violation(await rig.call("GET", f"{LIMITS}?{query}"))
 
 
 async def test_g2_a_query_is_bounded(rig: Rig) -> None:
-    """The HTTP parser bounds none."""
+    """The HTTP parser does not bound it."""
     answer = await rig.call("GET", f"{LIMITS}?a=" + "a" * MAX_QUERY_BYTES)
     assert (400, "badRequest", "query") == violation(answer)
 
 
 @pytest.mark.parametrize("name", ["access_token", "oauth_token", "key", "bearer_token"])
 async def test_b6_a_token_in_the_query_is_no_token(rig: Rig, name: str) -> None:
-    """Queries are written to logs all over the way."""
+    """Proxies and servers write queries to their logs."""
     secret = token()
     assert 401 == (await rig.call("POST", f"{RECORD}?{name}={secret}", {}, [batch()])).status
 
 
 async def test_b6_no_endpoint_sees_googles_tokens(rig: Rig) -> None:
-    """So that none can take one by mistake."""
+    """So no endpoint can use one by mistake."""
     assert {} == (await echoed(rig, "/x?access_token=a&oauth_token=b&key=c")).json["parameters"]
 
 

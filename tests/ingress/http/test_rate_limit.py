@@ -50,10 +50,9 @@ def test_g17_no_window_ever_holds_more_than_allowed(gaps: list[tuple[float, str]
 
 def test_g17_each_player_is_held_to_the_rate_of_its_app() -> None:
     apps = {"slow": {"max_requests_per_player": 1}, "late": {"player_window_seconds": 100}}
-    rates = AppRates(
-        LimitSettings.model_validate({"max_requests_per_player": 2, "player_window_seconds": 10, "apps": apps})
-    )
-    waits = {app: [rates.wait_seconds(app, f"{app}/ann", now) for now in (0, 1, 2)] for app in ("slow", "late", "demo")}
+    limits = LimitSettings.model_validate({"max_requests_per_player": 2, "player_window_seconds": 10, "apps": apps})
+    windows = {app: AppRates(limits).window(limits.for_app(app)) for app in ("slow", "late", "demo")}
+    waits = {app: [one.wait_seconds(f"{app}/ann", now) for now in (0, 1, 2)] for app, one in windows.items()}
     assert {"slow": [0, 9, 8], "late": [0, 0, 98], "demo": [0, 0, 8]} == waits
 
 

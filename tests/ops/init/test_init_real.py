@@ -24,6 +24,7 @@ from ops.init import mongo_layout
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
+from ops.local.prepare import prepare
 from ops.local.settings import to_toml
 from ops.server_clock import server_now
 from ops.verify.command import recounted
@@ -89,7 +90,7 @@ async def test_init_makes_everything_and_finds_it_there_the_second_time(servers:
 
 
 async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Servers) -> None:
-    """A topic somebody made by hand: compacted, with the clients' times. It is left as it is."""
+    """A topic that was created by hand: compacted, with the clients' times. It is not changed."""
     async with empty_place(servers) as new, kafka_admin(new.settings) as kafka:
         await make_topic(kafka, new.settings, cleanup_policy="compact", message_timestamp_type="CreateTime")
         for _ in range(2):
@@ -130,6 +131,20 @@ async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:
         assert "block_compressor=zstd" in stats[0]["storageStats"]["wiredTiger"]["creationString"]
 
 
+async def test_a_local_system_ends_with_what_is_wrong(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`up` shows the last lines of `prepare`, which is `init` and the demo's events."""
+    async with place(servers) as there:
+        await there.database[REQUESTS].insert_one({"_id": "demo/ann/7", "crc": 0, "at": datetime.now(UTC)})
+        monkeypatch.setattr("ops.local.prepare.load_settings", lambda: there.settings)
+        assert 1 == await prepare(tmp_path / "none.yaml")
+    said = capsys.readouterr()
+    assert f"collection {REQUESTS}" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith("layout of requests: collection requests has the layout of an earlier version")
+
+
 async def test_a_server_that_takes_no_options_of_a_collection_gets_none(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,14 +156,14 @@ async def test_a_server_that_takes_no_options_of_a_collection_gets_none(
 
 
 async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
-    """Its offsets mean other records: nobody but a person can say what was lost."""
+    """Its offsets mean other records: only a person can say what was lost."""
     async with place(servers) as there, kafka_admin(there.settings) as kafka:
         name = there.settings.kafka.records_topic
         await kafka.delete_topics([name])
         findings = await initialise(there.settings)
         (finding,) = wrong(findings)
         assert f"lineage of {name}" == finding.what
-        assert "made anew" in finding.detail
+        assert "deleted and created again" in finding.detail
         assert ("made", f"topic {name}") == (findings[0].state, findings[0].what), "the topic itself is there again"
 
 
@@ -195,7 +210,7 @@ async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> N
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
 async def test_definitions_are_declared_and_retired_by_mongodb_s_clock(servers: Servers, ahead: timedelta) -> None:
-    """Declared, retired, declared again and changed, by an operator whose clock is a day off: no time is his."""
+    """Declared, retired, declared again and changed on a machine whose clock is a day off: no time comes from it."""
     async with place(servers) as there:
         db, seen = there.database, []
         off = datetime.now(UTC) + ahead
@@ -223,7 +238,7 @@ async def test_two_who_apply_at_once_leave_the_times_right(servers: Servers) -> 
         stale = await existing_definitions(db, "demo")
         await apply_changes(db, changes(file_of("B"), stale, utc(NOW)))
         retired = (await existing_definitions(db, "demo"))["A"]
-        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # A is in force, as far as it knows
+        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # it still considers A declared
         again = (await existing_definitions(db, "demo"))["A"]
     assert [(retired.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
     assert again.retired_at is None

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, parse_analytics, read_sent, token_of
+from schemas.analytics.body import JSON_TYPE, MalformedAnalytics, parse_analytics, read_sent
 from schemas.analytics.sessions import parse_session
 from schemas.documents import utc
 from schemas.games.body import parse_request
@@ -83,7 +83,7 @@ def test_every_example_of_a_parameter_is_what_its_schema_says(api: Described, do
 
 def test_the_examples_of_batches_are_batches() -> None:
     """By the parser that an ingress uses."""
-    body = ROUTES[0].body
+    body = ROUTES[0].input.body
     assert body is not None
     for example in body.examples.values():
         assert parse_request(json.dumps(example).encode()).request_id
@@ -111,10 +111,10 @@ def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403(api:
     """Alternatives, not all at once; a token in the body is one."""
     for route in api.routes:
         operation = document["paths"][route.path][route.method]
-        in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.token_in_body else []
-        assert [{"bearer": [scope]} for scope in route.scopes] + in_body == operation.get("security", [])
-        assert bool(route.scopes or in_body) == ("401" in operation["responses"])
-        assert bool(route.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
+        in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.access.token_in_body else []
+        assert [{"bearer": [scope]} for scope in route.access.scopes] + in_body == operation.get("security", [])
+        assert bool(route.access.scopes or in_body) == ("401" in operation["responses"])
+        assert bool(route.access.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
 
 
 @of_each_process
@@ -157,8 +157,8 @@ def test_the_schema_of_a_batch_takes_what_the_parser_takes(body: dict[str, Any],
 def test_the_examples_of_pools_are_pools(path: str) -> None:
     """By the parser that ingress and worker use; the document's own among them."""
     (route,) = (one for one in ROUTES if one.path == path)
-    assert route.body is not None
-    for example in route.body.examples.values():
+    assert route.input.body is not None
+    for example in route.input.body.examples.values():
         sent = read_sent(json.dumps(example).encode(), JSON_TYPE)
         batch = parse_analytics(sent, single=path == "/AddEvent")
         assert batch.items
@@ -196,9 +196,7 @@ def test_the_schema_of_a_pool_takes_what_the_parser_takes(fields: dict[str, Any]
     schema = validator({"$ref": "#/components/schemas/AddEventBatchRequest"})
     assert schema.is_valid(fields) is is_valid
     try:
-        sent = read_sent(json.dumps(fields).encode(), JSON_TYPE)
-        token_of(sent)
-        taken = not parse_analytics(sent).bad
+        taken = not parse_analytics(read_sent(json.dumps(fields).encode(), JSON_TYPE)).bad
     except MalformedAnalytics:
         taken = False
     assert taken is is_valid

@@ -1,6 +1,10 @@
 """Signatures and receipts."""
 
+import hmac
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
@@ -15,6 +19,16 @@ RECEIPT = Receipt(Coordinates("r1", 3, 1234), NOW)
 def test_the_border_between_two_parts_can_not_be_moved() -> None:
     """("ab", "c") and ("a", "bc") are signed apart."""
     assert KEYS.sign([b"ab", b"c"]) != KEYS.sign([b"a", b"bc"])
+
+
+@given(st.binary(min_size=1, max_size=200), st.lists(st.binary(max_size=200), max_size=6))
+def test_a_signature_is_the_hmac_of_the_standard_library(key: bytes, parts: list[bytes]) -> None:
+    """With keys shorter and longer than a block of the hash."""
+    text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    keys = SigningKeys((key,))
+    assert hmac.new(key, text, "sha256").hexdigest() == keys.sign(parts)
+    assert keys.verifies(parts, keys.sign(parts).encode())
+    assert not keys.verifies([*parts, b""], keys.sign(parts).encode())
 
 
 def test_keys_come_from_the_settings_and_are_never_shown() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.wire import depth
-from schemas.wire.depth import MAX_DEPTH, is_deeper, is_fuller, net_depth
+from schemas.wire.depth import MAX_DEPTH, Excess, excess_of, is_deeper, is_fuller, net_depth
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='[]{}",\\a\u00e9'),
@@ -49,6 +49,18 @@ def test_the_bound_itself_passes(opening: bytes) -> None:
     """One more does not."""
     assert is_deeper(opening * MAX_DEPTH) is False
     assert is_deeper(opening * (MAX_DEPTH + 1)) is True
+
+
+@given(text=st.binary(max_size=200) | JSON.map(lambda one: json.dumps(one).encode()))
+def test_what_exceeds_both_bounds_exceeds_the_number_of_values(text: bytes) -> None:
+    """And a text within both exceeds none."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "MAX_DEPTH", 3)
+        patched.setattr(depth, "MAX_VALUES", 9)
+        patched.setattr(is_deeper, "__defaults__", (3,))
+        patched.setattr(is_fuller, "__defaults__", (9,))
+        expected = Excess.VALUES if is_fuller(text) else Excess.DEPTH if is_deeper(text) else None
+        assert expected is excess_of(text)
 
 
 def values_in(value: object) -> int:

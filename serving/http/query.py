@@ -1,0 +1,46 @@
+"""A query string or a form as names and values, for the ingress and the console. Pure.
+
+The caller decides what a repeated, an unknown or an empty parameter means.
+"""
+
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from schemas.wire.malformed import Violation
+
+# Of a URL or a form. Real queries are a few KiB, and a form is read before its sender is known.
+MAX_QUERY_BYTES: Final = 65_536
+
+# A violation repeats the name of a parameter, which may be as long as the query.
+_MAX_FIELD_CHARACTERS: Final = 256
+
+
+class BadQuery(ValueError):
+    """The query is not valid. A violation names each wrong parameter; `query` stands for the whole query."""
+
+    def __init__(self, *wrong: tuple[str, str]) -> None:
+        self.violations = tuple(
+            Violation(field=name[:_MAX_FIELD_CHARACTERS], description=description) for name, description in wrong
+        )
+        super().__init__("; ".join(f"{one.field}: {one.description}" for one in self.violations))
+
+
+def parameter_pairs(text: bytes, max_parameters: int) -> list[tuple[str, str]]:
+    """The names and values of a form-urlencoded text, in its order. Raises BadQuery."""
+    if len(text) > MAX_QUERY_BYTES:
+        raise BadQuery(("query", f"Longer than {MAX_QUERY_BYTES} bytes"))
+    if text.count(b"&") >= max_parameters:
+        raise BadQuery(("query", f"More than {max_parameters} parameters"))
+    pairs = []
+    for part in text.split(b"&"):
+        name, _, value = part.partition(b"=")
+        if part:
+            pairs.append((_decoded(name, "query"), _decoded(value, name.decode("ascii", "replace"))))
+    return pairs
+
+
+def _decoded(encoded: bytes, field: str) -> str:
+    try:
+        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise BadQuery((field, "Must be UTF-8")) from None
