@@ -66,7 +66,7 @@ class Subject:
         return await self._exact(self.place.replays(self.settings, self.workers, "games"))
 
     async def batched(self) -> Drained:
-        drained = await self._by_offsets(self._python("batched"), self.records)
+        drained = await self._by_offsets(self._python("bench.rivals.batched"), self.records)
         await verify(self.database, self.expected)
         return drained
 
@@ -82,7 +82,7 @@ class Subject:
 
     async def naive(self) -> Drained:
         count = min(NAIVE_RECORDS, self.records)
-        return await drain(self.place, self._python("naive"), documents(self.database, REQUESTS), count)
+        return await drain(self.place, self._python("bench.rivals.naive"), documents(self.database, REQUESTS), count)
 
     async def _exact(self, programs: Sequence[Program]) -> Drained:
         """Subjects that write what workers write."""
@@ -96,9 +96,9 @@ class Subject:
         async with kafka_admin(self.settings) as admin:
             return await drain(self.place, programs, committed(admin, self.settings.kafka.group), count)
 
-    def _python(self, rival: str) -> list[Program]:
-        names = [f"{rival}-{i}" for i in range(self.workers)]
-        return [self.place.python(name, self.settings, f"bench.rivals.{rival}") for name in names]
+    def _python(self, module: str) -> list[Program]:
+        names = [f"rival-{i}" for i in range(self.workers)]
+        return [self.place.python(name, self.settings, module) for name in names]
 
 
 async def run(options: argparse.Namespace, subjects: Sequence[str]) -> Measured:

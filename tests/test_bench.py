@@ -51,11 +51,11 @@ def test_every_module_that_bench_names_in_a_text_exists() -> None:
 
 def test_every_subject_of_the_ingress_is_a_module_with_an_app(tmp_path: Path) -> None:
     """Rivals are started through bench/rivals/serve.py, which imports them by name."""
-    from bench.ingress import GOALS, server_program  # noqa: PLC0415 FastAPI, which one process of a test run imports
+    from bench.ingress import RIVALS, server_program  # noqa: PLC0415 FastAPI, which one process of a test run imports
     from bench.place import Place  # noqa: PLC0415 the same
 
     place = Place("127.0.0.1:9092", "mongodb://127.0.0.1", 0, tmp_path, cast("Children", None))
-    commands = [server_program(place, Settings(), subject, 1).command for subject in GOALS]
+    commands = [server_program(place, Settings(), subject, 1).command for subject in RIVALS]
     assert {"bench.rivals.serve"} == {command[2] for command in commands}
     assert all(callable(importlib.import_module(command[3]).app) for command in commands)
 
