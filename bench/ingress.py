@@ -83,7 +83,7 @@ async def serving(place: Place, settings: Settings, subject: str, port: int) -> 
 async def _answers(subject: str, port: int) -> bool:
     if subject in OURS:
         return await is_ready(f"http://{LOOPBACK}:{port}")
-    try:  # uvicorn listens only when its application has begun, but the port is ours before that
+    try:  # the port is bound at once, and answers when the application has started
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
         return False
