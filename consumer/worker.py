@@ -26,8 +26,8 @@ log = structlog.get_logger()
 FETCH_SECONDS = 0.2
 # How long a full worker waits before it looks for room again: a flush takes longer.
 FULL_PAUSE_SECONDS = 0.01
-# Group offsets are for people to look at; more often would only cost.
-TELL_SECONDS = 1.0
+# Only people read the offsets of the group, so more commits would only cost.
+COMMIT_SECONDS = 1.0
 # How often the topic is asked whether it still is the same one. Where records come, the log has asked already.
 IDENTITY_SECONDS = 30.0
 
@@ -43,8 +43,8 @@ class Worker:
         self._holdings = Holdings(parts, self._retry, self._forget)
         self._flushers = self._holdings.flushers
         self._health = Health(parts, self._holdings, self._retry)
-        self._told: dict[int, int] = {}
-        self._told_at = 0.0
+        self._committed: dict[int, int] = {}
+        self._committed_seconds = 0.0
         self._identity_at = 0.0
 
     def stop(self) -> None:
@@ -130,7 +130,7 @@ class Worker:
     async def _forget(self, partitions: Sequence[int]) -> None:
         await self._commit_group_offsets()
         for partition in partitions:
-            self._told.pop(partition, None)
+            self._committed.pop(partition, None)
 
     # What is known from outside.
 
@@ -151,8 +151,8 @@ class Worker:
         for partition, flusher in self._flushers.items():
             if flusher.settled.is_set():
                 self._report_lag(partition, flusher, now)
-        if now / 1000 - self._told_at >= TELL_SECONDS:
-            self._told_at = now / 1000
+        if now / 1000 - self._committed_seconds >= COMMIT_SECONDS:
+            self._committed_seconds = now / 1000
             await self._commit_group_offsets()
 
     def _report_lag(self, partition: int, flusher: Flusher, now_millis: int) -> None:
@@ -169,10 +169,10 @@ class Worker:
     async def _commit_group_offsets(self) -> None:
         """Write the group's offsets where they changed. Nothing depends on them, so a failure only adds to a metric."""
         positions = {p: f.checkpoint.next_offset for p, f in self._flushers.items() if f.checkpoint}
-        if positions == self._told or not positions:
+        if positions == self._committed or not positions:
             return
         try:
-            await asyncio.wait_for(self._source.commit(positions), TELL_SECONDS)
-            self._told = positions
+            await asyncio.wait_for(self._source.commit(positions), COMMIT_SECONDS)
+            self._committed = positions
         except (Unavailable, TimeoutError):
             self._parts.metrics.fetch_errors.inc()
