@@ -60,7 +60,7 @@ from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
 OTHERS = ("naive", "connector", "replay")
-# Enough to measure a rate of a few hundred items a second.
+# Enough to measure some hundred items a second.
 NAIVE_ITEMS = 2_000
 # Tokens are signed before the measurement.
 MOST_TOKENS = 1_000
@@ -68,7 +68,7 @@ MOST_TOKENS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who drains now, and where to."""
+    """What drains the topic, and its database."""
 
     place: Place
     settings: Settings
@@ -93,14 +93,14 @@ class Subject:
         return await self._exact(self.place.replays(self.settings, self.options.workers, "analytics"))
 
     async def _exact(self, programs: Sequence[Program]) -> Drained:
-        """Subjects that write the same documents as tallymill: their sums are checked."""
+        """Subjects that write what workers write."""
         assert not wrong(await initialise(self.settings))
         drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
         await verify(self.database, self.expected)
         return drained
 
     def _pools(self, progress: Progress) -> Progress:
-        """Items through, by whole pools."""
+        """Progress in items, where `progress` counts pools."""
         each: int = self.options.pool
 
         async def items() -> int:
@@ -112,7 +112,7 @@ class Subject:
 async def whole_path(
     place: Place, settings: Settings, client: AsyncMongoClient[dict[str, Any]], options: argparse.Namespace
 ) -> tuple[Drained, Counter[str]]:
-    """From the first request to the last item in MongoDB. The topic is full afterwards, for others: what it counts."""
+    """From the first request to the last item in MongoDB. Returns what it took, and what the topic counts."""
     settings = settings.model_copy(update={"tokens": TokenSettings.model_validate(ensure_issuer(place.folder))})
     tokens = tokens_of(settings, APP, min(options.players, MOST_TOKENS))
     made = list(make_bodies(options.items // options.pool, options.pool, time.time_ns() // 1_000_000))
@@ -121,7 +121,7 @@ async def whole_path(
         for (player, token), (body, _) in zip(itertools.cycle(tokens.items()), made, strict=False)
     )
     database = client[settings.mongodb.database]
-    # Answered when Kafka has the pool: a client that waits for the worker would be the wall.
+    # Answered when Kafka has the pool. Clients that waited for the worker would be the limit.
     async with system(place, settings, options.workers, "analytics", apply_seconds=0) as running:
         clients, meter = Clients(todo), Meter(place, running.processes)
         await clients.connect(LOOPBACK, running.port, options.connections)
@@ -135,7 +135,7 @@ async def whole_path(
 
 
 async def verify(database: Database, expected: Counter[str]) -> None:
-    """One document an item, and every title's count."""
+    """Check that each item is one document, and the count of every title."""
     found: Counter[str] = Counter()
     async for hour in database[PERIOD_COUNTS].find({"source": "analytics"}):
         found[hour["event"]] += sum(hour["minutes"].values())

@@ -40,7 +40,7 @@ from schemas.documents import REQUESTS
 
 OURS = "tallymill"
 OTHERS = ("batched", "quix", "connector", "replay", "naive")
-# Enough to measure a rate of a few hundred records a second, and of a few thousand.
+# Enough to measure some hundred records a second, and some thousand.
 NAIVE_RECORDS = 2_000
 QUIX_RECORDS = 20_000
 

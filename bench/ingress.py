@@ -43,7 +43,11 @@ from ops.local.servers.processes import Child, Program, last_lines
 from ops.tokens.issuer import ensure_issuer
 
 OURS = ("acked", "counted")
-RIVALS = {"floor": "floor", "fastapi": "fastapi_app", "reads-only": "reads_only"}
+RIVALS = {
+    "floor": "bench.rivals.floor",
+    "fastapi": "bench.rivals.fastapi_app",
+    "reads-only": "bench.rivals.reads_only",
+}
 SUBJECTS = (*OURS, *RIVALS)
 
 START_SECONDS = 60
@@ -52,7 +56,7 @@ START_SECONDS = 60
 def server_program(place: Place, settings: Settings, subject: str, port: int) -> Program:
     if module := RIVALS.get(subject):
         variables = {KAFKA_VARIABLE: place.kafka, TOPIC_VARIABLE: settings.kafka.records_topic}
-        return place.python(subject, settings, "bench.rivals.serve", f"bench.rivals.{module}", str(port), **variables)
+        return place.python(subject, settings, "bench.rivals.serve", module, str(port), **variables)
     changed = {"ingress.port": port, "limits.max_requests_per_player": ANY_RATE}
     if subject == "acked":
         changed["ingress.apply_timeout_seconds"] = 0
@@ -79,7 +83,7 @@ async def serving(place: Place, settings: Settings, subject: str, port: int) -> 
 async def _answers(subject: str, port: int) -> bool:
     if subject in OURS:
         return await is_ready(f"http://{LOOPBACK}:{port}")
-    try:  # uvicorn listens only when its application has begun, but the port is ours before that
+    try:  # the port is bound at once, and answers when the application has started
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
         return False

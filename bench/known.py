@@ -6,6 +6,8 @@
 The database `known` is filled directly with --players players and --ids remembered ids, packed as workers store them
 (bench/layouts.py). In each round a worker drains a new topic into it, whose records are of players drawn from all the
 known ones; and, for `empty`, a topic of --few players into a new database. Fates and counts are checked.
+
+Much depends on whether what is known fits into mongod's cache (--cache-gb; by default that of the local stack).
 """
 
 import argparse
@@ -17,7 +19,7 @@ from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 
 from bench.figures import Measured, Round, interleaved
 from bench.layouts import PACKED, Document, ids_of
-from bench.measure import Database, all_counted, applied, drain, settle
+from bench.measure import Database, add_cache_option, all_counted, applied, drain, set_cache, settle
 from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
 from bench.records import APP, EVENTS, fill
@@ -81,6 +83,7 @@ async def _counted(database: Database) -> int:
 async def run(options: argparse.Namespace) -> Measured:
     with servers() as place:
         async with AsyncMongoClient[Document](place.mongodb) as client:
+            await set_cache(client, options.cache_gb)
             old = place.settings(options.partitions)
             await know(client, old, options.players, options.ids)
 
@@ -103,13 +106,14 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=1_000_000)
     parser.add_argument("--few", type=int, default=10_000, help="players of the empty database's topic")
     parser.add_argument("--partitions", type=int, default=6)
+    add_cache_option(parser)
     add_options(parser)
     options = parser.parse_args()
     meter = NoiseMeter()
     measured = asyncio.run(run(options))
     print(
         f"{options.records} records; known: {options.players} players and {options.ids} ids; empty: {options.few} "
-        f"players, no id; {options.rounds} round(s); every sum right to the unit"
+        f"players, no id; {options.cache_gb:g} GB of cache; {options.rounds} round(s); every sum right to the unit"
     )
     finish("known", options, meter, measured, {})
 

@@ -214,7 +214,7 @@ def main() -> None:
     add_options(parser)
     options = parser.parse_args()
     meter = NoiseMeter()
-    # What looks and loads gives way to the workers.
+    # This process reads checkpoints and sends records. The workers go first.
     os.nice(1)
     found = asyncio.run(run(options))
     print(

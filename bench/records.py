@@ -22,7 +22,7 @@ MINUTE_MILLIS = 60_000
 
 IDS_OF_A_SEED = 10**9
 
-# How many sends wait for their acks at once while a topic is filled.
+# Sends that wait for their acks at once while a topic is filled.
 WINDOW = 5_000
 
 

@@ -13,6 +13,9 @@ one document an id, as they did before (bench/layouts.py). In each round, of eac
 CPU is mongod's, in microseconds an id. `expiry_over_inserts` is expiry_rate over --rate: below 1 the collection grows
 for ever. `id_bytes` is the collection on disk with its indexes, an id, after as many have come as expired. The number
 of documents is checked all along.
+
+Each id that comes or expires changes a page of an index, and hashes are in no order, so it is another page each time.
+Much depends on whether the index fits into mongod's cache (--cache-gb; by default that of the local stack).
 """
 
 import argparse
@@ -28,7 +31,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from bench.figures import Measured, Round, interleaved
 from bench.layouts import LAYOUTS, Document, Ids, Layout, ids_of
-from bench.measure import cpu_seconds, settle
+from bench.measure import add_cache_option, cpu_seconds, set_cache, settle
 from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import mongods
 from consumer.mongo.transactions import DURABLE, in_transaction
@@ -197,11 +200,12 @@ async def run(options: argparse.Namespace) -> Measured:
             remembered = {}
             for name, mongod in running.items():
                 client = await stack.enter_async_context(AsyncMongoClient[Document](mongod.uri, tz_aware=True))
+                await set_cache(client, options.cache_gb)
                 # By default it looks once a minute for what has expired.
                 await client.admin.command("setParameter", 1, ttlMonitorSleepSecs=1)
                 layout = LAYOUTS[name]
                 remembered[name] = Remembered(mongod.pid, client, layout, portions_of(layout, options))
-                await remembered[name].fill(options.ids, options.rounds)
+            await asyncio.gather(*(one.fill(options.ids, options.rounds) for one in remembered.values()))
 
             async def measure(name: str, _number: int) -> Round:
                 return await remembered[name].round(options.rate)
@@ -214,13 +218,14 @@ def main() -> None:
     parser.add_argument("--ids", type=int, default=5_000_000, help="that each collection holds to begin with")
     parser.add_argument("--rate", type=float, default=10_000, help="ids/s that come: as many as a worker brings")
     parser.add_argument("--seconds", type=float, default=8, help="for which they come, in each round")
+    add_cache_option(parser)
     add_options(parser)
     options = parser.parse_args()
     meter = NoiseMeter()
     measured = asyncio.run(run(options))
     print(
         f"{options.ids} ids in each layout, {options.rate:g} ids/s come for {options.seconds:g} s, "
-        f"{options.rounds} round(s); every id accounted for"
+        f"{options.cache_gb:g} GB of cache, {options.rounds} round(s); every id accounted for"
     )
     finish("steady", options, meter, measured, {})
 

@@ -33,15 +33,15 @@ class Health:
         self._member_at = time.monotonic()
 
     def turned(self) -> None:
-        """The worker's loop has come round."""
+        """Called once in each turn of the worker's loop."""
         self._turned_at = time.monotonic()
         if self._source.is_member:
             self._member_at = self._turned_at
 
     def lag(self, partition: int, flusher: Flusher) -> int | None:
-        """Records to be read and not applied; None where the log's end, or its own position, isn't known.
+        """Records that are not applied yet; None if the end of the log, or the checkpoint, is unknown.
 
-        A partition that has stopped is never said to have none: it may stand where the log was cut.
+        Never 0 for a stopped partition: it may have stopped where the log was truncated.
         """
         if flusher.checkpoint is None:
             return None
@@ -51,7 +51,7 @@ class Health:
     # Ready.
 
     def missing(self) -> list[Missing]:
-        """Nothing when it is ready; each thing once."""
+        """What keeps the worker from being ready, each thing once."""
         found: dict[str, Missing] = {}
         for one in (*self._servers(), *self._share()):
             found.setdefault(one.what, one)

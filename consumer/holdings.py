@@ -23,7 +23,7 @@ OnClosed = Callable[[Sequence[int]], Awaitable[None]]
 
 
 class Holdings:
-    """Flushers by partition. `given` is what the log calls with each share."""
+    """Flushers by partition. The source calls `given` with each share."""
 
     def __init__(self, parts: Parts, retry: Retry, on_closed: OnClosed) -> None:
         self.flushers: dict[int, Flusher] = {}
@@ -46,7 +46,7 @@ class Holdings:
 
     @property
     def unsettled(self) -> frozenset[int]:
-        """Partitions of the share that are not read yet and have not stopped."""
+        """Partitions of the share that are neither read nor stopped yet."""
         settled = {p for p, one in self.flushers.items() if one.settled.is_set()} - self._giving_up.keys()
         return (self._share or frozenset()) - settled
 
@@ -68,7 +68,7 @@ class Holdings:
         self._take_what_is_new()
 
     def raise_failure(self) -> None:
-        """An error of a flusher, or of taking one over, ends the worker: going on without it would hide it."""
+        """Raise the error that ended a flusher, or the task that makes them. It ends the worker, so that it is seen."""
         for task in (self._taking_over, *self._ended):
             if task and task.done() and not task.cancelled():
                 task.result()
@@ -78,7 +78,7 @@ class Holdings:
                 raise failure
 
     async def close(self, timeout_seconds: float) -> None:
-        """Give everything up, in bounded time. What is given from now on is left to others."""
+        """Give up all partitions, in bounded time. Later shares are ignored."""
         self._is_closed = True
         self._share = frozenset()
         if self._taking_over:
@@ -102,7 +102,7 @@ class Holdings:
         finally:
             self.lineage_asked_millis = None
         if lineage is not None:
-            # What was lost meanwhile is new no more.
+            # Not those that the share has lost in the meantime.
             self.flushers.update({p: Flusher(PartitionId(lineage, p), self._parts) for p in self._new()})
 
     async def _lineage(self) -> str:
@@ -114,7 +114,7 @@ class Holdings:
             await self._close([partition], self._parts.settings.session_timeout_seconds / 2)
         finally:
             self._ended.add(self._giving_up.pop(partition))
-        self._take_what_is_new()  # it may have come back meanwhile
+        self._take_what_is_new()  # the share may hold it again
 
     async def _close(self, partitions: Sequence[int], timeout_seconds: float) -> None:
         await asyncio.gather(*(self.flushers[p].close(timeout_seconds) for p in partitions))

@@ -24,11 +24,11 @@ log = structlog.get_logger()
 
 # How long one fetch waits for records: also how soon a stop is noticed.
 FETCH_SECONDS = 0.2
-# How long a full worker waits before it looks for room again: a flush takes longer.
+# How long a worker with a full buffer waits before it checks for room again. A flush takes longer.
 FULL_PAUSE_SECONDS = 0.01
-# Only people read the offsets of the group, so more commits would only cost.
+# How often the group's offsets are committed. Only lag tools read them.
 COMMIT_SECONDS = 1.0
-# How often the topic is asked whether it still is the same one. Where records come, the log has asked already.
+# How often the topic's identity is verified. A fetch that returns records has verified it, too.
 IDENTITY_SECONDS = 30.0
 
 
@@ -44,7 +44,7 @@ class Worker:
         self._flushers = self._holdings.flushers
         self._health = Health(parts, self._holdings, self._retry)
         self._committed: dict[int, int] = {}
-        self._committed_seconds = 0.0
+        self._committed_at = 0.0
         self._identity_at = 0.0
 
     def stop(self) -> None:
@@ -52,7 +52,7 @@ class Worker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until stopped. Raises UnknownLineage, and whatever bug ended a flusher."""
+        """Work until stopped. Raises UnknownLineage, and any error that ended a flusher."""
         await self._retry.until_done("Kafka", lambda: self._source.start(self._given))
         try:
             while not self._stop.is_set():
@@ -99,7 +99,7 @@ class Worker:
         return {}
 
     async def _verify_topic(self) -> None:
-        """Ask now and then, and after every trouble, whether the topic is still the one. Raises UnknownLineage."""
+        """Verify, regularly and after every failed fetch, that the topic is still the same. Raises UnknownLineage."""
         now = self._parts.clock.wall_millis() / 1000
         if self._holdings.identity is None or now - self._identity_at < IDENTITY_SECONDS:
             return
@@ -112,15 +112,15 @@ class Worker:
             self._parts.metrics.fetch_errors.inc()
 
     async def _refuse(self, found: TopicIdentity) -> None:
-        """Stop: every position is another topic's. Raises UnknownLineage, Unavailable."""
+        """Stop, because all positions belong to another topic. Raises UnknownLineage, Unavailable."""
         lineage = await self._parts.store.lineage(found)
         raise UnknownLineage(f"topic {found.topic} is lineage {lineage} now: start this worker again")
 
     async def _leave(self) -> None:
-        """Stop in order. A kill at any point leaves what a kill at work does: the checkpoints."""
-        # 1. Flushes in flight are finished, in bounded time; records that wait are read again by the next owner.
+        """Stop in order. A kill at any point is as safe as one during work: only the checkpoints count."""
+        # 1. Finish the flushes in flight, in bounded time. The next owner reads the waiting records again.
         await self._holdings.close(self._parts.settings.stop_timeout_seconds)
-        # 2. Tell the group at once, so that the others need not wait for a session to run out.
+        # 2. Leave the group, so that the others don't have to wait for the session to time out.
         await self._source.stop()
 
     def _given(self, share: frozenset[int]) -> None:
@@ -132,7 +132,7 @@ class Worker:
         for partition in partitions:
             self._committed.pop(partition, None)
 
-    # What is known from outside.
+    # For the probes.
 
     def missing(self) -> list[Missing]:
         """What keeps it from being ready."""
@@ -151,8 +151,8 @@ class Worker:
         for partition, flusher in self._flushers.items():
             if flusher.settled.is_set():
                 self._report_lag(partition, flusher, now)
-        if now / 1000 - self._committed_seconds >= COMMIT_SECONDS:
-            self._committed_seconds = now / 1000
+        if now / 1000 - self._committed_at >= COMMIT_SECONDS:
+            self._committed_at = now / 1000
             await self._commit_group_offsets()
 
     def _report_lag(self, partition: int, flusher: Flusher, now_millis: int) -> None:

@@ -13,7 +13,7 @@ MARKS = ("<!-- file map: written by python -m ops.reference -->", "<!-- end of f
 
 def file_map() -> str:
     """One line a folder."""
-    return "\n".join(["| room | what | modules |", "|---|---|---|", *_rows()])
+    return "\n".join(["| folder | what it holds or does | modules |", "|---|---|---|", *_rows()])
 
 
 def _rows() -> Iterator[str]:

@@ -40,18 +40,18 @@ The setting `kafka.group` is `[kafka] group = ...` in the TOML file and `TALLYMI
 environment takes precedence. Unknown names are refused. Variables that Kubernetes sets for services named
 `tallymill...` are ignored, and `tallymill config` lists them.
 
-Three variables are not settings: `TALLYMILL_SETTINGS_FILE` names the TOML file, `TALLYMILL_DATA` the folder of the
-local system (`.tallymill`), and `TALLYMILL_CACHE` the folder of what the local system has downloaded.
+Three variables are not settings. `TALLYMILL_SETTINGS_FILE` names the TOML file. `TALLYMILL_DATA` names the folder of
+the local system (`.tallymill` by default). `TALLYMILL_CACHE` names the folder of downloaded servers.
 """
 
 
 ERRORS_INTRODUCTION = """\
 # Errors
 
-Every error of the ingress, the console and the probes of a worker. Google's error body has the HTTP status as `code`,
-the canonical status as `status`, and the reason and the message in `errors`. AddEvent and AddEventBatch answer
-StatusCode, Severity and StatusMessage instead. [clients.md](clients.md) explains how a client uses them, and
-[rules.md](rules.md#answers) when the ingress answers which.
+This page lists every error of the ingress, the console and the probes of a worker. Google's error body has the HTTP
+status as `code`, the canonical status as `status`, and the reason and the message in `errors`. AddEvent and
+AddEventBatch answer StatusCode, Severity and StatusMessage instead. [clients.md](clients.md) explains what a client
+does, and [rules.md](rules.md#answers) says when the ingress gives which answer.
 
 The HTTP status decides what to do. "Again" means: wait `Retry-After` seconds, or longer each time if the header is
 absent, then send the same request again.

@@ -1,10 +1,9 @@
 """The least that an ingress in Python can do: read a body, send it to Kafka with headers, answer when it is acked.
 
-The server, its settings and the producer are the ingress's, and the headers are as many and as long as those of its
-records. There is no token, no rule, no signature and no metric.
+The server, its settings, those of the garbage collector and the producer are the ingress's, and the headers are as many
+and as long as those of its records. There is no token, no rule, no signature and no metric.
 """
 
-import gc
 import os
 from typing import Any
 
@@ -16,10 +15,9 @@ from schemas.games.judging import Judgement
 from schemas.records.envelope import Envelope, seal
 from schemas.records.signing import signing_keys
 from schemas.settings import KafkaSettings, Limits, SigningSettings
+from serving import garbage
 
 REQUEST_TIMEOUT_SECONDS = 5
-# As in an ingress: what start-up made is never collected, and what a request makes seldom.
-GC_THRESHOLD = 50_000
 
 OWNER = f"{APP}/".encode()
 _KEYS = signing_keys(SigningSettings.model_validate({"keys": ["a key for the length of a signature"]}))
@@ -53,9 +51,7 @@ class Floor:
         self._topic = os.environ[TOPIC_VARIABLE]
         self._producer = await new_producer(kafka, Limits().max_body_bytes, REQUEST_TIMEOUT_SECONDS)
         await self._producer.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+        garbage.settle()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._producer.stop()

@@ -86,7 +86,7 @@ def _cut(record: Record) -> DeadLetterCut:
 
 
 def _headers(record: Record) -> DeadHeaders:
-    """The first that fit. A name that is no text, as a reader may have it, is written with escapes."""
+    """The first headers that fit. A name that can't be encoded is written with escapes."""
     kept: DeadHeaders = []
     size = 0
     for name, value in record.headers:

@@ -1,4 +1,4 @@
-"""What a worker does about failures and fullness, and how far it is behind. Decisions alone: data in, data out."""
+"""What a worker does about failures and a full buffer, and how large its lag is. Pure decisions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ DEAD_ALLOWANCE = 100
 
 @dataclass(slots=True)
 class DeadRatio:
-    """Keeps a worker with bad settings from eating a topic: more than `max_ratio` suspects of all it has applied.
+    """Keeps a worker with wrong settings from setting a whole topic aside: limits the share of suspects in its records.
 
     A suspect is a dead record that no ingress has signed. A signed one does not count: a client could stop the worker
     with it. It shows a bug in tallymill, and has its own counter.
@@ -86,12 +86,12 @@ def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_retrying
 
 
 def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:
-    """Whether there is room for another fetch. The bound holds to one fetch: its size is known only when it is read."""
+    """Whether there is room for another fetch. It may exceed the limit: its size is known only afterwards."""
     return buffered_bytes < max_buffer_bytes
 
 
 def lag_records(end_offset: int | None, next_offset: int) -> int | None:
-    """Records of a partition not yet applied; None where its end isn't known, which is not the same as none.
+    """Records of a partition that are not applied yet. None if its end is unknown, which is not the same as 0.
 
     An end before the checkpoint is not known either: it was read too early, or the log was cut, and what was written
     since waits below the checkpoint.

@@ -1,4 +1,4 @@
-"""Where to start reading a partition: its checkpoint compared with what the log has now.
+"""Where to start reading a partition, by its checkpoint and what the log has now.
 
 It never guesses: if records are missing, or the log is another one, reading stops and the message says what is lost.
 """
@@ -76,7 +76,7 @@ def fingerprint(record: Record) -> Fingerprint:
 
 
 def is_same(expected: Fingerprint, found: Record) -> bool:
-    """Whether this is the record. How much is kept of one with a fault depends on limits, so its bytes don't tell."""
+    """Whether this is the record. What is kept of one with a fault depends on limits, so its CRC is not compared."""
     seen = fingerprint(found)
     return seen == expected or bool(
         found.fault and (seen["offset"], seen["timestamp"]) == (expected["offset"], expected["timestamp"])
@@ -102,9 +102,9 @@ def verify_next(next_offset: int, found: Record) -> None:
 
 
 def first_other(next_offset: int, last: Fingerprint, found: Sequence[Record]) -> int | None:
-    """Where what is read from the last applied record on shows another log: there, or before, it was cut.
+    """Where records that were read from the last applied one on show that the log was truncated and written anew.
 
-    None: nothing shows it. `found` has one record at least.
+    It was truncated at this offset or before. None: nothing shows it. `found` has at least one record.
     """
     if not is_same(last, found[0]):
         return last["offset"]

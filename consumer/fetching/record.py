@@ -20,7 +20,7 @@ from schemas.settings import Api, LimitSettings
 # Key and headers of a record: those of an ingress have some hundred bytes; tracing and proxies add some.
 MAX_ENVELOPE_BYTES = 1024 * 1024
 
-# A value up to this size is kept whole where it may be signed: limits may have been higher when it was accepted.
+# A value of up to this size is kept whole if it may be signed: limits may have been higher when it was accepted.
 MAX_SIGNED_BYTES = 16 * 1024 * 1024
 
 
@@ -39,7 +39,7 @@ def most_unpacked_bytes(limits: LimitSettings) -> int:
 
 
 class Read(NamedTuple):
-    """A record in the order of its fields, for the worker's own type and the recount's."""
+    """The fields of a record, in the order that the types of both the worker and the recount have."""
 
     offset: int
     timestamp_millis: int
@@ -50,7 +50,7 @@ class Read(NamedTuple):
 
 
 def record_of(found: ConsumerRecord, largest_bytes: int) -> Read:
-    """The record, with its fault if it has one."""
+    """The record, with its fault if there is one."""
     value, flaw, headers, key = found.value or b"", found.checksum, found.headers, found.key
     fault = flaw.reason if isinstance(flaw, Flaw) else ""
     if len(headers) > MAX_HEADERS:

@@ -13,11 +13,11 @@ from aiokafka.consumer.fetcher import PartitionRecords
 
 MIB = 1024 * 1024
 
-# A batch of an ingress unpacks to 256 KiB, or is one record; another producer's is some MiB at most.
+# An ingress writes batches of up to 256 KiB unpacked, or of one record. Other producers' have a few MiB at most.
 UNPACK_BYTES = 32 * MIB
 # What one drain unpacks in one slice of the event loop, beyond its last batch: some 50 ms.
 UNPACKED_BYTES = 32 * MIB
-# A record without a value costs a KiB in Python all the same.
+# Even a record without a value takes a KiB in Python.
 RECORDS = 32_768
 # Heartbeats and flushes wait meanwhile. A drain usually takes a tenth of this. What is not drained is fetched again.
 DRAIN_SECONDS = 0.25
@@ -60,8 +60,8 @@ class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's ConsumerRecord
         room = ROOM.get()
         if room and room.is_full:
-            # It and its generator refer to each other, and with them to what is unpacked: it must not wait for the
-            # garbage collector.
+            # This object and its generator refer to each other, and to the unpacked bytes. Closing the generator
+            # frees them now, without the garbage collector.
             self._records_iterator.close()  # type: ignore[has-type]  # the same
             self._records_iterator = iter(())
             raise StopIteration

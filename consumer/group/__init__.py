@@ -1,1 +1,1 @@
-"""Membership of the consumer group, by Kafka's group protocol. It reads no records."""
+"""Membership of the consumer group, with its own code for Kafka's group protocol. It reads no records."""

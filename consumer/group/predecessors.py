@@ -95,7 +95,7 @@ async def remove_dead_members(coordinator: Coordinator, group: Group, own_member
             await coordinator.ask(leave_request(group, dead.member))
             log.info("dead_member_removed", group=group.name, member=dead.member)
     except KafkaError:
-        return  # Their sessions end by themselves.
+        return  # their sessions time out
 
 
 async def _described(coordinator: Coordinator, group: Group, own_member: str) -> list[DescribedMember]:

@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A generation of the group. Its leader knows all members' claims; the others know none."""
+    """A generation of the group. Only the leader knows the claims of all members."""
 
     generation: int
     member: str

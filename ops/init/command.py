@@ -38,8 +38,12 @@ async def init(*, as_json: bool, add_partitions: bool = False) -> int:
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
     else:
-        print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+        print_findings(findings)
     return EXIT_WRONG if wrong(findings) else EXIT_OK
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from schemas.wire.quick_json import quick_object
 from schemas.wire.strict_json import BadJson, read_value, text_of
 from schemas.wire.values import BadValue, storable_bytes
 
@@ -30,7 +31,10 @@ def decode_media(sent: str | None) -> Media:
         return NO_MEDIA
     text = "".join(sent.split()).rstrip("=").translate(_TO_STANDARD)
     try:
-        info = read_value(text_of(base64.b64decode(text + "=" * (-len(text) % 4), validate=True)))
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        info: object = quick_object(decoded)
+        if info is None:
+            info = read_value(text_of(decoded))
         storable_bytes(info)
     except (binascii.Error, BadJson, BadValue, ValueError):
         return Media(raw=sent)

@@ -24,6 +24,7 @@ from ops.init import mongo_layout
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
+from ops.local.prepare import prepare
 from ops.local.settings import to_toml
 from ops.server_clock import server_now
 from ops.verify.command import recounted
@@ -128,6 +129,20 @@ async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:
         assert "keys_1" in await there.database[REQUESTS].index_information()
         stats = await (await there.database[REQUESTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
         assert "block_compressor=zstd" in stats[0]["storageStats"]["wiredTiger"]["creationString"]
+
+
+async def test_a_local_system_ends_with_what_is_wrong(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`up` shows the last lines of `prepare`, which is `init` and the demo's events."""
+    async with place(servers) as there:
+        await there.database[REQUESTS].insert_one({"_id": "demo/ann/7", "crc": 0, "at": datetime.now(UTC)})
+        monkeypatch.setattr("ops.local.prepare.load_settings", lambda: there.settings)
+        assert 1 == await prepare(tmp_path / "none.yaml")
+    said = capsys.readouterr()
+    assert f"collection {REQUESTS}" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith("layout of requests: collection requests has the layout of an earlier version")
 
 
 async def test_a_server_that_takes_no_options_of_a_collection_gets_none(
