@@ -32,7 +32,7 @@ from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from consumer.config import WorkerSettings
 from consumer.core.sharing import Claim, share_out
 from consumer.group.coordinator import Coordinator, NewClient
-from consumer.group.predecessors import Process, leave_for_the_dead, own_process
+from consumer.group.predecessors import Process, own_process, remove_dead_members
 from consumer.group.wire import (
     NO_MEMBER,
     Group,
@@ -100,7 +100,7 @@ class GroupMember:
         self._outage = outage
         self._part = f"group {group.name}"
         self._process = process
-        self._leaving_for: asyncio.Task[None] | None = None
+        self._removing: asyncio.Task[None] | None = None
         self._coordinator = Coordinator(new_client, group)
         self._given: Given = lambda _: None
         self._task: asyncio.Task[None] | None = None
@@ -129,7 +129,7 @@ class GroupMember:
 
     async def stop(self) -> None:
         """Leave the group, so that the others do not wait until the session ends."""
-        for task in (self._task, self._leaving_for):
+        for task in (self._task, self._removing):
             if task:
                 task.cancel()
                 await asyncio.wait((task,))
@@ -187,10 +187,10 @@ class GroupMember:
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
-            if (process := self._process) and not self._leaving_for:
+            if (process := self._process) and not self._removing:
                 # In its own task, because the next request is answered only when the dead members have left.
-                leaving = leave_for_the_dead(self._coordinator, self._group, member, process)
-                self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
+                removal = remove_dead_members(self._coordinator, self._group, member, process)
+                self._removing = asyncio.create_task(removal, name="remove dead members")
             answer = await self._held_back(join_request(self._group, member, self._claim))
         now = joined(answer)
         self._member = now.member

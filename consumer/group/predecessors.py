@@ -88,7 +88,7 @@ def dead_members(members: Iterable[DescribedMember], own: Process) -> list[Descr
     return [one for one in members if (process := process_of(one.client_id)) and is_dead(process, own)]
 
 
-async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member: str, own: Process) -> None:
+async def remove_dead_members(coordinator: Coordinator, group: Group, own_member: str, own: Process) -> None:
     """Remove dead members, once this member is in the group: a group that became empty would start with a delay."""
     try:
         for dead in dead_members(await _described(coordinator, group, own_member), own):

@@ -80,7 +80,7 @@ class IntrospectionEndpoint:
         self._clock = clock
         self._metrics = metrics
         self._session: aiohttp.ClientSession | None = None
-        self._away = False
+        self._is_lost = False
 
     @property
     def is_open(self) -> bool:
@@ -109,16 +109,16 @@ class IntrospectionEndpoint:
                 answer = _checked(await self._answer(token))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
             self._metrics.introspected("failed", self._clock.monotonic_seconds() - started_seconds)
-            if not self._away:
+            if not self._is_lost:
                 log.warning("introspection_lost", url=address(self._settings.url), reason=reason(error))
-            self._away = True
+            self._is_lost = True
             raise Unchecked("the issuer does not say") from error
         self._metrics.introspected(
             "active" if answer else "not_active", self._clock.monotonic_seconds() - started_seconds
         )
-        if self._away:
+        if self._is_lost:
             log.info("introspection_back", url=address(self._settings.url))
-        self._away = False
+        self._is_lost = False
         return answer
 
     async def _answer(self, token: str) -> bytes:
