@@ -58,13 +58,9 @@ class Cursor:
         if length < 0:
             raise CannotRead("a length is negative")
         if end > len(self._data):
-            self._beginning(end)
+            self._record(end)  # which keeps key and value as far as they are there
+            raise CannotRead("a record is cut off")
         return end
-
-    def _beginning(self, end: int) -> None:
-        """Read key and value as far as they are there. Raises CannotRead."""
-        self._record(end)
-        raise CannotRead("a record is cut off")
 
     def _record(self, end: int) -> tuple[int, int]:
         self._at += 1  # attributes: none are defined
@@ -72,7 +68,9 @@ class Cursor:
         key = self._bytes()
         self.key = None if key is None else bytes(key)
         self.value = self._value()
-        count = self._count()
+        count = self._varint()
+        if count < 0:
+            raise CannotRead("a number of headers is negative")
         for _ in range(min(count, MAX_HEADERS + 1)):
             name, value = self._bytes(), self._bytes()
             if name is None:
@@ -102,12 +100,6 @@ class Cursor:
             raise CannotRead("a record is cut off")
         self._at += length
         return self._data[self._at - length : self._at]
-
-    def _count(self) -> int:
-        count = self._varint()
-        if count < 0:
-            raise CannotRead("a number of headers is negative")
-        return count
 
     def _varint(self) -> int:
         number = shift = 0
