@@ -28,7 +28,7 @@ RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 class FlushHistogram(Collector):
-    """A histogram that takes all values of a flush at once, because one call a record costs more than to decode it."""
+    """A histogram that takes all values of a flush at once: a call for each record would cost more than decoding it."""
 
     def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
         self._name = name
@@ -262,7 +262,7 @@ class WorkerMetrics:
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
-        """Count one flush that stands."""
+        """Count one flush that was committed."""
         for fate, count in written.checkpoint.fates.items():
             self.records.labels(fate).inc(count)
         self.gaps.inc(written.checkpoint.gaps)
