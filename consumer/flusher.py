@@ -42,12 +42,12 @@ class Flusher:
     def __init__(self, partition: PartitionId, parts: Parts) -> None:
         self.partition = partition
         self.checkpoint: Checkpoint | None = None
-        """As the store has it; None until it has been asked."""
+        """The store's checkpoint. None until it has been read."""
         self.positioned = asyncio.Event()
         self.settled = asyncio.Event()
-        """Set once it reads from its checkpoint, or has stopped: readiness waits for it."""
+        """Set once it reads from its checkpoint, or has stopped. Readiness waits for this."""
         self.stopped: str | None = None
-        """Why this partition has stopped; None while it works."""
+        """Why this partition has stopped. None while it works."""
         self.progress_millis = parts.clock.wall_millis()
         """When it last applied records, or had none to apply."""
         self._parts = parts
@@ -93,7 +93,7 @@ class Flusher:
         return found.exceptions[0] if isinstance(found, BaseExceptionGroup) else found
 
     def offer(self, records: Sequence[Record]) -> None:
-        """Records read from the log. Those read before the position was taken come from anywhere: dropped."""
+        """Records read from the log. Dropped while the position is not set: they may be of any offset."""
         if not self.positioned.is_set() or not records:
             return
         try:
@@ -106,7 +106,7 @@ class Flusher:
         self._may_decode.set()
 
     def _verified(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Records without the one that only shows that the log is the same. Raises LogTruncated where it isn't."""
+        """The records without the one that only proves that the log is the same. Raises LogTruncated if it is not."""
         if self._expected:
             verify_first(self._expected, records[0])
             self._expected, records = None, records[1:]
@@ -115,7 +115,7 @@ class Flusher:
         return records
 
     def reached(self, offset: int | None) -> None:
-        """All records below `offset` have been offered: what of it is no record is passed over."""
+        """All records below `offset` have been offered. Offsets without a record are passed over."""
         self._reached = offset
         if self._gap():
             self._may_flush.set()
@@ -134,7 +134,7 @@ class Flusher:
         self._may_flush.set()
 
     async def close(self, timeout_seconds: float) -> None:
-        """Finish the flush in flight, start no other. Past the timeout it is cut off: the checkpoint decides."""
+        """Finish the flush in flight, and start no other. After the timeout it is cancelled; the checkpoint decides."""
         self._closing.set()
         self._may_decode.set()
         self._may_flush.set()
@@ -175,7 +175,7 @@ class Flusher:
             await self._stop_partition(f"{type(error).__name__}: {error}")
 
     async def _step(self) -> None:
-        """Flush what is ready, or wait for something to be."""
+        """Flush the ready records, or wait for some."""
         if self._log_fault:
             raise self._log_fault
         if self.checkpoint and not self.positioned.is_set():
@@ -189,14 +189,14 @@ class Flusher:
         await self._flush_ready()
 
     def _gap(self) -> Gap | None:
-        """Offsets without a record between the checkpoint and where reading stands, if nothing waits in between."""
+        """The offsets without a record between the checkpoint and the reading position, if no record waits."""
         is_sure = self.positioned.is_set() and not (self._expected or self._log_fault or self._in_flight)
         if not is_sure or self._closing.is_set() or self.checkpoint is None or self._backlog.oldest_millis is not None:
             return None
         return gap_of(self.partition, self.checkpoint.next_offset, self._reached)
 
     async def _pass_over(self, gap: Gap) -> None:
-        """Move the checkpoint over a gap. A try whose answer got lost has done it."""
+        """Move the checkpoint over a gap. If it is there already, an earlier try did it, and its answer was lost."""
         try:
             await self._retry.until_done("gap", lambda: self._parts.store.pass_over(gap))
         except Moved as moved:
@@ -225,7 +225,7 @@ class Flusher:
             self.progress_millis = self._parts.clock.wall_millis()
 
     async def _flush_ready(self) -> None:
-        """Take what is ready and apply it: whole, or in the parts it falls into. Raises CannotApply, Collision."""
+        """Apply the ready records: as one flush, or as the parts it is divided into. Raises CannotApply, Collision."""
         flush = self.checkpoint and self._backlog.take(self.partition, self.checkpoint.next_offset)
         self._may_decode.set()
         todo = [flush] if flush else []
@@ -241,7 +241,7 @@ class Flusher:
             self._in_flight, self._in_flight_bytes = None, 0
 
     async def _apply(self, flush: Flush) -> Sequence[Flush]:
-        """Apply one flush. Returns what to apply instead, in order, where it can't be as it is. Raises Moved."""
+        """Apply one flush. Returns the flushes to apply instead, in order, if it can't be as it is. Raises Moved."""
         plan = partial(self._plan, flush)
         try:
             with records_fault("asking for"):
@@ -258,7 +258,7 @@ class Flusher:
                 await self._parts.clock.sleep(self._parts.settings.max_backoff_seconds)
             return parts
         except Moved as moved:
-            # A try whose answer got lost has done it.
+            # An earlier try has done it, and its answer was lost.
             self._parts.metrics.flushes_failed.labels("moved").inc()
             if moved.checkpoint.next_offset != flush.end:
                 raise

@@ -233,7 +233,7 @@ class WorkerMetrics:
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
     def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
-        """Count one flush that stands."""
+        """Count one flush that was committed."""
         for fate, count in written.checkpoint.fates.items():
             self.records.labels(fate).inc(count)
         self.gaps.inc(written.checkpoint.gaps)

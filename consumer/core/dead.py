@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from consumer.core.reasons import short
 from consumer.core.records import Record
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import DeadLetterCut, DeadLetterDocument, ExceptionDocument, utc
+from schemas.documents import DeadLetterDocument, ExceptionDocument, utc
 
 # Together below the 16 MiB of a document. Any body within the default limits is kept whole.
 MAX_VALUE_BYTES: Final = 12 * 1024 * 1024
@@ -73,16 +73,12 @@ def dead_letter(dead: Unreadable, partition: PartitionId) -> DeadLetterDocument:
         "at": utc(_storable_millis(record)),
     }
     if is_large or key != record.key or len(headers) < len(record.headers):
-        letter["cut"] = _cut(record)
+        letter["cut"] = {
+            "bytes": len(record.value),
+            "sha256": hashlib.sha256(record.value).hexdigest(),
+            "headers": len(record.headers),
+        }
     return letter
-
-
-def _cut(record: Record) -> DeadLetterCut:
-    return {
-        "bytes": len(record.value),
-        "sha256": hashlib.sha256(record.value).hexdigest(),
-        "headers": len(record.headers),
-    }
 
 
 def _headers(record: Record) -> DeadHeaders:

@@ -23,7 +23,10 @@ def share_out(claims: Mapping[str, Claim], partitions: int) -> dict[str, frozens
     if not claims:
         return {}
     held = _held(claims, partitions)
-    sizes = _sizes(held, partitions)
+    # The members that hold most get one more, if partitions can't be divided evenly: then the fewest move.
+    least, odd = divmod(partitions, len(held))
+    ordered = sorted(held, key=lambda member: (-len(held[member]), member))
+    sizes = {member: least + (place < odd) for place, member in enumerate(ordered)}
     shares = {member: set(sorted(held[member])[: sizes[member]]) for member in claims}
     free = iter(sorted(set(range(partitions)).difference(*shares.values())))
     for member in sorted(shares):
@@ -42,10 +45,3 @@ def _held(claims: Mapping[str, Claim], partitions: int) -> dict[str, set[int]]:
         if 0 <= partition < partitions:
             held[member].add(partition)
     return held
-
-
-def _sizes(held: Mapping[str, set[int]], partitions: int) -> dict[str, int]:
-    """How many each member gets. The members that hold most get the odd ones: then the fewest move."""
-    least, odd = divmod(partitions, len(held))
-    ordered = sorted(held, key=lambda member: (-len(held[member]), member))
-    return {member: least + (place < odd) for place, member in enumerate(ordered)}

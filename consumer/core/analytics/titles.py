@@ -51,7 +51,8 @@ class Titles:
             self._written[key] = self._registered(key, pool, document)
             self._note(pool)
         elif self._is_to_promote(document, pool):
-            self._written[key] = self._promoted(document, pool)
+            by = actor_of(pool.origin.app, pool.origin.player)
+            self._written[key] = {**document, "by": by, "promoted": self._place(pool)}
             self._note(pool)
             self._anonymous[pool.origin.app] -= 1
         return title
@@ -99,9 +100,6 @@ class Titles:
         if "promoted" in freed:
             term["promoted"] = freed["promoted"]
         return {**new, "earlier": [*freed.get("earlier", ()), term]}
-
-    def _promoted(self, document: TitleDocument, pool: Pool) -> TitleDocument:
-        return {**document, "by": actor_of(pool.origin.app, pool.origin.player), "promoted": self._place(pool)}
 
     def _place(self, pool: Pool) -> str:
         return str(Coordinates(*self._partition, pool.origin.offset))
