@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from serving.clock import Clock
 from serving.headers import RawHeader
 from serving.http.reply import Reply
@@ -31,7 +33,7 @@ class Target(NamedTuple):
     """The query parameters. Empty until they are parsed, because each API has its own rules for wrong ones."""
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """`wall_millis` and `monotonic_seconds` say when it arrived, by both clocks."""
 
     method: str
@@ -49,7 +51,7 @@ class Request(NamedTuple):
 
     def with_query(self, parameters: Mapping[str, str]) -> "Request":
         """The same request, its query parsed."""
-        return self._replace(target=self.target._replace(query=parameters))
+        return msgspec.structs.replace(self, target=self.target._replace(query=parameters))
 
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
