@@ -27,9 +27,9 @@ from console.mongo import MongoStore
 from console.reading import Parts
 from serving import garbage
 from serving.clock import SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.tokens.check import issuers_tokens
 
 log = structlog.get_logger()

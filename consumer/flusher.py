@@ -27,8 +27,8 @@ from consumer.parts import Parts
 from consumer.ports import Collision, FlushTooLarge, Moved, RecordRefused, TooManyDead
 from consumer.record_faults import records_fault
 from consumer.retry import Retry
+from schemas.checkpoints import Fingerprint
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Fingerprint
 
 log = structlog.get_logger()
 
@@ -77,13 +77,13 @@ class Flusher:
         return self._in_flight.oldest_millis if self._in_flight else self._backlog.oldest_millis
 
     @property
-    def is_away(self) -> bool:
-        """Whether it waits for an unavailable server."""
-        return self._retry.is_away
+    def is_retrying(self) -> bool:
+        """Whether it retries because a server is unavailable."""
+        return self._retry.is_retrying
 
-    def away_seconds(self) -> Mapping[str, float]:
-        """For how long it has waited for which server."""
-        return self._retry.away_seconds()
+    def retrying_seconds(self) -> Mapping[str, float]:
+        """For how many seconds it has been retrying, by server."""
+        return self._retry.retrying_seconds()
 
     def failure(self) -> BaseException | None:
         """What ended this flusher, if anything but close() did: a bug, or too many dead, not an outage."""
@@ -280,7 +280,7 @@ class Flusher:
         return planned
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
-        log.info("partition_overtaken", partition=str(self.partition), next=checkpoint.next_offset)
+        log.info("partition_overtaken", partition=str(self.partition), offset=checkpoint.next_offset)
         await self._take_position(checkpoint)
 
     async def _stop_partition(self, why: str) -> None:

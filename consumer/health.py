@@ -64,9 +64,10 @@ class Health:
         unread = [p for p in self._holdings.flushers if self._source.unread_seconds(p) > READY_SECONDS]
         if unread:
             yield Missing("kafka", f"{api}: no broker gives records of the partitions {sorted(unread)}")
-        waiting = [self._retry.away_seconds(), *(one.away_seconds() for one in self._holdings.flushers.values())]
-        for server in sorted({server for away in waiting for server in away}):
-            seconds = max(away.get(server, 0) for away in waiting)
+        waiting = [one.retrying_seconds() for one in self._holdings.flushers.values()]
+        waiting.append(self._retry.retrying_seconds())
+        for server in sorted({server for servers in waiting for server in servers}):
+            seconds = max(servers.get(server, 0) for servers in waiting)
             if seconds > READY_SECONDS:
                 yield Missing(server, f"{api}: the worker has waited for {server} for {seconds:.0f} s")
 
@@ -86,13 +87,13 @@ class Health:
         if self._stands_still():
             return False
         asked = self._holdings.lineage_asked_millis
-        if asked and self._is_idle(1, asked, is_away=self._retry.is_away):
+        if asked and self._is_idle(1, asked, is_retrying=self._retry.is_retrying):
             return False
         return not any(self._is_stuck(partition, one) for partition, one in self._holdings.flushers.items())
 
     def _stands_still(self) -> bool:
         """Whether the loop itself waits for something that never comes."""
-        if self._turned_at is None or self._retry.is_away:
+        if self._turned_at is None or self._retry.is_retrying:
             return False
         return time.monotonic() - self._turned_at > self._parts.settings.stall_seconds
 
@@ -102,7 +103,7 @@ class Health:
         if self._source.is_neglected(partition):
             return self._source.unread_seconds(partition) > self._parts.settings.stall_seconds
         lag = self._lag_at_least(partition, flusher)
-        return lag is not None and self._is_idle(lag, flusher.progress_millis, is_away=flusher.is_away)
+        return lag is not None and self._is_idle(lag, flusher.progress_millis, is_retrying=flusher.is_retrying)
 
     def _lag_at_least(self, partition: int, flusher: Flusher) -> int | None:
         """Behind, as far as is known, until its position is taken; and where records wait, wherever the log ends."""
@@ -110,6 +111,6 @@ class Health:
             return 1
         return self.lag(partition, flusher)
 
-    def _is_idle(self, lag: int, since_millis: int, *, is_away: bool) -> bool:
+    def _is_idle(self, lag: int, since_millis: int, *, is_retrying: bool) -> bool:
         idle = (self._parts.clock.wall_millis() - since_millis) / 1000
-        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_away=is_away)
+        return is_stuck(lag, idle, self._parts.settings.stall_seconds, is_retrying=is_retrying)

@@ -1,6 +1,7 @@
 """A worker's HTTP server: /metrics (Prometheus), /livez and /readyz, within the bounds of every server (B9)."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,9 +35,13 @@ class Probes:
 
 
 async def serve(
-    host: str, port: int, metrics: WorkerMetrics, *, alive: Callable[[], bool], missing: Callable[[], Sequence[Missing]]
+    listener: socket.socket,
+    metrics: WorkerMetrics,
+    *,
+    alive: Callable[[], bool],
+    missing: Callable[[], Sequence[Missing]],
 ) -> Probes:
-    """Listen. The caller cleans up. Raises OSError where the port is taken."""
+    """Serve on a socket that listens. The caller cleans up."""
     app = GetRoutes(
         {
             "/metrics": probes.metrics(metrics.registry, CONTENT_TYPE_LATEST),
@@ -45,7 +50,6 @@ async def serve(
         },
         SystemClock(),
     )
-    listener = life.listening(host, port)
     connections = metrics.connections.bounded(MAX_CONNECTIONS, None)
     server = life.Server(server_config(app, connections, KEEP_ALIVE_SECONDS, STOP_TIMEOUT_SECONDS))
     return Probes(server, asyncio.create_task(server.serve(sockets=[listener]), name="probes"))

@@ -15,7 +15,9 @@ from consumer.core.position import Bounds, Checkpoint
 from consumer.core.reads import Known, KnownItem, KnownTitles, Reads, SeenRequest, TitleReads, split_titles
 from consumer.core.records import Record
 from consumer.ports import Given, LeaderChanged, Moved, Plan, TopicIdentity
+from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
+from schemas.definitions import Definition
 from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
@@ -25,8 +27,6 @@ from schemas.documents import (
     PLAYERS,
     REQUESTS,
     TITLES,
-    Definition,
-    fresh_checkpoint,
     millis_of,
 )
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -19,12 +19,10 @@ T = TypeVar("T")
 Outages = Mapping[str, Outage]
 """By server, of the whole process, so that each outage is logged once."""
 
-SERVERS: Final = ("kafka", "mongodb")
-
 
 def new_outages() -> Outages:
     """Of a process that has not lost any server yet."""
-    return {server: Outage(server) for server in SERVERS}
+    return {"kafka": Outage("kafka"), "mongodb": Outage("mongodb")}
 
 
 @dataclass(slots=True)
@@ -38,17 +36,17 @@ class Retry:
     stop: asyncio.Event
     outages: Outages = field(default_factory=new_outages)
     name: str = ""
-    _away_since: dict[str, float] = field(default_factory=dict, init=False)
+    _retrying_since: dict[str, float] = field(default_factory=dict, init=False)
 
     @property
-    def is_away(self) -> bool:
-        """Whether the last try failed: a server is at fault, not the worker."""
-        return bool(self._away_since)
+    def is_retrying(self) -> bool:
+        """Whether the last try failed because a server was unavailable."""
+        return bool(self._retrying_since)
 
-    def away_seconds(self) -> Mapping[str, float]:
-        """For how long each unavailable server has failed the call."""
+    def retrying_seconds(self) -> Mapping[str, float]:
+        """For how many seconds the call has been retried, by the server that was unavailable."""
         now = time.monotonic()
-        return {server: now - since for server, since in self._away_since.items()}
+        return {server: now - since for server, since in self._retrying_since.items()}
 
     async def until_done(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
         """The result of the first try that is not Unavailable; None if stopped before that."""
@@ -61,7 +59,7 @@ class Retry:
                 except Unavailable as error:
                     failures += 1
                     if failures == 1 and not error.lost:
-                        log.warning("delayed", what=part, reason=str(error))
+                        log.warning("call_delayed", call=part, reason=str(error))
                     self._failed(part, error)
                     await self._pause(backoff_seconds(failures, self.max_seconds))
         finally:
@@ -70,13 +68,13 @@ class Retry:
 
     def _failed(self, part: str, error: Unavailable) -> None:
         self._over(part, but=error.server)
-        self._away_since.setdefault(error.server, time.monotonic())
+        self._retrying_since.setdefault(error.server, time.monotonic())
         if error.lost:
             self.outages[error.server].lost(part, str(error))
 
     def _over(self, part: str, but: str | None = None) -> None:
-        for server in [server for server in self._away_since if server != but]:
-            del self._away_since[server]
+        for server in [server for server in self._retrying_since if server != but]:
+            del self._retrying_since[server]
             self.outages[server].back(part)
 
     async def _pause(self, seconds: float) -> None:

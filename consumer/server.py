@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from pymongo import AsyncMongoClient
@@ -25,7 +26,7 @@ from consumer.worker import Worker
 from schemas.records.signing import signing_keys
 from serving import garbage
 from serving.clock import SystemClock
-from serving.failures import new_loop
+from serving.http import life
 from serving.http.probes import Missing
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
@@ -33,18 +34,15 @@ from serving.start import StartRefused
 
 log = structlog.get_logger()
 
-EXIT_OK = 0
-EXIT_REFUSED = 1
 EXIT_SECOND_SIGNAL = 130
 
 
 def run(config: WorkerConfig) -> int:
     """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_run(config))
+    return life.run(config.worker.metrics_host, config.worker.metrics_port, partial(_run, config))
 
 
-async def _run(config: WorkerConfig) -> int:
+async def _run(config: WorkerConfig, listener: socket.socket) -> int:
     metrics = WorkerMetrics()
     outages = new_outages()
     watch = MongoWatch(outages["mongodb"], "worker")
@@ -52,12 +50,11 @@ async def _run(config: WorkerConfig) -> int:
     parts = _parts(config, client, metrics, watch, outages)
     workers = [Worker(one) for one in parts]
     garbage.settle()
-    exit_code = EXIT_OK
+    failed = False
     stopping = asyncio.Event()
     _on_signals(workers, stopping)
     http = await serve(
-        config.worker.metrics_host,
-        config.worker.metrics_port,
+        listener,
         metrics,
         alive=lambda: all(worker.alive() for worker in workers),
         missing=lambda: _missing(workers),
@@ -69,15 +66,15 @@ async def _run(config: WorkerConfig) -> int:
                 group.create_task(worker.run())
     except* (StartRefused, UnknownLineage) as refused:
         for error in refused.exceptions:
-            log.error("refused", reason=str(error))  # noqa: TRY400 a refusal is told in its own words, without a trace
-        exit_code = EXIT_REFUSED
+            log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
+        failed = True
     finally:
         for one in parts:
             await one.source.stop()  # also where its worker never ran
         await http.cleanup()
         await client.close()
-    log.info("stopped")
-    return exit_code
+    log.info("stopped", failed=failed)
+    return life.EXIT_FAILED if failed else life.EXIT_OK
 
 
 def _parts(
@@ -114,14 +111,14 @@ def _missing(workers: Sequence[Worker]) -> list[Missing]:
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:
     """First SIGTERM or SIGINT: stop in order. Second: exit at once, which is as safe as a crash."""
 
-    def stop() -> None:
+    def stop(name: str) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, os._exit, EXIT_SECOND_SIGNAL)
-        log.info("stopping")
+        log.info("stopping", signal=name)
         stopping.set()
         for worker in workers:
             worker.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number.name)

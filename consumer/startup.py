@@ -27,24 +27,24 @@ MAX_PAUSE_SECONDS = 5
 async def check_start(
     config: WorkerConfig, client: AsyncMongoClient[Document], stop: asyncio.Event, outages: Outages
 ) -> None:
-    """Returns once both servers are found right, or `stop` is set. Raises StartRefused."""
-    await Retry(MAX_PAUSE_SECONDS, stop, outages).until_done("servers", lambda: _look(config, client))
+    """Returns when all checks have passed, or `stop` is set. Raises StartRefused."""
+    await Retry(MAX_PAUSE_SECONDS, stop, outages).until_done("servers", lambda: _check_once(config, client))
 
 
-async def _look(config: WorkerConfig, client: AsyncMongoClient[Document]) -> None:
-    """Look at everything once. What is wrong with one server is certain, also while the other is away.
+async def _check_once(config: WorkerConfig, client: AsyncMongoClient[Document]) -> None:
+    """Check Kafka and MongoDB once. A fault of one is reported even while the other is unavailable.
 
     Raises StartRefused, Unavailable.
     """
     answers = await asyncio.gather(
-        *(look_at_topic(config.kafka, config.limits, api) for api in config.worker.apis),
-        look_at_mongodb(client.get_database(config.mongodb.database), config),
+        *(_wrong_topic(config.kafka, config.limits, api) for api in config.worker.apis),
+        _wrong_mongodb(client.get_database(config.mongodb.database), config),
         return_exceptions=True,
     )
     judge_start(answers)
 
 
-async def look_at_topic(kafka: KafkaSettings, limits: Limits, api: Api) -> list[str]:
+async def _wrong_topic(kafka: KafkaSettings, limits: Limits, api: Api) -> list[str]:
     """What is wrong with an API's topic. Raises Unavailable."""
     try:
         return await wrong_topic(kafka, kafka.topic(api), requirements.topic_config(kafka, limits, api))
@@ -52,7 +52,7 @@ async def look_at_topic(kafka: KafkaSettings, limits: Limits, api: Api) -> list[
         raise Unavailable(f"Kafka: {why(error)}") from error
 
 
-async def look_at_mongodb(database: AsyncDatabase[Document], config: WorkerConfig) -> list[str]:
+async def _wrong_mongodb(database: AsyncDatabase[Document], config: WorkerConfig) -> list[str]:
     """What is wrong with MongoDB. Raises Unavailable."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

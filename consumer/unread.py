@@ -1,7 +1,7 @@
-"""Looks at all partitions of a topic, not at a worker's own alone: a partition that nobody has is in nobody's lag.
+"""Watches all partitions of a topic for records that no worker reads. Such a partition is in no worker's lag.
 
-By connections of its own, made anew after any failure, and with metadata as new as the look: what it says does not
-depend on what the worker's reader knows. A look that fails leaves the numbers unknown, never zero.
+Each check has connections and metadata of its own, so it does not depend on the worker's reader. After a failed check
+the numbers are unknown, never zero.
 """
 
 import asyncio
@@ -19,27 +19,28 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from consumer.config import WorkerConfig
-from consumer.core.unread import PartitionLook, UnreadPartitions
+from consumer.core.unread import PartitionProgress, UnreadPartitions
 from consumer.metrics import WorkerMetrics
 from consumer.mongo.transactions import Document
 from schemas.documents import CHECKPOINTS, LINEAGES
 from schemas.settings import Api, KafkaSettings
+from serving.failures import report
 from serving.kafka.bootstrap import NotReached, bootstrap_options
 from serving.kafka.client import UnusableFile
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 5.0
-# All of a look; more than one silent broker is waited for.
+CHECK_SECONDS = 5.0
+# Of a whole check, so that one frozen broker does not fail it.
 ANSWER_SECONDS = 15.0
 
 FAILURES = (KafkaError, NotReached, UnusableFile, PyMongoError, OSError, TimeoutError)
 
 
-async def look(
+async def read_progress(
     consumer: AIOKafkaConsumer, database: AsyncDatabase[dict[str, Any]], topic: str
-) -> Mapping[int, PartitionLook]:
-    """Every partition of the topic's newest lineage: its checkpoint, then its log. Raises KafkaError, PyMongoError."""
+) -> Mapping[int, PartitionProgress]:
+    """The checkpoint and the log of each partition of the topic's newest lineage. Raises KafkaError, PyMongoError."""
     nexts = await _next_offsets(database, topic)
     client = consumer._client  # noqa: SLF001 a consumer without a subscription has no metadata of the topic
     await client.add_topic(topic)
@@ -48,7 +49,7 @@ async def look(
     if not ours:
         return {}
     begins, ends = await consumer.beginning_offsets(ours), await consumer.end_offsets(ours)
-    return {one.partition: PartitionLook(begins[one], ends[one], nexts.get(one.partition)) for one in ours}
+    return {one.partition: PartitionProgress(begins[one], ends[one], nexts.get(one.partition)) for one in ours}
 
 
 async def _next_offsets(database: AsyncDatabase[dict[str, Any]], topic: str) -> dict[int, int]:
@@ -75,7 +76,7 @@ async def all_reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 class UnreadWatch:
-    """Of one API's topic: metrics, and a line when nobody reads a partition, and when it is read again."""
+    """Sets the metrics of one API's topic, and logs when no worker reads a partition and when it is read again."""
 
     def __init__(
         self, kafka: KafkaSettings, api: Api, database: AsyncDatabase[dict[str, Any]], metrics: WorkerMetrics
@@ -88,27 +89,27 @@ class UnreadWatch:
         self._since: dict[int, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check until cancelled."""
         self._metrics.unread(self._api, None)
         try:
             while True:
-                with contextlib.suppress(*FAILURES):  # that a server is away, the worker logs
+                with contextlib.suppress(*FAILURES):  # the worker logs outages
                     async with all_reader(self._kafka) as consumer:
-                        await self._look_on(consumer)
+                        await self._check_with(consumer)
                 self._metrics.unread(self._api, None)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(CHECK_SECONDS)
         finally:
             self._metrics.unread(self._api, None)
 
-    async def _look_on(self, consumer: AIOKafkaConsumer) -> None:
+    async def _check_with(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
-                found = await look(consumer, self._database, self._kafka.topic(self._api))
+                found = await read_progress(consumer, self._database, self._kafka.topic(self._api))
             now = time.monotonic()
-            unread = self._partitions.looked(found, now)
+            unread = self._partitions.update(found, now)
             self._metrics.unread(self._api, unread)
             self._tell(unread, now)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
 
     def _tell(self, unread: Mapping[int, int], now: float) -> None:
         if new := {p: records for p, records in unread.items() if p not in self._since}:
@@ -117,7 +118,7 @@ class UnreadWatch:
             log.warning("partitions_unread", api=self._api, partitions=list(new), records=records, reason=reason)
         if read := [p for p in self._since if p not in unread]:
             seconds = round(now - min(self._since[p] for p in read), 1)
-            log.info("partitions_read", api=self._api, partitions=read, after_seconds=seconds)
+            log.info("partitions_read", api=self._api, partitions=read, seconds=seconds)
         self._since = {p: self._since.get(p, now) for p in unread}
 
 
@@ -136,4 +137,4 @@ async def watch_unread(
             task.cancel()
         for end in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(end, Exception):
-                log.error("bug", where="watch of unread partitions", exc_info=end)
+                report(end, task="watch of unread partitions")

@@ -5,9 +5,10 @@ MongoDB's clock decides whether it becomes ready, at the start and after a wrong
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -23,6 +24,8 @@ PROBE_SECONDS = 5.0
 # Of two acks of one partition within this time only the first is compared. The time is this machine's own, so that an
 # ack after its clock was set is always compared.
 BETWEEN_ACKS_MILLIS = 100
+
+TOLERANCE: Final = "ingress.max_clock_skew_seconds"
 
 
 class WatchedPublisher:
@@ -82,10 +85,8 @@ class ClockProbe:
     async def run(self) -> None:
         """Probe until cancelled. An outage of MongoDB is logged elsewhere (serving/outage.py)."""
         while True:
-            try:
+            with contextlib.suppress(Unavailable):
                 await self.hello()
-            except Unavailable as error:
-                log.debug("mongodb_clock_unknown", error=str(error))
             self.log_changes()
             await asyncio.sleep(PROBE_SECONDS)
 
@@ -93,10 +94,15 @@ class ClockProbe:
         """One line a change."""
         now = self._clock.monotonic_seconds()
         for line in self._news.lines(self._watch.skews(now)):
-            write = log.warning if line.event == "clock_off" else log.info
-            write(line.event, whose=line.whose, ahead_seconds=round(line.seconds, 3), against=line.against)
+            ahead_seconds = round(line.seconds, 3)
+            if line.event == "clock_off":
+                log.warning("clock_off", whose=line.whose, ahead_seconds=ahead_seconds, against=line.against)
+            else:
+                log.info("clock_right", whose=line.whose, ahead_seconds=ahead_seconds, against=line.against)
         is_within = self._watch.is_within(now)
         if is_within != self._was_within:
             self._was_within = is_within
-            event = "clock_within_tolerance" if is_within else "clock_beyond_tolerance"
-            (log.info if is_within else log.warning)(event, setting="ingress.max_clock_skew_seconds", ready=is_within)
+            if is_within:
+                log.info("clock_within_tolerance", setting=TOLERANCE)
+            else:
+                log.warning("clock_beyond_tolerance", setting=TOLERANCE)

@@ -23,7 +23,8 @@ from ingress.ports import (
     Unknown,
 )
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Definition, millis_of, utc
+from schemas.definitions import Definition
+from schemas.documents import millis_of, utc
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
+from schemas.definitions import Definition, definition_of
 from schemas.documents import (
     CHECKPOINTS,
     DEFINITIONS,
@@ -23,8 +24,6 @@ from schemas.documents import (
     LINEAGES,
     PLAYERS,
     REQUESTS,
-    Definition,
-    definition_of,
     millis_of,
     request_key,
     utc,
@@ -225,5 +224,6 @@ def _definitions(documents: list[_Document]) -> list[Definition]:
         try:
             found.append(definition_of(document))
         except ValidationError as error:
-            log.error("definition_not_readable", id=document["_id"], error=str(error))  # noqa: TRY400 pydantic says what is wrong; no traceback
+            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            log.error("definition_not_readable", definition=document["_id"], reason=wrong)  # noqa: TRY400 the reason says what is wrong; no traceback
     return found

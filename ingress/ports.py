@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Definition, Fate
+from schemas.definitions import Definition
+from schemas.documents import Fate
 
 Totals = Mapping[str, int]
 

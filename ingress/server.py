@@ -44,9 +44,9 @@ from schemas.requirements import max_record_bytes, remembered_seconds
 from schemas.settings import Api
 from serving import garbage
 from serving.clock import Clock, SystemClock
+from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.http.descriptors import connections_within, raise_descriptor_limit
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
@@ -172,7 +172,7 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
-        log.error("refused", reasons=[str(refused)])  # noqa: TRY400 the reasons say it; no traceback
+        log.error("start_refused", reason=str(refused))  # noqa: TRY400 the reason says it; no traceback
         return life.EXIT_FAILED
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
@@ -183,7 +183,8 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
             server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
         )
     except* StartRefused as refused:
-        log.error("refused", reasons=[str(one) for one in refused.exceptions])  # noqa: TRY400 the reasons say it; no traceback
+        for error in refused.exceptions:
+            log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
         failed = True
     except* Exception as failures:  # noqa: BLE001 whatever it is, it is reported
         # A background task that ends is a bug. A new process is better than one that answers 503 for ever.

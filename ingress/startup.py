@@ -6,7 +6,6 @@ is asked again in the background. What an ACL forbids to ask is logged and stays
 
 import asyncio
 
-import structlog
 from aiokafka.errors import KafkaError
 
 from ingress.ports import HelloStore, Unavailable
@@ -14,8 +13,6 @@ from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
 from serving.kafka.client import why
 from serving.start import judge_start, wrong_topic
-
-log = structlog.get_logger()
 
 RETRY_SECONDS = 1
 
@@ -34,8 +31,7 @@ class StartCheck:
         while not self.passed:
             try:
                 await self.check()
-            except Unavailable as error:
-                log.debug("start_check_delayed", reason=str(error))
+            except Unavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def check(self) -> None:

@@ -158,7 +158,7 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _not_json(error: NotParsed) -> str:
-    """pydantic-settings names the field, and its own classes, in a text of its own."""
+    """The message of pydantic-settings names its own classes. Only the field's name is taken from it."""
     found = re.search(r'field "(\w+)"', str(error))
     if found is None:
         return "environment: a value must be valid JSON"
@@ -200,7 +200,7 @@ def _token_problems(tokens: TokenSettings) -> list[str]:
 
 
 def console_config(settings: Settings) -> ConsoleConfig:
-    """What a console process gets; of `tokens`, what it needs. Raises SettingsError as the others do."""
+    """The settings of a console process, with the part of `tokens` that it needs. Raises SettingsError."""
     _require(settings, CONSOLE_NEEDS, _token_problems(settings.tokens))
     tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
     return ConsoleConfig(mongodb=settings.mongodb, tokens=TokenCheckSettings(**tokens), console=settings.console)
@@ -236,8 +236,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     apps = variable_of("limits.apps")
     by_app = [
         f"{name}: set {apps} as JSON instead, because app ids are case-sensitive"
-        for name in ours
-        if _is_below(apps, ours[name])
+        for name, upper in ours.items()
+        if upper.startswith(f"{apps}__")
     ]
     settings = [variable_of(setting) for setting in setting_names()]
     return by_app + [
@@ -268,7 +268,3 @@ def _masked(url: str) -> str:
     user, separator, host = parts.netloc.rpartition("@")
     masked = parts._replace(netloc=(MASK if user else "") + separator + host, query=MASK if parts.query else "")
     return masked._replace(fragment="").geturl()
-
-
-def _is_below(variable: str, name: str) -> bool:
-    return name.startswith(f"{variable}__")

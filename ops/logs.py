@@ -13,6 +13,8 @@ import structlog
 
 from serving.failures import Seldom, report
 
+log = structlog.get_logger()
+
 MAX_MESSAGE = 300
 
 
@@ -61,7 +63,7 @@ class LibraryLog(logging.Handler):
         if again is not None:
             message = record.getMessage().partition("\n")[0][:MAX_MESSAGE]
             fields: dict[str, Any] = {"repeated": again} if again else {}
-            structlog.get_logger().warning("library", logger=record.name, message=message, **fields)
+            log.warning("library_message", logger=record.name, message=message, **fields)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,4 +1,4 @@
-"""Pages that are generated from the code: docs/settings.md, docs/metrics.md, docs/errors.md, and tables of two others.
+"""Pages that are generated from the code: settings, metrics, errors, log events, and tables of two others.
 
 `python -m ops.reference` writes them. Tests compare them with the code.
 """
@@ -20,6 +20,8 @@ from ingress.http.metrics import Metrics as IngressMetrics
 from ops.cli import app
 from ops.config import Settings, variable_of
 from ops.file_map import DESIGN, between, design_with, file_map
+from ops.log_events.page import PAGE as LOG_EVENTS_PAGE
+from ops.log_events.page import log_events_page
 from schemas.errors.in_band import IN_BAND
 from schemas.errors.table import Refusal
 
@@ -190,6 +192,7 @@ def write() -> None:
     COMMAND_PAGE.write_text(command_page())
     ERRORS_PAGE.write_text(errors_page())
     DESIGN.write_text(design_with(file_map(), DESIGN.read_text()))
+    LOG_EVENTS_PAGE.write_text(log_events_page(GENERATED))
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
 

@@ -1,16 +1,11 @@
 """Runs one process with its part of the settings. Imports are few, because they delay each start."""
 
-import os
 from collections.abc import Callable
 from typing import TypeVar
 
-import structlog
-
-from ops.config import Settings, SettingsError, ignored_variables, load_settings
+from ops.config import Settings, SettingsError, load_settings
 from ops.logs import configure_logs
 from ops.output import EXIT_BAD_INPUT, complain
-
-log = structlog.get_logger()
 
 Config = TypeVar("Config")
 
@@ -23,6 +18,4 @@ def run_process(config_of: Callable[[Settings], Config], run: Callable[[Config],
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     configure_logs()
-    if ignored := ignored_variables(os.environ):
-        log.debug("service_links_ignored", variables=ignored)
     return run(config)

@@ -1,15 +1,15 @@
 """The MongoDB documents (docs/queries.md, "Collections in MongoDB"): collections, fields, and how `_id`s are built.
 
-Every `_id` begins with its owner or a time, so that it can be parsed in one way only, and sorts by what it is looked
-up by. Times are UTC datetimes with millisecond precision. Counts are int64.
+`definitions` are in definitions.py, `checkpoints` and `lineages` in checkpoints.py, all others here.
+
+Every `_id` begins with its owner or a time, so it can be parsed in one way only, and documents that are read together
+are neighbours. Times are UTC datetimes with millisecond precision. Counts are int64.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from schemas.coordinates import PartitionId
@@ -75,7 +75,7 @@ class PeriodCountDocument(TypedDict):
     minutes: dict[str, int]
 
 
-# `from` again.
+# `from` again: the record that the item came with.
 EventDocument = TypedDict(
     "EventDocument",
     {
@@ -99,8 +99,8 @@ EventDocument = TypedDict(
 """`events`, `_id` = app/player/identity: one item of AddEvent, its data as sent. `actor` is the player.
 
 `at` is the time of the client's clock. `clock` says why that time is wrong; the item then counts at `receivedAt`, the
-record's time. `digest` is there if the item has a requestId: a hash of its content, to recognise another content under
-the same id."""
+record's time. `digest` is present if the item has a requestId: a hash of its content, which shows that an
+id was used again for other content."""
 
 # `from` again, in both.
 TitleTerm = TypedDict(
@@ -133,71 +133,6 @@ class TitleNumbersDocument(TypedDict):
     _id: str
     count: int
     anonymous: int
-
-
-class Fingerprint(TypedDict):
-    """Identifies the last applied record. If the log has another record at its offset, the log was replaced."""
-
-    offset: int
-    timestamp: int
-    crc: int
-
-
-class CheckpointDocument(TypedDict):
-    """`checkpoints`, `_id` = lineage/partition: the next offset to apply. Fates and gaps add up to next - start.
-
-    `lsid` is the owner's MongoDB session, `uid` the digest of its user (null without users): the next owner kills that
-    session. Both are absent after the owner released the partition. `stopped`: why no worker reads the partition.
-    """
-
-    _id: str
-    start: int
-    next: int
-    last: Fingerprint | None
-    fates: dict[Fate, int]
-    gaps: int
-    owner: NotRequired[str]
-    lsid: NotRequired[bytes]
-    uid: NotRequired[bytes | None]
-    stopped: NotRequired[str]
-    updatedAt: datetime
-
-
-def fresh_checkpoint(start: int) -> dict[str, object]:
-    """The fields of a new checkpoint."""
-    return {"start": start, "next": start, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
-
-
-# `from` again. `to` is exclusive; null if unknown.
-LostRange = TypedDict("LostRange", {"partition": int, "from": int, "to": int | None, "why": str})
-"""Offsets that a new lineage skipped: acknowledged records that it does not count (ops/lineage/losses.py)."""
-
-AcceptedLoss = TypedDict(
-    "AcceptedLoss",
-    {"partition": int, "from": int, "to": int | None, "why": str, "reason": str, "at": datetime},
-)
-"""A loss that an operator has accepted, with a reason. `verify` still reports it, and no longer fails because of it."""
-
-# `from` is the offset that the lineage starts at.
-LineageDocument = TypedDict(
-    "LineageDocument",
-    {
-        "_id": str,
-        "cluster": str,
-        "topic": str,
-        "topicId": str,
-        "generation": int,
-        "from": int,
-        "reason": str,
-        "startedAt": datetime,
-        "lost": NotRequired[list[LostRange]],
-        "accepted": NotRequired[list[AcceptedLoss]],
-    },
-)
-"""`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to.
-
-`lost`: what it skipped of the lineage before it; absent in lineages from before 2026-11-28.
-"""
 
 
 class ExceptionDocument(TypedDict):
@@ -253,65 +188,6 @@ class RefusalDocument(TypedDict):
     at: datetime
 
 
-# How the total of an event is formatted (G19): grouped as in the language, digits alone, or a CLDR number pattern.
-GROUPED = "grouped"
-PLAIN = "plain"
-
-
-class DefinitionTerm(BaseModel):
-    """A time range in which a definition applied: start inclusive, end exclusive."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
-    )
-
-    declared_at: datetime
-    retired_at: datetime
-
-    def in_force(self, at: datetime) -> bool:
-        return self.declared_at <= at < self.retired_at
-
-
-class Definition(BaseModel):
-    """`definitions`, `_id` = app/definitionId: a declared event. Never removed, only retired (G12).
-
-    `earlier`: time ranges in which it applied before it was retired and declared again. `updatedAt`: the last write,
-    by MongoDB's clock; ingresses use it to read changes.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
-    )
-
-    app: Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
-    definition_id: Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
-    default_language: str
-    names: Mapping[str, str]
-    descriptions: Mapping[str, str] = {}
-    image_url: str | None = None
-    visibility: Literal["REVEALED", "HIDDEN"] = "REVEALED"
-    children: tuple[str, ...] = ()
-    format: Annotated[str, Field(min_length=1)] = GROUPED
-    declared_at: datetime
-    retired_at: datetime | None = None
-    earlier: tuple[DefinitionTerm, ...] = ()
-    updated_at: datetime | None = None
-
-    def in_force(self, at: datetime) -> bool:
-        """Whether a record received at `at` may count for it."""
-        now = self.declared_at <= at and (self.retired_at is None or at < self.retired_at)
-        return now or any(term.in_force(at) for term in self.earlier)
-
-    def document(self) -> dict[str, object]:
-        """The document in MongoDB: the fields in camelCase, and the `_id`."""
-        return {"_id": definition_key(self.app, self.definition_id), **self.model_dump()}
-
-
-def definition_of(document: Mapping[str, object]) -> Definition:
-    """The inverse of Definition.document(). Dates must be timezone-aware (a client with tz_aware=True)."""
-    return Definition.model_validate({name: value for name, value in document.items() if name != "_id"})
-
-
 def request_key(app: str, player: str, request_id: int) -> str:
     return f"{app}/{player}/{request_id}"
 
@@ -338,10 +214,6 @@ def app_and_player(actor: str) -> tuple[str, str]:
 def is_anonymous(player: str) -> bool:
     """Whether a player is an anonymous session (B6)."""
     return player.startswith("~")
-
-
-def definition_key(app: str, definition_id: str) -> str:
-    return f"{app}/{definition_id}"
 
 
 def period_count_key(hour: datetime, app: str, source: str, event: str, partition: PartitionId) -> str:

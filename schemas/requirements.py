@@ -1,7 +1,7 @@
-"""What Kafka and MongoDB must be like for the exactly-once promise, and what is wrong with those found. Pure.
+"""What the exactly-once promise requires of Kafka and MongoDB, and which requirements a server breaks. Pure.
 
-`init` creates it, `doctor` checks it, and worker and ingress refuse to start if it is wrong. Every message says what
-was found, what is required, why, and what to change.
+`init` sets them up, `doctor` checks them, and worker and ingress refuse to start if one is broken. Every message says
+what was found, what is required, why, and what to change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +13,10 @@ from schemas.settings import Api, KafkaSettings, Limits
 
 # Key and fixed headers of a record, and Kafka's own framing.
 ENVELOPE_BYTES = 16 * 1024
-# What `judged` needs at most for one refused period or update: `[99999,99999,"INVALID_UPDATE_VALUE"],` is 37.
+# The most that `judged` needs for one refused period or update: `[99999,99999,"INVALID_UPDATE_VALUE"],` is 37.
 JUDGED_BYTES_PER_UPDATE = 48
 
-# MongoDB's manual: with more than one arbiter a majority of the votes is none of the data.
+# With more than one arbiter, a majority of the votes need not be a majority of the data (MongoDB's manual).
 MAX_ARBITERS = 1
 
 
@@ -60,14 +60,16 @@ def _none(found: str, _wanted: str) -> bool:
     return int(found) < 0
 
 
-_KEPT_INSTEAD = "set kafka.retention_seconds to what it keeps"
+_KEPT_INSTEAD = "set kafka.retention_seconds to the retention of the topic"
 
 # If a setting breaks several rules, the first one is reported.
 _TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
     ("cleanup.policy", _TopicRule(_same, "compaction removes records that were never counted")),
     (
         "message.timestamp.type",
-        _TopicRule(_same, "a record's time must be the broker's, or remembered ids expire by a client's clock"),
+        _TopicRule(
+            _same, "a record's time must be the broker's, because ids expire by it and a client's clock may be wrong"
+        ),
     ),
     (
         "retention.ms",
@@ -81,8 +83,8 @@ _TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
         "retention.ms",
         _TopicRule(
             _at_least,
-            "Kafka removes records sooner than kafka.retention_seconds says, counted or not: what workers have not "
-            "read by then is lost",
+            "Kafka removes records sooner than kafka.retention_seconds says, counted or not: records that no worker "
+            "has read by then are lost",
             _KEPT_INSTEAD,
         ),
     ),
@@ -90,12 +92,12 @@ _TOPIC_RULES: Sequence[tuple[str, _TopicRule]] = (
         "retention.bytes",
         _TopicRule(
             _none,
-            "a partition that holds more bytes loses its oldest records, counted or not, however young they are",
+            "a partition above this size loses its oldest records, counted or not, whatever their age",
         ),
     ),
     (
         "max.message.bytes",
-        _TopicRule(_at_least, "a body within the limit must fit, with its envelope", "lower limits.max_body_bytes"),
+        _TopicRule(_at_least, "the largest allowed body must fit, with its envelope", "lower limits.max_body_bytes"),
     ),
 )
 
@@ -156,12 +158,12 @@ class Index:
 
 
 def remembered_seconds(kafka: KafkaSettings, limits: Limits) -> int:
-    """How long the document of a requestId lives, so that a lagging worker, or one that reads again, still finds it."""
+    """The lifetime of a requestId's document: a lagging worker, or one that reads again, must still find it."""
     return limits.dedupe_window_seconds + kafka.retention_seconds
 
 
 def known_seconds(kafka: KafkaSettings, limits: Limits, api: Api) -> int:
-    """Up to which age of a record its requestId or items are still known: the lifetime of their documents."""
+    """The age up to which a record's requestId or items are still known: the lifetime of their documents."""
     if api == "analytics":
         return limits.event_retention_seconds + kafka.retention_seconds
     return remembered_seconds(kafka, limits)
@@ -198,8 +200,8 @@ def _ttl_sentence(wanted: Index, name: str, found: object) -> str:
     change = f'{{collMod: "{collection}", index: {{name: "{name}", expireAfterSeconds: {seconds}}}}}'
     return (
         f"index {collection}.{name}: expireAfterSeconds is {found}, must be at least {seconds} "
-        f"({wanted.settings}): what was counted would be forgotten while it can still come again. "
-        f"Change it (db.runCommand({change})), or set lower what is named here"
+        f"({wanted.settings}): ids would expire while they can still be sent again, and count twice. "
+        f"Change it (db.runCommand({change})), or lower these settings"
     )
 
 
@@ -255,7 +257,8 @@ def _weak_majority(hello: Mapping[str, Any]) -> list[str]:
         return []
     problem = (
         f"arbiters {arbiters} of replica set {hello['setName']} make majority weak ({holders} of {members} members "
-        "hold data): what a majority has confirmed could be lost. Replace them by members with data (rs.remove, rs.add)"
+        "hold data): writes that a majority has confirmed could be lost. Replace them with members that hold data "
+        "(rs.remove, rs.add)"
     )
     return [problem]
 

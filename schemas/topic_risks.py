@@ -1,4 +1,4 @@
-"""Settings of a topic that lose or block records if something else fails too. Pure.
+"""Checks settings of a topic that lose or block records if something else fails too. Pure.
 
 Settings that break the promise by themselves are refused (requirements.py). Every message says what was found, what is
 lost in which case, and what to change.
@@ -48,15 +48,15 @@ def _replicas(shape: TopicShape, kafka: KafkaSettings) -> str | None:
         )
     if shape.replicas < kafka.replication_factor:
         return (
-            f"{shape.replicas} replicas, kafka.replication_factor is {kafka.replication_factor}: acknowledged records "
-            f"are lost with {shape.replicas} disks already. Add replicas (kafka-reassign-partitions.sh)"
+            f"{shape.replicas} replicas, kafka.replication_factor is {kafka.replication_factor}: the loss of "
+            f"{shape.replicas} disks loses acknowledged records. Add replicas (kafka-reassign-partitions.sh)"
         )
     return None
 
 
 def _in_sync(value: str | None, shape: TopicShape) -> str | None:
     if value is None:
-        return f"{MIN_IN_SYNC} is not told: records may be acknowledged that only one broker has"
+        return f"{MIN_IN_SYNC} is unknown: Kafka may acknowledge records that only one broker has"
     in_sync = int(value)
     if in_sync > shape.replicas:
         return (
@@ -74,7 +74,7 @@ def _in_sync(value: str | None, shape: TopicShape) -> str | None:
     if in_sync == shape.replicas:
         return (
             f"{MIN_IN_SYNC} is {in_sync} of {shape.replicas} replicas: nothing is acknowledged while one of their "
-            f"brokers is away. Have {in_sync + 1} replicas (kafka-reassign-partitions.sh)"
+            f"brokers is unavailable. Have {in_sync + 1} replicas (kafka-reassign-partitions.sh)"
         )
     return None
 
@@ -83,7 +83,7 @@ def _unclean(value: str | None) -> str | None:
     if value == "false":
         return None
     return (
-        f"{UNCLEAN} is {value or 'not told'}: Kafka may elect a replica that is behind. Acknowledged records are lost "
+        f"{UNCLEAN} is {value or 'unknown'}: Kafka may elect a replica that is behind. Acknowledged records are lost "
         f"then, and other records get their offsets. Change the topic ({CHANGE} {UNCLEAN}=false)"
     )
 
@@ -94,7 +94,7 @@ def too_few_partitions(found: int, kafka: KafkaSettings) -> str | None:
         return None
     return (
         f"{found} partitions, kafka.partitions is {kafka.partitions}: at most {found} workers share them. Add "
-        "partitions (tallymill init --add-partitions): players go to other partitions then, and nothing is lost or "
+        "partitions (tallymill init --add-partitions): players move to other partitions, and nothing is lost or "
         f"counted twice. Or set kafka.partitions to {found}"
     )
 
@@ -105,5 +105,5 @@ def more_partitions(found: int, kafka: KafkaSettings) -> str | None:
         return None
     return (
         f"{found} partitions, kafka.partitions is {kafka.partitions}: all are read. Set kafka.partitions to {found}, "
-        "or a topic made anew has fewer"
+        "or a topic that is created again will have fewer"
     )

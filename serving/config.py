@@ -90,7 +90,7 @@ def _require_url(text: str) -> None:
     try:
         url = urlsplit(text)
         whole = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:  # a port that is no port, an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         whole = False
     if not whole:
         raise ValueError("is not an http(s) URL")

@@ -1,10 +1,10 @@
-"""Failures that no caller handles, in one line of the log each.
+"""Logs failures that no caller handles, in one line each.
 
-- an outage, of Kafka, MongoDB or the network: a warning in plain words, without a trace, for there is nothing to mend
-- of a library alone (its background tasks, its destructors): a warning that names the library and the place in it
-- a bug: an error with its trace, so that it can be mended. Our own code is on the trace, and no server is to blame.
+- an outage of Kafka, MongoDB or the network: a warning in plain words. It has no trace, because there is no bug to fix
+- a failure of a library (its background tasks, its destructors): a warning that names the library and the place in it
+- a bug: an error with its trace. Our own code is on the trace, and no server is the cause
 
-A kind is written once in REPEAT_SECONDS, with the number of times that it came meanwhile; a metric counts all of them.
+A kind of failure is logged once in REPEAT_SECONDS, with the number of repeats since then. A metric counts them all.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ REPEAT_SECONDS = 60
 Kind = Literal["outage", "library", "bug"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-# One of the process, whose registry takes it in. Declared here, for what counts it knows no process's metrics.
+# Each process adds it to its own registry. It is declared here because report() knows no process's metrics.
 FAILURES = Counter(
     "tallymill_background_failures",
-    "Failures that no caller handled: of server or network (outage), of a library's own task (library), ours (bug).",
+    "Failures that no caller handled, by kind: outage (a server or the network), library (a library's own task), bug.",
     ("kind",),
     registry=None,
 )
@@ -48,7 +48,7 @@ _OUR_FOLDERS = tuple(
     for name in ("schemas", "serving", "ingress", "consumer", "console", "ops")
 )
 
-# These say that a client was used wrongly: no server is to blame.
+# These mean that a client was used wrongly: no server is the cause.
 _MISUSE = (errors.IllegalStateError, errors.IllegalArgumentError, errors.KafkaConfigurationError)
 
 _NETWORK_NUMBERS = frozenset(
@@ -58,7 +58,7 @@ _NETWORK_NUMBERS = frozenset(
 
 
 def outage_words(error: BaseException) -> str | None:
-    """What a server or the network did, in plain words; None where neither is to blame."""
+    """What a server or the network did, in plain words; None if neither is the cause."""
     if isinstance(error, errors.KafkaError) and not isinstance(error, _MISUSE):
         return f"Kafka: {why(error)}"
     if isinstance(error, ConnectionFailure):
@@ -71,7 +71,7 @@ def outage_words(error: BaseException) -> str | None:
 
 
 class Seldom:
-    """Which lines are written: of each kind one in REPEAT_SECONDS."""
+    """Limits log lines to one of each kind in REPEAT_SECONDS."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -79,7 +79,7 @@ class Seldom:
         self._left_out: dict[object, int] = {}
 
     def allows(self, kind: object) -> int | None:
-        """How often it came since it was written last; None if it is not to be written now."""
+        """How many lines were left out since the last one of this kind; None to leave out this one too."""
         now = self._now()
         if now - self._written.get(kind, -REPEAT_SECONDS) < REPEAT_SECONDS:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
@@ -92,7 +92,7 @@ _seldom = Seldom()
 
 
 def report(error: BaseException, **fields: object) -> None:
-    """Write what came out of nobody's hands; of a group each of its errors."""
+    """Log a failure that no caller handled. Of an exception group each error is logged."""
     for one in _leaves(error):
         _report(one, fields)
 
@@ -127,7 +127,7 @@ def _report(error: BaseException, fields: dict[str, object]) -> None:
 
 
 def _is_ours(frames: traceback.StackSummary) -> bool:
-    """Whether our code is on it. An error that was never raised has no trace; it is taken for ours."""
+    """Whether our code is on the trace. An error that was never raised has no trace, and counts as ours."""
     return not frames or any(frame.filename.startswith(_OUR_FOLDERS) for frame in frames)
 
 
@@ -138,7 +138,7 @@ def _library(file: str) -> str:
 
 
 def handle_loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An event loop's exception handler: what a task raised that nobody awaited, what a transport or a timer raised."""
+    """An event loop's exception handler, for tasks that no code awaited, transports and timers."""
     if error := context.get("exception"):
         report(error)
         return

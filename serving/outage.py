@@ -1,8 +1,8 @@
 """An outage of a server in the log of one process: one line when it is lost, one when it is back.
 
-Several parts of a process see the same outage, each in its own time. The first that sees it writes the line. The other
-line is written once all parts have been able to use the server for STEADY_SECONDS: in an outage of a part of the
-cluster some calls succeed and others fail, in turns, and that is one outage.
+Several parts of a process notice the same outage at different times. The first one writes the first line. The second
+line is written when all parts have been able to use the server for STEADY_SECONDS: while a part of the cluster is
+unavailable, calls succeed and fail in turns, and that is one outage.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ import structlog
 
 log = structlog.get_logger()
 
-# A cause that changes while the outage lasts (no answer, then a wrong password) is worth a line, but not each time.
+# A reason that changes during the outage (no answer, then a wrong password) is logged, but at most this often.
 REPEAT_SECONDS = 60
 
-# Longer than the pause between two tries of the same call.
+# Longer than the pause between two attempts of the same call.
 STEADY_SECONDS = 3.0
 
 Later = Callable[[float, Callable[[], None]], Callable[[], object]]
-"""Calls something after so many seconds; returns what cancels it."""
+"""Schedules a callback after so many seconds, and returns a function that cancels it."""
 
 
 def by_the_loop(seconds: float, callback: Callable[[], None]) -> Callable[[], object]:
-    """A Later of the event loop that runs."""
+    """Schedules on the running event loop."""
     return asyncio.get_running_loop().call_later(seconds, callback).cancel
 
 
 class Outage:
-    """Of one server, by name: the events are `<server>_lost` and `<server>_back`."""
+    """The outages of one server. The log events are `<server>_lost` and `<server>_back`."""
 
     def __init__(self, server: str, now: Callable[[], float] = time.monotonic, later: Later = by_the_loop) -> None:
-        self._lost_event, self._back_event = f"{server}_lost", f"{server}_back"
+        self._server = server
         self._now = now
         self._later = later
         self._parts: set[str] = set()
@@ -42,7 +42,7 @@ class Outage:
         self._cancel_back: Callable[[], object] | None = None
 
     def lost(self, part: str, reason: str, seconds_ago: float = 0) -> None:
-        """That a part can't use the server, since then, and why."""
+        """A part can't use the server, for this reason."""
         now = self._now()
         if self._cancel_back:
             self._cancel_back()
@@ -56,10 +56,10 @@ class Outage:
 
     def _say(self, reason: str, since: float, now: float) -> None:
         self._reason, self._said = reason, now
-        log.warning(self._lost_event, reason=reason, seconds=round(now - since, 1))
+        log.warning(f"{self._server}_lost", reason=reason, seconds=round(now - since, 1))  # noqa: G004 an event's name
 
     def back(self, part: str) -> None:
-        """That a part can use the server. Nothing happens where it never said otherwise."""
+        """A part can use the server again. Ignored if that part had not lost it."""
         if part not in self._parts:
             return
         self._parts.remove(part)
@@ -69,7 +69,7 @@ class Outage:
 
     def _say_back(self, lasted: float) -> None:
         self._since = self._cancel_back = None
-        log.info(self._back_event, seconds=round(lasted, 1))
+        log.info(f"{self._server}_back", seconds=round(lasted, 1))  # noqa: G004 an event's name
 
     @property
     def lasts(self) -> bool:

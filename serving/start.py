@@ -1,7 +1,7 @@
-"""What ingress and worker alike look at before they are ready: a topic's settings, and what a look's answers come to.
+"""What ingress and worker check before they are ready: the settings of a topic, and the results of all checks together.
 
-What is certainly wrong is refused, all of it told at once. A server that is away is no reason to refuse. What may not
-be asked (an ACL) is told in the log, and goes unchecked.
+A process refuses to start for what is certainly wrong, and names all of it at once. It waits for an unavailable server.
+What it has no permission to ask (an ACL) is logged and not checked.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from serving.kafka.topic import topic_config, topic_shape
 
 log = structlog.get_logger()
 
-# More than a client looks for a server, so that its own words are told.
+# Longer than a client looks for a server, so that the client's own reason is reported.
 ANSWER_SECONDS = 8
 
-# Risks that this process has logged: the look is repeated until all servers have answered.
-_risks_told: set[tuple[str, str]] = set()
+# What this process has logged: the checks are repeated until all servers have answered.
+_risks_logged: set[tuple[str, str]] = set()
 
 
 class StartRefused(Exception):
-    """The promise can't be held here. Each reason says what to change; not to be tried again."""
+    """The process must not start, and a retry can't help. Each reason says what to change."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
@@ -36,9 +36,9 @@ class StartRefused(Exception):
 
 
 def judge_start(answers: Sequence[Sequence[str] | BaseException]) -> None:
-    """Of each thing looked at what is wrong with it, or why that is not known.
+    """Judge the answers of all checks: each is a list of what is wrong, or the exception that prevented the check.
 
-    Raises StartRefused where anything is wrong, whatever else is not known; else the first of those exceptions.
+    Raises StartRefused if anything is wrong, also while another check has failed; else the first of those exceptions.
     """
     known = [answer for answer in answers if not isinstance(answer, BaseException)]
     if reasons := [reason for answer in known for reason in answer]:
@@ -49,37 +49,37 @@ def judge_start(answers: Sequence[Sequence[str] | BaseException]) -> None:
 
 
 async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str]) -> list[str]:
-    """What is wrong with a topic's settings; what they put at risk is logged, once.
+    """What is wrong with a topic's settings. Risks are logged once.
 
-    Raises KafkaError, OSError, TimeoutError where Kafka doesn't say.
+    Raises KafkaError, OSError, TimeoutError if Kafka does not answer.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            found, shape = await _topic(kafka, topic)
+            found, shape = await _describe(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
         return []
-    _told.pop(("topic_not_checked", topic), None)
+    _unchecked.pop(("topic_not_checked", topic), None)
     for risk in topic_risks(found, shape, kafka):
-        if (topic, risk) not in _risks_told:
-            _risks_told.add((topic, risk))
+        if (topic, risk) not in _risks_logged:
+            _risks_logged.add((topic, risk))
             log.warning("topic_at_risk", topic=topic, risk=risk)
     return [f"topic {topic}: {problem}" for problem in wrong_topic_config(found, wanted)]
 
 
-_told: dict[tuple[str, ...], str] = {}
+_unchecked: dict[tuple[str, ...], str] = {}
 
 
 def not_checked(event: str, reason: str, **subject: str) -> None:
-    """Log what could not be checked, and why: once a reason, for a start is tried again until every server answers."""
+    """Log what could not be checked, and why. Once for each reason: checks are repeated until all servers answer."""
     key = (event, *subject.values())
-    if _told.get(key) != reason:
-        _told[key] = reason
+    if _unchecked.get(key) != reason:
+        _unchecked[key] = reason
         log.warning(event, reason=reason, **subject)
 
 
-async def _topic(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
-    """The settings in force, and the shape. The connection is this question's own."""
+async def _describe(kafka: KafkaSettings, topic: str) -> tuple[Mapping[str, str], TopicShape]:
+    """The settings and the shape of a topic. Opens a connection for this request alone."""
     admin = AIOKafkaAdminClient(**await bootstrap_options(kafka))
     try:
         await admin.start()

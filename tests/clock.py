@@ -7,7 +7,7 @@ START_MILLIS = 1_790_000_000_000
 
 
 class TestClock:
-    """A Clock that stands still until a test moves it. Sleeps are real."""
+    """A Clock that only a test moves. Sleeps are real."""
 
     __test__ = False
 

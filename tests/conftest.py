@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -10,7 +11,10 @@ from serving import failures
 from tests.examples import examples
 from tests.servers import Servers, real_servers
 
-# A failed sum is to be told with its numbers, though it is no test module that asserts it.
+# Collecting makes millions of objects and frees none. The garbage collector would walk through them again and again.
+gc.disable()
+
+# A failed sum is shown with its numbers, although the assertion is in a helper module.
 pytest.register_assert_rewrite("tests.consumer.sums")
 
 # How quick a machine is decides nothing here, and no run draws examples that the one before did not: what a run covers
@@ -38,7 +42,7 @@ REPORT = "report"
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Real Kafka and MongoDB, one pair for the whole run: a test takes topics and a database of its own."""
+    """Real Kafka and MongoDB, one pair for the whole run. Each test uses its own topics and database."""
     with real_servers(tmp_path_factory.mktemp("servers")) as running:
         yield running
 
@@ -50,8 +54,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.real)
 
 
+def pytest_collection_finish() -> None:
+    """Tests make garbage. The collector skips the collected tests themselves."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have recorded to be read: figures of this run, which no assertion holds."""
+    """Print the figures that tests have recorded, which no assertion checks."""
     for outcome in ("passed", "failed"):
         for test in terminalreporter.getreports(outcome):
             for text in (text for name, text in test.user_properties if name == REPORT):

@@ -1,7 +1,7 @@
-"""A broker of one's own whose log can be cut, as an unclean election or a disk restored from an older copy cuts it.
+"""A separate broker whose log can be cut, as by an unclean election or a disk restored from an older copy.
 
-The partition's folder is copied while the broker runs, and put back while it is stopped. What had been written in
-between is gone, and its offsets are given out again.
+The partition's folder is copied while the broker runs, and restored while it is stopped. Records written in between are
+gone, and their offsets are assigned again.
 """
 
 import shutil

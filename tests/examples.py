@@ -13,5 +13,5 @@ USUAL = 100
 
 
 def examples(wanted: int = USUAL) -> int:
-    """The part of them that this run is to draw."""
+    """The share of them that this run draws."""
     return max(wanted // ONE_IN, min(wanted, FEWEST))

@@ -23,7 +23,7 @@ def states(pid: int, proc: Path = PROC) -> list[str]:
     found = []
     for thread in sorted((proc / str(pid) / "task").glob("*/stat")):
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since
-            # A thread's name stands in brackets and may hold any character.
+            # A thread's name is in parentheses and may have any character.
             found.append(thread.read_text(errors="replace").rpartition(")")[2].split()[0])
     return found
 
@@ -48,7 +48,7 @@ def thaw(pid: int) -> None:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """A process stands still within this block."""
+    """A process is stopped within this block."""
     try:
         freeze(pid)
         yield

@@ -24,7 +24,7 @@ from tests.servers import Servers
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A topic and a database that nobody else uses."""
+    """A topic and a database that only one test uses."""
 
     settings: Settings
     database: AsyncDatabase[dict[str, Any]]
@@ -63,7 +63,7 @@ async def place(servers: Servers, partitions: int = 2, **worker: object) -> Asyn
 
 
 async def change_topic(settings: Settings, **changed: str) -> None:
-    """The topic with other settings than `init` gave it (`_` for `.`), in force on return."""
+    """Give the topic other settings than `init` did (`_` for `.`). They are in effect on return."""
     name = settings.kafka.records_topic
     config = topic_config(settings.kafka, settings.limits) | {n.replace("_", "."): v for n, v in changed.items()}
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers)

@@ -1,4 +1,4 @@
-"""What the documentation says is what the code has."""
+"""The documentation agrees with the code."""
 
 import re
 from pathlib import Path
@@ -31,17 +31,17 @@ READ_FOR_REFERENCES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
 
 
 def test_the_settings_page_has_every_setting() -> None:
-    """`python -m ops.reference` writes the page anew."""
+    """`python -m ops.reference` writes the page."""
     assert settings_page() == SETTINGS_PAGE.read_text()
 
 
 def test_the_metrics_page_has_every_metric() -> None:
-    """`python -m ops.reference` writes the page anew."""
+    """`python -m ops.reference` writes the page."""
     assert metrics_page() == METRICS_PAGE.read_text()
 
 
 def test_the_page_of_the_command_has_every_command() -> None:
-    """`python -m ops.reference` writes the table anew."""
+    """`python -m ops.reference` writes the table."""
     assert command_page() == COMMAND_PAGE.read_text()
 
 
@@ -65,13 +65,13 @@ def test_the_readme_is_short_and_names_every_page() -> None:
 
 
 def test_the_file_map_names_every_module() -> None:
-    """`python -m ops.reference` writes the map of docs/design.md anew."""
+    """`python -m ops.reference` writes the map of docs/design.md."""
     text = DESIGN.read_text()
     assert design_with(file_map(), text) == text
 
 
 def test_every_room_says_what_it_is_for_and_is_small() -> None:
-    """A stranger finds a thing by its folder; nobody finds anything among fifty files."""
+    """A stranger finds things by folder, but not among fifty files."""
     rows = [row.split("|") for row in file_map().splitlines()[2:]]
     assert [row[1] for row in rows if not row[2].strip()] == []
     assert [row[1] for row in rows if len(row[3].split(",")) > MAX_MODULES] == []
@@ -95,7 +95,7 @@ def test_every_name_that_contributors_are_given_is_in_the_code() -> None:
 
 
 def test_every_test_that_a_page_names_exists() -> None:
-    """docs/delivery.md says which test shows a row."""
+    """docs/delivery.md names the test of each row."""
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+)(?:\[[^`]*\])?`", page.read_text())}
     defined = {
         name for file in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", file.read_text())

@@ -1,4 +1,4 @@
-"""A process that was told to stop stands still, with every thread."""
+"""A process that got SIGSTOP has stopped, with every thread."""
 
 import re
 import subprocess
@@ -60,7 +60,7 @@ def test_one_thread_that_runs_on_is_not_frozen(tmp_path: Path, threads: str, exp
 
 
 def test_nothing_else_sends_the_signal() -> None:
-    """Or it would not wait. A process that stops itself is given the number, and `frozen` waits for it."""
+    """Otherwise nothing would wait. A process that stops itself gets the number, and `frozen` waits for it."""
     sends = re.compile(r"(kill|send|send_signal)\([^)\n]*SIG(STOP|TSTP)")
     files = [file for folder in ("tests", "bench", "ops") for file in sorted((ROOT.parent / folder).rglob("*.py"))]
     waiting = [ROOT / "consumer" / "processes.py", ROOT / "frozen.py"]

@@ -1,4 +1,4 @@
-"""Habits that no linter holds: small rooms, one place that opens transactions, nothing of the machine we write on."""
+"""Habits that no linter checks: short functions and files, one place that opens transactions, no local paths."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ def sources(*folders: str) -> list[Path]:
     return found
 
 
-# Named for what they are: reasons of a bug, which its reader looks for in the code; and the words of last resort.
+# They may name classes: reasons of a bug, which an engineer searches for in the code, and the words of last resort.
 NAMES_OF_BUGS = {Path("consumer/core/reasons.py"), Path("consumer/flusher.py"), Path("serving/kafka/words.py")}
 
 
@@ -61,7 +61,10 @@ def names_of_exceptions(tree: ast.AST) -> set[str]:
 
 def raw_exceptions(path: Path) -> Iterator[int]:
     """Lines on which an exception is written as Python writes it: by `!r`, `repr()` or the name of its class."""
-    tree = ast.parse(path.read_text())
+    text = path.read_text()
+    if not any(way in text for way in ("!r", "repr(", "__name__")):
+        return
+    tree = ast.parse(text)
     names = names_of_exceptions(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FormattedValue) and node.conversion == ord("r"):

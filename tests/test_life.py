@@ -38,7 +38,7 @@ async def keep_beside(deaf: Deaf, *others: BackgroundTask) -> None:
 
 
 async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
-    """Or a process that was told to stop would never end."""
+    """Otherwise a process that got SIGTERM would never end."""
     deaf = Deaf(losses=2)
     await asyncio.wait_for(keep_beside(deaf), PATIENCE_SECONDS)
     assert -1 == deaf.left

@@ -18,7 +18,7 @@ ANSWERS = ("Answers", "Answers of the analytics events")
 
 
 def section(title: str) -> str:
-    """What stands under a heading of the page, down to the next."""
+    """The text under a heading of the page, down to the next."""
     found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", RULES.read_text(), re.MULTILINE | re.DOTALL)
     assert found, title
     return found[1]
@@ -66,6 +66,6 @@ def test_every_row_of_the_answers_has_a_test_that_names_it() -> None:
 
 
 def test_no_test_names_an_answer_that_is_not_stated() -> None:
-    """A row that is gone, or misspelt, is tested for nobody."""
+    """A test of a removed or misspelt row would test nothing."""
     named = {name.removeprefix("test_answer_") for name in names_of_tests() if name.startswith("test_answer_")}
     assert [] == [name for name in named if not any(f"{name}_".startswith(f"{row}_") for row in answers())]

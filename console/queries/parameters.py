@@ -18,7 +18,7 @@ Parameters = Mapping[str, str]
 DAY_MILLIS = 86_400_000
 # The last millisecond that a date of MongoDB's clients can name (the year 9999).
 MAX_MILLIS = 253_402_300_799_999
-# A query has at most eight different parameters. Of more, each would add a violation to the reply.
+# A query has at most eight different parameters. Without a bound, a reply could name thousands of unknown ones.
 MAX_PARAMETERS = 50
 
 _is_millis = re.compile(r"[0-9]{1,15}\Z").match
@@ -70,7 +70,8 @@ def checked_range(from_millis: int, to_millis: int, max_days: int) -> None:
 def limit_param(parameters: Parameters, default: int, most: int) -> int:
     """The number of rows of a page, at most `most`. Raises BadQuery."""
     text = parameters.get("limit")
-    size = min(default, most) if text is None else page_size(text, most)
+    # The console has always accepted leading zeros.
+    size = min(default, most) if text is None else page_size(text.lstrip("0"), most)
     if size is None:
         raise BadQuery(("limit", WRONG_SIZE))
     return size

@@ -18,13 +18,13 @@ from consumer.core.position import fingerprint
 from consumer.core.reads import Shares
 from consumer.core.records import Origin
 from consumer.core.windows import PeriodIncrement
+from schemas.checkpoints import Fingerprint
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.documents import (
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
     Fate,
-    Fingerprint,
     RequestDocument,
     TitleDocument,
     utc,

@@ -80,9 +80,9 @@ def suspects_of(flush: Flush, keys: SigningKeys) -> int:
     return sum(not is_signed(dead.record.headers, dead.record.value, keys) for dead in flush.unreadable)
 
 
-def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_away: bool) -> bool:
+def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_retrying: bool) -> bool:
     """Whether a partition that is behind has made no progress for too long, while all servers answered."""
-    return lag > 0 and idle_seconds > stall_seconds and not is_away
+    return lag > 0 and idle_seconds > stall_seconds and not is_retrying
 
 
 def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer.core.records import Record
-from schemas.documents import Fingerprint
+from schemas.checkpoints import Fingerprint
 
 
 class LogTruncated(Exception):

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, cast
 
 from consumer.core.flush import FlushSize
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, TitleDocument, app_and_player, is_anonymous
+from schemas.definitions import Definition
+from schemas.documents import TitleDocument, app_and_player, is_anonymous
 
 Definitions = Mapping[str, Sequence[Definition]]
 """Every definition of an app, retired ones too, by app."""

@@ -11,8 +11,8 @@ STANDS_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionLook:
-    """The offsets that can be read of a partition, and the next to be applied; None before anybody has taken it."""
+class PartitionProgress:
+    """Where a partition begins and ends, and the next offset to apply; None if no worker has taken it yet."""
 
     begin: int
     end: int
@@ -25,16 +25,16 @@ class PartitionLook:
 
 
 class UnreadPartitions:
-    """Since when each checkpoint stands, though records wait."""
+    """Since when each checkpoint has not moved although records wait."""
 
     def __init__(self, stands_seconds: float = STANDS_SECONDS) -> None:
         self._stands_seconds = stands_seconds
         self._stood: dict[int, tuple[int | None, float]] = {}
 
-    def looked(self, found: Mapping[int, PartitionLook], now_seconds: float) -> dict[int, int]:
-        """The waiting records by partition that no worker reads. `found`: all partitions, as they are now."""
-        behind = {partition: look for partition, look in found.items() if look.waiting}
-        stood = {p: self._stood.get(p, (look.next_offset, now_seconds)) for p, look in behind.items()}
+    def update(self, found: Mapping[int, PartitionProgress], now_seconds: float) -> dict[int, int]:
+        """Return the waiting records of each partition that no worker reads. `found`: all partitions now."""
+        behind = {partition: progress for partition, progress in found.items() if progress.waiting}
+        stood = {p: self._stood.get(p, (progress.next_offset, now_seconds)) for p, progress in behind.items()}
         self._stood = {
             p: (at, since) if at == behind[p].next_offset else (behind[p].next_offset, now_seconds)
             for p, (at, since) in stood.items()

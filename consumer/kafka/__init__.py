@@ -1,1 +1,1 @@
-"""Reading partitions: one client and what replaces it, the end of the log, which topic and election records are of."""
+"""Reading partitions: the client and its replacement, the log's ends, and which topic and election a record is of."""

@@ -1,10 +1,10 @@
-"""Looks after the client that reads: tells it which brokers there are, and says when another must take its place.
+"""Watches the client that reads: keeps its metadata new, logs what it can't read, and replaces it if it hangs.
 
-- The cluster is looked at every second (serving/kafka/watch.py), so that neither a frozen broker nor a set of
-  brokers that have all moved holds the client up.
-- A partition that no broker answers for is an outage: one line when it is lost, one when it is back.
-- A client one of whose own tasks has ended reads nothing any more. One that doesn't read a partition whose leader
-  answers it hangs. Both are made anew.
+- The cluster's metadata is refreshed every second (serving/kafka/watch.py). So a frozen broker, or a set of brokers
+  that have all moved, does not stop the client.
+- A partition whose broker does not answer is an outage: one line when it is lost, one when it is back.
+- A client is replaced if one of its background tasks has ended, or if it does not read a partition although the leader
+  answers it.
 """
 
 import asyncio
@@ -14,87 +14,81 @@ from contextlib import suppress
 
 from aiokafka import TopicPartition
 
-from consumer.kafka.answers import Answers
-from consumer.kafka.source import SourceClient
+from consumer.kafka.source import SourceClient, part_of
+from consumer.kafka.unanswered import UnansweredFetches
 from consumer.kafka.verifying import ANSWER_SECONDS, Ask
 from consumer.ports import Unavailable
-from serving.kafka.watch import LOOK_SECONDS, KafkaWatch
+from serving.kafka.watch import KafkaWatch
 
-# An election among living brokers takes less. From then on the log says that a partition is not read.
+# An election among running brokers takes less. After this the log says that a partition is not read.
 UNREAD_SECONDS = 5
 
-# A partition that is not read although its broker answers other questions: the client hangs. Twice as long after each
-# new client that doesn't read it either.
+# The client hangs if a partition is not read for so long although its broker answers other requests. The time doubles
+# with each new client that does not read it either.
 HANGING_SECONDS = 12
 MAX_HANGING_SECONDS = 300
 
 
 class SourceWatch:
-    """Of one topic's client. `make_anew` puts another in its place, if Kafka can be reached."""
+    """Watches the client of one topic. `replace` returns False if Kafka can't be reached."""
 
     def __init__(
         self,
         watch: KafkaWatch,
-        answers: Answers,
+        unanswered: UnansweredFetches,
         source: Callable[[], SourceClient],
         ask: Ask,
-        make_anew: Callable[[str], Awaitable[bool]],
+        replace: Callable[[str], Awaitable[bool]],
         confirm_ends: Callable[[], Awaitable[None]],
     ) -> None:
         self._watch = watch
-        self._answers = answers
+        self._unanswered = unanswered
         self._outage = watch.outage
         self._source = source
         self._ask = ask
-        self._make_anew = make_anew
+        self._replace = replace
         self._confirm_ends = confirm_ends
         self._reached_at = time.monotonic()
-        self._told: set[TopicPartition] = set()
+        self._logged: set[TopicPartition] = set()
         self._hanging_seconds = HANGING_SECONDS
         self.neglected: frozenset[TopicPartition] = frozenset()
         """Partitions that are not read although the broker that leads them answers this very client."""
 
     def unreachable_seconds(self) -> float:
-        """For how long no address of Kafka has answered; 0 where one has."""
+        """For how long no address of Kafka has answered; 0 if one answers."""
         return 0.0 if self._watch.reached else time.monotonic() - self._reached_at
 
     async def run(self) -> None:
-        """Runs until cancelled."""
-        try:
-            while True:
-                await self.look()
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            await self._watch.close()
+        """Check every second until cancelled."""
+        await self._watch.run(self._check)
 
-    async def look(self) -> None:
-        """Once."""
+    async def _check(self) -> None:
         with suppress(Unavailable):
             await self._confirm_ends()
-        await self._watch.look()
+        await self._watch.refresh()
         if self._watch.reached:
             self._reached_at = time.monotonic()
-        self._tell_unread()
+        self._log_unread()
         self.neglected = await self._find_neglected()
-        if (reason := self._reason_to_make_anew()) and await self._make_anew(reason):
+        if (reason := self._reason_to_replace()) and await self._replace(reason):
             self._hanging_seconds = min(2 * self._hanging_seconds, MAX_HANGING_SECONDS)
 
-    def _tell_unread(self) -> None:
-        unread = set(self._answers.silent_for(UNREAD_SECONDS))
-        for ours in unread:
-            seconds = self._answers.silent_seconds(ours)
-            self._outage.lost(part_of(ours), f"{part_of(ours)} is not read: its broker does not answer", seconds)
-        for ours in self._told - unread:
-            self._outage.back(part_of(ours))
-        self._told = unread
+    def _log_unread(self) -> None:
+        unread = set(self._unanswered.longer_than(UNREAD_SECONDS))
+        for tp in unread:
+            seconds = self._unanswered.seconds(tp)
+            self._outage.lost(part_of(tp), f"{part_of(tp)} is not read: its broker does not answer", seconds)
+        for tp in self._logged - unread:
+            self._outage.back(part_of(tp))
+        self._logged = unread
 
     async def _find_neglected(self) -> frozenset[TopicPartition]:
         source = self._source()
-        leaders = {ours: source.leader(ours) for ours in self._answers.silent_for(UNREAD_SECONDS)}
+        leaders = {tp: source.leader(tp) for tp in self._unanswered.longer_than(UNREAD_SECONDS)}
         asked = list({leader for leader in leaders.values() if leader is not None})
         answers = await asyncio.gather(*map(self._is_answering, asked))
         answering = {leader for leader, is_answering in zip(asked, answers, strict=True) if is_answering}
-        return frozenset(ours for ours, leader in leaders.items() if leader in answering)
+        return frozenset(tp for tp, leader in leaders.items() if leader in answering)
 
     async def _is_answering(self, node: int) -> bool:
         try:
@@ -104,14 +98,10 @@ class SourceWatch:
             return False
         return True
 
-    def _reason_to_make_anew(self) -> str | None:
+    def _reason_to_replace(self) -> str | None:
         if task := self._source().ended():
             return f"{task} has ended"
-        if not self._answers.silent_for(UNREAD_SECONDS):
+        if not self._unanswered.longer_than(UNREAD_SECONDS):
             self._hanging_seconds = HANGING_SECONDS
-        hanging = self.neglected.intersection(self._answers.silent_for(self._hanging_seconds))
+        hanging = self.neglected.intersection(self._unanswered.longer_than(self._hanging_seconds))
         return f"{part_of(min(hanging))} is not read although its broker answers" if hanging else None
-
-
-def part_of(ours: TopicPartition) -> str:
-    return f"partition {ours.partition} of {ours.topic}"

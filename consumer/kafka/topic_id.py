@@ -1,6 +1,6 @@
-"""Which topic this is, beyond its name: the cluster id and the topic id, by a raw Metadata v12 request.
+"""Which topic this is, beyond its name: the cluster id and the topic id (KIP-516), and the leader epochs.
 
-aiokafka reads neither; the request goes through its own connection, so that TLS and SASL apply. KIP-516 (topic ids).
+aiokafka's own requests return none of them. A raw Metadata v12 request over the client's connections does.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class _Uuid:
 
 NO_UUID = "0" * 32
 
-# Of a large cluster not every broker is asked each time.
+# One answer is enough. In a large cluster so many brokers are asked at once.
 MOST_ASKED = 5
 
 
@@ -118,15 +118,15 @@ class _MetadataRequest(Request[_MetadataStruct]):  # type: ignore[misc]  # the s
 
 @dataclass(frozen=True, slots=True)
 class TopicAnswer:
-    """What one broker says of a topic."""
+    """A topic in the metadata of one broker."""
 
     identity: TopicIdentity
     leader_epochs: Mapping[int, int]
-    """By partition: how many elections there have been. Another number: another leader, or the same one anew."""
+    """By partition. Each election has another epoch, also if the same broker is elected again."""
 
 
 async def topic_answer(client: AIOKafkaClient, topic: str, node: int | None) -> TopicAnswer:
-    """Ask a broker, any if none is named. Raises Unavailable, also where there is no such topic (yet)."""
+    """Ask this broker; None: any. Raises Unavailable, also if there is no such topic (yet)."""
     try:
         answer = await client.send(client.get_random_node() if node is None else node, _MetadataRequest(topic))
     except KafkaError as error:
@@ -139,12 +139,12 @@ async def topic_answer(client: AIOKafkaClient, topic: str, node: int | None) -> 
 
 
 async def topic_identity(client: AIOKafkaClient, topic: str, node: int | None = None) -> TopicIdentity:
-    """Raises Unavailable, also where there is no such topic (yet)."""
+    """Raises Unavailable, also if there is no such topic (yet)."""
     return (await topic_answer(client, topic, node)).identity
 
 
 async def first_topic_answer(client: AIOKafkaClient, topic: str, seconds: float) -> TopicAnswer:
-    """Of several brokers asked at once, so that a frozen one holds nothing up. Raises Unavailable."""
+    """Ask several brokers at once, so that a frozen one delays nothing. Raises Unavailable."""
     nodes = [broker.nodeId for broker in client.cluster.brokers()]
     asked = {asyncio.create_task(topic_answer(client, topic, n)) for n in sample(nodes, min(MOST_ASKED, len(nodes)))}
     failure = Unavailable(f"Kafka: no broker has answered within {seconds:g} s")

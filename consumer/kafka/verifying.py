@@ -1,10 +1,11 @@
-"""Records that were drained and wait until their leader has said which topic they are of, and under which election.
+"""Drained records, which wait until their leader has confirmed which topic they are of, and which election.
 
-A topic made anew between two fetches raises no error: reading goes on at the old offset, past its first records. A
-topic id never comes back, so the same one before and after means the same topic all along. So it is with an election:
-after an unclean one another record may stand below the position.
+A topic that is deleted and created again between two fetches raises no error: reading continues at the old offset, and
+the first records of the new topic are skipped. Topic ids are never used again. So if the id is the same after the fetch
+as before, the records are of the same topic. Likewise the leader epoch: after an unclean election another record may
+stand below the position.
 
-Leaders are asked side by side: one that is frozen holds up its own partitions alone.
+Leaders are asked in parallel, so a frozen leader delays its own partitions only.
 """
 
 import asyncio
@@ -18,25 +19,25 @@ from aiokafka import ConsumerRecord, TopicPartition
 from consumer.kafka.topic_id import TopicAnswer
 from consumer.ports import Unavailable
 
-# A leader that is there answers within milliseconds.
+# A leader that runs answers within milliseconds.
 ANSWER_SECONDS = 3.0
 
-# Before a leader that failed is asked again.
+# Before a leader that gave no answer is asked again.
 PAUSE_SECONDS = 0.2
 
 Ask = Callable[[int | None], Awaitable[TopicAnswer]]
-"""Asks one broker, or any. Raises Unavailable."""
+"""Asks one broker; None: any. Raises Unavailable."""
 
 
 class Drained(NamedTuple):
-    """What came of one partition, and the offset that reading has come to: behind the last record, or further."""
+    """Records of one partition, and the offset where reading continues: behind the last record, or further."""
 
     records: Sequence[ConsumerRecord]
     reached: int
 
 
 class Verified(NamedTuple):
-    """Drained records with their leader's word; without it (None) the question is to be put again."""
+    """Drained records with the answer of their leader; None if it gave none, and `problem` says why."""
 
     drained: Mapping[TopicPartition, Drained]
     answer: TopicAnswer | None
@@ -50,7 +51,7 @@ class _Question:
 
 
 class Verifying:
-    """The questions that are under way."""
+    """The questions that have no answer yet."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -58,11 +59,11 @@ class Verifying:
 
     @property
     def partitions(self) -> set[TopicPartition]:
-        """Those whose records wait. More of them must not be drained: an answer vouches for what came before it."""
-        return {ours for question in self._questions for ours in question.drained}
+        """Partitions whose records wait. No more of them must be drained: an answer covers only what came before it."""
+        return {tp for question in self._questions for tp in question.drained}
 
     def put(self, leader: int | None, drained: Mapping[TopicPartition, Drained], after_seconds: float = 0) -> None:
-        """Ask the leader of these partitions."""
+        """Ask the leader of these partitions, after a pause."""
         task = asyncio.create_task(self._answer(leader, after_seconds), name="verify what was read")
         self._questions.append(_Question(dict(drained), task))
 
@@ -75,7 +76,7 @@ class Verifying:
             raise Unavailable(f"Kafka: broker {leader} has not answered within {ANSWER_SECONDS:g} s") from error
 
     async def wait(self, seconds: float) -> list[Verified]:
-        """What has been answered, all of it or not, once that is everything or the time is over."""
+        """Wait for all answers, or for so many seconds. Returns those that have come."""
         if not self._questions:
             return []
         await asyncio.wait([question.task for question in self._questions], timeout=seconds)
@@ -83,10 +84,10 @@ class Verifying:
         self._questions = [question for question in self._questions if question not in done]
         return [_verified(question) for question in done]
 
-    def drop(self, ours: TopicPartition) -> None:
-        """Its records are of no interest any more."""
+    def drop(self, tp: TopicPartition) -> None:
+        """Drop the records of this partition."""
         for question in self._questions:
-            question.drained.pop(ours, None)
+            question.drained.pop(tp, None)
 
     async def clear(self) -> None:
         """Drop everything."""

@@ -1,1 +1,1 @@
-"""The store: one transaction a flush, whose a partition is, and whose fault an error is."""
+"""The store in MongoDB: one transaction a flush, the owner of a partition, and what an error means."""

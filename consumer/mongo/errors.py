@@ -1,12 +1,13 @@
-"""What an error of MongoDB means: whose fault, and what to do. By a closed list; everything else is an outage.
+"""What an error of MongoDB means, and what to do. By a closed list: any other error is an outage.
 
-    the record's      it can't be stored, here or anywhere      RecordRefused    bisect, then a dead letter
-    the flush's       too much for one transaction              FlushTooLarge    halve it
-    ours              another document stands where it goes     Collision        stop the partition
-    nobody's          any other error, labelled or not          Unavailable      the same flush again
+    cause                                     raised           what to do
+    a record can never be stored              RecordRefused    halve the flush; at last a dead letter
+    too much for one transaction              FlushTooLarge    halve the flush
+    a document stands where a new one goes    Collision        stop the partition: a bug
+    any other error, labelled or not          Unavailable      retry the same flush
 
-A failover raises errors of many kinds, some without any label (a bare ConfigurationError too), so only what is
-certain to be a record's fault may cost a record its count.
+A failover raises errors of many kinds, some without a label, even a bare ConfigurationError. A dead letter is a record
+that is not counted, so the list has only errors that are certain to be a record's fault.
 """
 
 import re
@@ -18,28 +19,28 @@ from consumer.core.reasons import short
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
 from serving.mongodb.client import codes_of, is_lost, why
 
-# BadValue, DocumentValidationFailure (121), BSONObjectTooLarge: the server looked at the document and refused it.
+# BadValue, DocumentValidationFailure, BSONObjectTooLarge: the server refused this document.
 RECORD_CODES = frozenset({2, 121, 10334})
 # TransactionTooLargeForCache, TransactionTooLarge, TransactionExceededLifetimeLimitSeconds.
 FLUSH_CODES = frozenset({388, 257, 290})
 DUPLICATE_KEY_CODE = 11000
-# A session killed while it is in use ends what it does so.
+# Interrupted: the session was killed during the operation.
 INTERRUPTED_CODE = 11601
-# A bulk's own; the codes of its writes stand behind it.
+# MultipleErrorsOccurred, of a bulk. The codes of its writes say more.
 BULK_CODE = 65
-# AuthenticationFailed is another: that may be a secret not rolled out yet.
+# Unauthorized: a role is missing. AuthenticationFailed (18) is no such case: a new password may be on its way.
 NOT_ALLOWED_CODE = 13
 
-# Raised before anything is sent: BSON can't hold it (InvalidDocument and DocumentTooLarge are BSONErrors).
+# Raised before anything is sent: BSON can't encode the document (InvalidDocument, DocumentTooLarge are BSONErrors).
 CLIENT_ERRORS = (BSONError, OverflowError, UnicodeEncodeError)
 
 HANDLED = (PyMongoError, *CLIENT_ERRORS)
 
 
 def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge | Collision:
-    """Ours for theirs. `error` is one of HANDLED."""
+    """The worker's error for one of HANDLED."""
     codes = set(codes_of(error))
-    text = told(error)
+    text = error_text(error)
     if isinstance(error, CLIENT_ERRORS) or codes & RECORD_CODES:
         return RecordRefused(text)
     if codes & FLUSH_CODES:
@@ -50,22 +51,22 @@ def translated(error: Exception) -> Unavailable | RecordRefused | FlushTooLarge 
 
 
 def unavailable(error: BaseException) -> Unavailable:
-    """MongoDB didn't do it this time; whether it is lost altogether stands on it."""
-    made = Unavailable(told(error))
+    """An outage. Its `lost` says whether MongoDB is unavailable to the whole process."""
+    made = Unavailable(error_text(error))
     made.lost = is_lost(error)
     return made
 
 
 def outage_or_too_large(error: Exception) -> Unavailable | FlushTooLarge | Collision:
-    """The same of an error that no write of a record raised: a read, the checkpoint, or the commit is at no fault."""
+    """The worker's error if no write of a record raised it, but a read, the checkpoint or the commit."""
     found = translated(error)
     return unavailable(error) if isinstance(found, RecordRefused) else found
 
 
-def told(error: BaseException) -> str:
-    """What an error says, short, and without a document in it."""
+def error_text(error: BaseException) -> str:
+    """The error in a short sentence, without a document in it."""
     codes = ", ".join(map(str, sorted(set(codes_of(error)) - {BULK_CODE})))
-    place = _in_the_way(error) if isinstance(error, OperationFailure) else ""
+    place = _place_of_duplicate(error) if isinstance(error, OperationFailure) else ""
     return short(f"MongoDB: {why(error)}{f' (code {codes})' if codes else ''}{place}")
 
 
@@ -73,8 +74,8 @@ _collection_of = re.compile(r"collection: \S+\.(\w+) index").search
 _are_coordinates = re.compile(r"r[0-9]+/[0-9]+/[0-9]+").fullmatch
 
 
-def _in_the_way(error: OperationFailure) -> str:
-    """Where a document stands that is in the way; which, only where its `_id` are coordinates: others name players."""
+def _place_of_duplicate(error: OperationFailure) -> str:
+    """Name the collection of the duplicate key; the `_id` too if it is coordinates. Other ids name players."""
     failed = (error.details or {}).get("writeErrors") or [error.details or {}]
     found = _collection_of(str(failed[0].get("errmsg", "")))
     if not found:

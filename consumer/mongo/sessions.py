@@ -1,14 +1,14 @@
-"""One MongoDB session a partition, and the end of the one its last owner left behind.
+"""One MongoDB session for each partition, which the next owner of the partition kills.
 
-A worker that dies leaves its transaction open on the server, and every document it touched locked: the next owner
-was seen to wait 74 s for it. So each owner writes its session's id into the checkpoint, and the next one kills the
-session it finds there: on taking over, and again when a flush has met with conflicts for a while (the old owner may
-have been asleep, and begun anew).
+A worker that dies leaves its transaction open on the server, with every document that it wrote locked. The next owner
+has been seen to wait 74 s for them. So each owner writes the id of its session into the checkpoint. The next owner
+kills that session when it takes over, and again if a flush has met conflicts for some time: the old owner may have been
+frozen and have begun another transaction.
 
-- A session belongs to a MongoDB user. Its id alone names the session of the user who asks, so the owner writes its
-  user's digest beside it. To kill another user's session takes the privilege killAnySession.
-- A session that a checkpoint names never goes back to the client's pool. There its id would be given to other calls of
-  this process, and the next owner would kill those.
+- A session belongs to a MongoDB user, and an id alone means a session of the user who kills it. So the owner writes its
+  user's digest beside the id. Killing another user's session needs the privilege killAnySession.
+- A session that a checkpoint names never goes back to the client's pool. From there other calls of this process would
+  get it, and the next owner would kill them.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ from serving.mongodb.client import why
 
 log = structlog.get_logger()
 
-# A race between two live owners is over in milliseconds.
+# A conflict between two running owners is over in milliseconds.
 CONFLICT_SECONDS = 1.0
 
-# How long letting go of a partition may take: others wait for it, and the next owner can end the session, too.
+# The release of a partition delays its next owner, which can kill the session too.
 RELEASE_SECONDS = 2.0
 
 GRANT = '{resource: {cluster: true}, actions: ["killAnySession"]}'
@@ -42,20 +42,22 @@ GRANT = '{resource: {cluster: true}, actions: ["killAnySession"]}'
 
 @dataclass(frozen=True, slots=True)
 class LeftSession:
-    """A session as its owner wrote it into the checkpoint. `uid`: the digest of its user; None without users."""
+    """A session as its owner wrote it into the checkpoint. `uid`: the digest of the user; None without users."""
 
     lsid: Binary
     uid: bytes | None = None
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any] | None) -> "LeftSession | None":
-        """What the checkpoint names; None where its last owner has let go of it."""
+        """The session that the checkpoint names; None if the last owner has released the partition."""
         lsid = checkpoint.get("lsid") if checkpoint else None
         return cls(lsid, checkpoint.get("uid")) if checkpoint and lsid is not None else None
 
 
 @dataclass(slots=True)
-class _Held:
+class _OpenSession:
+    """`predecessor`: the last owner's session, as long as this one is used."""
+
     session: AsyncClientSession
     predecessor: LeftSession | None = None
 
@@ -65,44 +67,44 @@ class Sessions:
 
     def __init__(self, client: AsyncMongoClient[Document]) -> None:
         self._client = client
-        self._held: dict[PartitionId, _Held] = {}
+        self._open: dict[PartitionId, _OpenSession] = {}
         self._uid: bytes | None = None
         self._uid_known = False
-        self._told_not_allowed = False
+        self._not_allowed_logged = False
 
     def of(self, partition: PartitionId) -> AsyncClientSession:
-        """The session for all flushes of a partition, the same until it is released."""
-        if partition not in self._held:
-            self._held[partition] = _Held(self._client.start_session())
-        return self._held[partition].session
+        """The session for all flushes of a partition until it is released."""
+        if partition not in self._open:
+            self._open[partition] = _OpenSession(self._client.start_session())
+        return self._open[partition].session
 
     def lsid(self, partition: PartitionId) -> Binary:
-        """Its id on the server."""
+        """The id of the partition's session on the server."""
         found: Binary = self.of(partition).session_id["id"]
         return found
 
     async def uid(self) -> bytes | None:
-        """The digest of this worker's user, as the server has it with each session. Raises PyMongoError."""
+        """The digest of this worker's MongoDB user. Raises PyMongoError."""
         if not self._uid_known:
             answer = await self._client.admin.command("connectionStatus")
             self._uid = user_digest(answer["authInfo"]["authenticatedUsers"])
             self._uid_known = True
         return self._uid
 
-    async def succeed(self, partition: PartitionId, found: LeftSession | None) -> None:
-        """Kill the session found in the checkpoint, and keep its id in mind. Raises PyMongoError."""
+    async def kill_left(self, partition: PartitionId, found: LeftSession | None) -> None:
+        """Kill the session found in the checkpoint, and remember it. Raises PyMongoError."""
         if found is not None and found.lsid != self.lsid(partition):
-            self._held[partition].predecessor = found
+            self._open[partition].predecessor = found
             await self._kill(partition, found)
 
     async def kill_predecessor(self, partition: PartitionId, since: float) -> None:
-        """Kill the last owner's session again if conflicts have gone on since `since` (monotonic) for too long."""
-        predecessor = held.predecessor if (held := self._held.get(partition)) else None
+        """Kill the last owner's session again if conflicts have lasted too long; `since` is monotonic seconds."""
+        predecessor = mine.predecessor if (mine := self._open.get(partition)) else None
         if predecessor is not None and time.monotonic() - since > CONFLICT_SECONDS:
             await self._kill(partition, predecessor)
 
     async def _kill(self, partition: PartitionId, left: LeftSession) -> None:
-        if any(left.lsid == self.lsid(held) for held in self._held):
+        if any(left.lsid == self.lsid(mine) for mine in self._open):
             return
         another_user = left.uid is not None and left.uid != await self.uid()
         named = {"id": left.lsid, "uid": left.uid} if another_user else {"id": left.lsid}
@@ -111,45 +113,48 @@ class Sessions:
         except OperationFailure as error:
             if error.code != NOT_ALLOWED_CODE:
                 raise
-            self._tell_not_allowed(partition)
+            self._warn_not_allowed(partition)
         else:
             log.info("predecessor_session_ended", partition=str(partition), of_another_user=another_user)
 
-    def _tell_not_allowed(self, partition: PartitionId) -> None:
-        """Once: every partition of that owner meets with the same."""
-        if not self._told_not_allowed:
-            self._told_not_allowed = True
+    def _warn_not_allowed(self, partition: PartitionId) -> None:
+        """Warn once: the same holds for every partition of that owner."""
+        if not self._not_allowed_logged:
+            self._not_allowed_logged = True
             log.warning(
                 "predecessor_session_not_ended",
                 partition=str(partition),
-                reason="it is another MongoDB user's, and this worker's user may not run killSessions on it. Partitions"
-                " wait until the server ends the transaction (transactionLifetimeLimitSeconds)",
+                reason="the session is another MongoDB user's, and this worker's user may not run killSessions on it. "
+                "Partitions wait until the server ends the transaction (transactionLifetimeLimitSeconds)",
                 grant=GRANT,
             )
 
     async def release(self, partition: PartitionId) -> LeftSession | None:
-        """End the session: what a checkpoint may name. Where the server can't be told, the next owner kills it."""
-        held = self._held.pop(partition, None)
-        if held is None or held.session.has_ended:
+        """End the session. Returns it, so that the checkpoint need not name it any more.
+
+        None if there is no session, or the server does not answer: then the next owner kills it.
+        """
+        released = self._open.pop(partition, None)
+        if released is None or released.session.has_ended:
             return None
-        left = LeftSession(held.session.session_id["id"])
+        left = LeftSession(released.session.session_id["id"])
         try:
-            # Not end_session(): it gives the id back to the pool.
-            if held.session.in_transaction:
+            # Not end_session(), which would give the id back to the pool.
+            if released.session.in_transaction:
                 with pymongo.timeout(RELEASE_SECONDS):
-                    await held.session.abort_transaction()
+                    await released.session.abort_transaction()
         except PyMongoError as error:
             log.info("session_not_ended", partition=str(partition), reason=why(error))
             return None
         return left
 
     def drop(self, partition: PartitionId) -> None:
-        """Forget a session that is in use, or may have been killed: it is neither ended nor given back to the pool."""
-        self._held.pop(partition, None)
+        """Forget a session that is in use or may have been killed. It is not ended and does not return to the pool."""
+        self._open.pop(partition, None)
 
 
 def user_digest(users: list[Mapping[str, str]]) -> bytes | None:
-    """As the server makes it: SHA-256 of `user@database`. None for a server without users."""
+    """The digest that the server has of a user: SHA-256 of `user@database`. None for a server without users."""
     if not users:
         return None
     (first, *_) = users

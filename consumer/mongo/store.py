@@ -1,14 +1,14 @@
-"""MongoDB as the worker's store. The one place of the worker that knows pymongo and its errors.
+"""MongoDB as the worker's store.
 
-A flush is one transaction, in five steps; what a crash leaves behind it:
+A flush is one transaction in five steps. A crash at a step leaves:
 
-    1. read         what the plan must know; opens the snapshot                nothing
-    2. plan         pure                                                       nothing
-    3. checkpoint   compare-and-set from the plan's start to its end           an open transaction: the server drops it
-    4. write        players, period_counts, requests, exceptions, dead_letters the same
-    5. commit       all of it, or nothing                                      either; the next owner's step 3 tells
+    1. read         what the plan must know; opens the snapshot            nothing
+    2. plan         pure                                                   nothing
+    3. checkpoint   compare-and-set from the plan's start to its end       an open transaction, which the server aborts
+    4. write        the documents of the plan                              the same
+    5. commit       all of it, or nothing                                  either; step 3 of the next owner finds out
 
-Only the checkpoint decides: the owner that moves it has applied those records, and no other owner has.
+The checkpoint alone decides: the owner that moves it has applied those records, and no other owner has.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from consumer.core.reads import (
     split_titles,
 )
 from consumer.core.reasons import bug_reason
-from consumer.mongo.claims import checkpoint_of, claim, let_go
+from consumer.mongo.claims import checkpoint_of, claim, release
 from consumer.mongo.errors import HANDLED, outage_or_too_large, translated, unavailable
 from consumer.mongo.sessions import Sessions
 from consumer.mongo.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
@@ -47,30 +47,22 @@ from consumer.mongo.writes import Writes, are_encodable, checkpoint_move, gap_mo
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
-from schemas.documents import (
-    CHECKPOINTS,
-    DEFINITIONS,
-    EVENTS,
-    LINEAGES,
-    REQUESTS,
-    TITLES,
-    definition_of,
-    millis_of,
-)
+from schemas.definitions import definition_of
+from schemas.documents import CHECKPOINTS, DEFINITIONS, EVENTS, LINEAGES, REQUESTS, TITLES, millis_of
 from serving.mongodb.watch import MongoWatch
 
-# A failed try that took longer may have outlived what the server allows a transaction (15 s where we set it). The
-# server doesn't say so: it answers 251, as after any lost race, and tried whole the flush would outlive it for ever.
+# The server aborts a transaction after transactionLifetimeLimitSeconds (docs/deployment.md: 15 s). It answers 251 then,
+# as after any conflict, so the same flush would be retried for ever. A flush whose try took longer is halved.
 LONG_TRY_SECONDS = 10.0
 
-# Batches, or items of pools, that are planned in less time than a heartbeat can wait: some 20 us each.
+# Batches, or items of pools, that take some 20 us each to plan. More would delay heartbeats, so a thread plans them.
 INLINE_WEIGHT = 2_500
 
-# Larger flushes are written one after the other: three of the largest pools at once fill a cache of 256 MB.
+# Larger flushes are applied one at a time: three of the largest pools at once would fill a server cache of 256 MB.
 LARGE_FLUSH_BYTES = 8 * 1024 * 1024
 
 OnStep = Callable[[str, float], None]
-"""Told the name of each step and the seconds it took."""
+"""Called with the name of each step and its seconds."""
 
 
 class MongoStore:
@@ -106,7 +98,7 @@ class MongoStore:
         if partition in self._applying:
             self._sessions.drop(partition)
         else:
-            await uncancelled(let_go(self._database, self._sessions, partition))
+            await uncancelled(release(self._database, self._sessions, partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
         with self._call():
@@ -146,7 +138,7 @@ class MongoStore:
         except OURS:
             raise
         except Exception as error:
-            # A bug of the client's, say. No record is at fault, so none may be lost by it, and no process ended.
+            # A bug of the client, for example. No record is at fault, so none may be set aside, and no process ends.
             raise Unavailable(bug_reason("applying", error)) from error
         finally:
             self._applying.discard(reads.partition)
@@ -158,7 +150,7 @@ class MongoStore:
             await uncancelled(self._pass_over(gap))
 
     async def _pass_over(self, gap: Gap) -> None:
-        """One update of one document: it needs no transaction, and the same compare-and-set decides."""
+        """One update of one document, with the same compare-and-set. It needs no transaction."""
         checkpoints = self._database.get_collection(CHECKPOINTS, read_concern=ReadConcern("majority"))
         key = str(gap.partition)
         try:
@@ -237,7 +229,7 @@ class _Transaction:
         return by_app
 
     async def _move_checkpoint(self, move: CheckpointMove) -> None:
-        """Step 3, and the only thing that keeps two owners from counting a record twice."""
+        """Step 3. This compare-and-set keeps two owners from counting a record twice."""
         checkpoints = self._collection(CHECKPOINTS)
         key = str(move.partition)
         moved = await checkpoints.update_one(
@@ -257,13 +249,13 @@ class _Transaction:
         try:
             await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
         except HANDLED as error:
-            # Only what was to be written can be a record's fault; the rest may be tried again by the transaction.
+            # Only a document can be a record's fault. Other errors go to with_transaction, which may retry.
             found = translated(error)
             if isinstance(found, RecordRefused):
                 raise found from error
             raise
         except Exception as error:
-            # An unexpected error. It is the record's fault only if BSON can't encode what is to be written.
+            # An unexpected error. It is a record's fault only if BSON can't encode an operation.
             if are_encodable(operations):
                 raise
             raise RecordRefused(bug_reason("encoding", error), bug=True) from error
@@ -275,27 +267,27 @@ class _Transaction:
 
 
 def _planned(plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
-    """Step 2. Of a large flush it runs in a thread: the event loop must go on, or heartbeats come too late."""
+    """Step 2. A large flush runs it in a thread, so that the event loop sends heartbeats in time."""
     with records_fault("planning"):
         planned = plan(known)
         return planned, writes_of(planned)
 
 
 def _raise_if_long(records: int, tried_at: float | None) -> None:
-    """Halve a flush whose last try took long. A single record is tried on: it can't be halved, and may yet pass."""
+    """Halve a flush whose last try took too long. A single record is retried: it can't be halved, and may succeed."""
     if tried_at and records > 1 and time.monotonic() - tried_at > LONG_TRY_SECONDS:
         raise FlushTooLarge(f"a try of {records} records took more than {LONG_TRY_SECONDS:g} s, and failed")
 
 
 def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
-    """The lineage's id, if the newest one of this topic's name is of this very topic. Raises UnknownLineage."""
+    """The id of the newest lineage of this topic's name, if it is of this very topic. Raises UnknownLineage."""
     if newest is None:
         raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
     if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
         raise UnknownLineage(
-            f"topic {topic.topic} is another one than lineage {newest['_id']} was started with: it was made anew, or "
-            f"Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster {topic.cluster}, "
-            f"was {newest['cluster']}). Its offsets mean other records, so nothing is read."
+            f"topic {topic.topic} is not the topic that lineage {newest['_id']} was started with: it was deleted and "
+            f"created again, or Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster "
+            f"{topic.cluster}, was {newest['cluster']}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])
 

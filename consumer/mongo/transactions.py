@@ -1,7 +1,7 @@
-"""The one place that opens MongoDB transactions (a test looks for others).
+"""MongoDB transactions. They are opened nowhere else; a test holds it.
 
-`await session.start_transaction()` forgotten writes outside any transaction without a word; with_transaction can't
-be misused so, and it tries again after a lost race.
+If `await` is forgotten before `session.start_transaction()`, the writes happen outside any transaction, without an
+error. with_transaction can't be misused like this, and it retries after a write conflict.
 """
 
 import asyncio
@@ -16,18 +16,17 @@ from pymongo.read_concern import ReadConcern
 T = TypeVar("T")
 Document = dict[str, Any]
 
-# Said out loud: the server's implicit default weakens where a set has arbiters.
+# Explicit, because the implicit default is weaker in a replica set with arbiters.
 DURABLE = WriteConcern(w="majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 
-# How long the answer to an abort is waited for. Nothing depends on it: the next transaction of the session ends the
-# last one, too. A primary that has just taken over answers only once a majority follows it: some 8 s after the election
-# where its predecessor is frozen.
+# The time for an abort. Nothing depends on its answer: the session's next transaction ends the last one too. A new
+# primary answers only once a majority follows it, some 8 s after the election if the old primary is frozen.
 ABORT_SECONDS = 1.0
 
-# How long the server may take to confirm a commit; one that is not overloaded confirms within a second. Then the flush
-# is tried again, and the checkpoint tells whether it is done. The answer to a commit that was sent to a primary before
-# it froze comes, from its successor, as late as that to an abort, and says that there is no such transaction.
+# The time for a commit. A server that is not overloaded confirms it within a second. After a time-out the flush is
+# retried, and the checkpoint shows whether it was committed. If a primary froze before it committed, its successor
+# answers that there is no such transaction, as late as it answers an abort.
 COMMIT_MILLIS = 5_000
 
 
@@ -36,8 +35,8 @@ async def in_transaction(
 ) -> T:
     """Run `body` in one transaction and commit it: snapshot reads, majority and journaled writes.
 
-    `body` may run several times. What it raises ends the transaction and comes out here. `commit_millis` is for who can
-    find out whether a commit that was not confirmed in time is done.
+    `body` may run several times. Its exceptions abort the transaction and are raised here. A caller that gives
+    `commit_millis` must be able to find out whether a commit happened that was not confirmed in time.
     """
 
     async def ended_soon(session: AsyncClientSession) -> T:
@@ -57,29 +56,29 @@ async def in_transaction(
 
 
 async def _abort(session: AsyncClientSession) -> None:
-    """As with_transaction would, which waits for as long as it takes. Errors of an abort are the client's to ignore."""
+    """Abort within ABORT_SECONDS. with_transaction would wait without a bound. Errors are ignored by the client."""
     if session.in_transaction:
         with pymongo.timeout(ABORT_SECONDS):
             await session.abort_transaction()
 
 
 async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
-    """Await work of the client; where the caller is cancelled, the work goes on to its own end, unheard.
+    """Await a call of the client. If the caller is cancelled, the call continues and its result is discarded.
 
-    Cancelled in server selection, just as its wait there runs out, the client (pymongo 4.20) keeps its topology locked
-    for ever, and every later call of the process waits for that: seen in a worker that woke up during a failover.
+    If a call is cancelled in server selection at the moment its wait times out, the client (pymongo 4.20) keeps its
+    topology locked for ever, and every later call of the process hangs. Seen in a worker that resumed in a failover.
     """
     task = asyncio.create_task(work)
-    _unheard.add(task)
+    _running.add(task)
     task.add_done_callback(_ended)
     return await asyncio.shield(task)
 
 
-# The event loop itself holds tasks weakly.
-_unheard: set[asyncio.Task[Any]] = set()
+# The event loop has only weak references to tasks.
+_running: set[asyncio.Task[Any]] = set()
 
 
 def _ended(task: asyncio.Task[Any]) -> None:
-    _unheard.discard(task)
+    _running.discard(task)
     if not task.cancelled():
-        task.exception()  # looked at, or asyncio would complain that nobody has
+        task.exception()  # retrieved, or asyncio logs it

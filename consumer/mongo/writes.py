@@ -1,4 +1,4 @@
-"""A WritePlan in MongoDB's words. Pure: one operation a document, filtered on `_id` alone (the server's fast path)."""
+"""A WritePlan as MongoDB operations. Pure. One operation a document, by `_id` alone: the server's fast path."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def checkpoint_move(move: CheckpointMove) -> Document:
 
 
 def are_encodable(operations: Writes) -> bool:
-    """Whether BSON can be made of all of them: only then can it be anything but a record's fault that one failed."""
+    """Whether BSON can encode all operations. If not, the failure is a record's fault."""
     try:
         for one in operations:
             bson.encode({"filter": getattr(one, "_filter", None), "document": one._doc})  # noqa: SLF001 no public name
@@ -37,7 +37,7 @@ def are_encodable(operations: Writes) -> bool:
 
 
 def gap_move(gap: Gap) -> Document:
-    """The update of a checkpoint that stands at gap.start: what it was last applied to stays as it is."""
+    """The update of a checkpoint that stands at gap.start. `last` stays: no record was applied."""
     return {
         "$set": {"next": Int64(gap.end)},
         "$inc": {"gaps": Int64(gap.offsets)},
@@ -46,7 +46,7 @@ def gap_move(gap: Gap) -> Document:
 
 
 def writes_of(plan: WritePlan) -> Mapping[str, Writes]:
-    """Operations by collection, in the order they are sent."""
+    """Operations by collection, in the order in which they are sent."""
     return {
         PLAYERS: _players(plan.players),
         PERIOD_COUNTS: _period_counts(plan.periods),
@@ -66,7 +66,7 @@ def _documents(documents: Documents[Any]) -> Writes:
 
 
 def _titles(titles: TitleWrites) -> Writes:
-    """Each title, and the app's counts of them, on which two partitions that register titles at once conflict."""
+    """The titles and the app's counts of them. Two partitions that add titles at once conflict on the counts."""
     counts = [
         UpdateOne({"_id": app}, {"$inc": {"count": Int64(n.players), "anonymous": Int64(n.anonymous)}}, upsert=True)
         for app, n in titles.added.items()

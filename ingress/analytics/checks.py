@@ -65,6 +65,7 @@ class Checks:
             raise
 
     async def _judged(self, pool: ReadPool) -> JudgedBatch:
+        """Raises Refused where nothing is to be registered."""
         self._shared.authenticator.require_known_or_allowed(pool.identity)
         is_partial = pool.arrival.request.target.query.get("partial")
         if is_partial not in _PARTIAL:

@@ -3,7 +3,7 @@
 - An anonymous actor is `~` and 128 random bits. It can't be guessed, and no player's id begins with `~` (B6).
 - A token that this key signed is valid only for an anonymous actor, never for a player. So the key may be on every
   ingress, unlike the issuer's private key.
-- The first part of a token tells whether this key signed it: all its tokens have the same header, whose key id has a
+- The first part of a token shows whether this key signed it: all its tokens have the same header, whose key id has a
   prefix that no other key has.
 """
 
@@ -86,7 +86,7 @@ def read_session_key(file: str) -> SessionKey:
     try:
         return SessionKey(_private_key(Path(file).read_text()))
     except (OSError, ValueError, TypeError, JoseError) as error:
-        raise StartRefused([f"tokens.session_key: {file} can't sign: {error}"]) from error
+        raise StartRefused([f"tokens.session_key: no key that signs can be read from {file}: {error}"]) from error
 
 
 def _private_key(text: str) -> Key:
@@ -97,7 +97,7 @@ def _private_key(text: str) -> Key:
 
 
 def session_key(settings: TokenSettings) -> SessionKey | None:
-    """The key, if the settings name one. Raises StartRefused."""
+    """The key, or None if the settings name none. Raises StartRefused."""
     return read_session_key(settings.session_key) if settings.session_key else None
 
 
@@ -128,7 +128,7 @@ class WithSessions:
 
 
 def token_check(settings: TokenSettings, key: SessionKey | None, clock: Clock, metrics: Metrics) -> TokenCheck:
-    """How this process checks tokens: the issuer's, and with a `key` those of its own anonymous sessions too."""
+    """The token check of an ingress: the issuer's tokens and, with a `key`, its own anonymous tokens."""
     issuers = issuers_tokens(settings, clock, metrics.tokens)
     return issuers if key is None else WithSessions(issuers, key)
 

@@ -28,8 +28,7 @@ class Lineage:
         """Read it once. If MongoDB is unavailable the last one stays."""
         try:
             newest = await self._store.newest_lineage(self._topic)
-        except Unavailable as error:
-            log.debug("lineage_not_read", error=str(error))
+        except Unavailable:
             return
         if newest is not None and newest != self.current:
             log.info("lineage_read", lineage=newest, topic=self._topic)

@@ -8,6 +8,7 @@ tells which apps have changed, and those in the cache are read again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ import structlog
 from cachetools import TTLCache
 
 from ingress.ports import AppChange, DefinitionStore, Unavailable
-from schemas.documents import Definition, millis_of
+from schemas.definitions import Definition
+from schemas.documents import millis_of
 from schemas.games.judging import matches_id
 from serving.clock import Clock
 from serving.recent import Recent
@@ -152,8 +154,8 @@ class Definitions:
 
     def _ended(self, app: str, read: asyncio.Task[Terms]) -> None:
         self._reads.pop(app, None)
-        if not read.cancelled() and read.exception():
-            log.debug("definitions_not_read", app=app, reason=str(read.exception()))
+        if not read.cancelled():
+            read.exception()  # marks it as retrieved: it goes to those who wait for the read, and they may have left
 
     async def _read(self, app: str) -> Terms:
         return self._keep(app, await self._store.definitions(app)).terms
@@ -168,10 +170,8 @@ class Definitions:
         await self.preload()
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            try:
+            with contextlib.suppress(Unavailable):
                 await self.poll()
-            except Unavailable as error:
-                log.debug("definitions_not_read", reason=str(error))
 
     async def poll(self) -> None:
         """Read what has changed since the last poll. Raises Unavailable; the next poll repeats the query."""

@@ -16,7 +16,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, get_group_symbol, parse_pattern
 
 from ingress.games.tags import best_tag, locale_names
-from schemas.documents import GROUPED, PLAIN, Definition
+from schemas.definitions import GROUPED, PLAIN, Definition
 
 # RFC 5646 (4.4.1) requires support of tags so long. The rest of a longer one is ignored.
 MAX_TAG_CHARACTERS: Final = 35

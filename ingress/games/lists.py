@@ -16,7 +16,8 @@ from ingress.games.language import Languages, languages_asked, number_writer, te
 from ingress.games.pages import Listing, Page, cut, page_of
 from ingress.games.replies import player_events
 from ingress.ports import Totals, TotalsStore, Unavailable
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 from schemas.errors.table import Refusal
 from schemas.games.body import EventChild, EventDefinition, EventDefinitionListResponse, PlayerEventListResponse
 from serving.http.paging import signed_token

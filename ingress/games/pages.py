@@ -36,19 +36,13 @@ class Page:
 
 def page_of(query: Mapping[str, str], listing: Listing, keys: SigningKeys) -> Page:
     """The page that `maxResults` and `pageToken` ask for. Raises BadQuery, which names both if both are wrong."""
-    size, after = _size(query.get("maxResults")), _after(query.get("pageToken"), listing, keys)
+    text = query.get("maxResults")
+    size = DEFAULT_RESULTS if text is None else page_size(text, MAX_RESULTS)
+    after = _after(query.get("pageToken"), listing, keys)
     if size is not None and after is not None:
         return Page(after, size)
     values = (("maxResults", size, WRONG_SIZE), ("pageToken", after, WRONG_PLACE))
     raise BadQuery(*((name, why) for name, value, why in values if value is None))
-
-
-def _size(text: str | None) -> int | None:
-    """None if the text is not a size."""
-    if text is None:
-        return DEFAULT_RESULTS
-    # An int32 of Google's APIs has no leading zeros.
-    return None if text.startswith("0") else page_size(text, MAX_RESULTS)
 
 
 def _after(token: str | None, listing: Listing, keys: SigningKeys) -> str | None:

@@ -13,12 +13,12 @@ from schemas.errors.table import Refusal
 from schemas.records.envelope import matches_player, rfc3339
 from schemas.wire.malformed import Violation
 from schemas.wire.refusals import DEFAULT_REFUSALS, MAX_REFUSALS, REFUSALS_SCOPE, RefusalAnswer, RefusalsAnswer
+from serving.http.paging import WRONG_SIZE, page_size
 from serving.http.reply import Reply
 from serving.http.request import Request
 from serving.refused import Refused
 
 _is_refusal_id = re.compile(r"[0-9a-f]{24}\Z").match
-_is_limit = re.compile(r"[1-9][0-9]{0,8}\Z").match
 
 
 class RefusalsPage:
@@ -48,15 +48,17 @@ class RefusalsPage:
 def refusal_query(query: Mapping[str, str]) -> RefusalQuery:
     """The query's parameters. Raises Refused that names each wrong one. Unknown ones are ignored (G2)."""
     limit, cause, player, before = (query.get(name) or None for name in ("limit", "cause", "player", "before"))
+    size = page_size(limit, MAX_REFUSALS) if limit else DEFAULT_REFUSALS
     checks = (
-        ("limit", limit is None or _is_limit(limit), "Must be a number from 1"),
+        ("limit", size is not None, WRONG_SIZE),
         ("cause", cause is None or cause in CAUSES, "There is no such cause"),
         ("player", player is None or matches_player(player), "Must be a player's id"),
         ("before", before is None or _is_refusal_id(before), "Must be the id of a refusal"),
     )
-    if wrong := tuple(Violation(field=name, description=why) for name, fits, why in checks if not fits):
+    wrong = tuple(Violation(field=name, description=why) for name, fits, why in checks if not fits)
+    if size is None or wrong:
         raise Refused(Refusal.MALFORMED, wrong)
-    return RefusalQuery(min(int(limit or DEFAULT_REFUSALS), MAX_REFUSALS), cause, player, before)
+    return RefusalQuery(size, cause, player, before)
 
 
 def _answer(found: FoundRefusal) -> RefusalAnswer:

@@ -20,7 +20,8 @@ from ingress.games.language import format_problem, text_for
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
 from ops.errors import BadInput
 from ops.output import did_you_mean
-from schemas.documents import DEFINITIONS, GROUPED, ID_SCHEMA_PATTERN, Definition, DefinitionTerm, definition_of
+from schemas.definitions import GROUPED, Definition, DefinitionTerm, definition_of
+from schemas.documents import DEFINITIONS, ID_SCHEMA_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]

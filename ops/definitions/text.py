@@ -58,7 +58,7 @@ def _twice(key: object, line: int) -> str:
     return f"line {line}: {key} is given twice in one mapping, but only the last would be read"
 
 
-# JSON that json.loads has taken: only strings may hold what looks like structure.
+# json.loads has accepted this JSON, so brackets and commas outside of strings are structure.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from consumer.core.unread import PartitionLook, UnreadPartitions
-from consumer.unread import look
+from consumer.core.unread import PartitionProgress, UnreadPartitions
+from consumer.unread import read_progress
 from ops.lineage.store import Database
 
 # A worker that reads records moves a checkpoint about once a second.
@@ -20,18 +20,18 @@ CLOCK_SECONDS = 2.0
 
 
 async def unread_partitions(consumer: AIOKafkaConsumer, db: Database, topic: str) -> list[str]:
-    """A sentence for each unread partition; two looks if records wait. Raises KafkaError, PyMongoError."""
+    """A sentence for each unread partition; checked twice if records wait. Raises KafkaError, PyMongoError."""
     partitions = UnreadPartitions(stands_seconds=WATCHED_SECONDS)
-    found = await look(consumer, db, topic)
-    unread = partitions.looked(found, time.monotonic())
+    found = await read_progress(consumer, db, topic)
+    unread = partitions.update(found, time.monotonic())
     if any(one.waiting for one in found.values()):
         await asyncio.sleep(WATCHED_SECONDS)
-        found = await look(consumer, db, topic)
-        unread = partitions.looked(found, time.monotonic())
+        found = await read_progress(consumer, db, topic)
+        unread = partitions.update(found, time.monotonic())
     return [_sentence(partition, found[partition], records) for partition, records in unread.items()]
 
 
-def _sentence(partition: int, found: PartitionLook, records: int) -> str:
+def _sentence(partition: int, found: PartitionProgress, records: int) -> str:
     why = "no worker has read it yet" if found.next_offset is None else "its checkpoint does not move"
     return f"no worker reads partition {partition}: {records} records wait, {why}"
 

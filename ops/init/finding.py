@@ -8,7 +8,7 @@ State = Literal["made", "changed", "there", "warning", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`detail` of `wrong`: what has to be changed by hand. Of `warning`: the risk."""
+    """`detail` says what must be changed by hand (`wrong`), or the risk (`warning`)."""
 
     what: str
     state: State

@@ -143,7 +143,8 @@ async def start(options: StartOptions, *, as_json: bool) -> int:
             complain(str(error))
             return EXIT_WRONG
         lost = [str(loss) for loss in lost_by(new)]
-        starts = f"New lineage of {name}, generation {new.generation}, from offsets {_offsets(new)}"
+        offsets = json.dumps({str(partition): offset for partition, offset in sorted(new.starts.items())})
+        starts = f"New lineage of {name}, generation {new.generation}, from offsets {offsets}"
         complain("\n".join([starts, *map(loss_text, lost_by(new)), *warnings]))
         if not (options.yes or _confirmed()):
             complain("Nothing was started. To confirm, add --yes")
@@ -205,10 +206,6 @@ def lost_by(new: NewLineage) -> list[Loss]:
     return [
         Loss(topic, "", Offsets(one["partition"], one["from"], one["to"]), cast("Why", one["why"])) for one in new.lost
     ]
-
-
-def _offsets(new: NewLineage) -> str:
-    return json.dumps({str(partition): offset for partition, offset in sorted(new.starts.items())})
 
 
 def _confirmed() -> bool:

@@ -95,7 +95,7 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
     if not offsets:
         return found
     consumer, topic, limits = reader.consumer, reader.topic, reader.settings.limits
-    # As the worker read it: what is larger is kept cut.
+    # As the worker read it: larger values are cut.
     api = next((api for api in APIS if reader.settings.kafka.topic(api) == topic), None)
     largest_bytes = largest_value_bytes(limits, api)
     read_from(consumer, topic, offsets)
@@ -106,7 +106,7 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
             raise NotReachable(
                 f"Kafka returned no record of {topic}, partitions {missing}: checkpoints can't be compared"
             )
-        # A new one each time: what is unpacked counts against it.
+        # A new one each time, because unpacked bytes use it up.
         ROOM.set(Room(ROOM_BYTES, max(UNPACK_BYTES, most_unpacked_bytes(limits))))
         fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MILLIS)
         for ours, records in fetched.items():
@@ -119,9 +119,9 @@ async def _records_at(reader: _Reader, offsets: Mapping[int, int]) -> dict[int, 
 
 
 async def _cut_at(reader: _Reader, partition: int, checkpoint: Document, end: int, other: int | None) -> int:
-    """The first record that is younger than the last applied one; without one, where the log ends.
+    """The offset of the first record that is younger than the last applied one. Without one, the end of the log.
 
-    `other`: the offset of a record that is known to be another. It bounds the cut, whatever the clocks say.
+    `other`: an offset whose record certainly differs from the applied one. The cut is not above it.
     """
     last = checkpoint["last"]
     if last is None:

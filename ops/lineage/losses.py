@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
+from schemas.checkpoints import LostRange
 from schemas.coordinates import PartitionId
-from schemas.documents import LostRange
 
 Document = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""Where a new lineage starts: reads --from, refuses what could count twice, and names what is lost. Pure.
+"""Where a new lineage starts: reads --from, refuses offsets whose records could count twice, and names lost ones. Pure.
 
 A record counts once because its id is stored. Records below the checkpoint may be read again only if they are younger
 than the time that ids are kept: older ones would count a second time.
@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from ops.lineage.losses import Why, minus
-from schemas.documents import LostRange, utc
+from schemas.checkpoints import LostRange
+from schemas.documents import utc
 
 EXAMPLE = '{"0": 17, "1": 0}'
 
@@ -88,7 +89,7 @@ def _listed(partitions: Iterable[int]) -> str:
 
 
 def to_be_checked(text: str, starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[int]:
-    """Partitions whose first record must be young enough: all but those read on from where applying stands or later."""
+    """Partitions whose first record must be young enough: those that start below their checkpoint, or `beginning`."""
     return [
         number
         for number, start in starts.items()

@@ -13,8 +13,9 @@ from pymongo.errors import DuplicateKeyError
 from consumer.mongo.transactions import in_transaction
 from consumer.ports import TopicIdentity
 from ops.server_clock import server_now
+from schemas.checkpoints import AcceptedLoss, LostRange, fresh_checkpoint
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, LINEAGES, AcceptedLoss, LostRange, fresh_checkpoint
+from schemas.documents import CHECKPOINTS, LINEAGES
 
 Database = AsyncDatabase[dict[str, Any]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.load.plan import MINUTES_BACK, LoadOptions, Shot
-from schemas.analytics.body import JSON_TYPE, identities, parse_analytics, read_sent
+from schemas.analytics.body import JSON_TYPE, identities, read_batch
 from schemas.documents import actor_of, event_key
 from schemas.windows import MINUTE_MILLIS, window_of
 
@@ -80,7 +80,7 @@ def _pool(player: str, number: int, items: tuple[PoolItem, ...]) -> Pool:
 
 def keys_of(pool: Pool, app: str) -> dict[str, PoolItem]:
     """The items by their `_id` in `events`."""
-    batch = parse_analytics(read_sent(pool.body, JSON_TYPE))
+    batch = read_batch(pool.body, JSON_TYPE)
     found = identities(batch, actor_of(app, pool.player), None)
     return {event_key(app, pool.player, identity): pool.items[i] for i, identity in found.items()}
 

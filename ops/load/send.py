@@ -167,7 +167,8 @@ class OpenLoop(Generic[S]):
         except (aiohttp.ClientError, TimeoutError) as error:
             return self._failed(failure(error))
         if reply.status in RETRY_STATUS:
-            return self._failed(_with_words(f"HTTP {reply.status}", refusal_words(text)))
+            words = refusal_words(text)
+            return self._failed(f"HTTP {reply.status}: {words}" if words else f"HTTP {reply.status}")
         self.outcomes.delays.latencies_seconds.append(time.monotonic() - due)
         if reply.status == HTTPStatus.OK:
             self._answered(shot, Answer(text, reply.headers))
@@ -192,10 +193,6 @@ class OpenLoop(Generic[S]):
             self.outcomes.delays.visible_seconds.append((millis["visible"] - millis["accepted"]) / 1000)
         else:
             self.outcomes.delays.not_yet_visible += 1
-
-
-def _with_words(cause: str, words: str) -> str:
-    return f"{cause}: {words}" if words else cause
 
 
 async def _is_set_by(stop: asyncio.Event, due: float) -> bool:

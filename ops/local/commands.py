@@ -108,7 +108,7 @@ def down(data: Path, *, as_json: bool) -> int:
             complain(f"The supervisor (pid {pid}) did not stop within {DOWN_SECONDS} s. It is killed now")
             os.kill(pid, signal.SIGKILL)
     if as_json:
-        say('{"stopped": %s}' % ("null" if pid is None else pid))
+        say(json.dumps({"stopped": pid}))
     else:
         say(_nothing(data, "not running") if pid is None else "stopped")
     return EXIT_OK

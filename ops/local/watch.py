@@ -42,7 +42,7 @@ class Watch:
         return any(changed)
 
     def stop(self, names: Callable[[str], bool]) -> None:
-        """Stop the children whose name is chosen, side by side, and start none of them again."""
+        """Stop the children with these names, in parallel, and don't restart them."""
         chosen = [self._watched.pop(name) for name in tuple(self._watched) if names(name)]
         self._children.stop(watched.child for watched in chosen if watched.child)
 

@@ -76,7 +76,7 @@ async def titles_of(db: Database, app: str) -> list[Registered]:
 
 
 async def counted_since(db: Database, app: str, hours: int, now: datetime) -> Counter[str]:
-    """How many items of each title count in the last `hours`, the one that goes on included, by their own times."""
+    """How many items of each title count in the last `hours`, including the current one, by the items' times."""
     this = now.replace(minute=0, second=0, microsecond=0)
     begins = [f"{this - timedelta(hours=ago):%Y-%m-%dT%H}/{app}/{SOURCE}" for ago in range(hours)]
     query = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from schemas.documents import Definition, request_key, utc
+from schemas.definitions import Definition
+from schemas.documents import request_key, utc
 from schemas.games.body import EventRecordRequest, parse_request
 from schemas.games.judging import Judgement, judge
 from schemas.records.envelope import Envelope, MalformedEnvelope, is_signed, unseal

@@ -17,6 +17,7 @@ from consumer.fetching.room import ROOM, UNPACK_BYTES, Room
 from ops.connect import NotReachable
 from ops.verify.reading import LogRecord
 from ops.verify.report import MINUTE_MILLIS, Difference, MinuteKey
+from schemas.definitions import Definition, definition_of
 from schemas.documents import (
     CHECKPOINTS,
     DEFINITIONS,
@@ -27,8 +28,6 @@ from schemas.documents import (
     PLAYERS,
     REQUESTS,
     TITLES,
-    Definition,
-    definition_of,
     millis_of,
     utc,
 )

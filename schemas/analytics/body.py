@@ -180,7 +180,7 @@ def _entries(sent: object) -> Sequence[object]:
         try:
             sent = read_value(sent)
         except BadJson as error:
-            raise _wrong("eventData", f"is text that is no JSON: {error}") from None
+            raise _wrong("eventData", f"is text that is not JSON: {error}") from None
     if isinstance(sent, dict):
         return (sent,)
     if isinstance(sent, list):

@@ -1,10 +1,10 @@
-"""A short hash of an item's content, to tell apart two items with the same requestId and position (A11)."""
+"""A short hash of an item's content, to distinguish two items with the same requestId and position (A11)."""
 
 import hashlib
 
 from schemas.analytics.items import Item
 
-# An int64 in MongoDB. A client that makes collisions harms only itself: its own items are not told apart.
+# An int64 in MongoDB. A client that makes collisions harms only itself: its own items are not distinguished.
 DIGEST_BYTES = 8
 
 

@@ -1,6 +1,6 @@
 """mediaInfo: base64 of a JSON object that says which film the events belong to (docs/rules.md, A7).
 
-A value that can't be decoded is kept as it was sent. Refusing it would block the pool of a phone for ever.
+A value that can't be decoded is kept as it was sent. If it were refused, a client would resend its pool for ever.
 """
 
 import base64
@@ -15,7 +15,7 @@ _TO_STANDARD = str.maketrans("-_", "+/")
 
 
 class Media(NamedTuple):
-    """`info` if it could be decoded, `raw` if not. Both are None if none was sent."""
+    """`info` if it could be decoded, otherwise `raw`. Both are None if none was sent."""
 
     info: Mapping[str, Any] | None = None
     raw: str | None = None

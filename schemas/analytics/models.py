@@ -1,6 +1,6 @@
-"""AddEvent and AddEventBatch as the OpenAPI document describes them. What reads a body is schemas/analytics/body.py.
+"""AddEvent and AddEventBatch as the OpenAPI document describes them. schemas/analytics/body.py reads the bodies.
 
-Names are as they are written here most often; they are read in any case, which JSON Schema can't say.
+Field names are case-insensitive, which JSON Schema can't express. They are spelled here as clients usually spell them.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ Fields = dict[str, Any]
 
 
 class _Sent(BaseModel):
-    """Unknown names are fine: of an item they are kept, of the envelope they are ignored."""
+    """Unknown fields are accepted: those of an item are kept, those of the envelope are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -25,13 +25,13 @@ class AnalyticsEventItem(_Sent):
         str | float | int,
         Field(
             description="Seconds, milliseconds or microseconds since 1970, ISO 8601, or `/Date(ms)/`. A number that"
-            " reads as a date, as 20260921 or 20260921141320, is refused."
+            " could also be a date (20260921, 20260921141320) is refused."
         ),
     ]
-    Event: Annotated[str, Field(min_length=1, description="Its title: 1 to 256 bytes of UTF-8 after trimming.")]
+    Event: Annotated[str, Field(min_length=1, description="The title: 1 to 256 bytes of UTF-8 after trimming.")]
     Data: Annotated[
         Fields | list[Fields] | None,
-        Field(description="Any fields; of an array the order is kept, and it counts once."),
+        Field(description="Any fields. An array keeps its order and counts as one event."),
     ] = None
 
 
@@ -40,12 +40,15 @@ _RequestId = Annotated[
     Field(
         min_length=1,
         max_length=MAX_REQUEST_ID_CHARACTERS,
-        description="Our extension: makes an event the same event by its place in the pool, not by its content.",
+        description="An extension: events are identified by this id and their position in the pool, not by content.",
     ),
 ]
-_Media = Annotated[str | None, Field(description="Base64 of a JSON object, kept decoded with every event.")]
-_Token = Annotated[str | None, Field(description="Anonymous or logged in. Without it, the Authorization header's.")]
-_JSON_TEXT = "JSON text of the same is taken too."
+_Media = Annotated[str | None, Field(description="Base64 of a JSON object. It is decoded and stored with every event.")]
+_Token = Annotated[
+    str | None,
+    Field(description="The token of a player or an anonymous session. Default: that of the Authorization header."),
+]
+_JSON_TEXT = "Or the same as JSON text in a string."
 
 
 class AddEventRequest(_Sent):
@@ -72,7 +75,7 @@ class AddEventBatchRequest(_Sent):
 
 
 class AnalyticsReply(BaseModel):
-    """Every answer. Severity: 1 all is well, 2 try again (with StatusCode 0: a part was refused), 3 don't."""
+    """Every answer. Severity: 1 success, 2 retry (with StatusCode 0: some events were refused), 3 do not retry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -9,12 +9,12 @@ from schemas.wire.depth import MAX_DEPTH, is_deeper
 from schemas.wire.malformed import MAX_VIOLATIONS, MalformedBody, Violation
 from schemas.wire.violations import errors_of
 
-# The body is one short name.
+# The body holds one short name.
 MAX_SESSION_BODY_BYTES = 4_096
 
 
 class SessionRequest(BaseModel):
-    """Which app's."""
+    """The app that the session belongs to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -22,7 +22,7 @@ class SessionRequest(BaseModel):
 
 
 class SessionReply(BaseModel):
-    """The token, whom it speaks for, and for how many seconds."""
+    """The token, the anonymous actor that it names, and its lifetime in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

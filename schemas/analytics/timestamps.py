@@ -1,7 +1,7 @@
-"""When an item happened, of any form that clients send (docs/rules.md, A6).
+"""Reads the time of an item in any form that clients send (docs/rules.md, A6).
 
-The grammar is written out here, since what Python's own datetime.fromisoformat reads differs from version to version.
-All arithmetic is on integers: no form overflows, and what lies past the years that can be stored is refused by name.
+The grammar is written out here, because datetime.fromisoformat reads different forms in different versions of Python.
+All arithmetic is on integers, so no form overflows. A time that can't be stored is refused.
 """
 
 import re
@@ -13,22 +13,22 @@ from typing import Final
 from schemas.wire.values import BadValue
 
 MAX_CHARACTERS: Final = 64
-"""Far more than any form needs. A longer text isn't looked at."""
+"""Far more than any form needs. A longer text is refused unread."""
 
 MAX_AT_MICROS: Final = 253_402_300_799_999_000
-"""9999-12-31T23:59:59.999Z: the last moment that both a datetime and MongoDB's milliseconds can say."""
+"""9999-12-31T23:59:59.999Z: the last millisecond that both a datetime and MongoDB can store."""
 
-# Epochs by their magnitude: at most so many digits are whole seconds, milliseconds, microseconds; and how many digits
-# of a fraction make them microseconds. Seconds reach to the year 5138.
+# The number of digits tells the unit of an epoch: up to 11 are seconds (until the year 5138), up to 14 milliseconds, up
+# to 17 microseconds. The second number: how many digits of a fraction complete it to microseconds.
 _UNITS: Final = ((11, 6), (14, 3), (17, 0))
 
-# YYYYMMDD; with hours and minutes, seconds, milliseconds behind it. As epochs these lie in 1970 and 1976, or 600 years
-# away. Ten and sixteen digits aren't here: epochs of seconds and microseconds begin with 19 and 20 from 2030 on.
+# YYYYMMDD, and the same followed by hhmm, hhmmss or hhmmssSSS. As epochs these lie in 1970, in 1976 or 600 years ahead.
+# 10 and 16 digits are left out, because epochs in seconds and microseconds begin with 19 or 20 from 2030 on.
 _AMBIGUOUS_DIGITS: Final = frozenset({8, 12, 14, 17})
 
 _is_epoch = re.compile(r"([0-9]+)(?:\.([0-9]+))?\Z").match
 _is_date = re.compile(r"/Date\(([0-9]{1,14})(?:[+-][0-9]{4})?\)/\Z").match
-# RFC 3339, and of ISO 8601 what datetime.fromisoformat of Python 3.11 takes too.
+# RFC 3339, and those forms of ISO 8601 that datetime.fromisoformat of Python 3.11 reads.
 _is_iso = re.compile(
     r"""(?P<year>[0-9]{4})(?P<dash>-?)
     (?: (?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2}) | W(?P<week>[0-9]{2})(?:(?P=dash)(?P<weekday>[0-9]))? )
@@ -66,7 +66,7 @@ def timestamp_micros(sent: object) -> int:
 
 
 def _epoch(whole: str, fraction: str) -> int:
-    """Raises BadValue where it reads as a date as well: nobody means a time in 1970, or one 600 years away."""
+    """Raises BadValue for a number that could also be a date: no client means a time in 1970 or 600 years ahead."""
     if len(whole) in _AMBIGUOUS_DIGITS and whole.startswith(("19", "20")):
         raise _bad("reads as a date written in digits alone: send an epoch (s, ms or us) or ISO 8601")
     whole = whole.lstrip("0")
@@ -106,7 +106,7 @@ def _date(number: Mapping[str, int]) -> date:
 
 
 def _day_micros(hour: int, minute: int, second: int, micros: int) -> int:
-    """24:00 is the midnight that ends the day; a leap second the last moment of its minute (RFC 3339, section 5.6)."""
+    """24:00 is the midnight that ends the day. A leap second is the last microsecond of its minute (RFC 3339, 5.6)."""
     if (hour, minute, second, micros) == (24, 0, 0, 0):
         return _DAY_MICROS
     if second == _LEAP:

@@ -25,9 +25,9 @@ class AcceptedCount(_Answer):
 
 
 class DryRunAnswer(_Answer):
-    """The answer. A body that is no batch has violations and nothing else; failures are those of events.record.
+    """The answer. A body that is not a batch has only violations. Failures are those of events.record.
 
-    `shiftMillis` is what would be added to every period, the client's clock being certainly wrong (G7).
+    `shiftMillis` would be added to every period. It is not 0 if the client's clock is certainly wrong (G7).
     """
 
     valid: bool
@@ -39,7 +39,7 @@ class DryRunAnswer(_Answer):
 
 
 def dry_run_answer(request: EventRecordRequest, judgement: Judgement) -> DryRunAnswer:
-    """What is told of a batch that was judged: its failures, and the sums of what is left, by first appearance."""
+    """The answer for a judged batch: its failures, and the sums of accepted updates in order of first appearance."""
     sums: Counter[str] = Counter()
     for update in accepted_updates(request, judgement):
         sums[update.definition_id] += update.update_count

@@ -1,7 +1,7 @@
-"""The body of events.record for the OpenAPI document and for the words of violations (docs/rules.md, G3 to G5).
+"""The body of events.record for the OpenAPI document and for the messages of violations (docs/rules.md, G3 to G5).
 
-What reads a body are the structs of the same shape in schemas/games/body.py. These models see only what those refuse,
-cut into small parts (schemas/wire/violations.py): pydantic takes ten times as long, and a whole body would hold up a
+Bodies are read by the structs of the same shape in schemas/games/body.py. These models get only the small parts that
+the structs refuse (schemas/wire/violations.py): pydantic takes ten times as long, and a whole body would block the
 process.
 """
 
@@ -14,7 +14,7 @@ from schemas.wire.int64 import NOT_NEGATIVE, NOT_ZERO, Int64
 
 
 class _Sent(BaseModel):
-    """What a client sends: unknown fields refused by name (G5)."""
+    """What a client sends. Unknown fields are refused by name (G5)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 

@@ -5,7 +5,7 @@ from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, Anal
 from schemas.analytics.sessions import SessionReply, SessionRequest
 from schemas.errors.row import Kind
 from schemas.openapi import examples
-from schemas.openapi.route import WITH_BODY, Answer, Body, Parameter, Route
+from schemas.openapi.route import WITH_BODY, Access, Answer, Body, Input, Operation, Parameter, Route
 
 _PARAMETERS = (
     Parameter(
@@ -51,47 +51,63 @@ ANALYTICS_ROUTES = (
     Route(
         method="post",
         path="/AddEvent",
-        operation_id="addEvent",
-        tag="analytics",
-        summary="Register one event",
-        description=_DESCRIPTION,
-        parameters=_PARAMETERS,
-        token_in_body=True,
-        body=Body(
-            model=AddEventRequest,
-            description="AddEventRequest.",
-            examples=examples.EVENTS,
-            also=(FORM_TYPE,),
+        operation=Operation(
+            operation_id="addEvent",
+            tag="analytics",
+            summary="Register one event",
+            description=_DESCRIPTION,
+        ),
+        access=Access(
+            token_in_body=True,
+        ),
+        input=Input(
+            parameters=_PARAMETERS,
+            body=Body(
+                model=AddEventRequest,
+                description="AddEventRequest.",
+                examples=examples.EVENTS,
+                also=(FORM_TYPE,),
+            ),
         ),
         answers=_ANSWERS,
-        is_analytics=True,
+        family="analytics",
     ),
     Route(
         method="post",
         path="/AddEventBatch",
-        operation_id="addEventBatch",
-        tag="analytics",
-        summary="Register a pool of events",
-        description=_DESCRIPTION,
-        parameters=_PARAMETERS,
-        token_in_body=True,
-        body=Body(
-            model=AddEventBatchRequest,
-            description="AddEventBatchRequest.",
-            examples=examples.POOLS,
-            also=(FORM_TYPE,),
+        operation=Operation(
+            operation_id="addEventBatch",
+            tag="analytics",
+            summary="Register a pool of events",
+            description=_DESCRIPTION,
+        ),
+        access=Access(
+            token_in_body=True,
+        ),
+        input=Input(
+            parameters=_PARAMETERS,
+            body=Body(
+                model=AddEventBatchRequest,
+                description="AddEventBatchRequest.",
+                examples=examples.POOLS,
+                also=(FORM_TYPE,),
+            ),
         ),
         answers=_ANSWERS,
-        is_analytics=True,
+        family="analytics",
     ),
     Route(
         method="post",
         path="/v1/sessions",
-        operation_id="createSession",
-        tag="analytics",
-        summary="Get an anonymous token",
-        description="Only for apps that allow it, with a limit per address. Each token is a new actor, so keep it.",
-        body=Body(model=SessionRequest, description="SessionRequest.", examples=examples.SESSION_REQUESTS),
+        operation=Operation(
+            operation_id="createSession",
+            tag="analytics",
+            summary="Get an anonymous token",
+            description="Only for apps that allow it, with a limit per address. Each token is a new actor, so keep it.",
+        ),
+        input=Input(
+            body=Body(model=SessionRequest, description="SessionRequest.", examples=examples.SESSION_REQUESTS),
+        ),
         answers=(Answer(description="The token.", model=SessionReply, examples=examples.SESSIONS),),
         errors=(Kind.FORBIDDEN, *WITH_BODY),
     ),

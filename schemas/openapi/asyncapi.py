@@ -48,9 +48,8 @@ _HEADERS: dict[str, Json] = {
         "type": "string",
         "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
         "description": "The parts of the batch that an ingress refused, as JSON (an absent part: nothing was "
-        "refused), then "
-        "an HMAC-SHA256 over `judged`, ce_id, ce_source, ce_time and the body. A value that does not verify counts as "
-        "absent: the worker judges the record.",
+        "refused), then an HMAC-SHA256 over `judged`, ce_id, ce_source, ce_time and the body. A value that does not "
+        "verify counts as absent: the worker judges the record.",
     },
 }
 
@@ -63,8 +62,8 @@ _POOL_HEADERS: dict[str, Json] = _HEADERS | {
         "type": "string",
         "pattern": r"^\{.*\}\.[0-9a-f]{64}$",
         "description": "Whether invalid events are skipped (`partial`) and the request id, as JSON, then an "
-        "HMAC-SHA256 as in "
-        "the other topic. Without it, an invalid event refuses the whole record, and the request id is the body's.",
+        "HMAC-SHA256 as in the other topic. Without it, an invalid event refuses the whole "
+        "record, and the request id is the body's.",
     },
 }
 

@@ -4,7 +4,7 @@ from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
 from schemas.openapi.probes import PROBES
-from schemas.openapi.route import BY_TOKEN, JSON, Answer, Described, Parameter, Route
+from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
 
 _INTRODUCTION = """\
@@ -55,34 +55,40 @@ CONSOLE_ROUTES = (
     Route(
         method="get",
         path="/v1/counts",
-        operation_id="listCounts",
-        tag="query",
-        summary="What was counted, by minute, hour or day",
-        description="Sums over all partitions. A count belongs to the minute in which its period starts, so adjacent "
-        "ranges add up. Each row is on one page only.",
-        scopes=(READ_SCOPE,),
-        parameters=(
-            APP,
-            Parameter(
-                name="source",
-                place="query",
-                description="events.record, or AddEvent and AddEventBatch.",
-                schema={"type": "string", "enum": ["games", "analytics"]},
-                example="games",
-                required=True,
+        operation=Operation(
+            operation_id="listCounts",
+            tag="query",
+            summary="What was counted, by minute, hour or day",
+            description="Sums over all partitions. A count belongs to the minute in which its period starts, so "
+            "adjacent ranges add up. Each row is on one page only.",
+        ),
+        access=Access(
+            scopes=(READ_SCOPE,),
+        ),
+        input=Input(
+            parameters=(
+                APP,
+                Parameter(
+                    name="source",
+                    place="query",
+                    description="events.record, or AddEvent and AddEventBatch.",
+                    schema={"type": "string", "enum": ["games", "analytics"]},
+                    example="games",
+                    required=True,
+                ),
+                EVENT,
+                _time("from", "The start of the range.", "2026-11-23T00:00:00Z", required=True),
+                _time("to", "The end of the range, which is excluded.", "2026-11-24T00:00:00Z", required=True),
+                Parameter(
+                    name="step",
+                    place="query",
+                    description="The length of time of a row.",
+                    schema={"type": "string", "enum": ["minute", "hour", "day"], "default": "hour"},
+                    example="day",
+                ),
+                _limit(1_000),
+                PAGE_TOKEN,
             ),
-            EVENT,
-            _time("from", "The start of the range.", "2026-11-23T00:00:00Z", required=True),
-            _time("to", "The end of the range, which is excluded.", "2026-11-24T00:00:00Z", required=True),
-            Parameter(
-                name="step",
-                place="query",
-                description="The length of time of a row.",
-                schema={"type": "string", "enum": ["minute", "hour", "day"], "default": "hour"},
-                example="day",
-            ),
-            _limit(1_000),
-            PAGE_TOKEN,
         ),
         answers=(Answer(description="A page.", model=CountsReply, examples=examples.COUNTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
@@ -90,26 +96,31 @@ CONSOLE_ROUTES = (
     Route(
         method="get",
         path="/v1/events",
-        operation_id="listEvents",
-        tag="query",
-        summary="Events of one actor, or of a time, newest first",
-        description="Needs `actor`, or both `from` and `to`, which refer to `receivedAt`. A walk through all "
-        "pages returns "
-        "every event that existed when it began exactly once.",
-        scopes=(READ_SCOPE,),
-        parameters=(
-            APP,
-            Parameter(
-                name="actor",
-                place="query",
-                description="A player. The actor of an anonymous session begins with `~`.",
-                example="ann",
+        operation=Operation(
+            operation_id="listEvents",
+            tag="query",
+            summary="Events of one actor, or of a time, newest first",
+            description="Needs `actor`, or both `from` and `to`, which refer to `receivedAt`. A walk through all "
+            "pages returns every event that existed when it began exactly once.",
+        ),
+        access=Access(
+            scopes=(READ_SCOPE,),
+        ),
+        input=Input(
+            parameters=(
+                APP,
+                Parameter(
+                    name="actor",
+                    place="query",
+                    description="A player. The actor of an anonymous session begins with `~`.",
+                    example="ann",
+                ),
+                EVENT,
+                _time("from", "The start of the range. Optional with `actor`.", "2026-11-23T00:00:00Z"),
+                _time("to", "The end of the range, which is excluded. Optional with `actor`.", "2026-11-24T00:00:00Z"),
+                _limit(100),
+                PAGE_TOKEN,
             ),
-            EVENT,
-            _time("from", "The start of the range. Optional with `actor`.", "2026-11-23T00:00:00Z"),
-            _time("to", "The end of the range, which is excluded. Optional with `actor`.", "2026-11-24T00:00:00Z"),
-            _limit(100),
-            PAGE_TOKEN,
         ),
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
@@ -118,9 +129,11 @@ CONSOLE_ROUTES = (
     Route(
         method="get",
         path="/openapi.json",
-        operation_id="getDocument",
-        tag="service",
-        summary="This document",
+        operation=Operation(
+            operation_id="getDocument",
+            tag="service",
+            summary="This document",
+        ),
         answers=(
             Answer(description="OpenAPI 3.1.", media_type=JSON, schema={"type": "object", "required": ["openapi"]}),
         ),

@@ -71,15 +71,15 @@ def openapi_document(api: Described = INGRESS) -> Json:
 
 def _errors(route: Route, api: Described) -> dict[str, ErrorResponse]:
     """The error responses of a route, by name."""
-    if route.is_analytics:
+    if route.family == "analytics":
         return analytics_responses()
-    kinds = (*route.errors, *(() if route.is_probe else api.not_a_probe), *ANYWHERE)
+    kinds = (*route.errors, *(() if route.family == "probe" else api.not_a_probe), *ANYWHERE)
     return {response.name: response for response in google_responses(api.by) if response.kind in kinds}
 
 
 def _schemas(routes: Iterable[Route]) -> Json:
     """The schemas of all models: requests as the server reads them, replies as it writes them."""
-    read = [route.body.model for route in routes if route.body and route.body.model]
+    read = [route.input.body.model for route in routes if route.input.body and route.input.body.model]
     written = [answer.model for route in routes for answer in route.answers if answer.model]
     models = [(model, "validation") for model in read] + [(model, "serialization") for model in (*written, ErrorBody)]
     _, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=REF_TEMPLATE)  # type: ignore[arg-type]
@@ -88,20 +88,21 @@ def _schemas(routes: Iterable[Route]) -> Json:
 
 
 def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
-    operation: Json = {"operationId": route.operation_id, "tags": [route.tag], "summary": route.summary}
-    if route.description:
-        operation["description"] = route.description
-    if route.scopes:
-        operation["security"] = [{"bearer": [scope]} for scope in route.scopes]
-    if route.token_in_body:
+    about, access, request = route.operation, route.access, route.input
+    operation: Json = {"operationId": about.operation_id, "tags": [about.tag], "summary": about.summary}
+    if about.description:
+        operation["description"] = about.description
+    if access.scopes:
+        operation["security"] = [{"bearer": [scope]} for scope in access.scopes]
+    if access.token_in_body:
         operation["security"] = [{"bearer": []}, {}]
-    if route.parameters:
-        operation["parameters"] = [_parameter(parameter) for parameter in route.parameters]
-    if route.body:
-        operation["requestBody"] = _body(route.body)
+    if request.parameters:
+        operation["parameters"] = [_parameter(parameter) for parameter in request.parameters]
+    if request.body:
+        operation["requestBody"] = _body(request.body)
     answers = {str(answer.status): _answer(answer) for answer in route.answers}
     errors = {str(one.status): {"$ref": f"#/components/responses/{one.name}"} for one in responses}
-    # A route's own answer comes before the errors that any route can answer.
+    # A route's own answer replaces an error with the same status.
     operation["responses"] = dict(sorted((errors | answers).items()))
     return operation
 

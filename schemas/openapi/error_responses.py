@@ -14,7 +14,7 @@ from schemas.errors.row import By, Kind, Row
 from schemas.errors.table import Refusal
 from schemas.wire.errors import ErrorBody
 
-# Written in the table as in HTTP/2; the document writes them as people do.
+# The table has the names in lower case, as HTTP/2 does. The document spells them as the RFCs do.
 _HEADERS = {
     name.lower(): name for name in ("WWW-Authenticate", "Allow", "Accept-Encoding", "Retry-After", "Tallymill-Receipt")
 }

@@ -13,13 +13,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, AnalyticsReply
+from schemas.checkpoints import CheckpointDocument, LineageDocument
+from schemas.definitions import Definition
 from schemas.documents import (
-    CheckpointDocument,
     DeadLetterDocument,
-    Definition,
     EventDocument,
     ExceptionDocument,
-    LineageDocument,
     PeriodCountDocument,
     PlayerDocument,
     RefusalDocument,

@@ -1,4 +1,7 @@
-"""What a route consists of: parameters, a body, answers, errors. The routes: routes.py, console_routes.py."""
+"""The types that describe a route: its input, access, answers and errors.
+
+The routes themselves: routes.py has those of the ingress, console_routes.py those of the console.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +13,6 @@ from schemas.errors.row import By, Kind
 from schemas.openapi.examples import Example
 
 JSON = "application/json"
-
 
 # Any route: no valid HTTP/1.1, a method it does not accept, a head that is late or too large, an internal error.
 ANYWHERE = (
@@ -67,33 +69,61 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One method of one path.
+class Operation:
+    """What the documentation says about a route. `tag`: the section in which it is listed."""
 
-    `scopes`: the token needs one of them; if there are none, the route needs no token. `token_in_body`: a token needs
-    no scope, and may be in the body instead. `is_analytics`: errors have the shape of an AnalyticsReply, and the route
-    can answer all that the table of errors has in this shape.
-    """
-
-    method: Literal["get", "post"]
-    path: str
     operation_id: str
     tag: str
     summary: str
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """The token that a route needs: one with any of `scopes`. Without scopes the route needs no token.
+
+    `token_in_body`: the token needs no scope, and may be in the body instead.
+    """
+
     scopes: tuple[str, ...] = ()
     token_in_body: bool = False
-    is_probe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a request consists of."""
+
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
+
+
+# The errors that a route can answer besides its own:
+# - "api": those of ANYWHERE and the server's `not_a_probe`.
+# - "probe": those of ANYWHERE.
+# - "analytics": all errors that the table of errors has as an AnalyticsReply. The route has no others.
+Family = Literal["api", "probe", "analytics"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path."""
+
+    method: Literal["get", "post"]
+    path: str
+    operation: Operation
+    access: Access = Access()
+    input: Input = Input()
     answers: tuple[Answer, ...]
     errors: tuple[Kind, ...] = ()
-    is_analytics: bool = False
+    family: Family = "api"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """The HTTP API of one process. `not_a_probe`: errors that any route but the probes can answer."""
+    """The HTTP API of one process. `bearer` describes its tokens.
+
+    `not_a_probe`: the errors that any route but the probes can answer.
+    """
 
     by: By
     title: str

@@ -6,26 +6,19 @@ app serves exactly these routes, and that every error of the ingress is in the d
 
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
-from schemas.games.body import (
-    DEFAULT_RESULTS,
-    MAX_RESULTS,
-    EventDefinitionListResponse,
-    EventUpdateResponse,
-    PlayerEventListResponse,
-)
-from schemas.games.dry_run import DryRunAnswer
-from schemas.games.models import EventRecordRequest
-from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
+from schemas.games.scopes import RECORD_SCOPES
 from schemas.openapi import examples
 from schemas.openapi.analytics_routes import ANALYTICS_ROUTES
+from schemas.openapi.games_routes import GAMES_ROUTES
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import (
     BY_TOKEN,
     NOT_A_PROBE,
-    WITH_BODY,
+    Access,
     Answer,
-    Body,
     Described,
+    Input,
+    Operation,
     Parameter,
     Route,
 )
@@ -53,160 +46,46 @@ parameters are ignored.
 A POST with `x-http-method-override: GET` and a form body is handled as that GET. Bodies can be compressed with gzip, \
 deflate or zstd. Replies are compressed if Accept-Encoding asks for it."""
 
-LANGUAGE = Parameter(
-    name="language",
-    place="query",
-    description="The language of texts and numbers (BCP 47). Default: Accept-Language, then the app's default. "
-    "Never an error.",
-    example="pt-BR",
-)
-PAGED = (
-    LANGUAGE,
-    Parameter(
-        name="maxResults",
-        place="query",
-        description=f"The maximum number of items of a page. Above {MAX_RESULTS} it is {MAX_RESULTS}.",
-        schema={
-            "type": "integer",
-            "format": "int32",
-            "minimum": 1,
-            "maximum": 2**31 - 1,
-            "default": DEFAULT_RESULTS,
-        },
-        example=10,
-    ),
-    Parameter(
-        name="pageToken",
-        place="query",
-        description="`nextPageToken` of the previous page. It is valid only for this list and this player.",
-        schema={"type": "string", "maxLength": 255},
-        example="",
-    ),
-)
-
 ROUTES = (
-    Route(
-        method="post",
-        path="/games/v1/events",
-        operation_id="recordEvents",
-        tag="games",
-        summary="Record a batch of events",
-        description="200 means: counted exactly once, by this attempt or an earlier one with this requestId. "
-        "The answer "
-        "names each period or update that is well-formed but refused; the others count. Retry with the same requestId "
-        "until there is an answer other than 408, 429, 500 and 503.",
-        scopes=RECORD_SCOPES,
-        parameters=(
-            LANGUAGE,
-            Parameter(
-                name="Prefer",
-                place="header",
-                description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the batch, with the "
-                "known totals.",
-                example="respond-async",
-            ),
-        ),
-        body=Body(model=EventRecordRequest, description="EventRecordRequest.", examples=examples.BATCHES),
-        answers=(
-            Answer(
-                description="Recorded, except what `batchFailures` and `eventFailures` name. The answer has "
-                "`Tallymill-Receipt` if something was published, and `Retry-After` with RECORD_RATE_HIGH.",
-                model=EventUpdateResponse,
-                headers=("Tallymill-Receipt", "Retry-After", "Server-Timing"),
-                examples=examples.UPDATE_RESPONSES,
-                links={
-                    "fate": {
-                        "operationId": "getReceipt",
-                        "parameters": {"receipt": "$response.header.Tallymill-Receipt"},
-                    },
-                    "request": {
-                        "operationId": "getRequest",
-                        "parameters": {"requestId": "$request.body#/requestId"},
-                    },
-                },
-            ),
-        ),
-        errors=(*BY_TOKEN, *WITH_BODY, Kind.UNAVAILABLE),
-    ),
-    Route(
-        method="get",
-        path="/games/v1/events",
-        operation_id="listPlayerEvents",
-        tag="games",
-        summary="The player's totals, by definitionId",
-        description="Events that were recorded at least once, including those of retired definitions.",
-        scopes=(GAMES_SCOPE,),
-        parameters=PAGED,
-        answers=(Answer(description="A page.", model=PlayerEventListResponse, examples=examples.PLAYER_EVENTS),),
-        errors=(*BY_TOKEN, Kind.UNAVAILABLE),
-    ),
-    Route(
-        method="get",
-        path="/games/v1/eventDefinitions",
-        operation_id="listEventDefinitions",
-        tag="games",
-        summary="The current definitions, by id",
-        description="A HIDDEN definition is listed only for a player who has recorded it.",
-        scopes=(GAMES_SCOPE,),
-        parameters=PAGED,
-        answers=(Answer(description="A page.", model=EventDefinitionListResponse, examples=examples.DEFINITIONS),),
-        errors=(*BY_TOKEN, Kind.UNAVAILABLE),
-    ),
-    Route(
-        method="post",
-        path="/v1/validate",
-        operation_id="validateBatch",
-        tag="games",
-        summary="What events.record would do with a batch, without doing it",
-        description="The same checks as events.record. Nothing is published, and no id is remembered. A body that is "
-        "not a valid batch is answered with its violations. The rate limit is separate.",
-        scopes=RECORD_SCOPES,
-        body=Body(
-            model=None,
-            description="EventRecordRequest, or any other body, to check whether it is one.",
-            examples=examples.BATCHES,
-        ),
-        answers=(
-            Answer(
-                description="What events.record would do. It has `Retry-After` with RECORD_RATE_HIGH.",
-                model=DryRunAnswer,
-                headers=("Retry-After",),
-                examples=examples.DRY_RUNS,
-            ),
-        ),
-        errors=(*BY_TOKEN, *(row for row in WITH_BODY if row is not Kind.MALFORMED), Kind.UNAVAILABLE),
-    ),
+    *GAMES_ROUTES,
     *ANALYTICS_ROUTES,
     Route(
         method="get",
         path="/v1/refusals",
-        operation_id="listRefusals",
-        tag="fate",
-        summary="Why events of an app were dropped: a sample, newest first",
-        description="For the app of the token. It shows what all players of the app sent, so it needs its own scope.",
-        scopes=(REFUSALS_SCOPE,),
-        parameters=(
-            Parameter(
-                name="cause",
-                place="query",
-                description="Only refusals with this cause.",
-                schema={"type": "string", "minLength": 1},
-                example="NOT_FOUND",
-            ),
-            Parameter(name="player", place="query", description="Only refusals of this player.", example="ann"),
-            Parameter(
-                name="limit",
-                place="query",
-                description=f"The maximum number of refusals of a page. Above {MAX_REFUSALS} it is {MAX_REFUSALS}.",
-                schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
-                example=10,
-            ),
-            Parameter(
-                name="before",
-                place="query",
-                description="`nextBefore` of the previous page.",
-                schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
-                example="6a1f0c9b2f4e4d5a9c8b7a60",
+        operation=Operation(
+            operation_id="listRefusals",
+            tag="fate",
+            summary="Why events of an app were dropped: a sample, newest first",
+            description="For the app of the token. It shows what all players of the app sent, so it needs its own "
+            "scope.",
+        ),
+        access=Access(
+            scopes=(REFUSALS_SCOPE,),
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="cause",
+                    place="query",
+                    description="Only refusals with this cause.",
+                    schema={"type": "string", "minLength": 1},
+                    example="NOT_FOUND",
+                ),
+                Parameter(name="player", place="query", description="Only refusals of this player.", example="ann"),
+                Parameter(
+                    name="limit",
+                    place="query",
+                    description=f"The maximum number of refusals of a page. Above {MAX_REFUSALS} it is {MAX_REFUSALS}.",
+                    schema={"type": "integer", "minimum": 1, "default": DEFAULT_REFUSALS},
+                    example=10,
+                ),
+                Parameter(
+                    name="before",
+                    place="query",
+                    description="`nextBefore` of the previous page.",
+                    schema={"type": "string", "pattern": "^[0-9a-f]{24}$"},
+                    example="6a1f0c9b2f4e4d5a9c8b7a60",
+                ),
             ),
         ),
         answers=(Answer(description="A page.", model=RefusalsAnswer, examples=examples.REFUSALS),),
@@ -215,17 +94,21 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/receipts/{receipt}",
-        operation_id="getReceipt",
-        tag="fate",
-        summary="The state of a batch, by its receipt",
-        description="No token is needed: the receipt is signed, and only the client that got the answer has it.",
-        parameters=(
-            Parameter(
-                name="receipt",
-                place="path",
-                description="`Tallymill-Receipt` of the answer.",
-                schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+\.[0-9a-f]{64}$"},
-                example=examples.RECEIPT,
+        operation=Operation(
+            operation_id="getReceipt",
+            tag="fate",
+            summary="The state of a batch, by its receipt",
+            description="No token is needed: the receipt is signed, and only the client that got the answer has it.",
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="receipt",
+                    place="path",
+                    description="`Tallymill-Receipt` of the answer.",
+                    schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+\.[0-9a-f]{64}$"},
+                    example=examples.RECEIPT,
+                ),
             ),
         ),
         answers=(Answer(description="Its state.", model=ReceiptReply, examples=examples.RECEIPTS),),
@@ -234,18 +117,24 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/requests/{requestId}",
-        operation_id="getRequest",
-        tag="fate",
-        summary="Whether a request of the player has counted",
-        description="404 if the request never counted, is no longer remembered, or belongs to another player.",
-        scopes=RECORD_SCOPES,
-        parameters=(
-            Parameter(
-                name="requestId",
-                place="path",
-                description="The requestId of the body. Never 0.",
-                schema={"type": "string", "format": "int64", "pattern": INT64_PATTERN, **NOT_ZERO},
-                example="7",
+        operation=Operation(
+            operation_id="getRequest",
+            tag="fate",
+            summary="Whether a request of the player has counted",
+            description="404 if the request never counted, is no longer remembered, or belongs to another player.",
+        ),
+        access=Access(
+            scopes=RECORD_SCOPES,
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="requestId",
+                    place="path",
+                    description="The requestId of the body. Never 0.",
+                    schema={"type": "string", "format": "int64", "pattern": INT64_PATTERN, **NOT_ZERO},
+                    example="7",
+                ),
             ),
         ),
         answers=(Answer(description="It counted.", model=RequestReply, examples=examples.REQUESTS),),
@@ -254,17 +143,21 @@ ROUTES = (
     Route(
         method="get",
         path="/v1/limits",
-        operation_id="getLimits",
-        tag="service",
-        summary="The limits of a request",
-        description="The general limits, or those of one app.",
-        parameters=(
-            Parameter(
-                name="app",
-                place="query",
-                description="An app. Without limits of its own it has the general ones.",
-                schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
-                example="demo",
+        operation=Operation(
+            operation_id="getLimits",
+            tag="service",
+            summary="The limits of a request",
+            description="The general limits, or those of one app.",
+        ),
+        input=Input(
+            parameters=(
+                Parameter(
+                    name="app",
+                    place="query",
+                    description="An app. Without limits of its own it has the general ones.",
+                    schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
+                    example="demo",
+                ),
             ),
         ),
         answers=(Answer(description="The limits.", model=Limits, examples=examples.LIMITS),),
@@ -273,26 +166,32 @@ ROUTES = (
     Route(
         method="get",
         path="/static/default-event.png",
-        operation_id="getDefaultImage",
-        tag="service",
-        summary="The default image of a definition",
+        operation=Operation(
+            operation_id="getDefaultImage",
+            tag="service",
+            summary="The default image of a definition",
+        ),
         answers=(Answer(description="A PNG.", media_type="image/png", schema={}),),
     ),
     *PROBES,
     Route(
         method="get",
         path="/openapi.json",
-        operation_id="getDocument",
-        tag="service",
-        summary="This document",
+        operation=Operation(
+            operation_id="getDocument",
+            tag="service",
+            summary="This document",
+        ),
         answers=(Answer(description="OpenAPI 3.1.", schema={"type": "object", "required": ["openapi", "paths"]}),),
     ),
     Route(
         method="get",
         path="/docs",
-        operation_id="getDocumentation",
-        tag="service",
-        summary="This document, as a page",
+        operation=Operation(
+            operation_id="getDocumentation",
+            tag="service",
+            summary="This document, as a page",
+        ),
         answers=(Answer(description="HTML.", media_type="text/html"),),
     ),
 )

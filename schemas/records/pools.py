@@ -1,4 +1,4 @@
-"""The envelope of an analytics record, as far as it differs from envelope.py.
+"""The parts of an analytics record's envelope that differ from envelope.py.
 
 `judged` says whether bad items are left out (`?partial=true`, A10), and holds a request id from a header (A11).
 """

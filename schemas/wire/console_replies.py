@@ -42,8 +42,8 @@ class CountsReply(_Model):
     asOf: Annotated[  # noqa: N815 the wire's name
         datetime | None,
         Field(
-            description="The moment that the rows show, by MongoDB's clock. It is the same on all pages, unless "
-            "reading them takes minutes. Absent if MongoDB keeps no past moments: rows may be of different moments.",
+            description="The time of the snapshot that the rows show, by MongoDB's clock. It is the same on all pages, "
+            "unless reading them takes minutes. Absent if MongoDB has no snapshots: rows may differ in time.",
             exclude_if=lambda v: v is None,
         ),
     ] = None
@@ -51,7 +51,7 @@ class CountsReply(_Model):
 
 
 class FoundEvent(_Model):
-    """One event of AddEvent or AddEventBatch, as it was sent, and the record that had it."""
+    """One event of AddEvent or AddEventBatch, as it was sent, and the record that carried it."""
 
     id: Annotated[str, Field(description="app/actor/identity.")]
     app: str

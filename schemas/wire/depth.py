@@ -56,9 +56,9 @@ def is_deeper(text: bytes, limit: int = MAX_DEPTH) -> bool:
 
 
 def is_fuller(text: bytes, limit: int = MAX_VALUES) -> bool:
-    """Whether `text` holds more values than `limit`: each but the outermost is its container's first or has a comma.
+    """Whether `text` holds more values than `limit`: one, and one for each comma and opening bracket outside strings.
 
-    Linear. An empty array or object counts as if it held one.
+    Linear. An empty array or object counts as if it held one value.
     """
     if _count(text, b",[{") < limit:  # most texts; strings and all
         return False
@@ -70,10 +70,10 @@ def _count(text: bytes, signs: bytes) -> int:
 
 
 def _without_strings(text: bytes) -> Iterator[bytes]:
-    """What stands between the strings, part by part: what looks like a bracket in one is none.
+    """The text between the strings, part by part: a bracket in a string does not count.
 
-    Without its escapes, a string is what stands between two quotation marks. Outside of strings a backslash is no
-    JSON, and nothing behind it is parsed.
+    Escapes are removed first, so that every quotation mark begins or ends a string. A backslash outside of strings is
+    not JSON, and a parser reads nothing behind it.
     """
     inside = False
     for part in _parts(text):

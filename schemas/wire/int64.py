@@ -1,8 +1,8 @@
 """int64 as the wire writes it (docs/rules.md, G3): a JSON string of digits, or a JSON integer.
 
-pydantic's own lax int takes "1_000", " 7 ", "+7", "007", 7.0 and true; each would be another spelling of a
-requestId, and two spellings of one id would be two ids. So it is a type of its own, put together of
-pydantic-core's parts so that it costs no Python call a number.
+pydantic's lax int also takes "1_000", " 7 ", "+7", "007", 7.0 and true. Each would be another spelling of a requestId,
+and two spellings of one id could count as two ids. This type is built from parts of pydantic-core, so that a number
+costs no Python call.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,7 @@ class _WireInt64:
 _STRING = {"type": "string", "format": "int64", "pattern": INT64_PATTERN}
 _INTEGER = {"type": "integer", "format": "int64", "minimum": INT64_MIN, "maximum": INT64_MAX}
 
-# What some fields ask beyond the type, for their JSON Schema.
+# What some fields require beyond the type, for their JSON Schema.
 NOT_ZERO = {"not": {"enum": [0, "0", "-0"]}}
 NOT_NEGATIVE = {
     "not": {"anyOf": [{"type": "integer", "exclusiveMaximum": 0}, {"type": "string", "pattern": "^-[1-9]"}]}

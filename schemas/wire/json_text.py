@@ -17,7 +17,7 @@ _constants = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|-?(?:NaN|Infinity)', r
 
 
 def flaw_of(text: bytes) -> str:
-    """Why `text` is no JSON, with line and column; "" if it is. It must not be nested too deeply."""
+    """Why `text` is not JSON, with line and column; "" if it is JSON. The caller has checked its nesting."""
     try:
         text.decode()  # strings are skipped unread
         _skip(text)
@@ -36,7 +36,7 @@ def _flaw(text: bytes, what: str, at: int) -> str:
 
 
 def without_constants(text: bytes) -> bytes:
-    """`text` with a number beyond all bounds for each NaN and Infinity, to find the fields that hold one."""
+    """`text` with each NaN and Infinity replaced by a number that no field accepts, to find these fields."""
     if b"NaN" not in text and b"Infinity" not in text:
         return text
     return _constants(lambda found: found[1] or b"1e400", text)

@@ -35,29 +35,29 @@ class Member(NamedTuple):
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadJson(f"{name} is no JSON number")
+    raise BadJson(f"{name} is not a JSON number")
 
 
 MAX_MEMBERS: Final = 100
-"""Of the outermost object, one given twice counted twice. Ours has four; a form is bounded to as many fields."""
+"""Members of the outermost object, repeated ones included. A request needs four. A form has the same limit."""
 
 _INTEGER_CHARACTERS: Final = 20
-"""Of the longest int64, with its sign."""
+"""Characters of the longest int64, with its sign."""
 
 
 def _integer(text: str) -> int:
-    """Beyond int64 stays beyond int64. Longer ones cost the square of their digits, up to a limit of the process's."""
+    """Cuts a long number, which stays beyond int64. Converting all its digits would take quadratic time."""
     return int(text[: _INTEGER_CHARACTERS + 2])
 
 
 _LARGE_CHARACTERS: Final = 64 * 1024
-"""Of a text that is read in parts; less takes a millisecond."""
+"""A longer text is read in parts. A shorter one takes at most a millisecond."""
 
 _decoder = json.JSONDecoder(parse_constant=_no_constant)
 _decoder_of_long_integers = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer)
 _has_long_integer = re.compile(rf"[0-9]{{{_INTEGER_CHARACTERS}}}").search
 _skip_blanks = re.compile(r"[ \t\n\r]*").match
-# Half of a pair; whether the other half stands beside it, only reading tells.
+# Half of a surrogate pair. Whether the other half follows is known only after reading.
 _has_surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
 
 
@@ -126,7 +126,7 @@ def _reader(text: str) -> _Read:
 
 
 def _large_value(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
-    """An array element by element: no call holds the interpreter for longer than one of them takes."""
+    """Reads an array element by element: no call blocks the interpreter for longer than one element takes."""
     if text[at : at + 1] != "[":
         return _value(decoder, text, at)
     values: list[Any] = []
@@ -173,9 +173,9 @@ def _error(message: str, text: str, at: int) -> BadJson:
 
 
 def _refuse_surrogates(text: str, value: object) -> None:
-    """Refuses lone surrogates: they are no text, and MongoDB cannot store them (B2)."""
+    """Refuses lone surrogates: they are not text, and MongoDB cannot store them (B2)."""
     if _has_surrogate(text):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise BadJson("a lone surrogate is no character") from None
+            raise BadJson("a lone surrogate is not a character") from None

@@ -1,6 +1,6 @@
-"""Which JSON values MongoDB keeps as they were sent, and their size in BSON (docs/rules.md, A9 and B10).
+"""Which JSON values MongoDB stores unchanged, and their size in BSON (docs/rules.md, A9 and B10).
 
-One walk checks and measures. Its cost is linear: the path to a bad value is written only once there is one.
+One pass checks and measures. It takes linear time: the path to a bad value is built only when one is found.
 """
 
 import math

@@ -83,12 +83,12 @@ class Shape(Generic[T]):
         return self.read(_object({n: text for n, text in texts.items() if text != _NULL or n not in self._may_be_null}))
 
     def errors(self, text: bytes, at: Location) -> list[Wrong]:
-        """All that is wrong with a small part that the struct refuses and that lies at `at`; never nothing."""
+        """The violations of a small part at `at` that the struct refuses. There is at least one."""
         try:
             self._model.model_validate_json(text)
         except ValidationError as error:
             return [((*at, *place), message) for place, message in errors_of(error)]
-        return [(at, "Not what belongs here")]
+        return [(at, "Not a valid value")]
 
 
 def errors_of(error: ValidationError) -> list[Wrong]:
@@ -96,9 +96,9 @@ def errors_of(error: ValidationError) -> list[Wrong]:
 
 
 def read_in_parts(shape: Shape[T], text: Text, at: Location, wrongs: Wrongs) -> T | None:
-    """What lies at `at`; None, and something more in `wrongs`, where it is not what belongs there.
+    """The value at `at`. If it is not valid, None, and `wrongs` has at least one more violation.
 
-    `text` is JSON, of a bounded depth. Of a key given twice the last counts.
+    `text` is JSON of bounded depth. If a key is repeated, the last value counts.
     """
     members = _members(text)
     if members is None:
@@ -121,7 +121,7 @@ def read_in_parts(shape: Shape[T], text: Text, at: Location, wrongs: Wrongs) -> 
 
 
 def _read_array(shape: Shape[T], text: Text | None, at: Location, wrongs: Wrongs) -> tuple[T, ...]:
-    """The elements that are good; none of what is no array, which is the object's own fault."""
+    """The valid elements. None if it is not an array, which is a violation of the object."""
     elements = [] if text is None else _elements(text)
     good = []
     for number, element in enumerate(elements):
@@ -134,13 +134,13 @@ def _read_array(shape: Shape[T], text: Text | None, at: Location, wrongs: Wrongs
 
 
 def _is_unknown(shape: Shape[Any], wrong: Wrong, at: Location) -> bool:
-    """Whether it is about a name that the object at `at` doesn't have."""
+    """Whether the violation is an unknown name in the object at `at`."""
     own = wrong[0][len(at) :]
     return bool(own) and not shape.knows(own[0])
 
 
 def _small(shape: Shape[Any], members: Mapping[str, msgspec.Raw]) -> dict[str, bytes]:
-    """Its fields without what they hold, and as many of its unknown names as are told."""
+    """The fields without their contents, and as many unknown names as are reported."""
     known = {name: _small_value(shape.objects.get(name), text) for name, text in members.items() if shape.knows(name)}
     unknown = islice((name for name in members if not shape.knows(name)), _MAX_UNKNOWN)
     return known | dict.fromkeys(unknown, _NULL)
@@ -156,7 +156,7 @@ def _object(members: Mapping[str, bytes]) -> bytes:
 
 
 def _stand_in(text: Text) -> bytes:
-    """A value of the same type that is as wrong: no object or array is read to be refused."""
+    """A short value with the same violation: the contents of an object or array need not be read for it."""
     view = memoryview(text)
     first = bytes(view[:1])
     if first in b"[{":

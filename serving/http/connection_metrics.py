@@ -1,4 +1,4 @@
-"""Counts connections, and logs those that were closed, but not each: a flood of connections must not flood the log."""
+"""Counts connections, and logs closed ones, but not each: a flood of connections must not flood the log."""
 
 import time
 
@@ -14,7 +14,7 @@ LOG_SECONDS = 10.0
 
 
 class ConnectionMetrics:
-    """Of one process: `ingress`, `console` or `worker`."""
+    """The metrics of one process: `ingress`, `console` or `worker`."""
 
     def __init__(self, process: str, registry: CollectorRegistry) -> None:
         self._open = Gauge(f"tallymill_{process}_connections", "Open HTTP connections.", registry=registry)

@@ -1,8 +1,8 @@
-"""How many connections a process holds, and who goes when there are too many. Pure.
+"""How many connections a process holds, and which one is closed when there are too many. Pure.
 
-Nobody is known before a request has come, so a connection that is silent costs least to lose: the one that has been
-silent for longest is closed for a new one. Where all are at work, some places are left: a request on one of those is
-answered if it is a probe's, and told to come again if not.
+A client is unknown until it has sent a request, so a silent connection costs least to lose: the one that has been
+silent for longest is closed for a new one. If all are busy, reserved places are left for probes. Any other request
+there is answered 503.
 """
 
 from collections import Counter
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
 Cause = Literal["full", "address", "silent", "unread"]
-"""Why a connection was closed that its client had not given up: all places are taken; too many of its address; it was
-silent for long, or longest where there was no room; its replies were not read."""
+"""Why this process closed a connection. full: all places are taken. address: its address has too many. silent: no
+request came in time, or it was silent for longest when a place was needed. unread: the client did not read replies."""
 
 CAUSES: Final[tuple[Cause, ...]] = ("full", "address", "silent", "unread")
 
@@ -20,11 +20,11 @@ RESERVED_PLACES: Final = 16
 
 
 class Connection(Protocol):
-    """One of them."""
+    """An open connection."""
 
     @property
     def address(self) -> str | None:
-        """Of its peer; None where it has none."""
+        """The IP address of the client; None if it has none."""
         ...
 
     def drop(self) -> None:
@@ -33,7 +33,7 @@ class Connection(Protocol):
 
 
 class Connections:
-    """All that are open. `closed` is told the cause whenever one is closed here."""
+    """All open connections. `closed` is called with the cause of each close."""
 
     def __init__(
         self, max_open: int, max_per_address: int | None, closed: Callable[[Cause], None] = lambda _: None
@@ -41,7 +41,7 @@ class Connections:
         self._max_open = max_open
         self._max_per_address = max_per_address
         self._closed = closed
-        # Dicts, for their order: who has been silent for longest stands first.
+        # A dict, because it keeps its order: the one that has been silent for longest is first.
         self._silent: dict[Connection, None] = {}
         self._busy: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Connections:
         return len(self) > self._max_open
 
     def opened(self, connection: Connection) -> bool:
-        """Whether it may stay. Room for it is made where that can be."""
+        """Whether it may stay. A silent connection is closed for it if there is no room."""
         address = connection.address
         if address and self._max_per_address and self._by_address[address] >= self._max_per_address:
             self._closed("address")
@@ -83,7 +83,7 @@ class Connections:
             self._silent[connection] = None
 
     def gone(self, connection: Connection) -> None:
-        """It is closed. May be told again."""
+        """It is closed. A second call does nothing."""
         if connection not in self._silent and connection not in self._busy:
             return
         self._silent.pop(connection, None)

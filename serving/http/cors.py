@@ -1,6 +1,6 @@
-"""CORS (Fetch standard) for configured origins; for others, and by default, there is none (B5).
+"""CORS (Fetch standard) for the configured origins; by default there are none (B5).
 
-Without cookies there is nothing that a foreign page could borrow: no `Access-Control-Allow-Credentials`.
+`Access-Control-Allow-Credentials` is never sent, because there are no cookies.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from serving.headers import RawHeader
 
-# How long a browser may remember a preflight; no browser but one keeps it longer.
+# How long a browser may cache the reply to a preflight. Chromium caches none for longer.
 PREFLIGHT_SECONDS: Final = 7_200
 
 ANY = "*"
@@ -17,14 +17,14 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a process lets pages send, and read of its replies, beyond what the Fetch standard always lets them."""
+    """Headers that pages may send (`allowed`) and read (`exposed`), besides those that are always allowed."""
 
     allowed: bytes
     exposed: bytes
 
 
 class Cors:
-    """What is said to pages of `origins`: exact ones (`https://game.example`), or any (`*`)."""
+    """The headers for pages of `origins`: exact ones (`https://game.example`), or any (`*`)."""
 
     def __init__(self, origins: Iterable[str], shared: Shared) -> None:
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -32,7 +32,7 @@ class Cors:
         self._exposed = (b"access-control-expose-headers", shared.exposed)
 
     def headers(self, request: Mapping[bytes, bytes]) -> tuple[RawHeader, ...]:
-        """For every reply, errors too: a page must be able to read why."""
+        """The headers of every reply, errors included, so that a page can read the error."""
         origin = request.get(b"origin")
         if origin is None or not (self._any or origin in self._origins):
             return ()
@@ -40,12 +40,12 @@ class Cors:
         return (allowed, self._exposed, (b"vary", b"Origin"))
 
     def is_preflight(self, request: Mapping[bytes, bytes]) -> bool:
-        """Whether an OPTIONS request asks for a page of an allowed origin; others are none of ours."""
+        """Whether an OPTIONS request is the preflight of a page of an allowed origin."""
         return b"access-control-request-method" in request and bool(self.headers(request))
 
 
 def preflight_headers(methods: Iterable[str], shared: Shared) -> tuple[RawHeader, ...]:
-    """What a page may send to a path that takes `methods`: 204, without a token, for browsers send none along."""
+    """The headers of the reply to a preflight. It needs no token, because browsers send none with it."""
     return (
         (b"access-control-allow-methods", ", ".join(methods).encode()),
         (b"access-control-allow-headers", shared.allowed),

@@ -1,14 +1,14 @@
-"""HTTP/1.1 requests as bytes: bounded, checked, and written anew before a parser sees them (RFC 9112). Pure.
+"""Checks and bounds HTTP/1.1 requests as bytes, and rewrites them before a parser sees them (RFC 9112). Pure.
 
-The server's parser is quick and lenient: it bounds nothing, stops at an upgrade, and takes framings of which another
-server on the way may think otherwise (request smuggling). So it only gets what this lets through, in one spelling:
+The server's parser is fast and lenient: it has no limits, stops at an upgrade, and accepts framings that another server
+on the way may read differently (request smuggling). So it gets only checked messages, in one spelling:
 
-- the head within bounds, each line ended by CRLF, exactly one Host, one kind of framing;
+- the head within limits, each line ended by CRLF, exactly one Host, one kind of framing;
 - no upgrade: it is ignored, and the body is read (RFC 9110, section 7.8);
 - of a chunked body the chunks alone: extensions and trailers are dropped.
 
-One message at a time: what has come behind it waits until `following` is called. However the bytes are cut into parts,
-the result is the same.
+One message at a time: bytes behind it wait until `following` is called. The result does not depend on how the bytes
+are cut into parts.
 """
 
 import re
@@ -17,26 +17,26 @@ from typing import Final
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEADERS: Final = 100
-# Behind the size of a chunk; nobody sends any.
+# Of the size of a chunk and its extensions. No known client sends extensions.
 MAX_CHUNK_LINE_BYTES: Final = 256
-# Of all lines of a body's chunks beyond what their sizes need, so that they cost no more than a head.
+# Of all extensions and leading zeros in the chunk lines of a body, so that they cost no more than a head.
 MAX_EXTENSIONS_BYTES: Final = 16 * 1024
-# A robust server ignores one before a request (RFC 9112, section 2.2).
+# A robust server ignores an empty line before a request (RFC 9112, section 2.2).
 MAX_EMPTY_LINES: Final = 2
 
-# Of RFC 9110 and RFC 5789; without CONNECT, for this is no proxy. The parser knows each of them.
+# RFC 9110 and RFC 5789, without CONNECT: this is not a proxy. The parser knows each of them.
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"))
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _is_request_line = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])").fullmatch
-# Of a path, or of a whole URL (RFC 9112, section 3.2); a fragment is never sent.
+# A path or a whole URL (RFC 9112, section 3.2). A fragment is never sent.
 _is_target = re.compile(rb"(?i:https?://[A-Z0-9._~%!$&'()*+,;=:\[\]-]+)?/[\x21\x22\x24-\x7e]*").fullmatch
 _is_field = re.compile(rb"(" + _TOKEN + rb"+):[ \t]*([\t\x20-\x7e\x80-\xff]*)").fullmatch
 _is_host = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*").fullmatch
 _is_length = re.compile(rb"[0-9]{1,19}").fullmatch
 _is_chunk_line = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?)").fullmatch
 
-# Nearly every head: nothing in it that isn't passed on as it is.
+# Nearly every head matches, and is passed on unchanged.
 _HEADERS = rb"(?:" + _TOKEN + rb"+:[ \t]*[\t\x20-\x7e\x80-\xff]*+\r\n)*+"
 _is_plain_head = re.compile(
     rb"(?:" + b"|".join(sorted(METHODS)) + rb") /[\x21\x22\x24-\x7e]*+ HTTP/1\.1\r\n" + _HEADERS + rb"\r\n"
@@ -49,7 +49,7 @@ _hosts_of = re.compile(rb"\nhost:[ \t]*([^\r]*)\r", re.IGNORECASE).findall
 
 
 class BadHttp(ValueError):
-    """A request that is refused before it is one. `status` is the reply's; the message says what is wrong."""
+    """The bytes are not a request that is served. `status`: that of the reply. The message says what is wrong."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -72,16 +72,16 @@ class Framer:
         """Why the connection can't go on."""
         self.method = b""
         self.target = b""
-        """Of the request line, as far as it has come."""
+        """Method and target of the request line, once it has arrived."""
         self._waiting = bytearray()
         self._looked_at = 0
         self._begin()
 
     def _begin(self) -> None:
         self.ended = False
-        """Whether the message has come whole."""
+        """Whether the whole message has arrived."""
         self.has_head = False
-        """Whether its head has."""
+        """Whether its head has arrived."""
         self._step: Callable[[], bytes | None] = self._head
         self._head_bytes = 0
         self._empty_lines = 0
@@ -93,16 +93,16 @@ class Framer:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing of a message has come."""
+        """Whether no byte of a message has arrived."""
         return not (self.has_head or self._waiting or self._head_bytes)
 
     @property
     def waiting_bytes(self) -> int:
-        """What has come and was not passed on."""
+        """Bytes that have arrived and were not passed on."""
         return len(self._waiting)
 
     def feed(self, data: bytes) -> bytes:
-        """What the parser is to be given for `data`, up to the end of this message, or to where it is bad."""
+        """The bytes for the parser, up to the end of this message or to the first error."""
         if self.bad:
             return b""
         self._waiting += data
@@ -116,13 +116,13 @@ class Framer:
         return b"".join(out)
 
     def following(self) -> bytes:
-        """Begin the next message, with what has already come of it."""
+        """Begin the next message, with its bytes that have already arrived."""
         self.method = self.target = b""
         self._begin()
         return self.feed(b"")
 
-    # Steps: each takes what it can use of what waits, and returns what is passed on; None where more must come. Each
-    # raises BadHttp.
+    # Steps. Each consumes waiting bytes and returns bytes for the parser, or None until more has arrived. Each raises
+    # BadHttp.
 
     def _head(self) -> bytes | None:
         if not self._head_bytes and (head := self._plain_head()):
@@ -135,7 +135,7 @@ class Framer:
         return None
 
     def _plain_head(self) -> bytes | None:
-        """A head that has come at once and is passed on as it is; None where it needs a closer look."""
+        """A head that has arrived whole and is passed on unchanged; None if it must be read line by line."""
         before, ending, _ = self._waiting[:MAX_HEAD_BYTES].partition(b"\r\n\r\n")
         head = bytes(before + ending)
         if not ending or not _is_plain_head(head) or _has_special_field(head) or head.count(b"\n") - 2 > MAX_HEADERS:
@@ -170,7 +170,7 @@ class Framer:
         if found[3] != b"1" or found[4] not in (b"0", b"1"):
             raise BadHttp(505, "Only HTTP/1.1 and HTTP/1.0 are served here.")
         if self.method == b"CONNECT":
-            raise _malformed("This is no proxy.")
+            raise _malformed("This is not a proxy.")
         if not _is_target(self.target) and (self.method, self.target) != (b"OPTIONS", b"*"):
             raise _malformed("The target is neither a path nor a URL.")
         if self.method not in METHODS:
@@ -201,7 +201,7 @@ class Framer:
         return b"\r\n".join([*self._lines, *framing, *kept, b"", b""])
 
     def _framing(self) -> list[bytes]:
-        """How the body ends; its header."""
+        """The header that says how the body ends."""
         lengths, codings = self._fields.get(b"content-length", []), self._fields.get(b"transfer-encoding", [])
         if codings:
             if lengths or self._minor == b"0" or [coding.lower() for coding in codings] != [b"chunked"]:
@@ -258,7 +258,7 @@ class Framer:
         return b"\r\n"
 
     def _trailer(self) -> bytes | None:
-        """Checked, bounded, and dropped: nothing here reads one, and none may say what a header says."""
+        """Checks, bounds and drops it: no code here reads trailers, and a trailer must not replace a header."""
         line = self._line(MAX_HEAD_BYTES - self._head_bytes, "The trailer of the request")
         if line is None:
             return None
@@ -270,7 +270,7 @@ class Framer:
         return b"0\r\n\r\n"
 
     def _line(self, most_bytes: int, what: str) -> bytes | None:
-        """The next line without its CRLF, of at most so many bytes with it; None where its end has not come."""
+        """The next line without its CRLF, of at most `most_bytes` with it; None until its end has arrived."""
         end = self._waiting.find(b"\n", self._looked_at) + 1
         self._looked_at = 0 if end else len(self._waiting)
         if (end or len(self._waiting)) > most_bytes:
@@ -283,7 +283,7 @@ class Framer:
         return line[:-2]
 
     def _taken(self, size_bytes: int) -> bytes:
-        """So many bytes of what waits, or all."""
+        """The first `size_bytes` of the waiting bytes, or all."""
         taken = bytes(self._waiting[:size_bytes])
         del self._waiting[:size_bytes]
         return taken

@@ -1,8 +1,8 @@
-"""The life of a process that serves HTTP: its port, its stop in stages, what runs beside it.
+"""The life of a process that serves HTTP: its port, its stop in stages, its background tasks.
 
-The port is taken before anything else (a second process says so at once). A stop, on SIGTERM or SIGINT, is patient:
-requests are still taken for `drain_seconds`, while /readyz says 503; then the port is closed and what is under way is
-answered. A second signal skips the waiting.
+The port is opened first, so that a second process on the same port fails at once. SIGTERM or SIGINT stops the process:
+/readyz answers 503 at once, and requests are accepted for `drain_seconds` more. Then the port is closed, and the
+requests that were accepted are answered. A second signal skips the waiting.
 """
 
 import asyncio
@@ -16,11 +16,13 @@ import structlog
 import uvicorn
 
 from serving.failures import new_loop
+from serving.kafka.words import why
 
 log = structlog.get_logger()
 
 BACKLOG_CONNECTIONS = 2_048
 
+# A task that lost its cancellation is cancelled again after this pause.
 CANCEL_AGAIN_SECONDS = 0.2
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
@@ -30,18 +32,20 @@ EXIT_FAILED = 1
 
 
 def run(host: str, port: int, serve: Callable[[socket.socket], Coroutine[Any, Any, int]]) -> int:
-    """Take the port and `serve` on it; the process's exit code."""
+    """Open the port and `serve` on it. Returns the process's exit code."""
     try:
         listener = listening(host, port)
     except OSError as error:
-        log.error("port_not_taken", host=host, port=port, error=str(error))  # noqa: TRY400 the reason is the message
+        log.error("port_not_taken", host=host, port=port, reason=why(error))  # noqa: TRY400 the reason is the message
         return EXIT_FAILED
+    host, port = listener.getsockname()[:2]
+    log.info("listening", host=host, port=port)
     with listener, asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(serve(listener))
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens. `::` is every address, those of IPv4 too. Raises OSError."""
+    """A socket that listens. `::` means all addresses, also those of IPv4. Raises OSError."""
     if ":" not in host:
         return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
     both = socket.has_dualstack_ipv6()
@@ -49,14 +53,14 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 class Stop:
-    """A stop in its stages: not asked for, draining, exiting, at once."""
+    """The stages of a stop: none, draining, exiting, exiting at once."""
 
     def __init__(self, drain_seconds: float) -> None:
         self._drain_seconds = drain_seconds
         self.draining = False
 
     def asked(self, server: uvicorn.Server, signal_name: str) -> None:
-        """A signal came. The second one is not patient."""
+        """Handle a signal. The second one skips the draining."""
         if self.draining:
             server.force_exit = server.should_exit = True
             return
@@ -70,7 +74,7 @@ def _exit(server: uvicorn.Server) -> None:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with our signals: its own would close the port before anyone can see /readyz turn."""
+    """uvicorn without its signal handlers, which would close the port before clients see that /readyz answers 503."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -80,10 +84,8 @@ class Server(uvicorn.Server):
 async def serve(
     config: uvicorn.Config, listener: socket.socket, stop: Stop, background_tasks: tuple[BackgroundTask, ...]
 ) -> None:
-    """Serve until stopped. The background tasks run as long. An exception of one ends it, in an ExceptionGroup."""
+    """Serve until stopped, with background tasks. If one of them fails, serving ends with an ExceptionGroup."""
     server = Server(config)
-    host, port = listener.getsockname()[:2]
-    log.info("listening", host=host, port=port)
     async with _background(background_tasks):
         with _signals(stop, server):
             await server.serve(sockets=[listener])
@@ -93,17 +95,17 @@ async def serve(
 async def _background(background_tasks: tuple[BackgroundTask, ...]) -> AsyncIterator[None]:
     """Run the tasks as long as the body. If one of them fails, the body is cancelled."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_ending(one)) for one in background_tasks]
+        tasks = [group.create_task(_cancellable(one)) for one in background_tasks]
         yield
         for task in tasks:
             task.cancel()
 
 
-async def _ending(background_task: BackgroundTask) -> None:
-    """Run the task. Once cancelled, it is cancelled again until it ends.
+async def _cancellable(background_task: BackgroundTask) -> None:
+    """Run the task. If cancelled, cancel it again until it ends.
 
-    MongoDB's client (pymongo 4.20) sometimes loses a cancellation: it turns it into a network error, the task waits
-    for the server to come back, and the process would never end.
+    MongoDB's client (pymongo 4.20) sometimes turns a cancellation into a network error. The task then waits until the
+    server is available, and the process would not end.
     """
     task = asyncio.create_task(background_task())
     try:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -19,15 +20,14 @@ from schemas.records.signing import SigningKeys
 
 INT32_MAX: Final = 2**31 - 1
 
+_is_number = re.compile(r"[1-9][0-9]{0,9}\Z").match
 WRONG_SIZE: Final = f"Must be a whole number from 1 to {INT32_MAX}"
 WRONG_PLACE: Final = "Must be a nextPageToken that this caller got for this query. Only the page size may change"
 
 
 def page_size(text: str, most: int) -> int | None:
     """The number of items that a client asks for, reduced to `most`. None if it is not a size (WRONG_SIZE)."""
-    # The length first: Python refuses to convert thousands of digits.
-    is_size = text.isascii() and text.isdigit() and len(text) <= len(str(INT32_MAX)) and 1 <= int(text) <= INT32_MAX
-    return min(int(text), most) if is_size else None
+    return min(int(text), most) if _is_number(text) and int(text) <= INT32_MAX else None
 
 
 def signed_token(place: str, query: Sequence[str], keys: SigningKeys) -> str:

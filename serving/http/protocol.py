@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, with the bounds of serving/http/framing.py and serving/http/connections.py around it (B9).
+"""uvicorn's HTTP protocol with the limits of serving/http/framing.py and serving/http/connections.py (B9).
 
-Bytes that are no HTTP request reach the ASGI app too, with the reason (serving/http/unparsed.py). So the reply has the
-shape of the path's API, a request id and a count, like every other (B5).
+Bytes that are not an HTTP request reach the ASGI app too, with the reason (serving/http/unparsed.py). So the reply has
+the shape of the path's API, a request id and a count, like every other (B5).
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from serving.http.unparsed import BY_STATUS, extensions_of
 from serving.http.whole import Scope, offering
 
 HEAD_SECONDS: Final = 20.0
-"""For a head from its first byte on, and for the first byte on a new connection. A phone on a bad line needs three."""
+"""From the first byte of a head to its end, and for the first byte of a new connection. A bad mobile line needs 3 s."""
 
 UNREAD_SECONDS: Final = 30.0
-"""For a client to read on, once more waits for it than the system's buffers hold."""
+"""For a client to read on when the system's send buffers are full."""
 
 MAX_PIPELINED_BYTES: Final = 64 * 1024
-"""Of requests behind the one that is under way; then nothing more is read."""
+"""Of requests behind the current one. Above this, reading pauses."""
 
 PROBES: Final = (b"/livez", b"/readyz", b"/metrics")
 
@@ -45,7 +45,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refusing = False
         self.address: str | None = None
 
-    # What the transport tells.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -64,7 +64,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refusing:
-            # Read and dropped until the client has read the reply: to close with bytes unread would reset it.
+            # Read and dropped until the client has read the reply: closing with unread bytes would reset it.
             self.cycle.message_event.set()
         else:
             self._forward(self._framer.feed(data))
@@ -77,7 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._cancel_unread_timer()
 
-    # What the parser, and the reply, tell.
+    # Callbacks of the parser and of the reply.
 
     def on_headers_complete(self) -> None:
         self._open.busy(self)
@@ -92,11 +92,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._refusing:
             return
         if self._framer.ended:
-            # One request at a time: what a client has sent behind this one was not looked at.
+            # One request at a time: the bytes behind this one have not been checked yet.
             self._has_begun = False
             self._forward(self._framer.following())
         else:
-            # The rest of its body would be taken for the next request.
+            # Otherwise the rest of its body would be read as the next request.
             self.transport.close()
 
     # What the app can do in one step (whole.py). A refusal may have taken the place of its request.
@@ -126,13 +126,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         cycle.on_response()
         return True
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's words are for nobody
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 the reply has its own message
         self._refuse(Refusal.BAD_HTTP)
 
-    # What is made of it.
+    # What follows from them.
 
     def _forward(self, checked: bytes) -> None:
-        """Give the parser what the framer has let through, and see what has to be waited for."""
+        """Give the checked bytes to the parser, and start the time limit for those that must follow."""
         framer = self._framer
         if checked and not self._has_begun:
             self._has_begun = True
@@ -161,7 +161,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(Refusal.HEAD_LATE)
 
     def _refuse(self, unparsed: Refusal | None) -> None:
-        """Answer instead of what is under way, and take no other request. None: the app says itself what is wrong."""
+        """Answer in place of the current request, and read no further one. None: the app chooses the error."""
         if self._refusing or self.transport.is_closing():
             return
         self._refusing = True
@@ -233,7 +233,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 def server_config(
     app: Callable[[Any, Any, Any], Any], connections: Connections, keep_alive_seconds: int, stop_timeout_seconds: int
 ) -> uvicorn.Config:
-    """A server of `app` within the bounds."""
+    """The settings of a server of `app` with these limits."""
     protocol: Any = partial(BoundedHttpProtocol, connections=connections)
     return uvicorn.Config(
         app,

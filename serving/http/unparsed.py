@@ -1,4 +1,4 @@
-"""Why the server refuses bytes that are no HTTP request (B9).
+"""Why the server refuses bytes that are not an HTTP request (B9).
 
 The server calls the ASGI app all the same, so that the answer has the shape of the path's API. An extension of the
 scope says why.
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from schemas.errors.table import Refusal
 
-# In ASGI's `extensions`, which are for what a server tells an app beyond the specification.
+# A key of ASGI's `extensions`, which carry what a server tells an app beyond the specification.
 _EXTENSION: Final = "tallymill.unparsed"
 
 

@@ -1,1 +1,1 @@
-"""How every client of Kafka is made, which addresses answer, and its errors in plain words."""
+"""Kafka for all processes: how clients are made, which address answers, new metadata, and errors in plain words."""

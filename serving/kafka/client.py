@@ -1,9 +1,9 @@
-"""The one way to connect to Kafka: what every client of it is made with, and its errors in plain words.
+"""The options of every client of Kafka.
 
-- Metadata is asked for without creating topics. A broker that may create them (auto.create.topics.enable, Kafka's
-  default) would make them with its own defaults, one partition and the client's time, before `init` does.
-- New brokers and partitions are known within METADATA_MAX_AGE_MILLIS.
-- A request that a silent broker holds ends by its time-out, and the client asks another.
+- A request for metadata creates no topic. A broker with auto.create.topics.enable, Kafka's default, would otherwise
+  create topics before `init` does, with one partition and the broker's defaults.
+- Clients know new brokers and partitions within METADATA_MAX_AGE_MILLIS.
+- A request to a frozen broker times out after REQUEST_TIMEOUT_MILLIS, and the client asks another broker.
 """
 
 import os
@@ -20,18 +20,18 @@ from serving.kafka.words import UnusableFile, why
 
 __all__ = ["METADATA_MAX_AGE_MILLIS", "REQUEST_TIMEOUT_MILLIS", "UnusableFile", "client_options", "why"]
 
-# Partitions that are added to a topic are read within this. The client's default of five minutes would be as long as
-# records of a new partition wait uncounted.
+# Records of a partition that is added to a topic wait so long until they are read. The client's default is five
+# minutes.
 METADATA_MAX_AGE_MILLIS = 30_000
 
-# A broker that is there answers within a second. The client's default of 40 s is how long a frozen one is waited for.
+# A broker that runs answers within a second. The client's default of 40 s would also be the wait for a frozen one.
 REQUEST_TIMEOUT_MILLIS = 10_000
 
 
 def client_options(
     kafka: KafkaSettings, client_id: str = "tallymill", request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS
 ) -> dict[str, Any]:
-    """What each of aiokafka's clients is made with. Raises UnusableFile."""
+    """Options of a client of aiokafka. Raises UnusableFile."""
     never_create_topics()
     return {
         **kafka.client_options(),
@@ -45,15 +45,15 @@ def client_options(
 def never_create_topics() -> None:
     """Make all of aiokafka's clients ask for metadata without creating topics.
 
-    None of them has an option for it. They all build MetadataRequest(topics), whose own default is to create.
+    They have no option for it. All of them build MetadataRequest(topics), whose default is to create.
     """
     MetadataRequest.__init__.__defaults__ = (None, False)
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """What to encrypt with; None for a protocol without TLS. Read anew when a file has changed: they are renewed.
+    """Return the TLS context; None for a protocol without TLS.
 
-    Raises UnusableFile.
+    Certificates are renewed while the process runs, so a file that has changed is read again. Raises UnusableFile.
     """
     if not kafka.security_protocol.endswith("SSL"):
         return None
@@ -72,7 +72,7 @@ def _changed_nanos(setting: str, file: str | None) -> int:
         raise UnusableFile(f"{setting}: {file}: {(error.strerror or 'not readable').lower()}") from error
 
 
-@lru_cache(maxsize=4)  # the system's authorities take 20 ms to read, and the cluster is looked at every other second
+@lru_cache(maxsize=4)  # reading the system's authorities takes 20 ms, and a process connects every other second
 def _context(
     cafile: str | None, certfile: str | None, keyfile: str | None, _changed: tuple[int, ...]
 ) -> ssl.SSLContext:

@@ -1,8 +1,8 @@
-"""How a client of aiokafka connects: to several brokers at once, once to each, and no longer than the broker is there.
+"""How a client of aiokafka connects: to several brokers at once, once to each, until the broker leaves the cluster.
 
-aiokafka has one lock for all: while it connects to a frozen broker, for as long as a request may take, it connects to
-no other; and what waits for that connection waits on when the cluster has given the broker up and its partitions have
-other leaders. And who gives up while it connects would leave an open socket behind.
+aiokafka connects under one lock. So while it connects to a frozen broker, which takes as long as a request may, it
+connects to no other. Its callers wait for that connection even when the partitions have other leaders. A caller that
+is cancelled meanwhile leaves an open socket behind. So here a task makes each connection, and is never cancelled.
 """
 
 import asyncio
@@ -14,57 +14,53 @@ from weakref import WeakKeyDictionary
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 
+from serving.kafka.metadata import Address
+
 Place = tuple[object, ConnectionGroup]
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Connecting:
-    """`ended`: whoever waits for the connection need wait no longer. The task itself ends by its time-out."""
+    """`ended`: callers wait no longer. The task itself may still run until its time-out."""
 
     address: Address | None
     task: asyncio.Task[AIOKafkaConnection | None]
     ended: asyncio.Event
+
+    def end(self, _task: object = None) -> None:
+        self.ended.set()
 
 
 _of_clients: WeakKeyDictionary[AIOKafkaClient, dict[Place, _Connecting]] = WeakKeyDictionary()
 
 
 def connect_side_by_side(client: AIOKafkaClient) -> None:
-    """Let a client connect so."""
+    """Change how this client connects."""
     connect = client._get_conn  # noqa: SLF001 its connections have no public name
     connecting = _of_clients.setdefault(client, {})
 
     async def connect_to(
         node: object, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, no_hint: bool = False
     ) -> AIOKafkaConnection | None:
-        ours = (node, group)
-        if ours in client._conns and client._conns[ours].connected():  # noqa: SLF001 the same
-            return client._conns[ours]  # noqa: SLF001 the same
-        if ours not in connecting or connecting[ours].ended.is_set():
+        place = (node, group)
+        if place in client._conns and client._conns[place].connected():  # noqa: SLF001 the same
+            return client._conns[place]  # noqa: SLF001 the same
+        if place not in connecting or connecting[place].ended.is_set():
+            broker = client.cluster.broker_metadata(node)
+            address = (broker.host, broker.port) if broker else None
             task = asyncio.create_task(connect(node, group=group, no_hint=no_hint))
-            connecting[ours] = _begin(_address(client, node), task)
-        mine = connecting[ours]
-        await mine.ended.wait()
-        return mine.task.result() if mine.task.done() else None
+            connecting[place] = _Connecting(address, task, asyncio.Event())
+            task.add_done_callback(connecting[place].end)
+        attempt = connecting[place]
+        await attempt.ended.wait()
+        return attempt.task.result() if attempt.task.done() else None
 
     client._get_conn_lock_value = nullcontext()  # noqa: SLF001 the same
     client._get_conn = connect_to  # noqa: SLF001 the same
 
 
-def _address(client: AIOKafkaClient, node: object) -> Address | None:
-    broker = client.cluster.broker_metadata(node)
-    return (broker.host, broker.port) if broker else None
-
-
-def _begin(address: Address | None, task: asyncio.Task[AIOKafkaConnection | None]) -> _Connecting:
-    made = _Connecting(address, task, asyncio.Event())
-    task.add_done_callback(lambda _task: made.ended.set())
-    return made
-
-
 def give_up_connecting(client: AIOKafkaClient, brokers: Mapping[int, Address]) -> None:
-    """To all but these brokers: to whoever waits for it, the connection could not be made."""
+    """Give up connecting to all but these brokers: callers are told that there is no connection."""
     for (node, _), one in _of_clients.get(client, {}).items():
         if isinstance(node, int) and one.address != brokers.get(node):
-            one.ended.set()
+            one.end()

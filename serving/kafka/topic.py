@@ -1,8 +1,4 @@
-"""A topic as Kafka describes it: settings in force, which of them are its own, partitions, replicas.
-
-Asked without making it: a request for metadata makes a topic that isn't there, by the brokers' defaults, where they
-allow it.
-"""
+"""A topic as Kafka describes it: its settings, partitions and replicas. Asking never creates the topic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +10,13 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from schemas.topic_risks import TopicShape
 
-# Of a setting's source (ConfigEntry.ConfigSource): somebody has set it on the topic, it is no broker's default.
+# The source of a setting (ConfigEntry.ConfigSource) that was set on the topic. Others are defaults.
 SET_ON_TOPIC = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TopicConfig:
-    """The settings in force. `own`: those that somebody set on the topic."""
+    """The settings in force. `own`: the names of those that were set on the topic."""
 
     in_force: Mapping[str, str]
     own: frozenset[str]
@@ -41,7 +37,7 @@ async def topic_config(admin: AIOKafkaAdminClient, topic: str) -> TopicConfig:
 async def topic_shape(admin: AIOKafkaAdminClient, topic: str) -> TopicShape:
     """Raises KafkaError, also where there is no such topic."""
     request = MetadataRequest([topic], allow_auto_topic_creation=False)
-    answer = (await admin._send_request(request)).to_object()  # noqa: SLF001 describe_topics would make the topic
+    answer = (await admin._send_request(request)).to_object()  # noqa: SLF001 describe_topics would create the topic
     (found,) = answer["topics"]
     if found["error_code"]:
         raise for_code(found["error_code"])(topic)

@@ -1,7 +1,7 @@
 """Kafka's errors in plain words: no class name, no repr of a library.
 
-Broker errors are looked up by class, network errors by their number. An error without an entry gets the words of
-Kafka's own protocol guide ("kafka storage error"), so that every error of any version of the client has some.
+Errors of brokers are found by class, those of the network by number. An error without an entry gets its name in Kafka's
+protocol guide ("kafka storage error"), so an error that a new version of the client brings has words too.
 """
 
 import errno
@@ -13,10 +13,12 @@ from collections.abc import Iterator
 
 from aiokafka import errors
 
-MAX_WORDS = 300
+MAX_CHARACTERS = 300
 
-_NOT_ALLOWED = "Kafka does not allow it to this user (an ACL is missing)"
-_OLD_MEMBER = "the consumer group has moved on without this member"
+NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
+
+_NOT_ALLOWED = "Kafka does not allow this request to the user (an ACL is missing)"
+_OLD_MEMBER = "the consumer group continues without this member"
 
 _WORDS: dict[type[BaseException], str] = {
     errors.AuthenticationFailedError: "Kafka refused the user: wrong password or mechanism",
@@ -29,30 +31,30 @@ _WORDS: dict[type[BaseException], str] = {
     errors.GroupCoordinatorNotAvailableError: "the consumer group has no coordinator now",
     errors.GroupLoadInProgressError: "the consumer group's coordinator is starting",
     errors.IllegalGenerationError: _OLD_MEMBER,
-    errors.IllegalSaslStateError: "the port does not take a user and password: look at kafka.security_protocol",
-    errors.IllegalStateError: "the client was not in a state for it",
+    errors.IllegalSaslStateError: "the port does not accept a user and password: check kafka.security_protocol",
+    errors.IllegalStateError: "the client was used in the wrong state",
     errors.KafkaConnectionError: "the connection to the broker is broken, or no broker could be reached",
     errors.KafkaStorageError: "the broker can't use its disk",
     errors.KafkaTimeoutError: "no answer in time",
     errors.KafkaUnavailableError: "no broker could be reached",
     errors.LeaderNotAvailableError: "the partition has no leader now",
     errors.MemberIdRequired: _OLD_MEMBER,
-    errors.MessageSizeTooLargeError: "the record is larger than the topic takes (max.message.bytes)",
+    errors.MessageSizeTooLargeError: "the record is larger than the topic allows (max.message.bytes)",
     errors.NoBrokersAvailable: "no broker could be reached",
     errors.NodeNotReadyError: "the broker could not be reached",
     errors.NotControllerError: "the controller has moved to another broker",
     errors.NotCoordinatorForGroupError: "the consumer group's coordinator has moved to another broker",
-    errors.NotEnoughReplicasAfterAppendError: "fewer replicas are in sync than min.insync.replicas wants",
-    errors.NotEnoughReplicasError: "fewer replicas are in sync than min.insync.replicas wants",
+    errors.NotEnoughReplicasAfterAppendError: "fewer replicas are in sync than min.insync.replicas requires",
+    errors.NotEnoughReplicasError: "fewer replicas are in sync than min.insync.replicas requires",
     errors.NotLeaderForPartitionError: "the partition's leader has moved to another broker",
     errors.OffsetOutOfRangeError: "the offset is not in the log",
-    errors.OutOfOrderSequenceNumber: "an earlier batch of this producer failed, so Kafka takes no later one",
+    errors.OutOfOrderSequenceNumber: "an earlier batch of this producer failed, so Kafka accepts no later one",
     errors.ProducerClosed: "the producer was stopped",
     errors.ProducerFenced: "another producer has taken over",
     errors.QuotaViolationError: "the user's quota in Kafka is used up",
     errors.RebalanceInProgressError: "the consumer group is rebalancing",
     errors.RecordListTooLargeError: "the batch is larger than a segment of the topic",
-    errors.RecordTooLargeError: "a record is larger than the client takes",
+    errors.RecordTooLargeError: "a record is larger than the client allows",
     errors.ReplicaNotAvailableError: "a replica is not available",
     errors.RequestTimedOutError: "no answer in time",
     errors.SaslAuthenticationFailed: "Kafka refused the user: wrong password or mechanism",
@@ -62,7 +64,7 @@ _WORDS: dict[type[BaseException], str] = {
     errors.UnknownMemberIdError: _OLD_MEMBER,
     errors.UnknownProducerId: "Kafka no longer knows this producer",
     errors.UnknownTopicOrPartitionError: "there is no such topic or partition",
-    errors.UnsupportedSaslMechanismError: "Kafka does not offer this SASL mechanism: look at kafka.sasl_mechanism",
+    errors.UnsupportedSaslMechanismError: "Kafka does not offer this SASL mechanism: check kafka.sasl_mechanism",
     errors.UnsupportedVersionError: "the broker is too old for this request",
     errors.StaleLeaderEpochCodeError: "the partition's leader has moved to another broker",
     EOFError: "the connection was closed by the other side",
@@ -70,7 +72,7 @@ _WORDS: dict[type[BaseException], str] = {
     socket.gaierror: "host name not found",
 }
 
-# A broker says in its own words why it refuses these, and its words name the value.
+# For these the broker's message says what it refuses, and names the value.
 _EXPLAINED_BY_THE_BROKER = (
     errors.InvalidConfigurationError,
     errors.InvalidPartitionsError,
@@ -94,7 +96,7 @@ _NETWORK = {
 _ERRNO = re.compile(r"\[Errno (\d+)\]|\berrno=(\d+)")
 _ADDRESS = re.compile(r"\bat (\S+:\d+)")
 
-# OpenSSL's numbers of what is wrong with a certificate (x509_vfy.h).
+# By OpenSSL's number of a certificate's error (x509_vfy.h).
 _CERTIFICATE = {
     9: "certificate is not valid yet: compare the clocks",
     10: "certificate has expired",
@@ -108,31 +110,31 @@ _CERTIFICATE = {
 
 
 class UnusableFile(OSError):
-    """A file of certificates that can't be used; the message names its setting."""
+    """A file of certificates can't be used. The message names its setting."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class NotReached(errors.KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
-    """No address answers as Kafka; the message says of each why."""
+    """No address answers as Kafka does. The message says why for each."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else "no broker could be reached"
 
 
 def why(error: BaseException) -> str:
-    """What an error of Kafka's client, or of the network under it, means to an operator."""
+    """Say what an error of Kafka's client or of the network means to an operator."""
     if isinstance(error, UnusableFile | NotReached):
         return str(error)
     for one in _causes(error):
         if words := _specific(one):
-            return words[:MAX_WORDS]
+            return words[:MAX_CHARACTERS]
     return _general(error)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What caused it first: a connection that broke says less than why it did."""
+    """The error and its causes, the first cause first: it says more than the broken connection that follows from it."""
     chain: list[BaseException] = []
     while error not in chain:
         chain.append(error)
@@ -143,31 +145,31 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _specific(error: BaseException) -> str | None:
     if isinstance(error, ssl.SSLError):
         return _tls(error)
-    if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (said := _said(error)):
-        return f"Kafka refuses it: {said}"
+    if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (message := _message(error)):
+        return f"Kafka refused the request: {message}"
     for kind in type(error).__mro__:
         if words := _WORDS.get(kind):
-            return words + _which(error)
+            return words + _detail(error)
     return _network(error) if isinstance(error, OSError) else None
 
 
-def _which(error: BaseException) -> str:
-    """The address that a broken connection's message names; the topic that is not allowed."""
+def _detail(error: BaseException) -> str:
+    """The address of a broken connection, or the topic that is not allowed, as the message names it."""
     if isinstance(error, errors.KafkaConnectionError) and (found := _ADDRESS.search(str(error))):
         return f": {found[1]}"
-    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", said := _said(error)):
-        return f": {said}"
+    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", message := _message(error)):
+        return f": {message}"
     return ""
 
 
-def _said(error: BaseException) -> str:
-    """The broker's own message; only text, for the client hands over objects too."""
-    said = error.args[0] if error.args else None
-    return said.strip().removesuffix(".") if isinstance(said, str) else ""
+def _message(error: BaseException) -> str:
+    """The broker's message. Some errors of the client have an object in its place."""
+    message = error.args[0] if error.args else None
+    return message.strip().removesuffix(".") if isinstance(message, str) else ""
 
 
 def _network(error: OSError) -> str:
-    """By its number; several tries at one name come as one error that has the numbers in its text."""
+    """Words by number. For a name with several addresses asyncio raises one error, with the numbers in its text."""
     found = _ERRNO.search(str(error))
     number = error.errno or (int(found[1] or found[2]) if found else None)
     if number is None:
@@ -177,12 +179,12 @@ def _network(error: OSError) -> str:
 
 def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _CERTIFICATE.get(error.verify_code) or f"certificate is refused: {error.verify_message}"
+        return _CERTIFICATE.get(error.verify_code) or f"certificate is rejected: {error.verify_message}"
     reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
-        return "Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+        return "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
     if reason in ("wrong version number", "http request", "record layer failure"):
-        return "the port does not speak TLS: look at kafka.security_protocol"
+        return NO_TLS
     return f"TLS failed: {reason}" if reason else "the connection was closed during the TLS handshake"
 
 

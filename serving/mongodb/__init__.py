@@ -1,1 +1,1 @@
-"""The one way to connect to MongoDB, its outages in the log, and its errors in plain words."""
+"""MongoDB for all processes: how clients are made, outages in the log, and errors in plain words."""

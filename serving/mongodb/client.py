@@ -1,11 +1,11 @@
-"""The one way to connect to MongoDB: what every client of it is made with, and its errors in plain words.
+"""The options of every client of MongoDB.
 
-- What is read and how durably it is written is pinned: primary, majority, journaled, with retries. Lineages,
-  checkpoints and sessions depend on it. A URI that says otherwise is refused, and the option named.
-- `directConnection=true` is allowed, for a tunnel or a forwarded port, with a warning: the client then reads from that
-  server also while it is a secondary. Nothing can be written there, so it costs the freshness of replies alone.
-- A server that stands still is noticed within HEARTBEAT_MILLIS + CONNECT_MILLIS: its heartbeat fails, and the client
-  ends the connections to it, also those that wait for an answer.
+- Where reads go and how durable writes are is pinned: primary, majority, journaled, with retries. Lineages, checkpoints
+  and sessions depend on it. A URI with another value is refused, and the message names the option.
+- `directConnection=true` is allowed, for a tunnel or a forwarded port, with a warning. The client then reads from that
+  server even while it is a secondary, so replies may be old. Nothing is lost: a secondary accepts no writes.
+- A frozen server is noticed within HEARTBEAT_MILLIS + CONNECT_MILLIS. Its heartbeat fails, and the client closes the
+  connections to it, also those that wait for an answer.
 """
 
 import functools
@@ -38,21 +38,21 @@ Document = dict[str, Any]
 
 _direct = re.compile(r"\?.*\bdirectconnection=true\b", re.IGNORECASE).search
 
-# A server that is there accepts a connection, and answers a heartbeat, within milliseconds. The client's default, 20 s,
-# is how long a frozen one is waited for.
+# A server that runs accepts a connection, and answers a heartbeat, within milliseconds. The client's default of 20 s
+# would also be the wait for a frozen one.
 CONNECT_MILLIS = 5_000
 
-# The client's default is 10 s. Half of it halves how long a frozen primary is taken for a living one.
+# The client's default is 10 s. With half of it a frozen primary is noticed in half the time.
 HEARTBEAT_MILLIS = 5_000
 
-# Longer than any command of a process that serves: a try of a flush is given up after 10 s, a query of the console and
-# a read of the ingress have bounds of their own.
+# Longer than any command of ingress, worker and console: a try of a flush ends after 10 s, and queries of the console
+# and reads of the ingress have shorter time-outs.
 SOCKET_MILLIS = 20_000
 
-# How long a call looks for a primary before it says that there is none.
+# A call fails if it finds no primary within this time.
 ANSWER_MILLIS = 5_000
 
-# What a URI may not say otherwise, by the names of its options.
+# Options that mongodb.uri must not set to another value.
 PINNED: Final[dict[str, Any]] = {
     "readPreference": "primary",
     "readConcernLevel": "majority",
@@ -73,8 +73,8 @@ PINNED: Final[dict[str, Any]] = {
 def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoClient[Document]:  # noqa: ANN401 options are any
     """A client with the pinned options. `own` are the caller's: shorter time-outs, a pool's size.
 
-    `socketTimeoutMS=None` is for commands that may take minutes, such as the build of an index: a frozen server is
-    noticed by its heartbeat all the same. Raises UnusableUri.
+    `socketTimeoutMS=None` is for commands that may take minutes, such as the build of an index. The heartbeat still
+    notices a frozen server. Raises UnusableUri.
     """
     if mongodb.uri is None:
         raise UnusableUri(["mongodb.uri: required"])
@@ -82,7 +82,7 @@ def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoCl
     if problems := uri_problems(uri, PINNED):
         raise UnusableUri(problems)
     if _direct(uri):
-        _warn_of_direct()
+        _warn_of_direct_connection()
     try:
         return AsyncMongoClient(uri, appname=appname, **{**PINNED, **own})
     except (PyMongoError, ValueError, OSError) as error:
@@ -90,10 +90,10 @@ def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoCl
 
 
 @functools.cache
-def _warn_of_direct() -> None:
-    """Once a process, however many clients it has."""
+def _warn_of_direct_connection() -> None:
+    """Warn once a process, which may have several clients."""
     log.warning(
         "mongodb_direct_connection",
-        reason="with directConnection=true in mongodb.uri one server is asked, also while it is not the primary: reads "
-        "may be old, and no other server takes over. Name the replica set instead (replicaSet=...)",
+        reason="with directConnection=true in mongodb.uri tallymill uses one server, even while it is not the primary: "
+        "reads may be old, and no other server takes over. Name the replica set instead (replicaSet=...)",
     )

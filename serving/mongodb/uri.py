@@ -1,4 +1,4 @@
-"""What is wrong with a MongoDB URI, found without asking a server. No message holds a part that may be a secret."""
+"""What is wrong with a MongoDB URI, found without a server. No message holds a part that may be a secret."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ SCHEMES = ("mongodb://", "mongodb+srv://")
 _SHAPE = "mongodb://user:password@host:port,host:port/?replicaSet=name"
 _ESCAPES = "Write the characters : / ? # [ ] @ % of a user name or a password as %XX (@ is %40)"
 
-# These change the meaning of a pinned option, or bound all calls of the client: no value is allowed.
+# No value of these is allowed: they change what a pinned option means, or bound all calls of the client.
 _NEVER: Final[Mapping[str, str]] = {
     "readPreferenceTags": "reads go to the primary",
     "maxStalenessSeconds": "reads go to the primary",
@@ -30,7 +30,7 @@ _ALIASES: Final[Mapping[str, str]] = {"j": "journal"}
 
 _FILES = ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile")
 
-# Of options that are neither pinned nor refused, as the URI specification spells them.
+# Options that are neither pinned nor refused, as the URI specification spells them.
 _KNOWN = (  # noqa: SIM905 forty lines otherwise
     "appName authMechanism authMechanismProperties authSource compressors directConnection loadBalanced "
     "localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize minPoolSize replicaSet serverMonitoringMode ssl "
@@ -41,7 +41,7 @@ _KNOWN = (  # noqa: SIM905 forty lines otherwise
 
 
 class UnusableUri(ValueError):
-    """The client can't be made of mongodb.uri, or must not be. Each problem says what to change."""
+    """mongodb.uri can't be used, or must not be. Each problem says what to change."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -49,7 +49,7 @@ class UnusableUri(ValueError):
 
 
 def uri_problems(uri: str, pinned: Mapping[str, Any]) -> list[str]:
-    """All that is wrong, one problem each, beginning with the setting's name. `pinned`: the one value of an option."""
+    """All problems, each with the setting's name first. `pinned`: options with their only allowed value."""
     scheme = next((one for one in SCHEMES if uri.startswith(one)), None)
     if scheme is None:
         return [f"mongodb.uri: must look like {_SHAPE}, or begin with mongodb+srv://"]
@@ -61,7 +61,7 @@ def uri_problems(uri: str, pinned: Mapping[str, Any]) -> list[str]:
 
 
 def _is_place(place: str, *, is_srv: bool) -> bool:
-    """Whether these are user, password, hosts and database, as the client reads them."""
+    """Whether the client can read user, password, hosts and database from this."""
     hosts = place.partition("/")[0].rpartition("@")[2]
     if is_srv and re.search(r"[:,]|^$", hosts):
         return False
@@ -73,7 +73,7 @@ def _is_place(place: str, *, is_srv: bool) -> bool:
 
 
 def _wrong_together(uri: str, scheme: str) -> list[str]:
-    """What the client refuses for the sake of two options at once. An SRV name takes a server to resolve."""
+    """Options that exclude each other. A mongodb+srv URI is not checked: its name would have to be resolved."""
     try:
         if scheme == SCHEMES[0]:
             parse_uri(uri)
@@ -83,7 +83,7 @@ def _wrong_together(uri: str, scheme: str) -> list[str]:
 
 
 def _wrong_options(query: str, pinned: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {name.lower(): (name, _text(value)) for name, value in pinned.items()}
+    wanted = {name.lower(): (name, str(value).lower()) for name, value in pinned.items()}
     never = {name.lower(): (name, reason) for name, reason in _NEVER.items()}
     seen = set()
     for pair in filter(None, re.split("[&;]", query)):
@@ -104,7 +104,7 @@ def _wrong_options(query: str, pinned: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_option(written: str, value: str, others: Sequence[str]) -> str | None:
-    """What is wrong with an option that the operator may set."""
+    """What is wrong with an option that is not pinned."""
     known = {name.lower(): name for name in (*_KNOWN, *_FILES)}
     name = known.get(written.lower())
     if name is None:
@@ -118,8 +118,3 @@ def _wrong_option(written: str, value: str, others: Sequence[str]) -> str | None
     except (PyMongoError, ValueError, TypeError):
         return f"the value of the option {name} is not allowed"
     return None
-
-
-def _text(value: object) -> str:
-    """As a URI has it."""
-    return str(value).lower()

@@ -1,8 +1,8 @@
-"""Outages of MongoDB in the log of a process, two lines each: from what its client knows, and from its calls.
+"""Outages of MongoDB in the log of a process, two lines each. They are noticed by the client and by its calls.
 
-- The client knows of a primary that is gone as soon as a connection breaks or a heartbeat fails, also where nobody
-  calls. It says so up to a second late, so what counts is what it knows by then.
-- A call knows what the client's heartbeat can't: a wrong password, a full disk, a primary that has only just frozen.
+- The client notices that the primary is gone as soon as a connection breaks or a heartbeat fails, even without calls.
+  Its events come up to a second late, so the client's current state counts, not the event's.
+- A call notices what a heartbeat can't: a wrong password, a full disk, a primary that has just frozen.
 """
 
 import time
@@ -26,12 +26,12 @@ from serving.mongodb.client import CONNECT_MILLIS, HEARTBEAT_MILLIS, new_client
 from serving.mongodb.words import is_lost, why
 from serving.outage import Outage
 
-# How long a server has been silent when its heartbeat is given up.
+# A server has been silent for so long when its heartbeat times out.
 _SILENT_SECONDS = (CONNECT_MILLIS + HEARTBEAT_MILLIS) / 1000
 
 
 class MongoWatch(TopologyListener):
-    """What one client has to say of an outage that others of its process may see, too."""
+    """The outages that one client notices. The `outage` is shared with the other clients of the process."""
 
     def __init__(self, outage: Outage, name: str) -> None:
         self._outage = outage
@@ -41,7 +41,7 @@ class MongoWatch(TopologyListener):
         self._calls_fail = False
 
     def connect(self, mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoClient[dict[str, Any]]:  # noqa: ANN401 options are any
-        """The client that is watched. Raises UnusableUri."""
+        """Make the client to watch. Raises UnusableUri."""
         client = new_client(mongodb, appname, event_listeners=[self], **own)
         self._client = weakref.ref(client)
         return client
@@ -63,7 +63,7 @@ class MongoWatch(TopologyListener):
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around each call of the client; its errors may be translated already, with the client's as their cause."""
+        """Use around each call of the client. An error may be translated if the client's error is its cause."""
         began = time.monotonic()
         try:
             yield
@@ -76,7 +76,7 @@ class MongoWatch(TopologyListener):
             self._worked(began)
 
     def _failed(self, began: float, reason: str) -> None:
-        """A call that began before the return belongs to the outage that is over."""
+        """Note a failed call. One that began before MongoDB was back belongs to the outage that is over."""
         if began < self._back_seconds:
             return
         now = self._failed_seconds = time.monotonic()
@@ -84,7 +84,7 @@ class MongoWatch(TopologyListener):
         self._outage.lost(self._calls, reason, now - began)
 
     def _worked(self, began: float) -> None:
-        """A call that began before the last failure tells nothing of what came after."""
+        """Note a call that worked. One that began before the last failure says nothing about the time after it."""
         if self._calls_fail and began >= self._failed_seconds:
             self._calls_fail = False
             self._back_seconds = time.monotonic()
@@ -92,12 +92,12 @@ class MongoWatch(TopologyListener):
 
 
 def no_primary(description: TopologyDescription) -> str | None:
-    """Why there is none, once every server has answered or failed; None while that is not known."""
+    """Say why there is no primary. None until every server has answered or failed."""
     servers = description.server_descriptions().values()
     failed = [server for server in servers if not server.is_server_type_known]
     if not servers or any(server.error is None for server in failed):
         return None
-    told = [why(server.error) for server in failed if server.error is not None]
+    reasons = [why(server.error) for server in failed if server.error is not None]
     if len(failed) < len(servers):
-        told.append("no primary among the other members" if told else "the replica set has no primary")
-    return "; ".join(dict.fromkeys(told))
+        reasons.append("no primary among the other members" if reasons else "the replica set has no primary")
+    return "; ".join(dict.fromkeys(reasons))

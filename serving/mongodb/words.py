@@ -1,7 +1,7 @@
 """MongoDB's errors in plain words: no class name, no repr, no description of the topology, no document.
 
-The server's errors are told by their codes, for its messages quote whole documents. What the client says of a network
-is looked through for the few causes that there are; the rest of it is left out.
+The server's messages quote whole documents, so the words of its errors are found by code. The client's messages about
+the network are searched for the few causes that exist. The rest of them is left out.
 """
 
 import re
@@ -41,15 +41,15 @@ _CODES: Final[Mapping[int, str]] = {
     100: "too few members to confirm a write by a majority",
     112: _TAKEN,
     121: "a document does not pass the collection's validation",
-    133: "no member of the shard that may be read",
-    134: "the server has not caught up with the time asked for",
+    133: "no member of the shard that can be read",
+    134: "the server has not reached the requested time yet",
     189: "the primary is stepping down",
     202: "the other member gave no answer in time",
     211: "the server has no key to sign the cluster's time with",
     225: "the transaction is older than one the server knows",
     237: "the cursor was ended",
     239: "the snapshot is too old",
-    246: "the snapshot is not there yet",
+    246: "the snapshot is not available yet",
     251: _ENDED,
     256: "the transaction is committed already",
     257: "the transaction is too large",
@@ -64,7 +64,7 @@ _CODES: Final[Mapping[int, str]] = {
     10058: "the server is starting or stopping",
     10107: "this server is not the primary",
     10334: "a document is larger than 16 MB",
-    11000: "another document stands where this one goes",
+    11000: "a document with this key exists already",
     11600: "the server is shutting down",
     11601: "the server ended the operation",
     11602: "the operation was ended by a change of the primary",
@@ -77,7 +77,7 @@ _CODES: Final[Mapping[int, str]] = {
 
 _UNAUTHORIZED = 13
 
-# Of the client's own errors: the most special first.
+# By the class of the client's error, the most specific first.
 _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.NotPrimaryError, "this server is not the primary"),
     (errors.WaitQueueTimeoutError, "all connections were in use for too long"),
@@ -89,9 +89,9 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.ExecutionTimeout, _CODES[50]),
     (errors.CursorNotFound, _CODES[43]),
     (errors.DuplicateKeyError, _CODES[11000]),
-    (errors.OperationFailure, "the server refuses it"),
+    (errors.OperationFailure, "the server refused the operation"),
     (errors.InvalidURI, "the URI can't be read"),
-    (errors.ConfigurationError, "the client can't be used with this server or these settings"),
+    (errors.ConfigurationError, "the client does not work with this server or these settings"),
     (errors.CollectionInvalid, "the collection exists already"),
     (errors.InvalidName, "a name is not allowed"),
     (errors.InvalidOperation, "the client is closed, or was used out of order"),
@@ -104,7 +104,7 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "no answer in time"),
 )
 
-# What the client's own texts say, the most special first. A group is what may be told of it.
+# By what the client's message contains, the most specific first. A group may be quoted.
 _CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
     for pattern, words in (
@@ -124,8 +124,8 @@ _CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
          "the connection was closed"),
         (r"No primary available|selector .?Primary|No replica set members match", _NO_PRIMARY),
         (r"No replica set members (found|available)|internal hostnames",
-         "no member of the replica set can be reached by the name the set has for it"),
-        (r"Sessions are not supported", "no server that knows sessions answers"),
+         "no member of the replica set can be reached by its name in rs.conf()"),
+        (r"Sessions are not supported", "no server that supports sessions answers"),
     )
 )  # fmt: skip
 
@@ -136,7 +136,7 @@ _is_name = re.compile(r"[A-Z][A-Za-z]{2,60}").fullmatch
 
 
 def why(error: BaseException) -> str:
-    """What went wrong, for a person. Of several errors the first that says most."""
+    """Say what went wrong, for a person. The server's code says most, then the client's message, then its class."""
     if isinstance(error, errors.EncryptionError):
         return why(error.cause)
     words = _of_server(error) if isinstance(error, errors.OperationFailure | errors.NotPrimaryError) else ""
@@ -145,24 +145,24 @@ def why(error: BaseException) -> str:
     return (words or _of_kind(error))[:MAX_CHARACTERS]
 
 
-# The server can't serve anybody now: it starts, stops, is no primary, has no disk left, or takes no password.
+# The server serves no call now: it starts, stops, is not the primary, has a full disk, or rejects the password.
 _LOST_CODES: Final = frozenset(
     {6, 7, 18, 89, 91, 133, 189, 391, 8000, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031}
 )
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether MongoDB is lost to this process, whatever it is asked. Otherwise it refused one call."""
+    """Whether MongoDB is unavailable to this process for every call. If not, it refused this one."""
     if isinstance(error, errors.OperationFailure | errors.NotPrimaryError) and _LOST_CODES & set(codes_of(error)):
         return True
     if isinstance(error, errors.WaitQueueTimeoutError):
         return False
-    # In a failover the client has been seen to say "Sessions are not supported".
+    # ConfigurationError too: in a failover the client has been seen to say "Sessions are not supported".
     return isinstance(error, errors.ConnectionFailure | errors.ConfigurationError)
 
 
 def codes_of(error: BaseException) -> Iterator[int]:
-    """The server's codes: an error's own, and those of each write of a bulk (which hides them behind 65)."""
+    """The server's codes: the error's own, and those of each write of a bulk, whose own code is 65."""
     if isinstance(error, errors.OperationFailure) and error.code is not None:
         yield error.code
     details = getattr(error, "details", None)
@@ -177,15 +177,15 @@ def codes_of(error: BaseException) -> Iterator[int]:
 
 
 def _of_server(error: errors.PyMongoError) -> str:
-    """Its codes in words, or its name for the first of them; empty where it tells neither."""
+    """The codes in words, or the server's name for the first of them; empty without a code."""
     codes = sorted(set(codes_of(error)))
-    told = [_denied_words(error) if code == _UNAUTHORIZED else _CODES[code] for code in codes if code in _CODES]
-    if told:
-        return "; ".join(dict.fromkeys(told))
+    words = [_denied_words(error) if code == _UNAUTHORIZED else _CODES[code] for code in codes if code in _CODES]
+    if words:
+        return "; ".join(dict.fromkeys(words))
     if not codes:
         return ""
     name = str((getattr(error, "details", None) or {}).get("codeName", ""))
-    return f"the server refuses it with code {codes[0]}" + (f" ({name})" if _is_name(name) else "")
+    return f"the server refused the operation with code {codes[0]}" + (f" ({name})" if _is_name(name) else "")
 
 
 def _denied_words(error: errors.PyMongoError) -> str:
@@ -197,13 +197,13 @@ def _denied_words(error: errors.PyMongoError) -> str:
 
 
 def _of_text(text: str) -> str:
-    """What the client says of its servers, each by its address; empty where it says nothing that is known."""
+    """The causes in the client's message, each with the server's address; empty if none is known."""
     text = text.partition(", Timeout:")[0].partition("Topology Description")[0]
     first, *pairs = _server_texts(text)
-    told = [
+    causes = [
         f"{address}: {words}" for address, part in zip(pairs[::2], pairs[1::2], strict=True) if (words := _cause(part))
     ]
-    return "; ".join(told) or _cause(first)
+    return "; ".join(causes) or _cause(first)
 
 
 def _cause(text: str) -> str:

@@ -1,1 +1,1 @@
-"""How bearer tokens are checked: by signature or by asking their issuer, and whom their claims name."""
+"""How bearer tokens are checked: by signature or by asking their issuer, and which identity their claims name."""

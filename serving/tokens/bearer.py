@@ -1,19 +1,19 @@
-"""A bearer token of the Authorization header, and nowhere else (B6, G21; RFC 6750), and whom it speaks for.
+"""What both ways of checking a bearer token share: by signature (signed.py), and by introspection (introspection.py).
 
-Checked by a signature (signed.py) or by asking the issuer (introspection.py); here is what both have in common.
-A token nobody can check now is 503, for it may be a good one; 401 is said only of what is known to be bad.
+A token that can't be checked now is answered 503, because it may be valid. Only a token that is known to be invalid is
+answered 401 (B6, G21; RFC 6750).
 """
 
 from typing import Final, Protocol
 
 from serving.tokens.identity import Identity
 
-# A token is a few hundred bytes; the header of a request is not bounded by the HTTP parser.
+# A token has a few hundred bytes. The head of a request may have more than this.
 MAX_TOKEN_BYTES: Final = 8_192
 
 
 class TokenCheck(Protocol):
-    """How tokens are checked. A token that was checked before costs a look-up."""
+    """A way to check tokens. Identities are cached."""
 
     @property
     def ready(self) -> bool:
@@ -21,9 +21,9 @@ class TokenCheck(Protocol):
         ...
 
     async def identity(self, token: str, now_seconds: float) -> Identity:
-        """Raises BadToken; Unchecked where nobody can tell now."""
+        """Raises BadToken, or Unchecked if the token can't be checked now."""
         ...
 
     async def keep(self) -> None:
-        """What has to run in the background; until cancelled."""
+        """The background work, for example reading keys. Runs until cancelled."""
         ...

@@ -1,4 +1,4 @@
-"""How a process checks the tokens of its issuer: as its settings say."""
+"""Makes the token check that the settings of a process ask for."""
 
 from serving.clock import Clock
 from serving.config import TokenCheckSettings

@@ -1,9 +1,9 @@
-"""Whom the claims of a token speak for (B6, G21). Pure: a signature, or the issuer, vouches for them elsewhere.
+"""The identity that the claims of a token name (B6, G21). Pure: other modules check that the claims are authentic.
 
-- iss, aud, exp, player, app and scope are all required; whatever is wrong about one of them, the token is bad (401).
-  A scope that is there but does not suffice is no matter of this file: that is 403.
-- An anonymous actor is `~` + its player claim. A claim that begins with `~` by itself is bad, so that neither a
-  player nor an anonymous actor can take the other's id.
+- iss, aud, exp, player, app and scope are required. If one is missing or invalid, the token is invalid (401). Whether
+  the scope suffices is checked by the endpoint (403).
+- An anonymous actor is `~` + its player claim. A player claim that begins with `~` is invalid, so a player and an
+  anonymous actor can't have the same id.
 """
 
 import math
@@ -15,21 +15,21 @@ from schemas.documents import actor_of
 from schemas.games.judging import matches_id
 from schemas.records.envelope import ANONYMOUS_PREFIX, matches_player
 
-# Up to here a JSON number is exact. What is beyond it, infinite or not a number is no date.
+# JSON numbers are exact up to here. A larger number, infinity or NaN is not a date.
 MAX_NUMERIC_DATE: Final = 2**53
 
 
 class BadToken(Exception):
-    """The token names nobody to us (401); the message says why, without a word of the token."""
+    """The token is invalid (401). The message says why, and quotes nothing of the token."""
 
 
 class Unchecked(Exception):
-    """Nobody can tell now whom the token names (503): it may be a good one."""
+    """The token can't be checked now (503). It may be valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a token speaks for, and until when (s since 1970 UTC; infinite where its issuer does not say)."""
+    """Who sends a request. `expires_seconds`: since 1970 UTC; infinite if the issuer does not say."""
 
     app: str
     player: str
@@ -45,7 +45,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRules:
-    """What claims must say, and under which names. `partial`: iss, aud and exp may be absent, but never wrong."""
+    """The required values and the names of claims. `partial`: iss, aud and exp may be absent, but not wrong."""
 
     issuer: str
     audience: str
@@ -86,7 +86,7 @@ def _check_origin(claims: Mapping[str, object], rules: ClaimRules) -> None:
 
 
 def _expiry(claims: Mapping[str, object], rules: ClaimRules, now_seconds: float) -> float:
-    """When the token ends, leeway included. It must lie ahead, and nbf must not."""
+    """When the token expires, leeway included. Raises BadToken if that is past, or if nbf is in the future."""
     if claims.get("exp") is None and rules.partial:
         expires_seconds = math.inf
     else:
@@ -99,7 +99,7 @@ def _expiry(claims: Mapping[str, object], rules: ClaimRules, now_seconds: float)
 
 
 def _numeric_date(value: object, name: str) -> float:
-    """RFC 7519's NumericDate; written so that NaN, which compares with nothing, is refused too."""
+    """A NumericDate (RFC 7519). The comparison also refuses NaN, for which it is always false."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_NUMERIC_DATE:
         return value
     raise BadToken(f"{name} missing or no date")

@@ -1,12 +1,12 @@
-"""Tokens that only their issuer can read: it is asked (RFC 7662), and its answer is believed for a while.
+"""Checks tokens that only their issuer can read: asks it (RFC 7662), and caches its answers.
 
-- Active: believed until the token ends, `introspection_cache_seconds` at most: so long a withdrawn token still works.
-- Not active, or its claims don't do: believed for some seconds. Kept apart: made-up tokens push no good one out.
-- No answer, or none that RFC 7662 knows: Unchecked (503), for the token may be a good one.
+- Active: cached until the token expires, `introspection_cache_seconds` at most. A revoked token works for this time.
+- Not active, or with invalid claims: cached for some seconds, in a cache of its own: made-up tokens evict no valid one.
+- No answer, or an answer that breaks RFC 7662: Unchecked (503), because the token may be valid.
 
-One question per token is under way at a time; `introspection_connections` bounds all of them together, and the time-out
-includes the wait for one. A kept connection that the endpoint closes as we write is no answer: the question is asked
-once more, for asking changes nothing. Tokens are kept as hashes: a list of what others may send is not worth stealing.
+Requests with the same token share one question. `introspection_connections` bounds all questions together, and the
+time-out includes the wait for a connection. If the endpoint closes a kept connection while a question is sent, the
+question is sent once more, because it changes nothing. The cache holds hashes, so that it is not worth stealing.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ MAX_REMEMBERED_TOKENS: Final = 10_000
 NOT_ACTIVE_SECONDS: Final = 5
 # An answer is a few hundred bytes of claims.
 MAX_ANSWER_BYTES: Final = 64 << 10
-# Shorter than servers keep an idle connection (Node: 5 s), or a question would meet one that is just being closed.
+# Shorter than servers keep an idle connection (Node: 5 s), so that a question rarely meets a closing connection.
 KEEP_ALIVE_SECONDS: Final = 4
-# Questions that may wait for a connection: more would hold memory for requests that time out all the same.
+# Questions that may wait for a connection. More would only take memory and time out.
 MAX_WAITING: Final = 1_000
 
 # RFC 6750, section 2.1. The issuer isn't asked about anything else.
@@ -102,7 +102,7 @@ class IntrospectionEndpoint:
                 self._session = None
 
     async def claims(self, token: str) -> Mapping[str, object] | None:
-        """What the issuer says of the token; None where it is not active. Raises Unchecked."""
+        """The claims of the token, or None if it is not active. Raises Unchecked."""
         started_seconds = self._clock.monotonic_seconds()
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
@@ -118,7 +118,7 @@ class IntrospectionEndpoint:
         return answer
 
     async def _answer(self, token: str) -> bytes:
-        """The answer to the question; to its repeat, where a kept connection had ended."""
+        """The answer. If a kept connection had ended, the question is sent a second time."""
         if self._session is None:
             raise Unchecked("not open")
         sent = _Sent()
@@ -131,7 +131,7 @@ class IntrospectionEndpoint:
 
     async def _ask(self, session: aiohttp.ClientSession, token: str, sent: _Sent) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
-        # Never followed elsewhere: the request carries the token and our secret.
+        # Redirects are not followed: the request carries the token and the client secret.
         async with session.post(
             self._settings.url,
             data=form,
@@ -145,7 +145,7 @@ class IntrospectionEndpoint:
 
     def _note_away(self, why: str) -> None:
         if not self._away:
-            log.warning("introspection_away", url=address(self._settings.url), error=why)
+            log.warning("introspection_lost", url=address(self._settings.url), reason=why)
         self._away = True
 
     def _note_back(self) -> None:
@@ -161,11 +161,11 @@ def _basic(client_id: str, client_secret: str) -> str:
 
 
 def _checked(text: bytes) -> Mapping[str, object] | None:
-    """The claims of an answer, None if it says not active. Raises ValueError for what is no answer by RFC 7662."""
+    """The claims of an answer, None if it says not active. Raises ValueError if it breaks RFC 7662."""
     try:
         answer = json.loads(text)
     except ValueError:
-        # Its own words would quote the answer, and so end in a log.
+        # The message of this error quotes the answer, which must not reach a log.
         raise ValueError("no JSON") from None
     active = answer.get("active") if isinstance(answer, dict) else None
     if not isinstance(active, bool):
@@ -213,7 +213,7 @@ class IntrospectedTokens:
         return await self._asked(token, digest, now_seconds)
 
     async def _asked(self, token: str, digest: bytes, now_seconds: float) -> Identity:
-        """One question for all who wait for the same answer; who leaves takes it from nobody."""
+        """Joins the question about this token that is under way, or asks it. A cancelled request does not cancel it."""
         asking = self._asking.get(digest)
         if asking is None:
             if len(self._asking) >= MAX_WAITING:
@@ -225,12 +225,12 @@ class IntrospectedTokens:
     def _ended(self, digest: bytes, asking: asyncio.Task[Identity]) -> None:
         del self._asking[digest]
         if not asking.cancelled():
-            asking.exception()  # looked at, though all who waited may have left
+            asking.exception()  # retrieved, so that asyncio does not report it if all requests were cancelled
 
     async def _ask(self, token: str, digest: bytes, now_seconds: float) -> Identity:
         claims = await self._endpoint.claims(token)
         try:
-            # Not active is a set of claims that says nothing.
+            # A token that is not active is invalid like one without claims.
             identity = identity_of(claims or {}, self._rules, now_seconds)
         except BadToken:
             self._active.pop(digest, None)

@@ -1,4 +1,4 @@
-"""HTTP to the issuer: every answer has a size limit, and no error tells what an address or a token holds."""
+"""HTTP to the issuer. Every answer has a size limit, and no error quotes a token or a password of an address."""
 
 from urllib.parse import urlsplit
 
@@ -6,22 +6,22 @@ import aiohttp
 
 from serving.kafka.words import why as network_words
 
-# The first that fits.
+# The first class that matches applies.
 _WORDS: dict[type[BaseException], str] = {
     aiohttp.ClientConnectorCertificateError: "not connected: its certificate is not trusted",
     aiohttp.ClientSSLError: "not connected: the certificate is not trusted, or the port does not speak TLS",
     TimeoutError: "no answer in time",
     aiohttp.ServerDisconnectedError: "the connection was closed by the other side",
-    aiohttp.ClientError: "the answer is cut short or is no HTTP",
+    aiohttp.ClientError: "the answer is incomplete or not HTTP",
 }
 
 
 class TooLarge(ValueError):
-    """The answer is larger than any good one."""
+    """The answer is larger than the limit."""
 
 
 async def body_of(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The whole body, however it is cut, unpacked. Raises TooLarge as soon as it is."""
+    """The whole body, decompressed. Raises TooLarge as soon as it exceeds the limit."""
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
@@ -31,13 +31,13 @@ async def body_of(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 
 def address(url: str) -> str:
-    """The URL as a log may have it: without user, password, query and fragment."""
+    """The URL for a log: without user, password, query and fragment."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def reason(error: BaseException) -> str:
-    """Why there is no answer. aiohttp's own words hold the URL, and that may hold a password."""
+    """Why there is no answer. The messages of aiohttp contain the URL, which may contain a password."""
     if isinstance(error, aiohttp.ClientResponseError):
         whose = "the proxy answers " if isinstance(error, aiohttp.ClientHttpProxyError) else ""
         return f"{whose}HTTP {error.status}"
@@ -51,4 +51,4 @@ def reason(error: BaseException) -> str:
         return "nested too deeply"
     if isinstance(error, OSError):
         return network_words(error)
-    return str(error) if isinstance(error, ValueError) else "the answer is not what it should be"
+    return str(error) if isinstance(error, ValueError) else "the answer is not as expected"

@@ -1,4 +1,4 @@
-"""Sets of public keys (RFC 7517), from a file, an http(s) URL or the text itself. Bounded in size and time."""
+"""Reads sets of public keys (RFC 7517): a file, an http(s) URL or the text itself. Size and time are bounded."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 from serving.tokens.issuer import address, body_of, reason
 from serving.tokens.proxies import proxy_of
 
-# A key set is a few kB; what is larger is not one.
+# A key set has a few kB.
 MAX_JWKS_BYTES = 1 << 20
 FETCH_TIMEOUT_SECONDS = 5
 PUBLIC_KEY_TYPES = ("OKP", "EC", "RSA")
@@ -36,7 +36,7 @@ async def read_keys(source: str) -> KeySet:
 
 
 def label(source: str) -> str:
-    """The source by a name that a log may have."""
+    """The name of the source for a log."""
     if source.startswith("{"):
         return "tokens.jwks"
     return address(source) if _is_url(source) else source
@@ -62,12 +62,12 @@ async def _fetched(url: str) -> bytes:
 
 
 def _usable(entry: Any) -> tuple[Key, ...]:  # noqa: ANN401 JSON is any
-    """The key of one entry, or none: what is not understood is passed over (RFC 7517 section 5), not the whole set."""
+    """The key of one entry, or none: an entry that is not understood is skipped (RFC 7517, section 5)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
             key = JWKRegistry.import_key(entry)
             key.ensure_kid()
-    except Exception:  # noqa: BLE001 an entry is a stranger's text: whatever it trips in the parser, it is no key
+    except Exception:  # noqa: BLE001 an entry is untrusted text: whatever the parser raises, it is not a key
         return ()
     return (key,) if key.key_type in PUBLIC_KEY_TYPES and key.get("use") in (None, "sig") else ()

@@ -1,10 +1,10 @@
-"""The issuer's public keys (RFC 7517): read in the background, and once more when a token fits none that is there.
+"""The issuer's public keys (RFC 7517): read in the background, and also when no key fits a token.
 
-- The last good set survives an outage of its source: tokens stay good while the issuer's site is down.
-- A token that names an unknown key, or whose signature its key did not make (a new key under an old id), makes one
-  read, for all requests that wait for it; then none for a while, so that a stranger who makes up tokens can't make us
-  hammer the issuer.
-- While the source can't be read nobody can say that a key does not exist: Unchecked, never "unknown".
+- The last good set stays in use while its source is unavailable.
+- A token with an unknown key id, or with a signature that its key did not make (a new key under an old id), causes one
+  read for all waiting requests. Then none follows for `jwks_cooldown_seconds`, so that made-up tokens can't flood the
+  issuer with reads.
+- While the source can't be read, an unknown key may exist: the token is Unchecked, not invalid.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from serving.tokens.metrics import TokenMetrics
 
 log = structlog.get_logger()
 
-# Until a first set is there no request can be served, so its source is asked often.
+# Without a first set no token can be checked, so its source is tried often.
 FIRST_RETRY_SECONDS = 1
 
 
 class IssuerKeys:
-    """The newest good set. One read is under way at a time, whoever asks for it."""
+    """The newest good set. All callers share one read at a time."""
 
     def __init__(self, source: str, cooldown_seconds: float, clock: Clock, metrics: TokenMetrics) -> None:
         self._source = source
@@ -38,7 +38,7 @@ class IssuerKeys:
         self._failed = False
         self._reading: asyncio.Task[None] | None = None
         self._cool_until_seconds = -math.inf
-        # Counts the sets that differ from the one before: what was verified with an older one may be withdrawn.
+        # Counts the sets that differ from the one before. A key of an earlier set may have been withdrawn.
         self.generation = 0
 
     @property
@@ -46,22 +46,22 @@ class IssuerKeys:
         return self._newest is not None
 
     def age_seconds(self) -> float:
-        """Since the newest set was read; NaN before."""
+        """Seconds since the newest set was read; NaN before the first."""
         return self._clock.monotonic_seconds() - self._newest_seconds
 
     def named(self, key_id: str | None) -> list[Key]:
-        """The keys of this id; all of them for a token that names none. Raises Unchecked without a set."""
+        """The keys of this id, or all keys if the token names none. Raises Unchecked without a set."""
         if self._newest is None:
             raise Unchecked("the issuer's keys have not been read yet")
         return [key for key in self._newest.keys if key_id is None or key.kid == key_id]
 
     async def look_for(self, key_id: str, tried: Sequence[Key] = ()) -> list[Key]:
-        """The keys of this id beside those tried, read anew if need be and allowed.
+        """The keys of this id except those tried. If there are none, the source is read again, unless it just was.
 
         Raises Unchecked if the last read failed.
         """
         if self._reading is not None:
-            await self.read()  # it may have begun before this key was published, so it is not the last word
+            await self.read()  # it may have begun before this key was published, so another may follow
         if not self._untried(key_id, tried) and self._may_look():
             await self.read()
         found = self._untried(key_id, tried)
@@ -70,11 +70,11 @@ class IssuerKeys:
         return found
 
     def _untried(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
-        """A key is the same object for as long as the set doesn't change."""
+        """Compares objects: a key is the same object as long as the set doesn't change."""
         return [key for key in self.named(key_id) if all(key is not one for one in tried)]
 
     def _may_look(self) -> bool:
-        """Whether another looks already, to be joined, or none has for long enough; then it is this one's turn."""
+        """Whether to join the read under way or start one. Starting one begins the cool-down."""
         now_seconds = self._clock.monotonic_seconds()
         if self._reading is None and now_seconds < self._cool_until_seconds:
             return False
@@ -83,7 +83,7 @@ class IssuerKeys:
         return True
 
     async def read(self) -> None:
-        """Read the source now, or wait for the read that is under way. Whether it succeeded shows in the set."""
+        """Read the source now, or wait for the read that is under way. Never raises: the old set stays in use."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         await asyncio.shield(self._reading)
@@ -99,7 +99,7 @@ class IssuerKeys:
             self.use(await read_keys(self._source))
         except NoKeys as error:
             if not self._failed:
-                log.warning("keys_not_read", error=str(error), last_good_set_in_use=self.ready)
+                log.warning("keys_not_read", reason=str(error), last_good_set_in_use=self.ready)
             self._failed = True
             self._metrics.keys_read(read=False)
         else:

@@ -1,6 +1,6 @@
 """The HTTP proxy that the environment names: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in either case.
 
-The HTTP client's own reading of these (trust_env) takes passwords from ~/.netrc along, and would send them.
+aiohttp's own reading of them (trust_env) would also read passwords from ~/.netrc, and send them.
 """
 
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy through which `url` is to be asked, or None for none. May hold a password."""
+    """The proxy for `url`, or None. May contain a password."""
     parts = urlsplit(url)
     proxies = getproxies()
     found = proxies.get(parts.scheme) or proxies.get("all")

@@ -1,8 +1,8 @@
-"""Tokens that carry their claims and a signature: JWTs (RFC 7519, RFC 7515), checked with the issuer's public keys.
+"""Checks JWTs (RFC 7519, RFC 7515) with the issuer's public keys.
 
-- Only asymmetric algorithms: whoever can verify must not be able to sign.
-- Good tokens are remembered (a signature costs more than all else a request does); their end is checked each time, and
-  all are forgotten when the key set changes, for the key of one may have been withdrawn.
+- Only asymmetric algorithms are accepted: a process that verifies tokens must not be able to sign them.
+- Valid tokens are cached, because verifying a signature costs more than the rest of a request. Their expiry is checked
+  each time. The cache is cleared when the key set changes, because a key may have been withdrawn.
 """
 
 import json
@@ -18,15 +18,15 @@ from joserfc.jwk import Key
 from serving.recent import Recent
 from serving.tokens.identity import BadToken, ClaimRules, Identity, identity_of
 
-# EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm; joserfc warns of the first.
+# EdDSA (RFC 8037) and Ed25519 (RFC 9864) name the same algorithm; joserfc warns of the first name.
 ALGORITHMS: Final = ("EdDSA", "Ed25519", "ES256", "RS256")
 
-# About 1 KB each with its token: 10,000 players sending at once cost 10 MB.
+# About 1 KB each with its token: 10 MB for 10,000 players who send at the same time.
 MAX_REMEMBERED_TOKENS: Final = 10_000
 
 
 class _Registry(jws.JWSRegistry):
-    """Header parameters that are not understood are ignored, as RFC 7515 (section 4) wants; the whole is bounded."""
+    """Ignores unknown header parameters (RFC 7515, section 4), and bounds the size of the header."""
 
     max_header_length = 8_192
 
@@ -36,7 +36,7 @@ _REGISTRY: Final = _Registry(algorithms=ALGORITHMS, strict_check_header=False)
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A token in its parts. The claims are nobody's word until the signature is verified."""
+    """A token in its parts. The claims are untrusted until the signature is verified."""
 
     compact: jws.CompactSignature
     key_id: str | None
@@ -44,12 +44,12 @@ class Signed:
 
 
 def read_signed(token: str) -> Signed:
-    """Raises BadToken for what is no JWT of an algorithm we take."""
+    """Raises BadToken unless it is a JWT with one of ALGORITHMS."""
     try:
         compact = jws.extract_compact(token.encode(), registry=_REGISTRY)
         header, claims = compact.headers(), json.loads(compact.payload)
         key_id, algorithm = header.get("kid"), header.get("alg")
-    except Exception as error:  # a stranger's text: whatever it trips in the parser, it is no token
+    except Exception as error:  # untrusted text: whatever the parser raises, it is not a token
         raise BadToken("not a JWT") from error
     if algorithm not in ALGORITHMS or not isinstance(key_id, str | None) or not isinstance(claims, dict):
         raise BadToken("not a JWT that we take")
@@ -66,7 +66,7 @@ def _made(signed: Signed, key: Key) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
             return jws.validate_compact(signed.compact, key, registry=_REGISTRY)
-    except Exception:  # noqa: BLE001 as above: a key of another type or use, a header nobody understands
+    except Exception:  # noqa: BLE001 as above: a key of another type or use, an unknown header
         return False
 
 
@@ -79,15 +79,15 @@ class VerifyingKeys(Protocol):
     def ready(self) -> bool: ...
 
     def named(self, key_id: str | None) -> list[Key]:
-        """The keys of this id; all of them for a token that names none. Raises Unchecked without any."""
+        """The keys of this id, or all keys if the token names none. Raises Unchecked without a key set."""
         ...
 
     async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
-        """The keys of this id beside those tried, read anew if allowed. Raises Unchecked where nobody can tell."""
+        """The keys of this id except those tried, read again if allowed. Raises Unchecked if that fails."""
         ...
 
     async def keep(self, refresh_seconds: float) -> None:
-        """Keep them read; runs until cancelled."""
+        """Read them regularly, until cancelled."""
         ...
 
 
@@ -120,13 +120,13 @@ class SignedTokens:
         return known
 
     async def _verified(self, token: str, now_seconds: float) -> Identity:
-        """The claims before the signature: a token that is past, or another issuer's, costs no key and no read."""
+        """Checks the claims before the signature: an expired token, or another issuer's, causes no read of keys."""
         signed = read_signed(token)
         identity = identity_of(signed.claims, self._rules, now_seconds)
         keys = self._keys.named(signed.key_id)
         is_good = is_signed_by(signed, keys)
         if not is_good and signed.key_id is not None:
-            # Also where a key of this id is at hand: an issuer may publish a new key under an old id.
+            # Also if a key of this id is known: an issuer may publish a new key under an old id.
             is_good = is_signed_by(signed, await self._keys.look_for(signed.key_id, keys))
         if not is_good:
             raise BadToken("not signed by the issuer")

@@ -32,7 +32,7 @@ HTML = """<!doctype html>
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A running one. `visitor` makes it somebody's who was never there before."""
+    """A running browser. `visitor` starts a session without any stored data."""
 
     process: "subprocess.Popen[str]"
 
@@ -99,7 +99,7 @@ def chromium(log: Path) -> Iterator[Browser]:
 
 @dataclass(slots=True)
 class Site:
-    """Where the page is, and what it is told: the ingress's address, a token, the player's name."""
+    """The page's address and its parameters: the ingress's address, a token, the player's name."""
 
     origin: str = ""
     told: dict[str, str] = field(default_factory=dict)

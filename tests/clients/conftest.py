@@ -1,4 +1,4 @@
-"""One system for all tests of this folder: each takes players of its own."""
+"""One system for all tests of this folder. Each test uses its own players."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def system(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="package")
 def without_kafka(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An ingress at whose Kafka's address nobody listens."""
+    """An ingress whose Kafka address has no listener."""
     folder = tmp_path_factory.mktemp("without-kafka")
     with Children(folder / "logs") as children:
         nobody = {"bootstrap_servers": f"{LOOPBACK}:{any_free()}"}

@@ -1,4 +1,4 @@
-"""What Google's own document (games.v1.json, inside the client) says of an answer, as JSON Schema.
+"""Google's own description of an answer (games.v1.json, inside the client), as JSON Schema.
 
 Stricter than the document, which requires nothing: every field it declares must be there, and no other; `kind` must be
 the string its description fixes; an int64 is a string of digits.
@@ -29,7 +29,7 @@ def document() -> Json:
 
 
 def problems(method: str, answer: object) -> list[str]:
-    """Every way in which an answer of `events.METHOD` is not what the document says, with its path."""
+    """Every difference between an answer of `events.METHOD` and the document, with its path."""
     name = document()["resources"]["events"]["methods"][method]["response"]["$ref"]
     errors = Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": _definitions()}).iter_errors(answer)
     return [f"{error.json_path}: {error.message}" for error in errors]

@@ -1,8 +1,8 @@
-"""Node.js and its packages: a wheel has the one, npm brings the others, once, into the cache folder.
+"""Node.js and its packages: Node.js comes in a wheel, and npm installs the packages once into the cache folder.
 
-Keyed by the lock's hash, complete or absent, as all that ops/local/servers/fetch.py brings: a second run needs no
-network. Google's client `googleapis` is what its users install (10 s, 256 MB); there is no smaller package of the games
-API alone. `playwright-core` drives a browser, and brings none.
+The folder is named by the lock file's hash, complete or absent, as everything of ops/local/servers/fetch.py. A second
+run needs no network. Users install Google's whole client `googleapis` (10 s, 256 MB): there is no package of the games
+API alone. `playwright-core` controls a browser, and contains none.
 """
 
 import json

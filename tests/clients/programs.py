@@ -1,7 +1,7 @@
 """Programs of Debian's that the tests of real clients run: a shell's curl, and a browser.
 
-`make test` has all of them installed before it begins (`python -m tests.clients.programs`), and ends at once where that
-can't be; what is there is used, and then no network is. Nobody needs them but the tests.
+`make test` installs the missing ones first (`python -m tests.clients.programs`), and ends at once if that fails. If all
+are there, it needs no network. Only the tests need them.
 """
 
 import shutil

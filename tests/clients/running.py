@@ -35,7 +35,7 @@ from tests.servers import Servers
 ROOT = Path(__file__).parent.parent.parent
 
 APP = "arcade"
-# So few that a client has to cut its batches, as `GET /v1/limits` tells it.
+# So few that a client must split its batches by `GET /v1/limits`.
 MAX_UPDATES = 5
 DEFINITIONS = DefinitionsFile.model_validate(
     {
@@ -58,7 +58,7 @@ DEFINITIONS = DefinitionsFile.model_validate(
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Where its ingress listens, who may use it, and what it has counted."""
+    """The address of its ingress, tokens for it, and its counts."""
 
     url: str
     settings: Settings
@@ -132,7 +132,7 @@ def start_ingress(children: Children, settings: Settings, folder: Path, **change
 
 
 def process(name: str, settings: Settings, folder: Path, **changed: Mapping[str, object]) -> Program:
-    """`tallymill NAME`, given these settings by a file of its own."""
+    """`tallymill NAME` with these settings in a file."""
     own = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
     names = {"bootstrap_servers", "records_topic", "analytics_topic", "group", "partitions"}
     kafka = settings.kafka.model_dump(include=names)
@@ -168,7 +168,7 @@ def _is_ready(url: str) -> bool:
 
 
 def _status(url: str, path: str) -> int:
-    """0 where nobody listens."""
+    """0 without a listener."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
     try:
         connection.request("GET", path)
@@ -180,6 +180,6 @@ def _status(url: str, path: str) -> int:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """A client's environment: nothing of ours but `variables`."""
+    """A client's environment: nothing of tallymill's but `variables`."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
     return {name: os.environ[name] for name in kept if name in os.environ} | variables

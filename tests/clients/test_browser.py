@@ -21,7 +21,7 @@ DATA = {"z": 1, "a": [{"page": 2.5}, {"page": None}], "$where": "x.y", "text": "
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """A browser of somebody new, the page it opens, and the way from there to the ingress."""
+    """A new visitor's browser, the page it opens, and the proxy between the page and the ingress."""
 
     browser: Browser
     site: Site
@@ -33,7 +33,7 @@ class Web:
         return self.browser.open(self.site.page)
 
     def events(self) -> list[tuple[str, Any]]:
-        """What is registered of the player."""
+        """The player's registered events."""
         found = self.system.events(self.player)
         return sorted(((event["event"], event["data"]) for event in found), key=str)
 
@@ -90,7 +90,7 @@ def ingress(system: System, site: Site, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def web(system: System, ingress: str, browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Web]:
-    """For a player of its own."""
+    """For a new player."""
     player = f"web-{request.node.name}"
     with unlucky_proxy(ingress) as way:
         site.told = {"url": way.url, "token": system.token(player), "player": player}
@@ -132,7 +132,7 @@ def leave(tab: Tab) -> None:
 def test_a11_the_last_events_of_a_page_go_by_beacon_and_again_by_fetch(
     web: Web, end: Callable[[Tab], None], fault: Fault | None
 ) -> None:
-    """No preflight, and nobody hears of it: the next page sends the same pool. Each event is registered once."""
+    """There is no preflight and no answer, so the next page sends the same pool. Each event is registered once."""
     tab = web.open()
     add(tab, "FIRST", "LAST")
     web.way.faults += [fault] if fault else []
@@ -229,7 +229,7 @@ def test_an_open_pool_is_its_own_page_s(web: Web) -> None:
 
 
 def test_a_pool_is_its_player_s(web: Web) -> None:
-    """Who logs in next in the same browser doesn't send it as its own."""
+    """The next player who logs in with the same browser doesn't send it."""
     tab = web.open()
     web.browser.offline(on=True)
     add(tab, "ANNS")
@@ -258,7 +258,7 @@ def test_b5_a_page_reads_the_request_id_and_retry_after(web: Web) -> None:
 
 
 def test_b5_a_page_of_another_origin_neither_sends_nor_reads(web: Web) -> None:
-    """The browser asks for it, hears that it may not, and its request is never sent."""
+    """The preflight refuses it, so the browser never sends the request."""
     with serving() as stranger:
         stranger.told = web.site.told
         tab = web.browser.open(stranger.page)

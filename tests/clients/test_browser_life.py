@@ -36,7 +36,7 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_browser_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It says what is wanted; nothing is skipped."""
+    """The error says what is missing. Nothing is skipped."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchError, match=r"a browser runs them.*on Debian: chromium"):
         program("chromium")

@@ -1,4 +1,4 @@
-"""That the measure measures: what Google's document doesn't declare is told."""
+"""The check itself: answers that Google's document doesn't declare are found."""
 
 from typing import Any
 

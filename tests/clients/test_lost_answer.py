@@ -105,7 +105,7 @@ async def log_of(system: System) -> AsyncIterator[Callable[[int], Awaitable[None
 
 
 async def test_a_reset_between_the_ack_and_the_count_is_counted_once(system: System) -> None:
-    """Kafka has the batch, no worker has: the retry lies behind it in the log, and is the one that is dropped."""
+    """Kafka has the batch, no worker has counted it. The retry is behind it in the log, and is dropped."""
     token, body = system.token("cut-cid"), batch(31, period(ROUND_WON=3))
     async with log_of(system) as published:
         with frozen(system.worker.pid):
@@ -131,7 +131,7 @@ def test_an_answer_lost_on_its_way_back_is_had_by_a_retry(system: System, unluck
 
 
 def test_attempts_at_the_same_time_count_once(system: System) -> None:
-    """A client that doesn't wait for its first attempt to fail: one of the answers says it counted."""
+    """A client that doesn't wait until its first attempt fails. One of the answers shows that it counted."""
     token, body = system.token("cut-eva"), json.dumps(batch(51, period(COIN_FOUND=5))).encode()
     connections = [sent(system, token, body) for _ in range(4)]
     answers = [heard(connection) for connection in connections]

@@ -1,4 +1,4 @@
-"""docs/clients.md does what it says: each of its programs is run as it stands, through failures, and counts once."""
+"""The programs of docs/clients.md: each is run unchanged, with failures on the way, and counts once."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ TOTALS = {"LEVEL_UP": 7}
 
 
 def command(name: str, folder: Path) -> list[str]:
-    """The program, written out to be run, and the module it may want."""
+    """The command that runs the program, and the module that it may need."""
     file = folder / name
     for wanted in {name, *MODULES} if name == OFFLINE_POOL else {name}:
         (folder / wanted).write_text(programs()[wanted])
@@ -79,7 +79,7 @@ def retried_right(attempts: list[Attempt]) -> None:
 
 @pytest.mark.parametrize("name", HTTP_PROGRAMS)
 def test_a_program_does_not_repeat_what_would_be_refused_again(unlucky: Unlucky, tmp_path: Path, name: str) -> None:
-    """A bad token: one attempt, and the exit status says so."""
+    """A bad token: one attempt, and the exit status shows it."""
     ran = run(name, tmp_path, TALLYMILL_URL=unlucky.url, TALLYMILL_TOKEN="no.such.token")
     assert 0 != ran.returncode
     assert 1 == len(unlucky.attempts)

@@ -1,4 +1,4 @@
-"""A way to the ingress on which things go wrong: a proxy on loopback whose next requests meet the faults given."""
+"""A proxy on loopback before the ingress. The next requests meet the given faults."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ from tests.patience import PATIENCE_SECONDS
 
 RETRY_AFTER_SECONDS = 1
 TIMEOUT_SECONDS = PATIENCE_SECONDS
-# Said by each end for its own connection (RFC 9110, section 7.6.1).
+# Headers of one connection, not to be forwarded (RFC 9110, section 7.6.1).
 HOP_BY_HOP = {"connection", "transfer-encoding", "host"}
 
 RESET = struct.pack("ii", 1, 0)  # linger on, for 0 s: closing sends RST

@@ -23,7 +23,7 @@ from tests.samples import KEYS
 _NUMBERS = itertools.count(1)
 ROOT = Path(__file__).parent.parent.parent
 
-# What a worker process of a test is told beside its place: a short session, so that its partitions move on soon.
+# Settings of each worker process of a test: a short session, so that its partitions move soon.
 SESSION_SECONDS = 6
 
 
@@ -51,12 +51,12 @@ class WorkerProcess:
         return status
 
     async def freeze(self) -> None:
-        """Stop it. Returns when it stands still."""
+        """Stop it. Returns when all its threads have stopped."""
         self.send(signal.SIGSTOP)
         await self.frozen()
 
     async def frozen(self) -> None:
-        """Until every thread of it stands still."""
+        """Until all its threads have stopped."""
         give_up = time.monotonic() + PATIENCE_SECONDS
         while not is_frozen(self.child.pid):
             assert time.monotonic() < give_up, f"never froze:\n{last_lines(self.child.log)}"
@@ -81,7 +81,7 @@ class Workers:
         return self._start(("ops", "worker"), settings)
 
     def start_quick(self) -> WorkerProcess:
-        """A worker whose partitions move on two seconds after its death; the broker must allow that."""
+        """A worker whose partitions move two seconds after its death. The broker must allow that."""
         return self._start(("tests.consumer.crashes.quick",), {})
 
     def start_crashing(

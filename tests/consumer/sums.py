@@ -1,4 +1,4 @@
-"""What was sent, and whether MongoDB says exactly that: a recount that shares nothing with the worker's planning."""
+"""What was sent, and whether MongoDB has exactly that: a recount that shares nothing with the worker's planning."""
 
 import asyncio
 import time
@@ -12,17 +12,8 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.core.records import Record
 from ops.config import Settings
-from schemas.documents import (
-    CHECKPOINTS,
-    DEAD_LETTERS,
-    DEFINITIONS,
-    EXCEPTIONS,
-    PERIOD_COUNTS,
-    PLAYERS,
-    REQUESTS,
-    Definition,
-    utc,
-)
+from schemas.definitions import Definition
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, DEFINITIONS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, utc
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place
 from tests.samples import DAY, HOUR, MINUTE, batch, period, pool, sealed, sealed_pool, update
@@ -68,7 +59,7 @@ def fresh_pool(*items: object, **more: object) -> Record:
 
 
 def undeclared(partition: int, request_id: int) -> Sent:
-    """A raw record of an event nobody declared: refused."""
+    """A raw record of an undeclared event: refused."""
     body = batch(period(update("NOPE"), start=now_millis() - HOUR), request_id=str(request_id))
     return Sent(partition, Record(0, 0, b"demo/ann", body, []), "refused")
 

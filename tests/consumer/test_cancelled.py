@@ -9,7 +9,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 async def test_work_goes_on_when_its_caller_is_cancelled() -> None:
-    """Twice over, and with an error at its end that nobody hears (an unheard one would fail this test)."""
+    """Also if cancelled twice, and if it ends with an error (which is retrieved, or this test would fail)."""
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:

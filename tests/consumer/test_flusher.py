@@ -32,7 +32,7 @@ def checkpoint(store: MemoryStore, partition: int = 0) -> dict[str, object]:
 
 
 class PickyStore(MemoryStore):
-    """Refuses what it is told to, as MongoDB would."""
+    """Refuses given records, as MongoDB would."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ async def test_a_flush_too_large_is_applied_in_parts_and_makes_no_dead_letter() 
 
 @pytest.mark.parametrize("trouble", ["collision", "one record too large", "not even a dead letter"])
 async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: str) -> None:
-    """The reason stands in the checkpoint and in the metrics; the other partition goes on; the worker is alive."""
+    """The checkpoint and the metrics have the reason. The other partition continues. The worker is alive."""
     log, store = MemorySource(2, TOPIC), PickyStore()
     made = parts(log, store)
     log.append(0, one(0))
@@ -115,7 +115,7 @@ async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: s
 
 
 async def test_another_record_at_the_last_offset_stops_the_partition() -> None:
-    """The log was cut and written anew while nobody looked."""
+    """The log was cut and written again in the meantime."""
     log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3):
         log.append(0, one(offset))
@@ -142,7 +142,7 @@ async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> 
 
 
 async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:
-    """It says what is lost."""
+    """The reason says what is lost."""
     log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(5))
     log.begins[0] = 5
@@ -152,7 +152,7 @@ async def test_records_removed_before_they_were_applied_stop_the_partition() -> 
 
 
 async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None:
-    """About a hundred dead letters, then it says so; the other partition goes on, and nobody starts the worker anew."""
+    """After about a hundred dead letters. The other partition continues, and the worker is not restarted."""
     log, store = MemorySource(2, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, Record(offset, 1_790_000_000_000, None, b"garbage", []))
@@ -166,7 +166,7 @@ async def test_a_partition_of_garbage_stops_before_it_is_all_set_aside() -> None
 
 
 async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
-    """However much of it is dead: else any client whose body meets with a bug could stop a worker."""
+    """However much of it is dead. Otherwise any client whose body triggers a bug could stop a worker."""
     log, store = MemorySource(1, TOPIC), MemoryStore()
     for offset in range(3 * DEAD_ALLOWANCE):
         log.append(0, sealed(offset, b"no batch", request_id=offset))
@@ -176,7 +176,7 @@ async def test_what_an_ingress_signed_never_stops_a_partition() -> None:
 
 
 async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_away() -> None:
-    """A worker that hangs is to be started again; one that waits for MongoDB is not."""
+    """A worker that hangs must be restarted; one that waits for MongoDB must not."""
     log, store, clock = MemorySource(1, TOPIC), PickyStore(), TestClock()
     async with running(parts(log, store, clock)) as worker:
         await eventually(lambda: not worker.missing())
@@ -185,10 +185,10 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
         store.away = True
         log.append(0, one(0))
         flusher = worker._flushers[0]
-        await eventually(lambda: flusher.is_away)
+        await eventually(lambda: flusher.is_retrying)
         clock.now_millis += LONG_MILLIS
         assert worker.alive(), "MongoDB is away"
-        flusher._retry._away_since.clear()
+        flusher._retry._retrying_since.clear()
         assert not worker.alive(), "nothing is away, and nothing moves"
         store.away = False
         await eventually(lambda: checkpoint(store)["next"] == 1)
@@ -196,7 +196,7 @@ async def test_a_partition_that_stands_still_is_not_alive_unless_a_server_is_awa
 
 
 class SilentStore(MemoryStore):
-    """Says nothing to the question named, and raises nothing either."""
+    """Never answers the named call."""
 
     def __init__(self, question: str) -> None:
         super().__init__()
@@ -220,7 +220,7 @@ class SilentStore(MemoryStore):
 
 @pytest.mark.parametrize("question", ["lineage", "claim"])
 async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
-    """Before a first position is known, nobody knows of records that wait: time alone says that it hangs."""
+    """Before the first position is known, waiting records are unknown too. Only the time shows that it hangs."""
     store, clock = SilentStore(question), TestClock()
     async with running(parts(MemorySource(1, TOPIC), store, clock)) as worker:
         await asyncio.wait_for(store.asked.wait(), PATIENCE_SECONDS)

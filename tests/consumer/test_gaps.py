@@ -55,7 +55,7 @@ async def test_a_gap_removed_by_retention_was_no_loss_once_it_is_passed_over() -
 
 
 async def test_a_gap_behind_a_record_that_is_not_applied_yet_stays() -> None:
-    """The store is away: whatever has been read, the checkpoint doesn't move."""
+    """The store is unavailable: the checkpoint doesn't move, whatever has been read."""
     log, store = MemorySource(1, TOPIC), PickyStore()
     store.away = True
     log.append(0, one(0))
@@ -70,7 +70,7 @@ async def test_a_gap_behind_a_record_that_is_not_applied_yet_stays() -> None:
 
 
 class GapStore(MemoryStore):
-    """Fails a gap as told: before it is written, after it, or because another owner was there."""
+    """Fails a gap on demand: before it is written, after it, or because of another owner."""
 
     def __init__(self, trouble: str) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ async def test_records_and_gaps_in_any_order_add_up_to_the_offsets(shape: list[i
 
 
 class DamagedLog(MemorySource):
-    """What it gives of partition 0 behind its records can't be records."""
+    """After its records, partition 0 returns bytes that can't be records."""
 
     def __init__(self) -> None:
         super().__init__(2, TOPIC)
@@ -133,7 +133,7 @@ class DamagedLog(MemorySource):
 
 
 async def test_damage_stops_its_partition_alone() -> None:
-    """With its reason; nothing becomes a dead letter, and the other goes on."""
+    """With its reason. Nothing becomes a dead letter, and the other partition continues."""
     log, store = DamagedLog(), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)) as worker:
@@ -148,7 +148,7 @@ async def test_damage_stops_its_partition_alone() -> None:
 
 
 class SilentLog(MemorySource):
-    """Its broker says nothing: where it ends is not known."""
+    """Its broker does not answer, so its end is unknown."""
 
     silent = False
 
@@ -157,7 +157,7 @@ class SilentLog(MemorySource):
 
 
 async def test_an_end_that_is_unknown_is_no_lag_of_zero_and_not_a_stuck_partition() -> None:
-    """The gauges go until somebody knows again."""
+    """The gauges are missing until the end is known again."""
     log, store, clock = SilentLog(1, TOPIC), MemoryStore(), TestClock()
     made = parts(log, store, clock)
 

@@ -1,4 +1,4 @@
-"""What a worker says of itself while Kafka, MongoDB or its own client fails it; and what it does after an election."""
+"""What a worker reports while Kafka, MongoDB or its client fails, and what it does after an election."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ from tests.samples import batch, period, sealed, update
 
 
 class AilingLog(MemorySource):
-    """Says of its brokers what it is told to."""
+    """Its brokers' state is set by the test."""
 
     def __init__(self, partitions: int = 1) -> None:
         super().__init__(partitions, TOPIC)
@@ -76,7 +76,7 @@ async def test_kafka_that_cannot_be_reached_makes_unready_and_stays_alive() -> N
 
 
 async def test_a_partition_that_has_stopped_is_never_said_to_have_no_lag() -> None:
-    """It may stand where the log was cut: what was written since waits, and nobody knows how much."""
+    """The log may have been cut there. What was written since waits, and its number is unknown."""
     log, labels = AilingLog(), {"api": "games", "partition": "0"}
     made = parts(log, MemoryStore())
     async with running(made) as worker:
@@ -97,7 +97,7 @@ async def test_a_partition_whose_broker_is_silent_makes_unready_and_stays_alive(
 
 
 async def test_a_partition_that_is_not_read_though_its_broker_answers_ends_the_worker() -> None:
-    """The worker stands still by its own fault: a restart helps."""
+    """The worker itself hangs, so a restart helps."""
     log = AilingLog(2)
     made = parts(log, MemoryStore())
     async with running(made) as worker:
@@ -109,7 +109,7 @@ async def test_a_partition_that_is_not_read_though_its_broker_answers_ends_the_w
 
 
 async def test_records_that_wait_are_lag_also_where_the_end_is_unknown() -> None:
-    """A flush that hangs is not alive, whether or not a broker tells where the log ends."""
+    """A worker with a hanging flush is not alive, whether or not a broker reports the log's end."""
     log, store, clock = AilingLog(), FlakyStore(), TestClock()
     store.gate.clear()
     log.append(0, one(0))
@@ -123,7 +123,7 @@ async def test_records_that_wait_are_lag_also_where_the_end_is_unknown() -> None
 
 
 async def test_a_loop_that_does_not_come_round_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it waits for; but for a server, which is told."""
+    """Whatever it waits for, except a server."""
     made = parts(AilingLog(), MemoryStore())
     async with running(made) as worker:
         await eventually(lambda: not worker.missing())
@@ -135,7 +135,7 @@ async def test_a_loop_that_does_not_come_round_is_not_alive(monkeypatch: pytest.
 
 
 async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And it is told in two lines, however many partitions wait for it."""
+    """And the log has two lines, however many partitions wait."""
     monkeypatch.setattr(health, "READY_SECONDS", 0.05)
     monkeypatch.setattr(outage, "STEADY_SECONDS", 0.5)
     log, store = AilingLog(2), FlakyStore()
@@ -156,7 +156,7 @@ async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatc
 
 
 async def test_a_member_that_its_group_has_lost_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at once: the group forms anew all the time."""
+    """Not at once: groups rebalance often."""
     log = AilingLog()
     async with running(parts(log, MemoryStore())) as worker:
         await eventually(lambda: not worker.missing())
@@ -189,7 +189,7 @@ async def test_after_an_election_the_same_log_is_read_on() -> None:
 
 
 async def test_after_an_unclean_election_another_log_stops_the_partition() -> None:
-    """What stands behind the position must not be counted as its continuation."""
+    """What is behind the position must not be counted as its continuation."""
     log, store = MemorySource(1, TOPIC), MemoryStore()
     log.append(0, one(0))
     async with running(parts(log, store)):

@@ -27,7 +27,7 @@ PARTITIONS = 4
 
 
 class Mongod:
-    """One that is the test's own, to be killed."""
+    """A mongod of this test, which may be killed."""
 
     def __init__(self, children: Children, where: MongodPlace) -> None:
         self._children = children
@@ -59,7 +59,7 @@ def own_mongod(folder: Path) -> Iterator[Mongod]:
 
 
 def outages(worker: WorkerProcess) -> list[dict[str, Any]]:
-    """All that the log says of servers that don't answer."""
+    """All lines of the log about servers that don't answer."""
     found = [json.loads(line) for line in worker.said().splitlines() if line.startswith("{")]
     told = ("mongodb_lost", "mongodb_back", "unavailable", "available again")
     return [line for line in found if line["event"] in told and "Kafka" not in str(line)]

@@ -1,4 +1,4 @@
-"""A worker process on real servers: it starts, tells, stops, refuses."""
+"""A worker process on real servers: it starts, reports, stops, refuses."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from consumer.core.records import Record
 from ops.config import Settings, variable_of
 from ops.local.servers.ports import choose_ports
 from schemas.documents import CHECKPOINTS, LINEAGES, PLAYERS
+from serving.http.life import listening
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place, place, produce
 from tests.samples import KEYS, batch, period, sealed, update
@@ -24,6 +25,8 @@ from tests.servers import Servers
 
 # Longer than any test waits.
 FOR_EVER_SECONDS = 3_600
+
+NOWHERE = "mongodb://127.0.0.1:1"
 
 
 def one(offset: int) -> Record:
@@ -105,7 +108,7 @@ async def test_a_worker_counts_tells_and_stops_on_sigterm(servers: Servers) -> N
 
 
 async def test_two_sigkilled_workers_leave_nothing_half_done(servers: Servers) -> None:
-    """Killed at any point of its work; the next one goes on from the checkpoint, and every sum is right."""
+    """Killed at any point of its work. The next one continues from the checkpoint, and every sum is right."""
     async with place(servers, partitions=1) as where:
         for round_number in range(3):
             first = round_number * 300
@@ -146,7 +149,7 @@ class Line:
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_connection(*self._target)
-        # A killed process resets its connections, and what is left open would be some later test's warning.
+        # A killed process resets its connections. Those left open would be warnings in a later test.
         with contextlib.closing(writer), contextlib.closing(their_writer), contextlib.suppress(OSError):
             await asyncio.gather(self._pump(reader, their_writer), self._pump(their_reader, writer))
 
@@ -167,7 +170,7 @@ async def said(process: asyncio.subprocess.Process, words: bytes) -> None:
 
 
 async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
-    """While the first waits for the flush in flight, whose MongoDB says nothing any more."""
+    """While it waits for a flush in flight, whose MongoDB does not answer."""
     line = Line(servers.mongodb)
     async with await asyncio.start_server(line.forward, "127.0.0.1", 0) as through, place(servers) as where:
         uri = f"mongodb://127.0.0.1:{through.sockets[0].getsockname()[1]}/?directConnection=true"
@@ -185,3 +188,16 @@ async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
             process.terminate()
             assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 130
             assert totals(await where.documents(PLAYERS)) == {"demo/ann": {"LEVEL_UP": 1}}
+
+
+async def test_a_port_in_use_is_one_line_without_a_trace() -> None:
+    """As of ingress and console. No server is asked: the port comes first."""
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:1"}, "mongodb": {"uri": NOWHERE}})
+        async with worker_process(settings, port) as process:
+            _, written = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    (line,) = [json.loads(line) for line in written.splitlines()]
+    assert 1 == process.returncode
+    expected = ("error", "port_not_taken", port, "address already in use")
+    assert expected == (line["level"], line["event"], line["port"], line["reason"])

@@ -1,4 +1,4 @@
-"""When a worker ends, or stops a partition, rather than goes on: a topic made anew, and a topic of garbage."""
+"""When a worker ends or stops a partition: a topic that was created again, and a topic of garbage."""
 
 import asyncio
 import signal
@@ -37,7 +37,7 @@ async def make_anew(where: Place) -> None:
 
 
 async def test_a_topic_made_anew_under_a_live_worker_ends_it(servers: Servers, tmp_path: Path) -> None:
-    """The new one has records at the very offset that is to be read next: none of them may be counted."""
+    """The new topic has records at the next offset to read. None of them may be counted."""
     async with place(servers, partitions=1) as where:
         sent = [counting(0, number) for number in range(10, 15)]
         await send(where.settings, sent)
@@ -47,7 +47,7 @@ async def test_a_topic_made_anew_under_a_live_worker_ends_it(servers: Servers, t
             await make_anew(where)
             await send(where.settings, [counting(0, number) for number in range(100, 150)])
             assert await worker.exited(NOTICED_SECONDS) == 1
-            assert "is another one than lineage r1 was started with" in worker.said()
+            assert "is not the topic that lineage r1 was started with" in worker.said()
         await assert_exact(where, sent)
 
 
@@ -68,7 +68,7 @@ async def test_a_topic_made_anew_behind_the_back_of_a_worker_ends_it(servers: Se
 
 
 async def test_a_topic_made_anew_while_the_worker_was_away_ends_it(servers: Servers, tmp_path: Path) -> None:
-    """The topic id tells before a record is read; the name and the offsets would not."""
+    """The topic id differs, which shows before a record is read. The name and the offsets are the same."""
     async with place(servers, partitions=1) as where:
         await make_anew(where)
         await send(where.settings, [counting(0, 10)])
@@ -82,7 +82,7 @@ async def test_a_topic_made_anew_while_the_worker_was_away_ends_it(servers: Serv
 async def test_a_topic_of_garbage_stops_its_partition_after_a_hundred_dead_letters(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Wrong settings must not eat a topic. What is left is unread; the worker stays, so nobody starts it for ever."""
+    """Wrong settings must not consume a topic. The worker stays, so that it is not restarted for ever."""
     async with place(servers, partitions=2, max_flush_records=20) as where:
         await send(where.settings, [garbage(0) for _ in range(500)])
         with workers(tmp_path, where.settings) as started:

@@ -1,4 +1,4 @@
-"""What a worker says of partitions that nobody reads, by looks that are told. On real servers: test_unread_real.py."""
+"""What a worker reports of partitions without a reader, with scripted checks. On real servers: test_unread_real.py."""
 
 import asyncio
 import math
@@ -12,28 +12,28 @@ from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
 from consumer import unread
-from consumer.core.unread import PartitionLook
+from consumer.core.unread import PartitionProgress
 from consumer.metrics import WorkerMetrics
 from consumer.unread import UnreadWatch
 from schemas.documents import CHECKPOINTS, LINEAGES
 from schemas.settings import KafkaSettings
 from tests.patience import PATIENCE_SECONDS
 
-Look = Mapping[int, PartitionLook] | Exception
+Look = Mapping[int, PartitionProgress] | Exception
 
-UNREAD = PartitionLook(0, 7, None)
-READ = PartitionLook(0, 7, 7)
+UNREAD = PartitionProgress(0, 7, None)
+READ = PartitionProgress(0, 7, 7)
 
 
 def told(metrics: WorkerMetrics) -> tuple[float, dict[str, float]]:
-    """Partitions that nobody reads, and the records of each."""
+    """Partitions that no worker reads, and the records of each."""
     samples = next(iter(metrics.unread_records.collect())).samples
     records = {sample.labels["partition"]: sample.value for sample in samples}
     return float(metrics.unread_partitions.labels("games")._value.get()), records
 
 
 async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> list[tuple[float, dict[str, float]]]:
-    """What the metrics say before each look, after the last one, and when the watch has ended."""
+    """The metrics before each check, after the last one, and when the watch has ended."""
     metrics, seen, left = WorkerMetrics(), list[Any](), list(looks)
     over = asyncio.Event()
 
@@ -41,7 +41,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> lis
     async def reader(_kafka: KafkaSettings) -> AsyncIterator[None]:
         yield
 
-    async def look(*_: object) -> Mapping[int, PartitionLook]:
+    async def read_progress(*_: object) -> Mapping[int, PartitionProgress]:
         seen.append(told(metrics))
         if not left:
             over.set()
@@ -52,8 +52,8 @@ async def watched(monkeypatch: pytest.MonkeyPatch, looks: Sequence[Look]) -> lis
         return found
 
     monkeypatch.setattr(unread, "all_reader", reader)
-    monkeypatch.setattr(unread, "look", look)
-    monkeypatch.setattr(unread, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(unread, "read_progress", read_progress)
+    monkeypatch.setattr(unread, "CHECK_SECONDS", 0)
     database: Any = SimpleNamespace(with_options=lambda **_: None)
     running = asyncio.create_task(UnreadWatch(KafkaSettings(), "games", database, metrics).run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -72,7 +72,7 @@ def same(found: tuple[float, dict[str, float]], partitions: float, **records: fl
 async def test_partitions_that_nobody_reads_are_told_once_and_again_when_they_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What one look has not found is gone from the metrics."""
+    """What a check has not found is no longer in the metrics."""
     with capture_logs() as lines:
         before, one, two, again, none, end = await watched(
             monkeypatch, [{3: UNREAD}, {3: UNREAD, 4: UNREAD}, {3: UNREAD, 4: READ}, {3: READ, 4: READ}]
@@ -104,7 +104,7 @@ async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     async def reader(_kafka: KafkaSettings) -> AsyncIterator[None]:
         yield
 
-    async def hang(*_: object) -> Mapping[int, PartitionLook]:
+    async def hang(*_: object) -> Mapping[int, PartitionProgress]:
         asked.append(1)
         if len(asked) > 1:
             twice.set()
@@ -112,8 +112,8 @@ async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         return {}
 
     monkeypatch.setattr(unread, "all_reader", reader)
-    monkeypatch.setattr(unread, "look", hang)
-    monkeypatch.setattr(unread, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(unread, "read_progress", hang)
+    monkeypatch.setattr(unread, "CHECK_SECONDS", 0)
     database: Any = SimpleNamespace(with_options=lambda **_: None)
     running = asyncio.create_task(UnreadWatch(KafkaSettings(), "games", database, metrics).run())
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -167,7 +167,7 @@ async def test_a_look_is_at_all_partitions_of_the_topic_and_the_checkpoints_of_i
     checkpoints = [{"_id": key, "next": at} for key, at in (("r1/00", 3), ("r2/00", 5), ("r2/01", 6), ("r20/02", 8))]
     database: Any = {LINEAGES: Collection(*generations, other), CHECKPOINTS: Collection(*checkpoints)}
     reader: Any = Reader()
-    found = await unread.look(reader, database, "t")
-    assert {0: PartitionLook(1, 9, 5), 1: PartitionLook(1, 9, 6), 2: PartitionLook(1, 9, None)} == found
+    found = await unread.read_progress(reader, database, "t")
+    assert {0: PartitionProgress(1, 9, 5), 1: PartitionProgress(1, 9, 6), 2: PartitionProgress(1, 9, None)} == found
     none: Any = {LINEAGES: Collection(), CHECKPOINTS: Collection(*checkpoints)}
-    assert {None} == {one.next_offset for one in (await unread.look(reader, none, "t")).values()}
+    assert {None} == {one.next_offset for one in (await unread.read_progress(reader, none, "t")).values()}

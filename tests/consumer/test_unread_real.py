@@ -1,4 +1,4 @@
-"""Records in a partition that nobody reads: every worker says so, and doctor, until somebody does."""
+"""Records in a partition that no worker reads: every worker and doctor report it until one does."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ async def warned(where: Place) -> list[str]:
 
 
 async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: Servers, tmp_path: Path) -> None:
-    """The one worker has not heard of the partition: it is in no lag of its own."""
+    """The only worker does not know the partition, so its own lag does not include it."""
     async with place(servers, partitions=1) as where:
         with workers(tmp_path, where.settings) as started:
             worker = started.start()
@@ -66,7 +66,7 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
             assert ["no worker reads partition 1: 5 records wait, no worker has read it yet"] == told
             (said,) = lines(worker, "partitions_unread")
             assert ([1], len(sent), "warning") == (said["partitions"], said["records"], said["level"])
-            # Another worker's coming forms the group anew, and its metadata are of now.
+            # Another worker that joins causes a rebalance, and its metadata are new.
             started.start()
             await until_applied(where, 1 + len(sent))
             await until_metric(worker, "tallymill_worker_unread_partitions", 0)
@@ -78,7 +78,7 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
 
 
 async def test_records_that_a_frozen_worker_leaves_are_told_by_doctor(servers: Servers, tmp_path: Path) -> None:
-    """Its checkpoint stands: nobody reads on until the group has noticed."""
+    """Its checkpoint does not move, and no worker continues until the group has noticed."""
     async with place(servers, partitions=1) as where:
         with workers(tmp_path, where.settings) as started:
             worker = started.start()

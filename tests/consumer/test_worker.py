@@ -1,4 +1,4 @@
-"""A worker over the log and the store in memory: what it does with records, outages, rebalances and stops."""
+"""A worker with the log and the store in memory: records, outages, rebalances and stops."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ def sample(registry: CollectorRegistry, name: str, **labels: str) -> float | Non
 
 
 class FlakyStore(MemoryStore):
-    """Fails as told before it does, or after it has done, what it is asked."""
+    """Fails on demand, before or after it has done what was asked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ async def test_an_outage_of_the_store_delays_and_loses_nothing() -> None:
 
 
 async def test_a_commit_whose_answer_got_lost_counts_once() -> None:
-    """The checkpoint stands at the flush's end: it was us."""
+    """The checkpoint is at the flush's end: the worker's own commit has succeeded."""
     log, store = MemorySource(1, TOPIC), FlakyStore()
     store.fail_after = 1
     made = parts(log, store)
@@ -128,7 +128,7 @@ async def test_an_owner_that_was_overtaken_reads_on_from_the_checkpoint() -> Non
 
 
 async def test_a_lost_partition_leaves_nothing_behind_and_a_kept_one_goes_on() -> None:
-    """Gauges of a partition go with it; the other reads on where its checkpoint stands."""
+    """The gauges of a lost partition disappear. The other continues from its checkpoint."""
     log, store = MemorySource(2, TOPIC), MemoryStore()
     made = parts(log, store)
     log.append(0, one(0))
@@ -167,7 +167,7 @@ async def test_a_stop_finishes_the_flush_in_flight_and_starts_no_other() -> None
 
 
 async def test_a_stop_is_bounded_when_the_store_hangs() -> None:
-    """The flush is cut off; the checkpoint decides what it did."""
+    """The flush is cancelled. The checkpoint decides whether it was applied."""
     log, store = MemorySource(1, TOPIC), FlakyStore()
     store.gate.clear()
     log.append(0, one(0))
@@ -203,7 +203,7 @@ class NoLineageStore(MemoryStore):
 
 
 async def test_a_topic_without_a_lineage_stops_the_worker_with_the_reason() -> None:
-    """Nothing is read of a topic whose offsets mean nobody knows what."""
+    """A topic whose offsets have no known meaning is not read."""
     log = MemorySource(1, TOPIC)
     with pytest.raises(UnknownLineage, match="init"):
         await asyncio.wait_for(Worker(parts(log, NoLineageStore())).run(), PATIENCE_SECONDS)
@@ -215,7 +215,7 @@ class BrokenStore(MemoryStore):
 
 
 async def test_a_bug_in_a_flush_ends_the_worker_instead_of_hiding() -> None:
-    """A partition that stands still unseen would be worse than a worker that dies and is started again."""
+    """A partition that stops unnoticed would be worse than a worker that ends and is restarted."""
     log = MemorySource(1, TOPIC)
     log.append(0, one(0))
     with pytest.raises(ZeroDivisionError):
@@ -223,7 +223,7 @@ async def test_a_bug_in_a_flush_ends_the_worker_instead_of_hiding() -> None:
 
 
 class DeafLog(MemorySource):
-    """Kafka away: neither joined, read nor told anything for a while."""
+    """Kafka is unavailable for a while: no joining, no reading, no commits."""
 
     def __init__(self, failures: int) -> None:
         super().__init__(1, TOPIC)
@@ -269,7 +269,7 @@ async def test_small_flushes_when_idle_and_large_ones_under_load() -> None:
     """Smart batching: what comes while a flush is in flight is the next flush."""
     log, store = MemorySource(1, TOPIC), FlakyStore()
     made = parts(log, store)
-    flushes: Callable[[], float | None] = lambda: sample(  # noqa: E731 a name for what is looked at twice
+    flushes: Callable[[], float | None] = lambda: sample(  # noqa: E731 used twice
         made.metrics.registry, "tallymill_worker_flush_records_count"
     )
     async with running(made):

@@ -1,4 +1,4 @@
-"""A whole system as a user has it: started with `tallymill up`, used over HTTP, looked at with the other commands."""
+"""A whole system as a user has it: started with `tallymill up`, used over HTTP, examined with the other commands."""
 
 import http.client
 import json
@@ -152,7 +152,7 @@ class System:
 
     @contextmanager
     def loading(self, seconds: float = FOR_EVER_SECONDS, *, after: int) -> Iterator["Load"]:
-        """A load under way, of which `after` batches have been counted already; it goes on until it is ended."""
+        """A running load, of which `after` batches have been counted. It continues until it is ended."""
         state = self.status()
         words = ("load", "--rate=100", f"--seconds={seconds:g}", "--players=50", "--json")
         with MongoClient[dict[str, Any]](state["mongodb"]) as client:
@@ -179,13 +179,13 @@ class Load:
         until(lambda: self._counted() >= before + more, f"{more} batches counted")
 
     def ended(self) -> dict[str, Any]:
-        """End it, as Ctrl-C does. What it found of what it has sent."""
+        """End it, as Ctrl-C does. Returns its report."""
         assert self._process.poll() is None, "it went on until now"
         self._process.send_signal(signal.SIGINT)
         return self.report()
 
     def report(self) -> dict[str, Any]:
-        """What it found, once it has ended well: every sum right to the unit, nothing refused or unknown."""
+        """Its report after a good end: every sum is exact, and nothing is refused or unknown."""
         status, output, errors = finish(self._process)
         assert output, errors
         found: dict[str, Any] = json.loads(output)

@@ -1,4 +1,4 @@
-"""`tallymill status` and `tallymill load` beside servers that stand still: what they say is so."""
+"""`tallymill status` and `tallymill load` beside frozen servers: what they report is true."""
 
 import json
 import os
@@ -42,14 +42,14 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def asked(system: System) -> tuple[int, dict[str, Any]]:
-    """The exit status and what is told as JSON."""
+    """The exit status and the JSON output."""
     status, output, errors = system.run("status", "--json")
     assert output, errors
     return status, json.loads(output)
 
 
 def until_ready(system: System) -> dict[str, Any]:
-    """What is told then. What was let go on recovers by itself; a busy machine may take longer than status waits."""
+    """The output then. Continued processes recover by themselves, on a busy machine later than status waits."""
     told: dict[str, Any] = {}
 
     def is_ready() -> bool:
@@ -62,7 +62,7 @@ def until_ready(system: System) -> dict[str, Any]:
 
 
 def test_a_system_that_works_is_ready_process_by_process(system: System) -> None:
-    """With the process id of each, for people too: they are told to kill one."""
+    """With the process id of each, also in the text: README asks to kill one."""
     told = until_ready(system)
     assert ("ready", []) == (told["phase"], told["problems"])
     assert dict.fromkeys(PROCESSES, "ready") == {one["name"]: one["said"] for one in told["processes"]}
@@ -82,9 +82,9 @@ def test_a_system_that_works_is_ready_process_by_process(system: System) -> None
 
 
 def test_what_stands_still_or_is_gone_is_named_and_the_system_is_not_ready(system: System) -> None:
-    """What is stopped keeps its process id, its port and its place in the state file, and answers nothing.
+    """A stopped process keeps its process id, its port and its entry in the state file, and does not answer.
 
-    MongoDB is killed while the supervisor stands still, which starts it again as soon as it goes on.
+    MongoDB is killed while the supervisor is stopped, which starts it again as soon as it continues.
     """
     state = until_ready(system)
     pids = {one["name"]: one["pid"] for one in state["processes"]}
@@ -106,7 +106,7 @@ def test_what_stands_still_or_is_gone_is_named_and_the_system_is_not_ready(syste
 
 
 def test_a_load_that_nothing_accepts_fails_and_says_why(system: System) -> None:
-    """Tokens for another audience: every request is refused, and no sum is right for it."""
+    """Tokens for another audience: every request is refused, so a sum of zero is no success."""
     until_ready(system)
     other = replace(system, settings={**system.settings, "TALLYMILL_TOKENS__AUDIENCE": "another"})
     status, output, errors = other.run("load", "--rate=20", "--seconds=1", "--players=3", "--json")
@@ -117,7 +117,7 @@ def test_a_load_that_nothing_accepts_fails_and_says_why(system: System) -> None:
 
 
 def test_a_load_is_not_begun_where_it_cannot_end_well(system: System) -> None:
-    """An address that is none, an ingress that stands still: at once, and with no report."""
+    """A wrong address or a frozen ingress: it ends at once, without a report."""
     state = until_ready(system)
     assert (2, "") == system.run("load", "--url=notaurl")[:2]
     with frozen(state["ingress_pid"]):

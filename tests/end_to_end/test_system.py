@@ -41,7 +41,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def curl_lines(welcome: str) -> list[str]:
-    """What `up` prints to be pasted."""
+    """The commands that `up` prints."""
     return [line for line in welcome.splitlines() if line.startswith("curl ")]
 
 
@@ -67,7 +67,7 @@ def as_player(system: System, player: str) -> Curl:
 
 
 def test_the_printed_line_counts_once_however_often_it_is_pasted(system: System) -> None:
-    """The first answer holds the new total, the second says ALREADY_UPDATED with the same."""
+    """The first answer has the new total, the second ALREADY_UPDATED with the same total."""
     curl = Curl(system.welcome)
     first, second = curl.paste(), curl.paste()
     assert (200, {DEMO_EVENT: 1}, []) == (first.status, first.totals, first.causes)
@@ -85,7 +85,7 @@ def test_anybody_may_have_a_session_of_the_demo_app_and_register_events(system: 
 
 
 def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: Path) -> None:
-    """A shell reads all of it as it stands, but for the ports; any answer other than 200 would end it."""
+    """A shell runs all of it unchanged but for the ports. Any answer other than 200 would end it."""
     state = system.status()
     script, answers = tour(state["ingress"], state["console"])
     (tmp_path / ".curlrc").write_text('fail-with-body\nwrite-out = "\\n"\n')
@@ -101,7 +101,7 @@ def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: P
 
 
 def test_the_printed_list_is_in_the_language_it_asks_for(system: System) -> None:
-    """A shell reads it as it stands; what is hidden until it is recorded is not in it."""
+    """A shell runs it unchanged. Events that are hidden until they are recorded are not in the answer."""
     _, line, _ = curl_lines(system.welcome)
     ran = subprocess.run(shlex.split(line), capture_output=True, check=True, timeout=PATIENCE_SECONDS)
     listed = json.loads(ran.stdout)
@@ -128,7 +128,7 @@ def test_a_token_is_printed_alone_on_the_last_line_and_is_taken(system: System) 
 
 
 def test_the_status_tells_other_programs_where_things_are(system: System) -> None:
-    """By exit status too; each address is a real one, each worker has a metrics page of its own."""
+    """Also by exit status. Each address is real, and each worker has its metrics page."""
     assert 0 == system.run("status")[0]
     state = system.status()
     assert ("ready", "tallymill") == (state["phase"], state["database"])
@@ -141,7 +141,7 @@ def test_the_status_tells_other_programs_where_things_are(system: System) -> Non
 
 
 def test_a_second_up_says_what_runs(system: System) -> None:
-    """It is what the first `up` said, and no failure; nothing is started."""
+    """It prints what the first `up` printed and succeeds. Nothing is started."""
     before = system.pids()
     status, output, errors = system.run("up", "--detach")
     assert 0 == status
@@ -168,7 +168,7 @@ def test_a_load_is_counted_to_the_unit(system: System) -> None:
     ("number", "ending"), [(signal.SIGKILL, "killed by signal 9"), (signal.SIGTERM, "exit status 0")]
 )
 def test_a_worker_that_ends_within_a_load_costs_no_count(system: System, number: int, ending: str) -> None:
-    """Its partitions move to the other worker, and it is started again, with a line that says so."""
+    """Its partitions move to the other worker. It is started again, and a line says so."""
     log, pid = system.data / "logs" / "supervisor.log", system.worker()
     told_before = len(log.read_text())
     with system.loading(after=200) as load:
@@ -180,7 +180,7 @@ def test_a_worker_that_ends_within_a_load_costs_no_count(system: System, number:
 
 
 def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -> None:
-    """Batches are accepted all the while and counted when it goes on; none that was answered 200 is lost."""
+    """Batches are accepted all the time and counted when it continues. None that was answered 200 is lost."""
     pid = system.status()["mongodb_pid"]
     with system.loading(after=200) as load:
         with frozen(pid):
@@ -192,7 +192,7 @@ def test_mongodb_that_stands_still_within_a_load_loses_nothing(system: System) -
 
 
 def test_kafka_that_stands_still_is_never_an_ok(system: System) -> None:
-    """503 within the deadline: nobody knows. The same requestId again, later, counts once."""
+    """503 within the deadline: the fate is unknown. The same requestId counts once later."""
     curl, pid = as_player(system, "carol"), system.status()["kafka_pid"]
     with frozen(pid):
         away = [curl.paste() for _ in range(2)]

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 
 def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
-    """What was ready is stopped in order, and `status` says so."""
+    """All processes are stopped in order, and `status` shows it."""
     system = System(tmp_path)
     with system.start("up", "--workers=2") as process:
         try:

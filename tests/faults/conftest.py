@@ -46,7 +46,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyServers]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test a seed; as many as the environment says."""
+    """One test a seed. The environment sets how many."""
     if "seed" in metafunc.fixturenames:
         first = int(os.environ.get(FIRST_VARIABLE, "0"))
         metafunc.parametrize("seed", range(first, first + int(os.environ.get(SCHEDULES_VARIABLE, SCHEDULES))))

@@ -1,4 +1,4 @@
-"""Hostile records whose fate is certain, to be mixed among honest ones: what a client or a producer may write."""
+"""Hostile records of clients and producers, whose fate is certain. They are mixed with honest ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,14 +23,14 @@ def _dead(partition: int, key: bytes | None, value: bytes, headers: Any = ()) ->
 
 
 def _received_now(partition: int, number: int) -> Sent:
-    """As an ingress writes it; its time counts where nobody vouches for the rest."""
+    """As an ingress writes it. Its time counts if the rest is not signed."""
     made = counting(partition, number, PLAYER)
     now = rfc3339(now_millis()).encode()
     return _with_headers(made, [(name, now if name == "ce_time" else value) for name, value in made.record.headers])
 
 
 def null_headers(_: Random, partition: int, number: int) -> Sent:
-    """`judged` and others without a value: no ingress vouches for it, so the worker judges it."""
+    """`judged` and others without a value: it is not signed, so the worker judges it."""
     made = _received_now(partition, number)
     nulls = ("judged", "content-type", "ce_type")
     return _with_headers(made, [(name, None if name in nulls else value) for name, value in made.record.headers])
@@ -60,7 +60,7 @@ def huge_number(chance: Random, partition: int, _: int) -> Sent:
 
 
 def nobodys(chance: Random, partition: int, number: int) -> Sent:
-    """A good batch that nothing says the owner of."""
+    """A good batch without an owner."""
     made = counting(partition, number, PLAYER, raw=True)
     return _dead(partition, chance.choice((None, b"", b"\xff/eve", b"demo", b"/eve")), made.record.value)
 

@@ -18,8 +18,8 @@ from tests.frozen import freeze, thaw
 MEMBERS = 3
 CACHE_GB = "0.25"
 READY_SECONDS = 120
-# mongod 6.0.5 has been seen to stand in ROLLBACK for two minutes after forced step-downs, until it was started again:
-# an operator would do that, and so does the test. A rollback that gets on takes seconds.
+# mongod 6.0.5 was seen in ROLLBACK for two minutes after forced step-downs, until it was restarted. An operator would
+# restart it, and so does the test. A rollback that makes progress takes seconds.
 STUCK_SECONDS = 30
 # The default, ten seconds, would make a test of every failover. Heartbeats come twice as often, too.
 ELECTION_MILLIS = 1_000
@@ -88,7 +88,7 @@ class ReplicaSet:
         return next((member for member in self._members if _hello(member).get("isWritablePrimary")), None)
 
     def kill_primary(self) -> Member | None:
-        """SIGKILL; whoever is elected goes on. Returns the killed one, to be started again."""
+        """SIGKILL. The set elects another primary. Returns the killed member, so that it can be started again."""
         if member := self.primary():
             self._children.forget(member.child)
         return member
@@ -116,7 +116,7 @@ class ReplicaSet:
                 return  # a set in the middle of an election has stepped down by itself
 
     def settle(self) -> None:
-        """Wait until all members are there again and one is the primary. One that stands still is started again."""
+        """Wait until all members run and one is the primary. A member that makes no progress is restarted."""
         if not _becomes(self._is_whole, STUCK_SECONDS):
             for member in self._members:
                 if not _is_member(member):

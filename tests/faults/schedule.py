@@ -1,4 +1,4 @@
-"""What a seed says: which records are sent, in which portions, and what is done to whom in between. Pure."""
+"""The schedule of a seed: the records, the portions in which they are sent, and the faults in between. Pure."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -26,7 +26,7 @@ SETTLED_SECONDS = 180.0
 
 
 class Scene:
-    """Two workers and a replica set, and what is done to them."""
+    """Two workers, a replica set, and the faults."""
 
     def __init__(self, started: Workers, replica_set: ReplicaSet) -> None:
         self._started = started
@@ -43,7 +43,7 @@ class Scene:
             await worker.says("partitions_assigned")
 
     async def do(self, step: Step) -> None:
-        """Break one thing; what has to be mended is mended while the schedule goes on."""
+        """Break one thing. It is repaired while the schedule continues."""
         worker = self.workers[step.worker]
         match step.fault:
             case "kill worker":
@@ -73,7 +73,7 @@ async def _wake(worker: WorkerProcess) -> None:
 
 
 async def run(steps: list[Step], scene: Scene, producer: AIOKafkaProducer, topic: str) -> list[Sent]:
-    """Do what the schedule says. Returns everything that was sent."""
+    """Run the schedule. Returns everything that was sent."""
     sent: list[Sent] = []
     for step in steps:
         for portion, pause_seconds in step.portions:

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import AsyncMongoClient, MongoClient
 
-from schemas.documents import Definition
+from schemas.definitions import Definition
 from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
 from tests.ingress import serve
@@ -65,7 +65,7 @@ def analytics_of(name: str) -> str:
 
 
 def config(folder: Path, kafka: str, mongodb: str, name: str, **ingress: object) -> Path:
-    """The configuration file of an ingress whose topic and database are called `name`."""
+    """The configuration file of an ingress whose topic and database have this name."""
     keys = folder / "jwks.json"
     keys.write_text(json.dumps(public_keys().as_dict(private=False)))
     file = folder / "ingress.json"

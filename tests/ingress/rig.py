@@ -114,7 +114,7 @@ class Answer:
 
 @dataclass
 class Worker:
-    """Counts what is published at once, unless it rests."""
+    """Counts published records at once, unless it is paused."""
 
     store: MemoryStore
     rests: bool = False

@@ -61,7 +61,7 @@ class CrashingConnection:
 
 
 class CrashingWatch(CheckpointWatch):
-    """The real one; the crash comes when what it waited for is known."""
+    """The real one. It crashes when the awaited result is known."""
 
     async def wait(
         self, coordinates: Coordinates, actor: str | None, timeout_seconds: float, append_millis: int | None = None

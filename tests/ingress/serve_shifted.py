@@ -1,4 +1,4 @@
-"""An ingress whose wall clock is off: `python serve_shifted.py CONFIG.json FILE`. FILE holds by how many ms, now."""
+"""An ingress whose wall clock is off: `python serve_shifted.py CONFIG.json FILE`. FILE has the milliseconds."""
 
 import sys
 from pathlib import Path

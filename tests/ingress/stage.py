@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.documents import DEFINITIONS, Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import DEFINITIONS, utc
 from tests.consumer.test_process import free_port, worker_process
 from tests.ingress.real import config, now_millis
 from tests.ingress.rig import batch, period, update

@@ -1,4 +1,4 @@
-"""An ingress whose clock is off, on real servers: what it says, whom it is ready for, and that it comes back."""
+"""An ingress whose clock is off, on real servers: its log, its readiness, and its recovery."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Found = dict[str, float]
 
 
 def is_ten_minutes(seconds: float) -> bool:
-    """What is certain is less by what an answer takes, which on a busy machine are seconds."""
+    """The certain skew is less by the time of an answer, which is seconds on a busy machine."""
     return TEN_MINUTES_MILLIS / 1000 - PATIENCE_SECONDS < seconds <= TEN_MINUTES_MILLIS / 1000 + 1
 
 
@@ -55,7 +55,7 @@ async def until_said(running: Running, event: str) -> list[dict[str, Any]]:
 async def test_an_ingress_whose_clock_is_ten_minutes_off_says_so_and_is_not_ready_until_it_is_set(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Wrong at its start, right without a restart: nothing is sent to it meanwhile, and it finds out all the same."""
+    """Wrong at its start, right later without a restart. It notices that although it gets no requests meanwhile."""
     name = f"clock-{uuid.uuid4().hex[:8]}"
     await make_topic(servers.kafka, name)
     declare(servers.mongodb, name)

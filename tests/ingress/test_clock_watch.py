@@ -1,4 +1,4 @@
-"""By how much a clock is off, as far as that is certain, and whose it is."""
+"""By how much a clock is certainly off, and which clock."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ MILLIS = st.integers(0, 120_000)
 
 
 def answer(skew: float, takes: float = 0.01) -> Stamped:
-    """Of a server whose clock says NOW, halfway, by a clock that is ahead by `skew` seconds."""
+    """An answer of a server whose clock reads NOW, timed by a clock that is ahead by `skew` seconds."""
     return Stamped(
         NOW + round((skew - takes / 2) * 1000),
         NOW + round((skew + takes / 2) * 1000),
@@ -87,7 +87,7 @@ def test_a_clock_that_drifts_is_followed() -> None:
 
 
 def test_what_was_measured_long_ago_is_not_known_and_a_verdict_stays_until_the_next() -> None:
-    """Not known is neither right nor wrong: a clock that was off is off until a server says otherwise."""
+    """Unknown is neither right nor wrong: a clock that was off is off until a server shows otherwise."""
     watched = watch(("mongodb", 600.0))
     assert {} == watched.skews(KNOWN_SECONDS + 1).by_source
     assert not watched.is_within(KNOWN_SECONDS + 1)
@@ -111,7 +111,7 @@ def test_one_broker_whose_clock_is_off_is_outvoted() -> None:
 
 
 def test_a_clock_that_is_off_is_two_lines() -> None:
-    """Off, and right again, however often one looks in between, and whatever it does near the limit."""
+    """Off, and right again, however often it is checked, and whatever it does near the limit."""
     news = ClockNews()
 
     def lines(skew: float) -> list[Line]:
@@ -125,7 +125,7 @@ def test_a_clock_that_is_off_is_two_lines() -> None:
 
 
 async def test_an_ingress_whose_clock_is_beyond_the_tolerance_is_not_ready(rig: Rig) -> None:
-    """It says so by name, and by a metric; requests that come all the same are served."""
+    """/readyz and a metric show it. Requests that still arrive are served."""
     assert 200 == (await rig.call("GET", "/readyz")).status
     rig.clocks.measured("mongodb", answer(31.0), rig.clock.monotonic_seconds())
     refused = await rig.call("GET", "/readyz")

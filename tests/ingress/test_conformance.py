@@ -1,4 +1,4 @@
-"""schemathesis: whatever is asked of an ingress, its answer is in its document, and none is an error of ours.
+"""schemathesis: every answer of an ingress is in its OpenAPI document, and none is a 5xx.
 
 Each run is bounded and has one seed. `make fuzz` runs it for longer (EXAMPLES=).
 """
@@ -51,7 +51,7 @@ CHECKS = (
 
 @contextlib.contextmanager
 def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
-    """The in-memory ingress behind uvicorn, in a thread of its own."""
+    """The in-memory ingress behind uvicorn, in a thread."""
     rig = Rig(Limits(max_requests_per_player=1_000_000), apply_seconds=0.2)
     server = Server(server_config(IngressSettings(), rig.app))
 
@@ -65,7 +65,7 @@ def rig_on_a_socket() -> Iterator[tuple[Rig, str]]:
 
 @contextlib.contextmanager
 def on_a_socket(server: Server, serve: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> Iterator[str]:
-    """A server that serves on a port of the system's choice, in a thread of its own; its address."""
+    """Serves on a free port, in a thread. Returns the address."""
     listener = socket.create_server((LOOPBACK, 0))
     thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
     thread.start()
@@ -77,7 +77,7 @@ def on_a_socket(server: Server, serve: Callable[[socket.socket], Coroutine[Any, 
 
 
 def schemathesis(url: str, bearer: str, folder: Path, *more: str, document: str = "openapi.json") -> None:
-    """Fails with what it says if it found anything."""
+    """Fails with its findings."""
     command: list[str | Path] = [
         Path(sys.executable).with_name("schemathesis"),
         "run",

@@ -1,4 +1,4 @@
-"""The document and the page that an ingress serves; and that the document says what the ingress does."""
+"""The document and the page that an ingress serves, and that the document is true."""
 
 import json
 import re
@@ -45,14 +45,14 @@ class Named(HTMLParser):
 
 
 async def test_the_document_is_served_as_it_is_committed(rig: Rig) -> None:
-    """Byte for byte, and nobody is asked for a token."""
+    """Byte for byte, and without a token."""
     answer = await rig.call("GET", "/openapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
     assert answer.body == (FOLDER / "openapi.json").read_bytes()
 
 
 async def test_the_page_and_all_that_it_names_are_served_here(rig: Rig) -> None:
-    """It works without any other host: the links are relative, and lead to what is there."""
+    """It works without any other host: the links are relative and lead to existing files."""
     page = await rig.call("GET", "/docs")
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     named = Named(page.body.decode())
@@ -77,7 +77,7 @@ async def test_a_browser_is_held_to_this_host(rig: Rig) -> None:
 
 
 async def test_the_pages_files_have_their_types_and_ask_no_other_host(rig: Rig) -> None:
-    """The style sheet loads nothing; the script's validator, which would send the document away, is off."""
+    """The style sheet loads nothing. The script's validator, which would send the document to another host, is off."""
     script = await rig.call("GET", "/docs/swagger-ui-bundle.js")
     style = await rig.call("GET", "/docs/swagger-ui.css")
     start = await rig.call("GET", "/docs/start.js")
@@ -159,7 +159,7 @@ def by_request(refusal: Refusal) -> set[str]:
 
 
 def row_of(response: dict[str, Any]) -> tuple[int, str, str] | None:
-    """What a response of the document says Google's error body holds; None of the other API's."""
+    """Google's error body of a response in the document; None for the other API."""
     fixed = response["content"]["application/json"]["schema"]["allOf"][1]["properties"]
     if "error" not in fixed:
         return None
@@ -171,7 +171,7 @@ def row_of(response: dict[str, Any]) -> tuple[int, str, str] | None:
 @pytest.mark.parametrize("refusal", list(Refusal))
 @pytest.mark.parametrize("violations", [(), (Violation(field="requestId", description="Field required"),)])
 def test_every_error_body_is_the_model(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
-    """What is sent is what the document says is sent."""
+    """The answers are as the document describes them."""
     body = ErrorBody.model_validate_json(refusal_reply(refusal, violations).body)
     assert body.error.code == refusal.value.code
     assert bool(body.error.details) == bool(violations)

@@ -71,7 +71,7 @@ async def test_g7_a_clock_is_ahead_by_the_apps_own_tolerance() -> None:
 
 
 async def test_g17_an_apps_rate_is_its_own_with_its_own_wait() -> None:
-    """G17: Retry-After is what is left of the app's window; the id is not remembered, and counts when sent later."""
+    """G17: Retry-After is the rest of the app's window. The id is not remembered, so a retry counts."""
     rig = Rig(limits(max_requests_per_player=1, player_window_seconds=20), apply_seconds=0)
     await rig.record(period(update()))
     refused = await rig.record(period(update()), request_id="8")
@@ -83,7 +83,7 @@ async def test_g17_an_apps_rate_is_its_own_with_its_own_wait() -> None:
 
 
 async def test_g17_workers_are_too_far_behind_by_the_apps_own_measure() -> None:
-    """G17: 11 s behind, of which this app bears 10; another waits on. Retry-After says when to come back."""
+    """G17: the lag is 11 s. This app tolerates 10, another app more. Retry-After says when to retry."""
     rig = Rig(limits(max_lag_seconds=10), apply_seconds=0)
     rig.store.declare("other", "LEVEL_UP")
     await rig.games.lineage.read()
@@ -108,7 +108,7 @@ async def test_g17_too_large_is_not_remembered_either() -> None:
 
 
 async def test_b8_an_app_may_be_held_to_smaller_bodies() -> None:
-    """B8: announced or not, and only once the token has said whose the body is."""
+    """B8: with or without Content-Length, and only after the token has shown whose body it is."""
     rig = Rig(limits(max_body_bytes=1_024), apply_seconds=0)
     large = batch(period(update())) + b" " * 1_024
     answers = [await rig.post(large), await rig.post(large, content_length=str(len(large)))]

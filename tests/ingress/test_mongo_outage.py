@@ -1,4 +1,4 @@
-"""MongoDB as the ingress reads it, without a server: its outages in the log, and what it says of a used offset."""
+"""The ingress's reads of MongoDB, without a server: outages in the log, and reused offsets."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ NOWHERE = "mongodb://127.0.0.1:1"
 
 
 def at_once(_: float, callback: Callable[[], None]) -> Callable[[], None]:
-    """A return is told without waiting whether it lasts."""
+    """The return is logged at once, without STEADY_SECONDS."""
     callback()
     return lambda: None
 
@@ -73,7 +73,7 @@ async def stores() -> AsyncIterator[tuple[MongoStore, MongoStore]]:
 async def test_an_outage_that_calls_meet_with_is_one_line_lost_and_one_back(
     stores: tuple[MongoStore, MongoStore], error: Exception
 ) -> None:
-    """Of both stores of a process; a wrong password is one, which no heartbeat tells."""
+    """Of both stores of a process. A wrong password is an outage too, which no heartbeat shows."""
     databases = [reading(one) for one in stores]
     with capture_logs() as lines:
         for database in databases:

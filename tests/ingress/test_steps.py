@@ -30,7 +30,7 @@ SIZE = 400
 
 
 def steps(work: Callable[[], object]) -> int:
-    """Python's instructions that `work` takes; what it refuses counts too."""
+    """The number of Python instructions of `work`. Refusals count too."""
     taken = 0
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401 a trace function
@@ -88,7 +88,7 @@ CASES = [(name, unit) for name, (_, units) in LINEAR.items() for unit in units]
 
 @pytest.mark.parametrize(("name", "unit"), CASES)
 def test_twice_as_much_takes_twice_as_many_steps(name: str, unit: bytes) -> None:
-    """Or fewer, where what lies beyond a bound is not read."""
+    """Or fewer, if the part beyond a bound is not read."""
     decode, _ = LINEAR[name]
     small, large = (steps(lambda n=n: decode(unit * n)) for n in (SIZE, 2 * SIZE))  # type: ignore[misc]
     assert large <= 2 * small * SLACK, (small, large)

@@ -1,4 +1,4 @@
-"""Brokers of a test alone: their listeners and settings as it wants them, frozen, stopped and moved as it likes."""
+"""Separate brokers for one test, with any listeners and settings. They can be frozen, stopped and moved."""
 
 import os
 import signal

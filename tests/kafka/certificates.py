@@ -1,4 +1,4 @@
-"""Certificates for brokers of tests: an authority, and what it signs."""
+"""Certificates for brokers of tests: an authority, and the certificates that it signs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """An authority of its own; `cafile` is what those who trust it are given."""
+    """A new authority. Clients that trust it use `cafile`."""
 
     folder: Path
     name: str

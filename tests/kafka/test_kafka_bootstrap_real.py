@@ -84,9 +84,9 @@ def test_the_right_settings_reach_it(runner: asyncio.Runner, guarded: Guarded, l
 
 
 PASSWORD = "Kafka refused user worker: wrong password or mechanism (kafka.sasl_password, kafka.sasl_mechanism)"
-NO_MECHANISM = "Kafka does not offer this SASL mechanism: look at kafka.sasl_mechanism"
-NO_SASL = "the port does not take a user and password: look at kafka.security_protocol"
-SASL = "the port wants a user and password: look at kafka.security_protocol and kafka.sasl_username"
+NO_MECHANISM = "Kafka does not offer this SASL mechanism: check kafka.sasl_mechanism"
+NO_SASL = "the port does not accept a user and password: check kafka.security_protocol"
+SASL = "the port requires a user and password: check kafka.security_protocol and kafka.sasl_username"
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ SASL = "the port wants a user and password: look at kafka.security_protocol and 
         ("BARE", {"sasl_password": "wrong"}, PASSWORD),
         ("SCRAM", {"sasl_username": "other"}, PASSWORD.replace("worker", "other")),
         ("SCRAM", {"sasl_mechanism": "PLAIN"}, NO_MECHANISM),
-        ("SCRAM", {"security_protocol": "SASL_PLAINTEXT"}, "the port speaks TLS: look at kafka.security_protocol"),
-        ("TLS", {"security_protocol": "PLAINTEXT"}, "the port speaks TLS: look at kafka.security_protocol"),
-        ("INSIDE", {"security_protocol": "SSL"}, "the port does not speak TLS: look at kafka.security_protocol"),
-        ("BARE", {"security_protocol": "SASL_SSL"}, "the port does not speak TLS: look at kafka.security_protocol"),
+        ("SCRAM", {"security_protocol": "SASL_PLAINTEXT"}, "the port speaks TLS: check kafka.security_protocol"),
+        ("TLS", {"security_protocol": "PLAINTEXT"}, "the port speaks TLS: check kafka.security_protocol"),
+        ("INSIDE", {"security_protocol": "SSL"}, "the port does not speak TLS: check kafka.security_protocol"),
+        ("BARE", {"security_protocol": "SASL_SSL"}, "the port does not speak TLS: check kafka.security_protocol"),
         ("INSIDE", {"security_protocol": "SASL_PLAINTEXT"}, NO_SASL),
         ("BARE", {"security_protocol": "PLAINTEXT"}, SASL),
         ("SCRAM", {"security_protocol": "SSL"}, SASL),
@@ -134,7 +134,7 @@ def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyn
 
 def test_a_client_certificate_that_is_missing_strange_or_right(runner: asyncio.Runner, guarded: Guarded) -> None:
     address = guarded.broker.address("MUTUAL")
-    wants = f"{address}: Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+    wants = f"{address}: Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
     assert wants == reason(runner, guarded.settings("MUTUAL"))
     strange = str(guarded.strange.keystore("stranger", "client"))
     assert wants == reason(runner, guarded.settings("MUTUAL", ssl_certfile=strange, ssl_keyfile=strange))
@@ -150,7 +150,7 @@ def test_ports_where_no_kafka_is(runner: asyncio.Runner, guarded: Guarded) -> No
         words = reason(runner, kafka)
     assert words == (
         f"{nothing}: connection refused; {mute}: no answer in 5 s; no-such-host.invalid:9092: host name not found; "
-        "127.0.0.1:99999: not an address: look at kafka.bootstrap_servers"
+        "127.0.0.1:99999: not an address: check kafka.bootstrap_servers"
     )
     mixed = KafkaSettings(bootstrap_servers=f"{nothing},{guarded.broker.address()}")
     assert guarded.broker.address() == runner.run(first_to_answer(mixed))

@@ -1,4 +1,4 @@
-"""No process makes a topic by asking for it, though the broker would (Kafka's own defaults)."""
+"""No process creates a topic by asking for it, although the broker would (Kafka's defaults)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A mongod without a replica set, as somebody may start one who doesn't know: for tests that it is refused."""
+"""A mongod without a replica set, as one may start it by mistake: for tests that it is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -52,7 +52,7 @@ _is_logged = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[").match
 
 
 async def until(where: Place, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Wait for the checkpoints to be so."""
+    """Wait until the checkpoints are so."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not condition(found := await where.documents(CHECKPOINTS)):
         assert time.monotonic() < give_up, found

@@ -1,4 +1,4 @@
-"""Settings: where they come from, and what is said when they are wrong."""
+"""Settings: where they come from, and the messages when they are wrong."""
 
 import json
 import os
@@ -37,7 +37,7 @@ SECRETS = {
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the caller of the tests has set is not what they are about."""
+    """Settings in the environment of the test run don't count."""
     for name in tuple(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -148,7 +148,7 @@ def test_a_misspelt_variable_is_not_passed_over(monkeypatch: pytest.MonkeyPatch,
 def test_a_misspelt_name_in_the_file_is_named_with_the_similar_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Also a section. What is like no setting has no hint."""
+    """Also a section. A name that resembles no setting gets no hint."""
     use_file(monkeypatch, tmp_path, "[kafka]\ngruop = 'x'\n[kafak]\ngroup = 'x'\n[worker]\nzzz = 1\n")
     assert {
         "kafka.gruop: no such setting. Did you mean kafka.group?",
@@ -158,7 +158,7 @@ def test_a_misspelt_name_in_the_file_is_named_with_the_similar_one(
 
 
 def test_a_broken_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With what else is wrong: nobody should need a second try to hear of it."""
+    """With all other problems, so that one try shows them all."""
     use_file(monkeypatch, tmp_path, "[kafka]\ngroup = ")
     monkeypatch.setenv("TALLYMILL_GRUP", "x")
     broken, unknown = problems()
@@ -186,7 +186,7 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_address_no_client_would_take_is_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Told by its name before anything starts, instead of by a client's exception."""
+    """Named before anything starts, instead of a client's exception."""
     monkeypatch.setenv(variable_of(name), value)
     (problem,) = problems()
     assert name == problem.partition(":")[0]
@@ -243,7 +243,7 @@ INTROSPECTION = {
 def test_tokens_are_checked_in_one_of_two_ways(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], problems: list[str]
 ) -> None:
-    """Neither and both are told by name, and so is what introspection lacks."""
+    """Neither and both are named, and so is what introspection lacks."""
     set_all(monkeypatch, **NEEDED, **{f"TALLYMILL_TOKENS__{name}": value for name, value in given.items()})
     settings = load_settings()
     for config_of in (ingress_config, console_config):
@@ -274,7 +274,7 @@ def test_tokens_are_checked_in_one_of_two_ways(
 def test_a_source_of_keys_or_answers_that_cannot_be_one_is_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Told by its name before anything starts."""
+    """Named before anything starts."""
     monkeypatch.setenv(variable_of(name), value)
     (problem,) = problems()
     assert name == problem.partition(":")[0]
@@ -318,7 +318,7 @@ def test_config_shows_what_is_in_force_and_no_secret(
 def test_config_shows_where_keys_are_read_but_no_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, told: str
 ) -> None:
-    """A URL may hold one; the rest of it is what one looks for."""
+    """A URL may have one. The rest of it is shown."""
     monkeypatch.setenv("TALLYMILL_TOKENS__JWKS", given)
     assert 0 == guarded(show(as_json=True))
     assert told == json.loads(capsys.readouterr().out)["tokens"]["jwks"]

@@ -1,4 +1,4 @@
-"""What a command says of a Kafka that it can't reach: the same words in each."""
+"""The message of a command that can't reach Kafka: the same in each."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""Whose clock decides what is stored."""
+"""Which clock decides about stored times."""
 
 import re
 from pathlib import Path

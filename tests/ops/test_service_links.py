@@ -19,7 +19,7 @@ LABEL = string.ascii_lowercase + string.digits
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the caller of the tests has set is not what they are about."""
+    """Settings in the environment of the test run don't count."""
     for name in tuple(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -138,7 +138,7 @@ def test_real_settings_work_beside_them(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_misspelt_setting_is_refused_by_name_all_the_same(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """It looks like what Kubernetes writes, but it is not."""
+    """It resembles a variable of Kubernetes, but is none."""
     for injected, its in KUBERNETES.items():
         monkeypatch.setenv(injected, its)
     monkeypatch.setenv(name, value)

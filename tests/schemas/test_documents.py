@@ -1,4 +1,4 @@
-"""How documents are spelt, and definitions in force."""
+"""The ids of documents, and the times of definitions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, definition_of, millis_of, period_count_key, request_key, utc
+from schemas.definitions import Definition, definition_of
+from schemas.documents import millis_of, period_count_key, request_key, utc
 from schemas.settings import KafkaSettings, Limits
 from tests.samples import NOW
 
@@ -27,7 +28,7 @@ def definition(**more: object) -> Definition:
 
 
 def test_ids_are_spelt_owner_or_time_first() -> None:
-    """Each reads back one way, and sorts by what it is looked up by."""
+    """Each can be read back in one way, and sorts by its lookup key."""
     assert request_key("demo", "ann", -5) == "demo/ann/-5"
     hour = utc(NOW // 3_600_000 * 3_600_000)
     assert period_count_key(hour, "demo", "games", "A", PartitionId("r1", 3)) == "2026-09-21T14/demo/games/A/r1/03"
@@ -66,7 +67,7 @@ def test_g12_a_definition_declared_again_is_in_force_for_its_earlier_times_too()
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    """Each names what is wrong."""
+    """Each message names what is wrong."""
     with pytest.raises(ValidationError, match="sasl_username"):
         KafkaSettings(security_protocol="SASL_SSL")
     with pytest.raises(ValidationError, match="min_period_seconds"):

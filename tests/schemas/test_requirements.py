@@ -28,7 +28,7 @@ WANTED = topic_config(KAFKA, LIMITS)
 
 
 def test_a_topic_as_we_make_it_is_right() -> None:
-    """Else init would complain of its own work."""
+    """Otherwise init would refuse its own topic."""
     assert [] == wrong_topic_config(WANTED, WANTED)
 
 
@@ -75,7 +75,7 @@ def test_ids_are_remembered_for_the_window_and_the_retention() -> None:
 
 
 def test_ids_and_items_are_known_as_long_as_their_documents_live() -> None:
-    """How old a record may be to be read again."""
+    """As old as a record may be to be read again."""
     assert (1_100, 90 * 86_400 + 1_000) == tuple(known_seconds(KAFKA, LIMITS, api) for api in APIS)
     assert APIS == tuple(KAFKA.api_of(KAFKA.topic(api)) for api in APIS)
 
@@ -98,12 +98,12 @@ def test_a_ttl_that_forgets_too_soon_is_wrong_and_a_longer_one_is_not() -> None:
 
 
 def test_an_index_without_a_ttl_has_nothing_to_be_wrong() -> None:
-    """Its name says its key."""
+    """Its name has its key."""
     assert wrong_index({}, Index(DEFINITIONS, "app")) is None
 
 
 def test_what_can_be_set_instead_of_the_topic_is_named() -> None:
-    """Who doesn't own the topic changes the settings."""
+    """An operator who can't change the topic changes the settings."""
     (retention,) = wrong_topic_config({**WANTED, "retention.ms": "-1"}, WANTED)
     (size,) = wrong_topic_config({**WANTED, "max.message.bytes": "1"}, WANTED)
     assert "kafka.retention_seconds" in retention
@@ -149,7 +149,7 @@ def test_every_ttl_that_forgets_too_soon_is_told_whatever_its_name() -> None:
     ],
 )
 def test_a_replica_set_or_a_sharded_cluster_is_right(hello: dict[str, Any]) -> None:
-    """One arbiter beside two members with data leaves majority what it is; a set not initiated yet will be."""
+    """One arbiter beside two members with data does not weaken majority. A set before its initiation is right too."""
     assert [] == wrong_mongod(hello)
 
 
@@ -171,7 +171,7 @@ def test_arbiters_that_make_majority_weak_are_refused(hosts: list[str], arbiters
 
 
 def test_refusals_must_be_capped() -> None:
-    """Else they would grow for ever: what to do is said, with the size."""
+    """Otherwise they would grow for ever. The message says what to do, with the size."""
     assert wrong_refusals({"capped": True, "size": 1}, 4_096) is None
     assert "tallymill init" in (wrong_refusals(None, 4_096) or "")
     assert '{convertToCapped: "refusals", size: 4096}' in (wrong_refusals({}, 4_096) or "")

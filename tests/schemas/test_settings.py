@@ -1,4 +1,4 @@
-"""Limits per app: what an app may set, and whose limits are in force."""
+"""Limits per app: which can be set, and which apply."""
 
 from typing import Any
 

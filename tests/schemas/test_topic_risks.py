@@ -29,7 +29,7 @@ SHAPES = st.builds(TopicShape, partitions=st.integers(1, 12), replicas=st.intege
 
 
 def is_refused(config: dict[str, str]) -> bool:
-    """Said anew, as an operator's manual would: what certainly loses records, or counts them twice."""
+    """Written again, as an operator's manual would: what certainly loses records, or counts them twice."""
     number = {name: int(value) for name, value in config.items() if value.lstrip("-").isdigit()}
     return (
         "compact" in config["cleanup.policy"]
@@ -69,7 +69,7 @@ def test_a_setting_that_is_not_told_is_never_taken_for_right(config: dict[str, s
 
 @pytest.mark.parametrize("replicas", [3, 5])
 def test_a_topic_as_init_makes_it_is_without_risk(replicas: int) -> None:
-    """Else init would warn of its own work."""
+    """Otherwise init would warn of its own topic."""
     kafka = KafkaSettings(replication_factor=replicas)
     config = topic_config(kafka, Limits()) | new_topic_config(kafka)
     assert [] == topic_risks(config, TopicShape(6, replicas, replicas), kafka)

@@ -35,5 +35,5 @@ def test_a_document_gives_back_the_windows_it_was_written_for(millis: int) -> No
 
 
 def test_verify_counts_in_windows_of_the_same_length() -> None:
-    """It has a constant of its own, so that it can find a mistake in the other."""
+    """It has a separate constant, so that it can find a mistake in the other."""
     assert WINDOW_MINUTES == reading.WINDOW_MINUTES

@@ -1,4 +1,4 @@
-"""What nobody handled is one line: an outage in plain words, a library by its name, a bug with its trace."""
+"""An unhandled failure is one line: an outage in plain words, a library by its name, a bug with its trace."""
 
 import asyncio
 import errno
@@ -64,7 +64,7 @@ def test_a_bug_keeps_its_trace() -> None:
 
 
 def test_a_bug_is_one_wherever_it_was_raised_if_our_code_is_on_its_trace() -> None:
-    """In a library that our code calls with what it can't take."""
+    """In a library that tallymill's code calls with a wrong value."""
     with pytest.raises(TypeError) as caught:
         Seldom(lambda: 0.0).allows([])
     with capture_logs() as logs:
@@ -204,7 +204,7 @@ def test_a_librarys_log_is_a_line_of_ours(library: logging.Logger) -> None:
         except errors.KafkaError:
             library.exception("it failed")
     assert [(line["event"], line.get("message"), line.get("reason")) for line in logs] == [
-        ("library", "one", None),
+        ("library_message", "one", None),
         ("background_failure", None, "Kafka: no answer in time"),
     ]
 

@@ -10,7 +10,7 @@ from serving.outage import REPEAT_SECONDS, STEADY_SECONDS, Outage
 
 
 class Time:
-    """A clock, and what it is asked to call later."""
+    """A clock, and the calls that are due later."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

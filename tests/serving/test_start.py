@@ -1,4 +1,4 @@
-"""What could not be checked at the start is said once, though the start is tried again and again."""
+"""A skipped check is logged once, although the start is retried."""
 
 from structlog.testing import capture_logs
 

@@ -23,7 +23,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Read what is answered, until the server closes or has been silent for a while; at most so long."""
+    """Read the answer until the server closes or has been silent for a while, at most so long."""
 
     seconds: float = 5.0
 
@@ -38,7 +38,7 @@ Step = Send | Pause | Hear | Reset
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One connection, and what is said on it. `copies` of it at the same time are a burst."""
+    """One connection, and what is sent on it. `copies` of it at the same time are a burst."""
 
     steps: tuple[Step, ...]
     target: Target = "ingress"

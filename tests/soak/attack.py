@@ -1,7 +1,7 @@
-"""The hostile clients and producers of a soak, as a process of its own: `python -m tests.soak.attack PLAN`.
+"""The hostile clients and producers of a soak, as a separate process: `python -m tests.soak.attack PLAN`.
 
-Bounded: acts a second, connections at once, seconds of each, bytes heard, and this process's own memory. Everything
-goes to loopback. Prints what came of it, kind by kind, as JSON.
+Bounded: acts a second, connections at a time, seconds of each, bytes read, and this process's memory. Everything goes
+to loopback. Prints the results of each kind as JSON.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Attack:
         self._address = count()
 
     async def run(self, who: Caller) -> None:
-        """Each act at its time, as long as there is room for it."""
+        """Each act at its time, if there is room for it."""
         start = time.monotonic()
         every = acts(self._plan.seed, chosen(self._plan.kinds), who)
         async with asyncio.TaskGroup() as tasks:
@@ -135,7 +135,7 @@ class Attack:
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
-    """In order where the server reads what is left, else not."""
+    """In order if the server reads the rest, otherwise not."""
     writer.close()
     try:
         await asyncio.wait_for(writer.wait_closed(), QUIET_SECONDS)
@@ -194,7 +194,7 @@ async def attack(plan: Plan) -> None:
 
 
 async def _abandon(producers: Producers) -> None:
-    """A transaction that nobody ends: the broker does, by its time limit."""
+    """A transaction that its producer never ends: the broker does, by its time limit."""
     await asyncio.sleep(ABANDON_AFTER_SECONDS)
     record = RawRecord(f"{APP}/left".encode(), b"never committed")
     with suppress(KafkaError):

@@ -103,7 +103,7 @@ def deep_data(chance: Random, who: Caller) -> Body:
 
 @body("deep-ignored", 2)
 def deep_ignored(chance: Random, who: Caller) -> Body:
-    """In a member that nobody reads; some in a body so large that it is read elsewhere."""
+    """In an ignored member; some in a body so large that it is read in a thread."""
     padding = json.dumps(CANARY + "x" * chance.choice((0, 70_000, 200_000)))
     return pool(chance, who, [good(who)], ignored=deep(chance), padding=padding)
 
@@ -151,7 +151,7 @@ def repeated_keys(chance: Random, who: Caller) -> Body:
 
 @body("junk-titles", 0.5)
 def junk_titles(chance: Random, who: Caller) -> Body:
-    """A thousand names, by an anonymous client of the very app whose honest clients count."""
+    """A thousand names, of an anonymous client of the honest clients' app."""
     titles = [f'"junk {chance.getrandbits(64):x}"' for _ in range(chance.choice((50, 1_000)))]
     items = [item(title, now=who.now_millis) for title in titles]
     return Body(POOL_PATH, encoded('{"eventData":[' + ",".join(items) + "]}"), who.stranger)
@@ -235,7 +235,7 @@ def bomb(coding: str, size: int, filling: bytes) -> bytes:
     """Small on the wire; unpacked it is `size` bytes of a pool without a token."""
     plain = b'{"eventData":[' + filling * (size // len(filling))
     if coding == "gzip":
-        return gzip.compress(plain, 9)
+        return gzip.compress(plain, 9, mtime=0)
     return zlib.compress(plain, 9) if coding == "deflate" else zstd.compress(plain, 19)
 
 
@@ -252,7 +252,7 @@ def bombs(chance: Random, _who: Caller) -> Body:
 def codings(chance: Random, who: Caller) -> Body:
     """Damaged, cut, doubled, of another name."""
     made = pool(chance, who, [good(who)])
-    packed = gzip.compress(made.data)
+    packed = gzip.compress(made.data, mtime=0)
     data = chance.choice((packed[:-5], packed + packed, packed + b"x", made.data, packed[:20], b"", zstd.compress(b"")))
     coding = chance.choice(("gzip", "x-gzip", "deflate", "zstd", "br", "gzip, gzip", "identity", ",", "GZIP "))
     return replace(made, data=data, coding=f"!{coding}")

@@ -12,13 +12,13 @@ from tests.soak.bodies import Body
 
 HOST = "soak.example"
 
-_CODINGS = {"gzip": lambda data: gzip.compress(data, 5), "deflate": zlib.compress, "zstd": zstd.compress}
+_CODINGS = {"gzip": lambda data: gzip.compress(data, 5, mtime=0), "deflate": zlib.compress, "zstd": zstd.compress}
 
 Header = tuple[str, str]
 
 
 def head(line: str, headers: Sequence[Header]) -> bytes:
-    """A request's head, as text: what is no Latin-1 is left out."""
+    """A request's head as text, without characters that are no Latin-1."""
     lines = [line, *(f"{name}: {value}" for name, value in headers), "", ""]
     return "\r\n".join(lines).encode("latin-1", errors="ignore")
 

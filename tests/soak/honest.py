@@ -99,7 +99,7 @@ async def load(settings: Settings, db: Database, ingress: str, seconds: float, s
 
 
 async def wrong_sums(db: Database, done: Load) -> list[str]:
-    """Every place where MongoDB does not hold what honest clients were told; empty: to the unit."""
+    """Every sum in MongoDB that differs from the honest clients' answers. Empty: all are exact."""
     batches = differences(await expected_sums(db, APP, done.games), await found_sums(db, APP))
     expected = await expected_pool_sums(db, POOLS_APP, done.pools)
     return batches + pool_differences(expected, _of_honest(await found_pool_sums(db, POOLS_APP), expected))

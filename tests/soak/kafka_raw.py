@@ -17,7 +17,7 @@ TRANSACTION_MILLIS = 10_000
 
 
 class _Name(bytes):
-    """A header's name as it goes on the wire; the library asks for it as it would ask a str."""
+    """A header's name in raw bytes, with the methods of str that the library calls."""
 
     def encode(self, _encoding: str) -> bytes:
         return bytes(self)

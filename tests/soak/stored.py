@@ -1,4 +1,4 @@
-"""What stands in MongoDB after a soak and should not: a customer's data in reasons, accepted records that are dead."""
+"""What must not be in MongoDB after a soak: a client's data in reasons, and dead letters of accepted records."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -33,7 +33,7 @@ def size_of(act: Act) -> int:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_bounded(name: str) -> None:
-    """In bytes, connections and time, whatever chance says."""
+    """In bytes, connections and time, for any seed."""
     make, weight = KINDS[name]
     assert weight > 0
     for seed in range(15):
@@ -50,7 +50,7 @@ def test_every_kind_is_bounded(name: str) -> None:
 
 
 def test_a_seed_gives_the_same_acts() -> None:
-    """So that what one run found can be looked at again; another seed gives others."""
+    """So that a run can be repeated. Another seed gives other acts."""
     names = [name for name in KINDS if name not in ("bombs", "expansion")]
     first, again, other = (list(islice(acts(seed, names, WHO), 50)) for seed in (1, 1, 2))
     assert first == again

@@ -93,7 +93,7 @@ def attack_problems(came_of: dict[str, dict[str, int]], errors: str) -> Iterator
 
 
 async def command_problems(system: System, *command: str) -> list[str]:
-    """Of a command that says by its exit status whether all is well."""
+    """The problems of a command, by its exit status."""
     try:
         status, output, errors = await asyncio.to_thread(system.run, *command)
     except subprocess.TimeoutExpired:
@@ -102,7 +102,7 @@ async def command_problems(system: System, *command: str) -> list[str]:
 
 
 async def soak(system: System) -> Found:
-    """Attack and load; then everything is looked at."""
+    """Attack and load, then check everything."""
     state = read_state(system.data)
     assert state
     settings = load_settings({FILE_VARIABLE: str(system.data / LOCAL_FILE_NAME)})

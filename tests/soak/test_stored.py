@@ -1,4 +1,4 @@
-"""A dead letter that an ingress has signed is told from all others."""
+"""A dead letter that an ingress has signed differs from all others."""
 
 from typing import Any
 

@@ -106,7 +106,7 @@ class Watch:
         return [log for log in sorted((self.data / "logs").glob("*.log")) if log.name.startswith(OUR_LOGS)]
 
     async def settled(self, settings: Settings, db: Database) -> tuple[float, list[str]]:
-        """Wait until nothing lags and every process is alive. The seconds it took, and what is wrong after them."""
+        """Wait until nothing lags and every process is alive. Returns the seconds, and what is still wrong."""
         began = time.monotonic()
         async with _session() as session, kafka_consumer(settings) as consumer:
             while problems := [
@@ -133,7 +133,7 @@ class Watch:
 
 
 async def _behind(consumer: AIOKafkaConsumer, db: Database) -> AsyncIterator[str]:
-    """Records that can be read and are not applied, by Kafka and the checkpoints: a worker that is down tells none."""
+    """Records that can be read and are not applied, by Kafka and the checkpoints: a stopped worker reports no lag."""
     topics = {one["_id"]: one["topic"] async for one in db[LINEAGES].find()}
     async for checkpoint in db[CHECKPOINTS].find():
         lineage, _, number = checkpoint["_id"].partition("/")

@@ -175,6 +175,6 @@ def last_lines(log: Path, count: int = 12) -> str:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """The group's id is its first process's, which is not reaped before we have waited for it."""
+    """The group has the id of its first process, which stays valid until this process has waited for it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)

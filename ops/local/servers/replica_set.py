@@ -24,7 +24,7 @@ def moved_config(config: dict[str, Any], address: str) -> dict[str, Any] | None:
 
 
 def make_primary(address: str) -> bool:
-    """One step towards a writable primary there; True when it is one. Called until it says so."""
+    """One step towards a writable primary. True when it is one. The caller repeats it until then."""
     client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
         f"mongodb://{address}", directConnection=True, serverSelectionTimeoutMS=ANSWER_MS
     )

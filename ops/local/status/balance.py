@@ -93,9 +93,9 @@ def _asked(settings: Settings) -> dict[str, Any]:
 
 
 async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
-    """Checkpoints before the ends of the log: they can't overtake it.
+    """Reads the checkpoints before the ends of the log, so that no checkpoint is beyond its end.
 
-    Of a log that was cut only its end is looked at; `verify` and `doctor` compare the records themselves.
+    If a log was cut, only its end can show that here. `verify` and `doctor` compare the records themselves.
     """
     from ops.connect import database, kafka_consumer  # noqa: PLC0415 the same
     from ops.lineage.context import checkpoints_of, lineages_of  # noqa: PLC0415 the same

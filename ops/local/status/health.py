@@ -1,7 +1,7 @@
-"""Whether a system holds what it promises at this moment: every process is asked, side by side, in bounded time.
+"""Whether every process of the local system works now: all are asked in parallel, in bounded time.
 
-What is written down about a system (local/state.py) says what was started. Only an answer says that it works: a process
-that is stopped (SIGSTOP) keeps its process id, its port and its place in the state file.
+The state file (local/state.py) says what was started. Only an answer shows that a process works: a process that is
+stopped (SIGSTOP) keeps its process id, its port and its entry in the state file.
 """
 
 import os
@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -125,17 +126,11 @@ def asked_of(state: State, settings: Settings | str) -> list[Asked]:
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
         for number, worker in enumerate(state.workers, 1)
     ]
-    return found + [Asked(name, url or "", pid, _http(url or "")) for name, url, pid in http]
+    return found + [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
 
 
 def _with(ask: Callable[[Settings], Answer], settings: Settings | str) -> Callable[[], Answer]:
-    if isinstance(settings, str):
-        return lambda: Answer("no answer", settings)
-    return lambda: ask(settings)
-
-
-def _http(url: str) -> Callable[[], Answer]:
-    return lambda: http_state(url)
+    return partial(Answer, "no answer", settings) if isinstance(settings, str) else partial(ask, settings)
 
 
 def _settings(data: Path) -> Settings | str:
@@ -151,7 +146,7 @@ def _supervisor(state: State) -> Asked:
 
 
 def _now(asked: Asked, answer: Answer) -> ProcessNow:
-    """What a process is: that it is stopped, or was not there, explains why it says nothing."""
+    """The state of a process. If it gave no answer, being stopped or not running is the reason."""
     said, detail = _said(asked, answer)
     return ProcessNow(asked.name, said, detail, asked.address, asked.pid)
 
@@ -165,7 +160,7 @@ def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
 
 
 def as_text(health: Health) -> str:
-    """A line for each process: whether it works, which process it is, where, and what is missing."""
+    """A line for each process: whether it works, its id, its address, and what is missing."""
     return "\n".join(_line(one) for one in health.processes)
 
 

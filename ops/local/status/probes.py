@@ -83,7 +83,7 @@ def _missing(says: str, reply: tuple[int, bytes]) -> str:
 def is_frozen(pid: int, proc: Path = Path("/proc")) -> bool:
     """Whether a process is stopped (SIGSTOP, a debugger): it neither answers nor ends. False if unknown."""
     try:
-        # A name stands in brackets and may hold any character.
+        # The name is in parentheses and may have any character.
         return (proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] in ("T", "t")
     except (OSError, IndexError):
         return False

@@ -218,7 +218,7 @@ class ItemRecount:
         tally.items = (tally.items or 0) + 1
 
     def minutes_beside(self, found: Mapping[MinuteKey, int]) -> Counter[MinuteKey]:
-        """The minutes. Uncertain items count as `(other)` as far as MongoDB's minutes `found` need it."""
+        """The minutes. As many uncertain items count as `(other)` as MongoDB's minutes `found` require."""
         minutes = self.minutes.copy()
         for key, most in self._perhaps_others.items():
             partition, app, _, minute = key

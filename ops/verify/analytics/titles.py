@@ -72,7 +72,8 @@ class Titles:
             return
         if "freed" not in document:
             self._there[app, _share(document)] += 1
-        self._terms[document["_id"]] = [self._term(document["_id"], one) for one in _registrations(document)]
+        registrations = (*document.get("earlier", ()), document)
+        self._terms[document["_id"]] = [self._term(document["_id"], one) for one in registrations]
 
     def _term(self, key: str, registration: Mapping[str, Any]) -> _Term:
         promoted, freed = registration.get("promoted"), registration.get("freed")
@@ -126,11 +127,6 @@ class Titles:
 
     def _differ(self, where: str, expected: str, found: str) -> None:
         self._differences.add(Difference("titles", where, expected, found))
-
-
-def _registrations(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from document.get("earlier", ())
-    yield document
 
 
 def _share(document: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ class Recount:
                 self.minutes[partition, reading.app, event, minute] += count
 
     def settle(self) -> None:
-        """Decide the disputed records: as MongoDB says if that is possible; else by this order, with a difference."""
+        """Decide the disputed records by MongoDB's fates if possible, otherwise by this order, with a difference."""
         for request, disputed in self._disputed.items():
             group = list(self.requests.of(request))
             streams = [[o for o in group if o.stream == stream] for stream in sorted({o.stream for o in group})]

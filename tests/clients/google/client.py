@@ -1,4 +1,4 @@
-"""The real google-api-python-client, as its users make it, and what they send with it."""
+"""The real google-api-python-client, used as by its users, and requests made with it."""
 
 import json
 import time

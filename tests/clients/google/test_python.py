@@ -1,4 +1,4 @@
-"""The real Python client against a real ingress: what it is answered is what Google's document declares."""
+"""The real Python client against a real ingress: the answers are as Google's document declares."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def test_401_with_a_token_that_cant_be_refreshed_is_its_refresh_error(system: Sy
 
 
 def test_401_stays_401_for_who_refreshes_in_vain(system: System) -> None:
-    """The client refreshes and sends again, twice, before it tells."""
+    """The client refreshes its token and retries, twice, before it raises."""
     credentials = Refreshing(system.token("kim", seconds=-1))
     assert (401, "UNAUTHENTICATED", "authError") == refused(system.url, credentials, batch(1, period(LEVEL_UP=1)))
     assert 2 == credentials.refreshes
@@ -121,7 +121,7 @@ def test_400_for_what_the_client_never_checks(system: System, wrong: dict[str, o
 
 
 def test_413_for_a_body_over_the_limit(system: System) -> None:
-    """The client, still sending, hears it all the same."""
+    """The client gets the answer although it is still sending."""
     body = batch(1, period(**{"X" * (3 << 20): 1}))
     assert (413, "INVALID_ARGUMENT", "requestTooLarge") == refused(system.url, system.token("oda"), body)
 

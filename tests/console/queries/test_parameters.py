@@ -94,6 +94,7 @@ def test_q3_a_limit_has_a_default_and_a_most() -> None:
     assert 100 == limit_param({}, 100, 500)
     assert 50 == limit_param({}, 100, 50)
     assert 500 == limit_param({"limit": "2147483647"}, 100, 500)
+    assert 5 == limit_param({"limit": "05"}, 100, 500)
     for text in ("0", "-1", "x", "1.0", "2147483648", "٣", "1" * 5_000):
         with pytest.raises(BadQuery, match="limit"):
             limit_param({"limit": text}, 100, 500)

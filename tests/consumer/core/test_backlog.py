@@ -24,7 +24,7 @@ def backlog(max_records: int = 3, max_bytes: int = 100) -> Backlog:
 
 
 def test_an_empty_backlog_has_nothing_to_take() -> None:
-    """And says so."""
+    """It reports that it is empty."""
     empty = backlog()
     assert (empty.take(PARTITION, 0), empty.oldest_millis, empty.size_bytes) == (None, None, 0)
     assert empty.decode_some(5) == 0
@@ -45,7 +45,7 @@ def test_no_more_is_decoded_than_one_flush_may_hold() -> None:
 
 
 def test_a_flush_is_bounded_in_bytes_but_for_one_large_record() -> None:
-    """A record larger than a flush gets one of its own: a partition never stands still."""
+    """A record larger than a flush gets its own flush, so a partition never stops."""
     queue = backlog(max_bytes=25)
     queue.offer([record(0, 30), record(1), record(2), record(3)])
     taken = []
@@ -77,7 +77,7 @@ def test_a_pool_weighs_as_many_as_it_has_items(sizes: list[int], flushes: list[i
 
 
 def test_a_turn_of_decoding_ends_after_so_many_items() -> None:
-    """Heartbeats wait for it."""
+    """Heartbeats wait for the end of a turn."""
     queue = Backlog(100, 100, KEYS, pool_of)
     queue.offer([record(offset, 4) for offset in range(5)])
     assert [8, 8, 4, 0] == [queue.decode_some(6) for _ in range(4)]
@@ -111,7 +111,7 @@ def test_a_flush_is_bounded_in_the_bytes_it_stores(sizes: list[int], flushes: li
 
 
 def test_a_large_record_is_decoded_elsewhere_and_keeps_its_place() -> None:
-    """Those before it first; it is dropped where the log is read anew meanwhile."""
+    """Earlier records come first. It is dropped if the log is read again meanwhile."""
     queue = Backlog(100, 10 * LARGE_BYTES, KEYS, pool_storing)
     large = record(1, LARGE_BYTES + 1)
     queue.offer([record(0), large, record(2)])

@@ -1,4 +1,4 @@
-"""A record that is set aside can always be stored, and says why in few words."""
+"""A record that is set aside can always be stored, with a short reason."""
 
 import hashlib
 
@@ -38,7 +38,7 @@ HEADERS = st.lists(
 def test_any_record_can_be_set_aside(
     key: bytes | None, value: bytes, headers: list[tuple[str, bytes | None]], time_millis: int, reason: str
 ) -> None:
-    """Whatever stands in it; and what MongoDB is given is what it gives back."""
+    """Whatever it contains. MongoDB returns what it was given."""
     record = Record(5, time_millis, key, value, headers)  # type: ignore[arg-type]  # Kafka has null values
     dead = Unreadable(record, reason.encode(errors="replace").decode())
     letter = dead_letter(dead, PARTITION)
@@ -62,7 +62,7 @@ def test_any_record_can_be_set_aside(
     ids=["value", "key", "headers", "empty headers", "everything"],
 )
 def test_a_record_that_no_document_can_hold_is_kept_cut(record: Record) -> None:
-    """Its size and its hash tell what it was."""
+    """Its size and its hash identify it."""
     letter = dead_letter(Unreadable(record, "too large"), PARTITION)
     assert len(bson.encode(letter)) < MAX_DOCUMENT_BYTES
     assert letter["cut"] == {
@@ -84,7 +84,7 @@ def test_the_largest_record_that_is_kept_whole_fits_a_document() -> None:
 
 @given(st.text(max_size=2_000))
 def test_a_reason_is_one_short_line(text: str) -> None:
-    """It stands in logs and lists."""
+    """It appears in logs and lists."""
     found = short(text)
     assert len(found) <= MAX_REASON_CHARACTERS
     assert len(found.splitlines()) <= 1

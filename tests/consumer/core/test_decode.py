@@ -1,4 +1,4 @@
-"""From a record to a batch, or to why nobody can read it."""
+"""From a record to a batch, or to the reason why it can't be read."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,8 @@ from consumer.core.decode import decode, decode_analytics
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.judge import judge_unjudged
 from consumer.core.records import Origin, Record
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause, parse_request
 from schemas.games.judging import Judgement, judge
 from schemas.settings import Limits, LimitSettings
@@ -39,7 +40,7 @@ def judged(body: bytes, *definitions: Definition) -> Batch:
 
 
 def test_what_the_ingress_judged_is_not_judged_again() -> None:
-    """Its client was told so: what the header refuses doesn't count, whatever the limits are now."""
+    """The client has this answer: what the header rejects doesn't count, whatever the limits are now."""
     body = batch(period(update(), update("NOPE")), period(update(count="-5"), start=0, end=-1), request_id="9")
     judgement = Judgement(
         periods=((1, EventFailureCause.TIME_PERIOD_SHORT),), updates=((0, 1, EventUpdateFailureCause.NOT_FOUND),)
@@ -70,7 +71,7 @@ def test_a_record_nobody_can_read_says_why(body: bytes, key: bytes | None, reaso
 
 @given(st.binary(max_size=300), st.none() | st.binary(max_size=20))
 def test_no_bytes_stop_the_worker(body: bytes, key: bytes | None) -> None:
-    """Whatever lies on the topic."""
+    """Whatever is in the topic."""
     assert decode(raw(body, key), KEYS)
 
 
@@ -126,7 +127,7 @@ def test_g18_what_was_acknowledged_counts_whatever_the_limits_are_by_then() -> N
 
 
 def test_g12_a_record_of_a_time_before_a_definition_was_declared_again_counts() -> None:
-    """It was in force then; between the two times it was not."""
+    """The definition was declared at that time. Between the two times it was not."""
     body = batch(period(update()))
     first = DefinitionTerm(declared_at=utc(0), retired_at=utc(NOW + 1))
     again = definition("LEVEL_UP", NOW + DAY, None, first)

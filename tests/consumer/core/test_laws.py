@@ -47,7 +47,7 @@ def one_record(draw: st.DrawFn, offset: int) -> Record:
 
 
 async def apply(store: MemoryStore, records: Sequence[Record], start: int) -> int:
-    """One flush of these records from `start` on, as a flusher does it. Returns where the checkpoint stands."""
+    """One flush of these records from `start` on, as a flusher does it. Returns the offset of the checkpoint."""
     backlog = Backlog(10_000, 10**9, KEYS)
     backlog.offer([record for record in records if record.offset >= start])
     backlog.decode_some(10_000)
@@ -67,7 +67,7 @@ async def run_whole(records: Sequence[Record]) -> dict[str, Any]:
 
 
 async def run_split(records: Sequence[Record], cuts: Sequence[int]) -> dict[str, Any]:
-    """Flushes cut where it pleases, each worker starting anew from the checkpoint, or from a stale idea of it."""
+    """Flushes of any sizes. Each worker starts from the checkpoint, or from an outdated copy of it."""
     store = MemoryStore()
     for cut in [*cuts, len(records)]:
         position = (await store.claim(PARTITION, "split")).next_offset
@@ -118,7 +118,7 @@ async def run_two_owners(records: Sequence[Record], turns: Sequence[tuple[int, i
 def test_any_interleaving_of_two_owners_leaves_the_same_documents(
     records: list[Record], turns: list[tuple[int, int]]
 ) -> None:
-    """Who comes too late writes nothing."""
+    """An owner that comes too late writes nothing."""
     whole = asyncio.run(run_whole(records))
     raced = asyncio.run(run_two_owners(records, turns))
     assert comparable(whole) == comparable(raced)

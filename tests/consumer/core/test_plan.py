@@ -9,7 +9,8 @@ from consumer.core.plan import WritePlan
 from consumer.core.reads import Known, SeenRequest
 from consumer.core.records import Record
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 from schemas.games.judging import Judgement
 from schemas.settings import Limits
 from tests.samples import DAY, HOUR, KEYS, MINUTE, NOW, batch, period, sealed, update

@@ -1,4 +1,4 @@
-"""What is applied instead of a flush that can't be, and when a worker gives up."""
+"""What is applied instead of a flush that can't be applied, and when a worker gives up."""
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_a_flush_without_suspects_is_always_admitted() -> None:
 
 
 def test_a_suspect_is_a_dead_record_that_no_ingress_has_signed() -> None:
-    """Headers that are null, or forged, are no signature; what is not dead is no suspect."""
+    """Null or forged headers are no signature. A record that is not dead is no suspect."""
     signed, value = one(0), b"garbage"
     forged = [("judged", b"{}." + b"0" * 64), ("ce_id", None), ("", None)]
     records = [signed, Record(1, 0, None, value, forged), Record(2, 0, None, value, []), one(3)]  # type: ignore[arg-type]
@@ -103,11 +103,11 @@ def test_a_suspect_is_a_dead_record_that_no_ingress_has_signed() -> None:
 
 
 def test_stuck_is_behind_without_progress_and_without_an_outage() -> None:
-    """Kafka or MongoDB being away is no reason to be killed."""
-    assert is_stuck(5, 61, 60, is_away=False)
-    assert not is_stuck(0, 61, 60, is_away=False)
-    assert not is_stuck(5, 60, 60, is_away=False)
-    assert not is_stuck(5, 61, 60, is_away=True)
+    """A worker that waits for Kafka or MongoDB need not be restarted."""
+    assert is_stuck(5, 61, 60, is_retrying=False)
+    assert not is_stuck(0, 61, 60, is_retrying=False)
+    assert not is_stuck(5, 60, 60, is_retrying=False)
+    assert not is_stuck(5, 61, 60, is_retrying=True)
 
 
 @pytest.mark.parametrize("stored_bytes", [0, MAX_STORED_BYTES])

@@ -1,4 +1,4 @@
-"""Where a partition is read on, and when that can't be said."""
+"""Where reading of a partition continues, and when that can't be known."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from consumer.core.position import (
     where_to_read,
 )
 from consumer.core.records import Record
-from schemas.documents import Fingerprint
+from schemas.checkpoints import Fingerprint
 
 LAST = Fingerprint(offset=9, timestamp=1000, crc=5)
 
@@ -51,7 +51,7 @@ def test_reading_goes_on_at_the_last_applied_record_or_behind_it(
     ],
 )
 def test_a_log_that_lacks_what_was_not_applied_is_not_read(checkpoint: Checkpoint, bounds: Bounds, lost: str) -> None:
-    """Never a guess: it says what is lost."""
+    """It never guesses, and reports what is lost."""
     with pytest.raises(LogTruncated, match=lost):
         where_to_read(checkpoint, bounds)
 
@@ -81,7 +81,7 @@ def test_a_record_that_is_kept_cut_is_the_same_under_any_limits() -> None:
 
 
 def test_a_record_where_none_was_is_another_log() -> None:
-    """Between the last applied record and the checkpoint lay what is no record: nothing can have come there since."""
+    """No record was between the last applied one and the checkpoint, and none can have been written there since."""
     verify_next(12, Record(12, 1000, None, b"a", []))
     with pytest.raises(LogTruncated, match="a record at offset 11, where none was when offsets below 12 were passed"):
         verify_next(12, Record(11, 1000, None, b"a", []))

@@ -31,7 +31,7 @@ def test_the_order_of_the_claims_decides_nothing(claims: dict[str, Claim], parti
 
 @given(st.lists(st.frozensets(st.integers(0, 5), max_size=6), min_size=1, max_size=4), st.integers(0, 6))
 def test_no_even_shares_leave_more_where_it_is(wanted: list[frozenset[int]], partitions: int) -> None:
-    """Compared with every way to be even: no partition moves that needn't."""
+    """Compared with every even assignment: no partition moves without need."""
     taken: set[int] = set()
     claims = {}
     for number, some in enumerate(wanted):
@@ -54,7 +54,7 @@ def test_shares_once_given_stay(claims: dict[str, Claim], partitions: int) -> No
 
 
 def test_a_dead_members_partitions_go_to_the_one_that_joins_for_it() -> None:
-    """Three of four each, one is killed and started again: nobody else's move."""
+    """Three members with four partitions each; one is killed and started again. The others keep theirs."""
     claims = {"a": Claim(7, frozenset({0, 3, 6, 9})), "b": Claim(7, frozenset({1, 4, 7, 10})), "new": Claim()}
     assert {
         "a": frozenset({0, 3, 6, 9}),
@@ -71,5 +71,5 @@ def test_the_newer_claim_counts() -> None:
 
 
 def test_no_members_no_shares() -> None:
-    """Nobody asks for it; but it must not divide by zero."""
+    """The case does not occur, but must not divide by zero."""
     assert {} == share_out({}, 4)

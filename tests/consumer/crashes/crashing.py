@@ -1,15 +1,15 @@
 """A worker that ends or freezes itself: `python -m tests.consumer.crashes.crashing [API:]POINT NTH SIGNAL [WITHOUT]`.
 
-It is put together by consumer/server.py itself; only the points are hung in. POINT is a step of consumer/mongo/store.py
-("write": its documents are written and the transaction is open), or
+consumer/server.py assembles it; only the points are added. POINT is a step of consumer/mongo/store.py ("write": its
+documents are written and the transaction is open), or
 
-    assigned   the group gave it partitions, nothing is done yet
+    assigned   the group has assigned partitions, and nothing was done with them
     killed     it has ended the last owner's session
     claimed    its name is on the checkpoint
-    tell       everything is committed, and the group's offset is about to be told
+    tell       everything is committed, and the group's offset is about to be committed
 
-API (games where none is named) is whose topic's worker comes to the point; the other's goes on until then.
-WITHOUT=killSessions leaves the last owner's session alone.
+The worker of API's topic (games by default) reaches the point. The other API's worker continues until then.
+WITHOUT=killSessions does not end the last owner's session.
 """
 
 import os
@@ -61,8 +61,8 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
     class CrashingSessions(Sessions):
         topic = ""
 
-        async def succeed(self, partition: PartitionId, found: LeftSession | None) -> None:
-            await super().succeed(partition, found)
+        async def kill_left(self, partition: PartitionId, found: LeftSession | None) -> None:
+            await super().kill_left(partition, found)
             point.reached("killed", self.topic)
 
         async def _kill(self, partition: PartitionId, left: LeftSession) -> None:

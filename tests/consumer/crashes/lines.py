@@ -39,7 +39,7 @@ class CommitLine:
         self._cut()
 
     def cut_and_mend(self) -> None:
-        """Close what is open, as a network does that comes back."""
+        """Close all open connections, as if the network came back."""
         self._mended, self._deaf = True, False
         self._cut()
 

@@ -1,6 +1,6 @@
-"""A worker stopped dead at every step of a flush, and at every step around it: what it leaves counts exactly once.
+"""A worker is killed at every step of a flush and of a takeover. Every record counts exactly once.
 
-Real servers, a real process, a real SIGKILL; then a worker like any other goes on. docs/delivery.md names these.
+Real servers, a real process, a real SIGKILL; then another worker continues. docs/delivery.md names these tests.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ FLUSH_RECORDS = 4
 
 @asynccontextmanager
 async def loaded(servers: Servers, folder: Path) -> AsyncIterator[tuple[Place, Workers, list[Sent]]]:
-    """A place with two partitions of every kind of record, and workers to be started in it."""
+    """Two partitions with every kind of record, and workers to start."""
     async with place(servers, partitions=2, max_flush_records=FLUSH_RECORDS, max_dead_ratio=1) as where:
         await declare(where)
         sent = [*mixed(0, 10, rounds=4), *mixed(1, 1000, rounds=4)]
@@ -35,7 +35,7 @@ async def loaded(servers: Servers, folder: Path) -> AsyncIterator[tuple[Place, W
 
 
 async def applied_by_a_worker_like_any_other(where: Place, started: Workers, sent: list[Sent]) -> None:
-    """In a group of its own: positions come from the checkpoints, so nobody needs to wait for a session to end."""
+    """In another group: positions come from the checkpoints, so it need not wait until a session ends."""
     started.start(kafka__group=f"{where.settings.kafka.group}-next")
     await until_applied(where, len(sent))
     await assert_exact(where, sent)
@@ -95,7 +95,7 @@ async def test_a_crash_during_the_commit_counts_everything_once(
 async def test_a_worker_that_never_hears_of_its_commit_counts_once(
     servers: Servers, tmp_path: Path, *, lands: bool
 ) -> None:
-    """The line is cut instead of an answer, and comes back: it asks again, and the checkpoint tells."""
+    """The connection ends before the answer, and works again later. The worker retries, and sees the checkpoint."""
     async with (
         loaded(servers, tmp_path) as (where, started, sent),
         CommitLine(servers.mongodb, lands=lands) as line,

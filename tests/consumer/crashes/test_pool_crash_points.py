@@ -34,7 +34,7 @@ def pools() -> list[Record]:
 async def test_a11_a_crash_at_any_step_of_a_flush_of_pools_leaves_one_document_an_event(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """One worker after the other dies, each at the next step; the last goes on. A recount finds no difference."""
+    """One worker after the other dies, each at the next step; the last continues. A recount finds no difference."""
     sent, batches = pools(), [*mixed(0, 10, rounds=2), *mixed(1, 1000, rounds=2)]
     more: dict[str, Any] = {"max_flush_records": FLUSH_RECORDS, "max_dead_ratio": 1, "apis": ["games", "analytics"]}
     async with place(servers, partitions=2, **more) as where:

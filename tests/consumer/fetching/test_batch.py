@@ -78,7 +78,7 @@ def test_a_sound_batch_is_read_as_aiokafka_reads_it(wires: list[Wire], codec: in
 
 @given(odd, st.sampled_from(CODECS), st.integers(0, 2**40))
 def test_a_record_with_any_header_and_any_offset_comes_in_its_place(wires: list[Wire], codec: int, base: int) -> None:
-    """Each offset of the batch once, in order, with its key and value: what is wrong with one costs no other."""
+    """Each offset of the batch once, in order, with its key and value. A faulty record does not affect others."""
     found = read(batch_bytes(wires, codec, base), base)
     assert list(range(base, base + len(wires))) == [one.offset for one in found]
     assert [(one.key, one.value) for one in wires] == [(one.key, one.value) for one in found]
@@ -112,7 +112,7 @@ def test_any_bytes_of_a_broker_give_records_or_one_mark_of_damage(parts: list[by
 
 
 def test_a_wrong_checksum_is_damage_and_not_its_producers_fault() -> None:
-    """The records may be good, and acknowledged: nobody may pass over them."""
+    """The records may be good and acknowledged, so they must not be skipped."""
     good, bad = batch_bytes([Wire(b"k", b"v")]), bytearray(batch_bytes([Wire(b"k", b"v")], base=1))
     bad[-1] ^= 1
     found = read(good + bytes(bad) + batch_bytes([Wire(b"k", b"v")], base=2))
@@ -143,7 +143,7 @@ def test_a_batch_that_says_it_holds_too_many_has_some_dead_letters_and_the_rest_
 
 @pytest.mark.parametrize("size", [10, FAST_BYTES])
 def test_of_a_record_with_too_many_headers_some_are_read(size: int) -> None:
-    """A header is two bytes there and a hundred here; whoever makes a record of it sees that they are too many."""
+    """A header takes two bytes there and a hundred here. The reader of the record sees that there are too many."""
     wires = [Wire(b"a", b"x", [(b"", None)] * 5_000), Wire(b"b", bytes(size))]
     many, other = read(batch_bytes(wires, ZSTD))
     assert (5_000 if size == 10 else MAX_HEADERS + 1) == len(many.headers)
@@ -162,7 +162,7 @@ def test_of_a_record_with_too_many_headers_some_are_read(size: int) -> None:
     ],
 )
 def test_a_record_that_is_none_is_dead_and_costs_no_other(body: bytes, why: str) -> None:
-    """It says where it ends; where not even that can be read, what is behind it is dead too."""
+    """Its length says where it ends. If that can't be read, all records after it are dead too."""
     record = varint(len(body) + 1) + b"\0" + body
     good, last = record_bytes(Wire(b"k", b"good"), 0), record_bytes(Wire(b"k", b"good"), 2)
     found = read(with_payload(good + record + last, 4))
@@ -181,7 +181,7 @@ def test_a_message_of_before_kafka_0_11_is_dead(magic: int) -> None:
 
 
 def test_offsets_out_of_order_in_a_compacted_batch_are_dead() -> None:
-    """There some are missing, so nobody can say which it is."""
+    """Offsets are missing there, so it is unknown which record it is."""
     raw = bytearray(batch_bytes([Wire(b"a", b"x", delta=1), Wire(b"b", b"x", delta=0)]))
     sparse = with_payload(bytes(raw[61:]), 5)
     sparse = sparse[:57] + (2).to_bytes(4, "big") + sparse[61:]
@@ -241,7 +241,7 @@ def test_aiokafkas_consumers_read_through_us_once_it_is_installed() -> None:
 
 
 def test_garbage_is_told_as_what_it_is() -> None:
-    """With the bytes for whoever looks, and none of them in the reason."""
+    """The bytes are kept, and none of them is in the reason."""
     (found,) = read(with_payload(b"garbage" * 3, 1, ZSTD))
     assert ["its batch can't be unpacked: it is not zstd"] == reasons([found])
     assert b"garbage" in found.value

@@ -55,7 +55,7 @@ def test_any_record_is_made_and_decoded_by_both_apis_and_by_the_recount(
 
 
 def test_a_value_larger_than_any_body_is_cut_and_dead() -> None:
-    """Before anything reads it; its size and its hash are kept with what is kept of it."""
+    """It is cut before it is read. Its size and hash are kept with its beginning."""
     made = of(bytes(100_000))
     assert KEPT_BYTES == len(made.value)
     assert made.fault.startswith(
@@ -97,7 +97,7 @@ def test_headers_that_are_too_many_or_too_large_are_not_kept() -> None:
 
 
 def test_a_flaw_is_the_records_fault() -> None:
-    """As the batch's reader told it."""
+    """With the reason that the batch's reader gives."""
     assert "its batch is none" == record_of(found(sealed(0, b"{}"), Flaw("its batch is none")), LARGEST).fault
 
 

@@ -1,4 +1,4 @@
-"""What is unpacked is what was packed, up to the limit and never beyond; anything else is said to be no such thing."""
+"""Unpacking returns what was packed, up to the limit and never more. Anything else is refused."""
 
 import contextlib
 
@@ -22,7 +22,7 @@ def plain_of(codec: int, data: bytes, limit: int) -> tuple[bytes, bool]:
 
 @given(st.sampled_from(CODECS), st.binary(max_size=2_000), st.integers(1, 200), st.integers(0, 400_000))
 def test_what_was_packed_comes_out_as_far_as_the_limit(codec: int, part: bytes, times: int, limit: int) -> None:
-    """Whole if it fits; else its beginning, or nothing where the codec says its length first."""
+    """All of it if it fits; otherwise its beginning, or nothing if the codec begins with the length."""
     data = part * times
     found, whole = plain_of(codec, packed(codec, data), limit)
     assert whole == (len(data) <= limit)
@@ -31,7 +31,7 @@ def test_what_was_packed_comes_out_as_far_as_the_limit(codec: int, part: bytes, 
 
 @given(st.binary(min_size=1, max_size=100_000), st.integers(0, 200_000))
 def test_snappys_blocks_come_out_as_far_as_the_limit(data: bytes, limit: int) -> None:
-    """As snappy-java writes them: block by block, so what there is room for ends with a block."""
+    """As snappy-java writes them, block by block: the result ends with a whole block."""
     found, whole = plain_of(SNAPPY, snappy_encode(data, xerial_blocksize=1_000), limit)
     assert whole == (len(data) <= limit)
     assert found == (data if whole else data[: limit // 1_000 * 1_000])
@@ -39,7 +39,7 @@ def test_snappys_blocks_come_out_as_far_as_the_limit(data: bytes, limit: int) ->
 
 @given(st.integers(0, 7), st.binary(max_size=300))
 def test_anything_else_is_told_and_nothing_else_is_raised(codec: int, data: bytes) -> None:
-    """Whatever the bytes are, and whatever codec they are said to be of."""
+    """Whatever the bytes are, and whatever codec is named."""
     try:
         _, whole = plain_of(codec, data, 10_000)
     except CannotUnpack:

@@ -115,7 +115,7 @@ async def test_one_that_cannot_be_made_is_made_later() -> None:
 
 
 async def test_an_answer_is_not_waited_for_longer_than_was_said() -> None:
-    """And the connection is closed: a frozen broker's would hold up what is asked next."""
+    """And the connection is closed: on a frozen broker's the next request would wait too."""
     client = Client(well)
     asked = Coordinator(client.made, GROUP)
     await asked.ask(ALIVE)

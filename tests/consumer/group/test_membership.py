@@ -1,4 +1,4 @@
-"""What a member holds while it is expelled and joins again, with a coordinator that answers as it is told."""
+"""Which partitions a member keeps while it is expelled and joins again, with a scripted coordinator."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ SHARE = frozenset({0, 1, 2})
 
 
 class OneBroker:
-    """Leads a group of one member, who gets what the leader shares out; it may forget the member."""
+    """The coordinator of a group of one member, which gets what the leader assigns. It can forget the member."""
 
     def __init__(self) -> None:
         self.joins: list[Any] = []
@@ -87,7 +87,7 @@ async def expelled(member: GroupMember, broker: OneBroker) -> None:
 
 
 async def test_one_that_is_expelled_within_its_session_joins_again_with_what_it_holds(time: Time) -> None:
-    """By mistake: nobody else was given its partitions. What it heard last counts, not when it joined."""
+    """No other member has its partitions. The time of the last answer counts, not that of the join."""
     broker, given = OneBroker(), list[frozenset[int]]()
     member = await member_of(broker, given)
     time.seconds += 5

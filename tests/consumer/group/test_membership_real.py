@@ -33,7 +33,7 @@ WAITS_MILLIS = 180_000
 
 
 class Member:
-    """A member and what it was given, in order."""
+    """A member and its assignments, in order."""
 
     def __init__(self, where: Place, process: Process | None = None, waits_millis: int = 0) -> None:
         kafka = where.settings.kafka
@@ -53,7 +53,7 @@ class Member:
         return self.shares[-1] if self.shares else frozenset()
 
     async def die(self) -> None:
-        """As with SIGKILL: nobody is told."""
+        """As with SIGKILL: it does not leave the group."""
         task = self.membership._task
         assert task
         task.cancel()
@@ -106,7 +106,7 @@ async def test_one_that_leaves_gives_its_share_away_at_once(servers: Servers) ->
 
 
 async def test_one_that_dies_and_is_started_again_costs_nobody_a_partition(servers: Servers) -> None:
-    """Not for a moment: nobody else is given anything but what it holds."""
+    """Not for a moment: the others are assigned only what they have."""
     async with place(servers, partitions=6) as where, members(where, 3) as group:
         dead = group.pop(0)
         before = [member.holds for member in group]
@@ -120,7 +120,7 @@ async def test_one_that_dies_and_is_started_again_costs_nobody_a_partition(serve
 
 
 async def test_the_group_need_not_wait_for_a_dead_predecessor(servers: Servers) -> None:
-    """The one that is started for it knows its process to be dead, and leaves on its behalf. The others are alive."""
+    """Its successor knows that the process is dead, and leaves the group for it. The others are alive."""
     own = own_process()
     predecessor = replace(own, started="1")
     async with place(servers, partitions=6) as where, members(where, 2, WAITS_MILLIS) as group:
@@ -198,7 +198,7 @@ async def test_one_that_slept_past_its_session_gives_everything_up_before_it_joi
 
 
 async def test_what_nobody_foresaw_does_not_end_a_membership(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It joins again under another id, and says so; its partitions stay."""
+    """It joins again with another id and logs that. It keeps its partitions."""
     monkeypatch.setattr("consumer.group.membership.REBALANCE_SECONDS", 0.1)
     async with place(servers, partitions=6) as where, members(where, 2) as group:
         member = group[0]
@@ -226,7 +226,7 @@ async def test_partitions_that_are_added_are_shared_out(servers: Servers, monkey
 
 
 async def test_the_groups_offsets_are_written_and_a_stranger_may_not(servers: Servers) -> None:
-    """What lag tools read. One that isn't a member is told so in our own error."""
+    """Lag tools read them. A client that is no member gets tallymill's own error."""
     async with place(servers, partitions=2) as where, members(where, 1) as group:
         await group[0].membership.commit({0: 7})
         admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)

@@ -1,4 +1,4 @@
-"""Which members of a group are known to be dead: their processes are looked at, on this machine."""
+"""Which members of a group are certainly dead: their processes on this machine are checked."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def test_other_clients_are_nobodys_predecessors(client_id: str) -> None:
         (replace(OWN, pid=8, started="90"), "95", True),  # its pid is another's now
         (replace(OWN, started="90"), "100", True),  # its pid is ours now
         (replace(OWN, namespace="39", started="90"), "100", True),  # our container before it was started again
-        (replace(OWN, namespace="39", pid=8), None, False),  # another container of one name: not to be known
+        (replace(OWN, namespace="39", pid=8), None, False),  # another container with the same name: unknown
         (replace(OWN, host="elsewhere", started="90"), None, False),
         (replace(OWN, pid=8, started="unknown"), None, False),
     ],

@@ -93,7 +93,7 @@ async def state_of(where: Place, admin: AIOKafkaAdminClient) -> str:
 
 @asynccontextmanager
 async def silent_member(where: Place) -> AsyncIterator[GroupMember]:
-    """A member that has its share and says nothing more, but whom the coordinator waits for: as a frozen worker's."""
+    """A member with partitions that sends nothing more, and for which the coordinator waits: as of a frozen worker."""
     kafka, shares = where.settings.kafka, list[frozenset[int]]()
     group = Group(kafka.group, kafka.records_topic, FOR_EVER_MILLIS, FOR_EVER_MILLIS)
 

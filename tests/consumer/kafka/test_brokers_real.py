@@ -1,4 +1,4 @@
-"""Brokers that hang and move under a running worker: what it counts, and what it says of itself meanwhile."""
+"""Brokers hang and move while a worker runs: what it counts, and what it reports."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ def events(worker: WorkerProcess, *names: str) -> list[dict[str, Any]]:
 
 
 async def says_kafka_is_lost(worker: WorkerProcess) -> None:
-    """Not ready, and says why; lag is unknown; and a restart would not help."""
+    """It is not ready and says why, its lag is unknown, and a restart would not help."""
     await until_answer(worker, "/readyz", 503, '"kafka"', "answer")
     assert (200, '{"alive": true}') == await get(worker.port, "/livez")
     status, metrics = await get(worker.port, "/metrics")
@@ -76,7 +76,7 @@ async def counted(where: Place, folder: Path) -> AsyncIterator[WorkerProcess]:
 
 
 async def counts_on(where: Place, worker: WorkerProcess) -> None:
-    """What comes now; and it says that all is well, in one line for the outage's begin and one for its end."""
+    """New records count. It is ready, and has logged one line when the outage began and one when it ended."""
     await send(where.settings, [counting(0, number) for number in range(20, 30)])
     await until_applied(where, 20)
     await until_answer(worker, "/readyz", 200)
@@ -130,7 +130,7 @@ async def made_topic(three: Cluster, topic: str) -> dict[int, int]:
 
 
 async def produced(addresses: str, topic: str, partition: int, offset: int) -> None:
-    """Through a producer of its own, as often as it takes: each has an id of its own, and counts once."""
+    """With a new producer, retried until acknowledged. Each has its own id and counts once."""
     record = one(offset, request_id=1 + 10 * partition + offset)
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:

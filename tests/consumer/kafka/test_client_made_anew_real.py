@@ -41,7 +41,7 @@ def hang(source: SourceClient) -> None:
 async def test_a_client_that_reads_no_more_is_made_anew(
     where: Place, fault: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each record counts once, and one line tells it."""
+    """Each record counts once, and the log has one line."""
     monkeypatch.setattr(source_watch, "UNREAD_SECONDS", 0.5)
     monkeypatch.setattr(source_watch, "HANGING_SECONDS", 1)
     log, store = KafkaSource(where.settings.kafka, where.settings.worker), MemoryStore()

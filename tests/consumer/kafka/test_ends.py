@@ -1,4 +1,4 @@
-"""Which ends of a partition count: only those that the verified leader told."""
+"""Which ends of a partition count: only those that the verified leader reports."""
 
 from aiokafka import TopicPartition
 
@@ -10,7 +10,7 @@ END = End(7, 9)
 
 
 class Clock:
-    """Stands until a test moves it."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -20,7 +20,7 @@ class Clock:
 
 
 def test_an_end_counts_once_its_leader_is_confirmed() -> None:
-    """Unknown before that; known after it, as it was told."""
+    """It is unknown before, and the leader's value afterwards."""
     ends = ConfirmedEnds(Clock())
     assert ends.of(OURS) is None
     ends.confirm({OURS: END}, {OURS: 3}, {0: 3})
@@ -43,7 +43,7 @@ def test_an_end_is_unknown_without_a_verified_epoch_or_a_leader() -> None:
 
 
 def test_an_end_is_known_for_some_seconds() -> None:
-    """Then it has to be confirmed again."""
+    """Then it must be confirmed again."""
     clock = Clock()
     ends = ConfirmedEnds(clock)
     ends.confirm({OURS: END}, {OURS: 3}, {0: 3})

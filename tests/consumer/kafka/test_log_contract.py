@@ -137,7 +137,7 @@ class SourceContract(ABC):
         assert self.log.reached(0) is None
 
     async def test_partitions_of_others_are_let_alone(self) -> None:
-        """Told of one that isn't ours, it does nothing."""
+        """A call for a partition of another worker does nothing."""
         await self.joined()
         self.log.seek(7, 0)
         self.log.pause(7)

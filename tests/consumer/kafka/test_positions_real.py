@@ -35,7 +35,7 @@ async def at_work(where: Place) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def away(servers: Servers) -> AsyncIterator[tuple[Place, list[Sent]]]:
-    """Two partitions of which ten records each were applied; a worker is to come back to them."""
+    """Two partitions, of which ten records each were applied before their worker stopped."""
     async with place(servers, partitions=2) as where:
         sent = [counting(partition, 100 * partition + n) for n in range(10, 20) for partition in (0, 1)]
         await send(where.settings, sent)
@@ -58,7 +58,7 @@ async def remove_below(where: Place, partition: int, offset: int) -> None:
 
 
 async def stopped_with(where: Place, words: str, sent: Sequence[Sent]) -> None:
-    """Partition 0 stands still and says so; partition 1 goes on."""
+    """Partition 0 has stopped with this reason; partition 1 continues."""
     more = five_more(1)
     async with at_work(where):
         await send(where.settings, more)
@@ -80,7 +80,7 @@ async def _is_at(where: Place, partition: int, offset: int) -> bool:
 
 
 async def test_records_removed_before_they_were_applied_stop_the_partition(servers: Servers) -> None:
-    """It says which offsets are lost, and reads nothing after them."""
+    """It reports which offsets are lost, and reads nothing after them."""
     async with away(servers) as (where, sent):
         await send(where.settings, five_more(0))
         await remove_below(where, 0, APPLIED + 3)
@@ -99,7 +99,7 @@ async def test_records_removed_after_they_were_applied_are_no_loss(servers: Serv
 
 
 async def test_another_record_where_the_last_one_was_stops_the_partition(servers: Servers) -> None:
-    """A log cut and written anew: the fingerprint tells, nothing else would."""
+    """The log was cut and written again. Only the fingerprint shows it."""
     async with away(servers) as (where, sent):
         await where.database[CHECKPOINTS].update_one({"_id": "r1/00"}, {"$bit": {"last.crc": {"xor": 1}}})
         await send(where.settings, five_more(0))

@@ -17,7 +17,7 @@ from tests.servers import Servers
 
 
 class Recorder:
-    """Seeks the partitions of each share to the offsets it is told."""
+    """Seeks the partitions of each share to the given offsets."""
 
     def __init__(self, log: KafkaSource, offsets: Mapping[int, int]) -> None:
         self.log = log
@@ -70,7 +70,7 @@ async def test_an_aborted_transaction_is_never_read(servers: Servers) -> None:
 
 
 async def test_two_members_share_the_partitions_and_one_takes_over(servers: Servers) -> None:
-    """Leaving is told at once: the other needn't wait for a session to run out."""
+    """It leaves the group at once, so the other need not wait until a session ends."""
     async with place(servers) as where:
         logs = [log_of(where), log_of(where)]
         listeners = [Recorder(log, {0: 0, 1: 0}) for log in logs]
@@ -85,7 +85,7 @@ async def test_two_members_share_the_partitions_and_one_takes_over(servers: Serv
 
 
 async def test_a_topic_made_anew_has_another_identity(servers: Servers) -> None:
-    """The same name, other offsets: the topic id tells."""
+    """The same name, other offsets: the topic id differs."""
     async with place(servers) as where:
         log = log_of(where)
         await log.start(Recorder(log, {0: 0, 1: 0}).given)

@@ -39,7 +39,7 @@ class Fetcher:
 
 @dataclass
 class Broker:
-    """What the broker gives and says. `gate` holds its answers back."""
+    """The broker's records and answers. `gate` delays its answers."""
 
     offsets: list[int]
     identity: TopicIdentity = IDENTITY
@@ -56,7 +56,7 @@ class Broker:
 
 @asynccontextmanager
 async def log_with(monkeypatch: pytest.MonkeyPatch, broker: Broker) -> AsyncIterator[KafkaSource]:
-    """One partition is sought at 5, and the broker gives its offsets; the other stands at 0 and gives nothing."""
+    """One partition is read from 5 and has records. The other is read from 0 and has none."""
     broker.gate.set()
     log = KafkaSource(KafkaSettings(bootstrap_servers="127.0.0.1:1"), WorkerSettings())
     monkeypatch.setattr("consumer.kafka.reader.topic_answer", broker.answer)
@@ -90,7 +90,7 @@ async def fetched(log: KafkaSource) -> dict[int, list[int]]:
 
 
 async def test_records_come_once_their_leader_has_said_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And where reading stands, of each partition."""
+    """And the position of each partition."""
     async with log_with(monkeypatch, Broker([5, 6])) as log:
         assert {0: [5, 6]} == await fetched(log)
         assert (7, 0) == (log.reached(0), log.reached(1))
@@ -113,7 +113,7 @@ async def test_a_leader_that_is_silent_delays_its_own_records_and_loses_none(mon
 
 
 async def test_a_leader_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The failure is told; then the records come."""
+    """The failure is reported; then the records come."""
     broker = Broker([5])
     async with log_with(monkeypatch, broker) as log:
         await log._note_epochs()
@@ -132,7 +132,7 @@ async def test_a_leader_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatc
 async def test_records_fetched_before_a_partition_was_sought_held_or_lost_are_dropped(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would be taken for those that follow the new position, and what lies between for a gap."""
+    """They would be taken for records after the new position, and the offsets between for a gap."""
     broker = Broker([10, 11])
     async with log_with(monkeypatch, broker) as log:
         await log._note_epochs()
@@ -150,7 +150,7 @@ async def test_records_fetched_before_a_partition_was_sought_held_or_lost_are_dr
 
 
 async def test_an_election_is_told_before_anything_read_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an unclean one, what stands below the position may be another record: the fingerprint is compared first."""
+    """After an unclean election another record may be below the position: the fingerprint is compared first."""
     broker = Broker([5])
     async with log_with(monkeypatch, broker) as log:
         assert {0: [5]} == await fetched(log)
@@ -205,14 +205,14 @@ async def test_a_client_whose_task_has_ended_is_unavailable_and_is_made_anew(mon
         monkeypatch.setattr(log._source, "ended", lambda: "the task that fetches")
         with pytest.raises(Unavailable, match="the task that fetches of the client has ended"):
             await fetched(log)
-        assert "the task that fetches has ended" == log._watch._reason_to_make_anew()
+        assert "the task that fetches has ended" == log._watch._reason_to_replace()
 
 
 async def test_an_end_that_is_not_told_any_more_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """As unknown as the time since is long; while nothing is asked, for want of room, it is not."""
     now = [0.0]
     async with log_with(monkeypatch, Broker([])) as log:
-        monkeypatch.setattr(log._answers, "_now", lambda: now[0])
+        monkeypatch.setattr(log._unanswered, "_now", lambda: now[0])
         state = log._source.state(READ)
         assert state is not None
         state.lso, state.highwater, state.timestamp = 9, 12, 1

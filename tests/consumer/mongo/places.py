@@ -25,7 +25,7 @@ APP_NAME = "tallymill-worker"
 
 @dataclass(frozen=True, slots=True)
 class MongoPlace:
-    """A database of its own, a log in memory, and the parts of a worker over both."""
+    """A new database, a log in memory, and the parts of a worker that uses both."""
 
     place: Place
     log: MemorySource

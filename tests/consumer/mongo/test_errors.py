@@ -1,4 +1,4 @@
-"""Whose fault an error of MongoDB is: the closed list, class by class."""
+"""Who is at fault for an error of MongoDB: the closed list, class by class."""
 
 import bson
 import pytest
@@ -27,7 +27,7 @@ from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
 
 
 def bulk(*codes: int) -> BulkWriteError:
-    """As a bulk tells the codes of its writes: behind a 65 of its own."""
+    """As a bulk write reports the codes of its writes: its own code is 65."""
     return BulkWriteError({"writeErrors": [{"index": n, "code": code, "errmsg": ""} for n, code in enumerate(codes)]})
 
 
@@ -47,7 +47,7 @@ def test_what_bson_cannot_hold_is_the_records_fault(value: dict[str, object]) ->
 
 
 def test_what_is_too_large_to_send_is_the_records_fault() -> None:
-    """The client tells by two classes, neither a server's error."""
+    """The client raises two classes for it, and neither is an error of the server."""
     for error in (DocumentTooLarge(""), InvalidDocument("")):
         assert isinstance(translated(error), RecordRefused)
 
@@ -88,7 +88,7 @@ def test_a_document_that_stands_in_the_way_is_ours() -> None:
     ids=lambda error: f"{type(error).__name__}-{getattr(error, 'code', None)}",
 )
 def test_everything_else_is_an_outage(error: Exception) -> None:
-    """A failover, a full disk, missing rights, a class nobody thought of: never a dead letter."""
+    """A failover, a full disk, missing rights, an unknown class: never a dead letter."""
     assert isinstance(translated(error), Unavailable)
 
 
@@ -108,7 +108,7 @@ SECRET = "what only the client may know"
         ),
         (
             BulkWriteError({"writeErrors": [{"code": 11000, "keyValue": {"_id": SECRET}}]}),
-            "another document stands where this one goes (code 11000)",
+            "a document with this key exists already (code 11000)",
         ),
         (
             BulkWriteError(
@@ -122,10 +122,10 @@ SECRET = "what only the client may know"
                     ]
                 }
             ),
-            "another document stands where this one goes (code 11000): events",
+            "a document with this key exists already (code 11000): events",
         ),
         (WriteError(SECRET, 9, {"op": SECRET}), "code 9"),
-        (OperationFailure(SECRET), "the server refuses it"),
+        (OperationFailure(SECRET), "the server refused the operation"),
         (InvalidDocument(f"cannot encode {SECRET}"), "a document can't be stored: it does not fit BSON"),
         (UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET), "a document can't be stored: a text is not Unicode"),
         (AutoReconnect("127.0.0.1:27017: connection refused" + "x" * 10_000), "127.0.0.1:27017: connection refused"),

@@ -1,6 +1,6 @@
-"""What a real MongoDB refuses, and how it fails: a record's fault costs that record alone, an outage costs nothing.
+"""What a real MongoDB refuses, and how it fails: a faulty record affects only itself, and an outage loses nothing.
 
-Failures come from a mongod of its own, with test commands on: its failCommand answers what it is told to.
+The failures come from a separate mongod with test commands enabled: its failCommand answers the given error.
 """
 
 import time
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A mongod that can be told to fail."""
+    """A mongod that fails on demand."""
     folder = tmp_path_factory.mktemp("failing")
     where = MongodPlace(folder / "mongodb", any_free())
     where.home.mkdir()
@@ -47,7 +47,7 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def failing(
     made: MongoPlace, command: str, mode: object = "alwaysOn", **how: object
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Within this block the workers' `command` fails as told: so many times, or always."""
+    """Within this block the workers' `command` fails: so many times, or always."""
     client: AsyncMongoClient[dict[str, Any]] = made.place.database.client
     data = {"failCommands": [command], "appName": APP_NAME, **how}
     answer = await client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
@@ -97,7 +97,7 @@ async def test_g13_a_total_that_would_overflow_costs_that_record_alone(mongodb: 
 
 
 async def test_what_a_validator_refuses_costs_those_records_alone(mongodb: str) -> None:
-    """Code 121, somebody's own rule on `players`."""
+    """Code 121, a rule that a user has added to `players`."""
     async with mongo_place(mongodb) as made:
         database = made.place.database
         await database.create_collection(PLAYERS, validator={"_id": {"$ne": "demo/eve"}})
@@ -128,7 +128,7 @@ async def test_what_a_validator_refuses_costs_those_records_alone(mongodb: str) 
     ids=lambda how: "-".join(f"{value}" for value in how.values()),
 )
 async def test_a_burst_of_outages_costs_nothing(mongodb: str, command: str, how: dict[str, object]) -> None:
-    """A failover, labelled or not; a full disk; a code nobody thought of; a line that breaks."""
+    """A failover, with labels or without; a full disk; an unknown code; a broken connection."""
     # Flushes so small that three refusals would have made dead letters of their records.
     async with mongo_place(mongodb, max_dead_ratio=1, max_flush_records=2) as made:
         sent = mixed(0, 10, rounds=3)
@@ -152,7 +152,7 @@ async def test_a_code_of_records_is_none_where_no_record_is_written(mongodb: str
 
 
 async def test_a_commit_that_a_shutdown_interrupted_costs_nothing(mongodb: str) -> None:
-    """Code 11600: the client takes the server for gone, and looks again after ten seconds."""
+    """Code 11600: the client considers the server lost, and checks again after ten seconds."""
     async with mongo_place(mongodb, max_dead_ratio=1) as made:
         sent = mixed(0, 10, rounds=3)
         async with failing(made, "commitTransaction", {"times": 1}, errorCode=11600), at_work(made):
@@ -163,9 +163,9 @@ async def test_a_commit_that_a_shutdown_interrupted_costs_nothing(mongodb: str) 
 
 @pytest.mark.parametrize("code", [96, 50, 11601, 1, 13, 8000])
 async def test_a_failed_commit_is_never_taken_for_success(mongodb: str, code: int) -> None:
-    """OperationFailed, MaxTimeMSExpired, Interrupted and others. No record follows, whose checkpoint would tell.
+    """OperationFailed, MaxTimeMSExpired, Interrupted and others. No record follows whose checkpoint would show it.
 
-    Asserted at the moment when the worker says that it has applied the record, so that a wrong word fails at once.
+    The test checks at the moment when the worker reports the record as applied, so a false report fails at once.
     """
     async with mongo_place(mongodb, max_dead_ratio=1) as made:
         sent = [counting(0, 10, count=3)]
@@ -178,7 +178,7 @@ async def test_a_failed_commit_is_never_taken_for_success(mongodb: str, code: in
 
 @pytest.mark.parametrize("code", [64, 91, 100])
 async def test_a_commit_that_stands_in_spite_of_its_error_counts_once(mongodb: str, code: int) -> None:
-    """A write concern's error: the server has committed. What is tried again finds the checkpoint moved."""
+    """A write concern error: the server has committed. The retry finds that the checkpoint has moved."""
     async with mongo_place(mongodb, max_dead_ratio=1) as made:
         sent = [counting(0, 10, count=3)]
         failure = {"writeConcernError": {"code": code, "errmsg": "as told"}}

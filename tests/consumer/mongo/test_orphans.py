@@ -1,4 +1,4 @@
-"""What a killed worker leaves open on the server holds up nobody: its session is killed by the next owner."""
+"""A killed worker's open transaction delays no other worker: the next owner kills its session."""
 
 import asyncio
 import signal
@@ -71,7 +71,7 @@ async def test_partitions_of_a_killed_worker_move_on_though_its_transaction_is_o
 
 
 async def test_without_killing_its_session_the_partition_would_wait(servers: Servers, tmp_path: Path) -> None:
-    """The same with killSessions taken out: nothing moves, until somebody kills the session by hand."""
+    """Without killSessions nothing moves until the session is killed by hand."""
     sent = [counting(0, number) for number in range(10, 110)]
     async with (
         transactions_live_long(servers) as client,
@@ -82,7 +82,7 @@ async def test_without_killing_its_session_the_partition_would_wait(servers: Ser
             left = (await checkpoints(where))["r1/00"]
             next_group = f"{where.settings.kafka.group}-next"
             waiting = started.start_crashing("never", without="killSessions", kafka__group=next_group)
-            await waiting.says('"event": "delayed"')
+            await waiting.says('"event": "call_delayed"')
             await asyncio.sleep(2)
             assert (await checkpoints(where))["r1/00"] == left, "not even its name is on the checkpoint"
             assert await open_transactions(client, left["lsid"]) == 1

@@ -1,4 +1,4 @@
-"""No record ends a worker: what it makes code raise that nobody foresaw costs that record alone its count."""
+"""No record ends a worker: if it makes code raise an unexpected error, only that record is not counted."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -67,7 +67,7 @@ def failing_plan(error: type[Exception]) -> Callable[[Flush, Known, Limits], Wri
 async def test_a_bug_costs_one_record_its_count(
     step: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It becomes a dead letter, which says where to look and nothing of the client's; a counter says that it did."""
+    """It becomes a dead letter with the place of the error and none of the client's data. A counter grows."""
     if step == "reading":
         monkeypatch.setattr(decoding, "parse_request", failing_parse(error))
     else:
@@ -89,7 +89,7 @@ async def test_a_bug_costs_one_record_its_count(
 
 
 def test_too_many_dead_is_no_records_fault() -> None:
-    """Nor is a record that is known to be at fault blamed anew."""
+    """Nor is a record that is known to be faulty reported again."""
     for error in (TooManyDead("too many"), RecordRefused("known")):
         with pytest.raises(type(error), match=str(error)), records_fault("planning"):
             raise error
@@ -116,7 +116,7 @@ ANY_BODY = st.binary(max_size=100) | st.sampled_from(
     time_millis=st.integers(0, 253_402_300_799_999),
 )
 def test_any_records_are_planned_and_can_be_written(api: Any, records: list[Any], time_millis: int) -> None:  # noqa: ANN401
-    """Whatever lies on a topic, in any order, among good ones: every record has a fate, and BSON is made of it all."""
+    """Any records of a topic, in any order, among good ones: each has a fate, and all can be encoded as BSON."""
     good = (one if api == "games" else lambda offset: sealed_pool(offset, pool(item(place=offset))))(len(records))
     log = [*(Record(n, time_millis, *fields) for n, fields in enumerate(records)), good]
     flush = Flush(PartitionId("r1", 0), 0, log, [DECODES[api](record, KEYS) for record in log])
@@ -152,7 +152,7 @@ async def test_what_bson_can_not_be_made_of_is_found_and_set_aside(
 
 
 class Unencodable(Mapping[str, object]):
-    """What BSON's encoder meets with an error that no list has."""
+    """A value for which BSON's encoder raises an unlisted error."""
 
     def __getitem__(self, key: str) -> object:
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""The sessions of workers on a real mongod that has users: whose they are, and what ends them."""
+"""The sessions of workers on a real mongod with users: who owns them, and what ends them."""
 
 import signal
 import time
@@ -64,7 +64,7 @@ def events(logs: list[Any]) -> list[str]:
 
 
 async def test_the_digest_of_the_user_is_the_servers(users: Users) -> None:
-    """`$listLocalSessions` tells the owner of each."""
+    """`$listLocalSessions` has the owner of each."""
     async with store_of(users.first, "digest") as store, AsyncMongoClient[Document](users.root) as root:
         await store.claim(OURS, "me")
         left = LeftSession.of(await checkpoint(store))
@@ -75,7 +75,7 @@ async def test_the_digest_of_the_user_is_the_servers(users: Users) -> None:
 
 
 async def test_another_users_session_is_ended(users: Users) -> None:
-    """By the id alone it would not be: that names a session of the user who asks."""
+    """The id alone would not do: it names a session of the user who asks."""
     async with store_of(users.first, "another") as dead, store_of(users.second, "another") as successor:
         await left_open(dead)
         with capture_logs() as logs:
@@ -138,7 +138,7 @@ async def test_a_session_that_a_checkpoint_names_is_used_for_nothing_else(users:
 
 
 async def test_a_claim_whose_session_is_killed_has_another(users: Users) -> None:
-    """Somebody kills it while the claim is under way, again and again: each try takes a session of its own."""
+    """It is killed during the claim, again and again. Each try takes a new session."""
     async with store_of(users.first, "interrupted") as store, AsyncMongoClient[Document](users.root) as root:
         await store.claim(OTHER, "before")
         failed = {"failCommands": ["findAndModify"], "errorCode": 11601}

@@ -23,6 +23,7 @@ from consumer.memory import MemoryStore
 from consumer.mongo.store import MongoStore
 from consumer.ports import Moved, Store
 from schemas.coordinates import PartitionId
+from schemas.definitions import Definition
 from schemas.documents import (
     CHECKPOINTS,
     DEAD_LETTERS,
@@ -33,7 +34,6 @@ from schemas.documents import (
     PLAYERS,
     REQUESTS,
     TITLES,
-    Definition,
     utc,
 )
 from schemas.settings import Limits
@@ -79,7 +79,7 @@ async def apply_pools(store: Store, *records: Record, start: int = 0, partition:
 
 
 class StoreContract(ABC):
-    """Each subclass gives a store with DEFINITION declared, and a way to look into it."""
+    """Each subclass provides a store with DEFINITION declared, and a way to read its documents."""
 
     store: Store
     other: Store
@@ -165,7 +165,7 @@ class StoreContract(ABC):
         assert (await self.checkpoint(1))["fates"] == {"applied": 0, "duplicate": 1, "refused": 0, "dead": 0}
 
     async def test_a_flush_from_elsewhere_than_the_checkpoint_writes_nothing(self) -> None:
-        """It is told where the checkpoint stands."""
+        """The caller gets the checkpoint."""
         await self.store.claim(PartitionId("r1", 0), "me")
         await apply(self.store, one(0), one(1))
         before = {name: await self.documents(name) for name in (PLAYERS, REQUESTS, PERIOD_COUNTS, EXCEPTIONS)}
@@ -177,7 +177,7 @@ class StoreContract(ABC):
         assert (await self.checkpoint())["next"] == 2
 
     async def test_of_two_owners_of_one_partition_one_wins(self) -> None:
-        """Each record counts once; the loser is told."""
+        """Each record counts once. The loser gets the checkpoint."""
         await self.store.claim(PartitionId("r1", 0), "me")
         await self.other.claim(PartitionId("r1", 0), "you")
         racing = (apply(store, one(0), one(1)) for store in (self.store, self.other))
@@ -254,7 +254,7 @@ class StoreContract(ABC):
         assert sum(others) == 2
 
     async def test_anonymous_titles_of_two_partitions_stay_within_their_share(self) -> None:
-        """And leave the players' titles alone, whoever commits first."""
+        """And don't affect the players' titles, whichever commits first."""
         for partition in (0, 1):
             await self.store.claim(PartitionId("r1", partition), "me")
         junk = [sealed_pool(0, pool(*(item(f"{p}-{n}") for n in range(50))), player=f"~{p}") for p in (0, 1)]
@@ -354,7 +354,7 @@ class TestMongoStore(StoreContract):
         assert await self.database[PERIOD_COUNTS].count_documents({"count": {"$type": "long"}}) == 1
 
     async def test_a9_hostile_data_reads_back_equal(self) -> None:
-        """Keys that look like operators, paths and references are data."""
+        """Keys in the form of operators, paths and references are data."""
         hostile = {
             "$where": 1,
             "a.b": {"$set": 2},

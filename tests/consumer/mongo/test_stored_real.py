@@ -21,7 +21,7 @@ from tests.samples import KEYS, sealed_pool
 
 pytestmark = pytest.mark.real
 
-# mongod takes no less.
+# mongod's minimum.
 SMALLEST_CACHE_GB = "0.25"
 
 
@@ -41,7 +41,7 @@ def small_mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def test_b10_the_largest_pool_there_is_fits_one_transaction_of_the_smallest_mongod(small_mongodb: str) -> None:
-    """10,000 events, an hour of its own for each, 24 MiB by the measure that ingress and worker share."""
+    """10,000 events, each in another hour: 24 MiB by the measure that ingress and worker share."""
     record = sealed_pool(0, largest())
     decoded = decode_analytics(record, KEYS)
     assert isinstance(decoded, Pool)

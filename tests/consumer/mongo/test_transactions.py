@@ -70,7 +70,7 @@ class CommitsAlone(Session):
 
 
 async def test_the_commit_of_a_flush_is_waited_for_within_bounds() -> None:
-    """The checkpoint tells whether it is done, so it need not be waited for as long as the server likes."""
+    """The checkpoint shows whether it succeeded, so the wait can be bounded."""
     session = CommitsAlone()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:1")
     store = MongoStore(client, "test", lambda _step, _seconds: None)

@@ -1,4 +1,4 @@
-"""Producers' transactions: what they leave behind the last record is no lag, and no loss once it is removed."""
+"""Producers' transactions: their markers after the last record are no lag, and no loss when they are removed."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ async def test_a_commit_marker_at_the_end_is_passed_over_and_may_be_removed(
 async def test_an_open_transaction_is_no_lag_and_what_is_behind_it_comes_when_it_ends(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """The worker is alive meanwhile, and says how much waits."""
+    """The worker is alive meanwhile, and reports how much waits."""
     async with place(servers, partitions=1) as where:
         before, aborted, behind = [counting(0, 10)], [counting(0, 11)], [counting(0, 12)]
         await send(where.settings, before)

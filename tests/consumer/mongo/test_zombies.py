@@ -13,7 +13,7 @@ from tests.servers import Servers
 async def test_a_worker_that_wakes_up_with_its_transaction_open_writes_nothing_more(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Its partitions moved on while it was frozen. It tries to commit, finds out, and goes on as one of the group."""
+    """Other workers took its partitions while it was frozen. Its commit fails, and it joins the group again."""
     async with place(servers, partitions=2, max_flush_records=5, max_dead_ratio=1) as where:
         await declare(where)
         sent = [*mixed(0, 10, rounds=4), *mixed(1, 1000, rounds=4)]

@@ -1,4 +1,4 @@
-"""Partitions added under load: how long acknowledged records wait, what is said of it meanwhile, and the sums."""
+"""Partitions are added under load: how long acknowledged records wait, what the processes report, and the sums."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.05
 
 @dataclass
 class Seen:
-    """What was answered and said while the load ran."""
+    """Answers and reports while the load ran."""
 
     accepted: Counter[str] = field(default_factory=Counter)
     most_lag_seconds: float = 0.0
@@ -72,7 +72,7 @@ async def watch(running: Running, worker: WorkerProcess, session: aiohttp.Client
 async def test_partitions_added_under_load_are_counted_soon_and_told_until_then(
     servers: Servers, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """A real ingress, two workers, and forty players whose records go to other partitions in the middle of it."""
+    """A real ingress, two workers, and forty players whose records change their partition during the load."""
     seen = Seen()
     async with place(servers, partitions=2) as where, aiohttp.ClientSession() as session:
         await declare(where)

@@ -30,7 +30,7 @@ APIS: dict[str, Api] = {"records": "games", "pools": "analytics"}
 
 
 def sent(number: int, *, first: float = 0.0, acked: float | None = 1.0, offset: int = 0) -> Sent:
-    """A batch whose record lies in r1/0."""
+    """A batch whose record is in r1/0."""
     made = next(one for one in games_requests(NOW_MILLIS) if one.number == number)
     made.first_at, made.acked_at = first, acked
     made.where = ("r1", 0, offset) if acked is not None else None
@@ -83,7 +83,7 @@ def test_a_minute_that_no_request_explains_is_wrong() -> None:
 
 
 def test_a_lag_of_zero_is_untrue_while_records_wait() -> None:
-    """And one that nobody tells is missing."""
+    """A lag that no process reports is missing."""
     zero, none = {("games", 0): 0.0}, dict[tuple[str, int], float]()
     timeline = Timeline(topics={"r1": "records"})
     timeline.positions = [(0.0, {("r1", 0): 0}), (21.0, {("r1", 0): 1})]

@@ -1,4 +1,4 @@
-"""A primary that stands still: how long until writes go on. Measured with the client that every process has."""
+"""A frozen primary: how long until writes succeed again, with the client that every process uses."""
 
 import asyncio
 import time

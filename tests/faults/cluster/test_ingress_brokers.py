@@ -1,4 +1,4 @@
-"""An ingress beside three brokers of which some hang or die: how long until acks go on, and what it says meanwhile."""
+"""An ingress and three brokers, some of which hang or die: how long until acks continue, and what it reports."""
 
 import asyncio
 import time

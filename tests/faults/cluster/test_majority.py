@@ -1,4 +1,4 @@
-"""A majority is out for a while: nothing is promised meanwhile, and everything goes on soon after its return."""
+"""A majority fails for a while. Nothing is promised meanwhile, and everything continues soon after its return."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ async def test_the_only_broker_still_known_dies_for_good(cluster: Cluster, tmp_p
 
 
 async def test_workers_find_the_brokers_that_came_back(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """The same, but ingresses are started again, as an operator would who sees 503: now records wait for workers."""
+    """The ingresses are restarted, as an operator might at 503. Now records wait for workers."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         await only_the_third_is_known(scene)
         for ingress in scene.system.ingresses:

@@ -1,4 +1,4 @@
-"""A process of ours dies: the partitions of living workers pause for two seconds at most."""
+"""A process of tallymill dies: the partitions of the other workers pause for two seconds at most."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ async def test_a_worker_is_killed_for_good(cluster: Cluster, tmp_path: Path, tel
 
 
 async def test_a_worker_is_killed_and_restarted_five_times(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """Each time as soon as it has joined: the group forms anew while the dead member's session is not over."""
+    """Each time as soon as it has joined: the group rebalances before the dead member's session ends."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         victim = scene.system.workers[0]
         others = set[Where]().union(*(owned_by(scene, worker) for worker in scene.system.workers[1:]))

@@ -14,7 +14,7 @@ OUT_SECONDS = 12
 async def test_a_worker_an_ingress_and_a_broker_are_killed_at_once(
     cluster: Cluster, tmp_path: Path, tell: Tell
 ) -> None:
-    """Sums alone: the machine is shared with other tests here, so that no time can be held to."""
+    """Only sums are checked: other tests share the machine, so no duration is certain."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         broker, worker, ingress = cluster.brokers.members[2], scene.system.workers[2], scene.system.ingresses[1]
         await scene.fault()

@@ -34,7 +34,7 @@ FENCED_SECONDS = 15.0
 
 
 async def test_partitions_are_added_under_load(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """Records of new partitions are counted soon, and until then a lag says that they wait."""
+    """Records of new partitions are counted soon. Until then the lag shows that they wait."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         await scene.fault()
         async with admin_of(cluster.brokers.bootstrap) as admin:
@@ -63,7 +63,7 @@ async def ends_of(cluster: Cluster, topic: str) -> dict[int, int]:
 
 
 async def test_records_removed_before_they_were_counted_are_named(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """Retention does this to workers that are away for too long. What is lost is said by each command, first."""
+    """Retention does this if workers are stopped for too long. Each command reports the loss first."""
     async with on_stage(cluster, tmp_path / "system") as scene:
         await scene.fault()
         for worker in scene.system.workers:
@@ -80,7 +80,7 @@ async def test_records_removed_before_they_were_counted_are_named(cluster: Clust
         outcome.verdict.excused = all(one.where and one.where[0] in removed for one in outcome.verdict.lost)
         found = await said_of_loss(scene, "lost")
         fault = "records removed before they were counted (workers out for 15 s)"
-        # What is gone waits for ever in partitions that have stopped: a restart would not help, so workers are alive.
+        # Stopped partitions wait for ever. A restart would not help, so workers are alive.
         tell(fault, outcome, found, acks=15, counts=None, livez=None)
 
 
@@ -104,7 +104,7 @@ async def said_of_loss(scene: Scene, word: str) -> list[str]:
 
 
 async def test_an_unclean_election_is_never_taken_for_counted(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
-    """Offsets whose records Kafka has lost are given out again. An answer never rests on what stood there before."""
+    """Kafka assigns the offsets of lost records again. No answer relies on the earlier record."""
     first, second, third = cluster.brokers.members
     async with on_stage(cluster, tmp_path / "system") as scene:
         await allow_unclean(cluster, scene.system.topics)
@@ -169,7 +169,7 @@ async def resend_acknowledged(scene: Scene) -> None:
 
 
 async def start_lineages(scene: Scene) -> None:
-    """What docs/operations.md says: with all workers stopped, read the log again from its beginning."""
+    """As docs/operations.md advises: with all workers stopped, read the log again from its beginning."""
     for worker in scene.system.workers:
         scene.system.kill(worker)
     await scene.wait(FENCED_SECONDS)  # their membership ends

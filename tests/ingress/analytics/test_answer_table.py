@@ -79,7 +79,7 @@ async def test_answer_unauthenticated(rig: Rig, bearer: str) -> None:
 
 
 async def test_answer_forbidden(rig: Rig) -> None:
-    """A good token, of somebody who may not record."""
+    """A good token whose owner may not record."""
     answer = await rig.post(batch(), authorization=f"Bearer {token(scope='email')}")
     assert error_of(answer) == (403, "PERMISSION_DENIED", "insufficientPermissions")
 
@@ -125,7 +125,7 @@ async def test_answer_media_type(rig: Rig, header: dict[str, str]) -> None:
 
 
 async def test_answer_bug(rig: Rig) -> None:
-    """Whatever it was, it is told to the log alone."""
+    """Only the log says what it was."""
     rig.definitions._apps = {"demo": "what a bug looks like"}  # type: ignore[assignment]  # on purpose
     answer = await rig.record(period(update()))
     assert error_of(answer) == (500, "INTERNAL", "backendError")
@@ -143,7 +143,7 @@ async def test_answer_unavailable(rig: Rig, trouble: str) -> None:
 
 
 async def test_answer_draining(rig: Rig) -> None:
-    """What came before the port closed counts; the load balancer is told."""
+    """A request before the port closes counts. /readyz shows the load balancer that the ingress stops."""
     rig.stopping.draining = True
     answer = await rig.record(period(update()))
     assert failures_of(answer) == (200, [], True)
@@ -152,7 +152,7 @@ async def test_answer_draining(rig: Rig) -> None:
 
 
 async def test_answer_mongodb_away(rig: Rig) -> None:
-    """The totals aren't known, the batch counts all the same; without definitions nothing can be judged."""
+    """The batch counts, with unknown totals. Without definitions nothing can be judged."""
     rig.store.away = True
     answer = await rig.record(period(update()))
     assert failures_of(answer) == (200, [], True)

@@ -102,7 +102,7 @@ async def test_a1_a_preflight_is_answered() -> None:
     ],
 )
 async def test_a2_json_is_read_whatever_it_is_announced_as(rig: Rig, content_type: str) -> None:
-    """SendBeacon says text/plain, curl -d a form."""
+    """SendBeacon sends text/plain, curl -d the type of a form."""
     assert OK == (await rig.add(pool(A), content_type=content_type)).json
 
 
@@ -147,7 +147,7 @@ async def test_a4_the_token_is_the_bodys_or_the_headers(rig: Rig) -> None:
 
 
 async def test_a4_two_tokens_are_400_and_none_or_a_bad_one_401(rig: Rig) -> None:
-    """Nobody can tell whose it is."""
+    """It is unknown whose request it is."""
     two = await rig.add(pool(A, Token=token(sub="bob")))
     assert ((400, 2, 3, False), True) == (told(two), message(two).startswith("Token: "))
     for sent in ("", "x.y.z", token(exp=NOW // 1000 - 1)):
@@ -164,7 +164,7 @@ async def test_a4_a_player_needs_no_scope(rig: Rig) -> None:
 
 
 async def test_a4_a_body_is_cut_off_while_it_streams_before_the_token_is_known() -> None:
-    """No more is held than is allowed, whoever sends it."""
+    """No more than the limit is kept in memory, whoever sends it."""
     rig = Rig(Limits(max_analytics_body_bytes=1024))
     answer = await rig.call("POST", "/AddEvent", {}, [b"{" + b" " * 600, b" " * 600], ends=False)
     assert ((413, 5, 3, False), "close") == (told(answer), answer.headers["connection"])
@@ -202,7 +202,7 @@ async def test_a5_more_items_than_allowed_are_413() -> None:
     ["4315435114", 1_790_000_000, "1790000000000", 1790000000.5, "2026-09-21T14:13:20Z", "/Date(1790000000000)/"],
 )
 async def test_a6_timestamps_in_every_form_are_taken(rig: Rig, sent: object) -> None:
-    """Also one that lies in 2106: the worker marks it."""
+    """Also a time in 2106: the worker marks it."""
     assert OK == (await rig.add(pool({"Timestamp": sent, "Event": "A"}))).json
 
 
@@ -269,7 +269,7 @@ async def test_a10_a_bad_item_refuses_the_request_and_ten_are_named(rig: Rig) ->
 
 
 async def test_a10_with_partial_the_good_ones_are_registered_and_the_bad_ones_noted(rig: Rig) -> None:
-    """The answer says how many and which."""
+    """The answer has their number and positions."""
     answer = await rig.add(pool(A, BAD, B, "no object"), "/AddEventBatch?partial=true")
     assert (200, 0, 2, True) == told(answer)
     assert message(answer) == (
@@ -286,7 +286,7 @@ async def test_a10_with_partial_the_good_ones_are_registered_and_the_bad_ones_no
 
 
 async def test_a10_with_partial_a_request_without_a_good_one_is_refused(rig: Rig) -> None:
-    """There is no part to register. What is no bool is no `partial`."""
+    """There is no part to register. A `partial` that is no bool is ignored."""
     assert (400, 2, 3, False) == told(await rig.add(pool(BAD), "/AddEventBatch?partial=true"))
     assert (400, 2, 3, False) == told(await rig.add(pool(BAD, A), "/AddEventBatch?partial=false"))
     odd = await rig.add(pool(A), "/AddEventBatch?partial=yes")
@@ -329,7 +329,7 @@ async def test_a11_ids_that_differ_or_are_none_are_400(rig: Rig) -> None:
 
 
 async def test_a12_the_documents_example_is_taken_as_json_and_refused_as_it_stands(rig: Rig) -> None:
-    """With line and column; nobody's token is looked for in what can't be read."""
+    """With line and column. A body that can't be read is not searched for a token."""
     assert OK == (await rig.add(body(**EXAMPLE | {"Token": token()}))).json
     assert EXAMPLE["eventData"][0]["Data"] == next(iter(rig.pool_worker.items.values())).data  # type: ignore[index]
     answer = await rig.add(LITERAL)
@@ -427,7 +427,7 @@ async def test_b6_one_players_items_are_another_actors_no_duplicates(rig: Rig) -
 
 
 async def test_b7_ok_waits_until_it_is_registered_and_has_a_receipt(rig: Rig) -> None:
-    """Which says what became of it, though its lineage is the other topic's."""
+    """The receipt shows its fate, although its lineage is of the other topic."""
     answer = await rig.add(pool(A))
     receipt = answer.headers["tallymill-receipt"]
     assert "r2" == read_receipt(receipt, SIGNING).coordinates.lineage
@@ -493,7 +493,7 @@ async def test_what_is_refused_after_the_token_is_noted(rig: Rig) -> None:
 
 
 async def test_an_ingress_is_ready_when_both_topics_are_there(rig: Rig) -> None:
-    """And says which is not."""
+    """And it says which is missing."""
     rig.analytics_topic.away = True
     answer = await rig.call("GET", "/readyz")
     assert (503, ["kafka analytics"]) == (answer.status, answer.json["missing"])

@@ -45,7 +45,7 @@ async def add(
 
 
 async def others_are_answered(running: Running, session: aiohttp.ClientSession, until: asyncio.Task[Any]) -> None:
-    """What else is asked of the ingress meanwhile (B8; that reading holds up nobody: test_record.py)."""
+    """Other requests are answered meanwhile (B8; that reading does not delay them: test_record.py)."""
     while not until.done():
         async with session.get(f"{running.url}/livez") as live:
             assert 200 == live.status

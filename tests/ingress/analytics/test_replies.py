@@ -30,7 +30,7 @@ async def test_answer_analytics_accepted_in_part(rig: Rig) -> None:
 
 
 async def test_answer_analytics_duplicate(rig: Rig) -> None:
-    """OK all the same: a phone may forget its pool."""
+    """It is OK: a phone may delete its pool."""
     await rig.add(pool(A))
     answer = await rig.add(pool(A))
     assert (200, OK, "true") == (answer.status, answer.json, answer.headers["tallymill-duplicate"])
@@ -38,7 +38,7 @@ async def test_answer_analytics_duplicate(rig: Rig) -> None:
 
 @pytest.mark.parametrize("field", ["Idempotency-Key", "requestId"])
 async def test_answer_analytics_payload_differs(rig: Rig, field: str) -> None:
-    """Other events under a used id: said by their places, counted, and in the sample; the receipt says it too."""
+    """Other events with a used id: the answer has their positions, a metric, a sample and the receipt show them."""
     is_header = field == "Idempotency-Key"
     body, header = ({}, {"idempotency_key": "k"}) if is_header else ({"requestId": "k"}, {})
     await rig.add(pool(A, B, **body), **header)
@@ -103,14 +103,14 @@ async def test_answer_analytics_unauthenticated(rig: Rig, bearer: str) -> None:
 
 
 async def test_answer_analytics_forbidden() -> None:
-    """The app takes no anonymous tokens."""
+    """The app does not accept anonymous tokens."""
     answer = await Rig(anonymous_apps=()).add(pool(A), bearer=token(anonymous=True))
     assert ((403, 4, 3, False), True) == (told(answer), "www-authenticate" in answer.headers)
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_answer_analytics_wrong_method(rig: Rig, path: str) -> None:
-    """An unknown path is nobody's: it is told in Google's shape."""
+    """An unknown path belongs to no API and gets Google's error body."""
     answer = await rig.call("GET", path)
     assert ((405, 8, 3, False), "POST") == (told(answer), answer.headers["allow"])
     assert 404 == (await rig.call("POST", f"{path}/x")).json["error"]["code"]
@@ -151,7 +151,7 @@ async def test_answer_analytics_address_rate() -> None:
 
 
 async def test_answer_analytics_bug(rig: Rig) -> None:
-    """Whatever it was, it is told to the log alone. Likewise a pool that the worker could not register."""
+    """Only the log says what it was. The same for a pool that the worker could not register."""
     rig.analytics_topic.publish = None  # type: ignore[method-assign, assignment]  # what a bug looks like
     answer = await rig.add(pool(A))
     assert ((500, 9, 2, False), False) == (told(answer), b"None" in answer.body)

@@ -26,7 +26,7 @@ async def test_b10_more_than_can_be_stored_at_once_is_413(rig: Rig) -> None:
 async def test_b9_more_values_than_a_body_may_hold_are_413(
     rig: Rig, bearer: str | None, expected: tuple[int, int, int, bool]
 ) -> None:
-    """Of a sender who is not known so much is not even counted."""
+    """For an unknown sender the values are not even counted."""
     answer = await rig.add(b'{"x":[' + b"1," * 1_000_000 + b"1]}", bearer=bearer)
     assert expected == told(answer)
     assert (expected[0] == 413) == (answer.json["StatusMessage"] == Refusal.TOO_MANY_VALUES.value.message)
@@ -39,7 +39,7 @@ async def test_b9_too_deep_is_400_wherever_it_stands(rig: Rig, path: str) -> Non
     for body, named in [
         (pool(A, x=0).replace(b'"x": 0', f'"x": {deep}'.encode()), "nested deeper than 64"),
         (pool(A, {"x": 0}).replace(b'"x": 0', f'"x": {deep}'.encode()), "nested deeper than 64"),
-        (b'{"eventData": "[' + deep.encode() + b']"}', "eventData: is text that is no JSON: nested deeper than 64"),
+        (b'{"eventData": "[' + deep.encode() + b']"}', "eventData: is text that is not JSON: nested deeper than 64"),
     ]:
         answer = await rig.add(body, path)
         assert (400, named) == (answer.status, answer.json["StatusMessage"])

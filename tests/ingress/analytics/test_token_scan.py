@@ -42,7 +42,7 @@ def parsed(body: bytes, media_type: str) -> str | None:
 
 @given(body=objects(), window_bytes=st.integers(1, 40))
 def test_a4_in_json_it_is_what_parsing_finds(body: bytes, window_bytes: int) -> None:
-    """Wherever a window of the search ends. What is no string, or in two spellings, is for the parser to say."""
+    """Wherever a window of the search ends. Tokens that are no strings or have two spellings are left to the parser."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(token_scan, "_WINDOW_BYTES", window_bytes)
         found = token_in(body, is_json=True)

@@ -1,4 +1,4 @@
-"""Tokens: what is refused, what is remembered (B6, G21)."""
+"""Tokens: which are refused, which are cached (B6, G21)."""
 
 import base64
 import hmac
@@ -36,7 +36,7 @@ async def refusal(call: Awaitable[object]) -> Refusal:
 
 
 def bearer(text: str) -> str | None:
-    """What the header says of it."""
+    """The WWW-Authenticate header of the answer."""
     return bearer_token(f"Bearer {text}".encode())
 
 
@@ -64,7 +64,7 @@ async def test_b6_any_claim_missing_is_401(missing: str) -> None:
 
 @pytest.mark.parametrize("header", [None, b"", b"Bearer", b"Bearer ", b"Basic YTpi"])
 async def test_b6_no_token_is_401_without_an_error_code(header: bytes | None) -> None:
-    """RFC 6750, section 3.1: who sent none is told of the scheme alone."""
+    """RFC 6750, section 3.1: a request without a token gets only the scheme."""
     found = await refusal(authenticator().identify(bearer_token(header), NOW_SECONDS))
     assert Refusal.NO_TOKEN == found
     assert b'Bearer realm="tallymill"' == dict(refusal_reply(found).headers)[b"www-authenticate"]
@@ -90,7 +90,7 @@ async def test_b6_a_token_of_another_key_is_401() -> None:
 
 
 async def test_b6_a_symmetric_signature_is_401_whatever_the_key() -> None:
-    """Else whoever can read the public key could sign with its text."""
+    """Otherwise anyone who knows the public key could sign with its text."""
     rsa, secret = RSAKey.generate_key(2048, {"kid": "k1"}), OctKey.generate_key(256, {"kid": "k1"})
     texts = (secret.raw_value, rsa.as_pem(private=False), json.dumps(rsa.as_dict(private=False)).encode())
     for text in texts:
@@ -121,7 +121,7 @@ async def test_b6_no_header_talks_us_into_another_algorithm(alg: object) -> None
 )
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 async def test_the_three_asymmetric_algorithms_are_taken(by: OKPKey | ECKey | RSAKey, algorithm: str) -> None:
-    """With a key that is meant for it."""
+    """With a key of its type."""
     sent = bearer(signed(by, algorithm, kid="x"))
     assert "ann" == (await authenticator(by).identify(sent, NOW_SECONDS)).player
 

@@ -42,7 +42,7 @@ async def test_b6_a_second_player_suppresses_nothing_of_the_first(rig: Rig, othe
 
 
 async def test_b6_a_second_player_reads_and_writes_nothing_of_the_first(rig: Rig) -> None:
-    """Neither totals, nor requests; and what is recorded is recorded under the token's name alone."""
+    """Neither totals nor requests. Records are stored only for the token's player."""
     await record(rig)
     answer = await record(rig, sub="bob")
     assert [("bob", "1")] == totals(answer)
@@ -61,7 +61,7 @@ async def test_b6_a_second_players_rate_is_not_spent_by_the_first(rig: Rig) -> N
 
 @pytest.mark.parametrize("sub", ["ann/7", "../demo/ann", "~ann", "demo/ann", "ann\n", "", "ann\x00"], ids=repr)
 async def test_b6_no_name_reaches_into_another_players_ids(rig: Rig, sub: str) -> None:
-    """`_id`s are app/player/requestId: a slash of one's own would be somebody else's."""
+    """`_id`s are app/player/requestId: with a slash in a name they could be another player's."""
     await record(rig)
     answer = await record(rig, sub=sub)
     assert (401, "authError") == (answer.status, reason(answer))
@@ -70,7 +70,7 @@ async def test_b6_no_name_reaches_into_another_players_ids(rig: Rig, sub: str) -
 
 
 async def test_b6_an_anonymous_token_is_403_on_every_games_route(rig: Rig) -> None:
-    """Also with a player's name in it; nothing is recorded or told."""
+    """Even if it names a player. Nothing is recorded or returned."""
     await record(rig)
     for answer in (await record(rig, anonymous=True), await request_of(rig, anonymous=True)):
         assert (403, "insufficientPermissions") == (answer.status, reason(answer))
@@ -112,7 +112,7 @@ async def test_b6_a_token_in_the_query_is_no_token(rig: Rig, name: str) -> None:
 async def test_b6_no_credential_reaches_kafka_a_reply_a_metric_or_a_log(
     rig: Rig, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Tokens in header and query; accepted, refused, unknown, and in a request that meets a bug of ours."""
+    """Tokens in header and query: accepted, refused, unknown, and in a request that triggers a bug."""
     secrets = [token(), token(exp=1), token(scope="email"), "no-jwt-but-secret", token(anonymous=True)]
     answers = []
     with capture_logs(processors=[structlog.processors.format_exc_info]) as logs:

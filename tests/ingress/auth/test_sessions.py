@@ -1,4 +1,4 @@
-"""`POST /v1/sessions`: who gets an anonymous token, what it opens, and what it does not."""
+"""`POST /v1/sessions`: who gets an anonymous token, and what it allows."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ async def ask(rig: Rig, app: object = "demo", **more: str) -> Answer:
 
 
 async def test_a_session_is_an_actor_of_its_own_that_may_send_events(rig: Rig) -> None:
-    """Two are two; the token is good for as long as it says."""
+    """Two sessions are two actors. The token is valid as long as it says."""
     first, second = (await ask(rig)).json, (await ask(rig)).json
     assert first["actor"] != second["actor"]
     assert 200 == (await rig.add(pool(item(), Token=first["token"]), bearer="")).status
@@ -36,7 +36,7 @@ async def test_a_session_is_an_actor_of_its_own_that_may_send_events(rig: Rig) -
 
 
 async def test_a_session_opens_nothing_of_the_games_api(rig: Rig) -> None:
-    """It has no scope, and is nobody's player."""
+    """It has no scope, and no player."""
     bearer = {"authorization": f"Bearer {(await ask(rig)).json['token']}"}
     assert [403, 403] == [(await rig.get(path, **bearer)).status for path in ("/games/v1/events", "/v1/requests/7")]
 
@@ -64,7 +64,7 @@ async def test_what_is_no_json_or_too_large_is_refused(rig: Rig) -> None:
 
 
 async def test_an_address_has_only_so_many() -> None:
-    """In a window of its own; another address is not held up."""
+    """In a window per address. Another address is not affected."""
     rig = Rig(max_sessions_per_address=2)
     answers = [await ask(rig) for _ in range(3)]
     assert [200, 200, 429] == [answer.status for answer in answers]
@@ -128,14 +128,14 @@ def test_a_file_that_can_not_sign_is_refused_at_the_start(tmp_path: Path, text: 
 
 @pytest.mark.parametrize("key", [ECKey.generate_key("P-384"), OKPKey.generate_key("X25519"), OctKey.generate_key(256)])
 def test_a_key_of_another_kind_is_refused_at_the_start(tmp_path: Path, key: Key) -> None:
-    """No algorithm of ours takes it."""
+    """No accepted algorithm uses it."""
     (tmp_path / "key.jwk").write_text(json.dumps(key.as_dict(private=True)))
     with pytest.raises(StartRefused):
         read_session_key(str(tmp_path / "key.jwk"))
 
 
 def test_a_public_key_signs_nothing(tmp_path: Path) -> None:
-    """Said at the start, not to the first who asks."""
+    """The start fails, not the first request."""
     (tmp_path / "key.jwk").write_text(json.dumps(own_key().as_dict(private=False)))
     with pytest.raises(StartRefused, match="private"):
         session_key(TokenSettings(session_key=str(tmp_path / "key.jwk")))
@@ -149,6 +149,6 @@ def test_a_public_key_signs_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_would_be_of_no_use_are_refused(fields: dict[str, Any], word: str) -> None:
-    """Without a key, or for an app that takes no anonymous tokens."""
+    """Without a key, or for an app that accepts no anonymous tokens."""
     with pytest.raises(ValidationError, match=word):
         TokenSettings.model_validate(fields)

@@ -1,4 +1,4 @@
-"""Brokers that move, hang and die under a running ingress: what it answers, and what it says of itself."""
+"""Brokers move, hang and die while an ingress runs: its answers and its readiness."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def body(request_id: int) -> bytes:
 
 
 def said(running: Running, *events: str) -> list[dict[str, Any]]:
-    """What the log says, of these events."""
+    """The lines of the log with these events."""
     lines = [json.loads(line) for line in running.log.read_text().splitlines()]
     return [line for line in lines if line["event"] in events]
 

@@ -1,4 +1,4 @@
-"""Who is to wait (G17): by the own rate, and by the lag of the partition that the own records go to."""
+"""Who must wait (G17): by the sender's rate, and by the lag of the partition of its records."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ PLAYERS = [f"player{n}" for n in range(12)]
 
 @pytest.fixture
 async def behind() -> Rig:
-    """An ingress with a record in each partition that isn't counted; partition 1 stands still, others are counted."""
+    """An ingress with an uncounted record in each partition. Partition 1 stops, the others are counted."""
     rig = Rig(Limits(max_lag_seconds=10), apply_seconds=0)
     await rig.games.lineage.read()
     await rig.analytics.lineage.read()
@@ -71,7 +71,7 @@ async def test_g17_where_the_partition_is_not_known_the_furthest_behind_counts(b
 
 
 def test_g17_what_is_foreseen_is_what_comes_and_counts_nothing() -> None:
-    """A look ahead, before anything costly is done."""
+    """The limits are checked before costly work, and again when it counts."""
     rates = MovingWindow(2, 10)
     for now in (0, 1, 2, 3, 11, 11.5, 12):
         foreseen = [rates.foreseen_seconds("a", now) for _ in range(3)]

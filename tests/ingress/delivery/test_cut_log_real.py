@@ -1,4 +1,4 @@
-"""A log that was cut under a running ingress: what is said of the old records is not said of the new ones."""
+"""A log is cut while an ingress runs: no answer about an old record is given for a new one."""
 
 import asyncio
 from pathlib import Path
@@ -25,7 +25,7 @@ async def state(running: Running, session: aiohttp.ClientSession, receipt: str) 
 async def test_a_first_attempt_at_a_used_offset_is_never_told_what_became_of_another(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Offset 1 was a duplicate. The batch that lies there now is not one, nor is it counted: 503 until it is behind."""
+    """Offset 1 was a duplicate. The new batch there is none, and is not counted: 503 until the log is behind it."""
     with own_broker(servers, tmp_path) as broker:
         async with stage(broker.servers, tmp_path) as one, aiohttp.ClientSession() as session:
             with ingress_process(one.ingress) as running:

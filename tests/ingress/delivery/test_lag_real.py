@@ -1,4 +1,4 @@
-"""A partition that stands still, on real servers: it refuses for itself alone (G17)."""
+"""A stopped partition on real servers: only its own records are refused (G17)."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def answers(url: str, session: aiohttp.ClientSession, player: str) -> tupl
 
 
 async def test_g17_a_partition_that_stands_still_refuses_for_itself_alone(servers: Servers, tmp_path: Path) -> None:
-    """Both APIs; partition 0 is counted at once, and nobody counts partition 1."""
+    """Both APIs. Partition 0 is counted at once, and partition 1 never."""
     name = f"lag-{uuid.uuid4().hex[:8]}"
     await two_partitions(servers.kafka, name)
     declare(servers.mongodb, name)

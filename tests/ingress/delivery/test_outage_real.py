@@ -1,4 +1,4 @@
-"""Kafka and MongoDB go away under a running ingress, and come back."""
+"""Kafka and MongoDB fail while an ingress runs, and return."""
 
 import asyncio
 import contextlib

@@ -34,7 +34,7 @@ def silent() -> tuple[KafkaPublisher, SilentProducer]:
 
 
 async def settled() -> None:
-    """Everything has gone as far as it goes without Kafka."""
+    """Each request has done all it can without Kafka."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -67,7 +67,7 @@ async def taken(publisher: KafkaPublisher, key: bytes) -> bool:
     ids=["a player", "anonymous actors", "an app"],
 )
 async def test_a_flood_leaves_room_for_the_others(flood: list[bytes], same: bytes, others: list[bytes]) -> None:
-    """Kafka doesn't answer; who floods is told so, others wait for Kafka as ever. All of it is given back."""
+    """Kafka doesn't answer. The flooding sender is refused, others wait for Kafka as usual. All shares are returned."""
     publisher, producer = silent()
     tasks = await flooded(publisher, flood)
     assert any(task.done() for task in tasks)

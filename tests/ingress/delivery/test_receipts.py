@@ -56,7 +56,7 @@ async def test_a_receipt_says_what_exceptions_say(rig: Rig, fate: str, cause: st
 
 
 async def test_g16_another_payload_under_a_used_id_shows_in_the_receipt_and_is_counted(rig: Rig) -> None:
-    """The answer itself is ALREADY_UPDATED, as the wire wants it; the same payload again is nobody's bug."""
+    """The answer is ALREADY_UPDATED, as the API requires. The same payload again is not counted as a mistake."""
     answers = [await rig.record(period(update(count=count))) for count in (1, 1, 2)]
     failures = [[failure["failureCause"] for failure in answer.json["batchFailures"]] for answer in answers]
     assert failures == [[], ["ALREADY_UPDATED"], ["ALREADY_UPDATED"]]
@@ -80,7 +80,7 @@ async def test_g16_another_payload_under_a_used_id_shows_in_the_receipt_and_is_c
     ],
 )
 async def test_answer_unknown_receipt_for_what_we_did_not_issue(rig: Rig, text: str) -> None:
-    """Malformed and forged are told alike, and neither reads MongoDB."""
+    """Malformed and forged ones get the same answer, and neither reads MongoDB."""
     reads = dict(rig.store.reads)
     answer = await asked(rig, text)
     assert (answer.status, reason(answer)) == (404, "notFound")
@@ -88,7 +88,7 @@ async def test_answer_unknown_receipt_for_what_we_did_not_issue(rig: Rig, text: 
 
 
 async def test_answer_gone_for_a_receipt_older_than_exceptions_are_kept(rig: Rig) -> None:
-    """To say applied of it could be a lie; a minute earlier it still can be said."""
+    """`applied` could be false then. A minute earlier it is still certain."""
     rig.store.count(AT, "demo/ann", {})
     kept_millis = (KEPT_SECONDS - MARGIN_SECONDS) * 1000
     assert (await asked(rig, receipt(issued_millis=NOW - kept_millis))).json["state"] == "applied"
@@ -97,7 +97,7 @@ async def test_answer_gone_for_a_receipt_older_than_exceptions_are_kept(rig: Rig
 
 
 async def test_a_receipt_of_a_lineage_that_is_no_more_is_410_unless_it_was_passed(rig: Rig) -> None:
-    """Nobody will ever read on there, so pending would be for ever."""
+    """No worker will continue there, so `pending` would be for ever."""
     rig.store.count(AT, "demo/ann", {})
     rig.store.lineage = "r2"
     assert (await asked(rig, receipt())).json["state"] == "applied"
@@ -122,7 +122,7 @@ async def test_a_player_finds_an_own_request_that_counted(rig: Rig) -> None:
 
 @pytest.mark.parametrize("claims", [{"sub": "bob"}, {"app": "other"}])
 async def test_another_players_request_is_404_as_one_that_never_was(rig: Rig, claims: dict[str, str]) -> None:
-    """So nobody learns who sent what."""
+    """So a player learns nothing about another's requests."""
     await rig.record(period(update()))
     foreign, absent = await request_of(rig, "7", **claims), await request_of(rig, "8")
     assert (foreign.status, foreign.body) == (404, absent.body)
@@ -138,7 +138,7 @@ async def test_g3_a_request_id_spelt_otherwise_is_400(rig: Rig, text: str) -> No
 
 
 async def test_g21_a_request_is_told_to_its_player_alone(rig: Rig) -> None:
-    """No token 401, no scope 403, and both before the id is looked at."""
+    """No token is 401, no scope 403, both before the id is checked."""
     assert (await rig.call("GET", "/v1/requests/0")).status == 401
     assert (await request_of(rig, "0", scope="other")).status == 403
     assert (await request_of(rig, "7", scope="https://www.googleapis.com/auth/games_lite")).status == 404

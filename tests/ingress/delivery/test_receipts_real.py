@@ -1,4 +1,4 @@
-"""Receipts and requests on real servers: what a real worker writes is what is told."""
+"""Receipts and requests on real servers: the answers show what a real worker writes."""
 
 import time
 from pathlib import Path
@@ -56,7 +56,7 @@ async def test_g16_each_of_three_attempts_has_its_own_receipt_and_one_request_co
 
 
 async def a_second_player_has_an_own_request(running: Running, session: aiohttp.ClientSession, first: str) -> None:
-    """B6: the id that the first has used is free to the second, whose totals are his own; and no log has a token."""
+    """B6: the second player may use the first one's id, has separate totals, and no log has a token."""
     second = f"Bearer {token(sub='bob', exp=int(time.time()) + 3600)}"
     assert 404 == (await get(running, session, "/v1/requests/7", authorization=second))[0]
     status, _, answer = await running.post(session, fresh_batch(5), authorization=second)
@@ -71,7 +71,7 @@ async def a_second_player_has_an_own_request(running: Running, session: aiohttp.
 async def test_a_receipt_waits_for_its_checkpoint_until_a_newer_lineage_ends_that(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Ahead of the checkpoint: pending. Of a lineage that was followed, or was never there: 410, nobody will come."""
+    """Ahead of the checkpoint: pending. Of a lineage that was replaced or never existed: 410."""
     async with stage(servers, tmp_path) as one, aiohttp.ClientSession() as session:
         lineage = (await one.where.documents(LINEAGES))["r1"]
         ahead, unknown = (

@@ -1,4 +1,4 @@
-"""A log that was cut gives its offsets out again: nothing that is said of the old record is said of the new one."""
+"""A log that was cut assigns its offsets again: no answer about the old record is given for the new one."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ async def seen(store: MemoryStore, append_millis: int | None) -> WaitResult:
 
 
 async def test_an_exception_of_another_record_at_the_same_coordinates_is_not_believed() -> None:
-    """Of this one nothing is known: it is not counted. Where no broker told its time, what is said is all there is."""
+    """The new record's fate is unknown: it is not counted. Without a time of the broker the exception is believed."""
     store = MemoryStore()
     store.pass_over(AT, DUPLICATE)
     assert WaitResult(passed=True, rejection=DUPLICATE) == await seen(store, NOW)
@@ -42,7 +42,7 @@ async def test_an_exception_of_another_record_at_the_same_coordinates_is_not_bel
 
 
 async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_503(rig: Rig) -> None:
-    """No OK, which nobody could keep; no receipt; a metric. Sent again behind the checkpoint it is one like any."""
+    """No OK, which could be false, and no receipt, but a metric. A retry behind the checkpoint is a new request."""
     rig.worker.rests = True
     await rig.record(period(update()), prefer="respond-async")
     partition = PartitionId("r1", rig.topic.records[0].partition)
@@ -130,7 +130,7 @@ async def test_the_checkpoints_of_the_lineage_in_force_are_read_though_nobody_wa
 
 
 async def test_a_lineage_that_becomes_known_is_read_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though nothing is waited for: not only when an idle watch would look again."""
+    """Even if no request waits: not only when an idle watch would read again."""
     monkeypatch.setattr(read_your_writes, "TRACK_SECONDS", 0.001)
     monkeypatch.setattr(read_your_writes, "IDLE_SECONDS", 10 * PATIENCE_SECONDS)
     store, lineages = MemoryStore(), list[str]()
@@ -162,7 +162,7 @@ async def test_a_receipt_holds_the_time_that_its_record_has_in_the_log(
 
 
 async def test_a_receipt_is_of_the_record_that_came_then(rig: Rig) -> None:
-    """Pending while its lineage is in force, then gone: it never says what became of the old record."""
+    """Pending while its lineage is current, then gone. It never shows the fate of the old record."""
     rig.store.pass_over(AT, DUPLICATE)
     for append_millis, state in ((NOW, "duplicate"), (None, "duplicate"), (NOW + 7, "pending")):
         text = issue_receipt(Receipt(AT, NOW, append_millis), SIGNING)
@@ -187,7 +187,7 @@ async def test_a_receipt_is_of_the_record_that_came_then(rig: Rig) -> None:
 def test_records_come_in_order_so_a_younger_one_has_not_been_passed(
     *, expected: bool, offset: int, append_millis: int | None
 ) -> None:
-    """By more than the clocks of two leaders differ; behind the last applied one nothing can be said."""
+    """If younger by more than two leaders' clocks may differ. Behind the last applied record nothing is known."""
     checkpoint = {"next": 12, "last": {"offset": 9, "timestamp": NOW, "crc": 1}}
     assert expected == has_passed(checkpoint, offset, append_millis)
     assert has_passed({"next": 12, "last": None}, 5, append_millis)

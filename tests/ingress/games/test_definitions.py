@@ -3,13 +3,15 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingress.games import definitions
 from ingress.games.definitions import NOT_FOUND_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Definitions, terms_of
 from ingress.memory import MemoryStore
-from ingress.mongo import READ_TIMEOUT_MILLIS
+from ingress.mongo import READ_TIMEOUT_MILLIS, _definitions
 from ingress.ports import Unavailable
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from tests.clock import TestClock
 from tests.ingress.rig import NOW
 
@@ -131,7 +133,7 @@ def test_g20_a_change_is_known_within_5_s() -> None:
 
 
 async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> None:
-    """It is not believed to be seen."""
+    """The failed poll does not count as seen."""
     one, store, _ = cache()
     await one.preload()
     store.declare("demo", "A", names={"en": "Changed"})
@@ -144,7 +146,7 @@ async def test_a_change_that_could_not_be_read_is_read_by_the_next_poll() -> Non
 
 
 async def test_of_an_app_that_nobody_asked_for_changes_are_not_read() -> None:
-    """It will be read when somebody does."""
+    """They will be read when a request needs them."""
     one, store, _ = cache()
     await one.preload()
     store.declare("other", "X")
@@ -159,3 +161,13 @@ async def test_an_app_with_more_definitions_than_are_kept_is_kept_all_the_same(m
     monkeypatch.setattr(definitions, "MAX_DEFINITIONS", 1)
     one, _, _ = cache()
     assert ["A", "B"] == sorted(await one.of("demo"))
+
+
+def test_a_definition_that_another_program_wrote_wrongly_hides_no_other() -> None:
+    """One line names it and its fields, without pydantic's words."""
+    good = definition("A", NOW)
+    with capture_logs() as logs:
+        assert [good] == _definitions([good.document() | {"_id": "demo/B", "names": 7, "app": 1}, good.document()])
+    (line,) = logs
+    expected = "app: Input should be a valid string; names: Input should be a valid dictionary"
+    assert ("definition_not_readable", "demo/B", expected) == (line["event"], line["definition"], line["reason"])

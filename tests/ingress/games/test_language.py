@@ -17,7 +17,8 @@ from ingress.games.language import (
     text_for,
     write_number,
 )
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 
 TEXTS = {"en": "Level up", "pt": "Nível", "pt-BR": "Subiu", "zh-Hant": "升級"}
 
@@ -43,7 +44,7 @@ def number(language: str, value: int = 1_234_567, number_format: str = "grouped"
     ],
 )
 def test_g19_a_text_is_found_exact_then_by_its_base_then_by_default(asked: str, expected: str) -> None:
-    """RFC 4647 lookup; `zh` is not `zh-Hant`, for it asks for less than it would get."""
+    """RFC 4647 lookup. `zh` does not match `zh-Hant`, which is more specific."""
     assert TEXTS[expected] == text(asked)
 
 
@@ -75,7 +76,7 @@ def test_g19_the_parameter_goes_before_accept_language() -> None:
     ],
 )
 def test_g19_accept_language_is_taken_by_weight(header: bytes, expected: tuple[str, ...]) -> None:
-    """RFC 9110, 12.5.4: a weight of 0 is a no; what is malformed is passed over."""
+    """RFC 9110, 12.5.4: a weight of 0 excludes a language, and malformed parts are skipped."""
     assert expected == languages_asked(None, header)
 
 
@@ -85,7 +86,7 @@ def test_g19_a_header_without_end_is_read_to_a_bound() -> None:
 
 
 def test_g19_a_tag_is_cut_at_35_characters() -> None:
-    """What is cut off says nothing any more."""
+    """The rest is ignored."""
     long = "pt-BR-" + "-".join(["abcdefg"] * 20)
     (tag,) = languages_asked(long, None)
     assert MAX_TAG_CHARACTERS >= len(tag)

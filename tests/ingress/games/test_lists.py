@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress.games.images import DEFAULT_IMAGE_PATH
-from schemas.documents import DefinitionTerm, utc
+from schemas.definitions import DefinitionTerm
+from schemas.documents import utc
 from schemas.errors.table import Refusal
 from tests.examples import examples
 from tests.ingress.conftest import running_rig

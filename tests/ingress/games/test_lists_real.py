@@ -49,7 +49,7 @@ class Stage:
                 await asyncio.sleep(0.1)
 
     async def apply(self, *events: DeclaredEvent) -> None:
-        """As the command does it; a second ago, so that no difference of clocks hides what is declared."""
+        """As the command does, but dated a second ago, so that no difference of clocks hides the definitions."""
         file = DefinitionsFile(app="demo", definitions=events)
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
         await apply_changes(self.database, changes(file, await existing_definitions(self.database, "demo"), now))
@@ -81,7 +81,7 @@ async def staged(servers: Servers, folder: Path) -> AsyncIterator[Stage]:
 
 
 async def test_g20_what_apply_wrote_is_known_to_a_running_ingress(servers: Servers, tmp_path: Path) -> None:
-    """A changed text, a new event, a retirement. What of another app can't be read hurts nobody."""
+    """A changed text, a new event, a retirement. An unreadable definition of another app affects no request."""
     async with staged(servers, tmp_path) as stage:
         assert {"LEVEL_UP": "Level up"} == await stage.names()
         assert [] == await stage.record("LEVEL_UP")

@@ -54,7 +54,7 @@ class Stage:
 
 @pytest.fixture
 def stage(servers: Servers, tmp_path: Path) -> Iterator[Stage]:
-    """A ready ingress with a topic of one partition and a database of its own."""
+    """A ready ingress with a topic of one partition and a new database."""
     name = f"ingress-{uuid.uuid4().hex[:8]}"
     asyncio.run(make_topic(servers.kafka, name))
     declare(servers.mongodb, name)

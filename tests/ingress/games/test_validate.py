@@ -1,4 +1,4 @@
-"""The dry run says what events.record does, and does nothing."""
+"""The dry run answers what events.record would, and changes nothing."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def test_it_says_what_would_count_and_what_would_not_and_does_nothing(rig:
 
 
 async def test_a_body_that_is_no_batch_is_200_with_its_violations(rig: Rig) -> None:
-    """What events.record says in its 400."""
+    """The violations of events.record's 400."""
     body = b'{"requestId":"0","odd":1}'
     answer, recorded = await dry(rig, body), await rig.post(body)
     assert (200, 400) == (answer.status, recorded.status)
@@ -56,7 +56,7 @@ async def test_a_body_that_is_no_batch_is_200_with_its_violations(rig: Rig) -> N
 
 
 async def test_b1_all_else_is_refused_as_there(rig: Rig) -> None:
-    """B1: the same checks before the body is looked at."""
+    """B1: the same checks before the body is read."""
     answers = [
         await dry(rig, b"{}", authorization="Bearer nobody"),
         await dry(rig, b"{}", authorization=f"Bearer {token(scope='email')}"),
@@ -67,7 +67,7 @@ async def test_b1_all_else_is_refused_as_there(rig: Rig) -> None:
 
 
 async def test_too_large_is_told_as_there() -> None:
-    """A failure of the whole batch, which is well-formed all the same."""
+    """The whole batch fails, although it is well-formed."""
     answer = await dry(Rig(Limits(max_updates_per_request=1)), batch(period(update(), update())))
     assert answer.json["valid"]
     assert ["TOO_LARGE"] == [one["failureCause"] for one in answer.json["batchFailures"]]
@@ -134,7 +134,7 @@ def _published(rig: Rig) -> dict[str, int]:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", json.dumps({"requestId": 2**63}).encode()])
 async def test_hostile_bodies_are_no_batches(rig: Rig, body: bytes) -> None:
-    """Told, never a 500."""
+    """They get violations, never a 500."""
     answer: Any = (await dry(rig, body)).json
     assert not answer["valid"]
     assert answer["violations"]

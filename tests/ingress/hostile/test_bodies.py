@@ -1,4 +1,4 @@
-"""Hostile bodies: ingress, worker and verify are of one mind on each, and what is accepted can be stored (B10)."""
+"""Hostile bodies: ingress, worker and verify agree on each, and every accepted body can be stored (B10)."""
 
 import asyncio
 import sys
@@ -101,7 +101,7 @@ def test_b10_what_the_ingress_accepts_the_worker_stores(runner: asyncio.Runner, 
 
 
 def assert_storable(record: Record, pool: Pool) -> None:
-    """Its documents are no larger than was said, and hardly smaller."""
+    """Its documents are at most as large as estimated, and hardly smaller."""
     flush = Flush(PartitionId("r1", 0), record.offset, [record], [pool])
     plan = make_plan(flush, Known(), Limits())
     for key, period in plan.periods.items():

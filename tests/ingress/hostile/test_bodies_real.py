@@ -42,7 +42,7 @@ def with_envelope(levels: int) -> bytes:
 
 
 def largest() -> bytes:
-    """Nearly as much as may be stored, in as many documents as there can be: an hour of its own for each event."""
+    """Nearly as much as may be stored, in as many documents as possible: each event in another hour."""
     title = base64.b64encode(json.dumps({"title": "x" * 1_225}).encode()).decode()
     now = now_millis()
     events = [item(f"T{n % 900}", now - n % 9_000 * HOUR, n=n) for n in range(10_000)]

@@ -61,7 +61,7 @@ def with_text(items: list[dict[str, Any]], at: int, field: str, text: str) -> by
 def test_a10_a_wrong_value_is_named_by_item_and_field(
     runner: asyncio.Runner, damage: tuple[str, str], before: int, after: int
 ) -> None:
-    """Wherever it stands among good ones."""
+    """At any position among good ones."""
     field, text = damage
     items = [item(f"T{n}", NOW, n=n) for n in range(before + 1 + after)]
     code, message = refused(runner, with_text(items, before, field, text))

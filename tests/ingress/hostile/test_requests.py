@@ -1,7 +1,7 @@
 """Hostile bodies, made by hypothesis: each is a 4xx that names the field, and nothing of it is published.
 
-A good batch is damaged in one place. Where the damage is a value, the violation is at that value's path; where the
-text is no JSON any more there is no path, and the violation, of the body as a whole, says line and column.
+A good batch is damaged in one place. If a value is damaged, the violation has the value's path. If the text is no JSON
+any more, the violation is of the whole body, with line and column.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ NO_INT64 = st.sampled_from(
 NO_STRING = st.sampled_from(["7", "true", "{}", "[]", "null", "1e400", "NaN", "[[[[]]]]", str(2**63)])
 NO_OBJECT = st.sampled_from(["7", "true", '"x"', "[]", "null", "[{}]", "NaN"])
 NO_ARRAY = st.sampled_from(["7", "true", '"x"', "{}", '{"0": {}}', "NaN"])
-# Text that no JSON decoder of ours takes, wherever it stands.
+# Text that no JSON decoder here accepts, at any position.
 NO_TEXT = (
     b'"\\ud800"',
     b'"\\udfff x"',
@@ -72,7 +72,7 @@ def paths(value: object, at: Path = ()) -> Iterator[Path]:
 
 
 def found(at: Path) -> Any:  # noqa: ANN401 JSON is any
-    """What lies there in the good batch."""
+    """The value at this path in the good batch."""
     place: Any = GOOD
     for part in at:
         place = place[part]
@@ -170,7 +170,7 @@ def test_b2_a_wrong_value_anywhere_is_named_by_its_path(post: Post, data: st.Dat
 @hostile
 @given(st.sampled_from(PLACES), NO_JSON)
 def test_b2_what_is_no_json_is_refused_with_line_and_column(post: Post, at: Path, text: bytes) -> None:
-    """B2: lone surrogates, invalid UTF-8, raw control characters, nesting beyond what is read, other spellings."""
+    """B2: lone surrogates, invalid UTF-8, raw control characters, nesting beyond the limit, other spellings."""
     for violation in post.refused(damaged(at, text)):
         assert violation["field"] in ("", spelt(at))
         description = violation["description"]
@@ -180,7 +180,7 @@ def test_b2_what_is_no_json_is_refused_with_line_and_column(post: Post, at: Path
 @hostile
 @given(st.sampled_from(OBJECTS), KEYS, st.sampled_from(["1", "null", '"x"', "NaN", "{}", "[[]]"]))
 def test_g5_an_unknown_field_anywhere_is_named(post: Post, at: Path, key: str, value: str) -> None:
-    """G5: whatever it is called, and whatever stands in it."""
+    """G5: with any name and any value."""
     inside = json.dumps(found(at))[:-1] + f", {json.dumps(key)}: {value}}}"
     body = damaged(at, inside.encode()) if at else inside.encode()
     (field,) = post.fields(body)
@@ -222,7 +222,7 @@ def test_b2_bytes_that_are_no_utf8_are_refused_wherever_they_stand(post: Post, a
 @hostile
 @given(st.binary(max_size=300))
 def test_b2_any_bytes_are_refused(post: Post, body: bytes) -> None:
-    """B2: what is no batch is a 400, never a 500."""
+    """B2: anything but a batch is a 400, never a 500."""
     assert post.refused(body)
 
 

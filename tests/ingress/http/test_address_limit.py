@@ -1,4 +1,4 @@
-"""How often one address may send, and whose address it is (B1)."""
+"""How often one address may send, and which address counts (B1)."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -31,7 +31,7 @@ GOOD = {"authorization": f"Bearer {token()}"}
     ],
 )
 def test_b1_only_what_a_trusted_proxy_saw_is_believed(peer: str, forwarded: str, expected: str) -> None:
-    """From the last hop back; what stands before the first stranger, anybody may have written."""
+    """From the last hop backwards. Entries before the first untrusted hop may be forged."""
     assert ip_address(expected) == client_address(ip_address(peer), forwarded.encode("latin-1"), OURS)
 
 
@@ -72,7 +72,7 @@ async def test_answer_address_rate_says_when_to_try_again() -> None:
 
 
 async def test_b1_one_address_does_not_use_up_anothers_limit() -> None:
-    """The peer's, unless a trusted proxy says more; an IPv6 subscriber is a /64."""
+    """The peer's address counts, unless a trusted proxy names another. An IPv6 subscriber is a /64."""
     rig = limited(trusted_proxies=["10.0.0.0/8"])
     calls = [
         ("10.0.0.1", "203.0.113.9", 200),

@@ -79,7 +79,7 @@ async def honest(running: Running, session: aiohttp.ClientSession, until: asynci
 
 
 async def test_150_bodies_that_unpack_to_8_mib_stop_nobody_and_fill_no_memory(servers: Servers, tmp_path: Path) -> None:
-    """Without a token: each is refused, or told to come again; every honest request meanwhile is registered."""
+    """Without a token each is refused or gets 503. Every honest request meanwhile is registered."""
     name = f"bodies-{uuid.uuid4().hex[:8]}"
     await make_topic(servers.kafka, name)
     declare(servers.mongodb, name)
@@ -104,7 +104,7 @@ async def test_150_bodies_that_unpack_to_8_mib_stop_nobody_and_fill_no_memory(se
 
 @pytest.mark.parametrize("partitions", [1, 7])
 async def test_g17_the_partition_of_a_key_is_known_before_it_is_sent(servers: Servers, partitions: int) -> None:
-    """As aiokafka chooses it; None while there is no connection."""
+    """The partition that aiokafka chooses; None without a connection."""
     async with place(servers, partitions=partitions) as where:
         kafka: KafkaSettings = where.settings.kafka
         watch = KafkaWatch(kafka, Outage("kafka"))

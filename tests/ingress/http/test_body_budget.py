@@ -1,4 +1,4 @@
-"""What bodies may hold and cost (B9): bounded in all and by sender, and who is not known yet costs least."""
+"""Memory and time of bodies (B9): bounded in total and by sender, with the least for unknown senders."""
 
 import asyncio
 import gc
@@ -66,7 +66,7 @@ async def test_a_large_body_without_a_good_token_is_never_parsed(rig: Rig, monke
 async def test_a_pool_is_read_once_and_its_token_checked_once(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, place: str, padding: int
 ) -> None:
-    """However large the pool is, and wherever its token stands."""
+    """However large the pool is, and wherever its token is."""
     read = counted(monkeypatch, pool_reader, "read_sent")
     parsed = counted(monkeypatch, checks, "parse_analytics")
     checked: list[str] = []
@@ -89,7 +89,7 @@ async def test_a_pool_is_read_once_and_its_token_checked_once(
 async def test_what_is_unpacked_of_unknown_senders_is_one_body_at_a_time(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """150 bodies of 12 KB that unpack to 8 MiB: held are the 12 KB, and the one that is searched."""
+    """150 bodies of 12 KB that unpack to 8 MiB: in memory are the 12 KB each, and one unpacked body."""
     held: list[int] = []
     unpacked: Callable[..., bytes] = vars(body_budget)["unpacked"]
     running = 0
@@ -121,7 +121,7 @@ async def test_what_is_unpacked_of_unknown_senders_is_one_body_at_a_time(
 
 
 async def busy(path: str) -> Answer:
-    """What a body is answered for which there is no room; all is given back, and it is counted."""
+    """The answer to a body for which there is no room. All shares are returned, and it is counted."""
     rig = Rig(body_bytes_held=4_096)
     headers = {"authorization": f"Bearer {token()}", "content-type": "application/json"}
     answer = await rig.call("POST", path, headers, [b"x" * 5_000], ends=False)
@@ -131,7 +131,7 @@ async def busy(path: str) -> Answer:
 
 
 async def test_answer_busy() -> None:
-    """There is no room for the body: nothing is read, and the client is told when to come again."""
+    """There is no room for the body: it is not read, and Retry-After says when to retry."""
     answer = await busy("/games/v1/events")
     error = answer.json["error"]
     assert (503, "UNAVAILABLE", "backendError") == (answer.status, error["status"], error["errors"][0]["reason"])
@@ -143,7 +143,7 @@ async def test_answer_analytics_busy() -> None:
 
 
 async def test_a_turn_that_does_not_come_in_time_is_503() -> None:
-    """A bounded wait, then the client is told to come again."""
+    """A bounded wait, then 503 with Retry-After."""
     bodies = BodyBudget(64 * MIB, 60, wait_seconds=0)
     with bodies.of_player(ANN) as one, bodies.of_player(ANN) as other:
         async with bodies._known.turn("another", 8 * MIB):
@@ -154,7 +154,7 @@ async def test_a_turn_that_does_not_come_in_time_is_503() -> None:
 
 
 async def settled() -> None:
-    """Every request has gone as far as its body has come."""
+    """Each request has done all it can with the part of its body that has arrived."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -179,7 +179,7 @@ async def test_the_unknown_keep_no_player_from_a_turn() -> None:
 
 
 async def test_large_bodies_of_an_address_do_not_crowd_out_its_small_ones() -> None:
-    """Behind a load balancer, or a carrier's NAT, all who are unknown have one address."""
+    """Behind a load balancer or a carrier's NAT all unknown senders have one address."""
     rig = Rig(body_bytes_held=64 * MIB)
     flood = [asyncio.create_task(rig.call("POST", BATCH, {}, [b"{" * (7 * MIB)], ends=False)) for _ in range(20)]
     await settled()
@@ -236,7 +236,7 @@ async def test_g17_a_large_body_of_a_player_who_is_too_fast_is_not_parsed(monkey
         assert "RECORD_RATE_HIGH" == answer.json["batchFailures"][0]["failureCause"]
         assert "retry-after" in answer.headers
         assert (429, 6, 2) == told(await rig.add(gzip.compress(body), content_encoding="gzip"))
-    # What is small is looked at inline; nothing else was unpacked, in a thread or not.
+    # Small bodies are read inline. Nothing else was unpacked, in a thread or not.
     assert max(beside) < MAX_INLINE_BYTES
     assert 400 == (await rig.post(b"{")).status
     assert 400 == (await rig.add(b"{")).status

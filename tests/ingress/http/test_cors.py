@@ -62,7 +62,7 @@ async def test_b5_a_preflight_is_answered_without_a_token(cors: Rig, path: str) 
 
 
 async def test_b5_an_origin_that_is_not_allowed_hears_nothing(cors: Rig) -> None:
-    """Not even that there is CORS."""
+    """It does not even learn that CORS is on."""
     for origin in (f"{PAGE}.evil.example", "http://game.example", "https://game.example:8443", "null", ""):
         assert set() == cors_headers((await cors.call("GET", "/v1/limits", {"origin": origin})).headers)
         answer = await cors.call("OPTIONS", RECORD, PREFLIGHT | {"origin": origin})
@@ -77,7 +77,7 @@ async def test_b5_cors_is_off_by_default(rig: Rig) -> None:
 
 
 async def test_b5_any_origin_may_be_allowed() -> None:
-    """The answer is the same for all, and says so."""
+    """The answer is the same for all, and allows `*`."""
     rig = Rig(cors_origins=["*"])
     answer = await rig.call("GET", "/v1/limits", {"origin": "null"})
     assert "*" == answer.headers["access-control-allow-origin"]
@@ -101,7 +101,7 @@ async def test_b5_a_long_reply_varies_by_both(cors: Rig) -> None:
     "origin", ["https://game.example/", "game.example", "https://Game.example", "https://*.x/", ""]
 )
 def test_b5_what_no_browser_would_send_is_no_origin(origin: str) -> None:
-    """It would never match: better said at the start."""
+    """It would never match, so the start refuses it."""
     with pytest.raises(ValidationError):
         IngressSettings(cors_origins=(origin,))
 

@@ -107,7 +107,7 @@ async def test_b3_a_stream_that_decodes_to_nothing_is_bounded_too(rig: Rig) -> N
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "zstd"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "junk", "twice", "late junk", "flipped", "plain"])
 async def test_b3_what_is_no_whole_stream_is_400(rig: Rig, kind: str, damage: str) -> None:
-    """And says what is wrong with it; nothing is recorded."""
+    """The answer says what is wrong, and nothing is recorded."""
     body = batch(period(update()))
     coding, whole = sent(kind, body)
     size = len(whole) if damage == "late junk" else 1 << 20

@@ -1,4 +1,4 @@
-"""Turns at costly work: who gets one when, and what is given back however a wait ends."""
+"""Turns at costly work: their order, and what is returned however a wait ends."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ AT_ONCE = 10
 
 
 class Work:
-    """Pieces of work that go on until they are ended; `begun` tells their order."""
+    """Pieces of work that last until they are ended. `begun` has their order."""
 
     def __init__(self, queue: FairQueue) -> None:
         self.queue = queue
@@ -74,7 +74,7 @@ async def test_what_runs_is_bounded_and_a_larger_piece_runs_alone() -> None:
 
 
 async def test_there_is_no_turn_after_the_wait() -> None:
-    """And who gave up takes no turn later."""
+    """A waiter that gave up gets no turn later."""
     work = Work(FairQueue(AT_ONCE, 0))
     await work.start("a", "a0")
     with pytest.raises(NoTurn):
@@ -100,7 +100,7 @@ STEPS = st.lists(
 def test_whatever_ends_or_gives_up_all_of_it_is_given_back(
     runner: asyncio.Runner, steps: list[tuple[str, str, int]]
 ) -> None:
-    """Cancelled while it waits, while it works, or in the moment of its turn; nobody is left waiting."""
+    """Cancelled while it waits, while it works, or in the moment of its turn. No waiter is forgotten."""
 
     async def run() -> None:
         work = Work(FairQueue(AT_ONCE, PATIENCE_SECONDS))

@@ -1,4 +1,4 @@
-"""Masks of partial replies (G2): what is read, what is kept, and laws of both."""
+"""Masks of partial replies (G2): their syntax, what they keep, and laws of both."""
 
 import pytest
 from hypothesis import given

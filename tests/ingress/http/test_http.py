@@ -104,7 +104,7 @@ async def test_g1_googles_own_client_sends_a_long_query_so(address: tuple[str, i
 
 
 async def test_b3_a_body_encoded_and_in_chunks_counts(rig: Rig, address: tuple[str, int]) -> None:
-    """And the connection goes on after a damaged one."""
+    """And the connection continues after a damaged one."""
     url = f"http://{address[0]}:{address[1]}{RECORD}"
     headers = {"Authorization": f"Bearer {token()}", "Content-Type": "application/json", "Content-Encoding": "gzip"}
     body = batch(period(update()))

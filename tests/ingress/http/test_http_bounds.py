@@ -1,4 +1,4 @@
-"""B9 on real sockets: what is no request is answered, bounded, counted, and never read as something else."""
+"""B9 on real sockets: bytes that are no request are answered, bounded, counted, and never read as a request."""
 
 import asyncio
 import contextlib
@@ -164,7 +164,7 @@ async def test_b9_the_analytics_api_says_it_in_its_own_shape(data: str, status: 
 
 
 async def test_answer_head_large() -> None:
-    """And what is still sent of it is dropped: who sends a hundred MiB gets to read why."""
+    """The rest of it is discarded, so that a client that sends a hundred MiB can read the answer."""
     async with Serving() as serving:
         client = await serving.client()
         client.write(f"GET {RECORD} HTTP/1.1\r\nHost: x\r\n".encode() + b"X: y\r\n" * 500_000)
@@ -191,7 +191,7 @@ async def test_answer_analytics_head_large() -> None:
 
 
 async def test_answer_head_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A head that drips in is timed as a whole; a connection that says nothing is closed without a word."""
+    """A head that arrives slowly is timed as a whole. A silent connection is closed without an answer."""
     monkeypatch.setattr("serving.http.protocol.HEAD_SECONDS", 0.2)
     async with Serving() as serving:
         silent, dripping = await serving.client(), await serving.client()
@@ -224,7 +224,7 @@ async def test_b9_a_head_that_drips_in_on_a_kept_connection_is_timed_too(monkeyp
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "other/1"])
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_b9_an_upgrade_is_ignored_and_the_body_counts(protocol: str, chunked: bool) -> None:  # noqa: FBT001
-    """As curl --http2 and every JVM client ask for it; the next request on the connection is the next request."""
+    """As curl --http2 and every JVM client send it. The next request on the connection is read correctly."""
     async with Serving() as serving:
         client = await serving.client()
         for number in ("7", "8"):
@@ -245,7 +245,7 @@ async def test_b9_an_upgrade_is_ignored_and_the_body_counts(protocol: str, chunk
 async def test_b9_a_refusal_before_the_body_ends_the_connection(
     expect: tuple[str, ...], path: str, authorization: str, status: int
 ) -> None:
-    """Or the body would be read as the next request; nor is it asked for, where the client waits to be."""
+    """Otherwise the body would be read as the next request. A client that waits for 100 Continue does not get it."""
     async with Serving() as serving:
         client = await serving.client()
         length = "Content-Length: 50"
@@ -308,7 +308,7 @@ async def test_b9_an_address_has_so_many_connections_at_most() -> None:
 
 
 async def test_b9_a_client_that_reads_no_reply_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once more waits for it than the system's buffers hold."""
+    """As soon as more waits for it than the system's buffers hold."""
     monkeypatch.setattr("serving.http.protocol.UNREAD_SECONDS", 0.2)
     async with Serving() as serving:
         with socket.create_connection(serving.address[:2]) as client:
@@ -348,7 +348,7 @@ def process_with(files: int) -> Iterator[Address]:
 
 
 async def test_b9_silent_connections_keep_nobody_out() -> None:
-    """Twice as many as the process may open files: a new client and a probe are answered all the same."""
+    """Twice as many as the process may open files: a new client and a probe are still answered."""
     with process_with(files=256) as address:
         silent = [await Client.of(address) for _ in range(512)]
         probes = [await Client.of(address) for _ in range(2)]
@@ -381,7 +381,7 @@ async def test_b9_a_batch_of_curl_that_asks_for_http2_counts() -> None:
 @pytest.mark.parametrize("method", ["QUERY", "get", "PROPFIND", "X"])
 @pytest.mark.parametrize(("path", "status"), [(RECORD, 405), ("/nowhere", 404), ("/AddEvent", 405)])
 async def test_b9_a_method_that_nobody_takes_is_405_like_any_other(method: str, path: str, status: int) -> None:
-    """The parser doesn't know it; what is behind its head is not read as a request."""
+    """The parser doesn't know it. The bytes after its head are not read as a request."""
     async with Serving() as serving:
         client = await serving.client()
         client.send(f"{method} {path} HTTP/1.1", "Host: x", "Content-Length: 3", body=b"abc")

@@ -46,7 +46,7 @@ async def test_b4_while_draining_replies_close_their_connection_and_requests_sti
 
 
 def test_b4_an_idle_connection_is_kept_75_seconds_or_more(rig: Rig) -> None:
-    """By default and at least; the server is told."""
+    """By default and at least. uvicorn gets the setting."""
     assert 75 <= server_config(IngressSettings(), rig.app).timeout_keep_alive
     assert 300 == server_config(IngressSettings(keep_alive_seconds=300), rig.app).timeout_keep_alive
     with pytest.raises(ValidationError):

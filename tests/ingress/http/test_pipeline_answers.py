@@ -1,6 +1,6 @@
-"""The table of answers, through the whole app: the rows that are about HTTP, whatever the path.
+"""The table of answers, through the whole app: the rows about HTTP, for any path.
 
-The row of the limit per address is in test_address_limit.py; what a batch can be told is in
+The row of the limit per address is in test_address_limit.py, and the answers to a batch are in
 tests/ingress/games/test_record.py.
 """
 
@@ -94,7 +94,7 @@ async def test_http_500_for_a_bug_has_no_trace_of_it(rig: Rig) -> None:
 
 
 async def test_http_503_while_draining(rig: Rig) -> None:
-    """To who asks whether to send here; a batch that comes all the same is counted, and its connection ends (B4)."""
+    """/readyz answers 503. A batch that still arrives is counted, and its connection ends (B4)."""
     rig.stopping.draining = True
     ready = await rig.call("GET", "/readyz")
     assert (503, ["draining"], "1") == (ready.status, ready.json["missing"], ready.headers["retry-after"])

@@ -21,7 +21,7 @@ def filled(holder: Holder, size_bytes: int, shares: Shares) -> int:
 
 @given(STEPS)
 def test_never_more_than_all_is_held_and_all_of_it_comes_back(steps: list[tuple[Holder, int, bool]]) -> None:
-    """Whoever takes and gives back, in any order; what is given back leaves no trace."""
+    """Whoever takes and returns, in any order. Returned shares leave no trace."""
     shares = Shares(MAX)
     taken: list[tuple[Holder, int]] = []
     for holder, size, returns in steps:
@@ -44,7 +44,7 @@ def test_one_player_leaves_half_and_one_app_a_quarter() -> None:
 
 
 def test_the_unknown_together_leave_half_and_an_address_four_fifths() -> None:
-    """Who is known finds room beside them."""
+    """There is room for known senders beside them."""
     assert filled(Holder(UNKNOWN, "192.0.2.1"), 1, Shares(MAX)) == MAX // 5
     shares = Shares(MAX)
     assert sum(filled(Holder(UNKNOWN, f"192.0.2.{n}"), 1, shares) for n in range(500)) <= MAX // 4 + 1
@@ -63,6 +63,6 @@ def test_a_first_body_is_bounded_by_what_is_free_alone(size: int) -> None:
 
 
 def test_anonymous_actors_of_an_app_are_one_holder() -> None:
-    """Whoever may have one anonymous token may have many."""
+    """A client that can get one anonymous token can get many."""
     assert holder_of("demo", "~1") == holder_of("demo", "~2") == holder_of_key(b"demo/~3")
     assert holder_of_key(b"demo/ann") == holder_of("demo", "ann") != holder_of("demo", "bob")

@@ -1,4 +1,4 @@
-"""Why was my event dropped: what is noted of requests, and `GET /v1/refusals`."""
+"""Why an event was dropped: what is noted of requests, and `GET /v1/refusals`."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def numbers(answer: Answer) -> list[str]:
 
 
 async def test_each_cause_of_a_batch_is_noted_once_with_its_first_place(rig: Rig) -> None:
-    """With the piece as it was read, and not what is fine beside it."""
+    """With the rejected part as it was read, without the good parts."""
     gone = update("GONE")
     await rig.record(
         period(update(), gone, update("GONE_TOO"), update(count="0")),
@@ -107,7 +107,7 @@ async def test_mongodb_away_costs_samples_and_no_request_anything(rig: Rig) -> N
 
 
 async def test_they_are_read_back_newest_first_with_all_that_is_known(rig: Rig) -> None:
-    """Bytes as text; what is no UTF-8 is escaped."""
+    """Bytes as text. Invalid UTF-8 is escaped."""
     await rig.post(b'{"requestId":"7","odd":"\xff"}')
     await rig.record(period(update("GONE")))
     await rig.shared.refusals.write()
@@ -137,7 +137,7 @@ async def test_g21_a_players_own_token_is_not_enough(rig: Rig) -> None:
 
 
 async def test_an_operator_sees_the_tokens_app_alone(rig: Rig) -> None:
-    """Whatever the query says."""
+    """Whatever the query asks for."""
     rig.store.refused = [refused(1), refused(2, app="other"), refused(3)]
     assert ["3", "1"] == numbers(await look(rig))
     assert ["2"] == numbers(await look(rig, "?app=demo", app="other"))
@@ -181,7 +181,7 @@ async def test_pages_hold_everything_once_and_the_last_one_says_so(rig: Rig) -> 
     ],
 )
 async def test_a_wrong_query_is_400_naming_the_parameter(rig: Rig, query: str, fields: list[str]) -> None:
-    """Instead of an empty page that looks like good news."""
+    """An empty page would look like good news."""
     answer = await look(rig, query)
     assert 400 == answer.status
     assert fields == [one["field"] for one in answer.json["error"]["details"][0]["fieldViolations"]]
@@ -195,6 +195,6 @@ async def test_mongodb_away_is_503(rig: Rig) -> None:
 
 
 async def test_the_causes_that_are_counted_are_a_closed_set(rig: Rig) -> None:
-    """A client can't make a label of its own."""
+    """A client can't create a label."""
     with pytest.raises(KeyError):
         rig.shared.metrics.refused("made up")

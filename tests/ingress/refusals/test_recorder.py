@@ -1,4 +1,4 @@
-"""Which refusals are kept, what of their bytes, and that writing them hurts nobody."""
+"""Which refusals are stored, which of their bytes, and that storing them affects no request."""
 
 import asyncio
 import json
@@ -151,7 +151,7 @@ JWT = token().encode()
     ],
 )
 def test_b6_no_credential_is_kept(piece: bytes) -> None:
-    """B6: neither the request's own token, wherever it stands, nor what looks like one; not even a part of it."""
+    """B6: neither the request's token, wherever it is, nor anything like a token; not even a part of it."""
     kept = first_bytes(piece, b"opaque-token")
     for secret in (JWT[:12], JWT.rpartition(b".")[2][:12], b"opaque", b"secret-word", b"AAAA"):
         assert secret not in kept
@@ -184,7 +184,7 @@ def test_no_body_is_made_that_takes_long(unit: bytes) -> None:
 
 
 def test_what_is_no_secret_is_kept_as_it_is() -> None:
-    """Else it would help nobody."""
+    """Otherwise the sample would be of no use."""
     piece = b'{"definitionId":"LEVEL_UP","updateCount":"0"}'
     assert piece == first_bytes(piece, b"opaque-token")
 

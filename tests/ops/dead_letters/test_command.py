@@ -30,7 +30,7 @@ LETTER: dict[str, Any] = {
 
 
 def test_letters_are_chosen_by_id_reason_and_whether_they_were_redriven() -> None:
-    """The reason is taken as it is written: no expression of somebody else's."""
+    """The reason is literal text, not a regular expression."""
     assert {} == filter_of(Chosen())
     assert {"_id": "r1/00/3", "redriven": {"$exists": False}} == filter_of(Chosen(identity="r1/00/3", again=False))
     assert {"reason": {"$regex": r"a\.b\(", "$options": "i"}} == filter_of(Chosen(reason="a.b("))
@@ -63,14 +63,14 @@ def test_a_letter_is_shown_whole_and_listed_short() -> None:
 
 
 def test_a_letter_that_was_cut_shows_what_it_was() -> None:
-    """The size is the record's, not that of what is left."""
+    """The size is the record's, not that of the kept part."""
     cut = {"bytes": 60_000_000, "sha256": "0" * 64, "headers": 0}
     listed = summary({**LETTER, "cut": cut})
     assert (60_000_000, cut) == (listed["bytes"], listed["cut"])
 
 
 async def test_a_letter_that_was_cut_is_not_redriven() -> None:
-    """What is left of it is another record."""
+    """The kept part would be another record."""
     db = cast("Database", _OneLetter({**LETTER, "cut": {"bytes": 9, "sha256": "", "headers": 0}}))
     done, problem = await redrive(db, cast("AIOKafkaProducer", None), ["r1/00/3"], None)
     assert (done, "it was too large" in problem) == (0, True)
@@ -95,6 +95,6 @@ class _OneLetter:
 
 
 def test_the_lineage_of_a_letter_tells_its_topic() -> None:
-    """Each API's letters go back to its own; of an unknown lineage nobody knows."""
+    """Each API's letters go back to its topic. The topic of an unknown lineage is unknown."""
     by_lineage = {"r1": "batches", "r2": "pools"}
     assert ["batches", "pools", None] == [topic_of({"_id": f"r{n}/00/3"}, by_lineage) for n in (1, 2, 3)]

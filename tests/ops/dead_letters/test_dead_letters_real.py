@@ -41,7 +41,7 @@ def redriven(**more: Any) -> RedriveOptions:  # noqa: ANN401 parts of a choice
 async def test_dead_letters_are_listed_shown_and_redriven_once(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """A redriven record counts once however often it is redriven; garbage is set aside anew; dry runs do nothing."""
+    """A record counts once, however often it is redriven. Garbage becomes a new dead letter. Dry runs do nothing."""
     async with place(servers, partitions=1) as where:
         use(where.settings, tmp_path, monkeypatch)
         await produce(where.settings, 0, raw(b"\xff\x00"), raw(b"{}", None))
@@ -81,7 +81,7 @@ async def test_dead_letters_are_listed_shown_and_redriven_once(
 async def test_a_letter_of_no_known_lineage_is_not_redriven_and_told(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """Nobody knows its topic: exit status 1, and what went through before it stays marked."""
+    """Its topic is unknown: exit status 1. Letters redriven before it stay marked."""
     async with place(servers, partitions=1) as where:
         use(where.settings, tmp_path, monkeypatch)
         letter: dict[str, Any] = {"key": None, "value": b"x", "headers": [], "reason": "r"}

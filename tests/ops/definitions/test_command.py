@@ -1,4 +1,4 @@
-"""A definitions file: what is wrong in it, and what applying it changes."""
+"""A definitions file: its problems, and the changes of applying it."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ from ops.definitions.changes import (
 )
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
 from ops.local.servers.paths import DEMO_DEFINITIONS
-from schemas.documents import Definition, utc
+from schemas.definitions import Definition
+from schemas.documents import utc
 from tests.samples import NOW
 
 THEN = utc(NOW)
@@ -56,7 +57,7 @@ def file_of(*ids: str, name: str = "x") -> DefinitionsFile:
 
 
 def stand(found: list[Change]) -> dict[str, Definition]:
-    """What stands in MongoDB after the changes."""
+    """The definitions in MongoDB after the changes."""
     return {change.definition.definition_id: change.definition for change in found}
 
 
@@ -247,13 +248,13 @@ def test_what_is_no_text_is_refused_with_a_word_about_quotes(tmp_path: Path, val
 
 
 def test_a_number_in_json_is_refused_with_a_word_about_quotes(tmp_path: Path) -> None:
-    """There it is written as what it is."""
+    """JSON has no ambiguous scalars."""
     (problem,) = problems(tmp_path, declared(id=12))
     assert "definitions[0].id: Input should be a valid string: put it in quotes" == problem
 
 
 def test_what_a_file_retires_is_known_beforehand() -> None:
-    """Of the events in force: one that is declared again is not among them."""
+    """Only current events: one that is declared again is not among them."""
     existing = stand(changes(file_of("A", "B", "C"), {}, THEN))
     without = changes(file_of("B"), existing, LATER)
     assert (["A", "C"], 3) == retired_by(without)
@@ -297,7 +298,7 @@ def test_the_same_file_again_changes_nothing() -> None:
 
 
 def test_a_changed_text_leaves_the_time_of_declaration() -> None:
-    """What was recorded under the old name stays in force."""
+    """What was recorded under the old name stays valid."""
     existing = stand(changes(file_of("A"), {}, THEN))
     (change,) = changes(file_of("A", name="y"), existing, LATER)
     assert ("changed", THEN, "y") == (change.kind, change.definition.declared_at, change.definition.names["en"])
@@ -315,7 +316,7 @@ def test_an_event_that_is_gone_is_retired_once() -> None:
 
 
 def test_a_retired_event_can_be_declared_again() -> None:
-    """In force since then, and not for the time in between."""
+    """It is declared from then on, and not for the time in between."""
     existing = stand(changes(file_of("A"), {}, THEN))
     retired = stand(changes(file_of(), existing, LATER))
     much_later = LATER + timedelta(hours=1)
@@ -336,7 +337,7 @@ def test_g12_what_is_declared_again_keeps_its_earlier_times() -> None:
 
 
 def test_a_change_is_shown_field_by_field() -> None:
-    """Before and after; a language of a text is a field of its own, and what stays is not shown."""
+    """Before and after. Each language of a text is a field. Unchanged fields are not shown."""
     old = DeclaredEvent(id="A", names={"en": "x", "de": "y"}, children=("B",))
     new = DeclaredEvent(id="A", names={"en": "z", "pt": "w"}, children=("B",), format="plain", visibility="HIDDEN")
     child = DeclaredEvent(id="B", names={"en": "b"})

@@ -1,4 +1,4 @@
-"""The doctor's judgement of what it sees."""
+"""How the doctor judges what it finds."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,7 +50,7 @@ def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
 
 @pytest.mark.parametrize(("partitions", "more"), [(6, []), (5, ["wrong"]), (7, ["warning"])])
 def test_each_problem_of_a_topic_is_wrong_and_each_risk_a_warning(partitions: int, more: list[str]) -> None:
-    """Fewer partitions than were asked for are wrong, more are somebody's decision."""
+    """Fewer partitions than the setting are wrong; more are an operator's decision."""
     shape = TopicShape(partitions, 1, 1)
     checks = topic_checks("records", shape, ["this", "that"], ["one replica"], KafkaSettings(partitions=6))
     assert sorted(["wrong", "wrong", "warning", *more]) == sorted(check.state for check in checks)
@@ -58,7 +58,7 @@ def test_each_problem_of_a_topic_is_wrong_and_each_risk_a_warning(partitions: in
 
 
 def test_a_topic_without_a_lineage_is_wrong() -> None:
-    """Workers would refuse to start; what to type is said."""
+    """Workers would refuse to start. The message has the command to run."""
     missing = lineage_check("records", None)
     assert "wrong" == missing.state
     assert "tallymill init" in missing.detail
@@ -103,7 +103,7 @@ def test_the_cost_of_stored_items_is_told() -> None:
 
 
 def test_partitions_that_nobody_reads_are_warnings() -> None:
-    """What waits there is counted once somebody reads it: nothing is lost yet."""
+    """Its records will be counted when a worker reads them: nothing is lost yet."""
     assert ["ok"] == [check.state for check in unread_checks("records", [])]
     (check,) = unread_checks("records", ["no worker reads partition 7: 120 records wait"])
     assert ("workers of records", "warning") == (check.what, check.state)
@@ -113,7 +113,7 @@ def test_partitions_that_nobody_reads_are_warnings() -> None:
     ("ahead", "words"), [(600, "600 s ahead of"), (-600, "600 s behind"), (1, None), (-1, None), (0, None)]
 )
 def test_a_clock_that_differs_from_mongodbs_is_a_warning(ahead: int, words: str | None) -> None:
-    """By what is certain: MongoDB answered somewhere in between."""
+    """Only the certain difference counts: MongoDB answered at some time in between."""
     local = datetime(2026, 11, 28, 12, tzinfo=UTC)
     before = local + timedelta(seconds=ahead)
     told = clock_difference({"localTime": local.replace(tzinfo=None)}, before, before)

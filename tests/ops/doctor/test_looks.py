@@ -1,4 +1,4 @@
-"""What the doctor looks at, with servers that answer as they are told."""
+"""What the doctor checks, with scripted servers."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consumer.core.unread import PartitionLook
+from consumer.core.unread import PartitionProgress
 from ops.config import Settings
 from ops.connect import NotReachable
 from ops.doctor import command, unread
@@ -92,7 +92,7 @@ class Collection:
 
 
 class Database(dict[str, Collection]):
-    """Of a server whose clock is off by so many seconds."""
+    """A database of a server whose clock is off by so many seconds."""
 
     def __init__(self, off_seconds: float) -> None:
         self._off = timedelta(seconds=off_seconds)
@@ -153,27 +153,27 @@ async def test_a_server_that_is_away_is_told_by_its_own_check_alone(monkeypatch:
 @pytest.mark.parametrize(
     ("looks", "told"),
     [
-        ([{0: PartitionLook(0, 5, 5)}], []),
-        ([{0: PartitionLook(0, 5, 3)}, {0: PartitionLook(0, 5, 4)}], []),
-        ([{0: PartitionLook(0, 5, 3)}, {0: PartitionLook(0, 6, 3)}],
+        ([{0: PartitionProgress(0, 5, 5)}], []),
+        ([{0: PartitionProgress(0, 5, 3)}, {0: PartitionProgress(0, 5, 4)}], []),
+        ([{0: PartitionProgress(0, 5, 3)}, {0: PartitionProgress(0, 6, 3)}],
          ["no worker reads partition 0: 3 records wait, its checkpoint does not move"]),
-        ([{1: PartitionLook(0, 5, None)}, {1: PartitionLook(0, 5, None)}],
+        ([{1: PartitionProgress(0, 5, None)}, {1: PartitionProgress(0, 5, None)}],
          ["no worker reads partition 1: 5 records wait, no worker has read it yet"]),
     ],
 )  # fmt: skip
 async def test_partitions_where_records_wait_are_looked_at_twice(
-    monkeypatch: pytest.MonkeyPatch, looks: list[dict[int, PartitionLook]], told: list[str]
+    monkeypatch: pytest.MonkeyPatch, looks: list[dict[int, PartitionProgress]], told: list[str]
 ) -> None:
     """A worker at work has moved its checkpoint by then."""
     seconds = [0.0]
 
-    async def look(*_: object) -> Mapping[int, PartitionLook]:
+    async def read_progress(*_: object) -> Mapping[int, PartitionProgress]:
         return looks.pop(0)
 
     async def sleep(more: float) -> None:
         seconds[0] += more
 
-    monkeypatch.setattr(unread, "look", look)
+    monkeypatch.setattr(unread, "read_progress", read_progress)
     monkeypatch.setattr(unread, "asyncio", SimpleNamespace(sleep=sleep))
     monkeypatch.setattr(unread, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     nothing: Any = None

@@ -86,7 +86,7 @@ async def test_init_makes_everything_and_finds_it_there_the_second_time(servers:
 
 
 async def test_a_topic_that_breaks_promises_is_told_with_all_of_them(servers: Servers) -> None:
-    """A topic somebody made by hand: compacted, with the clients' times. It is left as it is."""
+    """A topic that was created by hand: compacted, with the clients' times. It is not changed."""
     async with empty_place(servers) as new, kafka_admin(new.settings) as kafka:
         await make_topic(kafka, new.settings, cleanup_policy="compact", message_timestamp_type="CreateTime")
         for _ in range(2):
@@ -109,7 +109,7 @@ async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None
 
 
 async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
-    """Its offsets mean other records: nobody but a person can say what was lost."""
+    """Its offsets mean other records: only a person can say what was lost."""
     async with place(servers) as there, kafka_admin(there.settings) as kafka:
         name = there.settings.kafka.records_topic
         await kafka.delete_topics([name])
@@ -163,7 +163,7 @@ async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> N
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
 async def test_definitions_are_declared_and_retired_by_mongodb_s_clock(servers: Servers, ahead: timedelta) -> None:
-    """Declared, retired, declared again and changed, by an operator whose clock is a day off: no time is his."""
+    """Declared, retired, declared again and changed on a machine whose clock is a day off: no time comes from it."""
     async with place(servers) as there:
         db, seen = there.database, []
         off = datetime.now(UTC) + ahead
@@ -191,7 +191,7 @@ async def test_two_who_apply_at_once_leave_the_times_right(servers: Servers) -> 
         stale = await existing_definitions(db, "demo")
         await apply_changes(db, changes(file_of("B"), stale, utc(NOW)))
         retired = (await existing_definitions(db, "demo"))["A"]
-        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # A is in force, as far as it knows
+        await apply_changes(db, changes(file_of("A", name="y"), stale, utc(NOW)))  # it still considers A declared
         again = (await existing_definitions(db, "demo"))["A"]
     assert [(retired.declared_at, retired.retired_at)] == [(t.declared_at, t.retired_at) for t in again.earlier]
     assert again.retired_at is None

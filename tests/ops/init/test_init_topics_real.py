@@ -1,4 +1,4 @@
-"""Topics that are not as `init` makes them, on a real broker: what it sets right, what it tells, what doctor says."""
+"""Topics that differ from those of `init`, on a real broker: what init corrects, and what init and doctor report."""
 
 from ops.connect import kafka_admin
 from ops.doctor.command import Check, examine
@@ -14,12 +14,12 @@ from tests.servers import Servers
 
 
 def of(where: Place, findings: list[Finding]) -> list[Finding]:
-    """What is said of the records' topic."""
+    """The findings about the records' topic."""
     return [finding for finding in findings if finding.what == f"topic {where.settings.kafka.records_topic}"]
 
 
 async def checks(where: Place, state: str) -> list[Check]:
-    """What doctor says of it."""
+    """The doctor's checks of it."""
     what = f"topic {where.settings.kafka.records_topic}"
     return [check for check in await examine(where.settings) if (check.what, check.state) == (what, state)]
 
@@ -30,7 +30,7 @@ async def partitions(where: Place) -> int:
 
 
 async def test_a_topic_made_by_its_brokers_defaults_is_set_right_before_its_first_record(servers: Servers) -> None:
-    """As anybody's first request makes it: one partition, clients' times."""
+    """As a first request to Kafka creates it: one partition, clients' times."""
     async with empty_place(servers) as new, kafka_admin(new.settings) as kafka:
         await make_topic(kafka, new.settings)
         found = {check.detail.partition(" ")[0] for check in await checks(new, "wrong")}
@@ -63,7 +63,7 @@ async def test_a_topic_of_records_is_told_and_not_changed(servers: Servers) -> N
 
 
 async def test_partitions_are_added_on_request_and_others_than_wanted_are_told(servers: Servers) -> None:
-    """Fewer is wrong, more is somebody's decision."""
+    """Fewer is wrong; more is an operator's decision."""
     async with place(servers, partitions=2) as there:
         await produce(there.settings, 0, raw(b"{}"))
         more = there.settings.model_copy(update={"kafka": there.settings.kafka.model_copy(update={"partitions": 3})})
@@ -79,7 +79,7 @@ async def test_partitions_are_added_on_request_and_others_than_wanted_are_told(s
 async def test_a_topic_that_removes_records_too_soon_is_wrong_and_what_may_lose_them_a_warning(
     servers: Servers,
 ) -> None:
-    """Whoever changed the topic, whenever: init and doctor say it, each with its loss."""
+    """Whoever changed the topic and when: init and doctor report it, each with what can be lost."""
     async with place(servers) as there:
         await change_topic(
             there.settings,

@@ -63,7 +63,7 @@ def test_a_start_that_can_not_be_is_told(text: str, words: str) -> None:
 
 
 def test_every_wrong_offset_is_told_at_once() -> None:
-    """Nobody likes to be told one by one."""
+    """One by one would cost several tries."""
     with pytest.raises(BadStart, match="not at 100") as raised:
         starts_of("100", PARTITIONS)
     assert 2 == len(raised.value.problems)
@@ -74,7 +74,7 @@ def test_every_wrong_offset_is_told_at_once() -> None:
     [("beginning", [0, 1]), ("end", []), ('{"0": 10, "1": 7}', []), ('{"0": 9, "1": 7}', [0]), ("7", [0])],
 )
 def test_what_is_read_again_must_be_young_enough(text: str, expected: list[int]) -> None:
-    """Not what goes on from where applying stands: nothing there has counted."""
+    """Not the records from the checkpoint on: none of them has counted."""
     assert expected == to_be_checked(text, starts_of(text, PARTITIONS), PARTITIONS)
 
 
@@ -84,7 +84,7 @@ def test_a_log_of_which_nothing_was_applied_is_looked_at_too() -> None:
 
 
 def test_records_older_than_the_ids_that_are_kept_are_refused() -> None:
-    """To the second; and where no first record came, nobody knows."""
+    """To the second. Without an answer about the first record, that is unknown."""
     now = utc(NOW)
     kept = 14 * DAY // 1000
     assert [] == too_old({0: NOW - 14 * DAY + 1}, kept, now)
@@ -131,7 +131,7 @@ def test_of_a_log_that_was_cut_nobody_knows_how_much_is_gone() -> None:
 
 
 def test_a_topic_made_anew_takes_what_was_not_applied_with_it() -> None:
-    """Nobody can say how much that was."""
+    """The number of such records is unknown."""
     assert [] == lost_with_topic({})
     assert [{"partition": 0, "from": 7, "to": None, "why": "topic_gone"}] == lost_with_topic({"r1/00": {"next": 7}})
 
@@ -192,7 +192,7 @@ def test_partitions_that_only_one_side_knows_are_shown_too() -> None:
 
 
 def test_another_topic_has_nothing_applied() -> None:
-    """Its offsets start anew, whatever the old checkpoints say."""
+    """Its offsets begin at 0 again, whatever the old checkpoints say."""
     topic, found = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)}), {"r1/00": checkpoint(4, start=1)}
     assert {0: PartitionNow(0, 0, 9, 4, ((1, 4),)), 1: PartitionNow(1, 0, 3, None, ((0, 0),))} == partitions_now(
         topic, [LINEAGE], found
@@ -202,7 +202,7 @@ def test_another_topic_has_nothing_applied() -> None:
 
 
 def test_a_log_that_was_cut_is_so_for_a_new_lineage_too() -> None:
-    """As its last record tells, or as its end does."""
+    """Its last record shows it, or its end."""
     found = {"r1/00": checkpoint(4, start=0), "r1/01": checkpoint(9, start=0)}
     topic = TopicNow(IDENTITY, {0: (0, 9), 1: (0, 3)})
     partitions = partitions_now(topic, [LINEAGE], found, {"r1/00": 2})

@@ -1,4 +1,4 @@
-"""A log that was cut and written anew, and records that retention took: what operators are told, on real servers."""
+"""A log that was cut and written again, and records removed by retention: what operators see, on real servers."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ async def verified(capsys: Output, expected: int) -> Any:  # noqa: ANN401 a repo
 
 
 async def doctor_says(capsys: Output) -> list[str]:
-    """What is lost, by the doctor: told first."""
+    """The doctor's first checks: what is lost."""
     found = await told(capsys, 1, doctor(as_json=True))
     assert ("records", "wrong") == (found[0]["what"], found[0]["state"])
     return [check["detail"] for check in found if check["what"] == "records"]
@@ -45,7 +45,7 @@ async def first_line(capsys: Output, expected: int) -> str:
 async def test_records_removed_before_they_were_counted_are_told_first_until_they_are_accepted(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """Before and after a new lineage; accepted they are named all the same."""
+    """Before and after a new lineage. Accepted losses are still named."""
     async with place(servers, partitions=1) as where:
         use(where.settings, tmp_path, monkeypatch)
         await send(where.settings, batches(0, 10))
@@ -119,7 +119,7 @@ async def test_a_log_that_was_cut_and_written_anew_is_named_and_counted_from_whe
 
 
 async def lost(capsys: Output) -> str:
-    """What `lineage` says of the one partition."""
+    """The output of `lineage` about the one partition."""
     shown = await told(capsys, 1, command.show(as_json=True))
     (partition,) = shown[-1]["partitions"] if shown[-1]["_id"] == "r1" else shown[0]["partitions"]
     assert "lost" == partition["state"]

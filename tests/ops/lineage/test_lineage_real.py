@@ -94,7 +94,7 @@ async def test_a_new_lineage_reads_again_what_counts_no_second_time(
 async def test_the_beginning_is_refused_where_ids_are_no_longer_kept(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """An older offset likewise; the end, or where applying stands, is not."""
+    """An older offset too; the end, or the checkpoint, is not."""
     async with place(servers) as where:
         use(where.settings, tmp_path, monkeypatch)
         await produce(where.settings, 0, sent(1), sent(2))
@@ -124,7 +124,7 @@ async def test_what_was_asked_wrongly_is_2_and_starts_nothing(
 
 
 async def test_of_two_that_start_at_once_one_does(servers: Servers, tmp_path: Path, monkeypatch: Patch) -> None:
-    """The other wrote nothing, and says so; both had the same number in mind."""
+    """The other wrote nothing and reports that. Both had planned the same number."""
     async with place(servers) as where:
         use(where.settings, tmp_path, monkeypatch)
         async with kafka_consumer(where.settings) as consumer:
@@ -151,7 +151,7 @@ async def test_workers_at_work_have_to_stop_first(
 async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """Lost until somebody decides; then its records count, beside what counted before."""
+    """Lost until an operator decides. Then its records count, in addition to what counted before."""
     async with place(servers) as where:
         use(where.settings, tmp_path, monkeypatch)
         await produce(where.settings, 0, sent(1))
@@ -182,7 +182,7 @@ async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
 async def test_the_first_lineage_starts_where_the_log_begins(
     servers: Servers, tmp_path: Path, monkeypatch: Patch, capsys: Output
 ) -> None:
-    """A topic that was there before, and has lost records to retention, is counted from what is left."""
+    """A topic that existed before and has lost records to retention is counted from its first record on."""
     async with empty_place(servers) as where:
         use(where.settings, tmp_path, monkeypatch)
         name = where.settings.kafka.records_topic

@@ -52,7 +52,7 @@ def test_nothing_is_lost_where_the_log_reaches_back_to_the_checkpoint() -> None:
 
 
 def test_records_removed_before_they_were_counted_are_lost() -> None:
-    """Also of a partition that no worker has taken; but not what a worker has counted while it was looked."""
+    """Also of a partition without an owner. Records that a worker counted during the check are not lost."""
     assert [("r1", 9, 13, "removed")] == ranges(found([lineage()], [(0, 9)], (13, 20)))
     assert [("r1", 0, 13, "removed")] == ranges(found([lineage()], [], (13, 20)))
     assert [] == found([lineage()], [(0, 9)], (13, 20), later={"r1/00": 14})
@@ -102,7 +102,7 @@ def test_what_a_lineage_gave_up_stays_lost_until_a_later_one_reads_it_again() ->
 
 
 def test_a_lineage_that_is_to_read_from_the_beginning_gives_nothing_up_before_it_has_counted() -> None:
-    """Its checkpoint from 0 to 0 is one; a partition without any is not known to be read."""
+    """A checkpoint from 0 to 0 counts as one. Without a checkpoint it is unknown whether the partition is read."""
     left_out = {"partition": 0, "from": 0, "to": 13, "why": "left_out"}
     three = [lineage(), lineage(2, lost=[left_out]), lineage(3)]
     assert [] == found(three, [(0, 0), (13, 13), (0, 0)])

@@ -1,4 +1,4 @@
-"""A load: what it sends, what it makes of the answers, how it reckons. The ingress is a small server of the test."""
+"""A load: what it sends, how it treats the answers, its sums. The ingress is a small server of the test."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ def test_only_what_was_sent_at_least_a_second_ago_is_repeated() -> None:
 
 
 def test_a_body_says_what_is_summed() -> None:
-    """The sums are reckoned from the plan, so the plan must be what is sent."""
+    """The sums are computed from the plan, so the plan must be what is sent."""
     for shot in shots(LOAD, NOW):
         body = json.loads(shot.batch.body)
         sent = [
@@ -90,7 +90,7 @@ def test_equal_sums_have_no_differences() -> None:
 
 
 def test_every_wrong_place_is_named() -> None:
-    """One counted twice, one that is missing, one that nobody sent."""
+    """One that counted twice, one that is missing, one that was not sent."""
     found = differences(sums(batch(2), batch(4, "bob")), sums(batch(2), batch(2), batch(1, "eve")))
     assert [
         "requests: 3, expected 2",
@@ -120,7 +120,7 @@ def test_a_report_says_whether_the_sums_are_right() -> None:
 
 
 def test_nothing_accepted_is_never_right() -> None:
-    """Nothing was checked then; the most frequent reasons are named, with what the first reply said."""
+    """Nothing was checked. The most frequent reasons are named, with the text of the first reply."""
     none: Outcomes = Outcomes(
         refusals=Refusals({"HTTP 401": 3}, {"HTTP 401": "no token"}), tries=Tries({"connection refused": 9})
     )
@@ -184,7 +184,7 @@ async def cut_first(request: web.Request, tries: int) -> web.Response:
 
 @pytest.mark.parametrize("answer", [busy_first, cut_first])
 async def test_an_unanswered_batch_is_sent_again_with_the_same_request_id(answer: Answer) -> None:
-    """Until it is answered: 503 and a lost answer both mean that nobody knows."""
+    """Until it is answered: after 503 or a lost answer its fate is unknown."""
     async with serving(answer) as ingress:
         outcomes = await ingress.load()
     assert {str(n): 2 for n in range(1, 21)} == ingress.tries
@@ -194,7 +194,7 @@ async def test_an_unanswered_batch_is_sent_again_with_the_same_request_id(answer
 
 
 async def test_what_is_never_answered_is_unknown() -> None:
-    """It may have counted or not, and says so; the load ends all the same."""
+    """It may have counted or not, and the report says so. The load ends."""
 
     async def busy(_: web.Request, __: int) -> web.Response:
         return web.Response(status=503)
@@ -226,7 +226,7 @@ async def test_nobody_at_the_address_is_unknown_too() -> None:
     ],
 )
 async def test_a_refusal_is_counted_and_not_sent_again(status: int, text: str, cause: str, words: str) -> None:
-    """The answer is known: it did not count. What the first one said is kept."""
+    """The answer is final: it did not count. The text of the first one is kept."""
 
     async def refuse(_: web.Request, __: int) -> web.Response:
         return web.Response(status=status, text=text)

@@ -1,4 +1,4 @@
-"""A load of pools: what it sends, how it reckons, what it makes of the answers of a small ingress of the test."""
+"""A load of pools: what it sends, its sums, and how it treats the answers of a small ingress of the test."""
 
 import json
 from collections import Counter
@@ -63,7 +63,7 @@ def test_a_pool_says_what_is_summed() -> None:
 
 
 def test_every_wrong_event_and_minute_is_named() -> None:
-    """One that is missing, one that nobody sent."""
+    """One that is missing, one that was not sent."""
     (shot, *_) = pool_shots(LOAD, NOW)
     expected, found = PoolSums(), PoolSums()
     expected.add(keys_of(shot.batch, "app"))
@@ -105,7 +105,7 @@ async def outcomes_of(answer: Answer) -> tuple[Outcomes[Pool], Counter[bytes]]:
 
 
 async def test_a_pool_that_was_not_taken_is_sent_again_with_the_same_bytes() -> None:
-    """Until it is answered OK; the second answer says that it was a duplicate."""
+    """Until it is answered OK. The second answer marks it as a duplicate."""
 
     async def busy_first(tries: int) -> web.Response:
         if tries == 1:

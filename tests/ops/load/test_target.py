@@ -1,4 +1,4 @@
-"""What a load refuses to begin with: an address that is none, an ingress that is away, options that send nothing."""
+"""What a load refuses to start with: a wrong address, an unavailable ingress, options that send nothing."""
 
 import asyncio
 import errno
@@ -114,7 +114,7 @@ async def test_an_ingress_that_is_away_is_told_with_the_reason() -> None:
 
 @asynccontextmanager
 async def speaking(reply: bytes | None) -> AsyncIterator[str]:
-    """A port that says this to each connection and hangs up; None: that never says anything."""
+    """A port that sends this to each connection and closes it. None: it sends nothing."""
     over = asyncio.Event()
 
     async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,7 +141,7 @@ async def speaking(reply: bytes | None) -> AsyncIterator[str]:
     ],
 )
 async def test_a_port_where_no_ingress_is_has_words_of_its_own(scheme: str, reply: bytes | None, words: str) -> None:
-    """One that stands still, that hangs up, that is no HTTP, that is no TLS."""
+    """A port that hangs, that closes connections, that does not speak HTTP, or not TLS."""
     async with speaking(reply) as address:
         url = f"{scheme}://{address}"
         async with asyncio.timeout(100 * target.ANSWER_SECONDS):
@@ -201,7 +201,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
-    """A system of which nothing runs, but whose tokens can be made."""
+    """A system that does not run, but whose tokens can be signed."""
     for name in tuple(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
@@ -305,7 +305,7 @@ WELL: dict[str, object] = {"differences": [], "unknown": 0, "refused": {}, "noth
 def test_a_load_of_which_anything_is_wrong_fails(
     found: dict[str, object], status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And that nothing was accepted is told beside the report."""
+    """And a message beside the report says that nothing was accepted."""
     assert status == command._print({**WELL, **found}, as_json=True)
     assert str(found.get("nothing_accepted", "")) == capsys.readouterr().err.strip()
 

@@ -1,4 +1,4 @@
-"""A folder whose modules are named as ours and as the standard library's, and raise when they are imported."""
+"""A folder with modules named as tallymill's and the standard library's, which raise when they are imported."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ NAMES = ("ops", "schemas", "serving", "ingress", "consumer", "console", "yaml", 
 
 
 def hostile(folder: Path) -> Path:
-    """What a user who develops something of that name has where they stand."""
+    """The working directory of a user who develops something with these names."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(NAMES):
         text = f"raise SystemExit('the {name} of the folder where the user stands was imported')\n"

@@ -1,4 +1,4 @@
-"""Stands in for `python -m ops NAME` in tests of the supervisor: an ingress or worker that only answers /readyz."""
+"""Replaces `python -m ops NAME` in tests of the supervisor: an ingress or worker that only answers /readyz."""
 
 import os
 import signal

@@ -33,7 +33,7 @@ def test_the_status_of_a_system_that_starts_is_3(tmp_path: Path, capsys: Output)
 def test_a_system_is_ready_if_all_that_was_asked_is(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, problems: list[str], expected: tuple[int, str]
 ) -> None:
-    """What the state file says of itself is not enough; where things are is told in any case."""
+    """The state file is not enough. The addresses are printed in any case."""
     said: Said = "frozen" if problems else "ready"
     health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": []})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)

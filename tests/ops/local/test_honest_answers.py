@@ -42,7 +42,7 @@ def test_an_app_without_events_is_told(
 
 @pytest.mark.slow
 def test_no_client_library_speaks_to_a_terminal() -> None:
-    """Where Kafka is away, its client logs each try; the command says what it comes to."""
+    """If Kafka is unavailable, its client logs each try. The command prints only the result."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("TALLYMILL_")}
     nowhere = {"TALLYMILL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "TALLYMILL_DATA": os.devnull}
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""The command and its children import what is installed, never what lies where the user stands."""
+"""The command and its children import what is installed, never files of the working directory."""
 
 import os
 import subprocess

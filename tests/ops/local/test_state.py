@@ -1,4 +1,4 @@
-"""What is written down about the running system."""
+"""The state file of the running system."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What `up` says when it is ready."""
+"""What `up` prints when it is ready."""
 
 import json
 import shlex

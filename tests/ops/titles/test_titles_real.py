@@ -87,7 +87,7 @@ async def test_junk_titles_leave_room_for_real_ones_and_an_operator_frees_them(
 async def test_a_title_is_freed_while_workers_register_and_both_stand(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Both change the app's numbers: who comes second tries again."""
+    """Both change the app's numbers: the second one retries."""
     async with system(servers, tmp_path) as (where, running, session):
         use(where.settings, tmp_path, monkeypatch)
         await send(running, session, {"sub": "ann"}, *(f"T{n}" for n in range(50)))

@@ -47,7 +47,7 @@ def test_a_token_says_who_where_what_and_for_how_long(settings: Settings, tmp_pa
 
 
 def test_a_token_names_its_algorithm_and_key(settings: Settings, tmp_path: Path) -> None:
-    """ES256 only: a verifier never has to trust a header that says otherwise."""
+    """ES256 only: a verifier need not trust another algorithm in a header."""
     (key,) = json.loads((tmp_path / PUBLIC_KEYS_FILE).read_text())["keys"]
     header = read(make_token(settings, "demo", "ann", SCOPES), tmp_path).header
     assert ("ES256", key["kid"]) == (header["alg"], header["kid"])

@@ -63,7 +63,7 @@ async def change_by_hand(where: Place) -> tuple[str, str]:
 async def test_an_operator_sees_and_mends_both_topics(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """No difference; letters go back to their own topic; what is changed by hand, or gone from the log, is told."""
+    """No difference. Letters go back to their topic. Changes by hand, and records missing in the log, are reported."""
     async with place(servers, apis=["games", "analytics"]) as where:
         use(where.settings, tmp_path, monkeypatch)
         kafka = where.settings.kafka

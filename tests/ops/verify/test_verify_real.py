@@ -127,7 +127,7 @@ async def test_a_mixed_load_has_no_difference_and_what_is_changed_by_one_is_name
 async def test_where_retention_has_removed_records_what_is_left_is_verified(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """It says so; totals may not be below what is left, and each record left still has its fate."""
+    """The report says so. Totals must not be below the rest, and each remaining record has its fate."""
     async with counted(servers, tmp_path, monkeypatch) as where:
         admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)
         await admin.start()

@@ -90,9 +90,9 @@ def test_a2_a_form_holds_the_same_fields() -> None:
 
 
 def test_a2_event_data_may_be_json_text_inside_json() -> None:
-    """And text that is no JSON is refused by name."""
+    """And text that is not JSON is refused by name."""
     assert ["A"] == [item.title for item in batch(body(eventData=json.dumps(A))).items.values()]
-    assert [("eventData", "is text that is no JSON: Expecting value: line 1 column 1")] == wrong(body(eventData="x"))
+    assert [("eventData", "is text that is not JSON: Expecting value: line 1 column 1")] == wrong(body(eventData="x"))
 
 
 @pytest.mark.parametrize("sent", [b"[1]", b"", b"\xff", b"null"])

@@ -34,7 +34,7 @@ def test_a6_a_time_is_required() -> None:
 
 
 def test_a6_the_documents_own_time_is_taken() -> None:
-    """It lies in 2106."""
+    """It is in 2106."""
     assert parse_item(item(Timestamp="4315435114")).at_millis == 4_315_435_114_000
 
 
@@ -46,7 +46,7 @@ def test_a3_item_keys_ignore_case_and_the_documents_spelling_is_one(key: str) ->
 
 
 def test_a3_one_key_in_two_spellings_is_refused_and_unknown_ones_are_kept() -> None:
-    """Nothing a client says is lost in silence."""
+    """Nothing that a client sends is lost silently."""
     assert refused(item(Timstamp="1")) == ("Timestamp", "is there in two spellings")
     assert {"Session": {"b": 1, "a": 2}} == parse_item(item(Session={"b": 1, "a": 2})).extra
 

@@ -1,4 +1,4 @@
-"""When an item happened: every form, one moment; what is ambiguous or can't be stored is refused by name."""
+"""When an item happened: every form gives one time. Ambiguous times, and times that can't be stored, are refused."""
 
 import string
 from datetime import UTC, datetime, timedelta, timezone
@@ -172,7 +172,7 @@ def test_a6_what_python_writes_is_read_as_python_reads_it(moment: datetime, minu
     )
 )
 def test_b10_what_is_taken_is_a_time_that_can_be_stored(sent: object) -> None:
-    """And what isn't is refused, never an error of ours."""
+    """Any other is refused, without an unexpected error."""
     try:
         micros = timestamp_micros(sent)
     except BadValue:

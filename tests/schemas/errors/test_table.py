@@ -1,4 +1,4 @@
-"""The table of errors: what it promises to clients, and that the documentation says the same."""
+"""The table of errors: what it promises to clients, and that the documentation agrees."""
 
 import re
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_every_error_has_an_answer(refusal: Refusal) -> None:
 
 
 def test_severity_and_retry_after_follow_from_the_action() -> None:
-    """Every 503 and 429 says when to send the request again, and nothing that is not retried does."""
+    """Every 503 and 429 has Retry-After, and no error that must not be retried has."""
     for refusal in Refusal:
         row = refusal.value
         has_retry_after = "retry-after" in dict(row.headers)
@@ -141,7 +141,7 @@ def advice(first_status: str) -> list[tuple[str, str]]:
 
 
 def advised(rows: list[tuple[str, str]], code: int) -> str:
-    """What a table says of a status: the row that names it, else the row of the other 4xx or 5xx."""
+    """A table's advice for a status: the row that names it, otherwise the row of other 4xx or 5xx."""
     for wanted in (f"{code}", f"other {code // 100}xx"):
         found = [action for answers, action in rows if re.search(rf"\b{wanted}\b", answers)]
         if found:

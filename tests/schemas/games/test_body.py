@@ -152,7 +152,7 @@ def test_every_cause_names_a_field_of_an_update(cause: EventUpdateFailureCause) 
 
 
 def test_a_request_can_not_be_changed() -> None:
-    """What was judged is what is published."""
+    """So what was judged is what is published."""
     request = parse_request(batch())
     with pytest.raises(AttributeError):
         request.request_id = 2  # type: ignore[misc]  # the point of the test

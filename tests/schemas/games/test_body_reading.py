@@ -25,7 +25,7 @@ Facts = tuple[Any, ...]
 
 
 def facts(request: EventRecordRequest | wire.EventRecordRequest) -> Facts:
-    """All that a batch says."""
+    """All fields of a batch."""
     return (
         request.kind,
         request.request_id,
@@ -54,7 +54,7 @@ def described(body: bytes) -> Facts | None:
 
 
 def read(body: bytes) -> Facts | tuple[str, ...]:
-    """What it says, or the fields that are wrong."""
+    """Its fields, or the names of the wrong ones."""
     try:
         return facts(parse_request(body))
     except MalformedBody as error:
@@ -216,7 +216,7 @@ def deep_in_the_stack(call: Callable[[], Facts], spare: int = 200) -> Facts:
 @pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_DEPTH + 1, 199, 201, 960, 975, 990, 5_000])
 @pytest.mark.parametrize("place", ["kind", "requestId", "extra", "timePeriods"])
 def test_b2_depth_is_judged_before_anything_else(levels: int, place: str) -> None:
-    """B2: as a value that doesn't count, and as one that does; what is at most as deep is judged by what it is."""
+    """B2: in a value that is ignored, and in one that is not. Bodies within the limit are judged by their content."""
     inside = b"[" * (levels - 1) + b"]" * (levels - 1)
     body = b'{"%b":%b,"requestId":"7","timePeriods":[]}' % (place.encode(), inside)
     with_last = {"kind": ("kind",), "extra": ("extra",)}
@@ -233,7 +233,7 @@ def test_g3_an_int64_has_one_spelling(text: str, name: str) -> None:
 
 
 def test_b2_a_reason_holds_nothing_of_the_clients() -> None:
-    """What is kept of a record nobody can read is the field, and never its value or a name he made up."""
+    """The reason of an unreadable record names the field, never its value or an invented name."""
     for body, expected in [
         (batch(**{"my secret": 1}), f"an unknown field: {UNKNOWN_FIELD}"),
         (batch({"updates": []}), "timePeriods[0].timePeriod: Field required"),
@@ -265,7 +265,7 @@ def test_b2_what_no_model_explains_is_refused_all_the_same(monkeypatch: pytest.M
 
 
 def test_a_part_is_written_as_it_was_sent() -> None:
-    """For the sample of refusals: without what is missing, int64 as strings."""
+    """For the sample of refusals: without missing fields, int64 as strings."""
     (one,) = parse_request(batch(period(update(count=3), start=1))).time_periods
     assert b'{"periodStartMillis":"1","periodEndMillis":"60001"}' == one.time_period.as_sent()
     assert b'{"definitionId":"LEVEL_UP","updateCount":"3"}' == one.updates[0].as_sent()

@@ -1,7 +1,7 @@
 """Work grows with the bytes and no faster: counted, not timed.
 
-A step is a line of ours, a call of a C function, or a byte that is handed to a parser, a scanner or pydantic. Each way
-a body can grow is tried with n and with 2n parts.
+A step is a line of tallymill, a call of a C function, or a byte that is given to a parser, a scanner or pydantic. Each
+way in which a body can grow is tried with n and with 2n parts.
 """
 
 import contextlib
@@ -165,7 +165,7 @@ GROWING: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("made", GROWING.values(), ids=GROWING.keys())
 def test_b2_reading_takes_steps_in_proportion(made: Callable[[int], bytes]) -> None:
-    """B2: of bodies that are accepted, and of those that are refused with all that is told."""
+    """B2: of accepted bodies, and of refused ones with all their violations."""
     assert_linear(made, parsed)
 
 
@@ -219,7 +219,7 @@ def answered(request: EventRecordRequest) -> None:
 
 @pytest.mark.parametrize("made", JUDGED.values(), ids=JUDGED.keys())
 def test_g8_judging_takes_steps_in_proportion(made: Callable[[int], bytes]) -> None:
-    """G8 to G16: what is judged, counted, answered and noted."""
+    """G8 to G16: judging, counting, answering and noting."""
 
     def judged(body: bytes) -> Callable[[], object]:
         request = parse_request(body)
@@ -232,7 +232,7 @@ def test_g8_judging_takes_steps_in_proportion(made: Callable[[int], bytes]) -> N
     "body", [b'{"app":' + b"[" * 2_000, b'{"app":' + b"[" * 63 + b"]" * 63 + b"}", b'{"app":[' + b"[]," * 600 + b"[]]}"]
 )
 def test_a_sessions_body_is_refused_whatever_its_depth(body: bytes) -> None:
-    """The same bound as everywhere; its size has one of its own."""
+    """The same bound as everywhere. Its size has another one."""
     with pytest.raises(MalformedBody) as caught:
         parse_session(body)
     deep = depth.is_deeper(body)

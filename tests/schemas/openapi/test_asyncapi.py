@@ -62,7 +62,7 @@ def payload_validator() -> Draft7Validator:
 
 @pytest.mark.slow
 def test_the_document_is_asyncapi_3_1() -> None:
-    """By the standard's own schema; and that does find what is wrong in it."""
+    """By the standard's own schema, which does find mistakes."""
     schema = standard()
     assert [] == [f"{error.json_path}: {error.message}" for error in schema.iter_errors(DOCUMENT)]
     wrong = json.loads(json.dumps(DOCUMENT).replace('"partitions"', '"partition"'))
@@ -70,7 +70,7 @@ def test_the_document_is_asyncapi_3_1() -> None:
 
 
 def test_every_reference_resolves() -> None:
-    """Whoever generates code from it follows them."""
+    """Code generators follow them."""
 
     def references(value: Any) -> list[str]:  # noqa: ANN401 JSON is any
         if isinstance(value, dict):
@@ -129,7 +129,7 @@ def test_the_example_is_what_the_document_says() -> None:
 
 
 def test_the_topic_is_the_one_that_init_makes() -> None:
-    """Name, partitions, and what is kept of it."""
+    """Name, partitions and retention."""
     channel, settings = DOCUMENT["channels"]["records"], KafkaSettings()
     assert channel["address"] == settings.records_topic
     assert DOCUMENT["channels"]["analytics"]["address"] == settings.analytics_topic

@@ -37,7 +37,7 @@ def ours(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def kind(schema: dict[str, Any]) -> str:
-    """What a field is, in words that both documents share. What may be left out is still what it is."""
+    """The type of a field, in words that both documents share. Optional fields keep their type."""
     schema = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
     if schema.get("type") == "array":
         return f"list of {kind(schema['items'])}"
@@ -57,7 +57,7 @@ def test_every_field_of_the_document_is_answered_and_none_besides(model: type[Ba
 
 @pytest.mark.parametrize("model", ANSWERS, ids=lambda model: model.__name__)
 def test_the_kind_is_the_documents(model: type[BaseModel]) -> None:
-    """The document says it in a sentence."""
+    """The document has it in a sentence."""
     said = document()["schemas"][model.__name__]["properties"]["kind"]["description"]
     assert f"`{ours(model)['kind']['const']}`" in said
 

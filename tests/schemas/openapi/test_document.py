@@ -83,7 +83,7 @@ def test_every_example_of_a_parameter_is_what_its_schema_says(api: Described, do
 
 def test_the_examples_of_batches_are_batches() -> None:
     """By the parser that an ingress uses."""
-    body = ROUTES[0].body
+    body = ROUTES[0].input.body
     assert body is not None
     for example in body.examples.values():
         assert parse_request(json.dumps(example).encode()).request_id
@@ -111,10 +111,10 @@ def test_what_asks_for_a_token_takes_any_of_its_scopes_and_says_401_and_403(api:
     """Alternatives, not all at once; a token in the body is one."""
     for route in api.routes:
         operation = document["paths"][route.path][route.method]
-        in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.token_in_body else []
-        assert [{"bearer": [scope]} for scope in route.scopes] + in_body == operation.get("security", [])
-        assert bool(route.scopes or in_body) == ("401" in operation["responses"])
-        assert bool(route.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
+        in_body: list[dict[str, Any]] = [{"bearer": []}, {}] if route.access.token_in_body else []
+        assert [{"bearer": [scope]} for scope in route.access.scopes] + in_body == operation.get("security", [])
+        assert bool(route.access.scopes or in_body) == ("401" in operation["responses"])
+        assert bool(route.access.scopes or in_body or route.path == "/v1/sessions") == ("403" in operation["responses"])
 
 
 @of_each_process
@@ -157,8 +157,8 @@ def test_the_schema_of_a_batch_takes_what_the_parser_takes(body: dict[str, Any],
 def test_the_examples_of_pools_are_pools(path: str) -> None:
     """By the parser that ingress and worker use; the document's own among them."""
     (route,) = (one for one in ROUTES if one.path == path)
-    assert route.body is not None
-    for example in route.body.examples.values():
+    assert route.input.body is not None
+    for example in route.input.body.examples.values():
         sent = read_sent(json.dumps(example).encode(), JSON_TYPE)
         batch = parse_analytics(sent, single=path == "/AddEvent")
         assert batch.items

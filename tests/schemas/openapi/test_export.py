@@ -6,7 +6,7 @@ from schemas.openapi.export import FOLDER, exported, write
 
 
 def test_the_committed_schemas_are_the_models() -> None:
-    """A change of the contract shows in the diff; `python -m schemas.openapi.export` writes the files anew."""
+    """A change of the contract shows in the diff. `python -m schemas.openapi.export` writes the files."""
     assert exported() == {file.name: file.read_text() for file in FOLDER.iterdir()}
 
 

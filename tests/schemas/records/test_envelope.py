@@ -73,7 +73,7 @@ def test_the_headers_are_cloudevents() -> None:
 
 
 def test_only_a_judged_envelope_can_be_sealed() -> None:
-    """An unjudged record would be judged by the worker's settings instead of what the client was told."""
+    """The worker would judge an unjudged record by its own settings, which may contradict the client's answer."""
     with pytest.raises(ValueError, match="judged"):
         seal(Envelope("demo", "ann", NOW, None), 5, BODY, KEYS)
 
@@ -140,7 +140,7 @@ def test_an_unsigned_time_is_taken_as_far_as_it_can_be_true(ce_time: bytes, rece
     ],
 )
 def test_a_record_without_an_owner_is_malformed(key: bytes | None, source: bytes | None) -> None:
-    """A wrong ce_source is not made good by the key: it would count for somebody else."""
+    """The key does not replace a wrong ce_source: the record would count for another player."""
     headers = [] if source is None else [("ce_source", source)]
     with pytest.raises(MalformedEnvelope):
         unseal(key, headers, BODY, NOW, KEYS)
@@ -212,7 +212,7 @@ def test_what_an_ingress_signed_is_read_or_malformed(judged: bytes) -> None:
     [b"[]", b"{", b'{"shift":true}', b'{"shift":%d}' % 2**63, b'{"periods":[[0,"NOPE"]]}', b'{"updates":[[0]]}'],
 )
 def test_a_judgement_that_can_not_be_read_is_malformed(judged: bytes) -> None:
-    """To count more than its client was told would be worse than to set it aside."""
+    """To count more than the client's answer says would be worse than a dead letter."""
     with pytest.raises(MalformedEnvelope, match="judged"):
         unseal(*signed(judged), BODY, NOW, KEYS)
 
@@ -225,7 +225,7 @@ def test_a_pools_judgement_that_can_not_be_read_is_malformed(judged: bytes) -> N
 
 
 def test_nesting_that_json_can_not_follow_is_malformed() -> None:
-    """Python raises RecursionError for it."""
+    """Python's json raises RecursionError."""
     with pytest.raises(MalformedEnvelope, match="judged"):
         unseal(*signed(b"[" * 100_000), BODY, NOW, KEYS)
 
@@ -242,5 +242,5 @@ def test_a_null_judged_is_none_and_a_record_without_an_owner_is_not_signed() -> 
 
 @pytest.mark.parametrize(("millis", "kept"), [(-1, 0), (0, 0), (NOW, NOW), (2**63 - 1, MAX_TIME_MILLIS)])
 def test_a_time_that_no_clock_means_becomes_the_nearest_that_can_be_kept(millis: int, kept: int) -> None:
-    """Kafka's own -1 says that there is none."""
+    """Kafka's -1 means that there is none."""
     assert kept == clamped_millis(millis)

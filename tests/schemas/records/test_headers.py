@@ -18,13 +18,13 @@ def test_names_are_text_values_are_bytes_and_nulls_are_absent(raw: list[tuple[st
 
 
 def test_of_a_name_that_stands_twice_the_last_counts() -> None:
-    """And what is no UTF-8 in a name is spelt out."""
+    """Invalid UTF-8 in a name is escaped."""
     found = by_name(clean_headers([("a", b"1"), ("a", None), ("a", b"2"), (b"\xff", b"3")]))
     assert {"a": b"2", "\\xff": b"3"} == found
 
 
 def test_a_content_type_that_is_missing_null_or_no_text_is_no_trouble() -> None:
-    """The body is then read by what it looks like."""
+    """Then the body's beginning decides how it is read."""
     assert "" == content_type_of(clean_headers([("content-type", None)]))
     assert "\ufffd" == content_type_of([("content-type", b"\xff")])
     assert "a/b" == content_type_of([("content-type", b"a/b")])

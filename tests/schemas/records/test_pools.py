@@ -32,6 +32,6 @@ def test_nobody_but_an_ingress_can_leave_items_out() -> None:
 
 
 def test_a_record_of_nobody_is_malformed() -> None:
-    """Neither ce_source nor the key says whose it is."""
+    """Neither ce_source nor the key names its owner."""
     with pytest.raises(MalformedEnvelope):
         unseal_pool(None, [], b"", NOW, KEYS)

@@ -1,4 +1,4 @@
-"""G3: what spells an int64, and what only looks like one."""
+"""G3: spellings of an int64, and similar texts that are none."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError

@@ -50,10 +50,10 @@ def test_members_are_what_the_library_reads_and_stand_where_they_say(
         ('{"a": 1,}', "a key in double quotes is expected: line 1 column 9"),
         ('{"a": 1} x', "nothing more is expected: line 1 column 10"),
         ("{} x", "nothing more is expected: line 1 column 4"),
-        ('{"a": NaN}', "NaN is no JSON number"),
-        ('{"a": -Infinity}', "-Infinity is no JSON number"),
-        ('{"a": "\\ud800"}', "a lone surrogate is no character"),
-        ('{"\\udfff": 1}', "a lone surrogate is no character"),
+        ('{"a": NaN}', "NaN is not a JSON number"),
+        ('{"a": -Infinity}', "-Infinity is not a JSON number"),
+        ('{"a": "\\ud800"}', "a lone surrogate is not a character"),
+        ('{"\\udfff": 1}', "a lone surrogate is not a character"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested deeper than 64"),
         ('{"a": "\n"}', "Invalid control character at: line 1 column 8"),
     ],
@@ -86,7 +86,7 @@ def test_an_integer_is_itself_or_stays_beyond_int64(number: int) -> None:
 
 
 def test_b9_members_of_the_outermost_object_are_bounded() -> None:
-    """A hundred pass; what is beyond isn't read."""
+    """A hundred pass. More are not read."""
     assert MAX_MEMBERS == len(read_members("{" + ",".join(['"Token":1'] * MAX_MEMBERS) + "}"))
     with pytest.raises(BadJson, match="more than 100 names"):
         read_members("{" + ",".join(['"Token":1'] * (MAX_MEMBERS + 1)) + ", and no JSON")
@@ -119,7 +119,7 @@ def test_b2_bytes_that_are_no_text_are_refused(body: bytes, said: str) -> None:
     extra=st.sampled_from(["", ",", "]", "[", "1", '"']),
 )
 def test_an_array_read_in_parts_is_the_array_read_whole(values: list[object], blank: str, cut: int, extra: str) -> None:
-    """Or as bad, wherever it is cut or something stands too much."""
+    """Or as bad, wherever it is cut or has an extra character."""
     text = blank + json.dumps(values).replace(", ", f"{blank},{blank}") + blank
     text = text[: len(text) - cut] + extra
     with pytest.MonkeyPatch.context() as patched:

@@ -1,13 +1,13 @@
-"""Who goes when there are too many connections: the silent ones first, and never a probe."""
+"""Which connection is closed when there are too many: silent ones first, and never a probe's."""
 
 import pytest
 
+from serving.descriptors import MAX_CONNECTIONS, RESERVED_DESCRIPTORS, connections_within
 from serving.http.connections import RESERVED_PLACES, Cause, Connections
-from serving.http.descriptors import MAX_CONNECTIONS, RESERVED_DESCRIPTORS, connections_within
 
 
 class Fake:
-    """A connection that says whether it was dropped."""
+    """A connection that notes whether it was dropped."""
 
     def __init__(self, address: str | None = None) -> None:
         self.address = address
@@ -77,7 +77,7 @@ def test_one_address_has_so_many_connections_at_most(closed: list[Cause]) -> Non
 
 
 def test_a_connection_that_is_gone_stays_gone() -> None:
-    """Whatever it is told to have done afterwards."""
+    """Whatever is reported of it afterwards."""
     connections = Connections(10, None)
     (fake,) = opened(connections, 1)
     connections.gone(fake)

@@ -18,7 +18,7 @@ def request(*lines: bytes, body: bytes = b"", first: bytes = b"POST /p HTTP/1.1"
 
 
 def run(parts: list[bytes]) -> tuple[bytes, int, int]:
-    """What is passed on of all messages, how many came whole, and the status of what ended it (0: nothing did)."""
+    """The bytes passed on of all messages, the number of whole ones, and the status that ended it (0: nothing did)."""
     framer, out, whole = Framer(), b"", 0
     for part in parts:
         out += framer.feed(part)
@@ -224,7 +224,7 @@ def test_an_upgrade_is_ignored_and_the_body_is_read(protocol: bytes, more: tuple
 
 
 def test_extensions_and_trailers_are_dropped() -> None:
-    """Nothing reads them, and a trailer can't say what a header says."""
+    """Nothing reads them, and a trailer can't replace a header."""
     body = b'3;a="b"\r\nabc\r\n2 ; x\r\nde\r\n0;last\r\nAuthorization: Bearer x\r\nContent-Length: 7\r\n\r\n'
     out, whole, _ = run([request(b"Transfer-Encoding: chunked", body=body)])
     assert whole == 1

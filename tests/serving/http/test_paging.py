@@ -24,7 +24,9 @@ def test_q3_a_size_is_reduced_to_the_most(size: int, most: int) -> None:
     assert min(size, most) == page_size(str(size), most)
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "+1", " 1", "1.0", "1e2", "x", str(INT32_MAX + 1), "٣", "1" * 5_000])
+@pytest.mark.parametrize(
+    "text", ["", "0", "05", "-1", "+1", " 1", "1.0", "1e2", "x", str(INT32_MAX + 1), "٣", "1" * 5_000]
+)
 def test_q3_what_is_not_a_number_from_1_to_int32_is_no_size(text: str) -> None:
     """Python's int() takes some of them."""
     assert page_size(text, 500) is None

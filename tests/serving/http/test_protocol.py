@@ -26,7 +26,7 @@ async def serving(app: Any) -> AsyncIterator[tuple[Server, tuple[str, int]]]:  #
 
 
 async def answers(_scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
-    """Without a look at the body, and without a word of closing."""
+    """Without reading the body, and without `connection: close`."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
 
@@ -43,7 +43,7 @@ async def test_the_rest_of_a_body_that_an_app_has_not_read_is_no_request() -> No
 
 
 async def test_what_waits_behind_a_request_is_bounded() -> None:
-    """While one is under way no more is read than a part of what is sent behind it."""
+    """While a request is in progress, only a part of the bytes behind it is read."""
     go, begun = asyncio.Event(), asyncio.Event()
 
     async def waits(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app

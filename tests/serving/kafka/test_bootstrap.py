@@ -12,8 +12,10 @@ from aiokafka.protocol.admin import ApiVersionResponse_v0
 from aiokafka.protocol.metadata import MetadataResponse_v5
 
 from schemas.settings import KafkaSettings
-from serving.kafka import bootstrap
-from serving.kafka.bootstrap import KeptConnection, first_answer, unreached_brokers
+from serving.kafka import bootstrap, metadata
+from serving.kafka.bootstrap import connection_options, first_answer, unreached_brokers
+from serving.kafka.diagnosis import is_without_reason
+from serving.kafka.metadata import REQUIRES_A_USER, MetadataConnection
 from serving.kafka.words import NotReached, UnusableFile
 from tests.kafka.certificates import Authority, new_authority
 from tests.patience import PATIENCE_SECONDS
@@ -69,7 +71,7 @@ def encrypted(authority: Authority) -> ssl.SSLContext:
 async def test_addresses_with_one_cause_share_a_sentence() -> None:
     """None of these can be asked."""
     words = await reason(settings("127.0.0.1:99999,b:0,a..b:9092"))
-    assert "127.0.0.1:99999, b:0, a..b:9092: not an address: look at kafka.bootstrap_servers" == words
+    assert "127.0.0.1:99999, b:0, a..b:9092: not an address: check kafka.bootstrap_servers" == words
 
 
 @pytest.mark.parametrize("speak", [http, hang_up])
@@ -88,7 +90,7 @@ async def test_a_silent_port_is_given_up_in_time() -> None:
 
 async def test_a_port_with_tls_is_told_where_the_settings_have_none(authority: Authority) -> None:
     async with port(hang_up, encrypted(authority)) as address:
-        assert f"{address}: the port speaks TLS: look at kafka.security_protocol" == await reason(settings(address))
+        assert f"{address}: the port speaks TLS: check kafka.security_protocol" == await reason(settings(address))
 
 
 class Broker:
@@ -119,12 +121,12 @@ METADATA = MetadataResponse_v5(0, [(7, "b", 9092, None)], "cluster", 7, [])
 async def test_a_port_without_tls_is_told_where_the_settings_have_it(authority: Authority) -> None:
     async with port(Broker(METADATA)) as address:
         kafka = settings(address, security_protocol="SSL", ssl_cafile=str(authority.cafile))
-        assert f"{address}: the port does not speak TLS: look at kafka.security_protocol" == await reason(kafka)
+        assert f"{address}: the port does not speak TLS: check kafka.security_protocol" == await reason(kafka)
 
 
 async def test_a_port_that_hangs_up_on_who_has_not_said_who_it_is_wants_a_user() -> None:
     async with port(Broker()) as address:
-        assert f"{address}: {bootstrap.WANTS_A_USER}" == await reason(settings(address))
+        assert f"{address}: {REQUIRES_A_USER}" == await reason(settings(address))
 
 
 @pytest.mark.parametrize("error", [errors.SaslAuthenticationFailed, errors.AuthenticationFailedError])
@@ -147,8 +149,8 @@ async def test_the_first_that_answers_is_enough_and_others_that_are_known_are_as
     """The one of the settings is silent, another is known from before; the message names the settings' alone."""
     async with port() as silent, port(Broker(METADATA)) as answering:
         host, number = answering.split(":")
-        address, metadata = await first_answer(settings(silent), known=[(host, int(number))])
-        assert ((host, int(number)), [(7, "b", 9092, None)]) == (address, metadata.brokers)
+        address, answer = await first_answer(settings(silent), known=[(host, int(number))])
+        assert ((host, int(number)), [(7, "b", 9092, None)]) == (address, answer.brokers)
         left = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "_ask"]
         assert [] == left, "nobody is asked on"
         with pytest.raises(NotReached) as caught:
@@ -165,31 +167,37 @@ async def test_brokers_that_the_cluster_names_and_nobody_reaches_are_told() -> N
     unknown = MetadataResponse_v5(0, [(7, "a..b", 9092, None)], "cluster", 7, [])
     async with port(Broker(unknown)) as address:
         words = await unreached_brokers(settings(address))
-    assert "a..b:9092: not an address: look at kafka.bootstrap_servers" == words
+    assert "a..b:9092: not an address: check kafka.bootstrap_servers" == words
+
+
+def connection_to(address: str) -> MetadataConnection:
+    host, number = address.split(":")
+    return MetadataConnection((host, int(number)), connection_options(settings(address)))
 
 
 async def test_a_connection_that_is_kept_is_made_once_and_anew_after_a_failure() -> None:
     broker = Broker(METADATA)
     async with port(broker) as address:
-        kept = KeptConnection((address.split(":")[0], int(address.split(":")[1])))
+        kept = connection_to(address)
         for _ in range(3):
-            assert METADATA.brokers == (await kept.metadata(settings(address), [], SECONDS)).brokers
+            assert METADATA.brokers == (await kept.metadata([], SECONDS)).brokers
         assert (1, 3) == (broker.connections, broker.asked)
         broker._metadata = None
-        with pytest.raises(errors.KafkaConnectionError):
-            await kept.metadata(settings(address), [], SECONDS)
+        with pytest.raises(errors.KafkaConnectionError) as caught:
+            await kept.metadata([], SECONDS)
+        assert not isinstance(caught.value, NotReached), "it has answered before: it wants no user"
         broker._metadata = METADATA
-        await kept.metadata(settings(address), [], SECONDS)
+        await kept.metadata([], SECONDS)
         assert 2 == broker.connections
         await kept.close()
 
 
 async def test_a_connection_that_is_kept_is_given_up_when_nothing_comes() -> None:
     async with port() as address:
-        kept = KeptConnection((address.split(":")[0], int(address.split(":")[1])))
+        kept = connection_to(address)
         async with asyncio.timeout(PATIENCE_SECONDS):
             with pytest.raises(TimeoutError):
-                await kept.metadata(settings(address), [], SECONDS)
+                await kept.metadata([], SECONDS)
         await kept.close()
 
 
@@ -224,7 +232,7 @@ def test_a_connection_that_breaks_without_a_word_is_told_from_one_with_a_cause(
     error: BaseException, *, expected: bool
 ) -> None:
     """Only the first is tried again the other way, TLS or not."""
-    assert expected == bootstrap._says_nothing(error)
+    assert expected == is_without_reason(error)
 
 
 class Answers:
@@ -255,18 +263,18 @@ async def test_a_port_that_hangs_up_wants_a_user_unless_it_was_given_one(
 ) -> None:
     """With a user, the cause is another."""
     answers = Answers(errors.KafkaConnectionError("x"))
-    monkeypatch.setattr(bootstrap, "_connected", answers.connected)
+    monkeypatch.setattr(metadata, "connected", answers.connected)
     with pytest.raises(expected) as caught:
-        await bootstrap._metadata(("a", 1), {"security_protocol": protocol}, (), 1)
+        await MetadataConnection(("a", 1), {"security_protocol": protocol}).metadata((), 1)
     assert expected is type(caught.value)
 
 
 async def test_a_kept_connection_that_falls_silent_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a frozen broker would hold up the look at the cluster."""
+    """Or a frozen broker would delay new metadata."""
     answers = Answers(None)
-    monkeypatch.setattr(bootstrap, "_connected", answers.connected)
-    kept = KeptConnection(("a", 1))
+    monkeypatch.setattr(metadata, "connected", answers.connected)
+    kept = MetadataConnection(("a", 1), {})
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(TimeoutError):
-            await kept.metadata(KafkaSettings(bootstrap_servers="a:1"), (), 0.01)
+            await kept.metadata((), 0.01)
     assert answers.closed

@@ -1,4 +1,4 @@
-"""One look a process: whom it asks, whom it teaches, and what no longer waits for a broker that is gone."""
+"""New metadata once for all clients: who is asked, who gets it, and what no longer waits for a broker that is gone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from schemas.settings import KafkaSettings
 from serving.kafka import watch as kafka_watch
 from serving.kafka.connecting import _of_clients, connect_side_by_side
-from serving.kafka.watch import KEPT_SECONDS, LOOK_SECONDS, KafkaWatch, teach
+from serving.kafka.watch import LAST_BROKER_SECONDS, REFRESH_SECONDS, KafkaWatch, update_client
 from serving.kafka.words import NotReached, UnusableFile
 from serving.outage import Outage
 from tests.patience import PATIENCE_SECONDS
@@ -53,12 +53,12 @@ class Kafka:
             raise self.error
         return ("a", 1), cluster_of(self.brokers, topics)
 
-    def connection(self, address: Address) -> "Kafka":
+    def connection(self, address: Address, _options: object) -> "Kafka":
         assert address == ("a", 1)
         return self
 
-    async def metadata(self, _kafka: object, topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
-        assert KEPT_SECONDS == seconds
+    async def metadata(self, topics: Sequence[str], seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+        assert LAST_BROKER_SECONDS == seconds
         if self.kept_is_silent:
             raise TimeoutError
         self.kept.append(list(topics))
@@ -72,7 +72,7 @@ class Kafka:
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     made = Kafka()
     monkeypatch.setattr(kafka_watch, "first_answer", made.first_answer)
-    monkeypatch.setattr(kafka_watch, "KeptConnection", made.connection)
+    monkeypatch.setattr(kafka_watch, "MetadataConnection", made.connection)
     return made
 
 
@@ -81,17 +81,17 @@ def watch() -> KafkaWatch:
     return KafkaWatch(KafkaSettings(), Outage("kafka"))
 
 
-async def next_look(watch: KafkaWatch) -> None:
+async def next_refresh(watch: KafkaWatch) -> None:
     watch._due = 0.0
-    await watch.look()
+    await watch.refresh()
 
 
-async def test_one_look_teaches_the_clients_of_both_topics(kafka: Kafka, watch: KafkaWatch) -> None:
+async def test_one_refresh_updates_the_clients_of_both_topics(kafka: Kafka, watch: KafkaWatch) -> None:
     clients = AIOKafkaClient(), AIOKafkaClient()
     watch.follow("games", lambda: clients[:1])
     watch.follow("analytics", lambda: clients[1:])
-    await asyncio.gather(watch.look(), watch.look())
-    await watch.look()
+    await asyncio.gather(watch.refresh(), watch.refresh())
+    await watch.refresh()
     assert [["games", "analytics"]] == kafka.new
     assert [] == kafka.kept
     assert watch.reached
@@ -100,18 +100,18 @@ async def test_one_look_teaches_the_clients_of_both_topics(kafka: Kafka, watch: 
         assert {0} == client.cluster.partitions_for_topic("analytics")
 
 
-async def test_a_look_that_takes_long_is_not_made_twice_at_once(kafka: Kafka, watch: KafkaWatch) -> None:
+async def test_a_refresh_that_takes_long_is_not_made_twice_at_once(kafka: Kafka, watch: KafkaWatch) -> None:
     """The other waits, and asks whom the first has found."""
     kafka.answers.clear()
-    looks = [asyncio.create_task(watch.look())]
+    refreshes = [asyncio.create_task(watch.refresh())]
     await asyncio.sleep(0)
     watch._due = 0.0
-    looks.append(asyncio.create_task(watch.look()))
+    refreshes.append(asyncio.create_task(watch.refresh()))
     for _ in range(3):
         await asyncio.sleep(0)
     watch._due = 0.0
     kafka.answers.set()
-    await asyncio.gather(*looks)
+    await asyncio.gather(*refreshes)
     assert (1, 1) == (len(kafka.new), len(kafka.kept))
 
 
@@ -120,10 +120,10 @@ async def test_the_broker_that_answered_is_asked_again_over_the_same_connection(
 ) -> None:
     watch.follow("games", tuple)
     for _ in range(3):
-        await next_look(watch)
+        await next_refresh(watch)
     assert (1, 2) == (len(kafka.new), len(kafka.kept))
     kafka.kept_is_silent = True
-    await next_look(watch)
+    await next_refresh(watch)
     assert (2, 2) == (len(kafka.new), len(kafka.kept))
     assert watch.reached
     await watch.close()
@@ -134,10 +134,10 @@ async def test_a_client_whose_brokers_are_all_gone_is_told_of_the_others(kafka: 
     """By itself it would ask only those. All that were known are asked beside the addresses of the settings."""
     client = AIOKafkaClient()
     watch.follow("games", lambda: [client])
-    await watch.look()
+    await watch.refresh()
     assert [("a", 1)] == brokers_of(client)
     kafka.kept_is_silent, kafka.brokers = True, {2: ("b", 2), 3: ("c", 3)}
-    await next_look(watch)
+    await next_refresh(watch)
     assert [("a", 1)] == kafka.known
     assert [("b", 2), ("c", 3)] == brokers_of(client)
     assert 2 == client.cluster.leader_for_partition(TopicPartition("games", 0))
@@ -159,26 +159,26 @@ async def test_a_cluster_of_which_no_address_answers_is_one_line_lost_and_one_ba
 ) -> None:
     """Each is named with its reason, and nothing that was known is taken for true."""
     watch = KafkaWatch(KafkaSettings(), Outage("kafka", later=at_once))
-    await watch.look()
+    await watch.refresh()
     kafka.kept_is_silent, kafka.error = True, error
     with capture_logs() as lines:
         for _ in range(2):
-            await next_look(watch)
+            await next_refresh(watch)
         lost = watch.reached
         kafka.error = None
         for _ in range(2):
-            await next_look(watch)
+            await next_refresh(watch)
     assert (False, True) == (lost, watch.reached)
     assert ["kafka_lost", "kafka_back"] == [line["event"] for line in lines]
     assert str(error) == lines[0]["reason"]
 
 
-async def test_the_cluster_is_looked_at_every_second_until_the_process_ends(
+async def test_metadata_is_refreshed_every_second_until_the_process_ends(
     kafka: Kafka, watch: KafkaWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Later, acks and reading would wait for a new leader that is long there. What is kept open is closed."""
-    assert KEPT_SECONDS <= LOOK_SECONDS <= 1
-    monkeypatch.setattr(kafka_watch, "LOOK_SECONDS", 0.001)
+    assert LAST_BROKER_SECONDS <= REFRESH_SECONDS <= 1
+    monkeypatch.setattr(kafka_watch, "REFRESH_SECONDS", 0.001)
     running = asyncio.create_task(watch.run())
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(kafka.kept) < 3:  # noqa: ASYNC110 the stand-in has no event
@@ -236,7 +236,7 @@ async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others()
     nodes: list[object] = [1, 2, 3, "bootstrap-0"]
     for node, connection in zip(nodes, (same, moved, gone, first), strict=True):
         client._conns[node, ConnectionGroup.DEFAULT] = connection
-    teach(client, cluster_of({1: ("a", 1), 2: ("b", 22)}))
+    update_client(client, cluster_of({1: ("a", 1), 2: ("b", 22)}))
     assert (False, True, True, False) == (same.closed, moved.closed, gone.closed, first.closed)
     client._conns.clear()
 
@@ -244,9 +244,9 @@ async def test_connections_that_lead_nowhere_any_more_are_closed_and_no_others()
 async def test_an_answer_without_brokers_teaches_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A broker that starts knows of none yet. The client would fail whoever waits for metadata, and log it."""
     client = AIOKafkaClient()
-    teach(client, cluster_of({1: ("a", 1)}))
+    update_client(client, cluster_of({1: ("a", 1)}))
     waiting = client.cluster.request_update()
-    teach(client, MetadataResponse_v1([], -1, []))
+    update_client(client, MetadataResponse_v1([], -1, []))
     assert [("a", 1)] == brokers_of(client)
     assert [] == caplog.records
     assert not waiting.done()
@@ -287,14 +287,14 @@ async def test_nobody_waits_for_a_connection_to_a_broker_that_the_cluster_has_gi
         connect_side_by_side(client)
         both, left = cluster_of({1: ("127.0.0.1", 1), 2: frozen}), cluster_of({1: ("127.0.0.1", 1)})
         for heard_before in (False, True):
-            teach(client, both)
+            update_client(client, both)
             waiting = asyncio.create_task(client._get_conn(2))
             await until_connecting(waiting)
-            teach(client, both)
+            update_client(client, both)
             await until_connecting(waiting)
             if heard_before:
                 client.cluster.update_metadata(left)
-            teach(client, left)
+            update_client(client, left)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 assert await waiting is None
 
@@ -304,12 +304,12 @@ async def test_nobody_waits_for_a_connection_to_where_a_broker_was() -> None:
     async with silent_broker() as frozen:
         client = AIOKafkaClient(request_timeout_ms=1_000 * int(2 * PATIENCE_SECONDS))
         connect_side_by_side(client)
-        teach(client, cluster_of({1: ("127.0.0.1", 1), 2: frozen}))
+        update_client(client, cluster_of({1: ("127.0.0.1", 1), 2: frozen}))
         waiting = [asyncio.create_task(client._get_conn(2)) for _ in range(3)]
         await until_connecting(waiting[0])
         (made,) = {one.task for one in _of_clients[client].values()}
         assert 1 == len([task for task in asyncio.all_tasks() if qualname(task) == qualname(made)])
-        teach(client, cluster_of({1: ("127.0.0.1", 1), 2: ("127.0.0.1", 2)}))
+        update_client(client, cluster_of({1: ("127.0.0.1", 1), 2: ("127.0.0.1", 2)}))
         async with asyncio.timeout(PATIENCE_SECONDS / 4):
             assert [None] * 3 == await asyncio.gather(*waiting)
 
@@ -323,7 +323,7 @@ async def test_one_connection_is_not_waited_for_by_another() -> None:
     async with silent_broker() as frozen:
         client = AIOKafkaClient(request_timeout_ms=1_000 * int(2 * PATIENCE_SECONDS))
         connect_side_by_side(client)
-        teach(client, cluster_of({1: ("127.0.0.1", 1), 2: frozen}))
+        update_client(client, cluster_of({1: ("127.0.0.1", 1), 2: frozen}))
         waiting = asyncio.create_task(client._get_conn(2))
         await until_connecting(waiting)
         again = asyncio.create_task(client._get_conn(2, group=ConnectionGroup.DEFAULT))

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import errors
 
 from serving.kafka.client import UnusableFile, why
-from serving.kafka.words import MAX_WORDS, NotReached
+from serving.kafka.words import MAX_CHARACTERS, NotReached
 
 NO_ACL = "Kafka does not allow the topic to this user (an ACL is missing)"
 
@@ -28,7 +28,7 @@ def test_every_error_has_words_without_a_class_name(kind: type[BaseException], a
     words = why(kind(*arguments))
     assert words
     assert kind.__name__ not in words
-    if not words.startswith("Kafka refuses it: "):  # a broker's own words
+    if not words.startswith("Kafka refused the request: "):  # a broker's own words
         assert not re.search(r"\w(Error|Exception)\b|<|object at|\[", words), words
 
 
@@ -55,8 +55,8 @@ class Special(errors.NotLeaderForPartitionError):  # type: ignore[misc]  # aioka
     """One that a later version of the client has."""
 
 
-NO_TLS = "the port does not speak TLS: look at kafka.security_protocol"
-OTHER_CERTIFICATE = "Kafka wants another client certificate: look at kafka.ssl_certfile and kafka.ssl_keyfile"
+NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
+OTHER_CERTIFICATE = "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
 CLOSED = "the connection was closed by the other side"
 
 
@@ -68,7 +68,7 @@ CLOSED = "the connection was closed by the other side"
         *((certificate(code), "certificate is not trusted by kafka.ssl_cafile") for code in (18, 19, 20, 21)),
         (certificate(62), "host name is not in the certificate"),
         (certificate(64), "IP address is not in the certificate"),
-        (certificate(23, "certificate revoked"), "certificate is refused: certificate revoked"),
+        (certificate(23, "certificate revoked"), "certificate is rejected: certificate revoked"),
         (tls("TLSV1_ALERT_UNKNOWN_CA"), OTHER_CERTIFICATE),
         (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), OTHER_CERTIFICATE),
         (tls("WRONG_VERSION_NUMBER"), NO_TLS),
@@ -95,7 +95,7 @@ def test_each_cause_has_words_of_its_own(error: BaseException, words: str) -> No
 
 def test_words_have_an_end_and_causes_no_ring() -> None:
     """A broker's own message may be long, and an error may be its own cause's cause."""
-    assert MAX_WORDS == len(why(errors.PolicyViolationError("x" * 10_000)))
+    assert MAX_CHARACTERS == len(why(errors.PolicyViolationError("x" * 10_000)))
     first, second = OSError("x"), errors.KafkaConnectionError("Connection at a:1 closed")
     first.__cause__, second.__cause__ = second, first
     assert CLOSED == why(second)
@@ -113,7 +113,7 @@ def test_words_have_an_end_and_causes_no_ring() -> None:
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "the connection was closed during the TLS handshake"),
         (UnusableFile("kafka.ssl_cafile: /x: no such file"), "kafka.ssl_cafile: /x: no such file"),
         (errors.TopicAuthorizationFailedError("games"), f"{NO_ACL}: games"),
-        (errors.PolicyViolationError("Replicas must be 3."), "Kafka refuses it: Replicas must be 3"),
+        (errors.PolicyViolationError("Replicas must be 3."), "Kafka refused the request: Replicas must be 3"),
         (RuntimeError("boom"), "an unexpected failure"),
     ],
 )  # fmt: skip

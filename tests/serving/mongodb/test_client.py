@@ -16,7 +16,7 @@ from console.mongo import MongoStore as ConsoleStore
 from consumer.mongo.store import MongoStore as WorkerStore
 from ingress.mongo import MongoStore as IngressStore
 from schemas.settings import MongoSettings
-from serving.mongodb.client import PINNED, UnusableUri, _warn_of_direct, new_client, uri_problems
+from serving.mongodb.client import PINNED, UnusableUri, _warn_of_direct_connection, new_client, uri_problems
 
 ROOT = Path(__file__).parents[3]
 
@@ -160,7 +160,7 @@ def test_a_uri_says_where_who_and_how_safely(uri: str) -> None:
 
 
 async def test_a_direct_connection_is_warned_of_once() -> None:
-    _warn_of_direct.cache_clear()
+    _warn_of_direct_connection.cache_clear()
     with capture_logs() as logs:
         for query in ("directConnection=true", "DirectConnection=true&w=majority", "directConnection=false"):
             await new_client(settings(f"mongodb://127.0.0.1:1/?{query}"), "test").close()

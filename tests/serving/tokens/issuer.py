@@ -1,4 +1,4 @@
-"""An issuer on loopback: its key set, its introspection endpoint, and what it was asked."""
+"""An issuer on loopback: its key set, its introspection endpoint, and the requests it got."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ def key(key_id: str) -> OKPKey:
 
 @dataclass
 class Issuer:
-    """What it answers may be changed while it runs; while `gate` is not set it keeps everybody waiting."""
+    """Its answers can be changed while it runs. Until `gate` is set, every request waits."""
 
     url: str = ""
     jwks: str = field(default_factory=lambda: keys_text(public_keys()))

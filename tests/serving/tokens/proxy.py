@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback: `http://` by forwarding, `https://` by CONNECT. Notes what it was asked for."""
+"""An HTTP proxy on loopback: `http://` by forwarding, `https://` by CONNECT. Notes the requests."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -110,7 +110,7 @@ async def test_b6_q2_good_claims_name_the_same_everywhere(process: Process, way:
 @everywhere
 @pytest.mark.parametrize("missing", ["iss", "aud", "exp", "sub", "app", "scope"])
 async def test_b6_q2_any_claim_missing_is_401_everywhere(process: Process, way: Way, missing: str) -> None:
-    """Never 403: nobody is known yet."""
+    """Never 403: the client is not known yet."""
     assert 401 == await verdict(process, way, good(**{missing: None}))
 
 
@@ -136,7 +136,7 @@ async def test_b6_q2_the_names_of_claims_and_the_leeway_are_settings_everywhere(
 
 @everywhere
 async def test_g21_q2_a_missing_scope_is_403_everywhere(process: Process, way: Way) -> None:
-    """At the ingress each route asks for its own; what is read of the token is the same."""
+    """At the ingress each route requires its own scope; the token is read in the same way."""
     found = await verdict(process, way, good(scope="email"))
     assert (403 if process is at_the_console else frozenset(("email",))) == (
         found if isinstance(found, int) else found.scopes

@@ -12,7 +12,7 @@ from tests.ingress.rig import AUDIENCE, ISSUER, NOW, RULES, claims
 NOW_SECONDS = NOW // 1000
 
 
-# Each makes good claims bad. Whoever checks tokens is held against them (test_claims_contract.py).
+# Each makes good claims bad. Every checker of tokens is tested with them (test_claims_contract.py).
 HOSTILE: list[dict[str, object]] = [
     {"iss": "https://other.test"},
     {"iss": [ISSUER]},
@@ -89,7 +89,7 @@ def test_b6_scopes_may_be_a_list_of_strings() -> None:
 
 
 def test_b6_claim_names_are_settings() -> None:
-    """A name that looks like an address is a name like any other."""
+    """A name in the form of a URL is a name like any other."""
     rules = replace(
         RULES, app_claim="https://x.test/app", player_claim="uid", scope_claim="scp", anonymous_claim="guest"
     )
@@ -117,7 +117,7 @@ def test_b6_no_claim_brings_the_prefix_along(sub: str, *, anonymous: bool | None
 
 @pytest.mark.parametrize("sub", ["", "x" * 128])
 def test_b6_an_anonymous_name_must_fit_with_its_prefix(sub: str) -> None:
-    """A bare prefix is nobody."""
+    """A bare prefix names no actor."""
     with pytest.raises(BadToken):
         named(sub=sub, anonymous=True)
 

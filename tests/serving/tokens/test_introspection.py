@@ -1,4 +1,4 @@
-"""Tokens that the issuer is asked about (RFC 7662): once, not too often, and never refused because it is away."""
+"""Tokens checked by the issuer (RFC 7662): once each, not too often, and never refused because it is unavailable."""
 
 import asyncio
 import base64
@@ -91,7 +91,7 @@ async def test_b6_an_active_token_speaks_for_whom_its_claims_name(source: Issuer
 
 
 async def test_b6_a_token_that_is_not_active_is_401(source: Issuer, checks: Checks) -> None:
-    """Whatever else the answer says; believed for a short while."""
+    """Whatever else the answer has. It is cached for a short time."""
     source.answer = lambda _token: web.json_response({"active": False} | claims())
     for later in (0, NOT_ACTIVE_SECONDS - 1):
         assert Refusal.UNAUTHENTICATED == await checks.refusal(now_seconds=NOW_SECONDS + later)
@@ -102,13 +102,13 @@ async def test_b6_a_token_that_is_not_active_is_401(source: Issuer, checks: Chec
 
 @pytest.mark.parametrize("missing", ["iss", "aud", "exp", "sub", "app", "scope"])
 async def test_b6_the_answers_claims_are_checked_like_a_jwts(source: Issuer, checks: Checks, missing: str) -> None:
-    """RFC 7662 makes them optional; we don't, unless told to."""
+    """RFC 7662 makes them optional. tallymill requires them, unless a setting allows less."""
     source.answer = saying(**{missing: None})
     assert Refusal.UNAUTHENTICATED == await checks.refusal()
 
 
 async def test_partial_answers_are_taken_only_where_the_settings_say_so(source: Issuer) -> None:
-    """What is there must be right all the same."""
+    """The claims that are there must still be right."""
     one = Checks(source.introspection_url, replace(RULES, partial=True))
     source.answer = saying(iss=None, aud=None, exp=None)
     async with one.endpoint.open():
@@ -129,7 +129,7 @@ async def test_an_answer_is_believed_for_the_cache_seconds_and_then_asked_again(
 
 
 async def test_g21_a_token_ends_when_it_says_though_the_answer_is_young(source: Issuer, checks: Checks) -> None:
-    """401, and nobody is asked for that."""
+    """401, without asking the issuer."""
     source.answer = saying(exp=NOW // 1000 + 10)
     await checks.identity(now_seconds=NOW_SECONDS + 9)
     assert Refusal.UNAUTHENTICATED == await checks.refusal(now_seconds=NOW_SECONDS + 10)
@@ -146,7 +146,7 @@ async def test_a_known_token_costs_no_question_and_no_turn_of_the_loop(source: I
 
 
 async def test_one_question_serves_all_who_wait_for_the_same_token(source: Issuer, checks: Checks) -> None:
-    """One who leaves takes the answer from nobody."""
+    """If one of them leaves, the others still get the answer."""
     source.gate.clear()
     asking = [asyncio.create_task(checks.identity()) for _ in range(50)]
     await until(lambda: len(source.asked) == 1)
@@ -157,7 +157,7 @@ async def test_one_question_serves_all_who_wait_for_the_same_token(source: Issue
 
 
 async def test_questions_at_a_time_are_bounded(source: Issuer, checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the connections; and past the waiting room nobody is let in: 503."""
+    """By the connections. Beyond the queue: 503."""
     source.gate.clear()
     asking = [asyncio.create_task(checks.identity(f"t{n}")) for n in range(10)]
     await until(lambda: source.running == CONNECTIONS)
@@ -196,12 +196,12 @@ def text(body: str, status: int = 200) -> Callable[[str], web.StreamResponse]:
 async def test_what_is_no_answer_is_503_and_never_401(
     source: Issuer, checks: Checks, answer: Callable[[str], web.StreamResponse]
 ) -> None:
-    """Also where our own secret is refused: the client's token may be good. Asked anew each time; told once."""
+    """Also if tallymill's secret is refused: the token may be good. Each request asks again; the log has one line."""
     source.answer = answer
     with capture_logs() as logs:
         for _ in range(2):
             assert Refusal.TOKEN_UNCHECKED == await checks.refusal()
-    assert ["introspection_away"] == [line["event"] for line in logs]
+    assert ["introspection_lost"] == [line["event"] for line in logs]
     assert "hidden" not in str(logs)
     assert (2, 2) == (len(source.asked), checks.asked("failed"))
     source.answer = active

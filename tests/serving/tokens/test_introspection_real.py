@@ -38,7 +38,7 @@ def introspected(file: Path, source: Issuer) -> Path:
 
 
 async def test_b6_q2_both_processes_ask_the_issuer(servers: Servers, tmp_path: Path) -> None:
-    """Good: 200; not active, and another audience's: 401; the issuer away: 503 with Retry-After, but for known ones."""
+    """Good: 200. Not active, or another audience's: 401. Issuer unavailable: 503, but for cached ones."""
     name = f"introspected-{uuid.uuid4().hex[:8]}"
     await make_topic(servers.kafka, name)
     await asyncio.to_thread(declare, servers.mongodb, name)

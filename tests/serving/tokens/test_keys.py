@@ -85,7 +85,7 @@ async def test_a_set_that_comes_in_pieces_is_one_set(source: Issuer) -> None:
 
 
 async def test_a_source_that_fails_or_sends_too_much_is_no_source(source: Issuer) -> None:
-    """The reason is told, and neither password nor query of its address."""
+    """The reason is logged, without password and query of its URL."""
     with pytest.raises(NoKeys, match="HTTP 404") as caught:
         await read_keys(source.url.replace("//", "//user:hidden-word@") + "/nothing?token=hidden-word")
     assert "hidden-word" not in str(caught.value)
@@ -174,7 +174,7 @@ async def test_a_new_key_under_an_old_id_works_at_once(source: Issuer, checks: C
 async def test_while_the_keys_cannot_be_read_a_signature_that_fits_none_is_unchecked(
     source: Issuer, checks: Checks
 ) -> None:
-    """It may be of a new key under the old id. Tokens of the key at hand stay good."""
+    """It may be of a new key with the old id. Tokens of the known key stay good."""
     source.away = True
     assert Refusal.TOKEN_UNCHECKED == await checks.refusal(signed(key("k1")))
     assert "ann" == await checks.player(signed(issuer_key()))
@@ -220,9 +220,9 @@ async def test_b6_a_token_without_a_key_name_or_past_or_of_another_issuer_makes_
 
 
 async def test_the_last_good_set_survives_an_outage_of_its_source(source: Issuer, checks: Checks) -> None:
-    """Tokens stay good; an unknown key is nothing anybody can tell now: 503, never 401.
+    """Tokens stay good. A token with an unknown key can't be checked now: 503, never 401.
 
-    The log says once that it is away, and once that it is back.
+    The log has one line when the source fails, and one when it works again.
     """
     known = signed(issuer_key())
     new = key("k2")
@@ -289,7 +289,7 @@ def failed_reads(metrics: Metrics) -> float:
 
 
 async def test_a_source_that_is_away_at_the_start_is_asked_until_it_is_there(tmp_path: Path) -> None:
-    """Nobody's token is good or bad before."""
+    """Until then no token is good or bad."""
     file = tmp_path / "jwks.json"
     keys = IssuerKeys(str(file), COOLDOWN_SECONDS, TestClock(), Metrics().tokens)
     keeping = asyncio.create_task(keys.keep(0.001))

@@ -44,7 +44,7 @@ async def between(source: Issuer) -> AsyncIterator[Proxy]:
 async def test_keys_are_read_through_the_proxy(
     source: Issuer, between: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With the password that its URL has; ~/.netrc gives none to anybody."""
+    """With the password of its URL. ~/.netrc is not used."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine issuer.test login somebody password hidden-word\n")
     netrc.chmod(0o600)
@@ -57,7 +57,7 @@ async def test_keys_are_read_through_the_proxy(
 
 
 async def test_https_goes_through_a_tunnel(between: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The issuer of this test speaks no TLS, so the tunnel is all there is to see."""
+    """The issuer of this test has no TLS, so only the tunnel is checked."""
     monkeypatch.setenv("https_proxy", between.url)
     with pytest.raises(NoKeys):
         await read_keys("https://issuer.test/jwks")

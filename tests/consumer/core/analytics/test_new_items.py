@@ -1,4 +1,4 @@
-"""Pools of AddEvent in a flush: what is new, what is stored, what counts."""
+"""Pools of AddEvent in a flush: which items are new, what is stored, what counts."""
 
 import asyncio
 from collections import Counter
@@ -140,7 +140,7 @@ def told(documents: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("flushes", [1, 4])
 def test_a11_another_event_under_a_used_id_is_told(flushes: int) -> None:
-    """It isn't registered, and of a pool that is applied otherwise it is told too; a repeat of the first is one."""
+    """It isn't registered. It is reported even if its pool is applied; a repeat of the first is a duplicate."""
     a, b, c, other = item("A"), item("B"), item("C"), item("A", n=1)
     records = [
         sealed_pool(0, pool(a, b), request_id="r"),
@@ -179,7 +179,7 @@ async def test_a11_a_document_without_a_digest_tells_nothing_apart() -> None:
 
 
 def test_a11_another_event_is_a_new_one_once_the_first_is_forgotten() -> None:
-    """Then nobody knows what stood there."""
+    """Then the first event is no longer known."""
     later = NOW + LIMITS.event_retention_seconds * 1000 + 1
     records = [sealed_pool(0, pool(item("A")), request_id="r")]
     records.append(sealed_pool(1, pool(item("B")), request_id="r", time_millis=later))

@@ -45,7 +45,7 @@ def test_b10_copies_of_media_and_empty_arrays_count_as_they_are_stored() -> None
 
 
 def test_b10_a_pool_within_the_bound_says_what_it_stores() -> None:
-    """Signed or not; its documents, and for each what it takes beside."""
+    """Signed or not: the bytes of its documents, and the overhead of each."""
     for record in (unsigned(HALF), sealed_pool(0, HALF)):
         found = decode_analytics(record, KEYS)
         assert isinstance(found, Pool)

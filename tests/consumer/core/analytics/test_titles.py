@@ -98,7 +98,7 @@ def test_a_title_that_a_player_sends_becomes_the_players() -> None:
 
 
 def test_a_title_stays_anonymous_where_the_player_has_all_that_he_may() -> None:
-    """It counts by its name all the same."""
+    """It still counts by its name."""
     documents = applied(sent(0, "ann", "B", "C"), sent(1, "~x", "A"), sent(2, "ann", "A"))
     assert {"A": 2, "B": 1, "C": 1} == counts(documents)
     assert {"from": "r1/00/1", "by": "demo/~x"} == registry(documents)["demo/A"]
@@ -116,7 +116,7 @@ async def after_freeing(*records: Record, **more: Any) -> dict[str, Any]:  # noq
 
 
 async def test_a_freed_title_counts_by_its_name_until_then_and_is_registered_anew_after_it() -> None:
-    """By the record's own time; what it was before is kept, for a recount."""
+    """The record's time decides. The earlier registration is kept for a recount."""
     early, late = sent(0, "ann", "A", time=NOW + MINUTE - 1), sent(1, "ann", "A", time=NOW + MINUTE)
     assert FREED == (await after_freeing(early))[TITLES]["demo/A"]
     found = registry(await after_freeing(early, late))
@@ -126,7 +126,7 @@ async def test_a_freed_title_counts_by_its_name_until_then_and_is_registered_ane
 
 
 async def test_a_freed_title_past_the_shares_counts_as_other() -> None:
-    """Like any other new one. One of before there were shares is nobody's."""
+    """Like any other new title. A title from before there were shares belongs to no player."""
     late = sent(0, "ann", "B", "C", "A", time=NOW + MINUTE)
     documents = await after_freeing(late)
     assert {"B": 1, "C": 1, "(other)": 1} == counts(documents)
@@ -181,7 +181,7 @@ def logs(draw: st.DrawFn) -> list[Record]:
 
 @given(logs(), st.lists(st.integers(0, 8), max_size=4))
 def test_any_split_into_flushes_leaves_the_same_registry(records: list[Record], cuts: list[int]) -> None:
-    """Within their shares, whose numbers are those of the documents."""
+    """The shares are kept, and their numbers are those of the documents."""
     whole = applied(*records)
     assert whole == applied(*records, cuts=[min(cut, len(records)) for cut in cuts])
     found = registry(whole)

@@ -1,8 +1,8 @@
-"""Figures of one run, from its ledger and its timeline: how long acks and counts stood still, what was untrue. Pure.
+"""Figures of one run, from its ledger and its timeline: the longest pauses of acks and counts, and false claims. Pure.
 
-A request waits for its ack from its first attempt (retries included), and for its count from its ack to the first time
-that the checkpoint of its partition was seen past it. What began before `mark` (the fault, or the return of what was
-out) waits from there on. So each partition has its say: one that stands still is not hidden by others that go on.
+A request waits for its ack from its first attempt, retries included. It waits for its count from its ack until the
+checkpoint of its partition was first seen beyond it. Requests from before `mark` (the fault, or the return of what had
+failed) wait from `mark` on. Each partition is measured alone, so that a stopped one is not hidden by the others.
 """
 
 from bisect import bisect_right

@@ -1,6 +1,6 @@
-"""Every half second: how far each partition is counted, and what every process says of itself.
+"""Every half second: how far each partition is counted, and what every process reports.
 
-How far is read from each mongod directly, by majority: no failover and no driver's patience stands in between.
+Checkpoints are read from each mongod directly, with majority: a failover or a driver's retries would delay them.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ STATUS_SECONDS = 10.0
 Where = tuple[str, int]
 """Lineage and partition."""
 
-# Of a partition that a worker has, and of one that nobody has.
+# Of a partition with an owner, and of one without.
 _LAG = re.compile(r'^tallymill_worker_(?:lag|unread)_records\{api="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one process said at one time; status 0 is no answer. `lag` by (api, partition)."""
+    """What one process reported at one time. Status 0: no answer. `lag` is by (api, partition)."""
 
     at: float
     name: str

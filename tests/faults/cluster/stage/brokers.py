@@ -1,4 +1,4 @@
-"""Three Kafka brokers, and the controller in a process of its own: brokers can be killed, frozen and started again.
+"""Three Kafka brokers and a separate controller. Brokers can be killed, frozen and started again.
 
 The time-outs are Kafka's own defaults, as in production: a broker that is silent for nine seconds loses its leaders.
 """
@@ -183,7 +183,7 @@ def _write_properties(place: KafkaPlace, own: str, number: int = 0) -> None:
 
 
 def _format(files: KafkaFiles, places: list[KafkaPlace]) -> None:
-    """Format the storage of all, two at a time: each is a JVM of its own."""
+    """Format the storage of all, two at a time: each starts a JVM."""
     cluster_id = new_cluster_id()
 
     def run(place: KafkaPlace) -> "subprocess.CompletedProcess[str]":

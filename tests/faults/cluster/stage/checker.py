@@ -1,7 +1,7 @@
-"""What stands in MongoDB against what was acknowledged: sums of our own, read raw; no code of tallymill.
+"""Compares the documents of MongoDB with what was acknowledged. It shares no code with tallymill.
 
-`lost`: acknowledged and not counted. `double`: counted more than once. A request that never was acknowledged may have
-counted once, or not at all.
+`lost`: acknowledged and not counted. `double`: counted more than once. A request that was never acknowledged may have
+counted once or not at all.
 """
 
 from collections import Counter

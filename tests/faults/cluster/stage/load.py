@@ -1,6 +1,6 @@
-"""The load: open loop on both APIs, each request retried with the same id until it is acknowledged, and a ledger.
+"""The load, an open loop on both APIs: each request is retried with the same id until it is acknowledged. And a ledger.
 
-It shares no code with tallymill but the local issuer's tokens: requests, retries and answers are read here anew.
+Only the local issuer's tokens are shared with tallymill. Requests, retries and the reading of answers are not.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class Load:
 
 
 def note_answer(one: Sent, status: int, headers: Mapping[str, str], text: str) -> None:
-    """Write down what a final answer says."""
+    """Note a final answer."""
     answer: dict[str, Any] = json.loads(text)
     one.answers.append(str(status))
     causes = {failure["failureCause"] for failure in answer.get("batchFailures", ())}

@@ -1,4 +1,4 @@
-"""What the processes' logs said of a fault: outages (lost, back), and what must never stand in a log. Pure."""
+"""What the processes logged of a fault: outages (lost, back), and lines that no log may have. Pure."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# A trace, a class of a library, a repr: a person is told in plain words.
+# A trace, a library's class or a repr. A log has plain words instead.
 _PRIVATE = re.compile(
     r"Traceback \(most recent call last\)|\b[A-Z][A-Za-z]+(?:Error|Exception|Reconnect|Timeout)\b|<class '|object at 0x"
 )
@@ -44,7 +44,7 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 
 def told(logs: Iterable[Said], most: int = 6) -> str:
-    """The lines of all, the most frequent first, with how often each was said."""
+    """The events of all logs with their numbers, the most frequent first."""
     lines: Counter[str] = Counter()
     for said in logs:
         lines.update(said.lines)
@@ -54,9 +54,9 @@ def told(logs: Iterable[Said], most: int = 6) -> str:
 
 
 def unpaired(said: Said) -> list[str]:
-    """Outages whose end one process told, but not their begin: that was told before, or never.
+    """Outages of which a process logged the end and not the beginning.
 
-    A begin may be told again after a minute, with another cause; and an end may still be due.
+    The beginning may be logged again after a minute, with another cause. The end may be still to come.
     """
     return [
         f"{event} x{count}, but {begin} x{said.lines[begin]}"

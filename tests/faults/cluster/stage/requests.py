@@ -1,7 +1,7 @@
-"""What the load sends: requests whose counts say, request by request, how often each was counted. Pure.
+"""What the load sends: requests from whose sums one can tell how often each was counted. Pure.
 
-A player sends ten batches, of 1, 4, 16, ... events: the digits of the player's total in base four say how often each
-of them counted, so that a lost and a doubled one never cancel. An item of a pool has a number of its own.
+A player sends ten batches, of 1, 4, 16, ... events. The digits of the player's total in base four are how often each of
+them counted, so a lost and a doubled one never cancel out. Each item of a pool has its own number.
 """
 
 import json
@@ -52,7 +52,7 @@ class Sent:
         return range(self.number * ITEMS, (self.number + 1) * ITEMS)
 
     def told(self) -> str:
-        """In a line: which it is, where it lies, what was answered."""
+        """One line: the request, its record, and its answer."""
         place = "/".join(map(str, self.where)) if self.where else "no receipt"
         return f"{self.api} {self.number} ({place}): {', '.join(self.answers[-5:])} {self.refused}"
 

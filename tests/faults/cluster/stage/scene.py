@@ -42,7 +42,7 @@ CLAIM_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The servers, for the whole run. Each test has a system of its own on them."""
+    """The servers, for the whole run. Each test starts its own system on them."""
 
     brokers: Brokers
     replica_set: ReplicaSet
@@ -69,7 +69,7 @@ class Outcome:
 
 
 class Scene:
-    """Made by `on_stage`. `mark` says from when on waits are measured."""
+    """Made by `on_stage`. Waits are measured from `mark` on."""
 
     def __init__(self, cluster: Cluster, system: System, load: Load, timeline: Timeline) -> None:
         self.cluster = cluster
@@ -121,7 +121,7 @@ class Scene:
         return time.monotonic() - began
 
     async def until_answers(self, process: Process) -> None:
-        """Wait until a process that was started says that it is alive."""
+        """Wait until a started process is alive."""
         began = time.monotonic()
 
         def answers() -> bool:
@@ -137,7 +137,7 @@ class Scene:
                 await asyncio.sleep(0.5)
 
     async def end(self, after: float = AFTER_SECONDS, settle: float = SETTLE_SECONDS) -> Outcome:
-        """Let the load go on for a while, end it, wait for what is due, and judge."""
+        """Continue the load for a while, end it, wait until everything is counted, and judge."""
         await self.wait(after)
         await self.load.finish(OPEN_SECONDS)
         verdict = await self._settled(settle)
@@ -187,7 +187,7 @@ def issuer_of(folder: Path) -> Token:
 
 @asynccontextmanager
 async def on_stage(cluster: Cluster, folder: Path) -> AsyncIterator[Scene]:
-    """A system of its own under load, warm: every process ready, records of both APIs counted."""
+    """A new system under load: every process is ready, and records of both APIs have been counted."""
     with running(folder, cluster.brokers.bootstrap, cluster.mongodb) as system:
         await system.initialise()
         await system.start_all()

@@ -148,7 +148,7 @@ class System:
         assert 0 == ran.status, ran.out + ran.err
 
     async def start_all(self) -> None:
-        """Returns when every process says it is ready."""
+        """Returns when every process is ready."""
         for process in self.processes:
             self.start(process)
         give_up = time.monotonic() + READY_SECONDS
@@ -161,7 +161,7 @@ class System:
                 await asyncio.sleep(0.1)
 
     def write_state(self, kafka: str, mongodb: str) -> None:
-        """What `tallymill status` looks at: as if these processes were the local system."""
+        """The state file of `tallymill status`, as if these processes were the local system."""
         workers = tuple(Worker(worker.pid, f"{worker.url}/metrics") for worker in self.workers)
         data, ingress = self.folder / "data", self.ingresses[0]
         servers = Servers(self.database, Named(kafka), Named(mongodb))

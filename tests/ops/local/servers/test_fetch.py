@@ -1,4 +1,4 @@
-"""Files of the servers: complete or absent, and a message that says what to type where a right is lacking."""
+"""Files of the servers: complete or absent, and a message with the command to run if a permission is missing."""
 
 import os
 from pathlib import Path

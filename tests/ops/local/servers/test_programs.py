@@ -1,4 +1,4 @@
-"""What is run for Kafka and MongoDB, from the jars, the binary or in Docker."""
+"""The programs of Kafka and MongoDB: from the jars, from the binary, or in Docker."""
 
 import struct
 from dataclasses import replace

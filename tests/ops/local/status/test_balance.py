@@ -1,4 +1,4 @@
-"""What `status` says of the balance."""
+"""The balance in `tallymill status`."""
 
 import socket
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_the_balance_is_a_line_a_topic() -> None:
 
 
 def test_without_settings_the_balance_is_unknown(tmp_path: Path) -> None:
-    """Status says so, and what else it knows."""
+    """Status says so, and prints what else it knows."""
     told = balance_report(tmp_path)
     assert told["balance"] is None
     assert "no file" in told["balance_why"]

@@ -1,4 +1,4 @@
-"""What `status` asks processes, and what it makes of their answers."""
+"""What `status` asks processes, and how it judges their answers."""
 
 import gc
 import http.client
@@ -107,13 +107,13 @@ ALIVE = (200, {"live": True})
 def test_a_process_is_ready_if_it_says_so_twice(
     livez: tuple[int, Any], readyz: tuple[int, Any], expected: Answer
 ) -> None:
-    """Alive and ready; what it names as missing is passed on."""
+    """Alive and ready. What it names as missing is printed."""
     with answering(livez=livez, readyz=readyz) as url:
         assert expected == http_state(url)
 
 
 def test_a_process_that_is_not_there_has_no_answer() -> None:
-    """Neither has one whose name nobody knows, or one that hangs up."""
+    """Nor has one whose name can't be resolved, or one that closes the connection."""
     assert Answer("no answer", "nothing listens there (connection refused)") == http_state(f"http://{closed()}")
     assert "no answer" == http_state("http://no-such-host.invalid:1").state
 
@@ -168,7 +168,7 @@ def test_a_cluster_whose_topics_all_have_leaders_is_ready() -> None:
 
 
 def test_servers_without_an_address_are_not_ready() -> None:
-    """Told by the name of the setting."""
+    """The message names the setting."""
     nothing = Settings.model_construct(kafka=Settings().kafka.model_copy(update={"bootstrap_servers": None}))
     assert Answer("not ready", "kafka.bootstrap_servers is not set") == kafka_state(nothing)
     assert Answer("not ready", "mongodb.uri: required") == mongodb_state(Settings())
@@ -215,7 +215,7 @@ def test_a_mongod_that_takes_no_writes_is_not_ready(
 
 @pytest.mark.usefixtures("cut_off")
 def test_a_mongod_that_stands_still_is_told_by_its_address() -> None:
-    """Before the client gives up; so it is told apart from one that is gone."""
+    """Before the client gives up, so that it differs from one that has ended."""
     with silent() as quiet:
         given = Settings.model_validate({"mongodb": {"uri": f"mongodb://{quiet}/?replicaSet=rs0"}})
         assert Answer("no answer", f"{quiet}: no answer in time") == mongodb_state(given)
@@ -252,7 +252,7 @@ def test_a_system_that_says_nothing_holds_status_up_for_a_moment(tmp_path: Path)
 
 @pytest.fixture
 def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every process says that it is ready, and the balance holds."""
+    """Every process is ready, and the balance adds up."""
     for name in ("kafka_state", "mongodb_state", "http_state"):
         monkeypatch.setattr(health, name, lambda _: Answer("ready"))
     monkeypatch.setattr(health, "balance_report", lambda _: BALANCED)
@@ -260,7 +260,7 @@ def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stopped() -> Iterator[int]:
-    """A process that stands still (SIGSTOP)."""
+    """A process that is stopped (SIGSTOP)."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         freeze(process.pid)
         yield process.pid
@@ -269,7 +269,7 @@ def stopped() -> Iterator[int]:
 
 @pytest.mark.usefixtures("all_answer")
 def test_each_process_that_stands_still_is_frozen_whatever_it_answered(tmp_path: Path, stopped: int) -> None:
-    """A moment ago, that is; the supervisor, which nobody asks, too."""
+    """Because that was a moment ago. This includes the supervisor, which is not asked."""
     settings(tmp_path)
     standing = replace(
         STATE,
@@ -313,7 +313,7 @@ def test_one_that_the_supervisor_has_not_started_again_yet_is_down(
 
 @pytest.mark.usefixtures("all_answer")
 def test_what_cannot_be_asked_without_settings_is_no_answer(tmp_path: Path) -> None:
-    """And why is told."""
+    """And the reason is printed."""
     (tmp_path / "settings.toml").write_text("[kafka]\nbootstrap_server = 'a:1'\n")
     found = {one.name: one for one in health_of(STATE, tmp_path).processes}
     for server in ("kafka", "mongodb"):
@@ -348,12 +348,12 @@ def test_probes_give_up_before_status_does() -> None:
     assert CONNECT_MILLIS < CLIENT_MILLIS < ANSWER_SECONDS * 1000
 
 
-# Of a socket without a time-out of its own.
+# Of a socket without a time-out.
 LONG_SECONDS = 30
 
 
 def test_both_questions_to_a_process_have_one_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or `status` would wait for twice as long as it says."""
+    """Otherwise `status` would wait twice as long as it says."""
     now, timeouts = [0.0], list[float]()
 
     class Connection:
@@ -423,7 +423,7 @@ def test_why_there_is_no_answer_is_told_in_plain_words(error: Exception, words: 
 
 
 def test_an_unknown_balance_is_a_problem() -> None:
-    """As one that does not add up is: neither says that all is well."""
+    """Like one that does not add up: neither shows that all is well."""
     ready = [ProcessNow("kafka", "ready", "", "a:1", 7)]
     assert [] == Health(ready, BALANCED).problems
     assert ["balance and lost records unknown: why"] == Health(ready, unknown("why")).problems
@@ -448,7 +448,7 @@ def test_each_process_is_a_line_with_its_id() -> None:
 
 
 def test_what_does_not_come_in_time_is_left_behind() -> None:
-    """The others are told all the same."""
+    """The others are still printed."""
     release = threading.Event()
     answers = side_by_side([lambda: True, lambda: release.wait(PATIENCE_SECONDS), lambda: False], 0.2)
     release.set()
@@ -456,7 +456,7 @@ def test_what_does_not_come_in_time_is_left_behind() -> None:
 
 
 def test_a_process_that_is_stopped_is_known_by_its_state(tmp_path: Path) -> None:
-    """Whatever its name holds; where nothing tells, it is not taken for stopped."""
+    """Whatever characters its name has. If the state is unknown, it does not count as stopped."""
     for pid, state in ((1, "S"), (2, "T"), (3, "t")):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "stat").write_text(f"{pid} (T) T) {state} 1 1")

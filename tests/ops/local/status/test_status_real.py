@@ -1,4 +1,4 @@
-"""What `status` asks of real servers, and says of records that retention removed before they were counted."""
+"""What `status` asks real servers, and prints about records that retention removed before they were counted."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ from tests.servers import Servers
 
 
 async def asked(settings: Settings) -> dict[str, Any]:
-    """As `status` asks, in a thread of its own, but without its time-out: a test machine is slow."""
+    """As `status` asks, in a thread, but without its time-out: a test machine is slow."""
     return await asyncio.to_thread(lambda: _told(settings))
 
 
@@ -26,7 +26,7 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 
 async def test_records_that_were_lost_are_the_first_that_status_says(servers: Servers) -> None:
-    """The balance still adds up, for what is gone counts as in flight."""
+    """The balance still adds up, because removed records count as in flight."""
     async with place(servers, partitions=1) as where:
         await send(where.settings, [counting(0, number) for number in range(10)])
         async with at_work(where):

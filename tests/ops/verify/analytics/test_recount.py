@@ -186,7 +186,7 @@ def test_a6_the_recount_draws_the_line_where_the_worker_does(offset: int, minute
 
 
 def test_a_pool_is_refused_or_dead_as_the_worker_has_it() -> None:
-    """A bad item, nothing in it; nobody's, and no JSON."""
+    """A bad item, no item; no owner, and no JSON."""
     bad = sealed_pool(0, pool(A, {"Event": "B"}))
     assert "refused" == read_pool(LogRecord(*bad), KEYS, LIMITS).kind
     left = read_pool(LogRecord(*sealed_pool(0, pool(A, {"Event": "B"}), partial=True)), KEYS, LIMITS)
@@ -340,7 +340,7 @@ def test_mongodb_says_which_of_two_partitions_an_item_counted_in() -> None:
 
 
 def test_an_item_that_counted_past_the_snapshot_is_no_difference() -> None:
-    """Its document may point to a record that came after it; that one was applied is looked up."""
+    """Its document may name a later record. Whether that one was applied is checked."""
     counted = Counted([sent(0, A)])
     (document,) = counted.documents[EVENTS].values()
     document["from"] = "r1/00/7"
@@ -397,9 +397,9 @@ def test_where_records_are_gone_a_missing_document_is_named_or_unsure() -> None:
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Step]:
-    """Pools of few different items in two partitions, in one order of all; times go on within a partition.
+    """Pools of few different items in two partitions, in one order. Times increase within a partition.
 
-    Over more than the items' retention of one item each, or which of them counted could not be told by documents.
+    They cover more than the items' retention, or documents could not show which of them counted.
     """
     is_long = draw(st.booleans())
     gaps = [0, DAY, WINDOW // 2, WINDOW + 1] if is_long else [0, DAY]
@@ -452,7 +452,7 @@ def crowds(draw: st.DrawFn) -> list[Step]:
 @settings(max_examples=examples(200))
 @given(crowds())
 def test_any_order_of_shares_and_freed_titles_recounts_without_a_difference(steps: list[Step]) -> None:
-    """Whatever is registered, promoted, freed and registered anew."""
+    """Whatever is registered, promoted, freed and registered again."""
     assert [] == Counted(steps, SHARES).differences()
 
 

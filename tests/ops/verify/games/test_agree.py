@@ -1,6 +1,6 @@
-"""Ingress, worker and recount are never of two minds about a body, and never surprised by one.
+"""Ingress, worker and recount agree on every body, and none of them raises an unexpected error.
 
-Whatever the bytes: the verdicts are the same, and what is accepted is judged, planned and encoded without an exception.
+For any bytes the verdicts are the same, and accepted bodies are judged, planned and encoded without an exception.
 """
 
 from collections import Counter
@@ -26,7 +26,8 @@ from consumer.core.records import Record
 from consumer.mongo.writes import checkpoint_move, writes_of
 from ops.verify.reading import LogRecord, Reading, Rules, read
 from schemas.coordinates import PartitionId
-from schemas.documents import Definition, actor_of, millis_of, request_key, utc
+from schemas.definitions import Definition
+from schemas.documents import actor_of, millis_of, request_key, utc
 from schemas.games.body import EventFailureCause, parse_request
 from schemas.games.dry_run import dry_run_answer
 from schemas.games.judging import LAST_MILLIS, accepted_updates, batch_failures, event_failures, judge
@@ -98,7 +99,7 @@ def verify_reads(record: Record, limits: Limits) -> Reading:
 
 
 def as_read(found: Batch | Unreadable) -> Reading:
-    """What a recount is to make of what a worker made."""
+    """The reading of a recount that corresponds to a worker's."""
     if isinstance(found, Unreadable):
         return Reading("dead")
     sums: Counter[tuple[str, int]] = Counter()
@@ -110,7 +111,7 @@ def as_read(found: Batch | Unreadable) -> Reading:
 
 
 def planned(records: Sequence[Record], limits: Limits) -> dict[str, Any]:
-    """A flush of these, planned and encoded as MongoDB gets it. What it adds to players, by `_id`."""
+    """A flush of these, planned and encoded as MongoDB gets it. Returns what it adds to players, by `_id`."""
     decoded: list[Decoded] = [decode(record, KEYS) for record in records]
     flush = Flush(PARTITION, records[0].offset, records, decoded)
     assert len(records) == reads_of(flush).size.records
@@ -182,7 +183,7 @@ def test_a_record_that_no_ingress_made_means_the_same_to_worker_and_verify(
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(batches(40), min_size=1, max_size=6), LIMITS)
 def test_any_records_of_a_flush_are_planned_together(bodies: list[bytes], limits: Limits) -> None:
-    """Whatever lies beside them."""
+    """Whatever other records are among them."""
     records = [Record(offset, NOW, b"demo/ann", body, []) for offset, body in enumerate(bodies)]
     sealed_too = [ingested(len(bodies) + offset, body, limits) for offset, body in enumerate(bodies)]
     assert planned([*records, *(one for one in sealed_too if one is not None)], limits) is not None

@@ -26,7 +26,7 @@ from tests.real import Place, place, produce
 from tests.samples import HOUR, MINUTE, batch, period, update
 from tests.servers import Servers
 
-# What an operator sets who wants no limit: longer than there are dates.
+# The setting of an operator who wants no limit: longer than any date.
 FOREVER = 1e15
 NO_LIMITS = dict.fromkeys(("max_period_age_seconds", "max_period_seconds", "clock_skew_tolerance_seconds"), FOREVER)
 
@@ -103,7 +103,7 @@ async def system(
 async def test_no_body_stops_the_worker_and_a_recount_finds_no_difference(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """What is answered 200 is counted, the rest refused; the same bodies straight to Kafka are counted or dead."""
+    """Bodies answered 200 are counted, the rest refused. The same bodies sent straight to Kafka are counted or dead."""
     async with system(servers, tmp_path, monkeypatch) as (where, running, worker, session):
 
         async def posted(body: bytes) -> tuple[int, Any]:

@@ -26,7 +26,8 @@ from ops.verify.report import (
     player_name,
 )
 from ops.verify.sources import minutes_of
-from schemas.documents import Definition, DefinitionTerm, utc
+from schemas.definitions import Definition, DefinitionTerm
+from schemas.documents import utc
 from schemas.games.body import EventUpdateFailureCause
 from schemas.games.judging import Judgement
 from schemas.settings import Limits, LimitSettings
@@ -72,7 +73,7 @@ def test_a_shifted_clock_moves_the_minutes() -> None:
 
 
 def test_a_raw_record_is_judged_by_the_definitions_of_its_time() -> None:
-    """Declared a day ago: yes; retired since, or of nobody: no."""
+    """Declared a day ago: yes. Retired since, or undeclared: no."""
     body = batch(period(update()))
     assert "countable" == read(raw(body), RULES).kind
     assert "refused" == read(raw(body, b"other/ann"), RULES).kind
@@ -154,7 +155,7 @@ def two_ranges(*, whole: bool = True) -> list[Range]:
 
 
 def recounted(*told: tuple[int, LogRecord, str | None], whole: bool = True) -> tuple[Recount, Differences]:
-    """A recount of (partition, record, what MongoDB says of it)."""
+    """A recount of (partition, record, its fate in MongoDB)."""
     differences = Differences()
     recount = Recount(two_ranges(whole=whole), WINDOW, differences)
     for stream, found, says in told:
@@ -183,7 +184,7 @@ def test_mongodb_says_which_of_two_partitions_counted() -> None:
 
 
 def test_an_id_that_counted_twice_is_named() -> None:
-    """And the sums are what they should have been."""
+    """And the sums are the correct ones."""
     recount, differences = recounted((0, counting(0, 5), "applied"), (1, counting(3, 5), "applied"))
     assert {("demo/ann", "LEVEL_UP"): 5} == recount.players
     found, expected = "counted at r1/00/0, r1/01/3", "counted once in 604800 s"
@@ -207,13 +208,13 @@ def test_a_readable_record_that_mongodb_could_not_hold_was_set_aside() -> None:
 
 
 def test_past_the_life_of_exceptions_the_log_alone_decides() -> None:
-    """None: MongoDB no longer says anything of so old a record."""
+    """MongoDB no longer has the fate of so old a record."""
     recount, differences = recounted((0, counting(0, 5), None), (0, counting(1, 5), None))
     assert (0, {("demo/ann", "LEVEL_UP"): 5}) == (differences.total, recount.players)
 
 
 def test_where_records_are_gone_a_first_duplicate_is_believed() -> None:
-    """What it repeats may be what is gone."""
+    """Its first record may have been removed."""
     recount, differences = recounted((0, counting(3, 5), "duplicate"), whole=False)
     assert (0, {}) == (differences.total, recount.players)
     assert 1 == recounted((0, counting(3, 5), "duplicate"))[1].total
@@ -243,7 +244,7 @@ def test_an_id_must_be_remembered_for_as_long_as_it_is_kept() -> None:
 
 
 def test_an_id_points_to_a_record_that_counted() -> None:
-    """Here, or past what is recounted; not to one that didn't, nor at another time."""
+    """Within the recount or after it; not to one that didn't count, nor with another time."""
     assert ["from r1/00/3"] == checked({"from": "r1/00/3", "at": utc(NOW)}, "duplicate")
     assert [f"at {utc(NOW + 1)}"] == checked({"from": "r1/00/3", "at": utc(NOW + 1)})
     assert ["from r1/01/2"] == checked({"from": "r1/01/2", "at": utc(NOW)})
@@ -278,7 +279,7 @@ def test_the_range_is_what_was_applied_and_is_still_there() -> None:
 
 
 def test_a_log_that_was_cut_is_not_recounted() -> None:
-    """What it holds now may be other records, under offsets that were counted."""
+    """It may hold other records now, at offsets that were counted."""
     for bounds in ((0, 5), (0, 12)):
         found = range_of(0, 9, bounds, cut_at=5)
         assert (9, False, "the log was cut") == (found.first, found.whole, found.note)
@@ -329,7 +330,7 @@ def test_an_hour_reads_as_its_minutes() -> None:
 
 
 def test_a_report_names_the_first_difference_and_counts_the_rest() -> None:
-    """Twenty are shown; the range stands before them."""
+    """Twenty are shown, after the range."""
     differences = Differences()
     for one in counts_compared("players", {("a", str(n)): 1 for n in range(30)}, {}, lambda _: True, player_name):
         differences.add(one)

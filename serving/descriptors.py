@@ -1,17 +1,17 @@
-"""How many connections a process can hold: as many as the system lets it open files, but for those it needs itself."""
+"""How many connections a process can hold: the limit of open files, less those that the process needs itself."""
 
 import resource
 from typing import Final
 
 RESERVED_DESCRIPTORS: Final = 128
-"""For Kafka, MongoDB, keys and logs, and for what is accepted before it can be closed again."""
+"""For Kafka, MongoDB, keys, logs, and connections that are accepted and closed at once."""
 
 MAX_CONNECTIONS: Final = 16_384
-"""Where the system sets no limit. One takes about 20 KB."""
+"""If the system sets no limit. A connection takes about 20 KB."""
 
 
 def raise_descriptor_limit() -> int:
-    """Let this process open as many files as it may. Returns how many that is."""
+    """Raise the limit of open files as far as the system allows, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
     if soft not in (resource.RLIM_INFINITY, hard):
@@ -20,6 +20,6 @@ def raise_descriptor_limit() -> int:
 
 
 def connections_within(descriptors: int, wanted: int | None) -> int:
-    """Connections that fit into so many open files; fewer where so many are `wanted`."""
+    """The connections that fit into this many open files, at most `wanted`."""
     room = MAX_CONNECTIONS if descriptors == resource.RLIM_INFINITY else descriptors - RESERVED_DESCRIPTORS
     return max(1, min(wanted or MAX_CONNECTIONS, room))

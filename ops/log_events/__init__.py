@@ -1,0 +1,1 @@
+"""docs/log-events.md: the events that the code writes to the log, with their meanings."""
