@@ -10,7 +10,9 @@ What is refused after the token is recorded (refusals/recorder.py), from the bod
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ingress.analytics.pool_reader import ReadPool, too_large, wrong_field
 from ingress.delivery.channel import ApiChannel
@@ -32,7 +34,7 @@ _is_idempotency_key = re.compile(rf"[!-~]{{1,{MAX_REQUEST_ID_CHARACTERS}}}\Z").m
 _PARTIAL: Final = {None: False, "false": False, "true": True}
 
 
-class JudgedBatch(NamedTuple):
+class JudgedBatch(msgspec.Struct, frozen=True):
     """A batch of which `good` events are to be registered; there may be none.
 
     What was parsed of the body is gone: it takes many times the memory of the body, and this batch waits for Kafka and

@@ -10,7 +10,9 @@ Each token is checked once. An unknown sender costs least: its large body is onl
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from ingress.analytics.token_scan import token_in
 from ingress.delivery.channel import ApiChannel
@@ -47,7 +49,7 @@ class Credentials:
         return self.identity
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True):
     """A request whose body is not read yet. `credentials`: of the Authorization header."""
 
     request: Request
@@ -57,7 +59,7 @@ class Arrival(NamedTuple):
     lease: Lease
 
 
-class ReadPool(NamedTuple):
+class ReadPool(msgspec.Struct, frozen=True):
     """A request whose body is read and whose sender is known."""
 
     arrival: Arrival

@@ -8,6 +8,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from ingress.delivery.channel import ApiChannel
@@ -36,7 +37,7 @@ class Sealed(NamedTuple):
     body: bytes
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True):
     """What is known of a published record, and the headers that its answer has."""
 
     result: WaitResult

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ingress.ports import Rejection, Totals
 from schemas.coordinates import Coordinates, PartitionId
 
@@ -23,7 +25,7 @@ MAX_SAMPLES = 7_200
 _NO_TOTALS: Final[Totals] = MappingProxyType({})
 
 
-class WaitResult(NamedTuple):
+class WaitResult(msgspec.Struct, frozen=True):
     """What MongoDB says about a published record. Not passed: it is not counted yet, and not in the totals."""
 
     passed: bool = False
@@ -37,7 +39,7 @@ class WaitResult(NamedTuple):
 NOTHING_KNOWN = WaitResult()
 
 
-class Waiter(NamedTuple):
+class Waiter(msgspec.Struct, frozen=True):
     """One request that waits until its record is counted, or until its deadline. `actor`: whose totals it needs."""
 
     coordinates: Coordinates

@@ -11,7 +11,8 @@ What is refused after the token is recorded (refusals/recorder.py): each cause o
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+
+import msgspec
 
 from ingress.auth.authenticator import require_record_scope
 from ingress.delivery.channel import ApiChannel
@@ -34,7 +35,7 @@ from serving.tokens.identity import Identity
 _HEADER_OF = {Refusal.MEDIA_TYPE: "Content-Type", Refusal.BODY_LARGE: "Content-Length"}
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True):
     """A request whose sender is known; its body is not read yet."""
 
     request: Request
@@ -43,7 +44,7 @@ class Arrival(NamedTuple):
     lease: Lease
 
 
-class JudgedBatch(NamedTuple):
+class JudgedBatch(msgspec.Struct, frozen=True):
     """A batch that was judged. `named`: the events that it names; `counted`: those that it adds to, perhaps none.
 
     Both by first appearance: the answer has the totals of `counted`, and of `named` if it is a duplicate (G14).

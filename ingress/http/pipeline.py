@@ -30,7 +30,8 @@ from serving.http.life import Stopping
 from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, Reply
-from serving.http.request import Endpoint, Request, RequestIds, Send, request_of
+from serving.http.request import Endpoint, Request, Send, request_of
+from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
 from serving.http.whole import Receive, Scope, whole_messages
 from serving.refused import Refused

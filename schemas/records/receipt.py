@@ -3,7 +3,7 @@
 Only the holder of a receipt can ask for the fate of the record. Coordinates can be guessed, a signature can't.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from schemas.coordinates import Coordinates, parse_coordinates
 from schemas.records.signing import SigningKeys
@@ -13,7 +13,7 @@ class BadReceipt(ValueError):
     """Not a receipt, or one with a wrong signature."""
 
 
-class Receipt(NamedTuple):
+class Receipt(msgspec.Struct, frozen=True):
     """`append_millis`: when Kafka appended the record, by the broker's clock; None if unknown.
 
     A truncated log reuses coordinates. This time tells which of the records is meant.

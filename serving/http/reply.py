@@ -1,6 +1,8 @@
 """One HTTP reply, as an endpoint returns it. Pure."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from serving.headers import RawHeader
 
@@ -9,7 +11,7 @@ CLOSE: Final[RawHeader] = (b"connection", b"close")
 NO_STORE: Final[RawHeader] = (b"cache-control", b"no-store")
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """Status, body and headers. The sender adds Content-Length."""
 
     status: int

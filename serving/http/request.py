@@ -1,10 +1,9 @@
 """An HTTP request, read once from ASGI's scope. An endpoint takes a Request and returns a Reply."""
 
-import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import count
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from serving.clock import Clock
 from serving.headers import RawHeader
@@ -31,7 +30,7 @@ class Target(NamedTuple):
     """The query parameters. Empty until they are parsed, because each API has its own rules for wrong ones."""
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """`wall_millis` and `monotonic_seconds` say when it arrived, by both clocks."""
 
     method: str
@@ -49,7 +48,7 @@ class Request(NamedTuple):
 
     def with_query(self, parameters: Mapping[str, str]) -> "Request":
         """The same request, its query parsed."""
-        return self._replace(target=self.target._replace(query=parameters))
+        return msgspec.structs.replace(self, target=self.target._replace(query=parameters))
 
 
 Endpoint = Callable[[Request], Awaitable[Reply]]
@@ -96,22 +95,3 @@ def bearer_token(authorization: bytes | None) -> str | None:
         return None
     scheme, _, token = authorization.partition(b" ")
     return token.strip().decode("ascii", "replace") or None if scheme.lower() == b"bearer" else None
-
-
-# X-Request-Id. A client's id is echoed only if it can neither break a log line nor fill it.
-_is_request_id = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z").match
-
-
-class RequestIds:
-    """The ids of one process: a random prefix, unique among processes, and a number. A uuid costs ten times as much."""
-
-    def __init__(self) -> None:
-        self._prefix = secrets.token_hex(6).encode()
-        self._numbers = count(1)
-
-    def of(self, headers: Mapping[bytes, bytes]) -> bytes:
-        """The id of the request that has these headers."""
-        sent = headers.get(b"x-request-id")
-        if sent is not None and _is_request_id(sent):
-            return sent
-        return b"%b-%03x" % (self._prefix, next(self._numbers))

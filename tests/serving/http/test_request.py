@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from serving.http.request import Request, RequestIds, Target, request_of
+from serving.http.request import Request, Target, request_of
+from serving.http.request_ids import RequestIds
 from tests.clock import TestClock
 from tests.ingress.rig import NOW
 
