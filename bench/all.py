@@ -6,8 +6,8 @@
     python -m bench.known --ids 50000000 --players 10000000 --json known.json; python -m bench.all --take known.json
 
 The benchmarks run one after the other, each as a program, with few enough records that all take less than twenty
-minutes. What one measured is compared with the goals (bench/goals.py) and kept in bench/results.json, a row a goal;
-what was there before stays as the earlier figure. A goal whose benchmark did not run, or failed, keeps its row.
+minutes. What one measured is compared with the goals (bench/report/goals.py) and kept in bench/results.json, a row a
+goal; what was there before stays as the earlier figure. A goal whose benchmark did not run, or failed, keeps its row.
 """
 
 import argparse
@@ -18,9 +18,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.figures import ROUNDS
-from bench.outcome import Outcome, read_outcome
-from bench.table import read_results, write_results
+from bench.report.figures import ROUNDS
+from bench.report.outcome import Outcome, read_outcome
+from bench.report.table import read_results, write_results
 
 # Enough for a figure on two cores, in under twenty minutes for all. By default a program takes longer.
 PROGRAMS: dict[str, tuple[str, ...]] = {

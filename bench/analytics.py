@@ -30,7 +30,6 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from bench.drain import downloaded
-from bench.figures import Measured, Round, interleaved
 from bench.measure import (
     GIVE_UP_SECONDS,
     Database,
@@ -43,9 +42,10 @@ from bench.measure import (
     drain,
     settle,
 )
-from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, renamed, servers
 from bench.pools import APP, fill_pools, make_bodies
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish, some_of
 from bench.rivals.connector import COLLECTION, connector
 from bench.rivals.naive_items import ITEMS
 from bench.sender import Clients, post

@@ -25,11 +25,11 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from bench.figures import Measured, Round, interleaved
 from bench.measure import Database, Drained, applied, committed, documents, drain, settle, verify, verify_part
-from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, renamed, servers
 from bench.records import Sums, fill
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish, some_of
 from bench.rivals import connector, quix_streams
 from ops.config import Settings
 from ops.connect import kafka_admin

@@ -25,11 +25,11 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
-from bench.figures import Measured, Round, interleaved
 from bench.measure import cpu_seconds
-from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, servers
 from bench.records import APP
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish, some_of
 from bench.rivals.fastapi_app import KAFKA_VARIABLE, TOPIC_VARIABLE
 from bench.sender import Clients, Requests
 from bench.visible import ANY_RATE, declare, is_ready, tokens_of

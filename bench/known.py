@@ -17,12 +17,12 @@ from itertools import islice
 
 from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 
-from bench.figures import Measured, Round, interleaved
 from bench.layouts import PACKED, Document, ids_of
 from bench.measure import Database, add_cache_option, all_counted, applied, drain, set_cache, settle
-from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
 from bench.records import APP, EVENTS, fill
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish
 from ops.config import Settings
 from ops.init.command import initialise, wrong
 from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, utc

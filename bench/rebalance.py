@@ -22,11 +22,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from pymongo import AsyncMongoClient
 
-from bench.figures import Measured, Round, interleaved
 from bench.measure import Database, verify
-from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
 from bench.records import APP, Made, Sums, make_records
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish
 from consumer.config import WorkerSettings
 from ops.config import Settings, variable_of
 from ops.init.command import initialise, wrong

@@ -19,11 +19,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from pymongo import AsyncMongoClient
 
-from bench.figures import Measured, Round, interleaved
 from bench.measure import GIVE_UP_SECONDS, POLL_SECONDS, Database, Meter, applied, at_least, settle, verify
-from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
 from bench.records import Made, Sums, make_records, send_all
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish
 from ops.config import Settings
 from ops.init.command import initialise, wrong
 from ops.local.servers.processes import Child, last_lines

@@ -29,11 +29,11 @@ from typing import Any
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 
-from bench.figures import Measured, Round, interleaved
 from bench.layouts import LAYOUTS, Document, Ids, Layout, ids_of
 from bench.measure import add_cache_option, cpu_seconds, set_cache, settle
-from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import mongods
+from bench.report.figures import Measured, Round, interleaved
+from bench.report.outcome import NoiseMeter, add_options, finish
 from consumer.mongo.transactions import DURABLE, in_transaction
 
 DATABASE = "steady"

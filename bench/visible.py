@@ -19,11 +19,11 @@ from http import HTTPStatus
 import aiohttp
 import uvloop
 
-from bench.figures import Measured, Round
 from bench.measure import all_counted, verify
-from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
 from bench.records import APP, EVENTS
+from bench.report.figures import Measured, Round
+from bench.report.outcome import NoiseMeter, add_options, finish
 from bench.sender import Clients, Delays, Requests
 from ingress.config import TokenSettings
 from ops.config import Settings, variable_of

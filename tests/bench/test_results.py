@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import table
 from bench.all import PROGRAMS, QUICK
-from bench.figures import Figure, figure, interleaved, ratio
-from bench.goals import GOALS, Goal
-from bench.outcome import Noise, Outcome
+from bench.report import table
+from bench.report.figures import Figure, figure, interleaved, ratio
+from bench.report.goals import GOALS, Goal
+from bench.report.outcome import Noise, Outcome
 
 MEASURED = {
     "ours": [{"rate": 30.0}, {"rate": 10.0}, {"rate": 20.0}],

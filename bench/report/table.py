@@ -7,14 +7,12 @@ of its text.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-from bench.goals import GOALS, Goal, goals_of
-from bench.outcome import Outcome, number, outcome_of, spread, table
+from bench.report.goals import GOALS, Goal, goals_of
+from bench.report.outcome import ROOT, Outcome, number, outcome_of, spread, table
 
-FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "results.json"
-PAGE = FOLDER / "RESULTS.md"
+RESULTS = ROOT / "bench/results.json"
+PAGE = ROOT / "bench/RESULTS.md"
 MARKS = ("<!-- the last runs: written by python -m bench.all -->", "<!-- end of the last runs -->")
 
 HEADS = ("goal", "bound", "last", "rounds from to", "reached", "earlier", "commit", "day", "load, others")

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.figures import ROUNDS, Figure, Measured, figure
-from bench.goals import goals_of
+from bench.report.figures import ROUNDS, Figure, Measured, figure
+from bench.report.goals import goals_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 # What a run itself writes is no change of the code.
 WRITTEN = (":!bench/RESULTS.md", ":!bench/results.json")
 

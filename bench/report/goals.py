@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.figures import Figure, Measured, figure, ratio
+from bench.report.figures import Figure, Measured, figure, ratio
 
 
 @dataclass(frozen=True, slots=True)
