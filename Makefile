@@ -52,5 +52,5 @@ fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document an
 soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); two in `make test`
 	SOAK_STRICT=1 SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) SOAK_KINDS=$(KINDS) $(PYTHON) -m pytest -q -o faulthandler_timeout=0 tests/soak/test_soak.py $(ARGS)
 
-bench: setup ## throughput, as ratios on real servers
-	$(PYTHON) -m bench.drain $(ARGS)
+bench: setup ## every benchmark on real servers, within twenty minutes, written to bench/RESULTS.md (ARGS="drain visible")
+	$(PYTHON) -m bench.all $(ARGS)

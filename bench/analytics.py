@@ -13,24 +13,24 @@ the other, each into a new database:
                  because it can't split one; --pool 1 compares document with document
     replay       N processes that apply the flushes' MongoDB commands, planned in advance (bench/rivals/replay.py)
 
-Printed are items/s and ratios. Each is timed from its first stored items to its last. Through an ingress, tallymill's
-workers run while the topic is filled, and the time is from the first request to the last item in MongoDB. With --rounds
-all that read the full topic run again, interleaved, and the medians are printed. TALLYMILL_WORKER__... variables set
-the workers' settings.
+All run again in each round. Each is measured from a tenth of the items to nine tenths; CPU is in microseconds an item.
+Through an ingress, tallymill's workers run while the topic is filled, once, and the time is from the first request to
+the last item in MongoDB. TALLYMILL_WORKER__... variables set the workers' settings.
 """
 
 import argparse
 import asyncio
 import itertools
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from bench.drain import report, some_of
+from bench.drain import downloaded
+from bench.figures import Measured, Round, interleaved
 from bench.measure import (
     GIVE_UP_SECONDS,
     Database,
@@ -41,14 +41,14 @@ from bench.measure import (
     at_least,
     documents,
     drain,
-    middle,
     settle,
 )
+from bench.outcome import NoiseMeter, add_options, finish, some_of
 from bench.place import Place, renamed, servers
 from bench.pools import APP, fill_pools, make_bodies
 from bench.rivals.connector import COLLECTION, connector
 from bench.rivals.naive_items import ITEMS
-from bench.sender import ClosedLoop, post
+from bench.sender import Clients, post
 from bench.visible import system, tokens_of
 from ingress.config import TokenSettings
 from ops.config import Settings
@@ -60,7 +60,7 @@ from schemas.documents import EVENTS, PERIOD_COUNTS
 
 OURS = "tallymill"
 OTHERS = ("naive", "connector", "replay")
-# Enough to measure a rate of a few hundred items a second.
+# Enough to measure some hundred items a second.
 NAIVE_ITEMS = 2_000
 # Tokens are signed before the measurement.
 MOST_TOKENS = 1_000
@@ -68,7 +68,7 @@ MOST_TOKENS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who drains now, and where to."""
+    """What drains the topic, and its database."""
 
     place: Place
     settings: Settings
@@ -93,14 +93,14 @@ class Subject:
         return await self._exact(self.place.replays(self.settings, self.options.workers, "analytics"))
 
     async def _exact(self, programs: Sequence[Program]) -> Drained:
-        """Subjects that write the same documents as tallymill: their sums are checked."""
+        """Subjects that write what workers write."""
         assert not wrong(await initialise(self.settings))
         drained = await drain(self.place, programs, self._pools(applied(self.database)), self.options.items)
         await verify(self.database, self.expected)
         return drained
 
     def _pools(self, progress: Progress) -> Progress:
-        """Items through, by whole pools."""
+        """Progress in items, where `progress` counts pools."""
         each: int = self.options.pool
 
         async def items() -> int:
@@ -112,7 +112,7 @@ class Subject:
 async def whole_path(
     place: Place, settings: Settings, client: AsyncMongoClient[dict[str, Any]], options: argparse.Namespace
 ) -> tuple[Drained, Counter[str]]:
-    """From the first request to the last item in MongoDB. The topic is full afterwards, for others: what it counts."""
+    """From the first request to the last item in MongoDB. Returns what it took, and what the topic counts."""
     settings = settings.model_copy(update={"tokens": TokenSettings.model_validate(ensure_issuer(place.folder))})
     tokens = tokens_of(settings, APP, min(options.players, MOST_TOKENS))
     made = list(make_bodies(options.items // options.pool, options.pool, time.time_ns() // 1_000_000))
@@ -121,21 +121,21 @@ async def whole_path(
         for (player, token), (body, _) in zip(itertools.cycle(tokens.items()), made, strict=False)
     )
     database = client[settings.mongodb.database]
-    # Answered when Kafka has the pool: a client that waits for the worker would be the wall.
+    # Answered when Kafka has the pool. Clients that waited for the worker would be the limit.
     async with system(place, settings, options.workers, "analytics", apply_seconds=0) as running:
-        loop, meter = ClosedLoop(running.port, todo), Meter(place, running.processes)
-        await loop.start(LOOPBACK, options.connections)
-        await loop.until(len(made), GIVE_UP_SECONDS)
+        clients, meter = Clients(todo), Meter(place, running.processes)
+        await clients.connect(LOOPBACK, running.port, options.connections)
+        await clients.until(len(made), GIVE_UP_SECONDS)
         await at_least(options.items, documents(database, EVENTS), running.processes)
         measured = meter.read(options.items)
-        loop.close()
+        clients.close()
     expected = Counter(title for _, titles in made for title in titles)
     await verify(database, expected)
     return measured, expected
 
 
 async def verify(database: Database, expected: Counter[str]) -> None:
-    """One document an item, and every title's count."""
+    """Check that each item is one document, and the count of every title."""
     found: Counter[str] = Counter()
     async for hour in database[PERIOD_COUNTS].find({"source": "analytics"}):
         found[hour["event"]] += sum(hour["minutes"].values())
@@ -143,27 +143,28 @@ async def verify(database: Database, expected: Counter[str]) -> None:
     assert expected.total() == await database[EVENTS].count_documents({}), "documents differ"
 
 
-async def run(options: argparse.Namespace) -> dict[str, Drained]:
-    measured: defaultdict[str, list[Drained]] = defaultdict(list)
+async def run(options: argparse.Namespace, rivals: Sequence[str]) -> Measured:
     with servers() as place:
         settings = place.settings(options.partitions)
         assert not wrong(await initialise(settings))
         async with AsyncMongoClient[dict[str, Any]](place.mongodb) as client:
+            through: dict[str, list[Round]] = {}
             if options.through == "ingress":
-                through, expected = await whole_path(place, settings, client, options)
-                measured[OURS].append(through)
-                names = options.against
+                drained, expected = await whole_path(place, settings, client, options)
+                through[OURS] = [drained.figures()]
             else:
-                names = (OURS, *options.against)
                 expected = await fill_pools(settings, options.items // options.pool, options.pool, options.players)
-            for i in range(options.rounds):
-                for name in names:
-                    own = renamed(settings, f"{name}-{i}")
-                    await settle(client)
-                    subject = Subject(place, own, client[own.mongodb.database], options, expected)
-                    measured[name].append(await getattr(subject, name)())
-                    await client.drop_database(own.mongodb.database)
-    return {name: middle(rounds) for name, rounds in measured.items()}
+
+            async def measure(name: str, number: int) -> Round:
+                own = renamed(settings, f"{name}-{number}")
+                await settle(client)
+                subject = Subject(place, own, client[own.mongodb.database], options, expected)
+                one: Drained = await getattr(subject, name)()
+                await client.drop_database(own.mongodb.database)
+                return one.figures()
+
+            subjects = rivals if through else (OURS, *rivals)
+            return {**through, **await interleaved(subjects, options.rounds, measure)}
 
 
 def main() -> None:
@@ -173,19 +174,23 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--players", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--against", type=some_of(OTHERS), default=OTHERS)
     parser.add_argument("--through", choices=("topic", "ingress"), default="topic")
     parser.add_argument("--connections", type=int, default=64, help="clients of the ingress")
+    add_options(parser)
     options = parser.parse_args()
     options.items -= options.items % options.pool
-    measured = asyncio.run(run(options))
+    rivals, left_out = downloaded(options.against)
+    meter = NoiseMeter()
+    measured = asyncio.run(run(options, rivals))
     print(
         f"{options.items} items in pools of {options.pool}, {options.players} players, {options.partitions} "
         f"partitions, {options.workers} worker(s), {options.rounds} round(s), through the {options.through}; every sum "
         "right to the unit"
     )
-    print("\n".join(report(measured, "item")))
+    # Through an ingress it is another benchmark, without a goal: ours has one round, and more to do.
+    bench = f"analytics:{options.pool}" if options.through == "topic" else "analytics:ingress"
+    finish(bench, options, meter, measured, left_out)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
-"""Servers of their own for a benchmark, and settings for the processes in it."""
+"""Kafka and MongoDB for one benchmark, and settings for the processes that it starts."""
 
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, Settings, variable_of
-from ops.local.servers.ports import any_free
+from ops.local.servers.fetch import mongod_file
+from ops.local.servers.mongod import MongodPlace, mongod_program
+from ops.local.servers.ports import any_free, choose_ports
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.source import Sources
-from ops.local.servers.stack import ANY_PORTS, start_servers
+from ops.local.servers.stack import ANY_PORTS, start_servers, wait_for_mongod
 from schemas.settings import Api
 
 KEY = "a key for benchmarks alone"
@@ -23,7 +25,7 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Running servers, and a folder for what is started beside them."""
+    """Running servers, and a folder for the files of the processes beside them."""
 
     kafka: str
     mongodb: str
@@ -32,7 +34,7 @@ class Place:
     children: Children
 
     def settings(self, partitions: int) -> Settings:
-        """Topics, a group and a database of their own."""
+        """Settings with new topics, a new group and a new database."""
         name = f"bench-{secrets.token_hex(4)}"
         topics = {"records_topic": name, "analytics_topic": f"{name}-analytics"}
         kafka = {"bootstrap_servers": self.kafka, **topics, "group": name, "partitions": partitions}
@@ -45,7 +47,7 @@ class Place:
         return Program(name, (sys.executable, "-m", *arguments), environ, STOP_SECONDS)
 
     def workers(self, settings: Settings, count: int, api: Api = "games") -> list[Program]:
-        """So many `tallymill worker` processes, of one API's topic."""
+        """`count` `tallymill worker` processes that read the topic of one API."""
         port, apis = variable_of("worker.metrics_port"), {variable_of("worker.apis"): f'["{api}"]'}
         return [
             self.python(f"worker-{i}", settings, "ops", "worker", **apis, **{port: str(any_free())})
@@ -53,7 +55,7 @@ class Place:
         ]
 
     def replays(self, settings: Settings, count: int, api: Api) -> list[Program]:
-        """So many processes that share what workers of one API would write (bench/rivals/replay.py)."""
+        """`count` processes that share what workers of one API would write (bench/rivals/replay.py)."""
         return [
             self.python(f"replay-{i}", settings, "bench.rivals.replay", str(i), str(count), api) for i in range(count)
         ]
@@ -79,6 +81,30 @@ def renamed(settings: Settings, suffix: str) -> Settings:
     kafka = settings.kafka.model_copy(update={"group": name})
     mongodb = settings.mongodb.model_copy(update={"database": name})
     return settings.model_copy(update={"kafka": kafka, "mongodb": mongodb})
+
+
+@dataclass(frozen=True, slots=True)
+class Mongod:
+    """A running mongod."""
+
+    uri: str
+    pid: int
+
+
+@contextmanager
+def mongods(names: Sequence[str]) -> Iterator[Mapping[str, Mongod]]:
+    """A MongoDB on loopback for each name, for as long as the block lasts. Each has a cache of its own."""
+    with tempfile.TemporaryDirectory(prefix="tallymill-bench-") as folder:
+        data = Path(folder)
+        with Children(data / "logs") as children:
+            running = {}
+            for name in names:
+                place = MongodPlace(data / name, choose_ports((0,))[0])
+                place.home.mkdir()
+                child = children.start(replace(mongod_program(mongod_file(), place), name=name))
+                wait_for_mongod(place.address, child, None)
+                running[name] = Mongod(place.uri, child.pid)
+            yield running
 
 
 @contextmanager

@@ -4,29 +4,30 @@
     python -m bench.rebalance --trees /path/to/another/checkout,. --sessions 6,10 --rounds 3
 
 Workers share the partitions of one topic under a steady load. Every few seconds one of them is killed and started again
-at once. The checkpoints are read twenty times a second. Printed is the longest time without progress: of partitions
-whose owner was killed, of others, and of all together. The sums are checked at the end. Each source tree and session
-time-out is a variant; rounds are interleaved, and the medians are printed.
+at once. The checkpoints are read twenty times a second. The figures are the longest seconds without progress: `dead` of
+partitions whose owner was killed, `living` of others, `all` of all together. The sums are checked at the end. Each
+source tree and session time-out is a subject.
 """
 
 import argparse
 import asyncio
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import cycle, islice, pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from pymongo import AsyncMongoClient
 
+from bench.figures import Measured, Round, interleaved
 from bench.measure import Database, verify
+from bench.outcome import NoiseMeter, add_options, finish
 from bench.place import Place, servers
-from bench.records import APP, Made, make_records
+from bench.records import APP, Made, Sums, make_records
+from consumer.config import WorkerSettings
 from ops.config import Settings, variable_of
 from ops.init.command import initialise, wrong
 from ops.local.servers.processes import Child, Program
@@ -42,6 +43,8 @@ QUIET_SECONDS = 20
 # A flush in flight may land after its worker was killed.
 LANDS_SECONDS = 1.0
 GIVE_UP_SECONDS = 120
+
+SHIPPED: float = WorkerSettings.model_fields["session_timeout_seconds"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +78,17 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The longest seconds without progress: of partitions whose owner had been killed, of others, of all together."""
+    """The longest seconds without progress of one round."""
 
     dead: float
     living: float
     all: float
-
-    def __str__(self) -> str:
-        return f"dead one's {self.dead:.1f} s, others {self.living:.1f} s, all at once {self.all:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     tree: Path
     session_seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.tree} session {self.session_seconds:g} s"
 
 
 def pauses(watched: Watched, kills: Sequence[Kill], began: float, ended: float) -> Pauses:
@@ -109,17 +106,24 @@ def _gaps(moves: Sequence[float], began: float, ended: float) -> Iterable[tuple[
     return pairwise([began, *(at for at in moves if began < at < ended), ended])
 
 
-async def run(options: argparse.Namespace) -> None:
-    variants = [Variant(tree, session) for tree in options.trees for session in options.sessions]
-    found: dict[Variant, list[Pauses]] = {variant: [] for variant in variants}
+def variants_of(options: argparse.Namespace) -> Mapping[str, Variant]:
+    """By the name of the subject. The tree is named where there are several."""
+    named = {f" of {text}" if len(options.trees) > 1 else "": Path(text).resolve() for text in options.trees}
+    return {
+        f"session {session:g} s{of}": Variant(tree, session)
+        for of, tree in named.items()
+        for session in options.sessions
+    }
+
+
+async def run(options: argparse.Namespace) -> Measured:
+    variants = variants_of(options)
     with servers() as place:
-        for _ in range(options.rounds):
-            for variant in variants:
-                found[variant].append(one := await measured(place, variant, options))
-                print(f"{variant}: {one}", flush=True)
-    for variant, rounds in found.items():
-        middle = Pauses(*(median(getattr(one, name) for one in rounds) for name in Pauses.__slots__))
-        print(f"median  {variant}: {middle}")
+
+        async def one(subject: str, _number: int) -> Round:
+            return asdict(await measured(place, variants[subject], options))
+
+        return await interleaved(list(variants), options.rounds, one)
 
 
 async def measured(place: Place, variant: Variant, options: argparse.Namespace) -> Pauses:
@@ -190,16 +194,12 @@ async def _load(settings: Settings, made: Sequence[Made], rate: float) -> None:
             await asyncio.sleep(TICK_SECONDS)
 
 
-def _sums(made: Sequence[Made]) -> Counter[tuple[str, str]]:
-    sums: Counter[tuple[str, str]] = Counter()
+def _sums(made: Sequence[Made]) -> Sums:
+    sums = Sums()
     for one in made:
         for event, count in one.counts:
             sums[f"{APP}/{one.player}", event] += count
     return sums
-
-
-def _trees(text: str) -> list[Path]:
-    return [Path(one).resolve() for one in text.split(",")]
 
 
 def main() -> None:
@@ -209,11 +209,19 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=120)
     parser.add_argument("--seconds", type=float, default=45)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--trees", type=_trees, default=_trees("."), help="checkouts to compare")
-    parser.add_argument("--sessions", type=lambda text: [float(one) for one in text.split(",")], default=[10.0])
+    parser.add_argument("--trees", type=lambda text: text.split(","), default=["."], help="checkouts to compare")
+    parser.add_argument("--sessions", type=lambda text: [float(one) for one in text.split(",")], default=[SHIPPED])
+    add_options(parser)
+    options = parser.parse_args()
+    meter = NoiseMeter()
+    # This process reads checkpoints and sends records. The workers go first.
     os.nice(1)
-    asyncio.run(run(parser.parse_args()))
+    found = asyncio.run(run(options))
+    print(
+        f"{options.workers} workers, {options.partitions} partitions, {options.rate:g} records/s; {options.kills} "
+        f"killed in {options.seconds:g} s, {options.rounds} round(s); every sum right to the unit"
+    )
+    finish("rebalance", options, meter, found, {})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
@@ -20,8 +20,14 @@ APP = "bench"
 EVENTS = ("LEVEL_UP", "ENEMY_DEFEATED", "COIN_FOUND", "SECRET_FOUND")
 MINUTE_MILLIS = 60_000
 
-# How many sends wait for their acks at once while a topic is filled.
+IDS_OF_A_SEED = 10**9
+
+# Sends that wait for their acks at once while a topic is filled.
 WINDOW = 5_000
+
+
+Sums = Counter[tuple[str, str]]
+"""What records count, by (app/player, event)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,10 @@ class Made:
 
 
 def make_records(count: int, players: int, keys: SigningKeys, seed: int = 1) -> Iterator[Made]:
-    """`count` records of about 830 bytes, each with a different id."""
+    """`count` records of about 830 bytes, each with a different id, also from those of other seeds."""
     chance = random.Random(seed)  # noqa: S311 a benchmark, no secret
-    now = time.time_ns() // 1_000_000
-    for request_id in range(1, count + 1):
+    now, first = time.time_ns() // 1_000_000, seed * IDS_OF_A_SEED
+    for request_id in range(first, first + count):
         yield _make(request_id, f"player-{chance.randrange(players)}", now, keys, chance)
 
 
@@ -82,21 +88,25 @@ def _period(start: int, updates: list[tuple[str, int]]) -> dict[str, object]:
     }
 
 
-async def fill(settings: Settings, count: int, players: int) -> Counter[tuple[str, str]]:
-    """Fill the topic. Returns what it counts, by (app/player, event)."""
-    expected: Counter[tuple[str, str]] = Counter()
-    pending: list[asyncio.Future[object]] = []
-    options = client_options(settings.kafka)
+async def fill(settings: Settings, count: int, players: int, seed: int = 1) -> Sums:
+    """Fill the topic. Returns what it counts."""
     async with AIOKafkaProducer(
-        **options, acks="all", compression_type="lz4", linger_ms=5, max_batch_size=1 << 18
+        **client_options(settings.kafka), acks="all", compression_type="lz4", linger_ms=5, max_batch_size=1 << 18
     ) as producer:
-        for made in make_records(count, players, signing_keys(settings.signing)):
-            topic = settings.kafka.records_topic
-            pending.append(await producer.send(topic, made.value, key=made.key, headers=made.headers))
-            for event, n in made.counts:
-                expected[f"{APP}/{made.player}", event] += n
-            if len(pending) == WINDOW:
-                await asyncio.gather(*pending)
-                pending.clear()
-        await asyncio.gather(*pending)
-    return expected
+        made = make_records(count, players, signing_keys(settings.signing), seed)
+        return await send_all(producer, settings.kafka.records_topic, made)
+
+
+async def send_all(producer: AIOKafkaProducer, topic: str, made: Iterable[Made]) -> Sums:
+    """Send records and wait for their acks. Returns what they count."""
+    sums = Sums()
+    pending: list[asyncio.Future[object]] = []
+    for one in made:
+        pending.append(await producer.send(topic, one.value, key=one.key, headers=one.headers))
+        for event, count in one.counts:
+            sums[f"{APP}/{one.player}", event] += count
+        if len(pending) == WINDOW:
+            await asyncio.gather(*pending)
+            pending.clear()
+    await asyncio.gather(*pending)
+    return sums

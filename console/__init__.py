@@ -1,1 +1,1 @@
-"""Reads counts and events from MongoDB for dashboards, in a process of its own so that they never slow the ingress."""
+"""Reads counts and events from MongoDB for dashboards, in its own process, so that they never slow the ingress."""

@@ -8,9 +8,10 @@ from console.reading import Counts, Events, Parts
 from serving.clock import SystemClock
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
+from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
-from serving.http.request import Endpoint, Request
+from serving.http.request import Endpoint, constant
 
 CORS: Final = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
 
@@ -20,11 +21,6 @@ class Reachable(Protocol):
     def reachable(self) -> bool:
         """Whether MongoDB has answered lately."""
         ...
-
-
-class Stopping(Protocol):
-    @property
-    def draining(self) -> bool: ...
 
 
 def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoutes:
@@ -39,7 +35,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
     endpoints: dict[str, Endpoint] = {
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
-        DOCUMENT: _document(),
+        DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),
@@ -47,13 +43,3 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
     # No page in a browser reads the probes.
     pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
     return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)
-
-
-def _document() -> Endpoint:
-    """`GET /openapi.json`: the committed document, byte for byte."""
-    reply = Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())
-
-    async def document(_request: Request) -> Reply:
-        return reply
-
-    return document

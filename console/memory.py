@@ -48,7 +48,8 @@ class MemoryStore:
         for key, document in (self.counts if moment is None else self.kept[moment]).items():
             in_hours = any(low <= key < high for low, high in part.ids)
             if in_hours and part.event in (None, document["event"]):
-                yield [_fields(document, part)]
+                left_out = {"_id"} if document["hour"] in part.cut else {"_id", "minutes"}
+                yield [{name: value for name, value in document.items() if name not in left_out}]
 
     async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
         self.keys_wanted.append(wanted)
@@ -67,12 +68,6 @@ class MemoryStore:
         await asyncio.sleep(0)  # lets other tasks run, as a query of MongoDB does
         if self.failure:
             raise self.failure("the store in memory was set to fail")
-
-
-def _fields(document: Mapping[str, Any], part: Part) -> Mapping[str, Any]:
-    """The fields that the query's projection keeps: `minutes` only of cut hours."""
-    left_out = set() if document["hour"] in part.cut else {"minutes"}
-    return {name: value for name, value in document.items() if name not in left_out | {"_id"}}
 
 
 def _key(document: Mapping[str, Any]) -> Key:

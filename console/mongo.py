@@ -22,7 +22,7 @@ from console.config import ConsoleSettings
 from console.ports import MomentGone, TooSlow, Unavailable
 from console.queries.counts import Moment, Part
 from console.queries.events import Key, KeysWanted, Stored
-from schemas.documents import EVENTS, PERIOD_COUNTS, actor_of, millis_of, utc
+from schemas.documents import EVENTS, PERIOD_COUNTS, actor_of, millis_of, owned_by, utc
 from schemas.settings import MongoSettings
 from serving.mongodb.client import new_client, why
 
@@ -37,7 +37,6 @@ BATCH_DOCUMENTS = 2_000
 # SnapshotTooOld, SnapshotUnavailable, and InvalidOptions: a moment in the future, which only a forged page token has.
 _MOMENT_GONE_CODES = (239, 246, 72)
 
-_AFTER_SLASH = "0"
 _PREFERENCES = {"primary": ReadPreference.PRIMARY, "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED}
 _NEWEST_FIRST = [("receivedAt", -1), ("_id", -1)]
 
@@ -144,8 +143,7 @@ def keys_pipeline(wanted: KeysWanted) -> list[_Document]:
 def keys_filter(wanted: KeysWanted) -> _Document:
     found: _Document = {"app": wanted.app}
     if wanted.player is not None:
-        actor = actor_of(wanted.app, wanted.player)
-        found = {"_id": {"$gte": f"{actor}/", "$lt": f"{actor}{_AFTER_SLASH}"}}
+        found = owned_by(actor_of(wanted.app, wanted.player))
     if wanted.event is not None:
         found["event"] = wanted.event
     edges = {"$gte": wanted.from_millis, "$lt": wanted.to_millis}

@@ -1,1 +1,1 @@
-"""The worker: Kafka -> one MongoDB transaction a flush. `core/` decides, the modules here act."""
+"""The worker: from Kafka to MongoDB, one transaction for each flush. `core/` decides, the modules here act."""

@@ -20,7 +20,8 @@ class WorkerSettings(Section):
     """Largest number of batches, or of items of pools, in one flush, which is one MongoDB transaction. A pool is never
     split."""
     max_flush_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 8 * MIB
-    """Largest number of bytes in one flush, as read from Kafka. MongoDB holds a transaction in its cache."""
+    """Largest number of bytes in one flush: of each record its size in Kafka, or what MongoDB stores of it if that is
+    more. MongoDB holds a transaction in its cache."""
     max_buffer_bytes: Annotated[int, Field(ge=MIB)] = 16 * MIB
     """Bytes read from Kafka and not applied yet at which the worker stops fetching. Bounds its memory."""
     max_fetch_bytes: Annotated[int, Field(ge=64 * 1024, le=64 * MIB)] = 2 * MIB

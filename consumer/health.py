@@ -83,19 +83,14 @@ class Health:
     # Alive.
 
     def is_alive(self) -> bool:
-        """Whether every lagging partition makes progress. Those that retry because of a server are ignored."""
-        if self._stands_still():
-            return False
+        """Whether every partition that is behind makes progress. One that waits for a server does not count."""
+        waited = 0.0 if self._turned_at is None else time.monotonic() - self._turned_at
+        if waited > self._parts.settings.stall_seconds and not self._retry.is_retrying:
+            return False  # the loop waits for something that never comes
         asked = self._holdings.lineage_asked_millis
         if asked and self._is_idle(1, asked, is_retrying=self._retry.is_retrying):
             return False
         return not any(self._is_stuck(partition, one) for partition, one in self._holdings.flushers.items())
-
-    def _stands_still(self) -> bool:
-        """Whether the worker's own loop has stopped turning."""
-        if self._turned_at is None or self._retry.is_retrying:
-            return False
-        return time.monotonic() - self._turned_at > self._parts.settings.stall_seconds
 
     def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
         if flusher.stopped:
@@ -106,7 +101,7 @@ class Health:
         return lag is not None and self._is_idle(lag, flusher.progress_millis, is_retrying=flusher.is_retrying)
 
     def _lag_at_least(self, partition: int, flusher: Flusher) -> int | None:
-        """The lag; 1 until the position is taken, and while records are buffered, whatever the end of the log is."""
+        """At least 1 until its position is taken, and while records wait, even if the log's end is unknown."""
         if not flusher.settled.is_set() or flusher.oldest_waiting_millis is not None:
             return 1
         return self.lag(partition, flusher)

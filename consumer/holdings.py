@@ -19,7 +19,7 @@ from schemas.coordinates import PartitionId
 log = structlog.get_logger()
 
 OnClosed = Callable[[Sequence[int]], Awaitable[None]]
-"""Called with the partitions whose flushers have been closed, before these are forgotten."""
+"""Called with the partitions of closed flushers, before they are removed."""
 
 
 class Holdings:

@@ -29,6 +29,7 @@ from schemas.documents import (
     TITLES,
     millis_of,
 )
+from schemas.request_ids import StoredRequest, keep_newest, lookup, packed
 
 Documents = dict[str, dict[str, Any]]
 
@@ -192,13 +193,21 @@ class MemoryStore:
         checkpoint.update(next=gap.end, gaps=checkpoint["gaps"] + gap.offsets)
 
     def _known(self, reads: Reads) -> Known:
-        requests, events = self._found(REQUESTS, reads.requests), self._found(EVENTS, reads.events)
+        events = self._found(EVENTS, reads.events)
         return Known(
-            requests={one["_id"]: SeenRequest(millis_of(one["at"]), one["crc"]) for one in requests},
+            requests=self._requests(reads.requests),
             definitions={app: [d for d in self._definitions if d.app == app] for app in reads.apps},
             events={one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for one in events},
             titles=self._known_titles(reads.titles) if reads.events else KnownTitles(),
         )
+
+    def _requests(self, keys: Sequence[str]) -> dict[str, SeenRequest]:
+        wanted, stored = frozenset(keys), dict[str, StoredRequest]()
+        hashes = frozenset(lookup(keys)["keys"]["$in"])
+        for document in self.collections[REQUESTS].values():
+            if not hashes.isdisjoint(document["keys"]):
+                keep_newest(stored, document, wanted)
+        return {key: SeenRequest(one.time_millis, one.crc) for key, one in stored.items()}
 
     def _known_titles(self, reads: TitleReads) -> KnownTitles:
         documents, shares = split_titles(self._found(TITLES, reads.keys))
@@ -220,12 +229,13 @@ class MemoryStore:
             document = self.collections[PERIOD_COUNTS].setdefault(key, {"_id": key, **fresh, "count": 0, "minutes": {}})
             _increment(document["minutes"], period.minutes)
             document["count"] += period.count
-        self.collections[REQUESTS].update(copy.deepcopy(dict(plan.requests.by_id)))  # type: ignore[arg-type]  # typed dicts
+        for ids in packed(plan.checkpoint.partition, plan.requests):
+            self.collections[REQUESTS][ids["_id"]] = dict(ids)
         for exception in plan.exceptions:
             self.collections[EXCEPTIONS][exception["_id"]] = dict(exception)
         for letter in plan.dead_letters:
             self.collections[DEAD_LETTERS][letter["_id"]] = dict(letter)
-        self.collections[EVENTS].update(copy.deepcopy(dict(plan.events.by_id)))  # type: ignore[arg-type]  # the same
+        self.collections[EVENTS].update(copy.deepcopy(dict(plan.events.by_id)))  # type: ignore[arg-type]  # typed dicts
         titles, written = self.collections[TITLES], plan.titles
         titles.update(copy.deepcopy(dict(written.documents.by_id)))  # type: ignore[arg-type]  # the same
         for app, added in written.added.items():

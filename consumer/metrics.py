@@ -4,20 +4,15 @@ A process has one registry and one port. The series of a partition are removed w
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from consumer.core.plan import WritePlan
 from schemas.documents import FATES, PAYLOAD_DIFFERS
 from schemas.settings import Api
 from serving.failures import FAILURES
+from serving.hot_metrics import HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
@@ -25,30 +20,6 @@ STEPS = ("read", "plan", "checkpoint", "write", "commit")
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 VISIBLE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600)
 RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
-
-
-class FlushHistogram(Collector):
-    """A histogram that takes all values of a flush at once: a call for each record would cost more than decoding it."""
-
-    def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._bounds = (*buckets, math.inf)
-        self._counts = [0] * len(self._bounds)
-        self._sum = 0.0
-        registry.register(self)
-
-    def observe_all(self, values: Sequence[float]) -> None:
-        counts, bounds = self._counts, self._bounds
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-        self._sum += sum(values)
-
-    def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(self._name, self._documentation)
-        cumulative = zip(map(floatToGoString, self._bounds), accumulate(self._counts), strict=True)
-        family.add_metric((), buckets=list(cumulative), sum_value=self._sum)
-        yield family
 
 
 class WorkerMetrics:
@@ -95,7 +66,7 @@ class WorkerMetrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
-        self.visible_seconds = FlushHistogram(
+        self.visible_seconds = HotHistogram(
             "tallymill_worker_accepted_to_visible_seconds",
             "Seconds from the time the ingress received a batch until its counts are visible in MongoDB.",
             buckets=VISIBLE_BUCKETS,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -60,25 +61,17 @@ class Retry:
                     failures += 1
                     if failures == 1 and not error.lost:
                         log.warning("call_delayed", call=part, reason=str(error))
-                    self._failed(part, error)
-                    await self._pause(backoff_seconds(failures, self.max_seconds))
+                    self._over(part, but=error.server)
+                    self._retrying_since.setdefault(error.server, time.monotonic())
+                    if error.lost:
+                        self.outages[error.server].lost(part, str(error))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.stop.wait(), backoff_seconds(failures, self.max_seconds))
         finally:
             self._over(part)
         return None
-
-    def _failed(self, part: str, error: Unavailable) -> None:
-        self._over(part, but=error.server)
-        self._retrying_since.setdefault(error.server, time.monotonic())
-        if error.lost:
-            self.outages[error.server].lost(part, str(error))
 
     def _over(self, part: str, but: str | None = None) -> None:
         for server in [server for server in self._retrying_since if server != but]:
             del self._retrying_since[server]
             self.outages[server].back(part)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self.stop.wait(), seconds)
-        except TimeoutError:
-            return

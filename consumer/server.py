@@ -27,7 +27,6 @@ from schemas.records.signing import signing_keys
 from serving import garbage
 from serving.clock import SystemClock
 from serving.http import life
-from serving.http.probes import Missing
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
 from serving.start import StartRefused
@@ -57,7 +56,8 @@ async def _run(config: WorkerConfig, listener: socket.socket) -> int:
         listener,
         metrics,
         alive=lambda: all(worker.alive() for worker in workers),
-        missing=lambda: _missing(workers),
+        # Each thing once, of all workers of the process.
+        missing=lambda: list({one.what: one for worker in workers for one in worker.missing()}.values()),
     )
     try:
         await check_start(config, client, stopping, outages)
@@ -101,11 +101,6 @@ def _parts(
         )
         for api in config.worker.apis
     ]
-
-
-def _missing(workers: Sequence[Worker]) -> list[Missing]:
-    """Of all workers of the process; each thing once."""
-    return list({one.what: one for worker in workers for one in worker.missing()}.values())
 
 
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:

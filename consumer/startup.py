@@ -17,6 +17,8 @@ from consumer.mongo.transactions import Document
 from consumer.ports import Unavailable
 from consumer.retry import Outages, Retry
 from schemas import requirements
+from schemas.documents import REQUESTS
+from schemas.request_ids import EARLIER_LAYOUT
 from schemas.settings import Api, KafkaSettings, Limits
 from serving.kafka.client import why
 from serving.start import ANSWER_SECONDS, judge_start, not_checked, wrong_topic
@@ -57,7 +59,8 @@ async def _wrong_mongodb(database: AsyncDatabase[Document], config: WorkerConfig
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             problems = requirements.wrong_mongod(await database.client.admin.command("hello"))
-            return problems + await _wrong_indexes(database, config)
+            missing = await _wrong_indexes(database, config)
+            return problems + missing + await _wrong_requests(database, is_indexed=not missing)
     except (PyMongoError, TimeoutError) as error:
         raise unavailable(error) from error
 
@@ -73,3 +76,9 @@ async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig
             raise
         not_checked("indexes_not_checked", "listIndexes is not allowed to this user")
     return problems
+
+
+async def _wrong_requests(database: AsyncDatabase[Document], *, is_indexed: bool) -> list[str]:
+    """Without an index only the first document is looked at: to look at all of them takes minutes."""
+    found = await database[REQUESTS].find_one(EARLIER_LAYOUT if is_indexed else {}, {"keys": {"$slice": 1}})
+    return requirements.wrong_requests(found if found and "keys" not in found else None)

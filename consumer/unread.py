@@ -22,7 +22,7 @@ from consumer.config import WorkerConfig
 from consumer.core.unread import PartitionProgress, UnreadPartitions
 from consumer.metrics import WorkerMetrics
 from consumer.mongo.transactions import Document
-from schemas.documents import CHECKPOINTS, LINEAGES
+from schemas.documents import CHECKPOINTS, LINEAGES, owned_by
 from schemas.settings import Api, KafkaSettings
 from serving.failures import report
 from serving.kafka.bootstrap import NotReached, bootstrap_options
@@ -56,8 +56,7 @@ async def _next_offsets(database: AsyncDatabase[dict[str, Any]], topic: str) -> 
     newest = await database[LINEAGES].find_one({"topic": topic}, sort=[("generation", -1)])
     if newest is None:
         return {}
-    first, behind = f"{newest['_id']}/", f"{newest['_id']}0"  # '0' follows '/'
-    found = database[CHECKPOINTS].find({"_id": {"$gte": first, "$lt": behind}}, {"next": 1})
+    found = database[CHECKPOINTS].find(owned_by(newest["_id"]), {"next": 1})
     return {int(one["_id"].rpartition("/")[2]): one["next"] async for one in found}
 
 

@@ -1,7 +1,7 @@
 """A worker: fetches, hands the records to the flushers of its partitions, and stops in order.
 
-The group assigns the partitions. Each gets a Flusher, which starts at the partition's checkpoint. A crash loses
-nothing: records are read again from Kafka, and the checkpoint alone decides which of them still have to be counted.
+The group gives it partitions. Each gets a Flusher that starts at its checkpoint. Whatever a crash loses here is read
+again from Kafka, and only the checkpoint says what is counted.
 """
 
 import asyncio
@@ -167,7 +167,7 @@ class Worker:
             flusher.progress_millis = now_millis
 
     async def _commit_group_offsets(self) -> None:
-        """Commit the group's offsets if they changed. Only lag tools read them, so a failure is only counted."""
+        """Write the group's offsets where they changed. Nothing depends on them, so a failure only adds to a metric."""
         positions = {p: f.checkpoint.next_offset for p, f in self._flushers.items() if f.checkpoint}
         if positions == self._committed or not positions:
             return

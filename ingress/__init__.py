@@ -1,1 +1,1 @@
-"""HTTP to Kafka: who sends is verified, the batch is judged, its bytes are published; OK only after Kafka's ack."""
+"""HTTP to Kafka: checks the token, judges the batch, publishes its bytes, and answers OK only after Kafka's ack."""

@@ -22,15 +22,15 @@ from ingress.games.lists import EventDefinitions, PlayerEvents
 from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
-from ingress.http.pipeline import Pipeline, Stopping
+from ingress.http.pipeline import Pipeline
 from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
+from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.replies import retry_after
-from serving.http.reply import Reply
-from serving.http.request import Asgi, Endpoint, Request, Send
+from serving.http.request import Asgi, Endpoint, Send, constant
 from serving.http.whole import Receive, Scope
 
 
@@ -82,8 +82,8 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
         "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
         "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
-        "/openapi.json": {"GET": _Constant(document_reply())},
-        "/docs": {"GET": _Constant(page_reply())},
+        "/openapi.json": {"GET": constant(document_reply())},
+        "/docs": {"GET": constant(page_reply())},
         "/docs/{name}": {"GET": asset_endpoint()},
     }
     probes: dict[str, Endpoint] = {
@@ -165,11 +165,3 @@ class Routes:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._exact.get(scope["path"], self._router)(scope, receive, send)
-
-
-class _Constant:
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-
-    async def __call__(self, _request: Request) -> Reply:
-        return self._reply

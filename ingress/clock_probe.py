@@ -6,7 +6,6 @@ MongoDB's clock decides whether it becomes ready, at the start and after a wrong
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, Final
@@ -22,8 +21,9 @@ log = structlog.get_logger()
 
 # How soon a change of a clock is noticed without traffic.
 PROBE_SECONDS = 5.0
-# Of two acks of one partition within this time only the first is compared: a clock that is set is noticed as well.
-BETWEEN_ACKS_SECONDS = 0.1
+# Of two acks of one partition within this time only the first is compared. The time is this machine's own, so that an
+# ack after its clock was set is always compared.
+BETWEEN_ACKS_MILLIS = 100
 
 TOLERANCE: Final = "ingress.max_clock_skew_seconds"
 
@@ -35,7 +35,7 @@ class WatchedPublisher:
         self._publisher = publisher
         self._watch = watch
         self._clock = clock
-        self._compared_seconds: dict[int, float] = {}
+        self._compared_millis: dict[int, int] = {}
         """By partition, when an ack was last compared."""
 
     async def publish(self, key: bytes, headers: Sequence[tuple[str, bytes]], body: bytes) -> Position | None:
@@ -43,11 +43,11 @@ class WatchedPublisher:
         sent_millis = clock.wall_millis()
         position = await self._publisher.publish(key, headers, body)
         if position is not None and position.append_millis is not None:
-            now, partition = clock.monotonic_seconds(), position.partition
-            if now - self._compared_seconds.get(partition, -math.inf) >= BETWEEN_ACKS_SECONDS:
-                self._compared_seconds[partition] = now
-                stamped = Stamped(sent_millis, clock.wall_millis(), position.append_millis)
-                self._watch.measured("kafka", stamped, now, (self, partition))
+            answered_millis, partition = clock.wall_millis(), position.partition
+            if not 0 <= answered_millis - self._compared_millis.get(partition, 0) < BETWEEN_ACKS_MILLIS:
+                self._compared_millis[partition] = answered_millis
+                stamped = Stamped(sent_millis, answered_millis, position.append_millis)
+                self._watch.measured("kafka", stamped, clock.monotonic_seconds(), (self, partition))
         return position
 
     def partition_of(self, key: bytes) -> int | None:

@@ -54,20 +54,21 @@ class IngressSettings(Section):
     max_body_bytes_held: Annotated[int, Field(ge=64 * MIB)] = 256 * MIB
     """Bytes of request bodies in memory at once, as sent and decoded; at least 8 times
     `limits.max_analytics_body_bytes`. Senders whose token is not known yet share less than half of it. A request beyond
-    its sender's share is answered 503. Parsed bodies come on top: 8 MiB of bodies are parsed at once, and may take
-    twenty times as much."""
+    its sender's share is answered 503. Parsed bodies need memory in addition: 8 MiB of bodies of known senders, and
+    8 MiB of unknown ones, are parsed at once, and may take twenty times as much."""
     apply_timeout_seconds: Annotated[float, Field(ge=0)] = 1
     """How long an acknowledged request waits until it is counted, so that the answer has the totals (G15). With 0 it
     does not wait or read MongoDB, and the answer has no totals."""
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 20
     """How long a client may take to send its body; after that 408."""
     keep_alive_seconds: Annotated[int, Field(ge=75)] = 75
-    """How long an idle connection is kept (B4). If it is shorter than the client's own time, clients must resend."""
+    """How long an idle connection is kept (B4). A client that keeps it for longer may have to send a request again."""
     max_connections: Annotated[int, Field(ge=1)] | None = None
-    """Most connections of one ingress process; by default as many as the system lets it open files, less a reserve. At
-    the limit, a new connection replaces the one that has been silent for longest."""
+    """Largest number of connections of one ingress process; by default as many as the system lets it open files, less a
+    reserve of 128, and at most 16,384. At the limit, a new connection replaces the one that was silent for longest."""
     max_connections_per_address: Annotated[int, Field(ge=1)] | None = None
-    """Most connections of one address. Off when unset: behind a load balancer all clients have one address."""
+    """Largest number of connections of one address. Unset means no limit: behind a load balancer all clients have one
+    address."""
     max_clock_skew_seconds: Annotated[float, Field(gt=0)] = 30
     """How far this machine's clock may differ from Kafka's and MongoDB's before /readyz answers 503. Periods are judged
     by this clock, and counted in the minute in which they began."""

@@ -28,6 +28,7 @@ from schemas.documents import (
     request_key,
     utc,
 )
+from schemas.request_ids import EARLIER_LAYOUT, LOOKUP_FIELDS, StoredRequest, keep_newest, lookup
 from schemas.settings import MongoSettings
 from serving.mongodb.client import is_lost, why
 from serving.mongodb.watch import MongoWatch
@@ -131,10 +132,15 @@ class MongoStore:
         return newest is not None and bool(newest["_id"] == lineage)
 
     async def counted_at_millis(self, app: str, player: str, request_id: int) -> int | None:
-        key = {"_id": request_key(app, player, request_id)}
+        wanted, found = {request_key(app, player, request_id)}, dict[str, StoredRequest]()
         with self._call():
-            found = await self._database[REQUESTS].find_one(key, {"at": 1})
-        return None if found is None else millis_of(found["at"])
+            async for document in self._database[REQUESTS].find(lookup(wanted), LOOKUP_FIELDS):
+                keep_newest(found, document, wanted)
+        return next((stored.time_millis for stored in found.values()), None)
+
+    async def earlier_request(self) -> Mapping[str, Any] | None:
+        with self._call():
+            return await self._database[REQUESTS].find_one(EARLIER_LAYOUT, {"_id": 1})
 
     async def player_totals(self, actor: str) -> Totals:
         with self._call():

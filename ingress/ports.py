@@ -148,6 +148,12 @@ class HelloStore(Protocol):
         ...
 
 
+class RequestLayoutStore(Protocol):
+    async def earlier_request(self) -> Mapping[str, Any] | None:
+        """A document of `requests` in the layout of an earlier version. Raises Unavailable."""
+        ...
+
+
 class LineageStore(Protocol):
     async def newest_lineage(self, topic: str) -> str | None:
         """The lineage that the topic's offsets belong to. None before there is one. Raises Unavailable."""

@@ -121,7 +121,7 @@ def _build(config: IngressConfig) -> _Process:
         clocks=clocks,
     )
     probe = ClockProbe(store, clocks, clock)
-    check = StartCheck(config.kafka, config.limits, probe)
+    check = StartCheck(config.kafka, config.limits, probe, store)
     tasks = _background_tasks(parts, tokens, (games, analytics))
     return _Process(parts, check, (games, analytics), (check.run, probe.run, *tasks))
 

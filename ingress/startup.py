@@ -1,4 +1,6 @@
-"""What an ingress checks before it is ready: that its topics accept its records, and that MongoDB has transactions.
+"""What an ingress checks before it is ready: its topics, and MongoDB.
+
+Topics must accept its records, MongoDB must have transactions and ids that this version can read.
 
 What is certainly wrong ends the process; all problems are reported at once. An unavailable server does not end it: it
 is asked again in the background. What an ACL forbids to ask is logged and stays unchecked.
@@ -8,7 +10,7 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
-from ingress.ports import HelloStore, Unavailable
+from ingress.ports import HelloStore, RequestLayoutStore, Unavailable
 from schemas import requirements
 from schemas.settings import APIS, Api, KafkaSettings, Limits
 from serving.kafka.client import why
@@ -20,10 +22,11 @@ RETRY_SECONDS = 1
 class StartCheck:
     """Checks both topics and MongoDB until all are right; then `passed`."""
 
-    def __init__(self, kafka: KafkaSettings, limits: Limits, mongodb: HelloStore) -> None:
+    def __init__(self, kafka: KafkaSettings, limits: Limits, mongodb: HelloStore, requests: RequestLayoutStore) -> None:
         self._kafka = kafka
         self._limits = limits
         self._mongodb = mongodb
+        self._requests = requests
         self.passed = False
 
     async def run(self) -> None:
@@ -52,4 +55,5 @@ class StartCheck:
             raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def _mongod(self) -> list[str]:
-        return requirements.wrong_mongod(await self._mongodb.hello())
+        problems = requirements.wrong_mongod(await self._mongodb.hello())
+        return problems or requirements.wrong_requests(await self._requests.earlier_request())

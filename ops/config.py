@@ -134,7 +134,12 @@ def _read(file: Path | None) -> tuple[Settings | None, list[str]]:
         return None, [_not_json(error)]
     except ValueError as error:  # TOML's and Unicode's errors are ValueErrors
         return None, [f"{file}: {error}"]
-    return found, _wrong_uri(found.mongodb) + _missing_files(found.kafka)
+    problems = uri_problems(found.mongodb.uri.get_secret_value(), PINNED) if found.mongodb.uri else []
+    files = {name: getattr(found.kafka, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+    problems += [
+        f"kafka.{name}: there is no file {path}" for name, path in files.items() if path and not Path(path).is_file()
+    ]
+    return found, problems
 
 
 def setting_names() -> list[str]:
@@ -163,18 +168,6 @@ def _not_json(error: NotParsed) -> str:
     if found is None:
         return "environment: a value must be valid JSON"
     return f"{variable_of(found[1])} or {variable_of(found[1])}__...: must be valid JSON"
-
-
-def _wrong_uri(mongodb: MongoSettings) -> list[str]:
-    return uri_problems(mongodb.uri.get_secret_value(), PINNED) if mongodb.uri else []
-
-
-def _missing_files(kafka: KafkaSettings) -> list[str]:
-    names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
-    given = {name: getattr(kafka, name) for name in names}
-    return [
-        f"kafka.{name}: there is no file {path}" for name, path in given.items() if path and not Path(path).is_file()
-    ]
 
 
 def ingress_config(settings: Settings) -> IngressConfig:

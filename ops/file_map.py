@@ -13,19 +13,16 @@ MARKS = ("<!-- file map: written by python -m ops.reference -->", "<!-- end of f
 
 def file_map() -> str:
     """One line a folder."""
-    return "\n".join(["| room | what | modules |", "|---|---|---|", *_rows()])
+    return "\n".join(["| folder | what it holds or does | modules |", "|---|---|---|", *_rows()])
 
 
 def _rows() -> Iterator[str]:
     for package in PACKAGES:
         for room in sorted({file.parent for file in (ROOT / package).rglob("*.py")}):
             modules = sorted(file.stem for file in room.glob("*.py") if file.stem not in ("__init__", "__main__"))
-            yield f"| `{room.relative_to(ROOT)}/` | {_purpose(room)} | {', '.join(modules)} |"
-
-
-def _purpose(room: Path) -> str:
-    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
-    return " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
+            said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+            purpose = " ".join(said.split("\n\n")[0].split()).replace("|", "\\|")
+            yield f"| `{room.relative_to(ROOT)}/` | {purpose} | {', '.join(modules)} |"
 
 
 def design_with(rows: str, design: str) -> str:

@@ -36,11 +36,7 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    _catch_the_rest()
-
-
-def _catch_the_rest() -> None:
-    """Everything that Python or a library would write to stderr: logs, warnings, uncaught exceptions."""
+    # What Python or a library would write to stderr: logs, warnings, uncaught exceptions.
     logging.getLogger().addHandler(LibraryLog())
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught

@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -41,18 +40,18 @@ The setting `kafka.group` is `[kafka] group = ...` in the TOML file and `TALLYMI
 environment takes precedence. Unknown names are refused. Variables that Kubernetes sets for services named
 `tallymill...` are ignored, and `tallymill config` lists them.
 
-Three variables are not settings: `TALLYMILL_SETTINGS_FILE` names the TOML file, `TALLYMILL_DATA` the folder of the
-local system (`.tallymill`), and `TALLYMILL_CACHE` the folder of what the local system has downloaded.
+Three variables are not settings. `TALLYMILL_SETTINGS_FILE` names the TOML file. `TALLYMILL_DATA` names the folder of
+the local system (`.tallymill` by default). `TALLYMILL_CACHE` names the folder of downloaded servers.
 """
 
 
 ERRORS_INTRODUCTION = """\
 # Errors
 
-Every error of the ingress, the console and the probes of a worker. Google's error body has the HTTP status as `code`,
-the canonical status as `status`, and the reason and the message in `errors`. AddEvent and AddEventBatch answer
-StatusCode, Severity and StatusMessage instead. [clients.md](clients.md) explains how a client uses them, and
-[rules.md](rules.md#answers) when the ingress answers which.
+This page lists every error of the ingress, the console and the probes of a worker. Google's error body has the HTTP
+status as `code`, the canonical status as `status`, and the reason and the message in `errors`. AddEvent and
+AddEventBatch answer StatusCode, Severity and StatusMessage instead. [clients.md](clients.md) explains what a client
+does, and [rules.md](rules.md#answers) says when the ingress gives which answer.
 
 The HTTP status decides what to do. "Again" means: wait `Retry-After` seconds, or longer each time if the header is
 absent, then send the same request again.
@@ -68,17 +67,14 @@ events.record answers 200, and names the failure in `batchFailures` or `eventFai
 def settings_table() -> str:
     """Every setting: its name in a TOML file, default, meaning. In the environment: TALLYMILL_KAFKA__GROUP."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for section, model in _sections():
+    models = {section: field.annotation for section, field in Settings.model_fields.items()}
+    for section, model in models.items():
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
         for name, field in model.model_fields.items():
             default = "" if field.default is None or field.default is PydanticUndefined else f"`{field.default}`"
             lines.append(f"| `{section}.{name}` | {default} | {' '.join((field.description or '').split())} |")
     return "\n".join(lines)
-
-
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    for section, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield section, field.annotation
 
 
 def settings_page() -> str:
@@ -134,15 +130,9 @@ def _table(title: str, registry: CollectorRegistry) -> Iterator[str]:
     yield from (f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|")
     for metric in registry.collect():
         if not metric.name.endswith("_created"):
-            yield f"| `{_exposed_name(metric)}` | {metric.type} | {_labels(metric)} | {metric.documentation} |"
-
-
-def _exposed_name(metric: Metric) -> str:
-    return f"{metric.name}_total" if metric.type == "counter" else metric.name
-
-
-def _labels(metric: Metric) -> str:
-    return ", ".join(sorted({name for sample in metric.samples for name in sample.labels} - {"le"}))
+            exposed = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            labels = ", ".join(sorted({name for sample in metric.samples for name in sample.labels} - {"le"}))
+            yield f"| `{exposed}` | {metric.type} | {labels} | {metric.documentation} |"
 
 
 def command_table() -> str:
@@ -167,7 +157,10 @@ def command_page() -> str:
 
 def errors_page() -> str:
     """Every error, and every failure that events.record names in its answer."""
-    return "\n".join([ERRORS_INTRODUCTION, GENERATED, *_errors(), "", IN_BAND_INTRODUCTION, *_in_band(), ""])
+    in_band = ["| failureCause | meaning | what to do |", "|---|---|---|"]
+    for cause, failure in IN_BAND.items():
+        in_band.append(f"| `{cause}` | {failure.meaning} | {failure.action.value.batch} |")
+    return "\n".join([ERRORS_INTRODUCTION, GENERATED, *_errors(), "", IN_BAND_INTRODUCTION, *in_band, ""])
 
 
 def _errors() -> Iterator[str]:
@@ -179,12 +172,6 @@ def _errors() -> Iterator[str]:
         message = row.analytics.message if row.analytics else ""
         cells = (f"`{refusal.name}`", row.message, code, message or "", row.action.value.summary)
         yield f"| {row.code} | {row.status} / {row.reason} | {' | '.join(cells)} |"
-
-
-def _in_band() -> Iterator[str]:
-    yield from ("| failureCause | meaning | what to do |", "|---|---|---|")
-    for cause, failure in IN_BAND.items():
-        yield f"| `{cause}` | {failure.meaning} | {failure.action.value.batch} |"
 
 
 def write() -> None:

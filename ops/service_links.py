@@ -39,10 +39,6 @@ def _is_port(value: str, name: Mapping[str, str]) -> bool:
     return bool(_NUMBER.fullmatch(value)) and int(value) <= MAX_PORT and value == name.get("port", value)
 
 
-def _is_protocol(value: str, name: Mapping[str, str]) -> bool:
-    return value == name["protocol"].lower()
-
-
 def _is_address(value: str, name: Mapping[str, str]) -> bool:
     """With the port and the protocol of the name where it holds them."""
     found = _ADDRESS.fullmatch(value)
@@ -60,7 +56,7 @@ _SHAPES = tuple(
         (f"_SERVICE_PORT_{_PORT_NAME}", _is_port),
         ("_PORT", _is_address),
         (f"_PORT_{_PORT}_{_PROTOCOL}", _is_address),
-        (f"_PORT_{_PORT}_{_PROTOCOL}_PROTO", _is_protocol),
+        (f"_PORT_{_PORT}_{_PROTOCOL}_PROTO", lambda value, name: value == name["protocol"].lower()),
         (f"_PORT_{_PORT}_{_PROTOCOL}_PORT", _is_port),
         (f"_PORT_{_PORT}_{_PROTOCOL}_ADDR", _is_host),
     )

@@ -1,1 +1,1 @@
-"""The contract: what goes over the wire, how it is judged, what a record and a document hold. Pure."""
+"""The contract of all packages: bodies and how they are judged, records, documents, settings. Pure."""

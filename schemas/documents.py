@@ -58,11 +58,6 @@ class PlayerDocument(TypedDict):
     updatedAt: datetime
 
 
-# `from` is a Python keyword, hence the functional form.
-RequestDocument = TypedDict("RequestDocument", {"_id": str, "crc": int, "from": str, "at": datetime})
-"""`requests`, `_id` = app/player/requestId: a requestId that has counted. `at` is the record's time, with a TTL."""
-
-
 class PeriodCountDocument(TypedDict):
     """`period_counts`, `_id` = hour/app/source/event/lineage/partition: one hour's count of one event, by window."""
 
@@ -75,7 +70,7 @@ class PeriodCountDocument(TypedDict):
     minutes: dict[str, int]
 
 
-# `from` again: the record that the item came with.
+# `from` is a Python keyword, hence the functional form. Here it is the record that the item came with.
 EventDocument = TypedDict(
     "EventDocument",
     {
@@ -189,6 +184,7 @@ class RefusalDocument(TypedDict):
 
 
 def request_key(app: str, player: str, request_id: int) -> str:
+    """The whole id of a request, as `requests` holds it (schemas/request_ids.py)."""
     return f"{app}/{player}/{request_id}"
 
 
@@ -198,6 +194,17 @@ def event_key(app: str, player: str, identity: str) -> str:
 
 def title_key(app: str, title: str) -> str:
     return f"{app}/{title}"
+
+
+def ids_below(owner: str) -> tuple[str, str]:
+    """The half-open range of the `_id`s that begin with `owner/`: the character after `/` is `0`."""
+    return f"{owner}/", f"{owner}0"
+
+
+def owned_by(owner: str) -> dict[str, Any]:
+    """The filter on `_id` of all documents whose `_id` begins with `owner/`."""
+    first, end = ids_below(owner)
+    return {"_id": {"$gte": first, "$lt": end}}
 
 
 def actor_of(app: str, player: str) -> str:

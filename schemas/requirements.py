@@ -144,12 +144,16 @@ def _topic_sentence(name: str, rule: _TopicRule, found: str | None, wanted: str)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index. `expire_seconds` makes it a TTL index; `settings` names the settings that it is computed from."""
+    """One index. `expire_seconds` makes it a TTL index; `settings` names the settings that it is computed from.
+
+    `needed`: no process starts without it. Every TTL index is needed.
+    """
 
     collection: str
     key: str
     expire_seconds: int | None = None
     settings: str = "limits.dedupe_window_seconds + kafka.retention_seconds"
+    needed: bool = False
 
     @property
     def name(self) -> str:
@@ -173,6 +177,8 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
     """All indexes except `_id`. Each makes every flush more expensive, so there are few."""
     seconds = remembered_seconds(kafka, limits)
     return (
+        # Without it, each flush would read all ids of all players.
+        Index(REQUESTS, "keys", needed=True),
         Index(REQUESTS, "at", seconds),
         Index(EXCEPTIONS, "at", seconds),
         Index(DEFINITIONS, "app"),
@@ -207,10 +213,10 @@ def _ttl_sentence(wanted: Index, name: str, found: object) -> str:
 
 def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list[str]:
     """What is wrong with the indexes of a collection: the wanted one, and any other with a shorter TTL."""
+    if wanted.name not in found and (wanted.needed or wanted.expire_seconds is not None):
+        return [f"index {wanted.collection}.{wanted.name} is missing: run `tallymill init`"]
     if wanted.expire_seconds is None:
         return []
-    if wanted.name not in found:
-        return [f"index {wanted.collection}.{wanted.name} is missing: run `tallymill init`"]
     others = {name: index for name, index in found.items() if "expireAfterSeconds" in index and name != wanted.name}
     problems = [wrong_index(found[wanted.name], wanted)]
     problems += [
@@ -219,6 +225,23 @@ def wrong_indexes(found: Mapping[str, Mapping[str, Any]], wanted: Index) -> list
         if index["expireAfterSeconds"] < wanted.expire_seconds
     ]
     return [problem for problem in problems if problem]
+
+
+# The layout of `requests`.
+
+
+def wrong_requests(earlier: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the ids that are stored. `earlier`: a document of the earlier layout (EARLIER_LAYOUT)."""
+    return [] if earlier is None else [_EARLIER_LAYOUT]
+
+
+_EARLIER_LAYOUT = (
+    f"collection {REQUESTS} has the layout of an earlier version, one document for each requestId, which this version "
+    "can't read: every batch that is sent again would count twice. Set mongodb.database to a new database and run "
+    "`tallymill init`. To keep the counts instead: stop all workers, wait until no client resends a batch of before "
+    f"(limits.dedupe_window_seconds is how long one may), drop the collection (db.{REQUESTS}.drop()) and run "
+    "`tallymill init`"
+)
 
 
 # The sample of refusals.

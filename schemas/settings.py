@@ -146,7 +146,7 @@ class Limits(Section):
     player_window_seconds: Annotated[int, Field(ge=1)] = 60
     """Length of the moving window of `max_requests_per_player`."""
     max_lag_seconds: Annotated[float, Field(gt=0)] = 3_600
-    """While workers lag by more than this, every request is refused: RECORD_RATE_HIGH (G17)."""
+    """If a player's partition lags by more than this, the player's requests are refused: RECORD_RATE_HIGH (G17)."""
     dedupe_window_seconds: Annotated[int, Field(ge=60)] = 7 * DAY_SECONDS
     """How long a requestId is remembered, by the times of the records. A retry within this time counts once."""
     max_analytics_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 8 * MIB
@@ -202,12 +202,12 @@ def _within_the_systems(limits: Limits, info: ValidationInfo) -> Limits:
         if getattr(limits, name) != common[name]:
             wrong[name] = f"can't be set for an app: limits.{name} applies to all"
     if wrong:
-        raise ValidationError.from_exception_data("limits", [_error(name, why) for name, why in wrong.items()])
+        errors = [
+            InitErrorDetails(type=PydanticCustomError("not_the_apps", "{why}", {"why": why}), loc=(name,), input=None)
+            for name, why in wrong.items()
+        ]
+        raise ValidationError.from_exception_data("limits", errors)
     return limits
-
-
-def _error(name: str, why: str) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError("not_the_apps", "{why}", {"why": why}), loc=(name,), input=None)
 
 
 AppId = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]

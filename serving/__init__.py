@@ -1,1 +1,1 @@
-"""What the processes that serve HTTP, the ingress and the console, have in common."""
+"""What the processes share: how they start, the clock, outages, failures, the garbage collector."""

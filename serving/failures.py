@@ -110,7 +110,9 @@ def _report(error: BaseException, fields: dict[str, object]) -> None:
     last = frames[-1] if frames else None
     place = f"{Path(last.filename).name}:{last.lineno}" if last else "unknown"
     words = outage_words(error)
-    kind: Kind = "outage" if words else "bug" if _is_ours(frames) else "library"
+    # An error that was never raised has no trace, and counts as ours.
+    is_ours = not frames or any(frame.filename.startswith(_OUR_FOLDERS) for frame in frames)
+    kind: Kind = "outage" if words else "bug" if is_ours else "library"
     FAILURES.labels(kind).inc()
     again = _seldom.allows((kind, type(error), place))
     if again is None:
@@ -124,11 +126,6 @@ def _report(error: BaseException, fields: dict[str, object]) -> None:
     else:
         library = _library(last.filename) if last else "a library"
         log.warning("background_failure", reason=f"{library} failed in its own background task", at=place, **fields)
-
-
-def _is_ours(frames: traceback.StackSummary) -> bool:
-    """Whether our code is on the trace. An error that was never raised has no trace, and counts as ours."""
-    return not frames or any(frame.filename.startswith(_OUR_FOLDERS) for frame in frames)
 
 
 def _library(file: str) -> str:

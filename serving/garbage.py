@@ -2,7 +2,7 @@
 
 Requests and flushes make tens of thousands of objects a second. None is part of a cycle, so reference counts free them
 all, and the collector finds nothing. At its default of 700 new objects it would still search, and now and then walk
-through everything that the process keeps: the event loop stands still meanwhile. Measured in the ingress, the defaults
+through everything that the process keeps: the event loop waits meanwhile. Measured in the ingress, the defaults
 cost 15 % of its CPU and doubled its p99. Cycles come from errors with their tracebacks, which are few.
 """
 

@@ -1,7 +1,7 @@
 """The careful way: aiokafka's getmany, pydantic, insert_many of ids, bulk_write of sums, then the group's offsets.
 
-Counts what a worker counts, totals of players and buckets by minute, but at least once: a crash between the ids and
-the sums loses a batch, one between two bulks leaves a part of it.
+It counts what a worker counts, totals of players and buckets by minute, but not exactly once: a crash between the ids
+and the sums loses a batch, and one between two bulks leaves a part of it.
 """
 
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ PLAYERS = "players"
 PERIOD_COUNTS = "period_counts"
 
 DUPLICATE_KEY_CODE = 11000
-# Of one bulk: without a bound a backlog comes 30,000 records at a time.
+# Of one bulk. Without a bound getmany returns 30,000 records of a backlog at once.
 MAX_RECORDS = 5_000
 MINUTE_MILLIS = 60_000
 
@@ -65,7 +65,7 @@ async def count(db: Database, records: Sequence[ConsumerRecord]) -> None:
 
 
 async def _already_seen(db: Database, batches: Batches) -> list[str]:
-    """Remember all ids; those that were there are repeats."""
+    """Insert all ids. Returns those that were stored before: repeats."""
     try:
         await db[REQUESTS].insert_many(({"_id": key} for key in batches), ordered=False)
     except BulkWriteError as error:

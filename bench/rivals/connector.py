@@ -1,7 +1,8 @@
-"""The MongoDB Kafka sink connector in Kafka Connect, standalone: inserts whole bodies; neither dedupes nor counts.
+"""The MongoDB Kafka sink connector in Kafka Connect, standalone. It inserts whole bodies; it neither dedupes nor sums.
 
-Given what its manual offers for speed: plain inserts (by default it replaces by `_id`), unordered, a whole poll in
-one bulk, 2,000 records a poll as in a flush of ours, headers not parsed, four times the default heap. As durable.
+It has the settings that its manual offers for speed: plain inserts (by default it replaces by `_id`), unordered, a
+whole poll in one bulk, 2,000 records a poll as in a worker's flush, headers not parsed, four times the default heap.
+Its writes are as durable as a worker's.
 """
 
 import subprocess
@@ -20,14 +21,14 @@ from ops.output import complain
 POM = Path(__file__).parent.parent.parent / "deploy" / "bench" / "pom.xml"
 MAIN = "org.apache.kafka.connect.cli.ConnectStandalone"
 
-# As Kafka's own start script has it, but for the heap (256 MB there).
+# Those of Kafka's own start script, with a larger heap (256 MB there).
 JVM_OPTIONS = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
 
 COLLECTION = "records"
 STRING = "org.apache.kafka.connect.storage.StringConverter"
 STOP_SECONDS = 30
 
-# One bulk, as one flush of ours. In two interleaved rounds 500 (the default) and 5,000 were slower (bench/RESULTS.md).
+# One bulk, as a worker's flush. In two interleaved rounds 500 (the default) and 5,000 were slower (bench/RESULTS.md).
 MAX_POLL_RECORDS = 2_000
 
 
@@ -50,7 +51,7 @@ def jars() -> Path:
 
 
 def connector(place: Place, settings: Settings, tasks: int, topic: str | None = None) -> Program:
-    """Connect with this one connector in it; on the games topic if none is named."""
+    """Connect with this one connector, on the games topic if none is named."""
     java, home = kafka_files().java, place.folder / settings.mongodb.database
     home.mkdir()
     worker, sink = home / "worker.properties", home / "sink.properties"

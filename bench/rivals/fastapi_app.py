@@ -1,6 +1,6 @@
-"""What one would write first: FastAPI, the body as pydantic models, send_and_wait. Nobody's token is looked at.
+"""What one would write first: FastAPI, the body as pydantic models, send_and_wait. It checks no token.
 
-Its producer has the settings of ours (acks from all, idempotent, lz4, the same batches): what differs is the rest.
+Its producer has the settings of the ingress (acks from all, idempotent, lz4, the same batches).
 """
 
 # ruff: noqa: N815 the fields are the wire's

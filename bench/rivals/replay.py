@@ -1,8 +1,8 @@
-"""The flush's own MongoDB commands without Kafka, JSON and planning: how fast the worker could be at best.
+"""The MongoDB commands of a worker's flushes, without Kafka, JSON and planning: how fast a worker could be at best.
 
-One process for each worker. It reads its share of the partitions, decodes, cuts it into flushes and plans them all;
-when all processes have (each says so in `ready`), they apply their plans through the worker's own store, all
-partitions side by side.
+There is one process for each worker. It reads its share of the partitions, decodes the records, cuts them into flushes
+and plans them all. When every process has done so (each adds a document to `ready`), they apply their plans through the
+worker's own store, all partitions side by side.
 """
 
 import argparse
@@ -43,7 +43,7 @@ async def run(own: int, processes: int, api: Api) -> None:
     settings = load_settings()
     uri = settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else ""
     planned = await _plan_all(settings, api, range(own, settings.kafka.partitions, processes))
-    # Hundreds of megabytes that live to the end: nothing for the collector to walk through again and again.
+    # The plans live to the end. The collector would walk through their hundreds of megabytes again and again.
     gc.collect()
     gc.freeze()
     async with AsyncMongoClient[dict[str, Any]](uri, tz_aware=True) as client:
@@ -51,7 +51,7 @@ async def run(own: int, processes: int, api: Api) -> None:
         await asyncio.gather(*(store.claim(partition, "replay") for partition in planned))
         await _all_ready(client[settings.mongodb.database][READY], processes)
         await asyncio.gather(*(_apply(store, flushes) for flushes in planned.values()))
-        await asyncio.Event().wait()  # until killed, so that what it took can be read
+        await asyncio.Event().wait()  # until killed: its CPU time is read while it lives
 
 
 async def _plan_all(settings: Settings, api: Api, partitions: range) -> dict[PartitionId, Planned]:
@@ -79,7 +79,7 @@ async def _read(consumer: AIOKafkaConsumer, topic: str, partition: int) -> list[
 def _plans(
     settings: Settings, api: Api, partition: PartitionId, records: list[Record]
 ) -> Iterator[tuple[Reads, WritePlan]]:
-    """As many records a flush as a worker that is behind takes, planned as if no id, but every title, were known."""
+    """Flushes as large as those of a worker that lags, planned as if no id and every title were stored."""
     worker, planner = settings.worker, PLANNERS[api]
     keys = signing_keys(settings.signing)
     backlog = Backlog(worker.max_flush_records, worker.max_flush_bytes, keys, DECODES[api])

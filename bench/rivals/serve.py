@@ -16,7 +16,7 @@ from serving.http.life import BACKLOG_CONNECTIONS
 
 def main(module: str, port: int) -> None:
     config = server_config(IngressSettings(), importlib.import_module(module).app)
-    config.lifespan = "auto"  # FastAPI's producer begins there
+    config.lifespan = "auto"  # the producers of the rivals start there
     with (
         socket.create_server((LOOPBACK, port), backlog=BACKLOG_CONNECTIONS) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -1,1 +1,1 @@
-"""The two queries: their parameters, what to read, and what it adds up to. Pure."""
+"""The two queries: their parameters, what to read, and the sums. Pure."""

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
-from schemas.documents import millis_of, utc
+from schemas.documents import ids_below, millis_of, utc
 from schemas.records.envelope import rfc3339
 from schemas.settings import APIS, Api
 from schemas.windows import MINUTE_MILLIS, counts_by_window
@@ -40,9 +40,6 @@ DEFAULT_ROWS = 1_000
 MAX_PART_HOURS = 96
 # After a part with more documents the next part is shorter.
 PART_DOCUMENTS = 20_000
-
-# The character after "/". So `a/` <= _id < `a0` selects the ids that begin with `a/`.
-_AFTER_SLASH = "0"
 
 
 class Place(NamedTuple):
@@ -111,7 +108,13 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     source = next((api for api in APIS if api == parameters.get("source")), None)
     step = next((one for one in STEP_MILLIS if one == parameters.get("step", "hour")), None)
     if source is None or step is None or start is None or end is None:
-        raise BadQuery(*_missing(source, step, start, end))
+        wrong = (
+            (source, "source", "Must be games or analytics"),
+            (step, "step", "Must be minute, hour or day"),
+            (start, "from", "Is required"),
+            (end, "to", "Is required"),
+        )
+        raise BadQuery(*((name, why) for value, name, why in wrong if value is None))
     checked_range(start, end, max_days)
     limit = limit_param(parameters, DEFAULT_ROWS, max_rows)
     first = CountsQuery(app, source, parameters.get("event"), start, end, step, limit)
@@ -122,17 +125,6 @@ def counts_query(parameters: Parameters, app: str, max_rows: int, max_days: int)
     # 0 seconds: the page before showed no single moment. Both numbers have 32 bits; only a forged token has more.
     has_moment = 0 < seconds <= UINT32_MAX and increment <= UINT32_MAX
     return replace(first, resume=Resume(Place(at_millis, name), Moment(seconds, increment) if has_moment else None))
-
-
-def _missing(source: object, step: object, start: object, end: object) -> Iterator[tuple[str, str]]:
-    if source is None:
-        yield "source", "Must be games or analytics"
-    if step is None:
-        yield "step", "Must be minute, hour or day"
-    if start is None:
-        yield "from", "Is required"
-    if end is None:
-        yield "to", "Is required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +145,10 @@ def part_of(query: CountsQuery, from_millis: int, to_millis: int) -> Part:
     """The part from one hour to another (exclusive)."""
     hours = range(from_millis, to_millis, HOUR_MILLIS)
     cut = tuple(utc(hour) for hour in hours if not query.whole(hour))
-    return Part(from_millis, to_millis, tuple(_ids(query, hour) for hour in hours), query.event, cut)
-
-
-def _ids(query: CountsQuery, hour_millis: int) -> tuple[str, str]:
-    """The range of an hour's `_id`s, half-open. A title may contain a `/`, so it can include those of other titles."""
-    owner = f"{utc(hour_millis):%Y-%m-%dT%H}/{query.app}/{query.source}"
-    below = owner if query.event is None else f"{owner}/{query.event}"
-    return f"{below}/", f"{below}{_AFTER_SLASH}"
+    # A title may contain a `/`, so its range can include the ids of other titles.
+    owned = f"{query.app}/{query.source}" + ("" if query.event is None else f"/{query.event}")
+    ids = tuple(ids_below(f"{utc(hour):%Y-%m-%dT%H}/{owned}") for hour in hours)
+    return Part(from_millis, to_millis, ids, query.event, cut)
 
 
 class CountsPage:

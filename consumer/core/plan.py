@@ -25,10 +25,10 @@ from schemas.documents import (
     EventDocument,
     ExceptionDocument,
     Fate,
-    RequestDocument,
     TitleDocument,
     utc,
 )
+from schemas.request_ids import StoredRequest
 
 D = TypeVar("D")
 
@@ -75,7 +75,7 @@ class TitleWrites:
 class WritePlan:
     """One flush as data: the checkpoint's move, and every document that changes with it.
 
-    Mappings are keyed by `_id`, so no document is written twice.
+    Mappings are keyed by `_id`, so no document is written twice. `requests` are keyed by the whole id.
     """
 
     checkpoint: CheckpointMove
@@ -83,7 +83,8 @@ class WritePlan:
     exceptions: Sequence[ExceptionDocument]
     dead_letters: Sequence[DeadLetterDocument]
     players: Mapping[str, PlayerIncrement] = field(default_factory=dict)
-    requests: Documents[RequestDocument] = Documents()
+    requests: Mapping[str, StoredRequest] = field(default_factory=dict)
+    """What is to be remembered of each requestId that counts. How ids are packed is the store's business."""
     events: Documents[EventDocument] = Documents()
     titles: TitleWrites = TitleWrites()
 

@@ -48,7 +48,7 @@ class Reads:
     partition: PartitionId
     size: FlushSize
     requests: Sequence[str] = ()
-    """`_id`s of `requests`."""
+    """Whole ids (request_key)."""
     apps: Sequence[str] = ()
     """Apps whose definitions are needed."""
     events: Sequence[str] = ()
@@ -89,7 +89,7 @@ class KnownTitles:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found, read in the flush's own transaction. `requests` and `events` are keyed by `_id`."""
+    """What was found, read in the flush's own transaction. `requests` are keyed by whole id, `events` by `_id`."""
 
     requests: Mapping[str, SeenRequest] = field(default_factory=dict)
     definitions: Definitions = field(default_factory=dict)

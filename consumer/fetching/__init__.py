@@ -1,1 +1,1 @@
-"""What a broker sends, made into records: bounded, and with a way past what can't be decoded."""
+"""Makes records of the bytes that a broker sends. Memory is bounded, and what can't be decoded stops nothing."""

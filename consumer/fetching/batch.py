@@ -1,10 +1,10 @@
-"""Reads one record batch as a broker sends it (magic 2). Nothing in a batch can stop its reader.
+"""One record batch as a broker sends it (magic 2). No content of a batch makes its reader raise.
 
-    sound       all its records, by aiokafka's own decoder
-    flawed      records up to the flaw; then a dead one for each offset that is left (1,000 at most, the rest are gaps)
-    damaged     its checksum is wrong: not its producer's doing, but a disk's or a network's. Nothing is passed over
+    sound       all records, decoded by aiokafka
+    flawed      the records before the flaw, then a dead record for each offset left (at most 1,000; then gaps)
+    damaged     the checksum is wrong, because of a disk or a network, not the producer. No record is skipped
 
-The offsets of what is found depend on the batch alone, so that a recount from anywhere finds the same.
+The offsets depend on the batch alone, so that a recount from any offset finds the same records.
 """
 
 import struct
@@ -18,19 +18,19 @@ from consumer.fetching.room import ROOM, UNPACK_BYTES
 from consumer.fetching.unpack import CannotUnpack, Unpacked, unpack
 from consumer.fetching.wire import CannotRead, Cursor, FlawedRecord
 
-# A batch with more records is set aside: each could be a byte or two long, and takes a KiB in Python.
+# A batch that claims more records is dead: each could have a byte or two, but costs a KiB in Python.
 MAX_BATCH_RECORDS = 65_536
-# Dead letters of one flawed batch, however many records it claims to hold.
+# The most dead letters of one flawed batch, whatever its producer wrote.
 MAX_DEAD = 1_000
-# What is kept of bytes that can't be read, for those who inspect the dead letter.
+# What a dead letter keeps of bytes that can't be read.
 KEPT_BYTES = 64 * 1024
-# Batches up to this size are read by aiokafka's decoder. Larger ones by our own, which counts headers before it
-# makes them: a header of two bytes takes 64 in Python. Batches of an ingress are smaller, or hold one record.
+# Up to this size aiokafka decodes the records. Larger batches are decoded here, where headers are counted before they
+# are made: a header can have two bytes, but costs 64 in Python. A batch of an ingress is smaller, or has one record.
 FAST_BYTES = 512 * 1024
 
 MAGIC = 2
 DAMAGED_OFFSET = 2**62
-"""Greater than any offset, because aiokafka skips records below its position."""
+"""Above any offset, because aiokafka skips records below its position."""
 
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 HEAD_BYTES = _HEAD.size
@@ -47,7 +47,7 @@ class Flaw:
 
 
 class Found(NamedTuple):
-    """A record as aiokafka takes it from a batch. `checksum`, which this format does not have, carries the flaw."""
+    """A record as aiokafka takes it from a batch. `checksum`, which this format does not use, carries the flaw."""
 
     offset: int
     timestamp: int
@@ -59,7 +59,7 @@ class Found(NamedTuple):
 
 
 class Batch:
-    """A batch with a whole head. What aiokafka asks of one: properties, an iterator, `next` for a control batch."""
+    """A batch with a complete head. It has what aiokafka uses: properties, an iterator, `next` for a control batch."""
 
     def __init__(self, raw: memoryview, position: int = 0) -> None:
         self._raw = raw
@@ -75,7 +75,7 @@ class Batch:
         self._is_dense = self._count == self._span + 1
 
     def validate_crc(self) -> bool:
-        """Done by the iterator. If this failed, aiokafka would lose what it has drained of other partitions."""
+        """The iterator checks it: an error in aiokafka would lose what it has drained of other partitions."""
         return True
 
     def __next__(self) -> Any:  # noqa: ANN401 aiokafka's record
@@ -114,13 +114,13 @@ class Batch:
                 following, done = record.offset + 1, done + 1
                 yield record
         if done < self._count:
-            yield from self._patiently(unpacked, following, done)
+            yield from self._rest(unpacked, following, done)
 
-    def _patiently(self, unpacked: Unpacked, following: int, done: int) -> Iterator[Found]:
-        """The records after the first `done`, as far as their lengths are right; then what is left of the batch.
+    def _rest(self, unpacked: Unpacked, following: int, done: int) -> Iterator[Found]:
+        """The records after the first `done`. From the first one with a wrong length on, all are dead.
 
-        Records that the reader has had already are skipped by their lengths: to read them again and again would take
-        quadratic time.
+        Records that were read before are skipped by their lengths. Decoding them again would take quadratic time for a
+        batch that is read in parts.
         """
         cursor = Cursor(unpacked.buffer[HEAD_BYTES : HEAD_BYTES + unpacked.size])
         try:
@@ -133,14 +133,17 @@ class Batch:
                 following = found.offset + 1
                 yield found
         except CannotRead as error:
-            yield from self._dead(following, self._reason(unpacked, cursor, error), cursor.key, cursor.value)
+            reason = f"its batch can't be read: {error}"
+            if not unpacked.whole:
+                reason = f"its batch unpacks to more than {unpacked.size} bytes (a value of {cursor.value_bytes} bytes)"
+            yield from self._dead(following, reason, cursor.key, cursor.value)
 
     def _is_in_order(self, offset: int, following: int) -> bool:
-        """Brokers don't check the offsets in an uncompressed batch. Only compaction leaves offsets out."""
+        """A broker doesn't check the offsets of an uncompressed batch. Only compaction leaves offsets out."""
         return offset == following if self._is_dense else following <= offset < self.next_offset
 
     def _following(self, following: int) -> int:
-        """The offset that the broker counts for a record whose own is wrong. Raises CannotRead if it is unknown."""
+        """The broker's offset of a record whose own offset is wrong. Raises CannotRead if it is unknown."""
         if not self._is_dense:
             raise CannotRead("an offset is out of order")
         return following
@@ -152,27 +155,18 @@ class Batch:
         except FlawedRecord as error:
             kept, flaw = bytes(cursor.record[:KEPT_BYTES]), Flaw(f"it can't be read: {error}")
             return Found(self._following(following), self._max_time, 1, cursor.key, kept, (), flaw)
-        offset, time, wrong = self.base_offset + offset_delta, self._first_time + time_delta, None
+        offset, wrong = self.base_offset + offset_delta, None
         if not self._is_in_order(offset, following):
             offset, wrong = self._following(following), Flaw("its offset is out of order")
-        return self._found(offset, time, cursor, wrong)
-
-    def _found(self, offset: int, created: int, cursor: Cursor, flaw: Flaw | None) -> Found:
         is_appended = bool(self._attributes & _APPEND_TIME)
-        value = cursor.value if cursor.value is None else bytes(cursor.value)
-        headers = tuple(cursor.headers)
-        time = self._max_time if is_appended else created
-        return Found(offset, time, int(is_appended), cursor.key, value, headers, flaw)
-
-    def _reason(self, unpacked: Unpacked, cursor: Cursor, error: CannotRead) -> str:
-        if unpacked.whole:
-            return f"its batch can't be read: {error}"
-        return f"its batch unpacks to more than {unpacked.size} bytes (a value of {cursor.value_bytes} bytes)"
+        time = self._max_time if is_appended else self._first_time + time_delta
+        value = None if cursor.value is None else bytes(cursor.value)
+        return Found(offset, time, int(is_appended), cursor.key, value, tuple(cursor.headers), wrong)
 
     def _dead(
         self, following: int, reason: str, key: bytes | None = None, value: memoryview | None = None
     ) -> Iterator[Found]:
-        """A dead record for each offset from `following` on. Only the first has a key and a value."""
+        """A dead record for each offset from `following` on. Only the first keeps bytes."""
         kept = bytes(value[:KEPT_BYTES]) if value is not None else None
         for offset in range(following, min(self.next_offset, following + MAX_DEAD)):
             yield Found(offset, self._max_time, 1, key, kept, (), Flaw(reason))
@@ -185,7 +179,7 @@ def is_sound(raw: memoryview) -> bool:
 
 
 def damaged(reason: str) -> Found:
-    """The mark at which a reader must stop."""
+    """The record at which a reader must stop."""
     return Found(DAMAGED_OFFSET, 0, 1, None, None, (), Flaw(reason, is_damage=True))
 
 
@@ -193,5 +187,5 @@ def _next(records: Iterator[Any]) -> Any:  # noqa: ANN401 aiokafka's record
     """The next record. None if there is none, or if aiokafka's decoder fails."""
     try:
         return next(records, None)
-    except Exception:  # noqa: BLE001 our own decoder continues from here, and says what is wrong
+    except Exception:  # noqa: BLE001 the decoder of wire.py continues, and names the flaw
         return None

@@ -1,7 +1,7 @@
-"""Reads the batches of one fetch response, in place of aiokafka's own reader.
+"""The batches of one answer of a broker. Replaces aiokafka's own reader of them.
 
-aiokafka decodes all records of a batch, or raises the same error for ever, and then loses what it has drained of other
-partitions. So nothing here raises: what can't be decoded comes out as dead records, or as damage.
+aiokafka decodes all records of a batch, or raises the same error each time; an error also loses what it has drained of
+other partitions. So nothing here raises: what can't be decoded becomes dead records, or damage.
 """
 
 import struct
@@ -13,7 +13,7 @@ from aiokafka.consumer import fetcher
 from consumer.fetching.batch import DAMAGED_OFFSET, HEAD_BYTES, KEPT_BYTES, MAGIC, Batch, Flaw, Found, damaged
 from consumer.fetching.room import BoundedRecords
 
-# All formats begin with: base offset, length of the rest, 4 bytes, magic.
+# The beginning of all formats: base offset, length of the rest, 4 bytes, magic.
 _LOG_OVERHEAD_BYTES = 12
 _MAGIC_AT = 16
 
@@ -26,13 +26,13 @@ class Batches:
         self._at = 0
         self._last: Batch | OtherBatch | None = None
         self.position = 0
-        """The position of its reader. Records below it are skipped."""
+        """The reader's position. Records below it are skipped."""
 
     def size_in_bytes(self) -> int:
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Whether there is another whole batch. A response may end in the middle of one. After damage there is none."""
+        """Whether another complete batch follows: an answer may end in the middle of one. After damage: False."""
         if self._last and self._last.is_damaged:
             return False
         left = len(self._data) - self._at
@@ -50,7 +50,7 @@ class Batches:
 
 
 class OtherBatch:
-    """Bytes that are not a batch of format 2: a message from before Kafka 0.11, which is dead; or damage."""
+    """Bytes that are no batch of format 2: a message older than Kafka 0.11, which is dead; or damage."""
 
     producer_id = None
     is_transactional = False
@@ -75,6 +75,6 @@ class OtherBatch:
 
 
 def install() -> None:
-    """Replace aiokafka's readers by ours, for every consumer of this process. May be called again."""
+    """Replace aiokafka's readers, for every consumer of this process. A second call changes nothing."""
     fetcher.MemoryRecords = Batches
     fetcher.PartitionRecords = BoundedRecords

@@ -1,7 +1,7 @@
-"""Makes our record of one that aiokafka has read. The worker and a recount both use it.
+"""Makes tallymill's record from one of aiokafka's. The worker and a recount both use it, so that they read the same.
 
-Headers are cleaned, and the time is moved into the range that can be stored. A record larger than any that an ingress
-writes is cut and dead, before anything costly is done with it.
+Headers are cleaned, times are clamped to what MongoDB can store, and a value larger than any accepted body is cut: it
+is dead because of its size, before anything costly is done with it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from schemas.records.headers import Headers, by_name, clean_headers
 from schemas.requirements import max_record_bytes
 from schemas.settings import Api, LimitSettings
 
-# Key and headers together. Those of an ingress have a few hundred bytes; tracing adds some.
+# Key and headers of a record: those of an ingress have some hundred bytes; tracing and proxies add some.
 MAX_ENVELOPE_BYTES = 1024 * 1024
 
 # A value of up to this size is kept whole if it may be signed: limits may have been higher when it was accepted.
@@ -25,7 +25,7 @@ MAX_SIGNED_BYTES = 16 * 1024 * 1024
 
 
 def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
-    """The largest body that the limits of any app allow. `api` None: of either API."""
+    """The largest body that the limits of any app allow. Without `api`: of both APIs."""
     largest: Mapping[Api, int] = {
         "games": max(one.max_body_bytes for one in limits.everyones()),
         "analytics": max(one.max_analytics_body_bytes for one in limits.everyones()),
@@ -34,7 +34,7 @@ def largest_value_bytes(limits: LimitSettings, api: Api | None) -> int:
 
 
 def most_unpacked_bytes(limits: LimitSettings) -> int:
-    """To how many bytes a batch may unpack: the size of the largest record."""
+    """The size of the largest record: a batch may unpack to as much."""
     return max(max_record_bytes(limits, "games"), max_record_bytes(limits, "analytics"))
 
 

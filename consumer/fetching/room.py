@@ -1,7 +1,7 @@
-"""Limits how much one drain of fetched batches may hold and unpack, and makes aiokafka keep to it.
+"""How much one drain of fetched batches may hold and unpack, and the class that makes aiokafka keep to it.
 
-aiokafka unpacks at once all that it has fetched, however much that is. Here the iterator over fetched records ends when
-the drain is full. aiokafka then takes the rest for not fetched yet, and fetches it again from there.
+aiokafka unpacks all that it has fetched at once, however large it becomes. Here the iterator over fetched records ends
+when the drain is full, as if the rest had not been fetched: aiokafka then fetches the rest again.
 """
 
 import time
@@ -19,15 +19,15 @@ UNPACK_BYTES = 32 * MIB
 UNPACKED_BYTES = 32 * MIB
 # Even a record without a value takes a KiB in Python.
 RECORDS = 32_768
-# Heartbeats and flushes wait during a drain. It usually takes a tenth of this. The rest is fetched again.
+# Heartbeats and flushes wait meanwhile. A drain usually takes a tenth of this. What is not drained is fetched again.
 DRAIN_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Room:
-    """What is left for one drain: bytes of values, records, bytes to unpack, time. `unpack_limit` is of one batch.
+    """What one drain may still take: bytes of values, records, bytes to unpack, time; and the most of one batch.
 
-    The first record always fits; otherwise its partition would make no progress.
+    The first record always fits. Otherwise its partition would never be read on.
     """
 
     bytes_left: int
@@ -39,7 +39,7 @@ class Room:
 
     @property
     def is_full(self) -> bool:
-        """The time starts at the first call, when the first records have come."""
+        """The time begins with the first question."""
         now = time.monotonic()
         if self._until is None:
             self._until = now + self.seconds
@@ -47,11 +47,11 @@ class Room:
 
 
 ROOM: ContextVar[Room | None] = ContextVar("room", default=None)
-"""That of the current drain. None if the reader has set none: then only each batch is limited."""
+"""The room of the current drain. None if the reader sets none: then only each batch is bounded."""
 
 
 class BoundedRecords(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """The fetched records of one partition, as many as there is room for."""
+    """The fetched records of one partition that fit into the room."""
 
     def __init__(self, partition: Any, batches: Any, aborted: Any, position: int, *more: Any, **named: Any) -> None:  # noqa: ANN401 aiokafka's own
         super().__init__(partition, batches, aborted, position, *more, **named)

@@ -1,6 +1,6 @@
-"""Decompression up to a limit. Pure.
+"""Decompression with a limit of its output. Pure.
 
-A few kilobytes may unpack to gigabytes, and brokers limit only the compressed size. Bytes beyond the limit are cut off.
+A few kilobytes may unpack to gigabytes, and brokers limit only the packed size. The output is cut off at the limit.
 """
 
 import gzip
@@ -13,25 +13,25 @@ from typing import NamedTuple
 
 import cramjam
 
-# Room for the first try, as a multiple of the packed size: JSON rarely packs better. What doesn't fit is unpacked
-# again into all of the limit, which the system hands out page by page as it is written to.
+# The buffer of the first try, as a multiple of the packed size: JSON rarely packs better. If it is too small, a second
+# try has a buffer of the whole limit. The system provides its memory page by page, when it is written to.
 FIRST_TRY_RATIO = 16
 FIRST_TRY_BYTES = 64 * 1024
 
-# The message of cramjam when its output buffer is full.
+# The message of cramjam for a full output, which it has filled by then.
 _FULL = "failed to write whole buffer"
 
-# snappy-java's stream: this head, two versions, then blocks behind their lengths.
+# snappy-java's stream: this head, two versions, then blocks, each after its length.
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEAD_BYTES = 16
 
 
 class CannotUnpack(ValueError):
-    """The bytes are not of the codec that the batch names. The message quotes nothing of them."""
+    """The codec can't unpack the bytes. The message quotes none of them."""
 
 
 class Unpacked(NamedTuple):
-    """`size` bytes in `buffer`, after the reserved ones. Not `whole`: there is more than the limit."""
+    """`size` bytes in `buffer`, after the room for the caller. Not `whole`: the output is larger than the limit."""
 
     buffer: memoryview
     size: int
@@ -47,7 +47,7 @@ _Codec = Callable[[memoryview, memoryview], _Into]
 
 
 def unpack(codec: int, packed: memoryview, limit: int, room: int) -> Unpacked:
-    """At most `limit` unpacked bytes, after `room` bytes reserved for the caller. Raises CannotUnpack."""
+    """At most `limit` unpacked bytes, after `room` bytes for the caller. Raises CannotUnpack."""
     if codec not in _CODECS:
         raise CannotUnpack(f"compression codec {codec} is unknown")
     name, into = _CODECS[codec]
@@ -96,7 +96,7 @@ def _snappy(packed: memoryview, out: memoryview) -> _Into:
 
 
 def _snappy_block(packed: memoryview, out: memoryview) -> _Into:
-    """A block of snappy begins with its unpacked length, so one that has no room is not unpacked."""
+    """Snappy gives the unpacked size first, so nothing is unpacked that does not fit."""
     if cramjam.snappy.decompress_raw_len(packed) > len(out):
         return _Into(0, whole=False)
     return _Into(cramjam.snappy.decompress_raw_into(packed, out), whole=True)

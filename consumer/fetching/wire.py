@@ -1,6 +1,6 @@
-"""Reads the records of a batch of format 2 one by one. Pure. Its varints are zigzag, as in protobuf (not KIP-482's).
+"""Decodes the records of a batch of format 2, one by one. Pure. Varints are zigzag, as protobuf's, unlike KIP-482's.
 
-aiokafka's decoder raises for a header name that is not UTF-8, and copies every value. This one does neither.
+aiokafka's decoder raises if a header name is not UTF-8, and copies every value. This one does neither.
 """
 
 from schemas.records.headers import name_of
@@ -8,20 +8,20 @@ from schemas.records.headers import name_of
 # Five bytes hold an int32, ten an int64.
 _MAX_VARINT_BYTES = 10
 
-# A record with more headers is dead (record.py). One more than this is read of it, which shows that there are more.
+# A record with more headers is dead (record.py). Of its headers one more than this are read.
 MAX_HEADERS = 256
 
 
 class CannotRead(ValueError):
-    """The bytes are not a record. The message quotes nothing of them."""
+    """The bytes are no record. The message quotes none of them."""
 
 
 class FlawedRecord(ValueError):
-    """The record can't be read. Its end is known, so the next one may be readable."""
+    """A record that can't be decoded, but its end is known, so records after it may be."""
 
 
 class Cursor:
-    """A position in the records, and the fields of the last record: as many as were read before an error."""
+    """The position, and the parts of the last record. Of a record that can't be read: the parts before the error."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -36,7 +36,7 @@ class Cursor:
         self.headers: list[tuple[str, bytes | None]] = []
 
     def skip_record(self) -> None:
-        """Skip the next record without reading it. Raises CannotRead."""
+        """Skip the next record without decoding it. Raises CannotRead."""
         self._at = self._end()
 
     def next_record(self) -> tuple[int, int]:
@@ -52,13 +52,13 @@ class Cursor:
             self.record = self._data[start:end]
 
     def _end(self) -> int:
-        """The end of the next record, from its length. Reads the beginning of a truncated one. Raises CannotRead."""
+        """Read the length of the next record, and return where it ends. Raises CannotRead."""
         length = self._varint()
         end = self._at + length
         if length < 0:
             raise CannotRead("a length is negative")
         if end > len(self._data):
-            self._record(end)  # which keeps key and value as far as they are there
+            self._record(end)  # so that key and value are kept, if they are complete
             raise CannotRead("a record is cut off")
         return end
 
@@ -83,7 +83,7 @@ class Cursor:
         return offset_delta, time_delta
 
     def _value(self) -> memoryview | None:
-        """Of a truncated value, `self.value` keeps what there is."""
+        """Of a value that is cut off, `value` has what there is."""
         self.value_bytes = self._varint()
         if self.value_bytes < 0:
             self.value_bytes = 0

@@ -1,1 +1,1 @@
-"""Membership of the consumer group: our own implementation of the protocol, apart from reading."""
+"""Membership of the consumer group, with its own code for Kafka's group protocol. It reads no records."""

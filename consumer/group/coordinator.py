@@ -1,7 +1,7 @@
-"""Requests to the coordinator of a group: the broker is found, found again when it moves, and asked with a time-out.
+"""The coordinator: the broker that manages a group. It is searched again when it moves, and asked with a time-out.
 
-The client is replaced by a new one, from the bootstrap servers, when no broker has answered for a while. A client asks
-only the brokers of its last metadata, and all of those may be gone for ever.
+It has its own client. When no broker has answered for a while, a new client connects to the bootstrap servers, because
+aiokafka's asks only the brokers of its last metadata, and all of those may be gone.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from consumer.group.wire import Group, raise_error
 
-# An available broker answers within a second. One that takes longer than this is taken for frozen, and another is
-# asked. Several such tries fit into the shortest session.
+# A healthy broker answers within a second. One that does not answer within this time counts as frozen, and another is
+# asked. The shortest session has time for several tries.
 ANSWER_SECONDS = 3.0
 
-# Longer than a broker takes to restart, shorter than an operator waits before he looks into it.
+# Longer than a broker takes to restart, and short for an operator who waits.
 SILENT_SECONDS = 10.0
 
 _GROUP_KIND = 0
@@ -31,8 +31,8 @@ _GROUP_KIND = 0
 NewClient = Callable[[], Awaitable[AIOKafkaClient]]
 
 Line = Literal["alive", "held back", "offsets"]
-"""A connection to the coordinator. A broker answers the requests of a connection in order. So heartbeats have a
-connection of their own: the others may wait for a rebalance, or for the replicas of the group's offsets."""
+"""A connection to the coordinator. A broker answers the requests of a connection one by one, so heartbeats must not
+queue after a request that waits until the group forms, or for a replica of the group's offsets."""
 
 
 class Coordinator:
@@ -56,7 +56,7 @@ class Coordinator:
             raise
 
     def forget(self) -> None:
-        """Find the coordinator again before the next request: it has moved, or does not answer."""
+        """Search the coordinator again before the next request: it has moved, or does not answer."""
         self._node = None
 
     async def partitions(self) -> int:
@@ -76,7 +76,12 @@ class Coordinator:
         async with self._lock:
             client = await self._connected()
             if self._node is None:
-                self._node = await self._look_up(client)
+                # Any broker can say which one it is.
+                if (node := client.get_random_node()) is None:
+                    raise GroupCoordinatorNotAvailableError
+                answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
+                raise_error(answer.error_code)
+                self._node = int(answer.coordinator_id)
             return client, self._node
 
     async def _connected(self) -> AIOKafkaClient:
@@ -89,17 +94,9 @@ class Coordinator:
             except BaseException:
                 await client.close()
                 raise
-            client.set_topics([self._group.topic])  # or it would fetch the metadata of all topics, again and again
+            client.set_topics([self._group.topic])  # otherwise it fetches the metadata of all topics regularly
             self._client, self._heard = client, time.monotonic()
         return self._client
-
-    async def _look_up(self, client: AIOKafkaClient) -> int:
-        """Ask any broker which broker is the coordinator. Raises KafkaError."""
-        if (node := client.get_random_node()) is None:
-            raise GroupCoordinatorNotAvailableError
-        answer = await self._send(client, node, FindCoordinatorRequest(self._group.name, _GROUP_KIND))
-        raise_error(answer.error_code)
-        return int(answer.coordinator_id)
 
     async def _send(
         self,
@@ -109,7 +106,7 @@ class Coordinator:
         line: Line = "alive",
         seconds: float = ANSWER_SECONDS,
     ) -> Response:
-        """Raises KafkaError. A connection that timed out is closed: later requests would wait behind this one."""
+        """Raises KafkaError. A connection that has timed out is closed, because the next request would queue on it."""
         try:
             async with asyncio.timeout(seconds):
                 answer: Response = await client.send(node, request, group=line)

@@ -1,16 +1,15 @@
 """Membership in a group of workers, apart from reading.
 
-When a member joins or dies, the whole group rebalances, and the coordinator delays all answers until the last member
-has joined again. A member gives up nothing meanwhile: it goes on reading its partitions, and only the new shares take
-partitions away. During that time two members may own one partition. The checkpoint's compare-and-set decides between
-them, so that no record counts twice.
+If a member joins or dies, the group rebalances: the coordinator answers only when every member has joined again. Each
+member keeps reading its partitions meanwhile, and gives some up only when the new shares arrive. During that time two
+members may own one partition. The checkpoint's compare-and-set decides between them, so no record counts twice.
 
-A member names its partitions when it joins, and keeps them if possible (core/sharing.py). A member that was expelled
-because it was silent for longer than its session gives up everything at once: others own it. A member that was expelled
-sooner, by mistake, joins again and names its partitions.
+A member names its partitions when it joins, and keeps them if the shares allow (core/sharing.py). A member that was
+expelled after a silence longer than its session gives up all partitions at once, because other members have them. One
+that was expelled earlier, by mistake, joins again with its partitions.
 
-aiokafka's own coordinator revokes all partitions before it joins, joins once for each assignment strategy, and keeps
-the assigned partitions of all groups of a process in one place. Hence this implementation of the protocol.
+The protocol is implemented here because aiokafka's coordinator revokes all partitions before it joins, joins once for
+each assignor, and keeps the partitions of all groups of a process in one place.
 """
 
 import asyncio
@@ -56,30 +55,31 @@ from serving.outage import Outage
 
 log = structlog.get_logger()
 
-# A member learns of a rebalance from its next heartbeat, and the new shares wait for the last member. Several
-# heartbeats fit into the shortest session, so that a late one does no harm.
+# A member learns of a rebalance with its next heartbeat, and the new shares wait for the last member. The shortest
+# session has time for several heartbeats, so a late one does no harm.
 HEARTBEAT_SECONDS = 1.0
 
-# How long a rebalance waits for a member to join again, so also for a dead one. A living member joins within a
-# heartbeat. If it is late, it joins the next rebalance.
+# In a rebalance the coordinator waits so long for each member: the shares wait no longer for a dead one. A live member
+# joins within a heartbeat. One that is late joins again.
 REBALANCE_SECONDS = 3.0
 
-# How long the answer to a join may take: the coordinator delays it until the rebalance ends. Workers of an earlier
-# version may take longer. Then the request is sent again, which does no harm.
+# The time-out of an answer that comes only when the group has formed. The coordinator may wait longer for workers of an
+# older version. Then the request is sent again, which changes nothing.
 HELD_BACK_SECONDS = 8.0
 
-# A coordinator that moves, or whose internal topic is being created, is available again sooner. Later it is an outage.
+# Without an answer for so long, it is an outage. A coordinator that moves answers sooner, also when Kafka creates its
+# topic for the first group.
 LOST_SECONDS = 3.0
 
-# Pause between two tries after an error. A coordinator that moves is available again within about a second.
+# Between two tries after an error: a coordinator that moves answers again within about a second.
 RETRY_SECONDS = 0.2
 
-# How often the leader counts the topic's partitions. If some were added, it starts a rebalance.
+# How often the leader counts the topic's partitions. If some were added, the group rebalances.
 PARTITIONS_SECONDS = 30.0
 
 
 def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:
-    """A member of the group that shares the topic of an API."""
+    """A member of the group that shares the topic of an API. A new client replaces one that fails."""
     session_millis = int(worker.session_timeout_seconds * 1000)
     rebalance_millis = min(session_millis, int(REBALANCE_SECONDS * 1000))
     process = own_process()
@@ -95,14 +95,14 @@ class GroupMember:
     """A Membership of one topic's group, from `start` to `stop`."""
 
     def __init__(self, new_client: NewClient, group: Group, outage: Outage, process: Process | None = None) -> None:
-        """`process` is named by the client's id. Its dead predecessors are removed from the group; None: none are."""
+        """`process`: the one that the client's id names. Dead members with such an id are removed; with None, none."""
         self._group = group
         self._outage = outage
         self._part = f"group {group.name}"
         self._process = process
         self._leaving_for: asyncio.Task[None] | None = None
         self._coordinator = Coordinator(new_client, group)
-        self._given: Given = _ignore
+        self._given: Given = lambda _: None
         self._task: asyncio.Task[None] | None = None
         self._member = NO_MEMBER
         self._claim = Claim()
@@ -128,7 +128,7 @@ class GroupMember:
             raise Unavailable(f"Kafka: {why(error)}") from error
 
     async def stop(self) -> None:
-        """Leave the group, so that the others don't have to wait for the session to time out."""
+        """Leave the group, so that the others do not wait until the session ends."""
         for task in (self._task, self._leaving_for):
             if task:
                 task.cancel()
@@ -148,7 +148,7 @@ class GroupMember:
             await asyncio.sleep(pause)
 
     async def _turn(self) -> float:
-        """Join, or send a heartbeat. Returns the seconds to wait before the next turn."""
+        """Join, or send a heartbeat, once. Returns the seconds until the next turn."""
         try:
             await (self._join() if self._must_join else self._stay())
         except (RebalanceInProgressError, IllegalGenerationError):
@@ -161,25 +161,36 @@ class GroupMember:
             if isinstance(error, GroupCoordinatorNotAvailableError | NotCoordinatorForGroupError):
                 self._coordinator.forget()
             return self._failed(why(error))
-        except Exception as error:  # noqa: BLE001 a member that ended would leave its partitions without an owner
-            await self._start_anew(error)
+        except Exception as error:  # noqa: BLE001 if a member ended, no worker would read its partitions
+            # Unforeseen: forget the connections and the member id, and keep the partitions.
+            reason = str(error)
+            log.error("membership_failed", group=self._group.name, reason=reason)  # noqa: TRY400 the reason is enough
+            self._failed(reason)
+            self._member, self._must_join = NO_MEMBER, True
+            await self._coordinator.close()
             return REBALANCE_SECONDS
-        self._succeeded()
+        self._heard = time.monotonic()
+        if self._lost_at is not None:
+            self._outage.back(self._part)
+            self._lost_at = None
         return HEARTBEAT_SECONDS
 
     async def _stay(self) -> None:
-        """Send a heartbeat. Raises KafkaError, also when a rebalance has begun."""
+        """Send a heartbeat. Raises KafkaError, for example RebalanceInProgressError."""
         answer = await self._coordinator.ask(heartbeat_request(self._group, self._claim.generation, self._member))
         raise_error(answer.error_code)
         if self._leads_partitions is not None and time.monotonic() - self._counted_at > PARTITIONS_SECONDS:
             self._must_join = self._leads_partitions != await self._count()
 
     async def _join(self) -> None:
-        """Join, and take the assigned share. Raises KafkaError; then the member keeps its partitions."""
+        """Join, and take the new share. Raises KafkaError; then the old share stays."""
         answer = await self._held_back(join_request(self._group, self._member, self._claim))
         if member := given_member_id(answer):
             self._member = member
-            self._leave_for_the_dead()
+            if (process := self._process) and not self._leaving_for:
+                # In its own task, because the next request is answered only when the dead members have left.
+                leaving = leave_for_the_dead(self._coordinator, self._group, member, process)
+                self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
             answer = await self._held_back(join_request(self._group, member, self._claim))
         now = joined(answer)
         self._member = now.member
@@ -190,12 +201,6 @@ class GroupMember:
         self._must_join = False
         self._given(self._claim.partitions)
 
-    def _leave_for_the_dead(self) -> None:
-        """Only at the first join, and while it waits: it is not answered before the dead members have left."""
-        if (process := self._process) and not self._leaving_for:
-            leaving = leave_for_the_dead(self._coordinator, self._group, self._member, process)
-            self._leaving_for = asyncio.create_task(leaving, name="leave for the dead")
-
     async def _held_back(self, request: JoinGroupRequest | SyncGroupRequest) -> Response:
         return await self._coordinator.ask(request, "held back", HELD_BACK_SECONDS)
 
@@ -204,7 +209,7 @@ class GroupMember:
         return await self._coordinator.partitions()
 
     def _expelled(self) -> None:
-        """The coordinator does not know this member. If the session has timed out, others own its partitions."""
+        """The coordinator does not know the member. After its session has ended, others have its partitions."""
         self._member = NO_MEMBER
         self._must_join = True
         if time.monotonic() - self._heard > self._group.session_millis / 1000:
@@ -212,28 +217,11 @@ class GroupMember:
             self._claim = Claim()
             self._given(frozenset())
 
-    async def _start_anew(self, error: Exception) -> None:
-        """After an unexpected error: forget connections and member id, keep the partitions."""
-        log.error("membership_failed", group=self._group.name, reason=str(error))
-        self._failed(str(error))
-        self._member, self._must_join = NO_MEMBER, True
-        await self._coordinator.close()
-
     def _failed(self, reason: str) -> float:
-        """Returns the seconds until the next try: few at first, as coordinators move; then those of a heartbeat."""
+        """Returns the seconds until the next try: few at first, because coordinators move; later a heartbeat's."""
         now = time.monotonic()
         if self._lost_at is None:
             self._lost_at = now
         if now - self._lost_at >= LOST_SECONDS:
             self._outage.lost(self._part, f"{self._part}: {reason}", now - self._lost_at)
         return RETRY_SECONDS if now - self._lost_at < HELD_BACK_SECONDS else HEARTBEAT_SECONDS
-
-    def _succeeded(self) -> None:
-        self._heard = time.monotonic()
-        if self._lost_at is not None:
-            self._outage.back(self._part)
-            self._lost_at = None
-
-
-def _ignore(_: frozenset[int]) -> None:
-    """The callback before `start` has given one."""

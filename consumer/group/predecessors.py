@@ -1,11 +1,11 @@
-"""Members of the group whose process is dead. A worker that starts removes them from the group.
+"""Members of the group whose process is dead: a worker that starts removes them from the group.
 
-Otherwise the coordinator would wait until their sessions time out, and each rebalance until they are late.
-A member's client id names its process: host name, PID namespace, pid and start time. Of the members with our host name
-- one in our PID namespace is dead if no process runs there with its pid and start time;
-- one in another PID namespace is dead if it had our pid: our container has been started again.
-The second rule is a guess if two containers share a host name. Hence this is done only once, at the start: a member
-that was removed by mistake joins again and names its partitions, and two such members can't remove each other for ever.
+Otherwise the coordinator would wait until their sessions end, and a rebalance would wait for them too. A member's
+client id names its process: host name, PID namespace, pid and start time. Of the members with this host name
+- one in this PID namespace is dead if no process has its pid and start time;
+- one in another PID namespace is dead if it had this pid: the container was restarted.
+The second is a guess if two containers share a host name. So members are removed only once, at the start: one that was
+removed by mistake joins again with its partitions, and two such containers can't remove each other for ever.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ log = structlog.get_logger()
 
 _PROGRAM = "tallymill-worker"
 
-# The group's description shows our own member after one or two requests.
+# The coordinator lists this member at the first or second request after it has joined.
 _ASK_AGAIN_SECONDS = 0.05
 _TRIES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a host. A pid alone may be used again."""
+    """A process of a host. The start time is needed because pids are reused."""
 
     host: str
     namespace: str
@@ -49,7 +49,7 @@ def own_process() -> Process:
 
 
 def process_of(client_id: str) -> Process | None:
-    """The process that a client id names. None if it is not the id of a worker."""
+    """The process that a client id names; None for another program's id."""
     program, _, rest = client_id.partition("@")
     parts = rest.rsplit("/", 3)
     if program != _PROGRAM or len(parts) != 4 or not parts[2].isdecimal():  # noqa: PLR2004 as many as a Process has
@@ -58,9 +58,9 @@ def process_of(client_id: str) -> Process | None:
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks. None if it is dead or can't be read."""
+    """When a process started, in the kernel's ticks; None if it is dead, or that is unknown."""
     try:
-        # The process name, up to the last parenthesis, may hold any characters.
+        # The name before the last parenthesis may contain any character.
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
@@ -70,13 +70,13 @@ def started_at(pid: int) -> str | None:
 
 def _namespace() -> str:
     try:
-        return "".join(filter(str.isdecimal, os.readlink("/proc/self/ns/pid")))  # noqa: PTH115 it leads to no path
+        return "".join(filter(str.isdecimal, os.readlink("/proc/self/ns/pid")))  # noqa: PTH115 the link is no path
     except OSError:
         return ""
 
 
 def is_dead(other: Process, own: Process, started: Callable[[int], str | None] = started_at) -> bool:
-    """Whether another member's process can't be alive. Without /proc it is never known."""
+    """Whether another member's process is certainly dead. Without /proc that is unknown."""
     if other.host != own.host or other == own or not own.namespace or "unknown" in (own.started, other.started):
         return False
     if other.namespace == own.namespace:
@@ -89,7 +89,7 @@ def dead_members(members: Iterable[DescribedMember], own: Process) -> list[Descr
 
 
 async def leave_for_the_dead(coordinator: Coordinator, group: Group, own_member: str, own: Process) -> None:
-    """Waits until we are a member ourselves: a group without members would start its next rebalance with a delay."""
+    """Remove dead members, once this member is in the group: a group that became empty would start with a delay."""
     try:
         for dead in dead_members(await _described(coordinator, group, own_member), own):
             await coordinator.ask(leave_request(group, dead.member))

@@ -1,8 +1,8 @@
-"""Requests of a member to the coordinator of its group, and the answers: Kafka's classic protocol, in our own types.
+"""The requests of a member to the coordinator, and its answers: Kafka's classic group protocol, in our own types.
 
-Each member sends the partitions it holds, and the generation that gave them, as the user data of its subscription.
-Workers of an earlier version know one assignment strategy: `roundrobin`. Both names are offered, so that old and new
-workers can share a group during a roll-out: all understand the shares, whichever of them leads.
+Each member sends its partitions, and the generation that gave them, as the user data of its subscription. Workers of an
+older version know one assignor, `roundrobin`. Both names are offered, so that old and new workers share a group during
+an upgrade, and all understand the shares, whichever worker leads.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ NO_MEMBER = ""
 
 
 class _UserData(msgspec.Struct, frozen=True):
-    """A Claim as JSON, so that it can be read in the output of Kafka's tools."""
+    """A Claim as JSON, because Kafka's tools print it."""
 
     generation: int
     partitions: frozenset[int]
@@ -31,7 +31,7 @@ class _UserData(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The group of one topic, and how long its coordinator waits for a member."""
+    """The group of one topic, and how long the coordinator waits for a member."""
 
     name: str
     topic: str
@@ -64,7 +64,7 @@ def join_request(group: Group, member: str, claim: Claim) -> JoinGroupRequest:
 
 
 def given_member_id(answer: Response) -> str | None:
-    """The id to join with, if the coordinator assigns one first (KIP-394)."""
+    """The id to join with, if the coordinator requires one first (KIP-394)."""
     return str(answer.member_id) if for_code(answer.error_code) is MemberIdRequired else None
 
 
@@ -76,7 +76,7 @@ def joined(answer: Response) -> Joined:
 
 
 def _claim(metadata: bytes) -> Claim:
-    """The partitions that a member names. A worker of an earlier version names none."""
+    """The partitions that a member says it has. A worker of an older version says nothing."""
     user_data = ConsumerProtocolMemberMetadata.decode(metadata).user_data
     try:
         found = msgspec.json.decode(user_data or b"", type=_UserData)
@@ -118,7 +118,7 @@ def commit_request(group: Group, generation: int, member: str, positions: Mappin
 
 
 def raise_commit_errors(answer: Response) -> None:
-    """Raises KafkaError: the first error of any partition."""
+    """Raises the first KafkaError."""
     for _, partitions in answer.topics:
         for _, code in partitions:
             raise_error(code)
@@ -136,6 +136,6 @@ def members_of(answer: Response) -> list[DescribedMember]:
 
 
 def raise_error(code: int) -> None:
-    """Raises KafkaError, unless the code is 0."""
+    """Raises the KafkaError of this code; nothing for 0."""
     if code:
         raise for_code(code)

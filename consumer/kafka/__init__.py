@@ -1,1 +1,1 @@
-"""Reading partitions: the client and its replacement, the log's ends, and which topic and election a record is of."""
+"""Reads partitions: the client and its replacement, the ends of the log, and the checks of topic and leader."""

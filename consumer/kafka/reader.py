@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from consumer.config import WorkerSettings
 from consumer.core.position import Bounds
@@ -152,7 +152,10 @@ class KafkaSource:
         return found
 
     async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
-        self._raise_if_ended()
+        if self._watching and self._watching.done():
+            self._watching.result()
+        if task := self._source.ended():
+            raise Unavailable(f"Kafka: {task} of the client has ended; a new client takes its place")
         self._damage.raise_given_up()
         if self._elected:
             elected, self._elected = self._elected, []
@@ -162,12 +165,6 @@ class KafkaSource:
         for leader, drained in self._by_leader(await self._drain(timeout_seconds)).items():
             self._verifying.put(leader, drained)
         return self._confirmed(await self._verifying.wait(timeout_seconds))
-
-    def _raise_if_ended(self) -> None:
-        if self._watching and self._watching.done():
-            self._watching.result()
-        if task := self._source.ended():
-            raise Unavailable(f"Kafka: {task} of the client has ended; a new client takes its place")
 
     async def _note_epochs(self) -> None:
         """Note the leader epoch of each new position before anything is read there: any later election is noticed."""
@@ -182,16 +179,13 @@ class KafkaSource:
             await asyncio.sleep(timeout_seconds)
             return {}
         fetched = await source.fetched(wanted, timeout_seconds, Room(self._room_bytes, self._unpack_limit))
-        return self._drained(fetched, wanted) if source is self._source else {}
-
-    def _drained(
-        self, fetched: Mapping[TopicPartition, list[ConsumerRecord]], wanted: set[TopicPartition]
-    ) -> dict[TopicPartition, Drained]:
+        if source is not self._source:  # it was replaced meanwhile
+            return {}
         for tp in fetched.keys() & self._reached.keys():
             retry_from = self._damage.offset_to_retry(tp, fetched[tp], self._reached[tp])
             if retry_from is not None:
-                self._source.consumer.seek(tp, retry_from)
-        positions = self._source.positions(wanted & self._reached.keys())
+                source.consumer.seek(tp, retry_from)
+        positions = source.positions(wanted & self._reached.keys())
         drained = {tp: Drained(fetched.get(tp, ()), at) for tp, at in positions.items()}
         return {tp: one for tp, one in drained.items() if one.reached > self._reached[tp]}
 
@@ -217,7 +211,11 @@ class KafkaSource:
             if answer.identity != self._identity:
                 raise TopicChanged(answer.identity)
             self._pause_elected(drained, answer)
-            given |= self._records({tp: one for tp, one in drained.items() if tp in self._reached})
+            for tp, one in drained.items():
+                if tp in self._reached:
+                    self._reached[tp] = one.reached
+                    if one.records:
+                        given[tp.partition] = [Record(*record_of(found, self._largest_bytes)) for found in one.records]
         if problem and not given:
             raise Unavailable(problem)
         return given
@@ -229,14 +227,6 @@ class KafkaSource:
                 log.info("leader_changed", topic=self._topic, partition=tp.partition)
                 self.pause(tp.partition)
                 self._elected.append(tp.partition)
-
-    def _records(self, drained: Mapping[TopicPartition, Drained]) -> dict[int, Sequence[Record]]:
-        self._reached.update({tp: one.reached for tp, one in drained.items()})
-        return {
-            tp.partition: [Record(*record_of(found, self._largest_bytes)) for found in one.records]
-            for tp, one in drained.items()
-            if one.records
-        }
 
     # Ends of the log, and brokers.
 

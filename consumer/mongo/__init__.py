@@ -1,1 +1,1 @@
-"""The store in MongoDB: one transaction a flush, the owner of a partition, and what an error means."""
+"""The store in MongoDB: one transaction for each flush, the owner of a partition, and what an error means."""

@@ -49,6 +49,7 @@ from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
 from schemas.definitions import definition_of
 from schemas.documents import CHECKPOINTS, DEFINITIONS, EVENTS, LINEAGES, REQUESTS, TITLES, millis_of
+from schemas.request_ids import LOOKUP_FIELDS, StoredRequest, keep_newest, lookup
 from serving.mongodb.watch import MongoWatch
 
 # The server aborts a transaction after transactionLifetimeLimitSeconds (docs/deployment.md: 15 s). It answers 251 then,
@@ -191,7 +192,7 @@ class _Transaction:
         return planned
 
     async def _read(self, reads: Reads) -> Known:
-        """Step 1. Mostly nothing is found, so this reads the `_id` index and little else.
+        """Step 1. Mostly nothing is found, so this reads indexes and little else.
 
         What needn't be known is not read, but for the first query: it opens the snapshot.
         """
@@ -203,9 +204,16 @@ class _Transaction:
             titles = await self._titles(reads.titles)
         requests: dict[str, SeenRequest] = {}
         if reads.requests or not reads.events:
-            requests = {one["_id"]: _seen(one) async for one in self._found(REQUESTS, reads.requests, None)}
+            requests = await self._requests(reads.requests)
         definitions = await self._definitions(reads.apps) if reads.apps else {}
         return Known(requests, definitions, events, titles)
+
+    async def _requests(self, keys: Sequence[str]) -> dict[str, SeenRequest]:
+        """One document after the other: many old duplicates name many documents, of some 30 KB each."""
+        wanted, stored = frozenset(keys), dict[str, StoredRequest]()
+        async for document in self._collection(REQUESTS).find(lookup(keys), LOOKUP_FIELDS, session=self._session):
+            keep_newest(stored, document, wanted)
+        return {key: SeenRequest(one.time_millis, one.crc) for key, one in stored.items()}
 
     async def _titles(self, reads: TitleReads) -> KnownTitles:
         documents, shares = split_titles([one async for one in self._found(TITLES, reads.keys, None)])
@@ -290,7 +298,3 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
             f"{topic.cluster}, was {newest['cluster']}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])
-
-
-def _seen(document: Document) -> SeenRequest:
-    return SeenRequest(time_millis=millis_of(document["at"]), crc=document["crc"])

@@ -11,6 +11,7 @@ from consumer.core.gap import Gap
 from consumer.core.plan import CheckpointMove, Documents, PlayerIncrement, TitleWrites, WritePlan
 from consumer.core.windows import PeriodIncrement
 from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PLAYERS, REQUESTS, TITLES
+from schemas.request_ids import packed
 
 Document = dict[str, Any]
 Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
@@ -50,7 +51,7 @@ def writes_of(plan: WritePlan) -> Mapping[str, Writes]:
     return {
         PLAYERS: _players(plan.players),
         PERIOD_COUNTS: _period_counts(plan.periods),
-        REQUESTS: _documents(plan.requests),
+        REQUESTS: [InsertOne(dict(document)) for document in packed(plan.checkpoint.partition, plan.requests)],
         EXCEPTIONS: [InsertOne(dict(document)) for document in plan.exceptions],
         DEAD_LETTERS: [InsertOne(dict(document)) for document in plan.dead_letters],
         EVENTS: _documents(plan.events),

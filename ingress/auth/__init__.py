@@ -1,1 +1,1 @@
-"""Who sends a request: tokens of the issuer, and anonymous sessions that the ingress issues."""
+"""Finds who sends a request: by tokens of the issuer, and by anonymous sessions that the ingress issues."""

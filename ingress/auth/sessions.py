@@ -10,9 +10,9 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -74,7 +74,7 @@ class SessionKey:
     def named(self, key_id: str | None) -> list[Key]:
         return [self._key] if key_id == self._header["kid"] else []
 
-    async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:  # noqa: ARG002 it has no others
+    async def refresh(self, key_id: str, tried: Sequence[Key]) -> list[Key]:  # noqa: ARG002 it has no others
         return []
 
     async def keep(self, refresh_seconds: float) -> None:
@@ -116,9 +116,11 @@ class WithSessions:
     async def keep(self) -> None:
         await self._issuers.keep()
 
-    async def identity(self, token: str, now_seconds: float) -> Identity:
-        if not self._key.has_signed(token):
-            return await self._issuers.identity(token, now_seconds)
+    def identity(self, token: str, now_seconds: float) -> Coroutine[Any, Any, Identity]:
+        tokens = self._own_identity if self._key.has_signed(token) else self._issuers.identity
+        return tokens(token, now_seconds)
+
+    async def _own_identity(self, token: str, now_seconds: float) -> Identity:
         identity = await self._own.identity(token, now_seconds)
         if not identity.anonymous:
             raise BadToken("a session is anonymous")

@@ -1,1 +1,1 @@
-"""From an accepted body to a counted record, for both APIs: publish, wait until it is counted, receipts."""
+"""From an accepted body to a counted record, for both APIs: publishes, waits until it is counted, issues receipts."""

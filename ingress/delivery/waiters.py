@@ -4,6 +4,7 @@ A checkpoint passes all offsets of its partition below it at once. Times are mon
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ class Lag:
     def __init__(self) -> None:
         self._lineage: str | None = None
         self._tracks: dict[int, _Track] = {}
+        self._oldest_at = math.inf
+        """Of all tracks. Kept, because each request asks how old it is, and only a checkpoint makes it younger."""
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -126,10 +129,12 @@ class Lag:
         if coordinates.lineage != self._lineage:
             self._lineage = coordinates.lineage
             self._tracks.clear()
+            self._oldest_at = math.inf
         acked = _Acked(coordinates.offset, now)
         track = self._tracks.get(coordinates.partition)
         if track is None:
             self._tracks[coordinates.partition] = _Track(acked, deque((acked,)))
+            self._oldest_at = min(self._oldest_at, now)
             return
         if acked.offset > track.newest.offset:
             track.newest = acked
@@ -146,10 +151,11 @@ class Lag:
                 continue
             while track.samples and track.samples[0].offset < next_offset:
                 track.samples.popleft()
+        self._oldest_at = min((track.oldest.at for track in self._tracks.values()), default=math.inf)
 
     def seconds(self, now: float) -> float:
         """Of the partition that is furthest behind; 0 if all records are passed."""
-        return max((now - track.oldest.at for track in self._tracks.values()), default=0.0)
+        return now - self._oldest_at if self._tracks else 0.0
 
     def seconds_of(self, partition: int, now: float) -> float:
         track = self._tracks.get(partition)

@@ -101,7 +101,9 @@ class Checks:
             self._count(arrival, RefusalNote(failure.cause, field, body, sent.request_id))
             return failure
         named = events_named(sent)
-        declared = await self._declared(named, arrival)
+        declared = self._definitions.declared_at_once(arrival.identity.app, arrival.request.wall_millis, named)
+        if declared is None:
+            declared = await self._declared(named, arrival)
         judgement = judge_parts(sent, arrival.request.wall_millis, arrival.limits, declared)
         if judgement.refuses_nothing:
             return JudgedBatch(arrival, body, sent, judgement, named, named)
@@ -131,7 +133,7 @@ class Checks:
         return WholeFailure(EventFailureCause.RECORD_RATE_HIGH, wait_seconds) if wait_seconds else None
 
     async def _declared(self, named: tuple[str, ...], arrival: Arrival) -> frozenset[str]:
-        """The ids that the app had declared when the request arrived. Raises Refused."""
+        """The ids that the app had declared when the request arrived, read from MongoDB. Raises Refused."""
         if not named:
             return frozenset()
         try:

@@ -1,1 +1,1 @@
-"""Shared by all routes: how a request is read, limited and answered, and the metrics."""
+"""What all routes share: reads, limits and answers a request, and counts it in the metrics."""

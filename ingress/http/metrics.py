@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final, Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from ingress.clock_watch import Source
 from schemas.errors.table import Refusal
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from serving.failures import FAILURES
+from serving.hot_metrics import HotCounter, HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.tokens.metrics import SECONDS_BUCKETS, TokenMetrics
 
@@ -47,7 +48,7 @@ class Metrics:
         self.connections = ConnectionMetrics("ingress", self.registry)
 
     def _declare_answers(self) -> None:
-        self._requests = Counter(
+        self._requests = HotCounter(
             "tallymill_ingress_requests",
             "Requests answered, by route and HTTP status code (499: the client closed the connection first).",
             ("route", "code"),
@@ -60,26 +61,26 @@ class Metrics:
             registry=self.registry,
         )
         # Counters by their labels: prometheus_client's own look-up costs more than counting.
-        self._request_children: dict[tuple[str, int], Counter] = {}
         self._refused_children = {cause: refused.labels(cause) for cause in CAUSES}
 
     def _declare_records(self) -> None:
         """Of both APIs: a record from the producer until it is counted."""
-        self._publish_seconds = Histogram(
+        self._publish_seconds = HotHistogram(
             "tallymill_ingress_publish_seconds",
             "Seconds from handing a record to the producer until Kafka's ack.",
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
-        self._visible_seconds = Histogram(
+        self._visible_seconds = HotHistogram(
             "tallymill_ingress_accepted_to_visible_seconds",
             "Seconds from Kafka's ack until the record is counted in MongoDB, for requests that waited for it.",
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
-        self._unseen = Counter(
+        self._unseen = HotCounter(
             "tallymill_ingress_answered_unseen",
             "Batches answered before they were known to be counted (time-out, respond-async, MongoDB unavailable).",
+            (),
             registry=self.registry,
         )
 
@@ -132,10 +133,7 @@ class Metrics:
         self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
 
     def answered(self, route: str, code: int) -> None:
-        child = self._request_children.get((route, code))
-        if child is None:
-            child = self._request_children[route, code] = self._requests.labels(route, str(code))
-        child.inc()
+        self._requests.inc(route, code)
 
     def refused(self, cause: str, number: int = 1) -> None:
         self._refused_children[cause].inc(number)

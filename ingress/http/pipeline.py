@@ -13,7 +13,6 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
 
 from ingress.config import IngressSettings
 from ingress.http.address_limit import AddressLimit
@@ -27,11 +26,11 @@ from serving.clock import Clock
 from serving.failures import report
 from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
+from serving.http.life import Stopping
 from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, Reply
-from serving.http.request import Endpoint, Request, Send, request_of
-from serving.http.request_ids import RequestIds
+from serving.http.request import Endpoint, Request, RequestIds, Send, request_of
 from serving.http.unparsed import announces_body, unparsed_of
 from serving.http.whole import Receive, Scope, whole_messages
 from serving.refused import Refused
@@ -45,11 +44,6 @@ CORS = Shared(
 )
 VARY_ENCODING = (b"vary", b"Accept-Encoding")
 CLIENT_LEFT_CODE = 499
-
-
-class Stopping(Protocol):
-    @property
-    def draining(self) -> bool: ...
 
 
 class Pipeline:

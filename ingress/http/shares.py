@@ -6,10 +6,11 @@ A holder that has nothing yet is limited only by what is free. Otherwise a small
 """
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.documents import app_and_player
-from schemas.records.envelope import ANONYMOUS_PREFIX
+from schemas.records.envelope import ANONYMOUS_PREFIX, MAX_SENDERS
 
 
 class Holder(NamedTuple):
@@ -24,16 +25,19 @@ UNKNOWN: Final = ""
 UNKNOWN_SMALL: Final = "/"
 """The same while their bodies are small, so that large bodies leave room for small ones. No app has this name."""
 
-# A group, and one member of it, may hold so many times what is free. Without other holders, an app can take 3/4 of all
+# How many times what is free a group may hold, and one member of it. With no other holders an app can take 3/4 of all
 # and one player 1/2; unknown senders 1/4 with large bodies (less than 1/2 together with small ones), one address 1/5.
-_OF_APP, _OF_PLAYER, _OF_UNKNOWN, _OF_ADDRESS = 3.0, 1.0, 1 / 3, 1 / 4
+_OF_KNOWN: Final = (3.0, 1.0)
+_OF_UNKNOWN: Final = (1 / 3, 1 / 4)
 
 
+@lru_cache(MAX_SENDERS)
 def holder_of(app: str, player: str) -> Holder:
     """All anonymous actors of an app are one holder, as one client can get any number of anonymous tokens."""
     return Holder(app, ANONYMOUS_PREFIX if player.startswith(ANONYMOUS_PREFIX) else player)
 
 
+@lru_cache(MAX_SENDERS)
 def holder_of_key(key: bytes) -> Holder:
     """The same by a record's key, `app/player`."""
     return holder_of(*app_and_player(key.decode(errors="replace")))
@@ -59,17 +63,18 @@ class Shares:
     def take(self, holder: Holder, size_bytes: int) -> bool:
         """Takes so many more bytes for `holder`. False, and takes none, if there is no room."""
         free = self._max_bytes - self.held_bytes
-        unknown = not is_known(holder)
-        fits = (
-            size_bytes <= free
-            and _may_add(self._by_group.get(holder.group, 0), size_bytes, free * (_OF_UNKNOWN if unknown else _OF_APP))
-            and _may_add(self._by_holder.get(holder, 0), size_bytes, free * (_OF_ADDRESS if unknown else _OF_PLAYER))
-        )
-        if fits:
-            self._by_group[holder.group] += size_bytes
-            self._by_holder[holder] += size_bytes
-            self.held_bytes += size_bytes
-        return fits
+        of_group, of_one = _OF_KNOWN if is_known(holder) else _OF_UNKNOWN
+        group, one = self._by_group.get(holder.group, 0), self._by_holder.get(holder, 0)
+        if (
+            size_bytes > free
+            or (group and group + size_bytes > free * of_group)
+            or (one and one + size_bytes > free * of_one)
+        ):
+            return False
+        self._by_group[holder.group] = group + size_bytes
+        self._by_holder[holder] = one + size_bytes
+        self.held_bytes += size_bytes
+        return True
 
     def give_back(self, holder: Holder, size_bytes: int) -> None:
         self.held_bytes -= size_bytes
@@ -79,7 +84,3 @@ class Shares:
         self._by_holder[holder] -= size_bytes
         if not self._by_holder[holder]:
             del self._by_holder[holder]
-
-
-def _may_add(held: int, more: int, threshold: float) -> bool:
-    return not held or held + more <= threshold

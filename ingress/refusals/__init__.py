@@ -1,1 +1,1 @@
-"""Refusals: recorded, and listed to answer why an event was dropped."""
+"""Records a sample of what was refused, and lists it, to answer why an event was dropped."""

@@ -13,7 +13,8 @@ app = typer.Typer(
 )
 
 Reason = Annotated[
-    str | None, typer.Option("--reason", help="Only records whose reason contains this text, in any case.")
+    str | None,
+    typer.Option("--reason", help="Only dead letters whose reason contains this text, in upper or lower case."),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Maximum number, oldest first.")]
 
@@ -54,7 +55,10 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the ids, and produce nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Produce dead letters again, unchanged, to the topic they came from. None can count twice."""
+    """Produce dead letters again, unchanged, to the topic they came from.
+
+    Within the dedupe window none of them can count twice.
+    """
     from ops.dead_letters import command, store
 
     chosen = store.Chosen(reason, identity, limit, again=again)

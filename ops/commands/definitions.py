@@ -16,7 +16,7 @@ def apply(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes, and write nothing.")] = False,
     retire_all: Annotated[
-        bool, typer.Option("--retire-all", help="Confirm that all present events of the app are retired.")
+        bool, typer.Option("--retire-all", help="Allow a file that retires all events of the app.")
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -14,7 +14,9 @@ def init(
     *,
     add_partitions: Annotated[
         bool,
-        typer.Option("--add-partitions", help="Add partitions up to kafka.partitions to topics that hold records too."),
+        typer.Option(
+            "--add-partitions", help="Add missing partitions, up to kafka.partitions, also if a topic holds records."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -15,7 +15,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Why you do this. The reas
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """List the lineages of each topic: the position in each partition, and lost records.
 
-    A lineage is one life of a topic in one Kafka cluster, counted from one start.
+    A lineage stands for one topic of one Kafka cluster, counted from one start. A topic that was deleted and created
+    again needs a new lineage.
 
     Exit status 1: records are lost, or a partition is stopped.
     """
@@ -50,7 +51,7 @@ def start(
 ) -> None:
     """Start a new lineage: the topic is counted from the given offsets on.
 
-    Refused where records could be counted twice.
+    Refused if records could be counted twice.
     """
     from ops.lineage.command import StartOptions
     from ops.lineage.command import start as work

@@ -28,9 +28,9 @@ def load(
 ) -> None:
     """Send requests at a fixed rate for a new app, and compare every sum in MongoDB with what was sent.
 
-    Ctrl-C ends it early; what was sent is compared.
+    Ctrl-C ends it early. Then the sums of what was sent so far are compared.
 
-    Exit status 1: a sum differs, a request was refused, or its outcome is unknown.
+    Exit status 1: a sum differs, a request was refused, its outcome is unknown, or a server is unavailable.
     """
     from ops.load.command import load as work
     from ops.load.plan import LoadOptions

@@ -7,7 +7,10 @@ app = typer.Typer()
 
 @app.command()
 def ingress() -> None:
-    """Run one ingress process. Settings come from the environment or a TOML file."""
+    """Run one ingress process, which takes batches over HTTP and writes them to Kafka.
+
+    Settings come from the environment or a TOML file.
+    """
     from ingress import server
     from ops import run
     from ops.config import ingress_config
@@ -17,7 +20,10 @@ def ingress() -> None:
 
 @app.command()
 def worker() -> None:
-    """Run one worker process. Settings come from the environment or a TOML file."""
+    """Run one worker process, which reads batches from Kafka and writes counts to MongoDB.
+
+    Settings come from the environment or a TOML file.
+    """
     from consumer import server
     from ops import run
     from ops.config import worker_config
@@ -27,7 +33,10 @@ def worker() -> None:
 
 @app.command()
 def console() -> None:
-    """Run one console process, which answers queries. Settings come from the environment or a TOML file."""
+    """Run one console process, which answers queries of the counts over HTTP.
+
+    Settings come from the environment or a TOML file.
+    """
     from console import server
     from ops import run
     from ops.config import console_config

@@ -19,12 +19,12 @@ App = Annotated[str, typer.Argument(metavar="APP", help="The app.")]
 def show_list(
     app_id: App,
     hours: Annotated[
-        int, typer.Option("--hours", min=1, max=720, help="Count the events of this many last hours.")
+        int, typer.Option("--hours", min=1, max=720, help="How many of the last hours to count events of.")
     ] = 24,
     *,
     as_json: Json = False,
 ) -> None:
-    """List the titles of an app: first record, actor, whether it was freed, and the number of recent events."""
+    """List the titles of an app, each with first record, actor, whether it was freed, and number of recent events."""
     from ops.titles import command
 
     run(command.show_list(app_id, hours, as_json=as_json))

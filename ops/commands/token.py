@@ -18,12 +18,13 @@ def token(
         bool, typer.Option("--anonymous", help="Make a token of an anonymous session, not of a player.")
     ] = False,
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="A scope of the token; may be repeated. Default: games.")
+        list[str] | None,
+        typer.Option("--scope", help="A scope of the token; may be repeated. Default: that of the games API."),
     ] = None,
     seconds: Annotated[int, typer.Option("--seconds", min=1, help="Seconds that the token is valid.")] = 86_400,
     as_json: Json = False,
 ) -> None:
-    """Sign a token with the key of the local issuer. The last line printed is the token alone."""
+    """Sign a token with the key of the local issuer. The last line of the output is the token alone."""
     from ops.tokens.command import TokenOptions
     from ops.tokens.command import token as work
     from schemas.games.scopes import GAMES_SCOPE

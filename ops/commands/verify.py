@@ -11,7 +11,7 @@ app = typer.Typer()
 def verify(*, as_json: Json = False) -> None:
     """Count the records in Kafka again, and compare every count in MongoDB with the result.
 
-    Exit status 1: counts differ, or records are lost. 2: Kafka or MongoDB is unavailable.
+    Exit status 1: counts differ, or records are lost. 2: Kafka or MongoDB is unavailable, or a setting is wrong.
     """
     from ops.verify.command import verify as work
 

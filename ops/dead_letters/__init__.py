@@ -1,1 +1,1 @@
-"""`tallymill dead-letters`: records that could not be read or stored; listed, shown and produced again."""
+"""`tallymill dead-letters`: lists, shows and produces again the records that could not be read or stored."""

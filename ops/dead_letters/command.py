@@ -61,11 +61,6 @@ async def redrive_some(options: RedriveOptions, *, as_json: bool) -> int:
         if found and not options.dry_run:
             async with kafka_producer(settings) as producer:
                 done, problem = await redrive(db, producer, found, options.rate)
-    _print_redriven(found, done, problem, options, as_json=as_json)
-    return EXIT_WRONG if problem else EXIT_OK
-
-
-def _print_redriven(found: list[str], done: int, problem: str, options: RedriveOptions, *, as_json: bool) -> None:
     if problem:
         complain(f"{problem}\nRun the command again: redriven dead letters are marked, and none can count twice")
     if as_json:
@@ -75,3 +70,4 @@ def _print_redriven(found: list[str], done: int, problem: str, options: RedriveO
         say("\n".join([*found, f"{len(found)} dead letters would be redriven"]))
     else:
         say(f"{done} of {len(found)} dead letters redriven")
+    return EXIT_WRONG if problem else EXIT_OK

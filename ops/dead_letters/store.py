@@ -82,13 +82,10 @@ async def redrive(
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
-            return done, f"dead letter {identity}: {_words(error)}"
+            # A LookupError is raised in this module with its reason.
+            reason = str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
+            return done, f"dead letter {identity}: {reason}"
     return len(identities), ""
-
-
-def _words(error: Exception) -> str:
-    """The reason. A LookupError is raised in this module with its reason."""
-    return str(error.args[0]) if isinstance(error, LookupError) and error.args else why(error)
 
 
 async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mapping[str, str], identity: str) -> None:
@@ -101,15 +98,11 @@ async def _redrive_one(db: Database, producer: AIOKafkaProducer, topic_of: Mappi
     lineage = parse_coordinates(identity).lineage
     if lineage not in topic_of:
         raise LookupError(f"the topic of its lineage {lineage} is unknown")
-    await _produce(producer, topic_of[lineage], found)
-    await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
-
-
-async def _produce(producer: AIOKafkaProducer, topic: str, found: Mapping[str, Any]) -> None:
-    """The same key, value and headers, so that it means the same record."""
+    # The same key, value and headers, so that it means the same record.
     headers = [(name, None if value is None else bytes(value)) for name, value in found["headers"]]
-    sent = producer.send_and_wait(topic, bytes(found["value"]), key=found["key"], headers=headers)
+    sent = producer.send_and_wait(topic_of[lineage], bytes(found["value"]), key=found["key"], headers=headers)
     await asyncio.wait_for(sent, ACK_SECONDS)
+    await db[DEAD_LETTERS].update_one({"_id": identity}, [{"$set": {"redriven": "$$NOW"}}])
 
 
 def readable(found: Document) -> Document:

@@ -1,1 +1,1 @@
-"""`tallymill definitions`: the events of an app, read from a file and written to MongoDB."""
+"""`tallymill definitions`: reads the events of an app from a file, and writes them to MongoDB."""

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from consumer.kafka.topic_id import topic_identity
 from consumer.mongo.store import known_lineage
@@ -18,6 +18,7 @@ from ops.config import Settings, load_settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import mongo_layout
 from ops.init.finding import Finding
+from ops.init.request_layout import request_layout
 from ops.init.topics import TopicInit
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
@@ -37,8 +38,12 @@ async def init(*, as_json: bool, add_partitions: bool = False) -> int:
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
     else:
-        print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+        print_findings(findings)
     return EXIT_WRONG if wrong(findings) else EXIT_OK
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
@@ -49,6 +54,7 @@ async def initialise(settings: Settings, *, add_partitions: bool = False) -> lis
             findings += await TopicInit(admin, reader, settings, api).findings(add_partitions=add_partitions)
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
+        findings += await request_layout(db)
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings += [await _view(db, name) for name in mongo_layout.VIEWS]
         for api in APIS:
@@ -67,10 +73,18 @@ async def _collection(db: AsyncDatabase[Document], name: str, existing: set[str]
     if name in existing:
         return Finding(f"collection {name}", "there")
     try:
-        await db.create_collection(name)
+        await _create_collection(db, name)
     except CollectionInvalid:  # another init was quicker
         return Finding(f"collection {name}", "there")
     return Finding(f"collection {name}", "made")
+
+
+async def _create_collection(db: AsyncDatabase[Document], name: str) -> None:
+    """With its options, or without them where the server does not take them: hosted ones may not."""
+    try:
+        await db.create_collection(name, **mongo_layout.COLLECTION_OPTIONS.get(name, {}))
+    except OperationFailure:
+        await db.create_collection(name)
 
 
 async def _refusals(db: AsyncDatabase[Document], size_bytes: int) -> Finding:
@@ -98,11 +112,15 @@ async def _index(db: AsyncDatabase[Document], index: requirements.Index) -> Find
     what = f"index {index.collection}.{index.name}"
     found: Mapping[str, Any] | None = (await db[index.collection].index_information()).get(index.name)
     if found is None:
-        ttl: dict[str, Any] = {} if index.expire_seconds is None else {"expireAfterSeconds": index.expire_seconds}
-        await db[index.collection].create_index(index.key, name=index.name, **ttl)
+        await create_index(db, index)
         return Finding(what, "made")
     problem = requirements.wrong_index(found, index)
     return Finding(what, "wrong" if problem else "there", problem or "")
+
+
+async def create_index(db: AsyncDatabase[Document], index: requirements.Index) -> None:
+    ttl: dict[str, Any] = {} if index.expire_seconds is None else {"expireAfterSeconds": index.expire_seconds}
+    await db[index.collection].create_index(index.key, name=index.name, **ttl)
 
 
 async def _view(db: AsyncDatabase[Document], name: str) -> Finding:

@@ -32,6 +32,12 @@ COLLECTIONS = (
     DEFINITIONS,
 )
 
+# The ids are digits for the most part. With zstd a stored id takes 68 bytes on disk with its index entries; with the
+# default, snappy, 90.
+COLLECTION_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    REQUESTS: {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}}
+}
+
 PERIOD_TOTALS = "period_totals"
 EVENT_HOURS = "event_hours"
 EVENT_DAYS = "event_days"

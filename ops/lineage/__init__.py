@@ -1,1 +1,1 @@
-"""`tallymill lineage`: positions and losses of each lineage, and a new lineage with its start."""
+"""`tallymill lineage`: shows positions and losses of each lineage, accepts losses, and starts a new lineage."""

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
@@ -27,7 +27,7 @@ from ops.lineage.offsets import (
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, did_you_mean, print_table, say
 from ops.server_clock import server_now
-from ops.topic import TopicNow, first_times, topic_now
+from ops.topic import first_times, topic_now
 from schemas.requirements import known_seconds
 
 BAD_STATES = ("lost", "stopped")
@@ -54,7 +54,11 @@ async def show(*, as_json: bool) -> int:
         newest = newest_of(known)
         cuts = await cuts_of(settings, newest, checkpoints, topics)
         losses = losses_of(await known_of(db, known, checkpoints, topics, cuts))
-    found = [(one, _states(one, checkpoints, topics, cuts, in_force=one in newest)) for one in known]
+    found = []
+    for lineage in known:
+        ours = {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage["_id"]}
+        topic, in_force = topics[lineage["topic"]], lineage in newest
+        found.append((lineage, partition_states(lineage, ours, topic, cuts, in_force=in_force)))
     if as_json:
         shown = [
             {
@@ -71,18 +75,6 @@ async def show(*, as_json: bool) -> int:
         _print(found)
     bad = any(one.state in BAD_STATES for _, states in found for one in states)
     return EXIT_WRONG if bad or open_losses(losses) else EXIT_OK
-
-
-def _states(
-    lineage: Document,
-    checkpoints: Mapping[str, Document],
-    topics: Mapping[str, TopicNow],
-    cuts: Mapping[str, int],
-    *,
-    in_force: bool,
-) -> list[PartitionState]:
-    ours = {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage["_id"]}
-    return partition_states(lineage, ours, topics[lineage["topic"]], cuts, in_force=in_force)
 
 
 async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
@@ -116,14 +108,11 @@ def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
             f"cluster {lineage['cluster']}, topic id {lineage['topicId']}"
         )
         rows = [
-            (one.partition, *map(_shown, (one.next, one.last, one.begin, one.end)), one.state, one.detail)
+            (one.partition, *("" if at is None else str(at) for at in offsets), one.state, one.detail)
             for one in states
+            for offsets in [(one.next, one.last, one.begin, one.end)]
         ]
         print_table(("partition", "next", "last", "begin", "end", "state", ""), rows)
-
-
-def _shown(number: int | None) -> str:
-    return "" if number is None else str(number)
 
 
 async def start(options: StartOptions, *, as_json: bool) -> int:

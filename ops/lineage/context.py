@@ -10,7 +10,7 @@ from ops.lineage.offsets import PartitionNow
 from ops.lineage.store import Database
 from ops.topic import TopicNow
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, LINEAGES
+from schemas.documents import CHECKPOINTS, LINEAGES, owned_by
 
 Document = dict[str, Any]
 
@@ -38,9 +38,8 @@ async def lineages_of(db: Database, topic: str | None = None) -> list[Document]:
 
 
 async def checkpoints_of(db: Database, lineage: str) -> dict[str, Document]:
-    """By `_id` ('0' follows '/')."""
-    found = db[CHECKPOINTS].find({"_id": {"$gte": f"{lineage}/", "$lt": f"{lineage}0"}})
-    return {checkpoint["_id"]: checkpoint async for checkpoint in found}
+    """By `_id`."""
+    return {checkpoint["_id"]: checkpoint async for checkpoint in db[CHECKPOINTS].find(owned_by(lineage))}
 
 
 def partition_states(
@@ -62,7 +61,12 @@ def partition_states(
         overall = _overall(topic, is_ours=is_ours, in_force=in_force)
         if overall is None and key in cuts:
             overall = "lost", cut_text(cuts[key], checkpoints[key]["next"], bounds)
-        states.append(_state(key, checkpoints.get(key), bounds, overall))
+        checkpoint = checkpoints.get(key)
+        following = checkpoint["next"] if checkpoint else None
+        last = checkpoint["last"]["offset"] if checkpoint and checkpoint["last"] else None
+        begin, end = bounds or (None, None)
+        state, detail = overall or _judged(checkpoint, bounds)
+        states.append(PartitionState(key, following, last, begin, end, state, detail))
     return states
 
 
@@ -87,16 +91,6 @@ def _overall(topic: TopicNow, *, is_ours: bool, in_force: bool) -> tuple[str, st
     if not is_ours:
         return "lost", "the topic is another one: it was created again, or belongs to another cluster"
     return None
-
-
-def _state(
-    key: str, checkpoint: Document | None, bounds: tuple[int, int] | None, overall: tuple[str, str] | None
-) -> PartitionState:
-    begin, end = bounds or (None, None)
-    following: int | None = checkpoint["next"] if checkpoint else None
-    last = checkpoint["last"] if checkpoint else None
-    state, detail = overall or _judged(checkpoint, bounds)
-    return PartitionState(key, following, last["offset"] if last else None, begin, end, state, detail)
 
 
 def _judged(checkpoint: Document | None, bounds: tuple[int, int] | None) -> tuple[str, str]:
@@ -130,6 +124,9 @@ def partitions_now(
     for number, (begin, end) in topic.bounds.items():
         key = str(PartitionId(newest["_id"], number))
         following: int | None = checkpoints[key]["next"] if is_same and key in checkpoints else None
+        cut_at = cuts.get(key)
+        if cut_at is None and following is not None and end < following:
+            cut_at = end
         found[number] = PartitionNow(
             number,
             begin,
@@ -137,10 +134,6 @@ def partitions_now(
             following,
             tuple(counted_by(checkpoints, of_this_topic, number)),
             is_same,
-            _cut_at(cuts.get(key), end, following),
+            cut_at,
         )
     return found
-
-
-def _cut_at(found: int | None, end: int, following: int | None) -> int | None:
-    return end if found is None and following is not None and end < following else found

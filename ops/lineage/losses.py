@@ -150,17 +150,17 @@ def loss_text(loss: Loss) -> str:
 def _of_topic(known: Known, lineages: Sequence[Document]) -> Iterator[Loss]:
     for i, lineage in enumerate(lineages):
         earlier, later = lineages[:i], lineages[i + 1 :]
-        given_up = _recorded(lineage) if "lost" in lineage else _derived(known, earlier, lineage)
+        recorded = lineage.get("lost")
+        given_up = (
+            _derived(known, earlier, lineage)
+            if recorded is None
+            else [_given_up(lineage, one["partition"], one["from"], one["to"], one["why"]) for one in recorded]
+        )
         for loss in given_up:
             for part in _minus_read_again(known, loss, lineage, later):
                 yield _judged(part, lineage)
     for loss in _present(known, lineages[-1], lineages[:-1]):
         yield _judged(loss, lineages[-1])
-
-
-def _recorded(lineage: Document) -> Iterator[Loss]:
-    for one in lineage["lost"]:
-        yield _given_up(lineage, one["partition"], one["from"], one["to"], one["why"])
 
 
 def _given_up(lineage: Document, partition: int, first: int, end: int | None, why: Why) -> Loss:
@@ -210,16 +210,11 @@ def _minus_read_again(known: Known, loss: Loss, lineage: Document, later: Sequen
         return
     again = [_counted(known.checkpoints, one, loss.offsets.partition) for one in later if _is_same_topic(one, lineage)]
     if again and _is_same_topic(later[-1], lineage):
-        # A checkpoint at its start has counted nothing yet, and will read all. Without a checkpoint it is unknown.
-        again += _from_its_start(known, later[-1], loss)
+        # The present lineage has read or will read all offsets from its start on. Without a checkpoint it is unknown.
+        present = known.checkpoints.get(str(PartitionId(later[-1]["_id"], loss.offsets.partition)))
+        again += [(present["start"], loss.offsets.end)] if present else []
     for first, end in minus((loss.offsets.first, loss.offsets.end), again):
         yield replace(loss, offsets=loss.offsets._replace(first=first, end=end))
-
-
-def _from_its_start(known: Known, lineage: Document, loss: Loss) -> list[tuple[int, int]]:
-    """The part of a loss that the present lineage has read or will read: all offsets from its start on."""
-    found = known.checkpoints.get(str(PartitionId(lineage["_id"], loss.offsets.partition)))
-    return [(found["start"], loss.offsets.end)] if found and loss.offsets.end is not None else []
 
 
 def _present(known: Known, lineage: Document, earlier: Sequence[Document]) -> Iterator[Loss]:

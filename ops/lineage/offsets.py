@@ -117,16 +117,16 @@ def too_old(times: Mapping[int, int | None], known_seconds: int, now: datetime) 
 
 def warnings_of(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[str]:
     """Which offsets the new start reads again."""
-    return [warning for number, start in sorted(starts.items()) for warning in _warnings(start, partitions[number])]
-
-
-def _warnings(start: int, now: PartitionNow) -> Iterator[str]:
-    counted_to = now.applied_to if now.cut_at is None else now.cut_at
-    if counted_to is not None and start < counted_to:
-        yield (
-            f"partition {now.partition}: offsets {start} to {counted_to - 1} are read again. Records that were counted "
-            f"become duplicates, because their ids are stored"
-        )
+    warnings = []
+    for number, start in sorted(starts.items()):
+        now = partitions[number]
+        counted_to = now.applied_to if now.cut_at is None else now.cut_at
+        if counted_to is not None and start < counted_to:
+            warnings.append(
+                f"partition {now.partition}: offsets {start} to {counted_to - 1} are read again. Records that were "
+                f"counted become duplicates, because their ids are stored"
+            )
+    return warnings
 
 
 def given_up(starts: Mapping[int, int], partitions: Mapping[int, PartitionNow]) -> list[LostRange]:

@@ -1,1 +1,1 @@
-"""`tallymill load`: open-loop load with a report; every sum is compared with MongoDB."""
+"""`tallymill load`: sends requests at a fixed rate, reports, and compares every sum with MongoDB."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -9,29 +11,44 @@ from pymongo.read_concern import ReadConcern
 
 from ops.load.plan import Batch, Sums
 from ops.load.send import Outcomes
-from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, app_and_player, request_key
+from schemas.documents import PERIOD_COUNTS, PLAYERS, REQUESTS, app_and_player, owned_by, request_key
+from schemas.request_ids import SEPARATOR, lookup, unpacked
 from schemas.windows import counts_by_window
 
 Database = AsyncDatabase[dict[str, Any]]
 
 POLL_SECONDS = 0.2
 
-
-def owned_by(app: str) -> dict[str, Any]:
-    """Filter on `_id`: everything that belongs to an app ('0' follows '/')."""
-    return {"_id": {"$gte": f"{app}/", "$lt": f"{app}0"}}
+# A record's time is by Kafka's clock, the begin of a load by MongoDB's.
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
-async def wait_visible(db: Database, app: str, batches: int, timeout_seconds: float) -> float:
+async def wait_visible(
+    db: Database, app: str, batches: int, timeout_seconds: float, since: datetime | None = None
+) -> float:
     """Wait until this number of batches of the app is stored, or the time-out. Returns the seconds waited."""
-    return await wait_documents(db, REQUESTS, app, batches, timeout_seconds)
+    return await wait_until(lambda: stored_batches(db, app, since), batches, timeout_seconds)
 
 
-async def wait_documents(db: Database, collection: str, app: str, count: int, timeout_seconds: float) -> float:
-    """Wait until the app has this number of documents in a collection, or the time-out. Returns the seconds waited."""
+async def stored_batches(db: Database, app: str, since: datetime | None) -> int:
+    """How many ids of an app are stored, of records since then.
+
+    No index leads to the ids of an app: without `since`, the whole collection is read.
+    """
+    recent = [] if since is None else [{"$match": {"at": {"$gte": since - CLOCKS_DIFFER}}}]
+    lines = {"$concat": [SEPARATOR, "$ids"]}
+    of_the_app = {"$subtract": [{"$size": {"$split": [lines, f"{SEPARATOR}{app}/"]}}, 1]}
+    stages: list[dict[str, Any]] = [*recent, {"$group": {"_id": None, "ids": {"$sum": of_the_app}}}]
+    requests = db.get_collection(REQUESTS, read_concern=ReadConcern("majority"))
+    found = await (await requests.aggregate(stages)).to_list()
+    return int(found[0]["ids"]) if found else 0
+
+
+async def wait_until(count: Callable[[], Awaitable[int]], wanted: int, timeout_seconds: float) -> float:
+    """Wait until so many are there, or the time-out. Returns the seconds waited."""
     start = time.monotonic()
     while time.monotonic() - start < timeout_seconds:
-        if await db[collection].count_documents(owned_by(app)) >= count:
+        if await count() >= wanted:
             break
         await asyncio.sleep(POLL_SECONDS)
     return time.monotonic() - start
@@ -49,14 +66,15 @@ async def expected_sums(db: Database, app: str, outcomes: Outcomes) -> Sums:
 
 
 async def _is_stored(db: Database, app: str, batch: Batch) -> bool:
-    return await db[REQUESTS].find_one({"_id": request_key(app, batch.player, batch.request_id)}) is not None
+    wanted = {request_key(app, batch.player, batch.request_id)}
+    return any([one async for document in db[REQUESTS].find(lookup(wanted)) for one in unpacked(document, wanted)])
 
 
-async def found_sums(db: Database, app: str) -> Sums:
-    """The stored sums, by majority read."""
+async def found_sums(db: Database, app: str, since: datetime | None = None) -> Sums:
+    """The stored sums, by majority read. The app has had no batch before `since`."""
     sums = Sums()
     majority = ReadConcern("majority")
-    sums.batches = await db.get_collection(REQUESTS, read_concern=majority).count_documents(owned_by(app))
+    sums.batches = await stored_batches(db, app, since)
     async for player in db.get_collection(PLAYERS, read_concern=majority).find(owned_by(app)):
         for event, count in player["totals"].items():
             sums.players[app_and_player(player["_id"])[1], event] += count

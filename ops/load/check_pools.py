@@ -4,16 +4,16 @@ from collections.abc import Collection
 
 from pymongo.read_concern import ReadConcern
 
-from ops.load.check import Database, owned_by, wait_documents
+from ops.load.check import Database, wait_until
 from ops.load.pools import Pool, PoolSums, keys_of
 from ops.load.send import Outcomes
-from schemas.documents import EVENTS, PERIOD_COUNTS
+from schemas.documents import EVENTS, PERIOD_COUNTS, owned_by
 from schemas.windows import counts_by_window
 
 
 async def wait_stored(db: Database, app: str, items: int, timeout_seconds: float) -> float:
     """Wait until this number of items of the app is stored, or the time-out. Returns the seconds waited."""
-    return await wait_documents(db, EVENTS, app, items, timeout_seconds)
+    return await wait_until(lambda: db[EVENTS].count_documents(owned_by(app)), items, timeout_seconds)
 
 
 async def expected_pool_sums(db: Database, app: str, outcomes: Outcomes[Pool]) -> PoolSums:

@@ -35,7 +35,8 @@ async def load(options: LoadOptions, ingress: str | None, api: Api, *, as_json: 
     2: bad options. The ingress and the database are asked before anything is sent.
     """
     settings = load_settings()
-    url = _local_ingress(settings) if ingress is None else ingress
+    host, port = settings.ingress.host, settings.ingress.port
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}" if ingress is None else ingress
     if problems := [one for one in (wrong_address(url), wrong_load(options)) if one]:
         complain("\n".join(problems))
         return EXIT_BAD_INPUT
@@ -87,10 +88,12 @@ def _ctrl_c() -> Iterator[asyncio.Event]:
 
 
 async def _load_batches(target: _Target, db: Database, *, quiet: bool) -> dict[str, Any]:
+    since = await server_now(db)
     await _declare(db, target.app)
     outcomes = await target.send(GAMES, quiet=quiet)
-    waited = await wait_visible(db, target.app, len(outcomes.answered), VISIBLE_SECONDS)
-    problems = differences(await expected_sums(db, target.app, outcomes), await found_sums(db, target.app))
+    waited = await wait_visible(db, target.app, len(outcomes.answered), VISIBLE_SECONDS, since)
+    found = await found_sums(db, target.app, since)
+    problems = differences(await expected_sums(db, target.app, outcomes), found)
     return report(target.options, target.app, outcomes, waited, problems)
 
 
@@ -108,11 +111,6 @@ async def _declare(db: Database, app: str) -> None:
     events = tuple(DeclaredEvent(id=event, names={"en": event}) for event in EVENTS)
     file = DefinitionsFile(app=app, definitions=events)
     await apply_changes(db, changes(file, {}, await server_now(db)))
-
-
-def _local_ingress(settings: Settings) -> str:
-    host = settings.ingress.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
 
 
 def _tokens(settings: Settings, app: str) -> Callable[[str], str]:

@@ -60,16 +60,16 @@ def pool_shots(options: LoadOptions, start_millis: int) -> Iterator[Shot[Pool]]:
             items = pool.items if is_repeat else ()
             player = pool.player if is_repeat else f"player-{chance.randrange(options.players)}"
             more = 1 if is_repeat else chance.randint(1, MOST_ITEMS)
-            added = tuple(_item(chance, made + n, start_millis) for n in range(more))
+            added = tuple(
+                PoolItem(
+                    made + n, start_millis - chance.randrange(1, MINUTES_BACK * MINUTE_MILLIS), chance.choice(TITLES)
+                )
+                for n in range(more)
+            )
             made += more
             pool = _pool(player, i + 1, (*items, *added))
             sent.append(pool)
         yield Shot(i / options.rate, pool, is_repeat)
-
-
-def _item(chance: random.Random, number: int, start_millis: int) -> PoolItem:
-    at = start_millis - chance.randrange(1, MINUTES_BACK * MINUTE_MILLIS)
-    return PoolItem(number, at, chance.choice(TITLES))
 
 
 def _pool(player: str, number: int, items: tuple[PoolItem, ...]) -> Pool:

@@ -31,16 +31,11 @@ def nothing_accepted(outcomes: Outcomes[S]) -> str:
     return "nothing was accepted: " + ("; ".join(f"{why} ({n} times)" for why, n in most) or "nothing was sent")
 
 
-def _sums(outcomes: Outcomes[S], problems: Sequence[str]) -> str:
-    if problems:
-        return "WRONG"
-    return "right to the unit" if outcomes.answered else "not checked: nothing was accepted"
-
-
 def report(
     options: LoadOptions, app: str, outcomes: Outcomes[S], waited: float, problems: Sequence[str]
 ) -> dict[str, Any]:
     """Everything a load found, as plain data."""
+    sums = "right to the unit" if outcomes.answered else "not checked: nothing was accepted"
     return {
         "app": app,
         "rate": options.rate,
@@ -57,7 +52,7 @@ def report(
         "accepted_to_visible_ms": percentiles_millis(outcomes.delays.visible_seconds),
         "answered_before_visible": outcomes.delays.not_yet_visible,
         "seconds_until_all_visible": round(waited, 1),
-        "sums": _sums(outcomes, problems),
+        "sums": "WRONG" if problems else sums,
         "nothing_accepted": nothing_accepted(outcomes),
         "differences": list(problems[:20]),
     }

@@ -90,10 +90,6 @@ class WireApi(Generic[S]):
     is_duplicate: Callable[[Answer], bool]
 
 
-def _rate_high(answer: Answer) -> str:
-    return "RECORD_RATE_HIGH" if "RECORD_RATE_HIGH" in answer.text else ""
-
-
 def _status_code(answer: Answer) -> str:
     try:
         code = json.loads(answer.text)["StatusCode"]
@@ -102,7 +98,12 @@ def _status_code(answer: Answer) -> str:
     return f"StatusCode {code}" if code else ""
 
 
-GAMES: WireApi[Batch] = WireApi("/games/v1/events", shots, _rate_high, lambda answer: "ALREADY_UPDATED" in answer.text)
+GAMES: WireApi[Batch] = WireApi(
+    "/games/v1/events",
+    shots,
+    lambda answer: "RECORD_RATE_HIGH" if "RECORD_RATE_HIGH" in answer.text else "",
+    lambda answer: "ALREADY_UPDATED" in answer.text,
+)
 ANALYTICS: WireApi[Pool] = WireApi(
     "/AddEventBatch", pool_shots, _status_code, lambda answer: "Tallymill-Duplicate" in answer.headers
 )

@@ -213,21 +213,15 @@ def _announce(state: State, data: Path, *, as_json: bool) -> None:
     if as_json:
         say(to_json(state))
         return
+    from ops.tokens.token import make_token  # noqa: PLC0415 signing loads what no other command here needs
+    from schemas.wire.console_replies import READ_SCOPE  # noqa: PLC0415 the same
+
     if data != Path(".tallymill"):
         say(f"To use other commands with this system: export {DATA_VARIABLE}={data.resolve()}\n")
     try:
-        token, read_token = _demo_tokens(data)
+        settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
+        token, read_token = (make_token(settings, DEMO_APP, DEMO_PLAYER, [one]) for one in (GAMES_SCOPE, READ_SCOPE))
     except SettingsError:  # the settings name another issuer
         say(addresses_text(state))
     else:
         say(welcome_text(state, token, read_token))
-
-
-def _demo_tokens(data: Path) -> tuple[str, str]:
-    """One to record with, one to read with."""
-    from ops.tokens.token import make_token  # noqa: PLC0415 the same
-    from schemas.wire.console_replies import READ_SCOPE  # noqa: PLC0415 signing loads what no other command here needs
-
-    settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
-    record, read = (make_token(settings, DEMO_APP, DEMO_PLAYER, [scope]) for scope in (GAMES_SCOPE, READ_SCOPE))
-    return record, read

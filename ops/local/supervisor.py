@@ -30,7 +30,7 @@ from ops.local.servers.processes import (
     wait_until,
 )
 from ops.local.servers.source import Sources
-from ops.local.servers.stack import OwnServers, start_servers
+from ops.local.servers.stack import start_servers
 from ops.local.settings import local_settings, write_local_settings
 from ops.local.state import Process, Servers, State, Worker, data_lock, write_state
 from ops.local.watch import Watch
@@ -76,7 +76,8 @@ class Supervisor:
         """
         data = self._options.data
         with data_lock(data), Children(data / "logs") as self._children:
-            self._listen_to_signals()
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
             watch = Watch(self._children, complain)
             state = State(
                 "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
@@ -85,31 +86,45 @@ class Supervisor:
             try:
                 state = self._start(self._children, watch, state)
                 ready(state)
-                self._keep_running(watch, state)
+                write_state(data, state)
+                while not self._stop.wait(STEP_SECONDS):
+                    if watch.step(time.monotonic()):
+                        write_state(data, with_pids(state, watch))
             except StoppedError:
                 pass  # a signal came during the start
             finally:
                 write_state(data, state.in_phase("stopping"))
-                self._stop_in_order(watch)
+                complain("Stopping ingress and console, then workers, then servers. A second signal kills all")
+                watch.stop(lambda name: name in ("ingress", "console"))
+                watch.stop(lambda name: name.startswith("worker"))
+                watch.stop(lambda _: True)
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
-        servers = self._start_servers(children, watch)
-        settings = self._options.settings
+        options, settings = self._options, self._options.settings
+        with phase(servers_text(options.sources)):
+            servers = start_servers(children, options.data, options.sources, stop=self._stop)
+        for server in (servers.kafka, servers.mongodb):
+            if server:
+                watch.add(server)
         kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
         listening = (settings.ingress.port, settings.console.port)
-        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: self._options.workers + len(listening)]
+        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: options.workers + len(listening)]
         ingress_port, console_port, *worker_ports = choose_ports(usual)
         given = settings.tokens.jwks or settings.tokens.introspection_url
-        tokens = {} if given else ensure_issuer(self._options.data) | {"session_apps": [DEMO_APP]}
+        tokens = {} if given else ensure_issuer(options.data) | {"session_apps": [DEMO_APP]}
         added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
-        file = write_local_settings(self._options.data, added)
-        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(self._options.data.resolve())}
+        file = write_local_settings(options.data, added)
+        environ = {FILE_VARIABLE: str(file.resolve()), DATA_VARIABLE: str(options.data.resolve())}
         self._run_once(children, environ)
-        programs = [ingress_program(self._options, environ, ingress_port)]
-        programs.append(console_program(self._options, environ, console_port))
-        programs += [worker_program(self._options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
-        self._start_own(children, watch, programs, (ingress_port, console_port, *worker_ports))
+        programs = [ingress_program(options, environ, ingress_port)]
+        programs.append(console_program(options, environ, console_port))
+        programs += [worker_program(options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
+        with phase(f"Starting ingress, console and {options.workers} workers"):
+            started = [children.start(program) for program in programs]
+            for child, port in zip(started, (ingress_port, console_port, *worker_ports), strict=True):
+                watch.add(child)
+                wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
         ready = replace(
             state,
             phase="ready",
@@ -119,14 +134,6 @@ class Supervisor:
             workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
         )
         return with_pids(ready, watch)
-
-    def _start_servers(self, children: Children, watch: Watch) -> OwnServers:
-        with phase(servers_text(self._options.sources)):
-            servers = start_servers(children, self._options.data, self._options.sources, stop=self._stop)
-        for child in (servers.kafka, servers.mongodb):
-            if child:
-                watch.add(child)
-        return servers
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
         """`init` and the demo app's events, in one process: its imports take longer than its work."""
@@ -140,29 +147,6 @@ class Supervisor:
             children.forget(child)
             if status != 0:
                 raise NotReadyError(f"`tallymill {words}` failed. The end of {child.log}:\n{last_lines(child.log)}")
-
-    def _start_own(self, children: Children, watch: Watch, programs: list[Program], ports: tuple[int, ...]) -> None:
-        with phase(f"Starting ingress, console and {self._options.workers} workers"):
-            started = [children.start(program) for program in programs]
-            for child, port in zip(started, ports, strict=True):
-                watch.add(child)
-                wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
-
-    def _keep_running(self, watch: Watch, state: State) -> None:
-        write_state(self._options.data, state)
-        while not self._stop.wait(STEP_SECONDS):
-            if watch.step(time.monotonic()):
-                write_state(self._options.data, with_pids(state, watch))
-
-    def _stop_in_order(self, watch: Watch) -> None:
-        complain("Stopping ingress and console, then workers, then servers. A second signal kills all")
-        watch.stop(lambda name: name in ("ingress", "console"))
-        watch.stop(lambda name: name.startswith("worker"))
-        watch.stop(lambda _: True)
-
-    def _listen_to_signals(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
 
     def _on_signal(self, *_: object) -> None:
         if not self._stop.is_set():

@@ -48,7 +48,11 @@ class Watch:
 
     def _check(self, watched: Watched, now: float) -> bool:
         if watched.child is None:
-            return self._start_again(watched) if now >= watched.due else False
+            if now < watched.due:
+                return False
+            watched.child = self._children.start(watched.program)
+            self._say(f"{clock()} {watched.program.name} is started again (pid {watched.child.pid})")
+            return True
         status = watched.child.exit_status()
         if status is None:
             return False
@@ -58,11 +62,6 @@ class Watch:
         delay = restart_delay_seconds(watched.deaths, now)
         watched.due = now + delay
         self._say(f"{clock()} {watched.program.name} ended ({ending(status)}). It starts again in {delay:g} s")
-        return True
-
-    def _start_again(self, watched: Watched) -> bool:
-        watched.child = self._children.start(watched.program)
-        self._say(f"{clock()} {watched.program.name} is started again (pid {watched.child.pid})")
         return True
 
 

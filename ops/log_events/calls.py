@@ -195,12 +195,9 @@ def _through_helpers(module: Module, helpers: Sequence[Helper]) -> Iterator[Call
                 if helper.name == _last_name(node.func):
                     text = _first_text(node)
                     name = helper.pattern.format(text) if text is not None else None
-                    yield Call(module.place(node), module.name, helper.level, name, helper.keys | _given_keys(node))
-
-
-def _given_keys(node: ast.Call) -> frozenset[str]:
-    """The keys that a helper function passes on. The arguments of a class are no keys."""
-    return frozenset() if _last_name(node.func)[0].isupper() else _keys(node)
+                    # A helper function passes its keys on. The arguments of a class are no keys.
+                    keys = helper.keys if helper.name[0].isupper() else helper.keys | _keys(node)
+                    yield Call(module.place(node), module.name, helper.level, name, keys)
 
 
 def _imported(modules: Sequence[Module], entries: Sequence[str]) -> set[str]:
@@ -212,14 +209,9 @@ def _imported(modules: Sequence[Module], entries: Sequence[str]) -> set[str]:
         name = todo.pop()
         if name in by_name and name not in found:
             found.add(name)
-            todo += _imports(by_name[name].tree)
+            for node in ast.walk(by_name[name].tree):
+                if isinstance(node, ast.Import):
+                    todo += [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return found
-
-
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -13,8 +13,8 @@ PAGE: Final = ROOT / "docs" / "log-events.md"
 INTRODUCTION: Final = """\
 # Log events
 
-Ingress, worker and console write their log to standard error, one JSON object a line: `timestamp` (UTC), `level`,
-`event`, and the keys of the event. Nothing is logged for a single request or record.
+Ingress, worker and console write their log to standard error. Each line is a JSON object with `timestamp` (UTC),
+`level`, `event`, and the keys of the event. A request or record that succeeds is not logged.
 
 | level | meaning |
 |---|---|

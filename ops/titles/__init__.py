@@ -1,1 +1,1 @@
-"""`tallymill titles`: titles that have counts of their own; listed and freed."""
+"""`tallymill titles`: lists and frees titles that have counts of their own."""

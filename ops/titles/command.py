@@ -36,7 +36,16 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
         shown = [{**asdict(one), "anonymous": one.anonymous, "counted": counted[one.title]} for one in found]
         say(json.dumps({"app": app, "hours": hours, **shares, "titles": shown}, default=datetime.isoformat))
         return EXIT_OK
-    rows = [(one.title, one.first, _by(one), _state(one), str(counted[one.title])) for one in found]
+    rows = [
+        (
+            one.title,
+            one.first,
+            "anonymous" if one.anonymous else one.by or "",
+            _state(one),
+            str(counted[one.title]),
+        )
+        for one in found
+    ]
     print_table(("title", "first record", "by", "state", f"last {hours} h"), rows)
     for name, share in shares.items():
         say(f"{name}: {share['registered']} of {share['max']} titles")
@@ -57,10 +66,6 @@ def _shares(found: Sequence[Registered], limits: Limits) -> dict[str, dict[str, 
         "players": {"registered": len(live) - anonymous, "max": limits.max_titles},
         "anonymous": {"registered": anonymous, "max": limits.max_anonymous_titles},
     }
-
-
-def _by(one: Registered) -> str:
-    return "anonymous" if one.anonymous else one.by or ""
 
 
 def _state(one: Registered) -> str:
@@ -89,13 +94,9 @@ async def free_some(options: FreeOptions, *, as_json: bool) -> int:
         except NoSuchTitle as error:
             complain("\n".join([*error.problems, "Nothing was freed"]))
             return EXIT_BAD_INPUT
-    _print_freed(options, [one.title for one in freed], as_json=as_json)
-    return EXIT_OK
-
-
-def _print_freed(options: FreeOptions, titles: Sequence[str], *, as_json: bool) -> None:
+    titles = [one.title for one in freed]
     if as_json:
-        say(json.dumps({"app": options.chosen.app, "dry_run": options.dry_run, "freed": titles}))
+        say(json.dumps({"app": chosen.app, "dry_run": options.dry_run, "freed": titles}))
     elif options.dry_run:
         say("\n".join([*titles, f"{len(titles)} titles would be freed"]))
     else:
@@ -103,3 +104,4 @@ def _print_freed(options: FreeOptions, titles: Sequence[str], *, as_json: bool) 
             f"{len(titles)} titles freed. As many others can be registered now. Existing counts stay. Events with "
             f"these titles count under them for {FREED_AFTER_SECONDS} s more, then as new titles"
         )
+    return EXIT_OK

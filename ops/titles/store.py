@@ -13,7 +13,7 @@ from consumer.core.analytics.plan import SOURCE
 from consumer.mongo.transactions import in_transaction
 from ops.output import did_you_mean
 from schemas.analytics.items import OTHER_TITLE
-from schemas.documents import PERIOD_COUNTS, TITLES, app_and_player, is_anonymous, title_key
+from schemas.documents import PERIOD_COUNTS, TITLES, app_and_player, is_anonymous, owned_by, title_key
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -21,9 +21,6 @@ Database = AsyncDatabase[Document]
 # A freed title counts by its name in records that come within this time, by the clocks of MongoDB and Kafka: a worker
 # that has not yet seen that it is freed reads none that came later. Clocks may differ by as much.
 FREED_AFTER_SECONDS = 60
-
-# The character after "/": `demo/` <= _id < `demo0` are the ids that begin with `demo/`.
-_AFTER_SLASH = "0"
 
 
 class NoSuchTitle(ValueError):
@@ -72,14 +69,14 @@ def registered(document: Mapping[str, Any]) -> Registered:
 
 async def titles_of(db: Database, app: str) -> list[Registered]:
     """All of an app, freed ones too, by name."""
-    return [registered(one) async for one in db[TITLES].find(_of_app(app), sort=[("_id", 1)])]
+    return [registered(one) async for one in db[TITLES].find(owned_by(app), sort=[("_id", 1)])]
 
 
 async def counted_since(db: Database, app: str, hours: int, now: datetime) -> Counter[str]:
     """How many items of each title count in the last `hours`, including the current one, by the items' times."""
     this = now.replace(minute=0, second=0, microsecond=0)
     begins = [f"{this - timedelta(hours=ago):%Y-%m-%dT%H}/{app}/{SOURCE}" for ago in range(hours)]
-    query = {"$or": [{"_id": {"$gte": f"{begin}/", "$lt": f"{begin}{_AFTER_SLASH}"}} for begin in begins]}
+    query = {"$or": [owned_by(begin) for begin in begins]}
     found: Counter[str] = Counter()
     async for hour in db[PERIOD_COUNTS].find(query, {"event": 1, "count": 1}):
         found[hour["event"]] += hour["count"]
@@ -92,12 +89,13 @@ def to_free(chosen: Chosen, found: Iterable[Registered]) -> list[Registered]:
     problems = [_no_such(title, live) for title in chosen.titles if title not in live]
     if problems:
         raise NoSuchTitle(problems)
-    return [one for one in live.values() if _is_chosen(one, chosen)]
-
-
-def _is_chosen(one: Registered, chosen: Chosen) -> bool:
-    is_players = chosen.player is not None and one.by == chosen.player
-    return one.title in chosen.titles or (chosen.anonymous and one.anonymous) or is_players
+    return [
+        one
+        for one in live.values()
+        if one.title in chosen.titles
+        or (chosen.anonymous and one.anonymous)
+        or (chosen.player is not None and one.by == chosen.player)
+    ]
 
 
 def _no_such(title: str, live: Iterable[str]) -> str:
@@ -111,7 +109,7 @@ async def free(db: Database, chosen: Chosen) -> list[Registered]:
 
     async def body(session: AsyncClientSession) -> list[Registered]:
         titles = db[TITLES]
-        found = [registered(one) async for one in titles.find(_of_app(chosen.app), session=session)]
+        found = [registered(one) async for one in titles.find(owned_by(chosen.app), session=session)]
         freed = to_free(chosen, found)
         if freed:
             # MongoDB's own clock: an operator's may be wrong.
@@ -125,7 +123,3 @@ async def free(db: Database, chosen: Chosen) -> list[Registered]:
 
     async with db.client.start_session() as session:
         return await in_transaction(session, body)
-
-
-def _of_app(app: str) -> Document:
-    return {"_id": {"$gte": f"{app}/", "$lt": f"{app}{_AFTER_SLASH}"}}

@@ -1,6 +1,6 @@
 """Checks that each requestId of the ranges is stored as it must be. Pure.
 
-`requests` is read after the totals, so a document may by then name a record past the ranges. It is never removed early.
+`requests` is read after the totals, so an id may by then name a record past the ranges. It is never removed early.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ CLOCKS_DIFFER_MILLIS = 300_000
 
 
 class RequestCheck:
-    """Compares each counted or duplicate record with the document of its id."""
+    """Compares each counted or duplicate record with what is stored of its id."""
 
     def __init__(
         self, ranges: Sequence[Range], retention_millis: int, window_millis: int, now_millis: int, to: Differences
@@ -33,7 +33,7 @@ class RequestCheck:
     def check(
         self, stream: int, record: LogRecord, reading: Reading, stored_fate: str, document: Mapping[str, Any] | None
     ) -> None:
-        """One countable record, its stored fate, and the document of its id."""
+        """One countable record, its stored fate, and what is stored of its id."""
         applied = stored_fate == "applied"
         place = f"{self._ranges[stream].partition}/{record.offset}"
         if document is None:
@@ -56,7 +56,7 @@ class RequestCheck:
             self._differences.add(Difference("requests", request, f"at {utc(time_millis)}", f"at {at}"))
 
     def settle(self, requests: RequestIndex) -> None:
-        """A document that names another record must name one that counted: in the ranges, or past them."""
+        """An id that names another record must name one that counted: in the ranges, or past them."""
         for request, where in self._elsewhere.items():
             if not self._is_outside(where) and where not in self._counted(requests, request):
                 self._differences.add(Difference("requests", request, "from a record that counted", f"from {where}"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ops.config import Settings, load_settings, worker_config
 from ops.connect import NotReachable, database
+from ops.init.request_layout import require_request_layout
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import known_of, topics_of
 from ops.lineage.losses import losses_of, open_losses
@@ -47,10 +48,11 @@ async def verify(*, as_json: bool) -> int:
 
 
 async def recounted(settings: Settings) -> Report:
-    """Raises NotReachable, SettingsError."""
+    """Raises NotReachable, BadInput."""
     began = time.monotonic()
     differences = Differences()
     async with database(settings) as db:
+        await require_request_layout(db)
         snapshot = await snapshot_of(db)
         topics = await topics_of(settings, snapshot.lineages)
         cuts = await cuts_of(settings, snapshot.lineages, snapshot.checkpoints, topics)

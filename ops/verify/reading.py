@@ -62,7 +62,7 @@ class Reading:
     app: str = ""
     actor: str = ""
     request: str = ""
-    """`_id` of its document in `requests`."""
+    """Its whole id in `requests` (request_key)."""
     sums: Mapping[tuple[str, int], int] | None = None
     """Counts by (event, minute since 1970)."""
 

@@ -31,6 +31,7 @@ from schemas.documents import (
     millis_of,
     utc,
 )
+from schemas.request_ids import LOOKUP_FIELDS, lookup, unpacked
 from schemas.settings import Api, LimitSettings
 
 Document = dict[str, Any]
@@ -102,9 +103,16 @@ async def fates_of(db: Database, partition: str, offsets: Sequence[int]) -> dict
 
 
 async def requests_of(db: Database, keys: Iterable[str]) -> dict[str, Document]:
-    """The documents of these ids."""
-    found = _majority(db, REQUESTS).find({"_id": {"$in": list(keys)}}, {"from": 1, "at": 1})
-    return {one["_id"]: one async for one in found}
+    """`from` and `at` of each of these ids that is stored. Of one that has counted twice, of the later record."""
+    wanted = frozenset(keys)
+    found: dict[str, Document] = {}
+    async for document in _majority(db, REQUESTS).find(lookup(wanted), LOOKUP_FIELDS):
+        partition = document["_id"].rpartition("/")[0]
+        for key, stored in unpacked(document, wanted):
+            at = utc(stored.time_millis)
+            if key not in found or found[key]["at"] < at:
+                found[key] = {"from": f"{partition}/{stored.offset}", "at": at}
+    return found
 
 
 async def events_since(db: Database, received_millis: int | None) -> AsyncIterator[Document]:

@@ -1,1 +1,1 @@
-"""The analytics API: its bodies, their items, what they make MongoDB store, anonymous sessions."""
+"""The analytics API: its bodies, their items, what MongoDB stores of them, anonymous sessions."""

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -53,6 +54,10 @@ class Judgement:
         return not (self.periods or self.updates or self.too_large)
 
 
+NOTHING_REFUSED: Final = Judgement()
+"""The judgement of nearly every batch, made once."""
+
+
 class AcceptedUpdate(msgspec.Struct, frozen=True, gc=False):
     """One update that counts. `period` is the client's own range; `start_millis` its start on our clock.
 
@@ -86,12 +91,14 @@ def judge_parts(
         for j, update in enumerate(period.updates):
             if reason := _judge_update(update, limits, declared):
                 updates.append((i, j, reason))
+    if not (shift or periods or updates):
+        return NOTHING_REFUSED
     return Judgement(shift_millis=shift, periods=tuple(periods), updates=tuple(updates))
 
 
 def is_too_large(request: EventRecordRequest, limits: Limits) -> bool:
     """Whether it has too many updates. A period without updates counts as one, because it costs as much (G6)."""
-    return sum(len(period.updates) or 1 for period in request.time_periods) > limits.max_updates_per_request
+    return sum([len(period.updates) or 1 for period in request.time_periods]) > limits.max_updates_per_request
 
 
 def _shift_millis(sent_millis: int | None, received_millis: int, limits: Limits) -> int:

@@ -70,6 +70,8 @@ _POOL_HEADERS: dict[str, Json] = _HEADERS | {
 
 def asyncapi_document() -> Json:
     """The document."""
+    models: list[Any] = [(EventRecordRequest, "validation"), (AddEventBatchRequest, "validation")]
+    _, schema = models_json_schema(models, ref_template=REF_TEMPLATE)
     return {
         "asyncapi": "3.1.0",
         "info": {"title": "tallymill records", "version": API_VERSION, "description": _INTRODUCTION},
@@ -83,7 +85,7 @@ def asyncapi_document() -> Json:
             "publishPool": _operation("send", "analytics", "An ingress publishes a pool with its token blanked."),
             "registerPool": _reading("analytics", "analytics", "A worker registers and counts the events of the pool."),
         },
-        "components": {"messages": {"batch": _message(), "pool": _pool_message()}, "schemas": _schemas()},
+        "components": {"messages": {"batch": _message(), "pool": _pool_message()}, "schemas": schema["$defs"]},
     }
 
 
@@ -157,10 +159,3 @@ def _key(description: str) -> Json:
     pattern = ID_SCHEMA_PATTERN[:-1] + "/[^/]{1,128}$"
     key = {"type": "string", "pattern": pattern, "description": description}
     return {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING}}
-
-
-def _schemas() -> Json:
-    models: list[Any] = [(EventRecordRequest, "validation"), (AddEventBatchRequest, "validation")]
-    _, schema = models_json_schema(models, ref_template=REF_TEMPLATE)
-    definitions: Json = schema["$defs"]
-    return definitions

@@ -176,12 +176,9 @@ def _headers(names: Iterable[str], *, required: bool) -> Json:
 
 
 def _examples(values: Mapping[str, Example]) -> Json:
-    return {name: {"summary": _words(name), "value": value} for name, value in values.items()}
-
-
-def _words(name: str) -> str:
-    """`wrongInParts` -> `Wrong in parts`."""
-    return re.sub("([A-Z])", lambda found: " " + found[1].lower(), name).capitalize()
+    # `wrongInParts` -> `Wrong in parts`
+    words = {name: re.sub("([A-Z])", lambda found: " " + found[1].lower(), name).capitalize() for name in values}
+    return {name: {"summary": words[name], "value": value} for name, value in values.items()}
 
 
 def _ref(model: type[BaseModel]) -> Json:

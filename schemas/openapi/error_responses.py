@@ -41,39 +41,30 @@ class ErrorResponse:
 def google_responses(by: By) -> tuple[ErrorResponse, ...]:
     """The responses with Google's error body that a server can answer."""
     rows = [refusal.value for refusal in Refusal if refusal.value.by & by]
-    return tuple(_google_response(kind, of_kind) for kind, of_kind in _by_kind(rows).items())
-
-
-def _google_response(kind: Kind, rows: list[Row]) -> ErrorResponse:
-    status, canonical, reason, _ = kind.value
-    return _response(
-        kind,
-        rows,
-        name=_name(kind),
-        messages=[row.message for row in rows],
-        model=ErrorBody,
-        constants={"error": {"code": status, "status": canonical, "errors": [{"reason": reason}]}},
-    )
+    responses = []
+    for kind, of_kind in _by_kind(rows).items():
+        status, canonical, reason, _ = kind.value
+        constants = {"error": {"code": status, "status": canonical, "errors": [{"reason": reason}]}}
+        messages = [row.message for row in of_kind]
+        responses.append(
+            _response(kind, of_kind, name=_name(kind), messages=messages, model=ErrorBody, constants=constants)
+        )
+    return tuple(responses)
 
 
 def analytics_responses() -> dict[str, ErrorResponse]:
     """The responses of AddEvent and AddEventBatch, by name. NOT_FOUND is not one: it means another path."""
     rows = [one.value for one in Refusal if one.value.analytics and one is not Refusal.NOT_FOUND]
-    responses = [_analytics_response(kind, of_kind) for kind, of_kind in _by_kind(rows).items()]
-    return {response.name: response for response in responses}
-
-
-def _analytics_response(kind: Kind, rows: list[Row]) -> ErrorResponse:
-    answers = [(row, row.analytics) for row in rows if row.analytics]
-    codes = frozenset(int(analytics.code) for _, analytics in answers)
-    return _response(
-        kind,
-        rows,
-        name=f"Analytics{_name(kind)}",
-        messages=[analytics.message or row.message for row, analytics in answers],
-        model=AnalyticsReply,
-        constants={"StatusCode": codes, "Severity": int(rows[0].severity), "Content": False},
-    )
+    responses = {}
+    for kind, of_kind in _by_kind(rows).items():
+        name, answers = f"Analytics{_name(kind)}", [(row, row.analytics) for row in of_kind if row.analytics]
+        codes = frozenset(int(analytics.code) for _, analytics in answers)
+        constants = {"StatusCode": codes, "Severity": int(of_kind[0].severity), "Content": False}
+        messages = [analytics.message or row.message for row, analytics in answers]
+        responses[name] = _response(
+            kind, of_kind, name=name, messages=messages, model=AnalyticsReply, constants=constants
+        )
+    return responses
 
 
 def _by_kind(rows: Iterable[Row]) -> dict[Kind, list[Row]]:

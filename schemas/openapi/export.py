@@ -22,7 +22,6 @@ from schemas.documents import (
     PeriodCountDocument,
     PlayerDocument,
     RefusalDocument,
-    RequestDocument,
     TitleDocument,
     TitleNumbersDocument,
 )
@@ -32,6 +31,7 @@ from schemas.games.models import EventRecordRequest
 from schemas.openapi.asyncapi import asyncapi_document
 from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.document import openapi_document
+from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
@@ -65,7 +65,7 @@ WRITTEN: dict[str, Any] = {
     "mongodb.period_counts": PeriodCountDocument,
     "mongodb.players": PlayerDocument,
     "mongodb.refusals": RefusalDocument,
-    "mongodb.requests": RequestDocument,
+    "mongodb.requests": RequestsDocument,
     "mongodb.titles": TitleDocument | TitleNumbersDocument,
 }
 

@@ -1,1 +1,1 @@
-"""A Kafka record: its envelope, headers and signature, and the receipt that names its place."""
+"""A Kafka record: its envelope, headers and signature, and the receipt with its coordinates."""

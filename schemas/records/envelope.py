@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -18,7 +19,7 @@ import msgspec
 
 from schemas.documents import actor_of, app_and_player, millis_of, utc
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
-from schemas.games.judging import Judgement, matches_id
+from schemas.games.judging import NOTHING_REFUSED, Judgement, matches_id
 from schemas.records.headers import Headers, by_name
 from schemas.records.signing import SigningKeys
 
@@ -29,6 +30,9 @@ CONTENT_TYPE = "application/json"
 ANONYMOUS_PREFIX = "~"
 PLAYER_PATTERN = r"^[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}\Z"
 matches_player = re.compile(PLAYER_PATTERN).match
+
+# Senders whose names are kept as records have them, about 300 bytes each.
+MAX_SENDERS = 10_000
 
 # The start of the year 9000. A record's time lies between 1970 and this, so that it stays a valid datetime, in Python
 # and in MongoDB, when a shift or a window is added.
@@ -48,10 +52,6 @@ class MalformedEnvelope(ValueError):
 def clamped_millis(millis: int) -> int:
     """A record's time, moved into the range of times that can be stored."""
     return min(max(millis, 0), MAX_TIME_MILLIS)
-
-
-# Nearly every record has this one, so it is made once.
-NOTHING_REFUSED = Judgement()
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -90,8 +90,8 @@ def carry(
     owner: "Owner | Envelope", carrier: Carrier, body: bytes, keys: SigningKeys
 ) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Key and headers of a record of `owner`, signed."""
+    key, ce_source = _names(owner.app, owner.player)
     ce_id = carrier.ce_id.encode()
-    ce_source = f"/apps/{owner.app}/players/{quote(owner.player, safe='')}".encode()
     ce_time = rfc3339(owner.received_millis).encode()
     mac = keys.sign((carrier.judged, ce_id, ce_source, ce_time, body))
     headers = [
@@ -103,7 +103,13 @@ def carry(
         ("content-type", carrier.content_type.encode()),
         ("judged", carrier.judged + b"." + mac.encode()),
     ]
-    return actor_of(owner.app, owner.player).encode(), headers
+    return key, headers
+
+
+@lru_cache(MAX_SENDERS)
+def _names(app: str, player: str) -> tuple[bytes, bytes]:
+    """The key and the ce_source of a player's records."""
+    return actor_of(app, player).encode(), f"/apps/{app}/players/{quote(player, safe='')}".encode()
 
 
 def unseal(key: bytes | None, headers: Headers, body: bytes, timestamp_millis: int, keys: SigningKeys) -> Envelope:
@@ -179,9 +185,10 @@ def is_signed(headers: Headers, body: bytes, keys: SigningKeys) -> bool:
 
 
 def _judgement_json(judgement: Judgement) -> bytes:
+    if judgement is NOTHING_REFUSED:
+        return b"{}"
     parts = {"shift": judgement.shift_millis, "periods": judgement.periods, "updates": judgement.updates}
     refused = {name: part for name, part in parts.items() if part}
-    # Fast path, as nearly always nothing is refused: json.dumps with separators makes a new encoder at each call.
     return json.dumps(refused, separators=(",", ":")).encode() if refused else b"{}"
 
 
@@ -207,7 +214,14 @@ def _whole(number: object) -> int:
 
 def rfc3339(millis: int) -> str:
     """`2026-11-23T13:07:00.000Z`."""
-    return utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(millis, 1000)
+    return f"{_second(seconds)}.{rest:03}Z"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    """Most calls are for the current second: to write it takes ten times as long as to find it."""
+    return utc(seconds * 1000).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _millis(time: bytes | None) -> int | None:

@@ -1,1 +1,1 @@
-"""What goes over the wire whatever the API: JSON, numbers, depth, errors, replies that both APIs have."""
+"""What both APIs share on the wire: JSON, numbers, limits of depth, errors, replies."""

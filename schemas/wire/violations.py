@@ -7,6 +7,7 @@ stops at the last violation that is reported: all violations could be as long as
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -122,7 +123,10 @@ def read_in_parts(shape: Shape[T], text: Text, at: Location, wrongs: Wrongs) -> 
 
 def _read_array(shape: Shape[T], text: Text | None, at: Location, wrongs: Wrongs) -> tuple[T, ...]:
     """The valid elements. None if it is not an array, which is a violation of the object."""
-    elements = [] if text is None else _elements(text)
+    elements: list[msgspec.Raw] = []
+    if text is not None:
+        with suppress(msgspec.ValidationError):
+            elements = _as_elements(text)
     good = []
     for number, element in enumerate(elements):
         if wrongs.enough:
@@ -169,10 +173,3 @@ def _members(text: Text) -> dict[str, msgspec.Raw] | None:
         return _as_members(text)
     except msgspec.ValidationError:
         return None
-
-
-def _elements(text: Text) -> list[msgspec.Raw]:
-    try:
-        return _as_elements(text)
-    except msgspec.ValidationError:
-        return []

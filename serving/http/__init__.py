@@ -1,1 +1,1 @@
-"""The HTTP server of every process: its life, its bounds on bytes and connections, CORS."""
+"""The HTTP server of every process: start and stop, limits of bytes and connections, CORS."""

@@ -129,9 +129,15 @@ class Framer:
             return head
         while (line := self._line(MAX_HEAD_BYTES - self._head_bytes, "The head of the request")) is not None:
             self._head_bytes += len(line) + 2
-            if not line and self._lines:
+            if line:
+                read = self._field if self._lines else self._request_line
+                read(line)
+            elif self._lines:
                 return self._whole_head()
-            self._head_line(line)
+            else:
+                self._empty_lines += 1
+                if self._empty_lines > MAX_EMPTY_LINES:
+                    raise _malformed("Empty lines before the request.")
         return None
 
     def _plain_head(self) -> bytes | None:
@@ -151,16 +157,6 @@ class Framer:
         self._taken(len(head))
         self._await_body(int(length))
         return head
-
-    def _head_line(self, line: bytes) -> None:
-        if self._lines:
-            self._field(line)
-        elif line:
-            self._request_line(line)
-        else:
-            self._empty_lines += 1
-            if self._empty_lines > MAX_EMPTY_LINES:
-                raise _malformed("Empty lines before the request.")
 
     def _request_line(self, line: bytes) -> None:
         found = _is_request_line(line)

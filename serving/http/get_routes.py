@@ -15,8 +15,7 @@ from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
 from serving.http.reply import Reply
-from serving.http.request import Endpoint, Request, Send, request_of
-from serving.http.request_ids import RequestIds
+from serving.http.request import Endpoint, Request, RequestIds, Send, request_of
 from serving.http.unparsed import announces_body, unparsed_of
 from serving.http.whole import Receive, Scope
 from serving.refused import Refused

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 import uvicorn
@@ -50,6 +50,13 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), backlog=BACKLOG_CONNECTIONS)
     both = socket.has_dualstack_ipv6()
     return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG_CONNECTIONS, dualstack_ipv6=both)
+
+
+class Stopping(Protocol):
+    @property
+    def draining(self) -> bool:
+        """Whether a stop was asked for: /readyz answers 503, and replies close their connections."""
+        ...
 
 
 class Stop:

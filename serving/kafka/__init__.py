@@ -1,1 +1,1 @@
-"""Kafka for all processes: how clients are made, which address answers, new metadata, and errors in plain words."""
+"""Kafka for all processes: makes clients, finds an address that answers, refreshes metadata, explains errors."""

@@ -74,7 +74,12 @@ class KafkaWatch:
                 self.reached = False
                 self.outage.lost("cluster", str(error))
             else:
-                self._update_clients(metadata)
+                self.reached = True
+                self._known = [(broker[1], broker[2]) for broker in metadata.brokers]
+                for clients in self._followers.values():
+                    for client in clients():
+                        update_client(client, metadata)
+                self.outage.back("cluster")
 
     async def close(self) -> None:
         """Close the connection to the broker that answered last. The next refresh opens another."""
@@ -93,14 +98,6 @@ class KafkaWatch:
         address, metadata = await first_answer(self._kafka, topics, self._known)
         self._last = MetadataConnection(address, connection_options(self._kafka))
         return metadata
-
-    def _update_clients(self, metadata: MetadataResponse_v1) -> None:
-        self.reached = True
-        self._known = [(broker[1], broker[2]) for broker in metadata.brokers]
-        for clients in self._followers.values():
-            for client in clients():
-                update_client(client, metadata)
-        self.outage.back("cluster")
 
 
 def update_client(client: AIOKafkaClient, metadata: MetadataResponse_v1) -> None:

@@ -1,1 +1,1 @@
-"""MongoDB for all processes: how clients are made, outages in the log, and errors in plain words."""
+"""MongoDB for all processes: makes clients, logs outages, explains errors."""

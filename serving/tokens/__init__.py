@@ -1,1 +1,1 @@
-"""How bearer tokens are checked: by signature or by asking their issuer, and which identity their claims name."""
+"""Checks bearer tokens, by signature or by asking their issuer, and reads the identity from their claims."""

@@ -109,12 +109,16 @@ class IntrospectionEndpoint:
                 answer = _checked(await self._answer(token))
         except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
             self._metrics.introspected("failed", self._clock.monotonic_seconds() - started_seconds)
-            self._note_away(reason(error))
+            if not self._away:
+                log.warning("introspection_lost", url=address(self._settings.url), reason=reason(error))
+            self._away = True
             raise Unchecked("the issuer does not say") from error
         self._metrics.introspected(
             "active" if answer else "not_active", self._clock.monotonic_seconds() - started_seconds
         )
-        self._note_back()
+        if self._away:
+            log.info("introspection_back", url=address(self._settings.url))
+        self._away = False
         return answer
 
     async def _answer(self, token: str) -> bytes:
@@ -142,16 +146,6 @@ class IntrospectionEndpoint:
             if response.status != 200:  # noqa: PLR2004 HTTP's OK
                 raise ValueError(f"HTTP {response.status}")
             return await body_of(response, MAX_ANSWER_BYTES)
-
-    def _note_away(self, why: str) -> None:
-        if not self._away:
-            log.warning("introspection_lost", url=address(self._settings.url), reason=why)
-        self._away = True
-
-    def _note_back(self) -> None:
-        if self._away:
-            log.info("introspection_back", url=address(self._settings.url))
-        self._away = False
 
 
 def _basic(client_id: str, client_secret: str) -> str:

@@ -49,14 +49,12 @@ def _is_url(source: str) -> bool:
 async def _text(source: str) -> str | bytes:
     if source.startswith("{"):
         return source
-    return await _fetched(source) if _is_url(source) else await asyncio.to_thread(Path(source).read_bytes)
-
-
-async def _fetched(url: str) -> bytes:
+    if not _is_url(source):
+        return await asyncio.to_thread(Path(source).read_bytes)
     timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session,
-        session.get(url, proxy=proxy_of(url)) as response,
+        session.get(source, proxy=proxy_of(source)) as response,
     ):
         return await body_of(response, MAX_JWKS_BYTES)
 

@@ -55,14 +55,14 @@ class IssuerKeys:
             raise Unchecked("the issuer's keys have not been read yet")
         return [key for key in self._newest.keys if key_id is None or key.kid == key_id]
 
-    async def look_for(self, key_id: str, tried: Sequence[Key] = ()) -> list[Key]:
+    async def refresh(self, key_id: str, tried: Sequence[Key] = ()) -> list[Key]:
         """The keys of this id except those tried. If there are none, the source is read again, unless it just was.
 
         Raises Unchecked if the last read failed.
         """
         if self._reading is not None:
             await self.read()  # it may have begun before this key was published, so another may follow
-        if not self._untried(key_id, tried) and self._may_look():
+        if not self._untried(key_id, tried) and self._may_refresh():
             await self.read()
         found = self._untried(key_id, tried)
         if not found and self._failed:
@@ -73,7 +73,7 @@ class IssuerKeys:
         """Compares objects: a key is the same object as long as the set doesn't change."""
         return [key for key in self.named(key_id) if all(key is not one for one in tried)]
 
-    def _may_look(self) -> bool:
+    def _may_refresh(self) -> bool:
         """Whether to join the read under way or start one. Starting one begins the cool-down."""
         now_seconds = self._clock.monotonic_seconds()
         if self._reading is None and now_seconds < self._cool_until_seconds:

@@ -58,10 +58,10 @@ def read_signed(token: str) -> Signed:
 
 def is_signed_by(signed: Signed, keys: Iterable[Key]) -> bool:
     """Whether one of these keys made the signature."""
-    return any(_made(signed, key) for key in keys)
+    return any(_verifies(key, signed) for key in keys)
 
 
-def _made(signed: Signed, key: Key) -> bool:
+def _verifies(key: Key, signed: Signed) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
@@ -82,7 +82,7 @@ class VerifyingKeys(Protocol):
         """The keys of this id, or all keys if the token names none. Raises Unchecked without a key set."""
         ...
 
-    async def look_for(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
+    async def refresh(self, key_id: str, tried: Sequence[Key]) -> list[Key]:
         """The keys of this id except those tried, read again if allowed. Raises Unchecked if that fails."""
         ...
 
@@ -127,7 +127,7 @@ class SignedTokens:
         is_good = is_signed_by(signed, keys)
         if not is_good and signed.key_id is not None:
             # Also if a key of this id is known: an issuer may publish a new key under an old id.
-            is_good = is_signed_by(signed, await self._keys.look_for(signed.key_id, keys))
+            is_good = is_signed_by(signed, await self._keys.refresh(signed.key_id, keys))
         if not is_good:
             raise BadToken("not signed by the issuer")
         if self._known_generation == self._keys.generation:

@@ -27,6 +27,7 @@ from ops.tokens.issuer import ensure_issuer
 from ops.tokens.token import make_token
 from schemas.documents import CHECKPOINTS, EVENTS, PLAYERS, REQUESTS, request_key
 from schemas.games.scopes import GAMES_SCOPE
+from schemas.request_ids import lookup, unpacked
 from tests.patience import PATIENCE_SECONDS
 from tests.real import settings_of
 from tests.samples import KEYS
@@ -69,7 +70,7 @@ class System:
 
     def totals(self, player: str) -> dict[str, int]:
         """What MongoDB's majority has of a player."""
-        found = self._find(PLAYERS, f"{APP}/{player}")
+        found = self._find(PLAYERS, {"_id": f"{APP}/{player}"})
         return {event: int(count) for event, count in found["totals"].items()} if found else {}
 
     def events(self, actor: str) -> list[dict[str, Any]]:
@@ -82,18 +83,20 @@ class System:
 
     def counted(self, player: str, request_id: int) -> bool:
         """Whether the worker has seen this request."""
-        return self._find(REQUESTS, request_key(APP, player, request_id)) is not None
+        key = request_key(APP, player, request_id)
+        found = self._find(REQUESTS, lookup([key]))
+        return found is not None and any(unpacked(found, {key}))
 
     def passed(self, partition: int, offset: int) -> bool:
         """Whether the worker has applied the record there."""
-        found = self._find(CHECKPOINTS, f"r1/{partition:02}")
+        found = self._find(CHECKPOINTS, {"_id": f"r1/{partition:02}"})
         return bool(found and found["next"] > offset)
 
-    def _find(self, collection: str, key: str) -> dict[str, Any] | None:
+    def _find(self, collection: str, query: dict[str, Any]) -> dict[str, Any] | None:
         uri = self.settings.mongodb.uri
         with MongoClient[dict[str, Any]](uri.get_secret_value() if uri else "") as client:
             where = client[self.settings.mongodb.database]
-            return where.get_collection(collection, read_concern=ReadConcern("majority")).find_one({"_id": key})
+            return where.get_collection(collection, read_concern=ReadConcern("majority")).find_one(query)
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

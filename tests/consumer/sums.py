@@ -17,6 +17,7 @@ from schemas.documents import CHECKPOINTS, DEAD_LETTERS, DEFINITIONS, EXCEPTIONS
 from tests.patience import PATIENCE_SECONDS
 from tests.real import Place
 from tests.samples import DAY, HOUR, MINUTE, batch, period, pool, sealed, sealed_pool, update
+from tests.stored_ids import stored_ids
 
 # The hour before the one in which this process began: all periods lie in it, and those of one id stay the same though
 # the clock's hour ends between two of its records.
@@ -121,7 +122,8 @@ async def assert_exact(where: Place, sent: Sequence[Sent], gaps: int = 0) -> Non
     once = {(one.player, one.request_id): one for one in sent if one.outcome == "counts"}
     assert await _players(where) == _totals(once.values())
     assert await _buckets(where) == _minutes(once.values())
-    assert {f"demo/{player}/{number}" for player, number in once} == (await where.documents(REQUESTS)).keys()
+    stored = stored_ids((await where.documents(REQUESTS)).values())
+    assert {f"demo/{player}/{number}" for player, number in once} == stored.keys()
     outcomes = Counter(one.outcome for one in sent)
     fates = {
         "applied": len(once),

@@ -61,8 +61,8 @@ class PickyStore(MemoryStore):
 
 def offsets_of(plan: WritePlan) -> set[int]:
     """Where the records stand that are applied or set aside by it."""
-    places = [one["from"] for one in plan.requests.by_id.values()] + [one["_id"] for one in plan.dead_letters]
-    return {int(place.rpartition("/")[2]) for place in places}
+    dead = (one["_id"] for one in plan.dead_letters)
+    return {one.offset for one in plan.requests.values()} | {int(place.rpartition("/")[2]) for place in dead}
 
 
 async def test_records_that_can_not_be_stored_are_found_and_set_aside() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.config import Settings, variable_of
-from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS
+from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS, utc
 from tests.consumer.test_process import free_port, one, until_applied, worker_process
 from tests.mongodb.standalone import standalone_mongod
 from tests.patience import PATIENCE_SECONDS
@@ -65,6 +65,16 @@ async def test_ttls_that_forget_too_soon_are_refused_both_at_once(servers: Serve
         said = await refused(where.settings)
         for collection in (REQUESTS, EXCEPTIONS):
             assert f"index {collection}.at_1: expireAfterSeconds is 3600, must be at least 1209600" in said
+
+
+async def test_ids_of_the_earlier_layout_are_refused(servers: Servers) -> None:
+    """And so is a database that `init` has not given the index by which ids are looked up."""
+    async with place(servers) as where:
+        await where.database[REQUESTS].insert_one({"_id": "demo/ann/7", "crc": 0, "from": "r1/00/0", "at": utc(0)})
+        await where.database[REQUESTS].drop_index("keys_1")
+        said = await refused(where.settings)
+        assert "collection requests has the layout of an earlier version" in said
+        assert "index requests.keys_1 is missing: run `tallymill init`" in said
 
 
 async def test_a_standalone_mongod_is_refused_together_with_what_kafka_has_wrong(

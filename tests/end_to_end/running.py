@@ -23,6 +23,7 @@ from ops.local.supervisor import http_answers
 from schemas.documents import REQUESTS
 from tests.ops.local.servers.test_processes import is_alive
 from tests.patience import PATIENCE_SECONDS
+from tests.stored_ids import stored_ids
 
 # `up` waits for several processes, one after the other.
 COMMAND_SECONDS = 2 * PATIENCE_SECONDS
@@ -158,7 +159,7 @@ class System:
         with MongoClient[dict[str, Any]](state["mongodb"]) as client:
             requests = client[state["database"]][REQUESTS]
             with self.start(*words) as process:
-                load = Load(process, lambda: requests.count_documents({}))
+                load = Load(process, lambda: len(stored_ids(requests.find())))
                 try:
                     load.until_counted(after)
                     yield load

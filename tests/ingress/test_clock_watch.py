@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingress.clock_probe import BETWEEN_ACKS_MILLIS, WatchedPublisher
 from ingress.clock_watch import (
     KNOWN_SECONDS,
     RIGHT_SECONDS,
@@ -15,6 +16,9 @@ from ingress.clock_watch import (
     Source,
     Stamped,
 )
+from ingress.memory import MemoryTopic
+from ingress.ports import Position
+from tests.clock import TestClock
 from tests.ingress.rig import NOW, Rig, batch, period, update
 
 MILLIS = st.integers(0, 120_000)
@@ -128,3 +132,28 @@ async def test_an_ingress_whose_clock_is_beyond_the_tolerance_is_not_ready(rig: 
     assert (503, ["clock"]) == (refused.status, refused.json["missing"])
     assert (rig.metric("clock_skew_seconds", server="mongodb") or 0) > 30
     assert 200 == (await rig.post(batch(period(update())))).status
+
+
+async def test_acks_are_compared_ten_times_a_second_and_at_once_after_a_clock_was_set() -> None:
+    """A partition each: brokers have clocks of their own."""
+    clock, watched, stamped = TestClock(), ClockWatch(30), [0]
+
+    class Acks(MemoryTopic):
+        async def publish(self, key: bytes, *_record: object) -> Position:
+            return Position(int(key), 0, stamped[0])
+
+    publisher = WatchedPublisher(Acks(), watched, clock)
+
+    async def skew(key: bytes, ahead_millis: int) -> float:
+        """After one ack whose time is so much behind this machine's."""
+        stamped[0] = clock.wall_millis() - ahead_millis
+        await publisher.publish(key, [], b"")
+        return watched.skews(clock.monotonic_seconds()).by_source["kafka"]
+
+    assert 0 == await skew(b"0", 0)
+    assert 0 == await skew(b"0", 60_000)
+    assert 30 == await skew(b"1", 60_000)
+    clock.now_millis += BETWEEN_ACKS_MILLIS
+    assert 60 == await skew(b"0", 60_000)
+    clock.now_millis -= 50_000
+    assert 35 == await skew(b"0", 10_000)

@@ -41,9 +41,19 @@ class Mongod:
         return self._hello
 
 
+class Requests:
+    """A collection of ids in the layout of an earlier version, or not."""
+
+    def __init__(self, earlier: Mapping[str, Any] | None = None) -> None:
+        self._earlier = earlier
+
+    async def earlier_request(self) -> Mapping[str, Any] | None:
+        return self._earlier
+
+
 async def test_what_is_wrong_with_one_server_is_certain_while_the_other_is_away() -> None:
     """Waiting for Kafka would only hide it."""
-    check = StartCheck(NOWHERE, Limits(), Mongod(isWritablePrimary=True))
+    check = StartCheck(NOWHERE, Limits(), Mongod(isWritablePrimary=True), Requests())
     with pytest.raises(StartRefused, match="standalone"):
         await check.run()
 
@@ -51,10 +61,18 @@ async def test_what_is_wrong_with_one_server_is_certain_while_the_other_is_away(
 @pytest.mark.parametrize("hello", [{}, {"setName": "rs0", "hosts": ["a:1"]}])
 async def test_a_server_that_is_away_is_no_refusal(hello: dict[str, object]) -> None:
     """Nor is it a pass."""
-    check = StartCheck(NOWHERE, Limits(), Mongod(**hello))
+    check = StartCheck(NOWHERE, Limits(), Mongod(**hello), Requests())
     with pytest.raises(Unavailable):
         await check.check()
     assert not check.passed
+
+
+async def test_ids_that_this_version_can_not_read_are_refused() -> None:
+    """A request that counted would be told to its player as unknown."""
+    mongod = Mongod(setName="rs0", hosts=["a:1"])
+    check = StartCheck(NOWHERE, Limits(), mongod, Requests({"_id": "demo/ann/7"}))
+    with pytest.raises(StartRefused, match="collection requests has the layout of an earlier version"):
+        await check.run()
 
 
 async def test_an_ingress_that_has_not_been_checked_is_not_ready(rig: Rig) -> None:

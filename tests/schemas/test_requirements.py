@@ -18,6 +18,7 @@ from schemas.requirements import (
     wrong_indexes,
     wrong_mongod,
     wrong_refusals,
+    wrong_requests,
     wrong_topic_config,
 )
 from schemas.settings import APIS, KafkaSettings, Limits
@@ -70,7 +71,7 @@ def test_ids_are_remembered_for_the_window_and_the_retention() -> None:
     assert 1_100 == remembered_seconds(KAFKA, LIMITS)
     forever = {DEFINITIONS: None, TITLES: None}
     assert {REQUESTS: 1_100, EXCEPTIONS: 1_100, EVENTS: 90 * 86_400 + 1_000, **forever} == {
-        index.collection: index.expire_seconds for index in indexes(KAFKA, LIMITS)
+        index.collection: index.expire_seconds for index in indexes(KAFKA, LIMITS) if index.key != "keys"
     }
 
 
@@ -120,12 +121,29 @@ def test_b8_a_record_of_the_largest_body_with_everything_refused_fits() -> None:
 
 
 def test_indexes_as_init_makes_them_are_right_and_a_missing_one_is_init_s_to_make() -> None:
-    """An index without a TTL is for speed alone: no reason to refuse."""
+    """Without a TTL it is for speed alone: no reason to refuse, but for the one that each flush looks ids up by."""
     wanted = Index(REQUESTS, "at", 1_100)
     assert [] == wrong_indexes({"_id_": {}, "at_1": {"expireAfterSeconds": 1_100}}, wanted)
     (missing,) = wrong_indexes({"_id_": {}}, wanted)
     assert "tallymill init" in missing
     assert [] == wrong_indexes({}, Index(DEFINITIONS, "app"))
+    (by_hash,) = (index for index in indexes(KAFKA, LIMITS) if index.key == "keys")
+    assert ["index requests.keys_1 is missing: run `tallymill init`"] == wrong_indexes({"_id_": {}}, by_hash)
+    assert [] == wrong_indexes({"keys_1": {}}, by_hash)
+
+
+def test_ids_of_the_earlier_layout_are_refused_with_what_to_do() -> None:
+    """They are not found any more, so that each batch sent again would count twice."""
+    assert [] == wrong_requests(None)
+    (problem,) = wrong_requests({"_id": "demo/ann/7"})
+    for words in (
+        "collection requests",
+        "mongodb.database",
+        "stop all workers",
+        "db.requests.drop()",
+        "tallymill init",
+    ):
+        assert words in problem
 
 
 def test_every_ttl_that_forgets_too_soon_is_told_whatever_its_name() -> None:

@@ -1,1 +1,1 @@
-"""What a worker decides about pools: read, which items are new, and whose titles count."""
+"""What a worker decides about pools: reads them, finds new items, and decides which titles count."""

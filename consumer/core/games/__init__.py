@@ -1,1 +1,1 @@
-"""What a worker decides about batches: read, judged, deduplicated, summed."""
+"""What a worker decides about batches: reads, judges, deduplicates and sums them."""

@@ -18,7 +18,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     origin: Origin
     request_id: int
     key: str
-    """The `_id` of its document in `requests`."""
+    """Its whole id (request_key)."""
     accepted: tuple[AcceptedUpdate, ...]
     crc: int
     cause: str

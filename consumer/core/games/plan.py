@@ -4,11 +4,11 @@ from consumer.core.flush import Flush
 from consumer.core.games.decode import Batch, Unjudged
 from consumer.core.games.judge import judge_unjudged
 from consumer.core.games.tally import tally
-from consumer.core.plan import Documents, PlayerIncrement, WritePlan, exception_of, frame_of
+from consumer.core.plan import PlayerIncrement, WritePlan, exception_of, frame_of
 from consumer.core.reads import Known, Reads
 from consumer.core.windows import increments
-from schemas.coordinates import Coordinates, PartitionId
-from schemas.documents import Fate, RequestDocument, request_key, utc
+from schemas.documents import Fate, request_key, utc
+from schemas.request_ids import StoredRequest
 from schemas.settings import Limits
 
 SOURCE = "games"
@@ -40,22 +40,13 @@ def make_plan(flush: Flush, known: Known, limits: Limits) -> WritePlan:
     fates: list[Fate] = ["applied"] * counted.applied
     frame = frame_of(flush, fates + [one.fate for one in counted.others])
     refused = [exception_of(b.origin, partition, fate, cause, b.request_id) for b, fate, cause in counted.others]
-    requests = {key: _request(batch, partition) for key, batch in counted.remembered.items()}
+    remembered = counted.remembered.items()
     return WritePlan(
         checkpoint=frame.checkpoint,
         players={key: PlayerIncrement(one.totals, utc(one.latest_millis)) for key, one in counted.players.items()},
         periods=increments(counted.windows, SOURCE, partition),
-        # One that is stored already is older than the dedupe window, or its batch would not have been applied.
-        requests=Documents(requests, frozenset(requests.keys() & known.requests.keys())),
+        # Of an id that counts twice here, the later stays: dedupe_window lies between the two.
+        requests={key: StoredRequest(b.origin.time_millis, b.crc, b.origin.offset) for key, b in remembered},
         exceptions=refused + frame.exceptions,
         dead_letters=frame.dead_letters,
     )
-
-
-def _request(batch: Batch, partition: PartitionId) -> RequestDocument:
-    return {
-        "_id": batch.key,
-        "crc": batch.crc,
-        "from": str(Coordinates(*partition, batch.origin.offset)),
-        "at": utc(batch.origin.time_millis),
-    }

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,31 +111,22 @@ def _fetch_jars(home: Path, java: str) -> None:
         complain("Downloading Kafka's jars (43 MB)")
         lines: list[str] = []
         # --update-snapshots: a download that failed once is tried again now, not tomorrow.
-        code = _run_lines([*command, "--update-snapshots"], environ, lambda line: _maven_progress(line, lines))
-        if code:
+        with subprocess.Popen(  # noqa: S603 the command is ours
+            [*command, "--update-snapshots"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
+        ) as maven:
+            for line in maven.stdout or ():
+                lines.append(line)
+                # Maven prints two lines a file, most about its own plugins. Only the jars are printed.
+                if found := re.search(r"Downloaded from .*/([^/]+\.jar)", line):
+                    complain(f"  {found.group(1)}")
+        if maven.returncode:
             raise FetchError("Maven could not download Kafka's jars:\n" + "".join(lines[-20:]))
-
-
-def _maven_progress(line: str, lines: list[str]) -> None:
-    """Maven prints two lines a file, most about its own plugins. Print only the jars."""
-    lines.append(line)
-    if found := re.search(r"Downloaded from .*/([^/]+\.jar)", line):
-        complain(f"  {found.group(1)}")
-
-
-def _run_lines(command: list[str], environ: Mapping[str, str], hear: Callable[[str], None]) -> int:
-    with subprocess.Popen(  # noqa: S603 the command is ours
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
-    ) as process:
-        for line in process.stdout or ():
-            hear(line)
-    return process.returncode
 
 
 def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
     """Unpack a wheel that is pinned by hash. uv's cache is tried first: if it has the wheel, no network is needed."""
     with _whole_or_absent(home) as new:
-        command = [_uv(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
+        command = [uv_file(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "-r", str(pin)]
         if _run([*command, "--offline"], FETCH_SECONDS).returncode == 0:
             return
@@ -145,7 +136,7 @@ def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
             raise FetchError(f"{what} could not be downloaded. The reason is above")
 
 
-def _uv() -> str:
+def uv_file() -> str:
     """The uv that ops/bootstrap.sh used: on PATH, or the private one in the cache."""
     private = sorted(cache_folder().glob("uv-*/bin/uv"))
     uv = shutil.which("uv") or (str(private[0]) if private else None)

@@ -1,1 +1,1 @@
-"""`tallymill status`: the questions to each process, and the balance."""
+"""`tallymill status`: asks each process, and adds up the balance."""

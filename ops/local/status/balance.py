@@ -108,16 +108,15 @@ async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
         checkpoints = {key: one for each in lineages for key, one in (await checkpoints_of(db, each["_id"])).items()}
         topics = {name: await topic_now(consumer, name) for name in {one["topic"] for one in lineages}}
         newest = [one for one in newest_of(lineages) if topics[one["topic"]].is_of(one)]
-        of_newest = {one["topic"]: _of(checkpoints, one["_id"]) for one in newest}
+        of_newest = {
+            lineage["topic"]: {k: one for k, one in checkpoints.items() if k.partition("/")[0] == lineage["_id"]}
+            for lineage in newest
+        }
         bounds = {topic: topics[topic].bounds for topic in of_newest}
         found = {topic: balance_of(of_newest[topic].values(), bounds[topic]) for topic in of_newest}
         ended = {key: end for topic, ours in of_newest.items() for key, end in ended_below(ours, bounds[topic]).items()}
         losses = losses_of(await known_of(db, lineages, checkpoints, topics, ended))
     return found, [str(loss) for loss in open_losses(losses)]
-
-
-def _of(checkpoints: Mapping[str, Mapping[str, Any]], lineage: str) -> dict[str, Mapping[str, Any]]:
-    return {key: one for key, one in checkpoints.items() if key.partition("/")[0] == lineage}
 
 
 def ended_below(checkpoints: Mapping[str, Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> dict[str, int]:

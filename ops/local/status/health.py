@@ -88,8 +88,10 @@ def health_of(state: State, data: Path) -> Health:
     questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_report(data)]
     *answers, balance = side_by_side(questions, COLLECT_SECONDS)
     late = f"no answer within {ANSWER_SECONDS:g} s"
+    # The supervisor has the lock, so it runs. If it is frozen, it starts no process again.
+    supervisor = Asked("supervisor", "", state.supervisor, lambda: Answer("ready"))
     return Health(
-        [_now(_supervisor(state), Answer("ready"))]
+        [_now(supervisor, Answer("ready"))]
         + [_now(one, answer or Answer("no answer", late)) for one, answer in zip(asked, answers, strict=True)],
         balance or unknown(late),
     )
@@ -120,7 +122,15 @@ def asked_of(state: State, settings: Settings | str) -> list[Asked]:
         ("kafka", state.servers.kafka.address, state.servers.kafka.pid, kafka_state),
         ("mongodb", mongodb_text(state.servers), state.servers.mongodb.pid, mongodb_state),
     ]
-    found = [Asked(name, address or "", pid, _with(ask, settings)) for name, address, pid, ask in servers]
+    found = [
+        Asked(
+            name,
+            address or "",
+            pid,
+            partial(Answer, "no answer", settings) if isinstance(settings, str) else partial(ask, settings),
+        )
+        for name, address, pid, ask in servers
+    ]
     http = [(name, one.address, one.pid or 0) for name, one in (("ingress", state.ingress), ("console", state.console))]
     http += [
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
@@ -129,20 +139,11 @@ def asked_of(state: State, settings: Settings | str) -> list[Asked]:
     return found + [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
 
 
-def _with(ask: Callable[[Settings], Answer], settings: Settings | str) -> Callable[[], Answer]:
-    return partial(Answer, "no answer", settings) if isinstance(settings, str) else partial(ask, settings)
-
-
 def _settings(data: Path) -> Settings | str:
     try:
         return load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     except SettingsError as error:
         return f"not asked, because the settings can't be used: {error}"
-
-
-def _supervisor(state: State) -> Asked:
-    """It has the lock, so it runs. If it is frozen, it starts no process again."""
-    return Asked("supervisor", "", state.supervisor, lambda: Answer("ready"))
 
 
 def _now(asked: Asked, answer: Answer) -> ProcessNow:
@@ -161,9 +162,9 @@ def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
 
 def as_text(health: Health) -> str:
     """A line for each process: whether it works, its id, its address, and what is missing."""
-    return "\n".join(_line(one) for one in health.processes)
-
-
-def _line(one: ProcessNow) -> str:
-    pid = "" if one.pid is None else f"pid {one.pid}"
-    return "  " + "  ".join((f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)).rstrip()
+    lines = []
+    for one in health.processes:
+        pid = "" if one.pid is None else f"pid {one.pid}"
+        columns = (f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)
+        lines.append(("  " + "  ".join(columns)).rstrip())
+    return "\n".join(lines)

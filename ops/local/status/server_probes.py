@@ -60,16 +60,13 @@ def topic_problems(topics: Iterable[Mapping[str, Any]]) -> Sequence[str]:
         elif leaderless:
             problems.append(f"topic {name}: no leader for partitions {', '.join(map(str, leaderless))}")
         elif code != _NO_ERROR or not partitions:
-            problems.append(f"topic {name} is unavailable: {_words_of(code)}")
+            from aiokafka.errors import for_code  # noqa: PLC0415 loads the client library
+
+            from serving.kafka.client import why  # noqa: PLC0415 the same
+
+            reason = why(for_code(code)()) if code else "it has no partitions"
+            problems.append(f"topic {name} is unavailable: {reason}")
     return problems
-
-
-def _words_of(code: int) -> str:
-    from aiokafka.errors import for_code  # noqa: PLC0415 loads the client library
-
-    from serving.kafka.client import why  # noqa: PLC0415 the same
-
-    return why(for_code(code)()) if code else "it has no partitions"
 
 
 def mongodb_state(settings: Settings) -> Answer:

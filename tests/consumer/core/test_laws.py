@@ -2,21 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.backlog import Backlog
+from consumer.core.games.plan import make_plan
+from consumer.core.reads import Known
 from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from consumer.ports import Moved
+from schemas import request_ids
 from schemas.coordinates import PartitionId
-from schemas.documents import CHECKPOINTS, PERIOD_COUNTS, PLAYERS
+from schemas.documents import CHECKPOINTS, PERIOD_COUNTS, PLAYERS, REQUESTS
 from schemas.settings import Limits
 from tests.consumer.flushes import apply_flush
 from tests.samples import DAY, KEYS, MINUTE, NOW, batch, period, sealed, update
+from tests.stored_ids import stored_ids
 
 PARTITION = PartitionId("r1", 0)
 LIMITS = Limits()
@@ -78,9 +83,9 @@ async def run_split(records: Sequence[Record], cuts: Sequence[int]) -> dict[str,
 
 
 def comparable(collections: dict[str, Any]) -> dict[str, Any]:
-    """Everything but who owned the partition last."""
+    """Everything but who owned the partition last, and which ids share a document."""
     checkpoints = {key: {**found, "owner": None} for key, found in collections[CHECKPOINTS].items()}
-    return {**collections, CHECKPOINTS: checkpoints}
+    return {**collections, CHECKPOINTS: checkpoints, REQUESTS: stored_ids(collections[REQUESTS].values())}
 
 
 @given(logs(), st.lists(st.integers(0, 12), max_size=6))
@@ -89,6 +94,30 @@ def test_any_split_and_any_restart_leave_the_same_documents(records: list[Record
     whole = asyncio.run(run_whole(records))
     split = asyncio.run(run_split(records, cuts))
     assert comparable(whole) == comparable(split)
+
+
+@given(logs(), st.lists(st.integers(0, 12), max_size=6), st.sampled_from([lambda _: 7, len]), st.integers(1, 3))
+def test_neither_hashes_nor_the_sizes_of_documents_change_what_counts(
+    records: list[Record], cuts: list[int], hash_function: Callable[[str], int], most: int
+) -> None:
+    """Ids of one hash are told apart; ids are found in whatever document they are."""
+    whole = asyncio.run(run_whole(records))
+    with patch.object(request_ids, "hash_of", hash_function), patch.object(request_ids, "MAX_IDS", most):
+        split = asyncio.run(run_split(records, cuts))
+    assert comparable(whole) == comparable(split)
+
+
+@given(logs())
+def test_every_id_that_is_stored_comes_with_a_write_to_its_player(records: list[Record]) -> None:
+    """Two partitions that bring one id at once conflict on its player's document: no other write is common to both."""
+    backlog = Backlog(10_000, 10**9, KEYS)
+    backlog.offer(records)
+    backlog.decode_some(10_000)
+    flush = backlog.take(PARTITION, 0)
+    assert flush
+    plan = make_plan(flush, Known(), LIMITS)
+    assert plan.players.keys() == {key.rpartition("/")[0] for key in plan.requests}
+    assert all(increment.totals and all(increment.totals.values()) for increment in plan.players.values())
 
 
 @given(logs())

@@ -20,7 +20,9 @@ from ops.local.servers.mongod import MongodPlace, mongod_program
 from ops.local.servers.ports import any_free
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.stack import wait_for_mongod
-from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS, PLAYERS, REQUESTS, utc
+from schemas.coordinates import PartitionId
+from schemas.documents import CHECKPOINTS, DEAD_LETTERS, EXCEPTIONS, PLAYERS, REQUESTS
+from schemas.request_ids import StoredRequest, packed
 from tests.consumer.mongo.places import APP_NAME, MongoPlace, at_work, mongo_place
 from tests.consumer.parts import eventually
 from tests.consumer.sums import EVENT, assert_exact, counting, mixed, now_millis, until_applied
@@ -246,15 +248,17 @@ async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: st
 
 
 async def test_an_id_that_another_partition_counts_after_the_read_is_a_duplicate(mongodb: str) -> None:
-    """The ids are read in the flush's own snapshot: what comes after it conflicts, and is found by the next try."""
+    """The ids are read in the flush's own snapshot. Their player was written since: the next try finds the id."""
     database = ""
-    remembered = {"_id": "demo/ann/12", "crc": 0, "from": "r1/01/0", "at": utc(now_millis())}
+    others = packed(PartitionId("r1", 1), {"demo/ann/12": StoredRequest(now_millis(), 0, 0)})
 
     def other_partition(step: str, _: float) -> None:
-        if step == "read" and remembered:
-            with MongoClient[dict[str, Any]](mongodb) as client:
-                client[database][REQUESTS].insert_one(dict(remembered))
-            remembered.clear()
+        if step == "read" and others:
+            increment = {"$inc": {f"totals.{EVENT}": 1}}
+            client = MongoClient[dict[str, Any]](mongodb)
+            with client, client.start_session() as session, session.start_transaction():
+                client[database][REQUESTS].insert_one(dict(others.pop()), session=session)
+                client[database][PLAYERS].update_one({"_id": "demo/ann"}, increment, upsert=True, session=session)
 
     async with mongo_place(mongodb, on_step=other_partition) as made:
         database = made.place.database.name
@@ -263,7 +267,7 @@ async def test_an_id_that_another_partition_counts_after_the_read_is_a_duplicate
             await until_applied(made.place, 10)
         (checkpoint,) = (await made.place.documents(CHECKPOINTS)).values()
         assert checkpoint["fates"] == {"applied": 9, "duplicate": 1, "refused": 0, "dead": 0}
-        assert (await made.place.documents(PLAYERS))["demo/ann"]["totals"] == {EVENT: 9}
+        assert (await made.place.documents(PLAYERS))["demo/ann"]["totals"] == {EVENT: 9 + 1}
 
 
 async def test_a_document_in_the_way_stops_its_partition_and_no_other(mongodb: str) -> None:

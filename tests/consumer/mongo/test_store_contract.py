@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient
 
 from consumer.core.backlog import Backlog
 from consumer.core.decode import decode_analytics
@@ -22,6 +19,7 @@ from consumer.core.records import Record
 from consumer.memory import MemoryStore
 from consumer.mongo.store import MongoStore
 from consumer.ports import Moved, Store
+from schemas import request_ids
 from schemas.coordinates import PartitionId
 from schemas.definitions import Definition
 from schemas.documents import (
@@ -38,8 +36,9 @@ from schemas.documents import (
 )
 from schemas.settings import Limits
 from tests.consumer.flushes import apply_flush
+from tests.consumer.mongo.conftest import Database
 from tests.samples import DAY, KEYS, NOW, batch, item, period, pool, sealed, sealed_pool, update
-from tests.servers import Servers
+from tests.stored_ids import StoredId, stored_ids
 
 LIMITS = Limits()
 OURS = PartitionId("r1", 0)
@@ -89,6 +88,9 @@ class StoreContract(ABC):
     async def documents(self, collection: str) -> dict[str, Any]:
         """All documents of a collection by `_id`."""
 
+    async def stored_ids(self) -> dict[str, StoredId]:
+        return stored_ids((await self.documents(REQUESTS)).values())
+
     async def checkpoint(self, partition: int = 0) -> dict[str, Any]:
         found: dict[str, Any] = (await self.documents(CHECKPOINTS))[f"r1/{partition:02}"]
         return found
@@ -122,7 +124,7 @@ class StoreContract(ABC):
             "LEVEL_UP",
             "games",
         )
-        assert {key: request["from"] for key, request in (await self.documents(REQUESTS)).items()} == {
+        assert {key: stored.place for key, stored in (await self.stored_ids()).items()} == {
             "demo/ann/1": "r1/00/0",
             "demo/bob/2": "r1/00/1",
         }
@@ -195,13 +197,39 @@ class StoreContract(ABC):
         assert sorted(f["applied"] for f in fates) == [0, 2]
         assert sorted(f["duplicate"] for f in fates) == [0, 2]
 
-    async def test_an_id_older_than_the_window_is_replaced(self) -> None:
-        """It counts again, and is remembered anew."""
+    async def test_ids_with_one_hash_are_each_counted_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In one flush, in the next, in another partition, and in documents of two ids each."""
+        monkeypatch.setattr(request_ids, "hash_of", lambda _: 7)
+        monkeypatch.setattr(request_ids, "MAX_IDS", 2)
+        for partition in (0, 1):
+            await self.store.claim(PartitionId("r1", partition), "me")
+        await apply(self.store, *(one(n) for n in range(5)), one(5, request_id=1), one(6, player="bob"))
+        await apply(self.store, one(7, request_id=2), one(8), start=7)
+        await apply(self.store, one(0, request_id=3), one(1, request_id=20), partition=1)
+        counted = {(player, n) for player, ids in (("ann", (1, 2, 3, 4, 5, 9, 20)), ("bob", (7,))) for n in ids}
+        assert {f"demo/{player}/{n}" for player, n in counted} == (await self.stored_ids()).keys()
+        assert {0: 2, 1: 1} == {p: (await self.checkpoint(p))["fates"]["duplicate"] for p in (0, 1)}
+        assert {"demo/ann": 14, "demo/bob": 2} == {
+            key: player["totals"]["LEVEL_UP"] for key, player in (await self.documents(PLAYERS)).items()
+        }
+
+    async def test_a_flush_of_duplicates_stores_no_ids(self) -> None:
+        """No document, and nothing changed in the one that holds them."""
+        await self.store.claim(OURS, "me")
+        await apply(self.store, *(one(n) for n in range(3)))
+        before = await self.documents(REQUESTS)
+        await apply(self.store, *(one(n + 3, request_id=n + 1) for n in range(3)), start=3)
+        assert before == await self.documents(REQUESTS)
+        assert ["r1/00/0"] == [*before]
+
+    async def test_an_id_older_than_the_window_counts_again(self) -> None:
+        """It is remembered anew: its next repeat is a duplicate, though the older time is stored too."""
         await self.store.claim(PartitionId("r1", 0), "me")
         later = NOW + LIMITS.dedupe_window_seconds * 1000 + 1
         await apply(self.store, one(0))
         await apply(self.store, one(1, request_id=1, time=later), start=1)
-        assert (await self.documents(REQUESTS))["demo/ann/1"]["at"] == utc(later)
+        assert (await self.stored_ids())["demo/ann/1"].at == utc(later)
+        await apply(self.store, one(2, request_id=1, time=later), start=2)
         assert (await self.documents(PLAYERS))["demo/ann"]["totals"] == {"LEVEL_UP": 4}
 
     async def test_a_raw_record_is_judged_by_the_declared_definitions(self) -> None:
@@ -310,21 +338,6 @@ class TestMemoryStore(StoreContract):
 
     async def documents(self, collection: str) -> dict[str, Any]:
         return self.memory.collections[collection]
-
-
-@dataclass
-class Database:
-    client: AsyncMongoClient[dict[str, Any]]
-    name: str
-
-
-@pytest.fixture
-async def database(servers: Servers) -> AsyncIterator[Database]:
-    """A database of its own, gone afterwards."""
-    name = f"test-{secrets.token_hex(6)}"
-    async with AsyncMongoClient[dict[str, Any]](servers.mongodb, tz_aware=True) as client:
-        yield Database(client, name)
-        await client.drop_database(name)
 
 
 class TestMongoStore(StoreContract):

@@ -113,7 +113,7 @@ async def test_the_key_vouches_for_nobody_but_anonymous_actors() -> None:
     assert "ann" == (await identity(key, token())).player
     assert checked(key).ready
     await key.keep(1)
-    assert [] == await key.look_for("other", [])
+    assert [] == await key.refresh("other", [])
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZg"}', None])

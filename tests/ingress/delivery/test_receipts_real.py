@@ -14,6 +14,7 @@ from tests.ingress.rig import token
 from tests.ingress.stage import fresh_batch, stage
 from tests.samples import KEYS
 from tests.servers import Servers
+from tests.stored_ids import stored_ids
 
 HOUR_MILLIS = 3_600_000
 
@@ -49,7 +50,7 @@ async def test_g16_each_of_three_attempts_has_its_own_receipt_and_one_request_co
             authorization = f"Bearer {fresh_token()}"
             status, told = await get(running, session, "/v1/requests/7", authorization=authorization)
             assert (200, "7", "applied") == (status, told["requestId"], told["state"])
-            remembered = (await one.where.documents(REQUESTS))["demo/ann/7"]["at"]
+            remembered = stored_ids((await one.where.documents(REQUESTS)).values())["demo/ann/7"].at
             assert remembered.isoformat(timespec="milliseconds").replace("+00:00", "Z") == told["at"]
             assert 404 == (await get(running, session, "/v1/requests/8", authorization=authorization))[0]
             await a_second_player_has_an_own_request(running, session, authorization)

@@ -8,6 +8,7 @@ import pytest
 from ops.config import Settings
 from ops.doctor.command import (
     StoredEvents,
+    StoredRequests,
     clock_check,
     cost_check,
     events_check,
@@ -82,10 +83,13 @@ def test_the_sample_of_refusals_is_looked_at(options: dict[str, Any] | None, sta
 
 
 def test_the_cost_of_the_promise_is_told() -> None:
-    """7 days of window and 7 of retention at 180 bytes an id: 2,403 MiB for a million a day."""
-    detail = cost_check(Settings.model_validate({}), remembered=12).detail
-    for words in ("window 604800 s", "12 ids stored", "14 days", "2,403 MiB"):
+    """7 days of window and 7 of retention; of few ids the bytes are the usual ones."""
+    settings = Settings.model_validate({})
+    detail = cost_check(settings, StoredRequests(ids=12, disk_bytes=40_960)).detail
+    for words in ("window 604800 s", "about 12 ids stored", "14 days", "of 70 bytes: 935 MiB"):
         assert words in detail
+    detail = cost_check(settings, StoredRequests(ids=1_000_000, disk_bytes=100_000_000)).detail
+    assert "about 1000000 ids stored, each for 14 days, of 100 bytes: 1,335 MiB" in detail
 
 
 def test_the_cost_of_stored_items_is_told() -> None:

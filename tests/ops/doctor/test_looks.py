@@ -85,9 +85,6 @@ class Collection:
     async def index_information(self) -> Mapping[str, Any]:
         return self._indexes
 
-    async def estimated_document_count(self) -> int:
-        return 0
-
     async def find_one(self, *_: object, **__: object) -> None: ...
 
 

@@ -18,12 +18,16 @@ from ops.definitions import command as definitions
 from ops.definitions.changes import apply_changes, changes, existing_definitions
 from ops.definitions.command import ApplyOptions
 from ops.doctor.command import Check, doctor, examine
+from ops.errors import BadInput
 from ops.guard import guarded
+from ops.init import mongo_layout
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
+from ops.local.prepare import prepare
 from ops.local.settings import to_toml
 from ops.server_clock import server_now
+from ops.verify.command import recounted
 from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
 from schemas.requirements import indexes
 from schemas.settings import APIS
@@ -108,6 +112,49 @@ async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None
         assert wrong_checks(await examine(there.settings)) == {finding.what}
 
 
+async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:
+    """By init, doctor and verify, with what to do. Nothing is changed."""
+    async with place(servers) as there:
+        earlier = {"_id": "demo/ann/7", "crc": 0, "from": "r1/00/0", "at": datetime.now(UTC)}
+        await there.database[REQUESTS].insert_one(dict(earlier))
+        (finding,) = wrong(await initialise(there.settings))
+        assert "layout of requests" == finding.what
+        assert "db.requests.drop()" in finding.detail
+        assert {finding.what} == wrong_checks(await examine(there.settings))
+        with pytest.raises(BadInput, match="layout of an earlier version"):
+            await recounted(there.settings)
+        assert 1 == await there.database[REQUESTS].count_documents({"_id": earlier["_id"]})
+        await there.database[REQUESTS].drop()
+        assert [] == wrong(await initialise(there.settings))
+        assert "keys_1" in await there.database[REQUESTS].index_information()
+        stats = await (await there.database[REQUESTS].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
+        assert "block_compressor=zstd" in stats[0]["storageStats"]["wiredTiger"]["creationString"]
+
+
+async def test_a_local_system_ends_with_what_is_wrong(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`up` shows the last lines of `prepare`, which is `init` and the demo's events."""
+    async with place(servers) as there:
+        await there.database[REQUESTS].insert_one({"_id": "demo/ann/7", "crc": 0, "at": datetime.now(UTC)})
+        monkeypatch.setattr("ops.local.prepare.load_settings", lambda: there.settings)
+        assert 1 == await prepare(tmp_path / "none.yaml")
+    said = capsys.readouterr()
+    assert f"collection {REQUESTS}" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith("layout of requests: collection requests has the layout of an earlier version")
+
+
+async def test_a_server_that_takes_no_options_of_a_collection_gets_none(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some hosted ones."""
+    refused = {"storageEngine": {"wiredTiger": {"configString": "no_such_option=1"}}}
+    monkeypatch.setattr(mongo_layout, "COLLECTION_OPTIONS", {REQUESTS: refused})
+    async with place(servers) as there:
+        assert REQUESTS in await there.database.list_collection_names()
+
+
 async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers) -> None:
     """Its offsets mean other records: only a person can say what was lost."""
     async with place(servers) as there, kafka_admin(there.settings) as kafka:
@@ -116,7 +163,7 @@ async def test_a_topic_made_anew_under_a_known_lineage_is_told(servers: Servers)
         findings = await initialise(there.settings)
         (finding,) = wrong(findings)
         assert f"lineage of {name}" == finding.what
-        assert "made anew" in finding.detail
+        assert "deleted and created again" in finding.detail
         assert ("made", f"topic {name}") == (findings[0].state, findings[0].what), "the topic itself is there again"
 
 
@@ -204,6 +251,7 @@ async def test_the_doctor_names_what_is_missing_and_is_content_after_init(server
     async with empty_place(servers) as new:
         missing = {
             *(f"topic {new.settings.kafka.topic(api)}" for api in APIS),
+            "index requests.keys_1",
             "index requests.at_1",
             "index exceptions.at_1",
             "index definitions.app_1",

@@ -161,7 +161,7 @@ async def test_a_topic_made_anew_is_refused_by_the_worker_and_started_by_hand(
         with workers(tmp_path, where.settings) as started:
             worker = started.start()
             assert 1 == await worker.exited()
-            assert "made anew" in worker.said()
+            assert "deleted and created again" in worker.said()
         assert {"r1": ["lost", "lost"], **ANALYTICS} == await shown(capsys, 1)
         begun = await told(capsys, 0, command.start(start("beginning", "the topic was deleted"), as_json=True))
         assert "another one has its name. Any records from offset 1 on are lost" in begun["warnings"][0]

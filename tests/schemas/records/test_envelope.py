@@ -20,6 +20,7 @@ from schemas.records.envelope import (
     clamped_millis,
     is_signed,
     matches_player,
+    rfc3339,
     seal,
     unseal,
 )
@@ -34,6 +35,14 @@ JUDGEMENT = Judgement(
     updates=((0, 2, EventUpdateFailureCause.NOT_FOUND),),
 )
 BODY = b'{"requestId":"5"}'
+
+
+@given(st.integers(0, MAX_TIME_MILLIS))
+def test_a_time_is_written_in_milliseconds_utc(millis: int) -> None:
+    """RFC 3339, of three digits."""
+    assert utc(millis).isoformat(timespec="milliseconds").replace("+00:00", "Z") == rfc3339(millis)
+
+
 players = st.text(min_size=1, max_size=128).filter(matches_player)
 
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from serving.http.request import Request, Target, request_of
-from serving.http.request_ids import RequestIds
+from serving.http.request import Request, RequestIds, Target, request_of
 from tests.clock import TestClock
 from tests.ingress.rig import NOW
 
