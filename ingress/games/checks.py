@@ -106,7 +106,7 @@ class Checks:
         if declared is None:
             declared = await self._declared(named, arrival)
         judgement = judge_parts(sent, arrival.request.wall_millis, arrival.limits, declared)
-        if judgement.refuses_nothing:
+        if not (judgement.periods or judgement.updates):
             return JudgedBatch(arrival, body, sent, judgement, named, named)
         self._count_parts(sent, judgement, arrival)
         return JudgedBatch(arrival, body, sent, judgement, named, events_counted(sent, judgement))
@@ -115,7 +115,8 @@ class Checks:
         require_record_scope(arrival.identity)
         coding = require_json(arrival.request.headers)
         bodies, max_bytes, lease = self._shared.bodies, arrival.limits.max_body_bytes, arrival.lease
-        refuse_announced_size(arrival.request.headers, max_bytes)
+        if max_bytes < self._shared.limits.max_body_bytes:
+            refuse_announced_size(arrival.request.headers, max_bytes)
         wire, body = await bodies.received(arrival.request.read, coding, max_bytes, lease)
         if body is not None:
             return body

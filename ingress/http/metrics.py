@@ -48,12 +48,13 @@ class Metrics:
         self.connections = ConnectionMetrics("ingress", self.registry)
 
     def _declare_answers(self) -> None:
-        self._requests = HotCounter(
+        # What every request calls is the method of its metric, without a call in between.
+        self.answered = HotCounter(
             "tallymill_ingress_requests",
             "Requests answered, by route and HTTP status code (499: the client closed the connection first).",
             ("route", "code"),
             registry=self.registry,
-        )
+        ).inc
         refused = Counter(
             "tallymill_ingress_refused",
             "Requests, periods, updates and events that were refused, by cause.",
@@ -65,24 +66,24 @@ class Metrics:
 
     def _declare_records(self) -> None:
         """Of both APIs: a record from the producer until it is counted."""
-        self._publish_seconds = HotHistogram(
+        self.published = HotHistogram(
             "tallymill_ingress_publish_seconds",
             "Seconds from handing a record to the producer until Kafka's ack.",
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
-        )
-        self._visible_seconds = HotHistogram(
+        ).observe
+        self.visible = HotHistogram(
             "tallymill_ingress_accepted_to_visible_seconds",
             "Seconds from Kafka's ack until the record is counted in MongoDB, for requests that waited for it.",
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
-        )
-        self._unseen = HotCounter(
+        ).observe
+        self.unseen = HotCounter(
             "tallymill_ingress_answered_unseen",
             "Batches answered before they were known to be counted (time-out, respond-async, MongoDB unavailable).",
             (),
             registry=self.registry,
-        )
+        ).inc
 
     def _declare_suspicious(self) -> None:
         """Counters that stay 0 unless Kafka lost records or a client has a bug."""
@@ -132,9 +133,6 @@ class Metrics:
         )
         self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
 
-    def answered(self, route: str, code: int) -> None:
-        self._requests.inc(route, code)
-
     def refused(self, cause: str, number: int = 1) -> None:
         self._refused_children[cause].inc(number)
 
@@ -146,15 +144,6 @@ class Metrics:
 
     def session_given(self) -> None:
         self._sessions.inc()
-
-    def published(self, seconds: float) -> None:
-        self._publish_seconds.observe(seconds)
-
-    def visible(self, seconds: float) -> None:
-        self._visible_seconds.observe(seconds)
-
-    def unseen(self) -> None:
-        self._unseen.inc()
 
     def reused_offset(self) -> None:
         self._reused_offsets.inc()

@@ -33,7 +33,7 @@ from serving.http.reply import CLOSE, Reply
 from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
-from serving.http.whole import Receive, Scope, whole_messages
+from serving.http.whole import Receive, Scope
 from serving.refused import Refused
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
@@ -90,7 +90,7 @@ class Pipeline:
             reply = reply.having(CLOSE)
         self._metrics.answered(served.route, reply.status)
         headers = self._headers(reply, request.headers)
-        messages = whole_messages(scope)
+        messages = request.read.messages
         is_plain = CLOSE not in headers and request.method != "HEAD"
         if messages and is_plain and messages.answer(scope, reply.status, headers, reply.body):
             return

@@ -44,12 +44,13 @@ def offering(messages: WholeMessages) -> dict[str, Any]:
 class Body:
     """The body of one request: ASGI's receive, which knows whether the body was read to its end."""
 
-    __slots__ = ("_receive", "_scope", "is_whole")
+    __slots__ = ("_receive", "_scope", "is_whole", "messages")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
         self.is_whole = False
+        self.messages = whole_messages(scope)
 
     async def __call__(self) -> MutableMapping[str, Any]:
         message = await self._receive()
@@ -59,7 +60,6 @@ class Body:
 
     def arrived(self) -> bytes | None:
         """The whole body, if it has arrived; otherwise None, and it must be read message by message."""
-        messages = whole_messages(self._scope)
-        body = None if messages is None else messages.body_of(self._scope)
+        body = None if self.messages is None else self.messages.body_of(self._scope)
         self.is_whole = body is not None
         return body
