@@ -195,7 +195,7 @@ class MemoryStore:
     def _known(self, reads: Reads) -> Known:
         events = self._found(EVENTS, reads.events)
         return Known(
-            requests=self._requests(reads.requests),
+            requests=self._requests(reads.requests) if reads.requests else {},
             definitions={app: [d for d in self._definitions if d.app == app] for app in reads.apps},
             events={one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) for one in events},
             titles=self._known_titles(reads.titles) if reads.events else KnownTitles(),
