@@ -114,8 +114,9 @@ class Pipeline:
             endpoint = served.endpoints.get(method)
             if endpoint is None:
                 return served.otherwise
-            if not served.is_probe:
-                query = await self._query(request, is_form=method != request.method)
+            is_form = method != request.method
+            if not served.is_probe and (is_form or request.target.query_string):
+                query = await self._query(request, is_form=is_form)
                 if query.parameters:
                     request = request.with_query(query.parameters)
             reply = await endpoint(request)
