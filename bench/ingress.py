@@ -13,10 +13,11 @@ Each subject runs in turn on a new topic, and all again in each round:
 All use the ingress's uvicorn settings, loop and parser, and get the same bytes from the same sender (bench/sender.py).
 
 `rate` is requests/s of clients that send as soon as they are answered, `cpu` the server's CPU in microseconds a
-request. N clients that wait 0.1 s for each answer send 10 N requests/s, however much the server could take. So there are
-enough of them for the subject that answers last: 256 are the limit of `counted`, 1,024 are not. `half_p50_ms` and `half_p99_ms` are from when
-a request is due to its answer, at half of that rate, sent whether or not earlier requests are answered. The sender
-shares the machine: where `sender_share` nears 1, a whole core, it was the limit, and `cpu` is the better figure.
+request. N clients that wait 0.1 s for each answer send 10 N requests/s, however much the server could take. So there
+are enough of them for the subject that answers last: 256 are the limit of `counted`, 1,024 are not. `half_p50_ms` and
+`half_p99_ms` are from when a request is due to its answer, at half of that rate, sent whether or not earlier requests
+are answered. The sender shares the machine: where `sender_share` nears 1, a whole core, it was the limit, and `cpu` is
+the better figure.
 """
 
 import argparse
