@@ -28,7 +28,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
 
     def missing() -> list[Missing]:
         return missing_of(
-            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
+            {"keys": parts.callers.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
