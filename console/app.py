@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Final, Protocol
 
+from console.access.files import page_files
 from console.metrics import COUNTS, DOCUMENT, EVENTS
 from console.reading import Counts, Events, Parts
 from serving.clock import SystemClock
@@ -33,6 +34,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
 
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
+        **page_files(),
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
