@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Final, Protocol
 
+from console.access.files import page_files
 from console.metrics import COUNTS, DOCUMENT, EVENTS
 from console.reading import Counts, Events, Parts
 from serving.clock import SystemClock
@@ -28,11 +29,12 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
 
     def missing() -> list[Missing]:
         return missing_of(
-            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
+            {"keys": parts.callers.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
+        **page_files(),
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),

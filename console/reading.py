@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
-from console.auth import Authenticator
+from console.access.callers import Callers
 from console.config import ConsoleSettings
 from console.gate import Gate
 from console.metrics import COUNTS, EVENTS, Metrics
@@ -18,6 +18,7 @@ from console.queries.counts import CountsPage, CountsQuery, Moment
 from console.queries.events import Key, KeysPage, Stored
 from console.queries.parameters import Parameters, parameters_of
 from schemas.errors.table import Refusal
+from schemas.wire.console_replies import READ_SCOPE
 from serving.http.query import BadQuery
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
@@ -33,14 +34,14 @@ class Parts:
     """What both queries share."""
 
     settings: ConsoleSettings
-    authenticator: Authenticator
+    callers: Callers
     store: Store
     gate: Gate
     metrics: Metrics
 
     async def checked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
         """The app to read, and the query's parameters. Raises Refused, BadQuery."""
-        reader = await self.authenticator.reader(request.bearer, request.wall_millis / 1000)
+        reader = await self.callers.allowed(request, READ_SCOPE)
         parameters = parameters_of(request.target.query_string, known)
         if parameters.get("app", reader.app) != reader.app:
             raise Refused(Refusal.OTHER_APP)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.settings import Api
 
 READ_SCOPE = "tallymill.read"
+# Of all apps: to redrive dead letters, and to list the apps.
+OPERATE_SCOPE = "tallymill.operate"
 
 Step = Literal["minute", "hour", "day"]
 
