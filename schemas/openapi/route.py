@@ -56,12 +56,16 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer to a request that is not refused. Without a model the body is text of the media type."""
+    """The answer to a request that is not refused. Without a model the body is text of the media type.
+
+    `also`: other media types, as text, that an Accept header may ask for.
+    """
 
     status: int = 200
     description: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
+    also: tuple[str, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     headers: tuple[str, ...] = ()
     examples: Mapping[str, Example] = field(default_factory=dict)
