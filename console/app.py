@@ -15,7 +15,10 @@ from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, constant
 
-CORS: Final = Shared(allowed=b"authorization, if-none-match, x-request-id", exposed=b"ETag, Retry-After, X-Request-Id")
+CORS: Final = Shared(
+    allowed=b"authorization, if-none-match, x-request-id",
+    exposed=b"ETag, Retry-After, X-Request-Id, Tallymill-As-Of, Tallymill-Next-Page-Token",
+)
 
 
 class Reachable(Protocol):
