@@ -44,4 +44,3 @@ class System:
             etag = etag_of(reply.body)
             self._written = snapshot, reply.having(NO_CACHE, (ETAG, etag)), etag
         return self._written[1], self._written[2]
-
