@@ -23,7 +23,7 @@ async def test_the_answer_is_the_snapshot_and_is_in_the_document() -> None:
     SystemReply.model_validate(unknown.as_json())
 
 
-async def test_a_client_that_has_the_snapshot_is_answered_304() -> None:
+async def test_o1_a_client_that_has_the_snapshot_is_answered_304() -> None:
     """Until the next step. A cache must ask each time."""
     rig = Rig()
     first = await rig.get(SYSTEM)
@@ -58,7 +58,7 @@ def test_if_none_match_is_a_list_and_compares_weakly(sent: bytes | None, *, know
     ("bearer", "query", "status"),
     [("", {}, 401), (read_token(scope="other"), {}, 403), (read_token(), {"x": "1"}, 400)],
 )
-async def test_it_needs_a_token_that_may_read_and_has_no_parameters(
+async def test_o1_it_needs_a_token_that_may_read_and_has_no_parameters(
     bearer: str, query: dict[str, str], status: int
 ) -> None:
     """Also of a client that has the snapshot."""
@@ -100,7 +100,7 @@ async def test_the_metrics_are_those_of_the_snapshot() -> None:
     assert accepted == sum(fates.values())
 
 
-async def test_what_is_not_known_has_no_sample() -> None:
+async def test_o2_what_is_not_known_has_no_sample() -> None:
     """A 0 would say that all is well. The time of the step goes on."""
     rig = Rig()
     rig.observer.snapshot = Snapshot(NOW, "down", NOW, ("x",), (TopicNow("games", "t"), TopicNow("analytics", "u")))

@@ -56,7 +56,7 @@ def test_before_the_first_step_nothing_is_known() -> None:
     assert ("unknown", (judge.NOT_READ,)) == (first.state, first.reasons)
 
 
-def test_a_silent_server_is_down_at_once_and_says_what_does_not_happen() -> None:
+def test_o6_a_silent_server_is_down_at_once_and_says_what_does_not_happen() -> None:
     """The worst first. Without kafka.bootstrap_servers the state is unknown at best."""
     silent = Silent("10.0.0.1:27017: no answer in time")
     assert ("down", ["MongoDB does not answer (10.0.0.1:27017: no answer in time). Nothing is counted"]) == judged(
@@ -111,7 +111,7 @@ def test_a_silent_server_is_down_at_once_and_says_what_does_not_happen() -> None
         ),
     ],
 )
-def test_each_reason_is_a_sentence_and_has_its_state(found: Any, kafka: Any, state: str, words: str) -> None:  # noqa: ANN401 the same
+def test_o6_each_reason_is_a_sentence_and_has_its_state(found: Any, kafka: Any, state: str, words: str) -> None:  # noqa: ANN401 the same
     """The first of them, after a minute."""
     is_now, (reason, *_) = judged(found, kafka)
     assert state == is_now
@@ -144,7 +144,7 @@ def test_records_that_retention_removes_soon_are_named_with_the_hours_left() -> 
         (mongodb(checkpoint(0, 9)), topic((0, 8)), judge.DIFFERS_SECONDS),
     ],
 )
-def test_what_passes_by_itself_is_no_reason(found: Any, kafka: Any, seconds: float) -> None:  # noqa: ANN401 the same
+def test_o6_what_passes_by_itself_is_no_reason(found: Any, kafka: Any, seconds: float) -> None:  # noqa: ANN401 the same
     """A rebalance, a long flush, an election. If the condition ends for one step, its time begins anew."""
     steps = Steps()
     assert "well" == steps.after(seconds - 2, found, kafka).state
@@ -172,7 +172,7 @@ _kafka: st.SearchStrategy[Any] = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.integers(1, 30_000), _known, _kafka), min_size=1, max_size=30))
-def test_since_is_the_first_step_of_the_present_state(seen: list[tuple[int, Any, Any]]) -> None:
+def test_o6_since_is_the_first_step_of_the_present_state(seen: list[tuple[int, Any, Any]]) -> None:
     """Whatever happens: a state has reasons unless all is well, and begins when it changed."""
     steps, before = Steps(), None
     for later, found, kafka in seen:

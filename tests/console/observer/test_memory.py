@@ -21,7 +21,7 @@ def games(steps: Steps, found: Any, kafka: Any, later_millis: int = 2_000) -> To
     return steps.step(found, kafka).topics[0]
 
 
-def test_rates_are_of_the_last_ten_seconds() -> None:
+def test_o5_rates_are_of_the_last_ten_seconds() -> None:
     """Not since the start, and unknown at the first step, which has nothing to compare with."""
     steps = Steps()
     first = games(steps, counted(10), topic((0, 20)))
@@ -62,7 +62,7 @@ def test_another_lineage_or_more_partitions_begin_anew(found: Any, kafka: Any) -
     assert (None, None, None) == (now.accepted_per_second, now.counted_per_second, now.visible)
 
 
-def test_the_latency_is_that_of_the_last_minute() -> None:
+def test_o5_the_latency_is_that_of_the_last_minute() -> None:
     """Without records in it there is none, and older workers write none."""
     steps = Steps()
     games(steps, counted(10, visible={"10000": 10}), topic((0, 10)))

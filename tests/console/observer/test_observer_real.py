@@ -62,7 +62,7 @@ def games(snapshot: Snapshot) -> TopicNow:
     return snapshot.topics[0]
 
 
-async def test_lag_stays_and_grows_when_the_worker_is_killed(servers: Servers, tmp_path: Path) -> None:
+async def test_o4_lag_stays_and_grows_when_the_worker_is_killed(servers: Servers, tmp_path: Path) -> None:
     """And the next worker counts it: then every record of the load has its fate, and nothing waits."""
     async with place(servers, partitions=2) as where, observer_of(where.settings) as observer:
         await declare(where)
@@ -108,7 +108,7 @@ def assert_fates(found: TopicNow, sent: Sequence[Sent]) -> None:
     assert expected == (found.applied, found.duplicate, found.refused, found.dead)
 
 
-async def test_records_of_an_open_transaction_are_not_accepted_yet(servers: Servers) -> None:
+async def test_o3_records_of_an_open_transaction_are_not_accepted_yet(servers: Servers) -> None:
     """And its marker is an offset without a record. No worker has ever run, so all that is accepted waits."""
     async with place(servers, partitions=2) as where, observer_of(where.settings) as observer:
         topic = where.settings.kafka.records_topic
@@ -129,7 +129,7 @@ async def test_records_of_an_open_transaction_are_not_accepted_yet(servers: Serv
         assert closed.lag_seconds
 
 
-async def test_ten_readers_cost_mongodb_no_command_more_than_none(
+async def test_o1_ten_readers_cost_mongodb_no_command_more_than_none(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted at the observer's client, and by a console that has no other."""

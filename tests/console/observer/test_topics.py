@@ -19,7 +19,7 @@ _partitions = st.lists(st.tuples(*[_counts] * 7, st.booleans()), min_size=1, max
 
 
 @given(_partitions)
-def test_accepted_is_the_sum_of_the_fates_gaps_and_what_is_in_flight(partitions: list[tuple[int, ...]]) -> None:
+def test_o3_accepted_is_the_sum_of_the_fates_gaps_and_what_is_in_flight(partitions: list[tuple[int, ...]]) -> None:
     """Of all partitions, those without a checkpoint too. Nothing counts twice, so the difference is 0."""
     checkpoints, bounds = [], []
     for number, (start, applied, duplicate, refused, dead, gaps, waiting, has) in enumerate(partitions):
@@ -41,7 +41,7 @@ def _numbers(now: TopicNow | PartitionNow) -> dict[str, object]:
     return {name: getattr(now, name) for name in now.__slots__ if name not in left_out}
 
 
-def test_nothing_that_is_not_known_is_a_number() -> None:
+def test_o2_nothing_that_is_not_known_is_a_number() -> None:
     """Without MongoDB only the ends are known, without Kafka only what checkpoints say, without both nothing."""
     known, ends = mongodb(checkpoint(0, 5), dead_letters_open={"records1": 2}), topic((0, 9), oldest={0: NOW})
     without_both = topic_now(GAMES, facts(SILENT, SILENT))
@@ -65,7 +65,7 @@ def test_nothing_that_is_not_known_is_a_number() -> None:
         assert (5, None, None, None) == (one.next, one.lag_records, one.lag_seconds, one.headroom_seconds)
 
 
-def test_a_lag_in_seconds_is_the_age_of_the_oldest_uncounted_record() -> None:
+def test_o4_a_lag_in_seconds_is_the_age_of_the_oldest_uncounted_record() -> None:
     """0 where none waits. Where it could not be read it is unknown, and so is the topic's."""
     found = mongodb(checkpoint(0, 9), checkpoint(1, 5))
     now = topic_now(GAMES, facts(found, topic((0, 9), (0, 9), oldest={1: NOW - 1_500})))
@@ -85,7 +85,7 @@ def test_one_frozen_leader_makes_the_sums_unknown_and_no_other_partition() -> No
     assert 10 == now.applied
 
 
-def test_offsets_of_another_topic_are_not_compared() -> None:
+def test_o3_offsets_of_another_topic_are_not_compared() -> None:
     """It was created again: its ends mean other records."""
     now = topic_now(GAMES, facts(mongodb(checkpoint(0, 50)), topic((0, 3), topic_id="another")))
     assert (50, None, None) == (now.applied, now.accepted, now.difference)
@@ -115,7 +115,7 @@ def test_a_log_that_was_cut_does_not_balance() -> None:
     assert (-5, 0, 0) == (now.difference, now.in_flight, now.lag_records)
 
 
-def test_a_partition_has_an_owner_only_while_the_group_says_so() -> None:
+def test_o4_a_partition_has_an_owner_only_while_the_group_says_so() -> None:
     """A worker that was killed leaves its name in the checkpoint. Where the group is not known, that name is shown."""
     found = mongodb(checkpoint(0, 5), checkpoint(1, 5))
     now = topic_now(GAMES, facts(found, topic((0, 5), (0, 5), owned=frozenset({1}))))
