@@ -4,8 +4,10 @@ from importlib.resources import files
 from typing import Final, Protocol
 
 from console.access.files import page_files
-from console.metrics import COUNTS, DOCUMENT, EVENTS
+from console.access.sign_in import Routes
+from console.metrics import COUNTS, DOCUMENT, EVENTS, REDRIVE
 from console.reading import Counts, Events, Parts
+from console.redrive import Redrive, Redriver
 from serving.clock import SystemClock
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
@@ -24,8 +26,8 @@ class Reachable(Protocol):
         ...
 
 
-def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoutes:
-    """The ASGI app."""
+def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, access: Routes, redriver: Redriver) -> GetRoutes:
+    """The ASGI app. `access`: the routes of signing in and out."""
 
     def missing() -> list[Missing]:
         return missing_of(
@@ -35,6 +37,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
         **page_files(),
+        **access.reads,
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
@@ -44,4 +47,5 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
     }
     # No page in a browser reads the probes.
     pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
-    return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)
+    writes: dict[str, Endpoint] = {**access.writes, REDRIVE: Redrive(parts, redriver)}
+    return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining, writes)

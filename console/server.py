@@ -18,6 +18,8 @@ from functools import partial
 import structlog
 
 from console.access.callers import Callers
+from console.access.setup import signing_of
+from console.access.sign_in import Routes, sign_in_routes
 from console.app import create_app
 from console.config import ConsoleConfig
 from console.gate import Gate
@@ -25,6 +27,7 @@ from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
 from console.reading import Parts
+from console.redriver import ServersRedriver
 from serving import garbage
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
@@ -50,29 +53,35 @@ class _Process:
     parts: Parts
     watch: MongoWatch
     store: MongoStore
+    redriver: ServersRedriver
+    access: Routes
     background_tasks: tuple[life.BackgroundTask, ...]
 
 
-def _build(config: ConsoleConfig) -> _Process:
+def _build(config: ConsoleConfig, port: int) -> _Process:
     """Makes the real parts. Nothing is connected yet."""
     settings, metrics = config.console, Metrics()
     tokens = issuers_tokens(config.tokens, SystemClock(), metrics.tokens)
     store = MongoStore(config.mongodb, settings)
+    signing = signing_of(config, port, SystemClock(), metrics.tokens)
+    callers = Callers(Authenticator(tokens), signing.sessions if signing else None)
     parts = Parts(
         settings=settings,
-        callers=Callers(Authenticator(tokens)),
+        callers=callers,
         store=store,
         gate=Gate(settings.max_concurrent_queries, settings.query_timeout_seconds),
         metrics=metrics,
     )
     watch = MongoWatch(store)
-    return _Process(parts, watch, store, (watch.run, tokens.keep))
+    redriver = ServersRedriver(config.kafka, config.mongodb, settings.query_timeout_seconds)
+    access = sign_in_routes(callers, signing)
+    return _Process(parts, watch, store, redriver, access, (watch.run, tokens.keep))
 
 
 async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
-    process = _build(config)
+    process = _build(config, listener.getsockname()[1])
     stop = life.Stop(config.console.drain_seconds)
-    app = create_app(process.parts, process.watch, stop)
+    app = create_app(process.parts, process.watch, stop, process.access, process.redriver)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
@@ -86,5 +95,6 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
         report(failures)
         failed = True
     await process.store.close()
+    await process.redriver.close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK

@@ -3,6 +3,7 @@
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
+from schemas.openapi.console_access_routes import ACCESS_ROUTES
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
@@ -125,6 +126,7 @@ CONSOLE_ROUTES = (
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
+    *ACCESS_ROUTES,
     *PROBES,
     Route(
         method="get",
@@ -146,6 +148,8 @@ CONSOLE = Described(
     introduction=_INTRODUCTION,
     tags={
         "query": "Counts and events.",
+        "session": "Who has signed in to the page.",
+        "dead letters": "Records that could not be read or stored.",
         "service": "The service: health, metrics, this document. They need no token.",
     },
     bearer="A token that names the app and has the scope tallymill.read. It is read from this header, never "

@@ -73,7 +73,7 @@ class GetRoutes:
             closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
         )
         if any(name == b"cache-control" for name, _ in reply.headers):
-            headers.remove(NO_STORE)
+            headers = [header for header in headers if header is not NO_STORE]
         if reply.status == NOT_MODIFIED_CODE:  # the length would be that of the reply which the client has
             headers = [header for header in headers if header[0] != b"content-length"]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -66,6 +66,7 @@ async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
     keys.write_text(json.dumps({"keys": []}))
     tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}
     config = {"mongodb": {"uri": "mongodb://127.0.0.1:1"}, "tokens": tokens, "console": {"port": 0}}
-    process = server._build(ConsoleConfig.model_validate(config))
+    process = server._build(ConsoleConfig.model_validate(config), 8090)
     await process.store.close()
+    await process.redriver.close()
     assert process.watch.run in process.background_tasks
