@@ -1,13 +1,15 @@
 """The routes of the console. Its parts are arguments: tests pass in-memory ones, server.py passes real ones."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Protocol
 
 from console.access.files import page_files
 from console.access.sign_in import Routes
-from console.metrics import COUNTS, DOCUMENT, EVENTS, REDRIVE
+from console.metrics import COUNTS, DOCUMENT, EVENTS, REDRIVE, SYSTEM
 from console.reading import Counts, Events, Parts
 from console.redrive import Redrive, Redriver
+from console.system import Observed, System
 from serving.clock import SystemClock
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
@@ -16,7 +18,7 @@ from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, constant
 
-CORS: Final = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
+CORS: Final = Shared(allowed=b"authorization, if-none-match, x-request-id", exposed=b"ETag, Retry-After, X-Request-Id")
 
 
 class Reachable(Protocol):
@@ -26,26 +28,37 @@ class Reachable(Protocol):
         ...
 
 
-def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, access: Routes, redriver: Redriver) -> GetRoutes:
-    """The ASGI app. `access`: the routes of signing in and out."""
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the app serves beside the queries. `access`: the routes of signing in and out."""
+
+    observer: Observed
+    access: Routes
+    redriver: Redriver
+
+
+def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, sides: Sides) -> GetRoutes:
+    """The ASGI app."""
 
     def missing() -> list[Missing]:
         return missing_of(
             {"keys": parts.callers.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
+    parts.metrics.observe(lambda: sides.observer.snapshot)
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
         **page_files(),
-        **access.reads,
+        **sides.access.reads,
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
+        SYSTEM: System(parts, sides.observer),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),
     }
     # No page in a browser reads the probes.
-    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
-    writes: dict[str, Endpoint] = {**access.writes, REDRIVE: Redrive(parts, redriver)}
+    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, SYSTEM, DOCUMENT))
+    writes: dict[str, Endpoint] = {**sides.access.writes, REDRIVE: Redrive(parts, sides.redriver)}
     return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining, writes)

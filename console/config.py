@@ -91,7 +91,10 @@ class OidcSettings(Section):
 
 
 class ConsoleConfig(Section):
-    """The settings of one console process. `kafka`: without bootstrap_servers, no dead letter can be redriven."""
+    """The settings of one console process.
+
+    `kafka`: without bootstrap_servers, lag and balance are not known, and no dead letter can be redriven.
+    """
 
     kafka: KafkaSettings = KafkaSettings()
     mongodb: MongoSettings

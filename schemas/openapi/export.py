@@ -16,6 +16,7 @@ from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, Anal
 from schemas.checkpoints import CheckpointDocument, LineageDocument
 from schemas.definitions import Definition
 from schemas.documents import (
+    CheckDocument,
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
@@ -37,6 +38,7 @@ from schemas.wire.console_access import RedriveReply, RedriveRequest, SessionRep
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
+from schemas.wire.system_reply import SystemReply
 
 FOLDER = Path(__file__).parent.parent / "json"
 
@@ -60,6 +62,8 @@ WRITTEN: dict[str, Any] = {
     "RedriveReply": RedriveReply,
     "RefusalsAnswer": RefusalsAnswer,
     "SessionReply": SessionReply,
+    "SystemReply": SystemReply,
+    "mongodb.checks": CheckDocument,
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,

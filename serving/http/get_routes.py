@@ -11,12 +11,11 @@ from typing import Final
 
 from schemas.errors.table import Refusal
 from serving.clock import Clock
-from serving.etag import NOT_MODIFIED_CODE
 from serving.failures import report
 from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
-from serving.http.reply import NO_STORE, Reply
+from serving.http.reply import Reply
 from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
@@ -72,10 +71,6 @@ class GetRoutes:
             self._cors.headers(request.headers) if self._cors else (),
             closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
         )
-        if any(name == b"cache-control" for name, _ in reply.headers):
-            headers = [header for header in headers if header is not NO_STORE]
-        if reply.status == NOT_MODIFIED_CODE:  # the length would be that of the reply which the client has
-            headers = [header for header in headers if header[0] != b"content-length"]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -15,12 +15,13 @@ from console.access.sessions import CookieSessions
 from console.access.setup import LOGIN_PURPOSE
 from console.access.sign_in import Signing, sign_in_routes
 from console.access.site import Site
-from console.app import create_app
+from console.app import Sides, create_app
 from console.config import ConsoleSettings
 from console.gate import Gate
 from console.health import MongoWatch
 from console.memory import MemoryStore
 from console.metrics import Metrics
+from console.observer.snapshot import Snapshot
 from console.ports import Store
 from console.reading import Parts
 from console.redrive import Letter
@@ -30,6 +31,7 @@ from schemas.wire.console_replies import READ_SCOPE
 from serving.tokens.authenticator import Authenticator
 from serving.tokens.bearer import TokenCheck
 from tests.clock import TestClock
+from tests.console.snapshots import example_snapshot
 from tests.ingress.rig import signed_tokens, token
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -63,6 +65,13 @@ class Answer:
 @dataclass
 class Draining:
     draining: bool = False
+
+
+@dataclass
+class Observed:
+    """An observer that stands still. A test gives it another snapshot."""
+
+    snapshot: Snapshot = field(default_factory=example_snapshot)
 
 
 @dataclass
@@ -123,7 +132,9 @@ class Rig:
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.callers, store, gate, self.metrics)
-        self.app = create_app(parts, self.watch, self.stopping, sign_in_routes(self.callers, signing), self.redriver)
+        self.observer = Observed()
+        sides = Sides(self.observer, sign_in_routes(self.callers, signing), self.redriver)
+        self.app = create_app(parts, self.watch, self.stopping, sides)
 
     async def get(
         self,
