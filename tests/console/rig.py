@@ -48,6 +48,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: Sequence[str] = ()
+    """Each Set-Cookie."""
 
     @property
     def json(self) -> Any:  # noqa: ANN401 JSON is any
@@ -169,7 +171,8 @@ class Rig:
         await self.app(scope, receive, send)
         start, *rest = sent
         found = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], found, b"".join(part["body"] for part in rest))
+        cookies = [value.decode() for name, value in start["headers"] if name == b"set-cookie"]
+        return Answer(start["status"], found, b"".join(part["body"] for part in rest), cookies)
 
 
 def period_counts(
