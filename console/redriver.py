@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from pymongo import WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from console.ports import TooSlow, Unavailable
 from console.redrive import KafkaAway, Letter
@@ -82,4 +82,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise (TooSlow if error.timeout else Unavailable)(f"MongoDB: {why(error)}") from error
+        kind = TooSlow if isinstance(error, ExecutionTimeout) else Unavailable
+        raise kind(f"MongoDB: {why(error)}") from error

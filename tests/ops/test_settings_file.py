@@ -36,7 +36,8 @@ def test_its_keys_are_made_once(tmp_path: Path) -> None:
 def test_the_users_own_file_goes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "own.toml"
     own.write_text(
-        '[kafka]\ngroup = "mine"\n[signing]\nkeys = ["sixteen characters"]\n[console]\nsession_keys = ["sixteen others...."]\n'
+        '[kafka]\ngroup = "mine"\n[signing]\nkeys = ["sixteen characters"]\n'  # each section has its own rule
+        '[console]\nsession_keys = ["sixteen others...."]\n'
     )
     monkeypatch.setenv(FILE_VARIABLE, str(own))
     document = tomllib.loads(write(tmp_path).read_text())
