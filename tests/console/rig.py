@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from console.access.callers import Callers
 from console.access.links import Links
+from console.access.oidc.issuer import OidcIssuer
 from console.access.sealed import Seal
 from console.access.sessions import CookieSessions
 from console.access.setup import LOGIN_PURPOSE
@@ -105,11 +106,11 @@ SESSION_KEY = b"the key of sessions in tests"
 PORT = 8090
 
 
-def signing(site: Site | None = None, keys: Sequence[bytes] = (SESSION_KEY,)) -> Signing:
-    """A console on a loopback address, which people open by links."""
-    site = site or Site(None, PORT)
-    links = Links(keys, time.time() - 1)
-    return Signing(site, CookieSessions(site, keys, 3600), links, Seal(keys, LOGIN_PURPOSE), None)
+def signing(site: Site | None = None, issuer: OidcIssuer | None = None) -> Signing:
+    """By default a console on a loopback address, which people open by links."""
+    site, keys = site or Site(None, PORT), (SESSION_KEY,)
+    links = Links([] if issuer else keys, time.time() - 1)
+    return Signing(site, CookieSessions(site, keys, 3600), links, Seal(keys, LOGIN_PURPOSE), issuer)
 
 
 class Rig:

@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote_plus
 
 import aiohttp
 
@@ -27,11 +26,13 @@ from console.access.oidc.flow import (
 from serving.clock import Clock
 from serving.config import require_private_url
 from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked
-from serving.tokens.issuer import body_of, reason
+from serving.tokens.issuer import basic_authorization, body_of, reason
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.metrics import TokenMetrics
 from serving.tokens.proxies import proxy_of
 from serving.tokens.signed import is_signed_by, read_signed
+
+_NONE: Final[Mapping[str, str]] = {}
 
 ANSWER_SECONDS: Final = 10
 """For one answer. A person waits for it."""
@@ -40,6 +41,8 @@ KEYS_SECONDS: Final = 300
 """After this the issuer's keys are read again before an ID token is checked: one may have been withdrawn."""
 MAX_ANSWER_BYTES: Final = 256 << 10
 BAD_GATEWAY_CODE: Final = 502
+REFUSALS: Final = ("invalid_grant", "invalid_client", "unauthorized_client", "access_denied")
+"""Error codes of an issuer that works: it refuses the code or the client. Any other answer is not as it should be."""
 
 
 class OidcIssuer:
@@ -70,7 +73,7 @@ class OidcIssuer:
         """Who the code stands for. Raises SignInFailed, BadToken, Unchecked."""
         provider = await self.provider()
         form, secret = token_request(self.client, provider, code, login)
-        basic = aiohttp.BasicAuth(quote_plus(self.client.client_id), quote_plus(secret)) if secret else None
+        basic = {"authorization": basic_authorization(self.client.client_id, secret)} if secret else {}
         answer = await _answer("POST", provider.token, form, basic)
         token = answer.get("id_token")
         if not isinstance(token, str):
@@ -94,7 +97,7 @@ class OidcIssuer:
 
 
 async def _answer(
-    method: str, url: str, form: Mapping[str, str] | None = None, basic: aiohttp.BasicAuth | None = None
+    method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] = _NONE
 ) -> Mapping[str, Any]:
     """The JSON object that the issuer answers. Raises SignInFailed."""
     try:
@@ -104,15 +107,14 @@ async def _answer(
                 method,
                 url,
                 data=form,
-                auth=basic,
-                headers={"accept": "application/json"},
+                headers={"accept": "application/json", **headers},
                 allow_redirects=False,
                 proxy=proxy_of(url),
             )
             async with sent as response:
                 answer = await body_of(response, MAX_ANSWER_BYTES)
                 if response.status != 200:  # noqa: PLR2004 HTTP's OK
-                    raise SignInFailed(_refusal(answer, response.status), BAD_GATEWAY_CODE)
+                    raise _refusal(answer, response.status)
                 return _object(answer)
     except (OSError, TimeoutError, aiohttp.ClientError, ValueError, RecursionError) as error:
         raise SignInFailed(f"The issuer does not answer as it should: {reason(error)}", BAD_GATEWAY_CODE) from error
@@ -136,10 +138,11 @@ def _private(document: Mapping[str, Any], issuer: str) -> Provider:
     return found
 
 
-def _refusal(answer: bytes, status: int) -> str:
+def _refusal(answer: bytes, status: int) -> SignInFailed:
     """Why the token endpoint refused, by its error code (RFC 6749, section 5.2), which is one of a few words."""
     try:
-        code = _object(answer).get("error")
+        code = error_code(_object(answer).get("error"))
     except (ValueError, RecursionError):
         code = None
-    return f"The issuer refused the sign-in: {error_code(code) or f'HTTP {status}'}"
+    reason = f"The issuer refused the sign-in: {code or f'HTTP {status}'}"
+    return SignInFailed(reason) if code in REFUSALS else SignInFailed(reason, BAD_GATEWAY_CODE)

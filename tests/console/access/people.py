@@ -1,7 +1,7 @@
 """Whoever asks the console in a test: with a bearer token, or in a browser that has signed in."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from console.access.links import link
@@ -21,11 +21,12 @@ class Browser:
     rig: Rig
     cookies: dict[str, str] = field(default_factory=dict)
     csrf: str | None = None
+    page: Mapping[str, str] = field(default_factory=lambda: PAGE)
 
     @property
     def headers(self) -> dict[str, str]:
         cookies = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        return {**PAGE, **(cookies if self.cookies else {}), **({"x-csrf-token": self.csrf} if self.csrf else {})}
+        return {**self.page, **(cookies if self.cookies else {}), **({"x-csrf-token": self.csrf} if self.csrf else {})}
 
     def keep(self, answer: Answer) -> Answer:
         """Keeps what the answer sets."""
