@@ -1,11 +1,14 @@
 """The routes of the console. Its parts are arguments: tests pass in-memory ones, server.py passes real ones."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Protocol
 
 from console.access.files import page_files
-from console.metrics import COUNTS, DOCUMENT, EVENTS, SYSTEM
+from console.access.sign_in import Routes
+from console.metrics import COUNTS, DOCUMENT, EVENTS, REDRIVE, SYSTEM
 from console.reading import Counts, Events, Parts
+from console.redrive import Redrive, Redriver
 from console.system import Observed, System
 from serving.clock import SystemClock
 from serving.http.cors import Shared
@@ -28,7 +31,16 @@ class Reachable(Protocol):
         ...
 
 
-def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, observer: Observed) -> GetRoutes:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the app serves beside the queries. `access`: the routes of signing in and out."""
+
+    observer: Observed
+    access: Routes
+    redriver: Redriver
+
+
+def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, sides: Sides) -> GetRoutes:
     """The ASGI app."""
 
     def missing() -> list[Missing]:
@@ -36,13 +48,14 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, observer: O
             {"keys": parts.callers.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
-    parts.metrics.observe(lambda: observer.snapshot)
+    parts.metrics.observe(lambda: sides.observer.snapshot)
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
         **page_files(),
+        **sides.access.reads,
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
-        SYSTEM: System(parts, observer),
+        SYSTEM: System(parts, sides.observer),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
@@ -50,4 +63,5 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, observer: O
     }
     # No page in a browser reads the probes.
     pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, SYSTEM, DOCUMENT))
-    return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)
+    writes: dict[str, Endpoint] = {**sides.access.writes, REDRIVE: Redrive(parts, sides.redriver)}
+    return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining, writes)

@@ -15,8 +15,14 @@ SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-PAGE, PAGE_FILES = "/", "/page/"
-ROUTES: Final = (COUNTS, EVENTS, SYSTEM, DOCUMENT, PAGE, *PROBES)
+PAGE, PAGE_FILES, OPEN = "/", "/page/", "/open"
+LOGIN, CALLBACK, LOGOUT, SESSION = "/login", "/callback", "/logout", "/v1/session"
+REDRIVE: Final = "/v1/dead-letters/redrive"
+ROUTES: Final = (
+    *(COUNTS, EVENTS, SYSTEM, DOCUMENT),
+    *(PAGE, OPEN, LOGIN, CALLBACK, LOGOUT, SESSION, REDRIVE),
+    *PROBES,
+)
 OTHER_ROUTE = "other"
 
 

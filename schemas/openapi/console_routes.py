@@ -5,6 +5,7 @@ from typing import get_args
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
+from schemas.openapi.console_access_routes import ACCESS_ROUTES
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
 from schemas.openapi.system_example import SYSTEM
@@ -155,6 +156,7 @@ CONSOLE_ROUTES = (
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
+    *ACCESS_ROUTES,
     Route(
         method="get",
         path="/v1/system",
@@ -193,6 +195,8 @@ CONSOLE = Described(
     introduction=_INTRODUCTION,
     tags={
         "query": "Counts and events.",
+        "session": "Who has signed in to the page.",
+        "dead letters": "Records that could not be read or stored.",
         "system": "The state of the whole system.",
         "service": "The service: health, metrics, this document. They need no token.",
     },

@@ -102,7 +102,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
         operation["description"] = about.description
     if access.scopes:
         operation["security"] = [{"bearer": [scope]} for scope in access.scopes]
-    if access.token_in_body:
+    if access.token_in_body or access.optional:
         operation["security"] = [{"bearer": []}, {}]
     if request.parameters:
         operation["parameters"] = [_parameter(parameter) for parameter in request.parameters]

@@ -34,6 +34,7 @@ from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.document import openapi_document
 from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
+from schemas.wire.console_access import RedriveReply, RedriveRequest, SessionReply
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
@@ -46,6 +47,7 @@ READ: dict[str, Any] = {
     "AddEventBatchRequest": AddEventBatchRequest,
     "AddEventRequest": AddEventRequest,
     "EventRecordRequest": EventRecordRequest,
+    "RedriveRequest": RedriveRequest,
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
@@ -57,7 +59,9 @@ WRITTEN: dict[str, Any] = {
     "EventsReply": EventsReply,
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
+    "RedriveReply": RedriveReply,
     "RefusalsAnswer": RefusalsAnswer,
+    "SessionReply": SessionReply,
     "SystemReply": SystemReply,
     "mongodb.checks": CheckDocument,
     "mongodb.checkpoints": CheckpointDocument,

@@ -88,11 +88,12 @@ class Operation:
 class Access:
     """The token that a route needs: one with any of `scopes`. Without scopes the route needs no token.
 
-    `token_in_body`: the token needs no scope, and may be in the body instead.
+    `token_in_body`: the token needs no scope, and may be in the body instead. `optional`: it may be left out.
     """
 
     scopes: tuple[str, ...] = ()
     token_in_body: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
