@@ -3,6 +3,9 @@
 from importlib.resources import files
 from typing import Final, Protocol
 
+from console import metrics as names
+from console.finding import Player, Receipt, RequestId
+from console.listing import Apps, DeadLetters, Definitions, Refusals
 from console.metrics import COUNTS, DOCUMENT, EVENTS
 from console.reading import Counts, Events, Parts
 from serving.clock import SystemClock
@@ -38,11 +41,18 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
     endpoints: dict[str, Endpoint] = {
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
+        names.APPS: Apps(parts),
+        names.DEFINITIONS: Definitions(parts),
+        names.REFUSALS: Refusals(parts),
+        names.DEAD_LETTERS: DeadLetters(parts),
+        names.PLAYER: Player(parts),
+        names.REQUEST: RequestId(parts),
+        names.RECEIPT: Receipt(parts),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),
     }
     # No page in a browser reads the probes.
-    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
+    pages = Pages(parts.settings.cors_origins, CORS, (*names.QUERIES, DOCUMENT))
     return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)

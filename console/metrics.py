@@ -12,8 +12,12 @@ from serving.tokens.metrics import TokenMetrics
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 COUNTS, EVENTS, DOCUMENT = "/v1/counts", "/v1/events", "/openapi.json"
+APPS, DEFINITIONS = "/v1/apps", "/v1/definitions"
+REFUSALS, DEAD_LETTERS = "/v1/refusals", "/v1/dead-letters"
+PLAYER, REQUEST, RECEIPT = "/v1/players/{player}", "/v1/requests/{requestId}", "/v1/receipts/{receipt}"
+QUERIES: Final = (COUNTS, EVENTS, APPS, DEFINITIONS, REFUSALS, DEAD_LETTERS, PLAYER, REQUEST, RECEIPT)
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-ROUTES: Final = (COUNTS, EVENTS, DOCUMENT, *PROBES)
+ROUTES: Final = (*QUERIES, DOCUMENT, *PROBES)
 OTHER_ROUTE = "other"
 
 

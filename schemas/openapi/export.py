@@ -33,6 +33,15 @@ from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.document import openapi_document
 from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
+from schemas.wire.console_lists import (
+    AppsReply,
+    CountedReceiptReply,
+    CountedRequestReply,
+    DeadLettersReply,
+    DefinitionsReply,
+    PlayerReply,
+    RefusalsReply,
+)
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
@@ -47,6 +56,13 @@ READ: dict[str, Any] = {
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
+    "AppsReply": AppsReply,
+    "CountedReceiptReply": CountedReceiptReply,
+    "CountedRequestReply": CountedRequestReply,
+    "DeadLettersReply": DeadLettersReply,
+    "DefinitionsReply": DefinitionsReply,
+    "PlayerReply": PlayerReply,
+    "RefusalsReply": RefusalsReply,
     "CountsReply": CountsReply,
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,

@@ -1,12 +1,15 @@
 """The ASGI app of a process whose paths take only GET and HEAD: the console, and the worker's probes.
 
 The ingress, which also reads bodies, has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly:
-there are no redirects (B2). Every reply has X-Request-Id and no-store; an exception is 500, without its traceback (B5).
+there are no redirects (B2). The last part of a route's path may be a parameter: `/v1/players/{player}`. Every reply
+has X-Request-Id and no-store; an exception is 500, without its traceback (B5).
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from schemas.errors.table import Refusal
 from serving.clock import Clock
@@ -46,6 +49,7 @@ class GetRoutes:
         is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._endpoints = endpoints
+        self._by_folder = {path.rpartition("/")[0]: path for path in endpoints if path.endswith("}")}
         self._clock = clock
         self._pages = pages if pages and pages.origins else None
         self._cors = Cors(pages.origins, pages.shared) if pages and pages.origins else None
@@ -56,8 +60,9 @@ class GetRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = request_of(scope, receive, self._clock)
         unparsed = unparsed_of(scope)
-        reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
-        self._answered(request.target.path, reply.status)
+        route, request = self._routed(request)
+        reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(route, request)
+        self._answered(route, reply.status)
         headers = sent_headers(
             reply,
             self._request_ids.of(request.headers),
@@ -67,10 +72,20 @@ class GetRoutes:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, request: Request) -> Reply:
-        if request.method == "OPTIONS" and (preflight := self._preflight(request)):
+    def _routed(self, request: Request) -> tuple[str, Request]:
+        """The path of the route, or else of the request, and the request with the route's parameter."""
+        path = request.target.path
+        folder, _, value = path.rpartition("/")
+        route = self._by_folder.get(folder)
+        if path in self._endpoints or route is None or not value:
+            return path, request
+        parameters = {route.rpartition("{")[2].removesuffix("}"): value}
+        return route, msgspec.structs.replace(request, target=request.target._replace(path_parameters=parameters))
+
+    async def _reply(self, route: str, request: Request) -> Reply:
+        if request.method == "OPTIONS" and (preflight := self._preflight(route, request)):
             return preflight
-        endpoint = self._endpoints.get(request.target.path)
+        endpoint = self._endpoints.get(route)
         if endpoint is None:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
         if request.method not in _METHODS:
@@ -83,8 +98,8 @@ class GetRoutes:
             report(error, path=request.target.path)
             return refusal_reply(Refusal.INTERNAL, spaced=True)
 
-    def _preflight(self, request: Request) -> Reply | None:
-        if self._cors is None or self._pages is None or request.target.path not in self._pages.paths:
+    def _preflight(self, route: str, request: Request) -> Reply | None:
+        if self._cors is None or self._pages is None or route not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None

@@ -41,7 +41,7 @@ def test_the_document_has_just_the_routes_of_the_app() -> None:
 def test_every_refusal_is_in_the_document(refusal: Refusal, violations: tuple[Violation, ...]) -> None:
     """With its status, its body, and the headers that it always has."""
     reply = refusal_reply(refusal, violations).having(*([ALLOW] if refusal is Refusal.METHOD else []))
-    reference = DOCUMENT["paths"]["/v1/counts"]["get"]["responses"][str(reply.status)]["$ref"]
+    reference = DOCUMENT["paths"]["/v1/receipts/{receipt}"]["get"]["responses"][str(reply.status)]["$ref"]
     response: dict[str, Any] = DOCUMENT["components"]["responses"][reference.rpartition("/")[2]]
     schema = response["content"]["application/json"]["schema"]
     body = json.loads(reply.body)
