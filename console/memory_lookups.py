@@ -52,6 +52,7 @@ class MemoryLookups:
         )
 
     async def apps(self, after: str | None, limit: int) -> Sequence[AppFound]:
+        await self._asked()
         ids = [str(one["_id"]) for name in (DEFINITIONS, PLAYERS, TITLES) for one in self._all(name)]
         names = {one.partition("/")[0] for one in ids if "/" in one}
         in_order = sorted(f"{name}/" for name in names if after is None or f"{name}/" > f"{after}/")
