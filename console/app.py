@@ -1,6 +1,5 @@
 """The routes of the console. Its parts are arguments: tests pass in-memory ones, server.py passes real ones."""
 
-from importlib.resources import files
 from typing import Final, Protocol
 
 from console import metrics as names
@@ -8,13 +7,13 @@ from console.finding import Player, Receipt, RequestId
 from console.listing import Apps, DeadLetters, Definitions, Refusals
 from console.metrics import COUNTS, DOCUMENT, EVENTS
 from console.reading import Counts, Events, Parts
+from serving import docs
 from serving.clock import SystemClock
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
 from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
-from serving.http.reply import Reply
-from serving.http.request import Endpoint, constant
+from serving.http.request import Endpoint
 
 CORS: Final = Shared(
     allowed=b"authorization, x-request-id",
@@ -48,7 +47,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
         names.PLAYER: Player(parts),
         names.REQUEST: RequestId(parts),
         names.RECEIPT: Receipt(parts),
-        DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
+        **docs.endpoints("openapi.console.json"),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),

@@ -17,7 +17,7 @@ REFUSALS, DEAD_LETTERS = "/v1/refusals", "/v1/dead-letters"
 PLAYER, REQUEST, RECEIPT = "/v1/players/{player}", "/v1/requests/{requestId}", "/v1/receipts/{receipt}"
 QUERIES: Final = (COUNTS, EVENTS, APPS, DEFINITIONS, REFUSALS, DEAD_LETTERS, PLAYER, REQUEST, RECEIPT)
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-ROUTES: Final = (*QUERIES, DOCUMENT, *PROBES)
+ROUTES: Final = (*QUERIES, DOCUMENT, "/docs", "/docs/{name}", *PROBES)
 OTHER_ROUTE = "other"
 
 

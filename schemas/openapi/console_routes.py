@@ -146,6 +146,16 @@ CONSOLE_ROUTES = (
             Answer(description="OpenAPI 3.1.", media_type=JSON, schema={"type": "object", "required": ["openapi"]}),
         ),
     ),
+    Route(
+        method="get",
+        path="/docs",
+        operation=Operation(
+            operation_id="getDocumentation",
+            tag="service",
+            summary="This document, as a page",
+        ),
+        answers=(Answer(description="HTML.", media_type="text/html"),),
+    ),
 )
 
 CONSOLE = Described(
