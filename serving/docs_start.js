@@ -17,13 +17,14 @@ function withOwnId(request) {
   }
   const hasId = /"requestid"\s*:|(^|&)requestid=/i.test(request.body);
   const names = Object.keys(request.headers ?? {}).map((name) => name.toLowerCase());
-  if (/\/addevent(batch)?\/?$/i.test(request.url) && !hasId && !names.includes("idempotency-key")) {
+  const path = request.url.split("?")[0];
+  if (/\/addevent(batch)?\/?$/i.test(path) && !hasId && !names.includes("idempotency-key")) {
     request.headers = { ...request.headers, "Idempotency-Key": `docs-${randomDigits()}` };
   }
   return request;
 }
 
-SwaggerUIBundle({
+window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",
   deepLinking: true,
