@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.memory_lookups import MemoryLookups
+from console.lookups.memory import MemoryLookups
 from console.ports import MomentGone, TooSlow, Unavailable
 from console.queries.counts import Part
 from console.queries.counts_query import Moment

@@ -5,19 +5,29 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from console.observer.metrics import SystemMetrics
+from console.observer.snapshot import Snapshot
 from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.tokens.metrics import TokenMetrics
 
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-COUNTS, EVENTS, DOCUMENT = "/v1/counts", "/v1/events", "/openapi.json"
+COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
 APPS, DEFINITIONS = "/v1/apps", "/v1/definitions"
 REFUSALS, DEAD_LETTERS = "/v1/refusals", "/v1/dead-letters"
 PLAYER, REQUEST, RECEIPT = "/v1/players/{player}", "/v1/requests/{requestId}", "/v1/receipts/{receipt}"
 QUERIES: Final = (COUNTS, EVENTS, APPS, DEFINITIONS, REFUSALS, DEAD_LETTERS, PLAYER, REQUEST, RECEIPT)
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-ROUTES: Final = (*QUERIES, DOCUMENT, "/docs", "/docs/{name}", *PROBES)
+PAGE, PAGE_FILES, OPEN = "/", "/page/", "/open"
+LOGIN, CALLBACK, LOGOUT, SESSION = "/login", "/callback", "/logout", "/v1/session"
+REDRIVE: Final = "/v1/dead-letters/redrive"
+ROUTES: Final = (
+    *QUERIES,
+    *(SYSTEM, DOCUMENT, "/docs", "/docs/{name}"),
+    *(PAGE, OPEN, LOGIN, CALLBACK, LOGOUT, SESSION, REDRIVE),
+    *PROBES,
+)
 OTHER_ROUTE = "other"
 
 
@@ -52,13 +62,18 @@ class Metrics:
         self.connections = ConnectionMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:
-        self._requests.labels(path if path in ROUTES else OTHER_ROUTE, str(code)).inc()
+        route = path if path in ROUTES else PAGE_FILES if path.startswith(PAGE_FILES) else OTHER_ROUTE
+        self._requests.labels(route, str(code)).inc()
 
     def queried(self, route: str, seconds: float) -> None:
         self._query_seconds.labels(route).observe(seconds)
 
     def read(self, route: str, documents: int) -> None:
         self._documents.labels(route).inc(documents)
+
+    def observe(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Adds the metrics of the whole system, written from the snapshot at each scrape."""
+        self.registry.register(SystemMetrics(snapshot))
 
     def watch(self, ready: Callable[[], bool], queries: Callable[[], int]) -> None:
         """Adds gauges whose values are read at each scrape."""

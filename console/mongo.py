@@ -17,8 +17,8 @@ from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
+from console.lookups.mongo import MongoLookups
 from console.mongo_errors import translated
-from console.mongo_lookups import MongoLookups
 from console.ports import Unavailable
 from console.queries.counts import Part
 from console.queries.counts_query import Moment

@@ -4,10 +4,13 @@ from typing import get_args
 
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
+from schemas.openapi.console_access_routes import ACCESS_ROUTES
 from schemas.openapi.console_list_routes import APP, CONSOLE_LIST_ROUTES, PAGE_TOKEN, limit
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
+from schemas.openapi.system_example import SYSTEM
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply, Step
+from schemas.wire.system_reply import SystemReply
 
 _INTRODUCTION = """\
 What was counted, registered, refused and set aside, for dashboards and the live page. The app is that of the \
@@ -133,6 +136,24 @@ CONSOLE_ROUTES = (
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
     *CONSOLE_LIST_ROUTES,
+    *ACCESS_ROUTES,
+    Route(
+        method="get",
+        path="/v1/system",
+        operation=Operation(
+            operation_id="getSystem",
+            tag="system",
+            summary="Whether all is well, and every number that shows it",
+            description="The console reads it every two seconds, whoever asks, so that asking costs no server "
+            "anything. Ask as often as that, with `If-None-Match`. `null` means not known.",
+        ),
+        access=Access(scopes=(READ_SCOPE,)),
+        answers=(
+            Answer(description="The snapshot.", model=SystemReply, cached=True, examples=SYSTEM),
+            Answer(status=304, description="The snapshot is the one that the client has.", media_type="", cached=True),
+        ),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE),
+    ),
     *PROBES,
     Route(
         method="get",
@@ -166,6 +187,9 @@ CONSOLE = Described(
         "query": "Counts and events.",
         "lists": "Apps, definitions, refusals and dead letters.",
         "find": "One player, request or receipt.",
+        "session": "Who has signed in to the page.",
+        "dead letters": "Dead letters that are produced again.",
+        "system": "The state of the whole system.",
         "service": "The service: health, metrics, this document. They need no token.",
     },
     bearer="A token that names the app and has the scope of the route, mostly tallymill.read. With tallymill.operate "

@@ -48,6 +48,10 @@ _HEADERS: dict[str, Json] = {
     "Accept-Encoding": {"description": "The supported encodings of a body.", "schema": {"type": "string"}},
 }
 _ALWAYS = ("X-Request-Id", "Cache-Control")
+_CACHED: dict[str, Json] = {
+    "Cache-Control": {"schema": {"type": "string", "const": "no-cache"}},
+    "ETag": {"description": "Changes with the answer.", "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}},
+}
 
 
 def openapi_document(api: Described = INGRESS) -> Json:
@@ -98,7 +102,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
         operation["description"] = about.description
     if access.scopes:
         operation["security"] = [{"bearer": [scope]} for scope in access.scopes]
-    if access.token_in_body:
+    if access.token_in_body or access.optional:
         operation["security"] = [{"bearer": []}, {}]
     if request.parameters:
         operation["parameters"] = [_parameter(parameter) for parameter in request.parameters]
@@ -147,11 +151,14 @@ def _answer(answer: Answer) -> Json:
     content: Json = {"schema": _ref(answer.model) if answer.model else dict(answer.schema)}
     if answer.examples:
         content["examples"] = _examples(answer.examples)
-    written = {
+    cached = {name: {**header, "required": True} for name, header in _CACHED.items()} if answer.cached else {}
+    written: Json = {
         "description": answer.description,
-        "headers": _headers(answer.headers, required=False),
-        "content": {answer.media_type: content, **{media: {"schema": {"type": "string"}} for media in answer.also}},
+        "headers": _headers(answer.headers, required=False) | cached,
     }
+    if answer.media_type:
+        also = {media_type: {"schema": {"type": "string"}} for media_type in answer.also}
+        written["content"] = {answer.media_type: content, **also}
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 

@@ -16,6 +16,7 @@ from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, Anal
 from schemas.checkpoints import CheckpointDocument, LineageDocument
 from schemas.definitions import Definition
 from schemas.documents import (
+    CheckDocument,
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
@@ -33,6 +34,7 @@ from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.document import openapi_document
 from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
+from schemas.wire.console_access import RedriveReply, RedriveRequest, SessionReply
 from schemas.wire.console_lists import (
     AppsReply,
     CountedReceiptReply,
@@ -45,6 +47,7 @@ from schemas.wire.console_lists import (
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
+from schemas.wire.system_reply import SystemReply
 
 FOLDER = Path(__file__).parent.parent / "json"
 
@@ -53,6 +56,7 @@ READ: dict[str, Any] = {
     "AddEventBatchRequest": AddEventBatchRequest,
     "AddEventRequest": AddEventRequest,
     "EventRecordRequest": EventRecordRequest,
+    "RedriveRequest": RedriveRequest,
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
@@ -71,7 +75,11 @@ WRITTEN: dict[str, Any] = {
     "EventsReply": EventsReply,
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
+    "RedriveReply": RedriveReply,
     "RefusalsAnswer": RefusalsAnswer,
+    "SessionReply": SessionReply,
+    "SystemReply": SystemReply,
+    "mongodb.checks": CheckDocument,
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,

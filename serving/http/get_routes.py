@@ -1,8 +1,8 @@
-"""The ASGI app of a process whose paths take only GET and HEAD: the console, and the worker's probes.
+"""The ASGI app of a process whose paths take GET and HEAD, and few of them POST: the console, and the worker's probes.
 
-The ingress, which also reads bodies, has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly:
-there are no redirects (B2). The last part of a route's path may be a parameter: `/v1/players/{player}`. Every reply
-has X-Request-Id and no-store; an exception is 500, without its traceback (B5).
+The ingress has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly: there are no redirects from
+one spelling to another (B2). The last part of a route's path may be a parameter: `/v1/players/{player}`. Every reply
+has X-Request-Id, and no-store unless it says otherwise; an exception is 500, without its traceback (B5).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -26,6 +26,7 @@ from serving.refused import Refused
 
 _METHODS: Final = ("GET", "HEAD")
 ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
+_NO_WRITES: Final[Mapping[str, Endpoint]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Pages:
 
 
 class GetRoutes:
-    """`answered` counts a reply by path and status. `is_draining`: replies then close their connection."""
+    """`writes`: the endpoints of POST. `answered` counts a reply by path and status.
+
+    `is_draining`: replies then close their connection.
+    """
 
     def __init__(
         self,
@@ -47,9 +51,11 @@ class GetRoutes:
         pages: Pages | None = None,
         answered: Callable[[str, int], None] = lambda _path, _status: None,
         is_draining: Callable[[], bool] = lambda: False,
+        writes: Mapping[str, Endpoint] = _NO_WRITES,
     ) -> None:
         self._endpoints = endpoints
         self._by_folder = {path.rpartition("/")[0]: path for path in endpoints if path.endswith("}")}
+        self._writes = writes
         self._clock = clock
         self._pages = pages if pages and pages.origins else None
         self._cors = Cors(pages.origins, pages.shared) if pages and pages.origins else None
@@ -67,7 +73,7 @@ class GetRoutes:
             reply,
             self._request_ids.of(request.headers),
             self._cors.headers(request.headers) if self._cors else (),
-            closes=unparsed is not None or self._is_draining() or announces_body(request.headers),
+            closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
         )
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
@@ -77,7 +83,7 @@ class GetRoutes:
         path = request.target.path
         folder, _, value = path.rpartition("/")
         route = self._by_folder.get(folder)
-        if path in self._endpoints or route is None or not value:
+        if path in self._endpoints or path in self._writes or route is None or not value:
             return path, request
         parameters = {route.rpartition("{")[2].removesuffix("}"): value}
         return route, msgspec.structs.replace(request, target=request.target._replace(path_parameters=parameters))
@@ -85,11 +91,11 @@ class GetRoutes:
     async def _reply(self, route: str, request: Request) -> Reply:
         if request.method == "OPTIONS" and (preflight := self._preflight(route, request)):
             return preflight
-        endpoint = self._endpoints.get(route)
-        if endpoint is None:
+        endpoint = self._writes.get(route) if request.method == "POST" else self._endpoints.get(route)
+        if route not in self._endpoints and route not in self._writes:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
-        if request.method not in _METHODS:
-            return refusal_reply(Refusal.METHOD, spaced=True).having(ALLOW)
+        if endpoint is None or request.method not in (*_METHODS, "POST"):
+            return refusal_reply(Refusal.METHOD, spaced=True).having(self._allow(route))
         try:
             return await endpoint(request)
         except Refused as refused:
@@ -98,9 +104,19 @@ class GetRoutes:
             report(error, path=request.target.path)
             return refusal_reply(Refusal.INTERNAL, spaced=True)
 
+    def _allow(self, path: str) -> RawHeader:
+        if path not in self._writes:
+            return ALLOW
+        return (b"allow", ", ".join([*(_METHODS if path in self._endpoints else ()), "POST"]).encode())
+
     def _preflight(self, route: str, request: Request) -> Reply | None:
         if self._cors is None or self._pages is None or route not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None
         return Reply(NO_CONTENT_CODE, b"", preflight_headers(_METHODS, self._pages.shared))
+
+
+def _leaves_a_body(request: Request) -> bool:
+    """Whether a body was sent that nobody has read to its end."""
+    return announces_body(request.headers) and not request.read.is_whole

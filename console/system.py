@@ -1,0 +1,47 @@
+"""`GET /v1/system`: the observer's snapshot. It reads nothing, so any number of readers costs the servers nothing."""
+
+from typing import Final, Protocol
+
+from console.observer.snapshot import Snapshot
+from console.queries.parameters import Asked
+from console.reading import Parts
+from serving.etag import etag_of, is_current
+from serving.headers import RawHeader
+from serving.http.replies import NOT_MODIFIED_CODE, json_reply
+from serving.http.reply import Reply
+from serving.http.request import Request
+
+# A page may keep the answer, but must ask before it shows it again.
+NO_CACHE: Final[RawHeader] = (b"cache-control", b"no-cache")
+ETAG: Final = b"etag"
+
+
+class Observed(Protocol):
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last one."""
+        ...
+
+
+class System:
+    """`GET /v1/system`. The answer is written once a snapshot, for all readers."""
+
+    def __init__(self, parts: Parts, observer: Observed) -> None:
+        self._parts = parts
+        self._observer = observer
+        self._written: tuple[Snapshot, Reply, bytes] | None = None
+
+    async def __call__(self, request: Request) -> Reply:
+        await self._parts.asked(request, (), Asked.require_valid)
+        reply, etag = self._reply()
+        if is_current(request.headers, etag):
+            return Reply(NOT_MODIFIED_CODE, b"", (NO_CACHE, (ETAG, etag)))
+        return reply
+
+    def _reply(self) -> tuple[Reply, bytes]:
+        snapshot = self._observer.snapshot
+        if self._written is None or self._written[0] is not snapshot:
+            reply = json_reply(200, snapshot.as_json())
+            etag = etag_of(reply.body)
+            self._written = snapshot, reply.having(NO_CACHE, (ETAG, etag)), etag
+        return self._written[1], self._written[2]
