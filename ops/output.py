@@ -26,6 +26,14 @@ def complain(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the one place
 
 
+def confirmed(question: str) -> bool | None:
+    """The answer of the person at the terminal to a question; None if there is no terminal."""
+    if not sys.stdin.isatty():
+        return None
+    complain(f"{question} [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415

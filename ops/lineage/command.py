@@ -1,7 +1,6 @@
 """`tallymill lineage`, `lineage start` and `lineage accept-loss`."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import cast
@@ -25,7 +24,7 @@ from ops.lineage.offsets import (
     warnings_of,
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, did_you_mean, print_table, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, confirmed, did_you_mean, print_table, say
 from ops.server_clock import server_now
 from ops.topic import first_times, topic_now
 from schemas.requirements import known_seconds
@@ -198,10 +197,7 @@ def lost_by(new: NewLineage) -> list[Loss]:
 
 
 def _confirmed() -> bool:
-    if not sys.stdin.isatty():
-        return False
-    complain("Start this lineage? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return bool(confirmed("Start this lineage?"))
 
 
 async def _start(db: Database, new: NewLineage, warnings: list[str], *, as_json: bool) -> int:

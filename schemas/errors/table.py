@@ -159,14 +159,20 @@ class Refusal(Enum):
     NOT_A_RECEIPT = Row(
         Kind.NOT_FOUND,
         "The receipt is not valid. Send the value of the Tallymill-Receipt header unchanged.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "unknown_receipt",
     )
     NOT_SEEN = Row(
         Kind.NOT_FOUND,
         "No request of this player has counted under this requestId, or it is no longer remembered. Check the id.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "unknown_receipt",
+    )
+    NO_PLAYER = Row(
+        Kind.NOT_FOUND,
+        "Nothing was counted for this player of this app. Check the id.",
+        By.CONSOLE,
+        "Q1",
     )
     METHOD = Row(
         Kind.WRONG_METHOD,
@@ -188,7 +194,7 @@ class Refusal(Enum):
         Kind.GONE,
         "The state of this batch is no longer known. Within dedupe_window_seconds it is safe to send the batch again "
         "with the same requestId.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "gone",
     )
     # CLOSE, because the client is still sending: to keep the connection, the server would have to read the whole body.

@@ -35,6 +35,15 @@ from schemas.openapi.document import openapi_document
 from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
 from schemas.wire.console_access import RedriveReply, RedriveRequest, SessionReply
+from schemas.wire.console_lists import (
+    AppsReply,
+    CountedReceiptReply,
+    CountedRequestReply,
+    DeadLettersReply,
+    DefinitionsReply,
+    PlayerReply,
+    RefusalsReply,
+)
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
@@ -51,6 +60,13 @@ READ: dict[str, Any] = {
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
+    "AppsReply": AppsReply,
+    "CountedReceiptReply": CountedReceiptReply,
+    "CountedRequestReply": CountedRequestReply,
+    "DeadLettersReply": DeadLettersReply,
+    "DefinitionsReply": DefinitionsReply,
+    "PlayerReply": PlayerReply,
+    "RefusalsReply": RefusalsReply,
     "CountsReply": CountsReply,
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,

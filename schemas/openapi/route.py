@@ -58,8 +58,8 @@ class Body:
 class Answer:
     """The answer to a request that is not refused. Without a model the body is text of the media type.
 
-    Without a media type there is no body. `cached`: the client may keep it, and asks with its ETag whether it is new.
-    `also`: other media types, as text, that an Accept header may ask for.
+    `also`: other media types, as text, that an Accept header may ask for. Without a media type there is no body.
+    `cached`: the client may keep it, and asks with its ETag whether it is new.
     """
 
     status: int = 200
