@@ -16,6 +16,7 @@ from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, Anal
 from schemas.checkpoints import CheckpointDocument, LineageDocument
 from schemas.definitions import Definition
 from schemas.documents import (
+    CheckDocument,
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
@@ -57,6 +58,7 @@ WRITTEN: dict[str, Any] = {
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
     "mongodb.checkpoints": CheckpointDocument,
+    "mongodb.checks": CheckDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,
     "mongodb.events": EventDocument,
