@@ -37,6 +37,14 @@ def is_piped() -> bool:
     return not sys.stdout.isatty()
 
 
+def say_styled(parts: Iterable[tuple[str, str]]) -> None:
+    """Print one line on a terminal: texts with the names of their styles. A long line is not folded."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
+
+
 def remark(text: str) -> None:
     """Print a sentence beside a table: on standard error if standard output is piped, so that it has records only."""
     (complain if is_piped() else say)(text)

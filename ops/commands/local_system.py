@@ -1,7 +1,7 @@
 """`tallymill up`, `down`, `status`, `logs`: the local system. `prepare` is a part of `up`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -53,14 +53,29 @@ def logs(
         str | None, typer.Argument(help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all.")
     ] = None,
     *,
+    process: Annotated[
+        list[str] | None, typer.Option("--process", "-p", help="The same; may be repeated. `worker`: all workers.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of last lines of each log.")] = 20,
+    since: Annotated[
+        str | None, typer.Option("--since", help="30s, 10m, 2h or 1d ago, or a time: 2026-11-28T12:00 (UTC).")
+    ] = None,
+    level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"],
+        typer.Option("--level", help="Only lines of this level and above."),
+    ] = "debug",
+    lines: Annotated[
+        int | None,
+        typer.Option("--lines", "-n", min=0, help="Number of last lines of each log. [default: 20; with --since all]"),
+    ] = None,
     data: Data = DATA_FOLDER,
 ) -> None:
-    """Print the logs of the local system's processes."""
-    from ops.local import commands
+    """Print the logs of the local system's processes as one, by time. When piped, each line is a JSON object."""
+    from ops.local.logs.command import LogOptions
+    from ops.local.logs.command import logs as work
 
-    raise typer.Exit(commands.logs(data, name, lines=lines, follow=follow))
+    names = [*filter(None, [name]), *(process or ())]
+    raise typer.Exit(work(data, LogOptions(names, lines, since, level, follow)))
 
 
 @app.command(hidden=True)

@@ -1,11 +1,10 @@
-"""up, down, status and logs: what the command line does, without the command line's parsing."""
+"""up, down and status: what the command line does, without the command line's parsing."""
 
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,7 +28,6 @@ DETACH_SECONDS = 1_800
 DOWN_SECONDS = 90
 
 POLL_SECONDS = 0.1
-FOLLOW_SECONDS = 0.3
 
 SUPERVISOR_LOG = "supervisor.log"
 
@@ -152,49 +150,6 @@ def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: b
 def _nothing(data: Path, words: str) -> str:
     """A misspelt --data must not look like a stopped system."""
     return words if data.is_dir() else f"{words}: there is no folder {data.resolve()}"
-
-
-def logs(data: Path, name: str | None, *, lines: int, follow: bool) -> int:
-    """Print the end of one log or of all, and new lines with `follow`."""
-    known = sorted((data / "logs").glob("*.log"))
-    chosen = [log for log in known if name in (None, log.stem)]
-    if not chosen:
-        names = ", ".join(log.stem for log in known)
-        complain(
-            f"There is no log of {name} in {data}. Known logs: {names}" if names else f"There are no logs in {data}"
-        )
-        return EXIT_WRONG
-    for log in chosen:
-        _show(log, last_lines(log, lines).splitlines(), with_name=name is None)
-    if follow:
-        _follow(chosen, with_name=name is None)
-    return EXIT_OK
-
-
-def _show(log: Path, lines: Iterable[str], *, with_name: bool) -> None:
-    for line in lines:
-        say(f"{log.stem:<12}{line}" if with_name else line)
-
-
-def _follow(chosen: list[Path], *, with_name: bool) -> None:
-    places = {log: log.stat().st_size for log in chosen}
-    try:
-        while True:
-            for log in chosen:
-                places[log] = _show_added(log, places[log], with_name=with_name)
-            time.sleep(FOLLOW_SECONDS)
-    except KeyboardInterrupt:
-        return
-
-
-def _show_added(log: Path, place: int, *, with_name: bool) -> int:
-    """Print complete lines after `place`. Returns the new place. A log that shrank was rotated: it is read from 0."""
-    with log.open("rb") as file:
-        file.seek(place if place <= log.stat().st_size else 0)
-        start = file.tell()
-        whole, newline, _ = file.read().rpartition(b"\n")
-    _show(log, whole.decode(errors="replace").splitlines(), with_name=with_name)
-    return start + len(whole) + len(newline)
 
 
 def _running(data: Path, *, as_json: bool) -> tuple[int] | None:

@@ -1,4 +1,4 @@
-"""down, status and logs."""
+"""up, down and status."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import commands
+from ops.local.logs.command import LogOptions, logs
 from ops.local.state import data_lock, write_state
 from ops.local.status.health import Health, ProcessNow, Said
 from tests.ops.local.test_state import STATE
@@ -69,7 +70,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> 
     missing = tmp_path / "none"
     assert commands.status(missing, as_json=False) == 3
     assert commands.down(missing, as_json=False) == 0
-    assert commands.logs(missing, None, lines=1, follow=False) == 1
+    assert logs(missing, LogOptions()) == 1
     told = capsys.readouterr()
     assert told.out == f"not running: there is no folder {missing}\nnot running: there is no folder {missing}\n"
     assert str(missing) in told.err
@@ -88,22 +89,3 @@ def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:
 def test_down_with_nothing_running_is_no_failure(tmp_path: Path, capsys: Output) -> None:
     assert commands.down(tmp_path, as_json=False) == 0
     assert capsys.readouterr().out == "not running\n"
-
-
-def test_logs_show_the_end_of_one_or_of_all(tmp_path: Path, capsys: Output) -> None:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    (folder / "kafka.log").write_text("one\ntwo\nthree\n")
-    (folder / "ingress.log").write_text("four\n")
-    assert commands.logs(tmp_path, "kafka", lines=2, follow=False) == 0
-    assert capsys.readouterr().out == "two\nthree\n"
-    assert commands.logs(tmp_path, None, lines=1, follow=False) == 0
-    assert capsys.readouterr().out.splitlines() == ["ingress     four", "kafka       three"]
-
-
-def test_a_log_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path, capsys: Output) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "kafka.log").touch()
-    assert commands.logs(tmp_path, "kafkaa", lines=2, follow=False) == 1
-    assert "no log of kafkaa" in (told := capsys.readouterr().err)
-    assert "Known logs: kafka" in told
