@@ -37,6 +37,7 @@ from schemas.settings import Limits
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
+from schemas.wire.system_reply import SystemReply
 
 FOLDER = Path(__file__).parent.parent / "json"
 
@@ -57,6 +58,7 @@ WRITTEN: dict[str, Any] = {
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
+    "SystemReply": SystemReply,
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.checks": CheckDocument,
     "mongodb.dead_letters": DeadLetterDocument,
