@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def up(
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Number of worker processes.")] = 2,
+    workers: Annotated[int | None, typer.Option(min=0, max=64, help="Number of worker processes. [default: 2]")] = None,
     *,
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return when it is ready.")] = False,
     data: Data = DATA_FOLDER,
@@ -20,12 +20,12 @@ def up(
 ) -> None:
     """Start the local system: Kafka, MongoDB, ingress, workers and console.
 
-    Ctrl-C stops it. If it already runs, its addresses are printed, and the exit status is 0.
+    Ctrl-C stops it. If it already runs, its addresses are printed, and the exit status is 0, or 1 if it runs with
+    other options than those that are given. A port that is set and taken is an error.
     """
     from ops.local import commands
 
-    start = commands.up_detached if detach else commands.up
-    raise typer.Exit(start(data, workers, as_json=as_json))
+    raise typer.Exit(commands.up(commands.UpOptions(data, workers, detach, as_json)))
 
 
 @app.command()
