@@ -81,10 +81,10 @@ def controller_millis(answer: Any) -> int | None:  # noqa: ANN401 the same
     """The controller's time. None if it is not in the answer. Raises KafkaError."""
     if answer.error_code:
         raise for_code(answer.error_code)
-    for _, partitions, *_ in answer.topics:
-        for _, error, leader, _, _, voters, *_ in partitions:
-            if error:
-                raise for_code(error)
-            times = [caught_up for replica, _, _, caught_up, *_ in voters if replica == leader and caught_up > 0]
-            return max(times, default=None)
+    partitions = [one for topic in answer.topics for one in topic[1]]
+    for _, error, leader, _, _, voters, *_ in partitions:
+        if error:
+            raise for_code(error)
+        times = [voter[3] for voter in voters if voter[0] == leader and voter[3] > 0]
+        return max(times, default=None)
     return None
