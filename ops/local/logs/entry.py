@@ -1,6 +1,7 @@
 """One line of a log as an entry: tallymill's own JSON, mongod's JSON, Kafka's text. Pure.
 
 A line without a time of its own, such as one of a Java stack trace, has the time and the level of the line before it.
+If no line has a time, it is the time at which the file was written.
 """
 
 import json
