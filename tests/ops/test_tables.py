@@ -12,7 +12,6 @@ import pytest
 
 from ops.commands import config
 from ops.dead_letters import command as dead_letters
-from ops.dead_letters.store import Chosen
 from ops.definitions import command as definitions
 from ops.definitions.command import ApplyOptions
 from ops.doctor import command as doctor
@@ -22,6 +21,7 @@ from ops.output import print_table, printable, remark
 from ops.reference import ROOT
 from ops.titles import command as titles
 from schemas.documents import DEAD_LETTERS, TITLES
+from serving.dead_letters.store import Chosen
 from tests.ops.running import Output, use
 from tests.real import place
 from tests.servers import Servers
