@@ -25,6 +25,7 @@ from pydantic_settings import SettingsError as NotParsed
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from ops.canary_settings import CanarySettings
 from ops.errors import BadInput
 from ops.output import did_you_mean
 from ops.service_links import service_links
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    canary: CanarySettings = Field(default_factory=CanarySettings)
 
     @classmethod
     def settings_customise_sources(

@@ -16,6 +16,7 @@ from console.metrics import COUNTS
 from console.metrics import Metrics as ConsoleMetrics
 from consumer.metrics import WorkerMetrics
 from ingress.http.metrics import Metrics as IngressMetrics
+from ops.canary.metrics import CanaryMetrics
 from ops.cli import app
 from ops.config import Settings, variable_of
 from ops.file_map import DESIGN, between, design_with, file_map
@@ -83,7 +84,7 @@ def settings_page() -> str:
 
 
 def metrics_page() -> str:
-    """Every metric of ingress, worker and console."""
+    """Every metric of ingress, worker, console and canary."""
     worker = WorkerMetrics()
     worker.lag("games", 0, 0, 0.0)
     worker.uncommitted("games", 0, 0)
@@ -111,8 +112,8 @@ def metrics_page() -> str:
             "# Metrics",
             "",
             "Each process serves its metrics at `/metrics`, in the Prometheus text format: the ingress and the console",
-            f"at their own ports, a worker at `{variable_of('worker.metrics_port')}`. Label values come from fixed",
-            "sets, never from a client.",
+            f"at their own ports, a worker at `{variable_of('worker.metrics_port')}`, a canary at",
+            f"`{variable_of('canary.metrics_port')}`. Label values come from fixed sets, never from a client.",
             "",
             GENERATED,
             "",
@@ -121,6 +122,8 @@ def metrics_page() -> str:
             *_table("Worker (`/metrics`)", worker.registry),
             "",
             *_table("Console (`/metrics`)", console.registry),
+            "",
+            *_table("Canary (`/metrics`)", CanaryMetrics().registry),
             "",
         ]
     )

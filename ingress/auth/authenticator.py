@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from ingress.config import ANY_APP
 from schemas.errors.table import Refusal
+from schemas.games.canary import CANARY_APP, CANARY_SCOPE
 from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
 from serving.refused import Refused
 from serving.tokens import authenticator
@@ -17,6 +18,13 @@ class Authenticator(authenticator.Authenticator):
     def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
         super().__init__(tokens)
         self._anonymous_apps = frozenset(anonymous_apps)
+
+    async def identify(self, token: str | None, now_seconds: float) -> Identity:
+        """The sender that the token names. Raises Refused, also for the reserved app without its scope."""
+        identity = await super().identify(token, now_seconds)
+        if identity.app == CANARY_APP and CANARY_SCOPE not in identity.scopes:
+            raise Refused(Refusal.RESERVED_APP)
+        return identity
 
     def require_known_or_allowed(self, identity: Identity) -> None:
         """Raises Refused for an anonymous token of an app that does not accept them."""

@@ -24,6 +24,7 @@ from ops.definitions.changes import (
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, did_you_mean, print_table, say
 from ops.server_clock import server_now
 from schemas.documents import DEFINITIONS
+from schemas.games.canary import CANARY_APP
 from schemas.games.judging import matches_id
 
 # Events that a message names; with more it would be longer than a screen.
@@ -45,6 +46,9 @@ class ApplyOptions:
 async def apply(path: Path, options: ApplyOptions, *, as_json: bool) -> int:
     """Print the changes, then write them. Exit status 2: all events would be retired, and that was not confirmed."""
     file = read_file(path)
+    if file.app == CANARY_APP:
+        complain(f"{path}: app {CANARY_APP} is reserved for `tallymill canary`. `tallymill init` declares its event.")
+        return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         existing = await existing_definitions(db, file.app)
         found = changes(file, existing, await server_now(db), retires=options.retires)

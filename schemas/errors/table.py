@@ -9,6 +9,7 @@ from enum import Enum, unique
 
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
+from schemas.games.canary import CANARY_SCOPE
 from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import READ_SCOPE
 from schemas.wire.depth import MAX_VALUES
@@ -108,6 +109,14 @@ class Refusal(Enum):
         By.INGRESS,
         "forbidden",
         headers=(challenge("insufficient_scope", GAMES_SCOPE),),
+    )
+    RESERVED_APP = Row(
+        Kind.FORBIDDEN,
+        f"The app is reserved for `tallymill canary`. Its tokens need the scope {CANARY_SCOPE}.",
+        By.INGRESS,
+        "forbidden",
+        headers=(challenge("insufficient_scope", CANARY_SCOPE),),
+        analytics=Analytics(StatusCode.FORBIDDEN, "analytics_forbidden"),
     )
     FORBIDDEN_REFUSALS = Row(
         Kind.FORBIDDEN,
