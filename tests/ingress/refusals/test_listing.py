@@ -197,4 +197,4 @@ async def test_mongodb_away_is_503(rig: Rig) -> None:
 async def test_the_causes_that_are_counted_are_a_closed_set(rig: Rig) -> None:
     """A client can't create a label."""
     with pytest.raises(KeyError):
-        rig.shared.metrics.refused("made up")
+        rig.shared.metrics.refused("games", "made up")

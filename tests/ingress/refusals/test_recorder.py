@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ingress.http.metrics import CAUSES, Metrics
+from ingress.http.metrics import Metrics
+from ingress.http.refused_causes import KNOWN_CAUSES
 from ingress.memory import MemoryStore
 from ingress.refusals.recorder import (
     MAX_FIRST_BYTES,
@@ -57,8 +58,8 @@ def test_of_one_app_and_cause_the_first_few_a_minute_are_kept() -> None:
 def test_a_noisy_app_hides_neither_another_app_nor_its_own_other_causes() -> None:
     """Not even in the second in which it comes with every cause there is."""
     quota = Quota()
-    taken = Counter(cause for _ in range(100) for cause in CAUSES if quota.takes("noisy", cause, 0))
-    assert dict.fromkeys(CAUSES, PER_CAUSE_A_MINUTE) == taken
+    taken = Counter(cause for _ in range(100) for cause in KNOWN_CAUSES if quota.takes("noisy", cause, 0))
+    assert dict.fromkeys(KNOWN_CAUSES, PER_CAUSE_A_MINUTE) == taken
     assert quota.takes("quiet", "NOT_FOUND", 0)
 
 
