@@ -161,7 +161,7 @@ class Checks:
         if not self._is_dry_run:
             identity = arrival.identity
             token = (arrival.request.bearer or "").encode()
-            sender = Sender(identity.app, identity.player, token, arrival.request.wall_millis)
+            sender = Sender(self._channel.api, identity.app, identity.player, token, arrival.request.wall_millis)
             self._shared.refusals.note(sender, note)
 
 

@@ -157,16 +157,20 @@ class Metrics:
         self._refusals_kept = Counter(
             "tallymill_ingress_refusals_kept",
             "Refusals written to the collection `refusals`, the sample that GET /v1/refusals shows.",
+            ("api",),
             registry=self.registry,
         )
         self._refusals_not_kept = Counter(
             "tallymill_ingress_refusals_not_kept",
             "Refusals missing in the sample, by reason: rate (too many of a cause and app), full (buffer), "
             "away (MongoDB unavailable).",
-            ("reason",),
+            ("api", "reason"),
             registry=self.registry,
         )
-        self._not_kept_children = {reason: self._refusals_not_kept.labels(reason) for reason in get_args(NotKept)}
+        for api in APIS:
+            self._refusals_kept.labels(api)
+            for reason in get_args(NotKept):
+                self._refusals_not_kept.labels(api, reason)
 
     def answered(self, route: str, code: int, seconds: float) -> None:
         """A reply is ready, so long after the head of its request."""
@@ -198,11 +202,11 @@ class Metrics:
     def payload_differs(self, api: Api) -> None:
         self._payload_differs.labels(api).inc()
 
-    def refusals_kept(self, number: int) -> None:
-        self._refusals_kept.inc(number)
+    def refusals_kept(self, api: Api, number: int) -> None:
+        self._refusals_kept.labels(api).inc(number)
 
-    def refusals_not_kept(self, reason: NotKept, number: int = 1) -> None:
-        self._not_kept_children[reason].inc(number)
+    def refusals_not_kept(self, api: Api, reason: NotKept, number: int = 1) -> None:
+        self._refusals_not_kept.labels(api, reason).inc(number)
 
     def watch(
         self,

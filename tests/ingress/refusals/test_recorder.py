@@ -30,7 +30,7 @@ from tests.clock import TestClock
 from tests.ingress.rig import NOW, token
 from tests.patience import PATIENCE_SECONDS
 
-SENDER = Sender("demo", "ann", b"opaque-token", NOW)
+SENDER = Sender("games", "demo", "ann", b"opaque-token", NOW)
 
 
 class Sampling:
@@ -42,10 +42,12 @@ class Sampling:
         self.refusals = RefusalRecorder(self.store, TestClock(), self.metrics)
 
     def not_kept(self, reason: str) -> float | None:
-        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_not_kept_total", {"reason": reason})
+        return self.metrics.registry.get_sample_value(
+            "tallymill_ingress_refusals_not_kept_total", {"api": "games", "reason": reason}
+        )
 
     def kept(self) -> float | None:
-        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_kept_total")
+        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_kept_total", {"api": "games"})
 
 
 def test_of_one_app_and_cause_the_first_few_a_minute_are_kept() -> None:
