@@ -206,7 +206,7 @@ class Flusher:
         if self.checkpoint and not self._closing.is_set():
             self.checkpoint = Checkpoint(gap.end, self.checkpoint.last)
             self.progress_millis = self._parts.clock.wall_millis()
-            self._parts.metrics.gaps.inc(gap.offsets)
+            self._parts.metrics.gaps.labels(self._parts.api).inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
         """Drop what was read, and read from the checkpoint. Raises LogTruncated."""
@@ -248,10 +248,10 @@ class Flusher:
                 reads = self._rules.planner.reads_of(flush)
             written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
         except RecordRefused as refused:
-            self._parts.metrics.flushes_failed.labels("refused").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
         except FlushTooLarge as too_large:
-            self._parts.metrics.flushes_failed.labels("too_large").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "too_large").inc()
             parts = instead_of_too_large(flush, str(too_large))
             if parts == (flush,):
                 log.warning("flush_postponed", partition=str(self.partition), offset=flush.start, reason=str(too_large))
@@ -259,7 +259,7 @@ class Flusher:
             return parts
         except Moved as moved:
             # An earlier try has done it, and its answer was lost.
-            self._parts.metrics.flushes_failed.labels("moved").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "moved").inc()
             if moved.checkpoint.next_offset != flush.end:
                 raise
             self.checkpoint = moved.checkpoint
@@ -301,9 +301,9 @@ class Flusher:
         now = self.progress_millis = self._parts.clock.wall_millis()
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
-        self._parts.metrics.applied(written, received, now)
+        self._parts.metrics.applied(self._parts.api, written, received, now)
         for bug in (dead for dead in flush.unreadable if dead.bug):
-            self._parts.metrics.bugs.inc()
+            self._parts.metrics.bugs.labels(self._parts.api).inc()
             log.error(
                 "record_set_aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
             )

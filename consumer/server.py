@@ -42,7 +42,7 @@ def run(config: WorkerConfig) -> int:
 
 
 async def _run(config: WorkerConfig, listener: socket.socket) -> int:
-    metrics = WorkerMetrics()
+    metrics = WorkerMetrics(config.worker.apis)
     outages = new_outages()
     watch = MongoWatch(outages["mongodb"], "worker")
     client = watch.connect(config.mongodb, "tallymill worker")
@@ -89,7 +89,7 @@ def _parts(
     return [
         Parts(
             source=KafkaSource(config.kafka, config.worker, api, config.limits, kafka),
-            store=MongoStore(client, config.mongodb.database, metrics.step, watch),
+            store=MongoStore(client, config.mongodb.database, partial(metrics.step, api), watch),
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,

@@ -50,6 +50,8 @@ class Delivery:
     def __init__(self, shared: Dependencies, channel: ApiChannel) -> None:
         self._shared = shared
         self._channel = channel
+        metrics = shared.metrics
+        self._published_seconds, self._visible_seconds = metrics.published[channel.api], metrics.visible[channel.api]
         self._truncated: set[PartitionId] = set()
         """Partitions whose log is known to be truncated: logged once each."""
 
@@ -60,9 +62,11 @@ class Delivery:
         """
         shared, channel = self._shared, self._channel
         before = channel.watch.checkpoints
+        handed_seconds = shared.clock.monotonic_seconds()
         position = await self._published(record)
         acked_seconds = shared.clock.monotonic_seconds()
         coordinates = self._coordinates(position)
+        self._published_seconds(acked_seconds - handed_seconds, coordinates)
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
             raise self._reused(coordinates)
@@ -72,9 +76,9 @@ class Delivery:
             raise self._reused(coordinates)
         ended_seconds = shared.clock.monotonic_seconds()
         if result.passed:
-            shared.metrics.visible(ended_seconds - acked_seconds)
+            self._visible_seconds(ended_seconds - acked_seconds, coordinates)
         else:
-            shared.metrics.unseen()
+            shared.metrics.unseen(channel.api)
         start = request.monotonic_seconds
         timing = server_timing(acked_seconds - start, ended_seconds - start if result.passed else None)
         return Delivered(result, (timing, *self._receipt(coordinates, append_millis)))
@@ -84,7 +88,7 @@ class Delivery:
 
         OK would promise what only an operator can keep, so the client should retry with the same request id.
         """
-        self._shared.metrics.reused_offset()
+        self._shared.metrics.reused_offset(self._channel.api)
         if coordinates.partition_id not in self._truncated:
             self._truncated.add(coordinates.partition_id)
             log.error(
@@ -96,14 +100,10 @@ class Delivery:
         return Refused(Refusal.UNAVAILABLE)
 
     async def _published(self, record: Sealed) -> Position | None:
-        shared = self._shared
-        started = shared.clock.monotonic_seconds()
         try:
-            position = await self._channel.publisher.publish(*record)
+            return await self._channel.publisher.publish(*record)
         except Unavailable as error:
             raise Refused(Refusal.UNAVAILABLE) from error
-        shared.metrics.published(shared.clock.monotonic_seconds() - started)
-        return position
 
     def _coordinates(self, position: Position | None) -> Coordinates | None:
         """None where they are unknown: then there is no receipt and no waiting. The record is counted all the same."""

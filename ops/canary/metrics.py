@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from ops.canary.judge import OUTCOMES, Outcome
-from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
+from serving.process_metrics import process_registry
 
 # Around the promise, 0.25 s; the last ones are outages.
 SECONDS_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -16,8 +16,7 @@ class CanaryMetrics:
     """The metrics of one canary process, on a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.registry.register(FAILURES)
+        self.registry = process_registry()
         batches = Counter(
             "tallymill_canary_batches",
             "Batches of the canary, by outcome. counted: the total grew by exactly 1; miscounted: it grew by another "

@@ -1,12 +1,11 @@
 """The metrics of token checks. Each process that checks tokens has them in its own registry, under its own name."""
 
 from collections.abc import Callable
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-# An ack takes milliseconds, a visible count or an issuer's answer tens of them; the deadlines are seconds.
-SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from serving.hot_metrics import SECONDS_BUCKETS
 
 IntrospectionOutcome = Literal["active", "not_active", "failed"]
 
