@@ -1,4 +1,4 @@
-"""Pages that are generated from the code: settings, metrics, errors, log events, and tables of two others.
+"""Files that are generated from the code: settings, metrics, errors, log events, tables of two pages, and dashboards.
 
 `python -m ops.reference` writes them. Tests compare them with the code.
 """
@@ -19,6 +19,7 @@ from ingress.http.metrics import Metrics as IngressMetrics
 from ops.canary.metrics import CanaryMetrics
 from ops.cli import app
 from ops.config import Settings, variable_of
+from ops.dashboards.files import write_dashboards
 from ops.file_map import DESIGN, between, design_with, file_map
 from ops.log_events.page import PAGE as LOG_EVENTS_PAGE
 from ops.log_events.page import log_events_page
@@ -200,6 +201,7 @@ def write() -> None:
     LOG_EVENTS_PAGE.write_text(log_events_page(GENERATED))
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
+    write_dashboards()
 
 
 if __name__ == "__main__":
