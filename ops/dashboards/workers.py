@@ -78,7 +78,7 @@ _PARTITIONS: Final = Row(
                     "seconds until Kafka removes a record",
                 ),
             ),
-            "1 is yes, 0 is no. A partition that was never flushed has no time of a flush. The console's page names the "
+            "1 is yes, 0 is no. A partition that was never flushed has no time of a flush. The console names the "
             "owners.",
             kind="table",
             width=24,
