@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
 
+from ops.checks import keep_check
 from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
 from ops.doctor.unread import clock_difference, unread_partitions
@@ -55,12 +57,24 @@ class Check:
 
 async def doctor(*, as_json: bool) -> int:
     """Exit status 1 if something is wrong."""
-    checks = await examine(load_settings())
+    settings, began = load_settings(), time.monotonic()
+    checks = await examine(settings)
+    seconds = time.monotonic() - began
     if as_json:
         say(json.dumps([asdict(check) for check in checks]))
     else:
-        print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
-    return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
+        print_table(("what", "state", "detail"), [(c.what, c.state, c.detail) for c in checks])
+    is_right = all(check.state != "wrong" for check in checks)
+    await keep_check(settings, "doctor", ok=is_right, detail=summary(checks), seconds=seconds)
+    return EXIT_OK if is_right else EXIT_WRONG
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """One sentence. The first check that is wrong is quoted, or else the first warning."""
+    by_state = {state: [check for check in checks if check.state == state] for state in ("wrong", "warning")}
+    found = f"{len(checks)} checks, {len(by_state['wrong'])} wrong, {len(by_state['warning'])} warnings"
+    first = [*by_state["wrong"], *by_state["warning"]][:1]
+    return ". ".join([found, *(f"{check.what}: {check.detail}" for check in first)])
 
 
 async def examine(settings: Settings) -> list[Check]:
