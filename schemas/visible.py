@@ -33,6 +33,6 @@ def quantile_seconds(counts: Mapping[str, int], quantile: float) -> float | None
     for bound in BOUNDS_MILLIS:
         inside = counts.get(str(bound), 0)
         if inside and below + inside >= wanted:
-            return (low + (bound - low) * (wanted - below) / inside) / 1000
+            return round((low + (bound - low) * (wanted - below) / inside) / 1000, 4)
         low, below = bound, below + inside
     return low / 1000

@@ -39,7 +39,8 @@ class Brokers:
         """Connect if there is no connection. Raises KafkaError, NotReached, UnusableFile."""
         if self._client is not None:
             return
-        client = AIOKafkaClient(**await bootstrap_options(self._kafka, "tallymill-observer"))
+        options = await bootstrap_options(self._kafka, "tallymill-observer", seconds=ANSWER_SECONDS)
+        client = AIOKafkaClient(**options)
         connect_side_by_side(client)
         try:
             await client.bootstrap()

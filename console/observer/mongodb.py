@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from console.observer.facts import MongoFacts, Silent
@@ -29,7 +29,7 @@ from schemas.documents import (
 )
 from schemas.settings import MongoSettings
 from serving.clock import Clock
-from serving.mongodb.client import new_client, why
+from serving.mongodb.client import is_lost, new_client, why
 
 # Of one step. A server that runs answers within milliseconds.
 ANSWER_SECONDS = 3.0
@@ -41,8 +41,6 @@ SELDOM_MILLIS = 500
 REFUSED_SECONDS = 60
 # Of the sample of refusals, the newest.
 SAMPLED_REFUSALS = 1_000
-
-_TOOK_TOO_LONG_CODE = 50
 
 _CHECKPOINT_FIELDS = {"lsid": 0, "uid": 0, "last": 0}
 _is_open = {"redriven": {"$exists": False}}
@@ -120,7 +118,7 @@ class MongoReader:
             {"$match": _is_open},
             {"$group": {"_id": _lineage_of, "letters": {"$sum": 1}}},
         ]
-        found = await self._quickly(DEAD_LETTERS, stages)
+        found = await self._grouped(DEAD_LETTERS, stages)
         return None if found is None else {one["_id"]: one["letters"] for one in found}
 
     async def _refused_per_second(self) -> Mapping[str, float] | None:
@@ -133,30 +131,38 @@ class MongoReader:
             {"$match": {"at": {"$gte": since}, "fate": "refused"}},
             {"$group": {"_id": "$cause", "records": {"$sum": 1}}},
         ]
-        # A capped collection keeps the order of insertion, so this reads its newest end alone.
-        sampled: list[Mapping[str, Any]] = [
-            {"$sort": {"$natural": -1}},
-            {"$limit": SAMPLED_REFUSALS},
-            {"$match": {"at": {"$gte": since}}},
-            {"$group": {"_id": "$cause", "records": {"$sum": 1}}},
-        ]
-        exact, least = await self._quickly(EXCEPTIONS, refused), await self._quickly(REFUSALS, sampled)
-        if exact is None or least is None:
+        exact, sampled = await self._grouped(EXCEPTIONS, refused), await self._sampled_refusals(since)
+        if exact is None or sampled is None:
             return None
-        counts: Counter[str] = Counter()
-        for one in (*exact, *least):
+        counts: Counter[str] = Counter(sampled)
+        for one in exact:
             counts[one["_id"]] += one["records"]
         return {cause: records / REFUSED_SECONDS for cause, records in counts.most_common()}
 
-    async def _quickly(self, collection: str, stages: list[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
-        """The documents; None if that takes longer than SELDOM_MILLIS."""
+    async def _sampled_refusals(self, since: datetime) -> list[str] | None:
+        """The causes, one for each. A capped collection keeps its order, so this reads the newest end alone."""
+        newest = self._database[REFUSALS].find({}, {"_id": 0, "cause": 1, "at": 1}, max_time_ms=SELDOM_MILLIS)
+        try:
+            found = await newest.sort("$natural", -1).limit(SAMPLED_REFUSALS).to_list()
+        except OperationFailure as error:
+            _raise_if_lost(error)
+            return None
+        return [one["cause"] for one in found if one["at"] >= since]
+
+    async def _grouped(self, collection: str, stages: list[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
+        """The documents; None if that takes longer than SELDOM_MILLIS, or is not allowed."""
         try:
             found = await self._database[collection].aggregate(stages, maxTimeMS=SELDOM_MILLIS)
             return await found.to_list()
-        except PyMongoError as error:
-            if getattr(error, "code", None) == _TOOK_TOO_LONG_CODE:
-                return None
-            raise
+        except OperationFailure as error:
+            _raise_if_lost(error)
+            return None
+
+
+def _raise_if_lost(error: OperationFailure) -> None:
+    """Raises the error if MongoDB is lost. Else it refused this query only, for example because it took too long."""
+    if is_lost(error):
+        raise error
 
 
 def check_of(document: Mapping[str, Any]) -> Check | None:

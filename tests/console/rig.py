@@ -15,6 +15,7 @@ from console.gate import Gate
 from console.health import MongoWatch
 from console.memory import MemoryStore
 from console.metrics import Metrics
+from console.observer.loop import Observer
 from console.observer.snapshot import Snapshot
 from console.ports import Store
 from console.reading import Parts
@@ -69,7 +70,13 @@ class Observed:
 class Rig:
     """A console. Its keys are loaded and its store is available."""
 
-    def __init__(self, real: Store | None = None, tokens: TokenCheck | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        real: Store | None = None,
+        tokens: TokenCheck | None = None,
+        observer: "Observed | Observer | None" = None,
+        **settings: object,
+    ) -> None:
         self.store = real if isinstance(real, MemoryStore) else MemoryStore()
         store = real or self.store
         self.stopping = Draining()
@@ -79,7 +86,7 @@ class Rig:
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.authenticator, store, gate, self.metrics)
-        self.observer = Observed()
+        self.observer = observer or Observed()
         self.app = create_app(parts, self.watch, self.stopping, self.observer)
 
     async def get(
