@@ -65,6 +65,7 @@ def _build(config: ConsoleConfig) -> _Process:
         metrics=metrics,
     )
     watch = MongoWatch(store)
+    metrics.dependencies.watch("mongodb", lambda: watch.reachable)
     return _Process(parts, watch, store, (watch.run, tokens.keep))
 
 

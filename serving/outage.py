@@ -36,6 +36,7 @@ class Outage:
         self._now = now
         self._later = later
         self._parts: set[str] = set()
+        self._is_known = False
         self._since: float | None = None
         self._said = 0.0
         self._reason = ""
@@ -59,7 +60,8 @@ class Outage:
         log.warning(f"{self._server}_lost", reason=reason, seconds=round(now - since, 1))  # noqa: G004 an event's name
 
     def back(self, part: str) -> None:
-        """A part can use the server again. Ignored if that part had not lost it."""
+        """A part can use the server, perhaps again. No line if that part had not lost it."""
+        self._is_known = True
         if part not in self._parts:
             return
         self._parts.remove(part)
@@ -70,6 +72,11 @@ class Outage:
     def _say_back(self, lasted: float) -> None:
         self._since = self._cancel_back = None
         log.info(f"{self._server}_back", seconds=round(lasted, 1))  # noqa: G004 an event's name
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server has been used, and no part has lost it."""
+        return self._is_known and not self._parts
 
     @property
     def lasts(self) -> bool:
