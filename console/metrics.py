@@ -9,7 +9,7 @@ from console.observer.metrics import SystemMetrics
 from console.observer.snapshot import Snapshot
 from serving.hot_metrics import SECONDS_BUCKETS
 from serving.http.connection_metrics import ConnectionMetrics
-from serving.process_metrics import process_registry
+from serving.process_metrics import DependencyMetrics, process_registry
 from serving.tokens.metrics import TokenMetrics
 
 COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
@@ -44,7 +44,8 @@ class Metrics:
             registry=self.registry,
         )
 
-        self.tokens = TokenMetrics("console", self.registry)
+        self.dependencies = DependencyMetrics("console", self.registry)
+        self.tokens = TokenMetrics("console", self.registry, self.dependencies)
         self.connections = ConnectionMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:

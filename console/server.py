@@ -75,6 +75,7 @@ def _build(config: ConsoleConfig) -> _Process:
         metrics=metrics,
     )
     watch = MongoWatch(store)
+    metrics.dependencies.watch("mongodb", lambda: watch.reachable)
     of_mongodb = MongoReader(config.mongodb, SystemClock())
     of_kafka = KafkaReader(config.kafka, APIS) if config.kafka.bootstrap_servers else None
     topics = [Topic(api, config.kafka.topic(api), config.kafka.retention_seconds) for api in APIS]

@@ -13,7 +13,7 @@ from schemas.documents import FATES, PAYLOAD_DIFFERS
 from schemas.settings import APIS, Api
 from serving.hot_metrics import SECONDS_BUCKETS, HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
-from serving.process_metrics import process_registry
+from serving.process_metrics import DependencyMetrics, process_registry
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 
@@ -37,6 +37,7 @@ class WorkerMetrics:
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
         self._declare_standing_still(self.registry)
+        self.dependencies = DependencyMetrics("worker", self.registry)
         self.connections = ConnectionMetrics("worker", self.registry)
         for api in apis:
             self._declare_series(api)

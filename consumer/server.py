@@ -44,6 +44,8 @@ def run(config: WorkerConfig) -> int:
 async def _run(config: WorkerConfig, listener: socket.socket) -> int:
     metrics = WorkerMetrics(config.worker.apis)
     outages = new_outages()
+    metrics.dependencies.watch("kafka", lambda: outages["kafka"].is_up)
+    metrics.dependencies.watch("mongodb", lambda: outages["mongodb"].is_up)
     watch = MongoWatch(outages["mongodb"], "worker")
     client = watch.connect(config.mongodb, "tallymill worker")
     parts = _parts(config, client, metrics, watch, outages)

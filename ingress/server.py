@@ -108,6 +108,8 @@ def _build(config: IngressConfig) -> _Process:
     tokens = token_check(config.tokens, key, clock, metrics)
     clocks = ClockWatch(settings.max_clock_skew_seconds)
     servers = _Servers(KafkaWatch(config.kafka, Outage("kafka")), Outage("mongodb"), clocks, clock)
+    metrics.dependencies.watch("kafka", lambda: servers.kafka.outage.is_up)
+    metrics.dependencies.watch("mongodb", lambda: servers.mongodb.is_up)
     games, analytics = _connections(config, "games", servers), _connections(config, "analytics", servers)
     store = games.store
     parts = AppParts(

@@ -1,8 +1,9 @@
-"""What every process measures of itself: its version, memory, CPU, open files and Python's garbage collector."""
+"""What every process measures of itself: its version, memory, CPU, open files, Python, and the servers that it uses."""
 
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -34,3 +35,24 @@ def process_registry() -> CollectorRegistry:
     GCCollector(registry=registry)
     registry.register(FAILURES)
     return registry
+
+
+Dependency = Literal["kafka", "mongodb", "keys", "introspection"]
+"""A server that a process uses. `keys`: the token issuer's key set; `introspection`: its endpoint instead."""
+
+
+class DependencyMetrics:
+    """Whether a process can use each of its servers."""
+
+    def __init__(self, process: Literal["ingress", "worker", "console"], registry: CollectorRegistry) -> None:
+        self._up = Gauge(
+            f"tallymill_{process}_dependency_up",
+            "1 if the process can use the server, 0 if not or not yet: kafka, mongodb, keys (the token issuer's key "
+            "set), introspection (its endpoint instead). The log says why.",
+            ("dependency",),
+            registry=registry,
+        )
+
+    def watch(self, dependency: Dependency, is_up: Callable[[], bool]) -> None:
+        """Read it at each scrape."""
+        self._up.labels(dependency).set_function(is_up)

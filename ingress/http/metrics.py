@@ -11,7 +11,7 @@ from ingress.http.refused_causes import CAUSES, KNOWN_CAUSES, RouteApi
 from schemas.settings import APIS, Api
 from serving.hot_metrics import HotCounter, HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
-from serving.process_metrics import process_registry
+from serving.process_metrics import DependencyMetrics, process_registry
 from serving.tokens.metrics import TokenMetrics
 
 # Why a refusal is missing in the sample: too many of its cause and app, buffer full, MongoDB unavailable.
@@ -60,7 +60,8 @@ class Metrics:
             ("server",),
             registry=self.registry,
         )
-        self.tokens = TokenMetrics("ingress", self.registry)
+        self.dependencies = DependencyMetrics("ingress", self.registry)
+        self.tokens = TokenMetrics("ingress", self.registry, self.dependencies)
         self.connections = ConnectionMetrics("ingress", self.registry)
 
     def _declare_answers(self) -> None:

@@ -92,6 +92,9 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),
+    "kafka_outage_continues": Meaning(
+        "Kafka can't be used, now for another reason. At most one line a minute.", _section("A process can't use Kafka")
+    ),
     "keys_not_read": Meaning(
         "The token issuer's keys could not be read. The last set stays in use.",
         _section("Keys of the token issuer are rotated"),
@@ -115,6 +118,9 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         _section("An option of mongodb.uri is refused"),
     ),
     "mongodb_lost": Meaning("MongoDB can't be used.", _section("MongoDB is lost")),
+    "mongodb_outage_continues": Meaning(
+        "MongoDB can't be used, now for another reason. At most one line a minute.", _section("MongoDB is lost")
+    ),
     "partition_overtaken": Meaning(
         "Another worker has applied records of this partition. This one continues behind them.",
         "If it repeats, two groups read the same topic: compare `kafka.group` of all workers.",

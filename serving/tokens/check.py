@@ -15,6 +15,7 @@ def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMet
     if settings.introspection_url is None:
         keys = IssuerKeys(settings.jwks or "", settings.jwks_cooldown_seconds, clock, metrics)
         metrics.watch_keys(keys.age_seconds)
+        metrics.dependencies.watch("keys", lambda: keys.is_up)
         return SignedTokens(claim_rules(settings), keys, settings.jwks_refresh_seconds)
     secret = settings.introspection_client_secret
     endpoint = EndpointSettings(
@@ -24,9 +25,11 @@ def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMet
         settings.introspection_timeout_seconds,
         settings.introspection_connections,
     )
+    asked = IntrospectionEndpoint(endpoint, clock, metrics)
+    metrics.dependencies.watch("introspection", lambda: asked.is_up)
     return IntrospectedTokens(
         claim_rules(settings),
-        IntrospectionEndpoint(endpoint, clock, metrics),
+        asked,
         settings.introspection_cache_seconds,
     )
 

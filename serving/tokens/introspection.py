@@ -86,6 +86,11 @@ class IntrospectionEndpoint:
     def is_open(self) -> bool:
         return self._session is not None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the last question was answered. True before the first one, because it isn't asked without a token."""
+        return self.is_open and not self._is_lost
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         settings = self._settings

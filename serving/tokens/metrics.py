@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.hot_metrics import SECONDS_BUCKETS
+from serving.process_metrics import DependencyMetrics
 
 IntrospectionOutcome = Literal["active", "not_active", "failed"]
 
@@ -13,8 +14,11 @@ IntrospectionOutcome = Literal["active", "not_active", "failed"]
 class TokenMetrics:
     """The metrics of requests to the token issuer."""
 
-    def __init__(self, process: Literal["ingress", "console"], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, process: Literal["ingress", "console"], registry: CollectorRegistry, dependencies: DependencyMetrics
+    ) -> None:
         self._process = process
+        self.dependencies = dependencies
         self._registry = registry
         key_reads = Counter(
             f"tallymill_{process}_key_reads",
