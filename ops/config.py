@@ -25,10 +25,10 @@ from pydantic_settings import SettingsError as NotParsed
 from console.config import ConsoleConfig, ConsoleSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
-from ops.canary_settings import CanarySettings
 from ops.errors import BadInput
 from ops.output import did_you_mean
 from ops.service_links import service_links
+from schemas.canary import CanarySettings
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
 from serving.mongodb.client import PINNED, uri_problems

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from ingress.config import ANY_APP
+from schemas.canary import CANARY_APP, CANARY_SCOPE
 from schemas.errors.table import Refusal
-from schemas.games.canary import CANARY_APP, CANARY_SCOPE
 from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
 from serving.refused import Refused
 from serving.tokens import authenticator

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ops.http_words import refusal_words
-from schemas.games.canary import CANARY_EVENT
+from schemas.canary import CANARY_EVENT
 
 MINUTE_MILLIS: Final = 60_000
 

@@ -12,8 +12,8 @@ from ops.canary.canary import Canary
 from ops.canary.ingress import Ingress
 from ops.canary.metrics import CanaryMetrics
 from ops.canary.tokens import token_source
-from ops.canary_settings import CanarySettings
 from ops.config import Settings
+from schemas.canary import CanarySettings
 from serving.clock import SystemClock
 from serving.failures import report
 from serving.http import life, probes

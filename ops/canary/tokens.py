@@ -8,7 +8,7 @@ from pathlib import Path
 from ops.canary.ingress import TokenMissing
 from ops.config import Settings, SettingsError, variable_of
 from ops.tokens.token import make_token
-from schemas.games.canary import CANARY_APP, CANARY_SCOPE
+from schemas.canary import CANARY_APP, CANARY_SCOPE
 from schemas.games.scopes import GAMES_SCOPE
 
 # A token of the local issuer is valid for a day.

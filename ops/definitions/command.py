@@ -23,8 +23,8 @@ from ops.definitions.changes import (
 )
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, did_you_mean, print_table, say
 from ops.server_clock import server_now
+from schemas.canary import CANARY_APP
 from schemas.documents import DEFINITIONS
-from schemas.games.canary import CANARY_APP
 from schemas.games.judging import matches_id
 
 # Events that a message names; with more it would be longer than a screen.

@@ -7,7 +7,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from ops.definitions.changes import DeclaredEvent, DefinitionsFile, apply_changes, changes, existing_definitions
 from ops.init.finding import Finding
 from ops.server_clock import server_now
-from schemas.games.canary import CANARY_APP, CANARY_EVENT
+from schemas.canary import CANARY_APP, CANARY_EVENT
 
 DECLARED = DefinitionsFile(
     app=CANARY_APP, definitions=(DeclaredEvent(id=CANARY_EVENT, names={"en": "Canary"}, visibility="HIDDEN"),)

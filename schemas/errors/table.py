@@ -8,8 +8,8 @@ and run `python -m schemas.openapi.export` and `python -m ops.reference`.
 from enum import Enum, unique
 
 from schemas.analytics.stored import MAX_STORED_BYTES
+from schemas.canary import CANARY_SCOPE
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
-from schemas.games.canary import CANARY_SCOPE
 from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import READ_SCOPE
 from schemas.wire.depth import MAX_VALUES

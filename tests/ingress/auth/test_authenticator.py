@@ -11,8 +11,8 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.http.metrics import Metrics
+from schemas.canary import CANARY_APP, CANARY_SCOPE
 from schemas.errors.table import Refusal
-from schemas.games.canary import CANARY_APP, CANARY_SCOPE
 from serving.http.replies import refusal_reply
 from serving.http.request import bearer_token
 from serving.refused import Refused

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from schemas.games.canary import CANARY_EVENT
+from schemas.canary import CANARY_EVENT
 
 
 @dataclass(slots=True)

@@ -1,10 +1,18 @@
-"""The settings of a canary process."""
+"""`tallymill canary`: its reserved app, the one event of that app, the scope that its tokens need, and its settings.
 
-from typing import Annotated
+The ingress refuses a token of this app without the scope (403), and `tallymill definitions apply` refuses its file. So
+only a client for which the issuer adds the scope can send as this app.
+"""
+
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr
 
 from schemas.settings import Section
+
+CANARY_APP: Final = "tallymill-canary"
+CANARY_EVENT: Final = "CANARY"
+CANARY_SCOPE: Final = "tallymill.canary"
 
 
 class CanarySettings(Section):
