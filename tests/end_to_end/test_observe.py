@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, load_settings, variable_of
 from ops.dashboards.counts import COLUMNS, QUERY, ROWS
@@ -21,7 +22,8 @@ from ops.dashboards.files import OF_PROMETHEUS, dashboard_files
 from ops.local.servers.prometheus import fetch
 from ops.local.state import Process, State, read_state
 from ops.tokens.token import make_token
-from schemas.canary import CANARY_APP
+from schemas.canary import CANARY_APP, CANARY_EVENT
+from schemas.documents import owned_by
 from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import READ_SCOPE
 from tests.end_to_end.running import SETTINGS, System, get, post, until
@@ -102,16 +104,23 @@ def canary_log(system: System) -> str:
     return (system.data / "logs" / "canary.log").read_text()
 
 
-def test_the_canary_counts_exactly_once_while_a_worker_is_killed(system: System) -> None:
-    """The death of a worker delays batches, and none is miscounted or refused."""
+def test_the_canary_counts_exactly_once_while_processes_are_killed(system: System) -> None:
+    """The death of both workers delays batches. That of the ingress loses answers. None is miscounted or refused."""
     until(partial(has_counted, system, 2), "two batches of the canary are counted")
-    for number in (0, 1):
+    for victim in ("worker-1", "worker-2", "ingress"):
         before = canary_outcomes(system)["counted"]
-        os.kill(state_of(system).workers[number].pid, signal.SIGKILL)
+        os.kill(pid_of(system, victim), signal.SIGKILL)
         until(partial(has_counted, system, before + 2), "two more are counted")
     outcomes = canary_outcomes(system)
     assert (1, 0, 0) == (outcomes["first"], outcomes["miscounted"], outcomes["refused"]), canary_log(system)
     assert "canary_miscounted" not in canary_log(system)
+
+
+def pid_of(system: System, name: str) -> int:
+    state = state_of(system)
+    pid = state.ingress.pid if name == "ingress" else state.workers[int(name[-1]) - 1].pid
+    assert pid
+    return pid
 
 
 def test_nobody_else_can_send_as_the_canary(system: System) -> None:
@@ -218,3 +227,18 @@ def test_the_counts_dashboard_asks_what_the_console_answers(system: System) -> N
 
     until(is_there, "the event is counted")
     assert COLUMNS.keys() == answer[ROWS][0].keys()
+
+
+def test_a_miscount_is_seen_and_pages(system: System) -> None:
+    """A total that someone has changed in MongoDB. The last test, because verify finds a difference from now on."""
+    before, state = canary_outcomes(system), state_of(system)
+    with MongoClient[dict[str, Any]](state.servers.mongodb.address) as client:
+        players = client[state.servers.database]["players"]
+        assert 1 == players.update_many(owned_by(CANARY_APP), {"$inc": {f"totals.{CANARY_EVENT}": 1}}).modified_count
+    until(lambda: canary_outcomes(system)["miscounted"] == 1, "the miscount is seen")
+    until(partial(has_counted, system, before["counted"] + 2), "the batches after it are counted")
+    assert 1 == canary_outcomes(system)["miscounted"]
+    line = next(json.loads(one) for one in canary_log(system).splitlines() if "canary_miscounted" in one)
+    assert ("error", line["expected"] + 1) == (line["level"], line["found"])
+    firing = 'ALERTS{alertname="CanaryMiscounted", alertstate="firing", severity="critical"}'
+    until(lambda: [1.0] == Prometheus(system).values(firing), "the alert fires", pause_seconds=1)
