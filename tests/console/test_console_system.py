@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.observer.snapshot import Snapshot, TopicNow
+from console.observer.snapshot import Check, PartitionNow, Snapshot, TopicNow
 from console.system import is_known
 from schemas.wire.system_reply import SystemReply
 from tests.console.rig import Rig, read_token
@@ -101,8 +101,10 @@ async def test_the_metrics_are_those_of_the_snapshot() -> None:
 
 
 async def test_o2_what_is_not_known_has_no_sample() -> None:
-    """A 0 would say that all is well. The time of the step goes on."""
+    """A 0 would say that all is well. Nor does a `verify` that failed say when all was right."""
     rig = Rig()
-    rig.observer.snapshot = Snapshot(NOW, "down", NOW, ("x",), (TopicNow("games", "t"), TopicNow("analytics", "u")))
+    games = TopicNow("games", "t", partitions=(PartitionNow(0),))
+    failed = Check(NOW, ok=False, detail="")
+    rig.observer.snapshot = Snapshot(NOW, "down", NOW, ("x",), (games, TopicNow("analytics", "u")), last_verify=failed)
     names = ("partition_", "batches", "balance_", "dead_letters_", "retention_", "verify_", "observed_")
     assert {("observed_timestamp_seconds", "")} == {key for key in await samples(rig) if key[0].startswith(names)}

@@ -14,15 +14,16 @@ _ages = st.lists(st.integers(-100, 700_000), min_size=1, max_size=60)
 
 @given(_ages)
 def test_every_record_is_in_one_bucket(ages: list[int]) -> None:
-    """Also one whose time is ahead of the worker's clock, and one that is slower than all buckets."""
-    buckets = visible_buckets([NOW - age for age in ages], NOW)
+    """Also where times are not in order, one is ahead of the worker's clock, or slower than all buckets."""
+    buckets = visible_buckets(ages, lambda age: NOW - age, NOW)
     assert len(ages) == sum(buckets.values())
     assert set(buckets) <= {*map(str, BOUNDS_MILLIS), SLOWER}
 
 
 @given(_ages, st.sampled_from([0.5, 0.99]))
 def test_a_quantile_is_in_the_bucket_of_the_record_that_it_is(ages: list[int], quantile: float) -> None:
-    found = quantile_seconds(visible_buckets([NOW - age for age in ages], NOW), quantile)
+    in_order = sorted(ages, reverse=True)
+    found = quantile_seconds(visible_buckets(in_order, lambda age: NOW - age, NOW), quantile)
     exact = sorted(ages)[max(0, -int(-quantile * len(ages) // 1) - 1)]
     place = bisect.bisect_left(BOUNDS_MILLIS, exact)
     low, high = (0, *BOUNDS_MILLIS)[place], (*BOUNDS_MILLIS, BOUNDS_MILLIS[-1])[place]
@@ -33,3 +34,9 @@ def test_a_quantile_is_in_the_bucket_of_the_record_that_it_is(ages: list[int], q
 @pytest.mark.parametrize("counts", [{}, {"250": 0}])
 def test_without_records_there_is_no_quantile(counts: dict[str, int]) -> None:
     assert quantile_seconds(counts, 0.5) is None
+
+
+def test_a_record_is_in_the_bucket_of_its_bound() -> None:
+    ages = [700_000, 600_000, 251, 250, 101, 5, 0, -3]
+    expected = {"5": 3, "250": 2, "500": 1, "600000": 1, SLOWER: 1}
+    assert expected == visible_buckets(ages, lambda age: NOW - age, NOW)

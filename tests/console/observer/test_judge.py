@@ -69,6 +69,14 @@ def test_o6_a_silent_server_is_down_at_once_and_says_what_does_not_happen() -> N
     assert ("down", judge.UNKNOWN_KAFKA) == (state, reasons[-1])
 
 
+def test_the_worst_reason_is_the_first() -> None:
+    """Whatever it is about, and it is the state."""
+    stopped = mongodb(checkpoint(0, 9, stopped="x"), checkpoint(1, 9))
+    assert ("degraded", ["games: partition 0 is stopped: x", judge.UNKNOWN_KAFKA]) == judged(stopped, None)
+    failed = mongodb(lineages=[], checks={"verify": Check(NOW, ok=False, detail="x")})
+    assert [False, False, True] == ["verify" in reason for reason in judged(failed, topic((0, 0)))[1]]
+
+
 @pytest.mark.parametrize(
     ("found", "kafka", "state", "words"),
     [
