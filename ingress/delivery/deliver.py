@@ -28,6 +28,9 @@ log = structlog.get_logger()
 # Of a Prefer header; the rest is ignored.
 MAX_PREFER_BYTES = 500
 
+# Of a record whose events are counted, now or before. With another fate the answer is SET_ASIDE.
+COUNTED_FATES = ("applied", "duplicate")
+
 
 class Sealed(NamedTuple):
     """A record as it is to be published."""
@@ -74,6 +77,8 @@ class Delivery:
         result = await self._waited(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and result.reused:
             raise self._reused(coordinates)
+        if result.rejection and result.rejection.fate not in COUNTED_FATES:
+            shared.metrics.refused(channel.api, Refusal.SET_ASIDE.name)
         ended_seconds = shared.clock.monotonic_seconds()
         if result.passed:
             self._visible_seconds(ended_seconds - acked_seconds, coordinates)
