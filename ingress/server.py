@@ -153,7 +153,7 @@ def _dependencies(
         limits=config.limits,
         signing=signing_keys(config.signing),
         clock=clock,
-        authenticator=Authenticator(tokens, config.tokens.anonymous_apps),
+        authenticator=Authenticator(tokens, config.tokens.anonymous_apps, metrics.tokens.rejected.note),
         bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
         refusals=RefusalRecorder(store.refusal_store(), clock, metrics),
         metrics=metrics,
