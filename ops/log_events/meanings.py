@@ -156,6 +156,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "The user may not read the topic's settings, so they were not checked.",
         _section("Checks that were skipped at the start"),
     ),
+    "tracing_off": Meaning(
+        "The environment names an exporter of traces, but none are made. The process works without.",
+        _section("Tracing"),
+    ),
     "totals_not_read": Meaning(
         "MongoDB is available but did not return totals. Clients get answers without totals until it does.",
         "Remove the cause in `reason`, for example a missing role.",
