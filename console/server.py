@@ -69,7 +69,7 @@ def _build(config: ConsoleConfig) -> _Process:
     store = MongoStore(config.mongodb, settings)
     parts = Parts(
         settings=settings,
-        authenticator=Authenticator(tokens),
+        authenticator=Authenticator(tokens, metrics.tokens.rejected.note),
         store=store,
         gate=Gate(settings.max_concurrent_queries, settings.query_timeout_seconds),
         metrics=metrics,

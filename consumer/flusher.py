@@ -248,11 +248,9 @@ class Flusher:
 
     async def _apply(self, flush: Flush) -> Sequence[Flush]:
         """Apply one flush. Returns the flushes to apply instead, in order, if it can't be as it is. Raises Moved."""
-        plan = partial(self._plan, flush)
         try:
-            with records_fault("asking for"):
-                reads = self._rules.planner.reads_of(flush)
-            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
+            with self._parts.spans(flush):
+                written = await self._attempted(flush)
         except RecordRefused as refused:
             self._parts.metrics.flushes_failed.labels(self._parts.api, "refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
@@ -273,6 +271,13 @@ class Flusher:
             if written:
                 self._applied(flush, written)
         return ()
+
+    async def _attempted(self, flush: Flush) -> WritePlan | None:
+        """What was written; None if it was stopped before. Raises RecordRefused, FlushTooLarge, Moved."""
+        plan = partial(self._plan, flush)
+        with records_fault("asking for"):
+            reads = self._rules.planner.reads_of(flush)
+        return await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
         rules = self._rules

@@ -15,8 +15,13 @@ from serving.tokens.identity import Identity
 class Authenticator(authenticator.Authenticator):
     """Identifies senders. `anonymous_apps`: apps that accept events with anonymous tokens."""
 
-    def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
-        super().__init__(tokens)
+    def __init__(
+        self,
+        tokens: TokenCheck,
+        anonymous_apps: Collection[str] = (ANY_APP,),
+        rejected: authenticator.Rejected = authenticator.unnoted,
+    ) -> None:
+        super().__init__(tokens, rejected)
         self._anonymous_apps = frozenset(anonymous_apps)
 
     async def identify(self, token: str | None, now_seconds: float) -> Identity:

@@ -1,6 +1,7 @@
 """What both APIs do with a record that is to be counted: publish it, wait until it is counted, report where it lies.
 
-1. publish, until Kafka acknowledges it: from here on the record will be counted, whatever crashes (B7)
+1. publish, with the request's trace, until Kafka acknowledges it: from here on the record will be counted, whatever
+   crashes (B7)
 2. wait until the checkpoint has passed it (G15), unless the client prefers not to
 3. make the answer's headers: Server-Timing, and the receipt where the record's coordinates are known
 """
@@ -19,14 +20,22 @@ from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.errors.table import Refusal
 from schemas.records.receipt import Receipt, issue_receipt
+from schemas.records.trace import TRACEPARENT, is_traceparent
 from serving.headers import RawHeader
 from serving.http.request import Request
 from serving.refused import Refused
+from serving.tracing import SendSpan
 
 log = structlog.get_logger()
 
+# As ASGI has its name.
+TRACEPARENT_HEADER = TRACEPARENT.encode()
+
 # Of a Prefer header; the rest is ignored.
 MAX_PREFER_BYTES = 500
+
+# Of a record whose events are counted, now or before. With another fate the answer is SET_ASIDE.
+COUNTED_FATES = ("applied", "duplicate")
 
 
 class Sealed(NamedTuple):
@@ -63,7 +72,7 @@ class Delivery:
         shared, channel = self._shared, self._channel
         before = channel.watch.checkpoints
         handed_seconds = shared.clock.monotonic_seconds()
-        position = await self._published(record)
+        position = await self._published(*self._traced(record, request))
         acked_seconds = shared.clock.monotonic_seconds()
         coordinates = self._coordinates(position)
         self._published_seconds(acked_seconds - handed_seconds, coordinates)
@@ -74,6 +83,8 @@ class Delivery:
         result = await self._waited(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and result.reused:
             raise self._reused(coordinates)
+        if result.rejection and result.rejection.fate not in COUNTED_FATES:
+            shared.metrics.refused(channel.api, Refusal.SET_ASIDE.name)
         ended_seconds = shared.clock.monotonic_seconds()
         if result.passed:
             self._visible_seconds(ended_seconds - acked_seconds, coordinates)
@@ -99,11 +110,33 @@ class Delivery:
             )
         return Refused(Refusal.UNAVAILABLE)
 
-    async def _published(self, record: Sealed) -> Position | None:
+    def _traced(self, record: Sealed, request: Request) -> tuple[Sealed, SendSpan | None]:
+        """The record with the request's `traceparent`, if it is valid; and the record's span, if any is made.
+
+        The headers must be a list: aiokafka takes no tuple.
+        """
+        trace, tracing, span = request.headers.get(TRACEPARENT_HEADER), self._shared.tracing, None
+        if trace is not None and not is_traceparent(trace):
+            trace = None
+        if tracing is not None:
+            span = tracing.sending(self._channel.lineage.topic, trace, len(record.body))
+            trace = trace or span.traceparent
+        if trace is None:
+            return record, span
+        return record._replace(headers=[*record.headers, (TRACEPARENT, trace)]), span
+
+    async def _published(self, record: Sealed, span: SendSpan | None) -> Position | None:
         try:
-            return await self._channel.publisher.publish(*record)
-        except Unavailable as error:
-            raise Refused(Refusal.UNAVAILABLE) from error
+            position = await self._channel.publisher.publish(*record)
+        except BaseException as error:
+            if span is not None:
+                span.failed(error)
+            if isinstance(error, Unavailable):
+                raise Refused(Refusal.UNAVAILABLE) from error
+            raise
+        if span is not None:
+            span.sent(*((position.partition, position.offset) if position else (None, None)))
+        return position
 
     def _coordinates(self, position: Position | None) -> Coordinates | None:
         """None where they are unknown: then there is no receipt and no waiting. The record is counted all the same."""

@@ -29,7 +29,6 @@ _EVERYWHERE: Final = (
     Refusal.BODY_LATE,
     Refusal.BODY_LARGE,
     Refusal.MEDIA_TYPE,
-    Refusal.NOT_A_FORM,
     Refusal.ENCODING,
     Refusal.ADDRESS_RATE_HIGH,
     Refusal.INTERNAL,
@@ -37,7 +36,14 @@ _EVERYWHERE: Final = (
     Refusal.BUSY,
     Refusal.UNAVAILABLE,
 )
-_GAMES: Final = (Refusal.ANONYMOUS, Refusal.FORBIDDEN, Refusal.FORBIDDEN_LIST, Refusal.SET_ASIDE, Refusal.AWAY)
+_GAMES: Final = (
+    Refusal.NOT_A_FORM,
+    Refusal.ANONYMOUS,
+    Refusal.FORBIDDEN,
+    Refusal.FORBIDDEN_LIST,
+    Refusal.SET_ASIDE,
+    Refusal.AWAY,
+)
 _ANALYTICS: Final = (
     Refusal.NO_ANONYMOUS,
     Refusal.TOO_MANY_ITEMS,
@@ -48,6 +54,7 @@ _ANALYTICS: Final = (
     Refusal.SET_ASIDE,
 )
 _OTHER: Final = (
+    Refusal.NOT_A_FORM,
     Refusal.ANONYMOUS,
     Refusal.FORBIDDEN,
     Refusal.FORBIDDEN_REFUSALS,

@@ -158,10 +158,18 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     ),
     "stopped": Meaning("The process ends. `failed` is true if it ends by an error; then a line before says why."),
     "stopping": Meaning("A signal arrived. The process finishes what it has accepted."),
+    "token_rejected": Meaning(
+        "A token was rejected with 401. At most one line a second of each reason; the metric counts all.",
+        _section("Find out why tokens are refused"),
+    ),
     "topic_at_risk": Meaning("The topic's settings can lose records in a fault.", _section("A topic may lose records")),
     "topic_not_checked": Meaning(
         "The user may not read the topic's settings, so they were not checked.",
         _section("Checks that were skipped at the start"),
+    ),
+    "tracing_off": Meaning(
+        "The environment names an exporter of traces, but none are made. The process works without.",
+        _section("Tracing"),
     ),
     "totals_not_read": Meaning(
         "MongoDB is available but did not return totals. Clients get answers without totals until it does.",
@@ -202,6 +210,7 @@ KEYS: Final[Mapping[str, str]] = {
     "reason": "why, in plain words",
     "record": "`lineage/partition/offset`",
     "records": "the number of records that wait",
+    "rejected_as": "the `reason` of the metrics `tallymill_..._rejected_tokens_total`",
     "request_id": "the requestId of a batch",
     "risk": "what can be lost, when, and how to change it",
     "seconds": "how long the state that the event ends or reports has lasted",

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.hot_metrics import SECONDS_BUCKETS
 from serving.process_metrics import DependencyMetrics
+from serving.tokens.rejected import RejectedTokens
 
 IntrospectionOutcome = Literal["active", "not_active", "failed"]
 
@@ -19,6 +20,7 @@ class TokenMetrics:
     ) -> None:
         self._process = process
         self.dependencies = dependencies
+        self.rejected = RejectedTokens(process, registry)
         self._registry = registry
         key_reads = Counter(
             f"tallymill_{process}_key_reads",

@@ -81,8 +81,8 @@ class Rig:
         store = real or self.store
         self.stopping = Draining()
         self.settings = ConsoleSettings.model_validate(settings)
-        self.authenticator = Authenticator(tokens or signed_tokens(TestClock()))
         self.metrics = Metrics()
+        self.authenticator = Authenticator(tokens or signed_tokens(TestClock()), self.metrics.tokens.rejected.note)
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.authenticator, store, gate, self.metrics)
