@@ -3,12 +3,14 @@
 Rich is imported when it is used, so that a process that prints a line or two starts fast.
 """
 
+import os
 import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import NoReturn
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -27,6 +29,13 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 the one place
 
 
+def leave(exit_status: int) -> NoReturn:
+    """End the process at once. Python would first wait for threads, of which one may ask a silent server for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_status)
+
+
 def complain(text: str) -> None:
     """Print a message for a person: an error, a warning, a question, a step that takes time."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the one place
@@ -43,6 +52,34 @@ def say_styled(parts: Iterable[tuple[str, str]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
+
+
+@contextmanager
+def redrawing(apart: str = "\n") -> Iterator[Callable[[str], None]]:
+    """The function given prints a text over the one before it. When piped it prints all, with `apart` in between."""
+    if is_piped():
+        between = ""
+
+        def next_block(text: str) -> None:
+            nonlocal between
+            say(between + text)
+            between = apart
+
+        yield next_block
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+
+        def redraw(text: str) -> None:
+            shown = Text(text)
+            shown.highlight_regex(r"(?m)^(!|LOST:|not ready).*$", "red")
+            shown.highlight_regex(r"(?m)^ready", "green")
+            live.update(shown, refresh=True)
+
+        yield redraw
 
 
 def remark(text: str) -> None:

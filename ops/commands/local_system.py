@@ -40,14 +40,23 @@ def down(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
 
 
 @app.command()
-def status(*, data: Data = DATA_FOLDER, as_json: Json = False) -> None:
-    """Ask each process of the local system whether it works.
+def status(
+    *,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Print it every 2 s until Ctrl-C.")] = False,
+    data: Data = DATA_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Ask each process of the local system whether it works, and measure rates, lag and balance of each topic.
 
-    Exit status 0: everything is ready. 1: something is not. 3: the system is not running.
+    Exit status 0: all that is promised holds now. 1: a process is not ready, a partition is stopped or has no worker,
+    records are lost, or the balance does not add up or is unknown. 3: the system is not running.
     """
     from ops.local import commands
+    from ops.logs import drop_logs
+    from ops.output import leave
 
-    raise typer.Exit(commands.status(data, as_json=as_json))
+    drop_logs()
+    leave((commands.watch_status if watch else commands.status)(data, as_json=as_json))
 
 
 @app.command()

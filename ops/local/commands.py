@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
@@ -19,13 +19,13 @@ from ops.local.servers.processes import NotReadyError, open_log, own_command
 from ops.local.servers.prometheus import PrometheusFiles, installed, missing_text
 from ops.local.servers.source import present_sources, settings_of_user
 from ops.local.state import RunningError, State, read_state, supervisor_pid, to_fields, to_json
-from ops.local.status.balance import balance_text, unknown
-from ops.local.status.health import as_text as health_text
+from ops.local.status.balance import unknown
 from ops.local.status.health import health_of
+from ops.local.status.text import status_text
 from ops.local.supervisor import Supervisor, SystemOptions
 from ops.local.supervisor_log import SUPERVISOR_LOG
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, Tokens, addresses_text, welcome_text
-from ops.output import EXIT_BAD_INPUT, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, say
+from ops.output import EXIT_BAD_INPUT, EXIT_KILLED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, redrawing, say
 from schemas.games.scopes import GAMES_SCOPE
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
@@ -41,6 +41,9 @@ LAST_LINES = 30
 DOWN_SECONDS = 90
 
 POLL_SECONDS = 0.1
+
+# Of `status --watch`. One answer takes somewhat more than a second.
+WATCH_SECONDS = 2.0
 
 USUAL_WORKERS = 2
 
@@ -147,7 +150,8 @@ def own_name() -> str:
     typed = Path(sys.argv[0])
     if typed.name != OWN_NAME or shutil.which(OWN_NAME):
         return OWN_NAME
-    return shlex.quote(os.path.relpath(typed))
+    near = os.path.relpath(typed)
+    return shlex.quote(str(typed) if near.startswith(os.pardir) else near)
 
 
 def down(data: Path, *, as_json: bool) -> int:
@@ -169,38 +173,46 @@ def down(data: Path, *, as_json: bool) -> int:
 
 
 def status(data: Path, *, as_json: bool) -> int:
-    """Print each process and whether it works. Exit status 0: everything works. 1: not. 3: not running."""
+    """Print each process and topic. Exit status 0: all that is promised holds now. 1: not. 3: not running."""
+    shown, exit_status = status_now(data, as_json=as_json)
+    say(shown)
+    return exit_status
+
+
+def watch_status(data: Path, *, as_json: bool) -> int:
+    """Print it again and again until Ctrl-C: over the one before, or when piped, one after the other."""
+    exit_status = EXIT_KILLED
+    try:
+        with redrawing(apart="" if as_json else "\n") as draw:
+            while True:
+                due = time.monotonic() + WATCH_SECONDS
+                shown, exit_status = status_now(data, as_json=as_json, indent=None)
+                draw(shown)
+                time.sleep(max(0, due - time.monotonic()))
+    except KeyboardInterrupt:
+        return exit_status
+
+
+def status_now(data: Path, *, as_json: bool, indent: int | None = 2) -> tuple[str, int]:
+    """What `status` prints, and its exit status."""
     pid, state = supervisor_pid(data), read_state(data)
     if state is None or state.phase != "ready":
-        return _not_running(data, pid, state, as_json=as_json)
+        return _not_running(data, pid, state, as_json=as_json), EXIT_NOT_RUNNING
     health = health_of(state, data)
-    phase = "not ready" if health.problems else "ready"
+    exit_status = EXIT_WRONG if health.problems else EXIT_OK
     if as_json:
-        processes = [asdict(one) for one in health.processes]
-        shown = {"phase": phase, "problems": health.problems, "processes": processes, **health.balance}
-        say(json.dumps({**to_fields(state), **shown}, indent=2))
-    else:
-        first = f"{phase} (supervisor {state.supervisor})"
-        others = [f"! {one}" for one in health.problems if one not in health.lost]
-        say("\n".join([*health.lost, first, *others, health_text(health)]))
-        say(balance_text(health.balance))
-    return EXIT_WRONG if health.problems else EXIT_OK
+        return json.dumps({**to_fields(state), **health.as_json()}, indent=indent), exit_status
+    return status_text(state.supervisor, health), exit_status
 
 
-def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: bool) -> int:
+def _not_running(data: Path, pid: int | None, state: State | None, *, as_json: bool) -> str:
     """The system starts, stops or does not run: no process is asked."""
     phase = state.phase if state else "stopped" if pid is None else "starting"
     if as_json:
-        say(
-            json.dumps({**to_fields(state), **unknown("not ready")}, indent=2)
-            if state
-            else json.dumps({"phase": phase})
-        )
-    elif state:
-        say(f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}")
-    else:
-        say(_nothing(data, "not running") if pid is None else "starting")
-    return EXIT_NOT_RUNNING
+        return json.dumps({**to_fields(state), **unknown("not ready")} if state else {"phase": phase})
+    if state:
+        return f"{phase} (supervisor {state.supervisor})\n{addresses_text(state)}".rstrip()
+    return _nothing(data, "not running") if pid is None else "starting"
 
 
 def _nothing(data: Path, words: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,8 @@ from ops.local.servers.processes import open_log
 from ops.output import complain
 
 SUPERVISOR_LOG = "supervisor.log"
+
+STDERR = 2
 
 
 class SupervisorLog:
@@ -39,6 +40,6 @@ class SupervisorLog:
 def _is_stderr(log: int) -> bool:
     """Whether standard error is this very file, as with `up --detach`."""
     try:
-        return os.path.samestat(os.fstat(log), os.fstat(sys.stderr.fileno()))
-    except (OSError, ValueError):  # standard error is closed, or a test has replaced it
+        return os.path.samestat(os.fstat(log), os.fstat(STDERR))
+    except OSError:  # it is closed
         return False

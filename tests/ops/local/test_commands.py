@@ -3,8 +3,11 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,7 +19,10 @@ from ops.local.running_options import OPTIONS_NAME, WORKERS, options_of, write_o
 from ops.local.servers.source import settings_of_user
 from ops.local.state import data_lock, write_state
 from ops.local.status.health import Health, ProcessNow, Said
+from ops.output import redrawing
+from tests.ops.local.logs.test_logs_command import Terminal
 from tests.ops.local.test_state import STATE
+from tests.patience import PATIENCE_SECONDS
 
 Output = pytest.CaptureFixture[str]
 
@@ -55,6 +61,63 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
         first, *lines = capsys.readouterr().out.splitlines()
     assert f"{expected[1]} (supervisor 10)" == first
     assert [f"! {one}" for one in problems] == lines[: len(problems)]
+
+
+def test_a_watched_status_is_a_block_after_the_other_and_ends_with_the_last_exit_status(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it."""
+    shown = iter([("ready", 0), ("not ready", 1)])
+
+    def status_now(*_: object, **__: object) -> tuple[str, int]:
+        try:
+            return next(shown)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(commands, "status_now", status_now)
+    monkeypatch.setattr(commands, "WATCH_SECONDS", 0)
+    assert 1 == commands.watch_status(tmp_path, as_json=False)
+    assert "ready\n\nnot ready\n" == capsys.readouterr().out
+    assert 130 == commands.watch_status(tmp_path, as_json=True), "before there was one"
+
+
+def test_a_watched_status_on_a_terminal_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", shown := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with redrawing() as draw:
+        draw("ready\nfirst")
+        draw("not ready\nsecond")
+    first, second = shown.getvalue().partition("first")[::2]
+    assert "\x1b[1A" not in first
+    assert "\x1b[1A" in second.partition("second")[0], "the cursor goes up"
+
+
+def test_a_watched_system_that_does_not_run_is_3(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may start later."""
+    naps = iter([0, KeyboardInterrupt()])
+
+    def sleep(_seconds: float) -> None:
+        if isinstance(nap := next(naps), BaseException):
+            raise nap
+
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=sleep))
+    assert 3 == commands.watch_status(tmp_path, as_json=True)
+    assert [{"phase": "stopped"}] * 2 == [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+
+
+def test_a_command_ends_though_a_thread_of_it_does_not() -> None:
+    """As one that asks DNS for a name: Python would wait for it."""
+    program = (
+        "import time; from concurrent.futures import ThreadPoolExecutor; from ops.output import leave, say\n"
+        "ThreadPoolExecutor().submit(time.sleep, 3600); say('told'); leave(3)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+    assert (3, "told\n") == (ran.returncode, ran.stdout)
 
 
 def test_lost_records_are_the_first_line_of_status(
