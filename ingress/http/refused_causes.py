@@ -25,6 +25,7 @@ _EVERYWHERE: Final = (
     Refusal.MALFORMED,
     Refusal.NO_TOKEN,
     Refusal.UNAUTHENTICATED,
+    Refusal.RESERVED_APP,
     Refusal.METHOD,
     Refusal.BODY_LATE,
     Refusal.BODY_LARGE,

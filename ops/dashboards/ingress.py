@@ -131,8 +131,29 @@ _CAPACITY: Final = Row(
 )
 
 _TOKENS: Final = Row(
-    "Tokens and clocks",
+    "Tokens, servers and clocks",
     (
+        Panel(
+            "Servers that can be used",
+            (
+                Query(
+                    f"min by (instance, dependency) (tallymill_ingress_dependency_up{{{_I}}})",
+                    "{{instance}} {{dependency}}",
+                ),
+            ),
+            "1 while the ingress can use the server. The log has the reason of each outage.",
+        ),
+        Panel(
+            "Rejected tokens a second",
+            (
+                Query(
+                    f"sum by (reason) (rate(tallymill_ingress_rejected_tokens_total{{{_I}}}[$__rate_interval]))",
+                    "{{reason}}",
+                ),
+            ),
+            "Tokens that were answered 401, by reason.",
+            unit="ops",
+        ),
         Panel(
             "Age of the token issuer's keys",
             (Query(f"tallymill_ingress_keys_age_seconds{{{_I}}}", "{{instance}}"),),

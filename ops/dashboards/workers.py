@@ -164,21 +164,35 @@ _READING: Final = Row(
     "Reading",
     (
         Panel(
+            "Servers that can be used",
+            (
+                Query(
+                    'min by (instance, dependency) (tallymill_worker_dependency_up{instance=~"$instance"})',
+                    "{{instance}} {{dependency}}",
+                ),
+            ),
+            "1 while the worker can use the server. The log has the reason of each outage.",
+            width=6,
+        ),
+        Panel(
             "Records read and not applied",
             (Query(f"sum by (instance, api) (tallymill_worker_buffered_bytes{{{_AI}}})", "{{instance}} {{api}}"),),
             "Bytes. A worker stops fetching at worker.max_buffer_bytes.",
             unit="bytes",
+            width=6,
         ),
         Panel(
             "Rebalances",
             (Query(f"sum by (api) (increase(tallymill_worker_rebalances_total{{{_AI}}}[15m]))", "{{api}}"),),
             "Of all workers, in 15 minutes. A deployment makes a few.",
+            width=6,
         ),
         Panel(
             "Requests to Kafka that failed",
             (Query(f"sum by (api) (rate(tallymill_worker_fetch_errors_total{{{_AI}}}[$__rate_interval]))", "{{api}}"),),
             "Fetches, topic metadata and offset commits, a second.",
             unit="ops",
+            width=6,
         ),
     ),
 )

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from ingress.http.refused_causes import CAUSES, RouteApi
 from ingress.memory import MemoryRecord
 from ingress.ports import Rejection
+from schemas.canary import CANARY_APP
 from schemas.coordinates import Coordinates
 from schemas.records.receipt import Receipt, issue_receipt
 from schemas.settings import Limits
@@ -62,6 +63,7 @@ async def heads(path: str) -> Seen:
     await rig.call("POST", path, {**EDITOR, "content-encoding": "x"}, [ANY_BODY[path]])
     await rig.call("POST", path, JSON, [ANY_BODY[path]])
     await rig.call("POST", path, {**JSON, "authorization": "Bearer x.y.z"}, [ANY_BODY[path]])
+    await rig.call("POST", path, bearer(app=CANARY_APP), [ANY_BODY[path]])
     form = {**EDITOR, "x-http-method-override": "GET", "content-length": "2"}
     for one in (RECORD, "/v1/limits") if path != ADD else ():
         await rig.call("POST", one, form, [b"{}"])
