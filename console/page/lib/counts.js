@@ -6,7 +6,6 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** What can be chosen. `live`: short enough to be asked for again while one looks. */
 export const RANGES = [
   ["5m", "5 minutes", 5 * MINUTE],
   ["15m", "15 minutes", 15 * MINUTE],
@@ -18,12 +17,19 @@ export const RANGES = [
   ["90d", "90 days", 90 * DAY],
   ["400d", "400 days", 400 * DAY],
 ];
-export const STEPS = ["minute", "hour", "day", "week", "month"];
+const LENGTHS = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
 
-const PAGES = 6;
+/** Events with a line of their own. All others are one line: the console sums them as `(other)`. */
+export const TOP = 6;
+export const OTHER = "(other)";
+
+const MOST_POINTS = 1_400;
+const PAGES = 5;
 const ROWS = 10_000;
 
-export const rangeMillis = (range) => (RANGES.find(([name]) => name === range) ?? RANGES[4])[2];
+const rangeOf = (range) => RANGES.find(([name]) => name === range) ?? RANGES[4];
+export const rangeMillis = (range) => rangeOf(range)[2];
+export const rangeWords = (range) => rangeOf(range)[1];
 
 /** The finest step that keeps a line readable. */
 export function stepFor(range) {
@@ -31,71 +37,74 @@ export function stepFor(range) {
   return millis <= 6 * HOUR ? "minute" : millis <= 7 * DAY ? "hour" : millis <= 90 * DAY ? "day" : "week";
 }
 
-/** Steps whose number of points is between two and what a page has room for. */
-export function stepsFor(range) {
-  const length = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
-  return STEPS.filter((step) => rangeMillis(range) / length[step] >= 2 && rangeMillis(range) / length[step] <= 1_500);
+/** The steps of which a range has at least two, and no more than the page has room for. */
+export const stepsFor = (range) =>
+  Object.keys(LENGTHS).filter((step) => {
+    const points = rangeMillis(range) / LENGTHS[step];
+    return points >= 2 && points <= MOST_POINTS;
+  });
+
+/** Where the step begins that contains a time, in the viewer's zone. */
+export function startOf(step, millis) {
+  const at = new Date(millis);
+  at.setSeconds(0, 0);
+  if (step !== "minute") at.setMinutes(0);
+  if (step === "day" || step === "week" || step === "month") at.setHours(0);
+  if (step === "week") at.setDate(at.getDate() - ((at.getDay() + 6) % 7));
+  if (step === "month") at.setDate(1);
+  return at.getTime();
 }
 
-/** From the start of a minute, so that the whole range is whole minutes. */
-export function bounds(range, now) {
+/** Whole steps, up to now: the first point of a line is as full as the others. */
+export function bounds(range, step, now) {
   const to = Math.ceil(now / MINUTE) * MINUTE;
-  return { from: to - rangeMillis(range), to };
+  return { from: startOf(step, to - rangeMillis(range)), to };
 }
 
-/** All pages, or the first ones with `more: true`. */
-export async function load(parameters, signal) {
+async function pages(parameters, signal) {
   const rows = [];
   let pageToken;
-  let asOf = null;
   for (let page = 0; page < PAGES; page += 1) {
-    const answer = await request("/v1/counts", { parameters: { ...parameters, limit: ROWS, pageToken }, signal });
-    if (answer.problem) return { ...answer, rows, more: false };
+    const answer = await request("/v1/counts", { parameters: { ...parameters, pageToken }, signal });
+    if (answer.problem) return answer;
     rows.push(...answer.body.rows);
-    asOf ??= answer.body.asOf ?? null;
     pageToken = answer.body.nextPageToken;
-    if (!pageToken) break;
+    if (!pageToken) return { status: 200, rows, asOf: answer.body.asOf, more: false };
   }
-  return { status: 200, problem: null, rows, asOf, more: Boolean(pageToken) };
+  return { status: 200, rows, more: true };
 }
 
-/** The times of a chart: every step of a range, where steps are of one length; else those that rows have. */
-function axisOf(rows, step, { from, to }) {
-  const there = new Set(rows.map((row) => Date.parse(row.at)));
-  const length = { minute: MINUTE, hour: HOUR }[step];
-  if (length) {
-    for (let at = Math.floor(from / length) * length; at < to; at += length) {
-      // In a zone half an hour off, an hour of the answer starts at another minute than ours.
-      if (step === "minute" || there.size === 0 || there.has(at)) there.add(at);
-      else if (![...there].some((one) => one % HOUR !== 0)) there.add(at);
-    }
-  }
-  return [...there].sort((a, b) => a - b);
+/** Of one event: its line. Of all: the lines of the largest, and the total of each. */
+export async function load({ source, app, event, step, range, zone }, now, signal) {
+  const { from, to } = bounds(range, step, now);
+  const shared = { source, app, tz: zone, from, to };
+  const line = event ? { event, fill: "zero", limit: ROWS } : { top: TOP, fill: "zero" };
+  const asked = [pages({ ...shared, ...line, step }, signal)];
+  if (!event) asked.push(pages({ ...shared, step: "total", limit: ROWS }, signal));
+  const [lines, totals] = await Promise.all(asked);
+  const failed = [lines, totals].find((one) => one?.problem);
+  if (failed) return failed;
+  return { ...lines, ...arrange(lines.rows, totals?.rows ?? null), more: lines.more || Boolean(totals?.more) };
 }
 
 /**
- * `{axis (ms), events: [{event, total, values}]}`, the largest event first. A step without a count is 0: the console
- * has no row for it.
+ * `{axis (ms), lines: [{event, total, values}], totals: [{event, total}], total}`: the largest first, `(other)` last.
+ * A line of nothing is left out: with fill=zero the console has one also for other events that don't exist.
  */
-export function arrange(rows, step, range) {
-  const axis = axisOf(rows, step, range);
-  const index = new Map(axis.map((at, place) => [at, place]));
+export function arrange(rows, totalRows) {
+  const axis = [...new Set(rows.map((row) => Date.parse(row.at)))].sort((a, b) => a - b);
+  const place = new Map(axis.map((at, index) => [at, index]));
   const events = new Map();
   for (const { at, event, count } of rows) {
     if (!events.has(event)) events.set(event, { event, total: 0, values: new Array(axis.length).fill(0) });
     const one = events.get(event);
     one.total += count;
-    one.values[index.get(Date.parse(at))] += count;
+    one.values[place.get(Date.parse(at))] += count;
   }
-  const order = [...events.values()].sort((a, b) => b.total - a.total || a.event.localeCompare(b.event));
-  return { axis, events: order, total: order.reduce((sum, one) => sum + one.total, 0) };
+  const lines = [...events.values()].filter((one) => one.total > 0).sort(largestFirst);
+  const totals = totalRows === null ? lines : totalRows.map((row) => ({ event: row.event, total: row.count }));
+  return { axis, lines, totals: [...totals].sort(largestFirst), total: lines.reduce((sum, one) => sum + one.total, 0) };
 }
 
-/** The events that have a line of their own, and all others as one. */
-export function lines({ axis, events }, most) {
-  if (events.length <= most) return events;
-  const rest = events.slice(most - 1);
-  const values = axis.map((_, at) => rest.reduce((sum, one) => sum + one.values[at], 0));
-  const others = { event: null, others: rest.length, total: rest.reduce((sum, one) => sum + one.total, 0), values };
-  return [...events.slice(0, most - 1), others];
-}
+const largestFirst = (a, b) =>
+  (a.event === OTHER) - (b.event === OTHER) || b.total - a.total || (a.event < b.event ? -1 : 1);

@@ -40,30 +40,34 @@ export function rate(value, locale) {
 export const signed = (value, locale) =>
   known(value) ? cached(Intl.NumberFormat, locale, { signDisplay: "exceptZero" }).format(value) : UNKNOWN;
 
-export const percent = (part, whole, locale) =>
-  known(part) && known(whole) && whole > 0
-    ? cached(Intl.NumberFormat, locale, { style: "percent", maximumFractionDigits: part / whole < 0.1 ? 1 : 0 }).format(
-        part / whole,
-      )
-    : UNKNOWN;
+const ratio = (value, most, locale) =>
+  cached(Intl.NumberFormat, locale, { style: "percent", maximumFractionDigits: most }).format(value);
 
-const unit = (value, name, most, locale) =>
-  cached(Intl.NumberFormat, locale, {
-    style: "unit",
-    unit: name,
-    unitDisplay: "short",
-    maximumFractionDigits: most,
-  }).format(value);
+/** A share. What is there is never written as nothing, and what is missing never as everything. */
+export function percent(part, whole, locale) {
+  if (!known(part) || !known(whole) || whole <= 0) return UNKNOWN;
+  const share = part / whole;
+  if (share > 0 && share < 0.001) return `<${ratio(0.001, 1, locale)}`;
+  if (share < 1 && share >= 0.995) return `>${ratio(0.99, 0, locale)}`;
+  return ratio(share, share < 0.1 ? 1 : 0, locale);
+}
 
-/** A length of time, at most two units: 245 ms, 1.24 s, 4 min 12 s, 3 h 12 min, 2 d 4 h. */
-export function duration(seconds, locale) {
-  if (!known(seconds)) return UNKNOWN;
-  if (seconds < 0) return `-${duration(-seconds, locale)}`;
-  if (seconds === 0) return unit(0, "second", 0, locale);
-  if (seconds < 0.001) return `<${unit(1, "millisecond", 0, locale)}`;
-  if (seconds < 0.9995) return unit(seconds * 1000, "millisecond", 0, locale);
-  if (seconds < 10) return unit(seconds, "second", 2, locale);
-  if (seconds < MINUTE) return unit(Math.floor(seconds * 10) / 10, "second", 1, locale);
+/** A number and its unit, apart, so that a view can write the unit small. */
+function unit(value, name, most, locale) {
+  const options = { style: "unit", unit: name, unitDisplay: "narrow", maximumFractionDigits: most };
+  const parts = cached(Intl.NumberFormat, locale, options).formatToParts(value);
+  const isUnit = ({ type }) => type === "unit";
+  const text = (some) => some.map((part) => part.value).join("").trim();
+  return { value: text(parts.filter((part) => !isUnit(part))), unit: text(parts.filter(isUnit)) };
+}
+
+/** A length of time as one or two numbers with their units; empty if it is unknown. */
+export function durationParts(seconds, locale) {
+  if (!known(seconds)) return [];
+  if (seconds <= 0) return [unit(0, "second", 0, locale)];
+  if (seconds < 0.9995) return [unit(Math.max(1, seconds * 1000), "millisecond", 0, locale)];
+  if (seconds < 10) return [unit(seconds, "second", 2, locale)];
+  if (seconds < MINUTE) return [unit(Math.floor(seconds * 10) / 10, "second", 1, locale)];
   const [big, bigName, small, smallName] =
     seconds < HOUR
       ? [MINUTE, "minute", 1, "second"]
@@ -72,11 +76,20 @@ export function duration(seconds, locale) {
         : [DAY, "day", HOUR, "hour"];
   const rest = Math.floor((seconds % big) / small);
   const first = unit(Math.floor(seconds / big), bigName, 0, locale);
-  return rest ? `${first} ${unit(rest, smallName, 0, locale)}` : first;
+  return rest ? [first, unit(rest, smallName, 0, locale)] : [first];
+}
+
+/** The same as text: 245 ms, 1.24 s, 4 m 12 s, 3 h 12 m, 2 d 4 h. */
+export function duration(seconds, locale) {
+  const parts = durationParts(seconds, locale);
+  return parts.length ? parts.map((part) => `${part.value}\u202f${part.unit}`).join(" ") : UNKNOWN;
 }
 
 /** The same in whole seconds: an age that counts up must not flicker between milliseconds. */
 export const age = (seconds, locale) => (known(seconds) ? duration(Math.max(0, Math.floor(seconds)), locale) : UNKNOWN);
+
+export const ago = (seconds, locale) =>
+  known(seconds) ? (seconds < 1 ? "now" : `${age(seconds, locale)} ago`) : UNKNOWN;
 
 const when = (value) => {
   const at = value === null || value === undefined ? Number.NaN : new Date(value).getTime();
@@ -114,8 +127,8 @@ export function bucket(value, step, locale, timeZone) {
   const at = when(value);
   if (at === null) return UNKNOWN;
   const options = {
-    minute: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
-    hour: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
+    minute: { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" },
+    hour: { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" },
     day: { weekday: "short", year: "numeric", month: "short", day: "numeric" },
     week: { year: "numeric", month: "short", day: "numeric" },
     month: { year: "numeric", month: "long" },

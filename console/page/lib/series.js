@@ -1,14 +1,14 @@
 // From a snapshot to what the overview draws. Pure. Unknown stays null.
 
-const sum = (values) => {
-  const there = values.filter((one) => one !== null && one !== undefined);
-  return there.length ? there.reduce((total, one) => total + one, 0) : null;
-};
+const known = (one) => one !== null && one !== undefined;
+const all = (values) => values.length > 0 && values.every(known);
 
-const worst = (values) => {
-  const there = values.filter((one) => one !== null && one !== undefined);
-  return there.length ? Math.max(...there) : null;
-};
+/** Unknown if a part of it is: a sum of what happens to be known would look like a fall. */
+const sum = (values) => (all(values) ? values.reduce((total, one) => total + one, 0) : null);
+const worst = (values) => (all(values) ? Math.max(...values) : null);
+
+/** For latencies: an API where nothing happens has none. */
+const worstKnown = (values) => (values.some(known) ? Math.max(...values.filter(known)) : null);
 
 const APIS = ["games", "analytics"];
 
@@ -24,12 +24,12 @@ export function summary(snapshot) {
   const of = (field) => topics.map((topic) => topic[field]);
   const visible = topics.map((topic) => topic.visible).filter(Boolean);
   const refused = Object.entries(snapshot.refusedPerSecond ?? {}).sort((a, b) => b[1] - a[1]);
-  const lagging = topics.filter((topic) => topic.lagSeconds !== null).sort((a, b) => b.lagSeconds - a.lagSeconds)[0];
+  const lagging = topics.filter((topic) => known(topic.lagSeconds)).sort((a, b) => b.lagSeconds - a.lagSeconds)[0];
   return {
     accepted: { now: sum(of("acceptedPerSecond")), line: together(history, "accepted", sum) },
     counted: { now: sum(of("countedPerSecond")), line: together(history, "counted", sum) },
-    p50: { now: worst(visible.map((one) => one.p50)), line: together(history, "p50", worst) },
-    p99: { now: worst(visible.map((one) => one.p99)), line: together(history, "p99", worst) },
+    p50: { now: worstKnown(visible.map((one) => one.p50)), line: together(history, "p50", worstKnown) },
+    p99: { now: worstKnown(visible.map((one) => one.p99)), line: together(history, "p99", worstKnown) },
     lag: { now: worst(of("lagSeconds")), line: together(history, "lagSeconds", worst), where: whereIsWorst(lagging) },
     refused: { now: refused.length ? sum(refused.map(([, rate]) => rate)) : snapshot.refusedPerSecond ? 0 : null, causes: refused },
     open: sum(of("deadLettersOpen")),
@@ -69,7 +69,7 @@ export function worstFirst(topics) {
 }
 
 /** The points of a sparkline in a box of width x height; a gap where a value is unknown. */
-export function sparkline(line, width, height, top = worst(line) || 1) {
+export function sparkline(line, width, height, top = worstKnown(line) || 1) {
   const step = line.length > 1 ? width / (line.length - 1) : 0;
   const parts = [];
   let open = null;

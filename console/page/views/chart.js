@@ -2,22 +2,22 @@
 // numbers, for those who read rather than see.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { OTHER } from "../lib/counts.js";
 import { bucket, compact, count } from "../lib/format.js";
 import { html, useEffect, useRef } from "../lib/ui.js";
 
 const HEIGHT = 300;
-export const LINES = 7;
 const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [5, 2], [1, 5], [16, 6]];
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const FONT = "12px 'IBM Plex Sans', system-ui, sans-serif";
 
-export const nameOf = (line) => (line.event === null ? `${count(line.others)} other events` : line.event);
+export const nameOf = (line) => (line.event === OTHER ? "other events" : line.event);
 
 function timesOf(splits, step) {
   const days = splits.length > 1 && splits.at(-1) - splits[0] >= 4 * 86_400;
   const short = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-  const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const hours = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
   const coarse = days || step === "day" || step === "week" || step === "month";
   return splits.map((at) => {
     const date = new Date(at * 1000);
@@ -28,13 +28,13 @@ function timesOf(splits, step) {
 function axes(step) {
   const shared = { stroke: css("--ink-2"), font: FONT, grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
   return [
-    { ...shared, grid: { show: false }, values: (_, splits) => timesOf(splits, step), space: 90 },
+    { ...shared, grid: { show: false }, values: (_, splits) => timesOf(splits, step), space: 90, size: 28 },
     { ...shared, values: (_, splits) => splits.map((one) => compact(one)), size: 52, gap: 6 },
   ];
 }
 
 /** What the pointer is at: the time, and each line's value. Written as text nodes. */
-function pointer(step, given) {
+function pointer(step, lines) {
   const box = document.createElement("div");
   box.className = "chart-tip";
   box.hidden = true;
@@ -56,7 +56,7 @@ function pointer(step, given) {
     const time = document.createElement("p");
     time.className = "chart-tip-time";
     time.textContent = bucket(plot.data[0][at] * 1000, step);
-    box.replaceChildren(time, ...given.map((line, place) => row({ ...line, place }, at)));
+    box.replaceChildren(time, ...lines.map((line, place) => row({ ...line, place }, at)));
     const left = plot.cursor.left > plot.over.clientWidth / 2;
     box.style.left = left ? "auto" : `${plot.cursor.left + 14}px`;
     box.style.right = left ? `${plot.over.clientWidth - plot.cursor.left + 14}px` : "auto";
@@ -64,18 +64,18 @@ function pointer(step, given) {
   return { hooks: { ready: (plot) => plot.over.append(box), setCursor: move } };
 }
 
-function series(given) {
-  return given.map((_, place) => ({
+function series(lines) {
+  return lines.map((_, place) => ({
     stroke: css(`--series-${place}`),
     width: 2,
     dash: DASHES[place],
-    fill: given.length === 1 ? css("--series-fill") : undefined,
-    points: { show: given[place].values.length < 3, size: 6 },
+    fill: lines.length === 1 ? css("--series-fill") : undefined,
+    points: { show: lines[place].values.length < 3, size: 6 },
   }));
 }
 
-function draw(place, axis, given, step) {
-  const top = Math.max(1, ...given.map((line) => Math.max(0, ...line.values)));
+function draw(place, axis, lines, step) {
+  const top = Math.max(1, ...lines.map((line) => Math.max(0, ...line.values)));
   return new uPlot(
     {
       width: Math.max(240, place.clientWidth),
@@ -85,22 +85,22 @@ function draw(place, axis, given, step) {
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: true }, y: { range: [0, top * 1.08] } },
       axes: axes(step),
-      series: [{}, ...series(given)],
-      plugins: [pointer(step, given)],
+      series: [{}, ...series(lines)],
+      plugins: [pointer(step, lines)],
     },
-    [axis.map((at) => at / 1000), ...given.map((line) => line.values)],
+    [axis.map((at) => at / 1000), ...lines.map((line) => line.values)],
     place,
   );
 }
 
-export function Chart({ axis, given, step, label }) {
+export function Chart({ axis, lines, step, label }) {
   const frame = useRef(null);
   useEffect(() => {
     const place = frame.current;
-    let plot = draw(place, axis, given, step);
+    let plot = draw(place, axis, lines, step);
     const again = () => {
       plot.destroy();
-      plot = draw(place, axis, given, step);
+      plot = draw(place, axis, lines, step);
     };
     const sizes = new ResizeObserver(() => plot.setSize({ width: Math.max(240, place.clientWidth), height: HEIGHT }));
     sizes.observe(place);
@@ -110,6 +110,6 @@ export function Chart({ axis, given, step, label }) {
       document.removeEventListener("themechange", again);
       plot.destroy();
     };
-  }, [axis, given, step]);
+  }, [axis, lines, step]);
   return html`<div class="chart" role="img" aria-label=${label} ref=${frame}></div>`;
 }

@@ -10,9 +10,9 @@ const REDRIVE = "/v1/dead-letters/redrive";
 
 const columns = (picked, pick, may) => [
   ...(may ? [{ key: "pick", label: "Select", cell: (row) => html`<input type="checkbox" aria-label=${`Select ${row.id}`} disabled=${Boolean(row.redriven)} checked=${picked.has(row.id)} onChange=${() => pick(row.id)} />` }] : []),
-  { key: "at", label: "When", sort: (row) => row.at, cell: (row) => html`<time dateTime=${row.at}>${moment(row.at)}</time>` },
-  { key: "id", label: "Record", sort: (row) => row.id, cell: (row) => html`<code>${row.id}</code>${row.topic && html`<span class="why">${row.topic}</span>`}` },
-  { key: "reason", label: "Reason", wide: true, sort: (row) => row.reason, cell: (row) => row.reason },
+  { key: "at", label: "When", kind: "tight", sort: (row) => row.at, cell: (row) => html`<time dateTime=${row.at}>${moment(row.at)}</time>` },
+  { key: "id", label: "Coordinates", sort: (row) => row.id, cell: (row) => html`<code>${row.id}</code>${row.topic && html`<span class="why">${row.topic}</span>`}` },
+  { key: "reason", label: "Reason", kind: "wide", sort: (row) => row.reason, cell: (row) => row.reason },
   { key: "bytes", label: "Bytes", number: true, sort: (row) => row.bytes, cell: (row) => count(row.bytes) },
   { key: "redriven", label: "Redriven", sort: (row) => row.redriven ?? "", cell: (row) => (row.redriven ? moment(row.redriven) : "no") },
 ];
@@ -76,7 +76,7 @@ function Letters({ all, again }) {
   };
   const tools = html`${may && open.length > 0 && html`<button type="button" class="small" onClick=${() => setPicked(new Set(ids.length === open.length ? [] : open.map((one) => one.id)))}>${ids.length === open.length ? "Select none" : "Select all open"}</button>`}
     <button type="button" class="small" onClick=${again}>Refresh</button>`;
-  return html`<${Section} id="letters" title="Dead letters" basis="accepted" note=${`${count(open.length)} open of ${count(all.length)}; accepted and not counted`} tools=${tools}>
+  return html`<${Section} id="letters" title="Records" basis="accepted" note=${`${count(open.length)} open of ${count(all.length)}; accepted and not counted`} tools=${tools}>
     ${may ? html`<${Redrive} ids=${ids} done=${done} />` : html`<p class="quiet redrive-hint"><${Icon} name="lock" />To redrive them a session needs the scope <code>${SCOPES.operate}</code>.</p>`}
     <${Table} caption="Dead letters, the newest first" columns=${columns(picked, pick, may)} rows=${all} rowKey=${(row) => row.id} />
   <//>`;

@@ -14,10 +14,10 @@ const Names = ({ one }) => html`<span class="strong">${nameIn(one)}</span>
 
 const COLUMNS = [
   { key: "id", label: "Event", sort: (row) => row.definitionId, cell: (row) => html`<a href=${routeTo("counts", { event: row.definitionId })}><code>${row.definitionId}</code></a>` },
-  { key: "name", label: "Name", wide: true, sort: nameIn, cell: (row) => html`<${Names} one=${row} />` },
+  { key: "name", label: "Name", kind: "wide", sort: nameIn, cell: (row) => html`<${Names} one=${row} />` },
   { key: "languages", label: "Languages", cell: (row) => Object.keys(row.names ?? {}).join(", ") },
   { key: "visibility", label: "Visibility", sort: (row) => row.visibility, cell: (row) => (row.visibility ?? "").toLowerCase() },
-  { key: "declared", label: "Declared", sort: (row) => row.declaredAt, cell: (row) => html`<time dateTime=${row.declaredAt}>${moment(row.declaredAt)}</time>` },
+  { key: "declared", label: "Declared", kind: "tight", sort: (row) => row.declaredAt, cell: (row) => html`<time dateTime=${row.declaredAt}>${moment(row.declaredAt)}</time>` },
   { key: "state", label: "State", sort: (row) => row.retiredAt ?? "", cell: (row) => (row.retiredAt ? html`<span class="standing standing-unknown"><${Icon} name="pause" />retired</span><span class="why">${moment(row.retiredAt)}</span>` : html`<span class="standing standing-well"><${Icon} name="check" />in force</span>`) },
 ];
 

@@ -1,9 +1,9 @@
 // One box: a receipt, a requestId or a player. What was typed says what it may be; every possibility is asked for.
 
-import { SCOPES } from "../lib/api.js";
+import { request, SCOPES } from "../lib/api.js";
 import { count, moment } from "../lib/format.js";
-import { html } from "../lib/ui.js";
-import { Empty, Forbidden, Icon, Loading, Problem, Section, useAnswer } from "./parts.js";
+import { html, useEffect, useState } from "../lib/ui.js";
+import { Empty, Forbidden, Icon, Loading, Problem, Section } from "./parts.js";
 import { Table } from "./table.js";
 
 const RECEIPT = /^[A-Za-z0-9_-]+(\.\d+){3,4}\.[A-Za-z0-9_-]+$/;
@@ -38,7 +38,7 @@ const totalsOf = (body) =>
     : Object.entries(body.totals ?? {}).map(([event, total]) => ({ event, total: Number(total) }));
 
 const COLUMNS = [
-  { key: "event", label: "Event", wide: true, sort: (row) => row.event, cell: (row) => row.event },
+  { key: "event", label: "Event", kind: "wide", sort: (row) => row.event, cell: (row) => row.event },
   { key: "total", label: "Counted", number: true, sort: (row) => row.total, cell: (row) => count(row.total) },
 ];
 
@@ -49,21 +49,47 @@ function Player({ found }) {
   <//>`;
 }
 
-const MISSING = {
-  receipt: "It is no valid receipt of this system, or it is no longer known.",
-  request: "No batch with this requestId has counted, or it is forgotten after the dedupe window.",
-  player: "Nothing of a player with this name has counted.",
+const KINDS = {
+  receipt: { path: "receipts", name: "receipt", missing: "It is no receipt of this system, or it is no longer known." },
+  request: { path: "requests", name: "requestId", missing: "No batch with this requestId has counted, or it is forgotten after the dedupe window." },
+  player: { path: "players", name: "player", missing: "No event of a player with this name has counted." },
 };
-const PATHS = { receipt: "receipts", request: "requests", player: "players" };
+const ABSENT = [400, 404, 410];
 
-function Lookup({ kind, text }) {
-  const { answer, again } = useAnswer(`/v1/${PATHS[kind]}/${encodeURIComponent(text)}`, {});
-  const name = { receipt: "receipt", request: "requestId", player: "player" }[kind];
-  if (!answer) return html`<${Loading} what=${`the ${name}`} />`;
-  if (answer.status === 200) return kind === "player" ? html`<${Player} found=${answer.body} />` : html`<${Fate} title=${name} found=${answer.body} />`;
-  if (answer.status === 403) return html`<section class="card"><${Forbidden} scope=${SCOPES.read} what=${`this ${name}`} /></section>`;
-  if ([400, 404, 410].includes(answer.status)) return html`<section class="card"><${Empty} icon="search" title=${`No ${name} of that name`}>${MISSING[kind]}<//></section>`;
-  return html`<section class="card"><${Problem} text=${answer.problem} again=${again} /></section>`;
+/** The answers of all that the text may be. */
+function useLookup(text) {
+  const [found, setFound] = useState(null);
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const given = new AbortController();
+    setFound(null);
+    const asked = kindsOf(text).map(async (kind) => {
+      const path = `/v1/${KINDS[kind].path}/${encodeURIComponent(text)}`;
+      return { kind, ...(await request(path, { signal: given.signal })) };
+    });
+    Promise.all(asked).then(setFound, () => {});
+    return () => given.abort();
+  }, [text, round]);
+  return { found, again: () => setRound((before) => before + 1) };
+}
+
+function Hit({ hit, again }) {
+  const { kind, status, body, problem } = hit;
+  if (status === 200) return kind === "player" ? html`<${Player} found=${body} />` : html`<${Fate} title=${KINDS[kind].name} found=${body} />`;
+  return html`<section class="card">
+    ${status === 403 ? html`<${Forbidden} scope=${SCOPES.read} what=${`this ${KINDS[kind].name}`} />` : html`<${Problem} text=${problem} again=${again} />`}
+  </section>`;
+}
+
+function Result({ text }) {
+  const { found, again } = useLookup(text);
+  if (!found) return html`<${Loading} what="what there is" />`;
+  const hits = found.filter((one) => !ABSENT.includes(one.status));
+  if (hits.length) return hits.map((hit) => html`<${Hit} key=${hit.kind} hit=${hit} again=${again} />`);
+  const names = found.map((one) => KINDS[one.kind].name).join(" and no ");
+  return html`<section class="card">
+    <${Empty} icon="search" title=${`There is no ${names} of that name`}>${found.map((one) => html`<span key=${one.kind}>${KINDS[one.kind].missing} </span>`)}<//>
+  </section>`;
 }
 
 export function Find({ query }) {
@@ -71,5 +97,5 @@ export function Find({ query }) {
   if (!text) {
     return html`<h1>Find</h1><section class="card"><${Empty} icon="search" title="What became of a batch?">Type a receipt, a requestId or the name of a player into the box above.<//></section>`;
   }
-  return html`<h1>Find <q class="sought">${text}</q></h1>${kindsOf(text).map((kind) => html`<${Lookup} key=${`${kind} ${text}`} kind=${kind} text=${text} />`)}`;
+  return html`<h1>Find <q class="sought">${text}</q></h1><${Result} text=${text} />`;
 }

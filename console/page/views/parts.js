@@ -36,6 +36,12 @@ export const Value = ({ text }) =>
     ? html`<span class="unknown"><span aria-hidden="true">${UNKNOWN}</span><span class="hidden">not known</span></span>`
     : text;
 
+/** A sentence; what stands between backticks is a command or a name. */
+export const Words = ({ text }) =>
+  String(text)
+    .split("`")
+    .map((part, place) => (place % 2 ? html`<code key=${place}>${part}</code>` : part));
+
 export const Empty = ({ icon = "inbox", title, children }) =>
   html`<div class="empty"><${Icon} name=${icon} /><p class="empty-title">${title}</p><p>${children}</p></div>`;
 
@@ -43,6 +49,9 @@ export const Forbidden = ({ scope, what }) =>
   html`<${Empty} icon="lock" title=${`You may not see ${what}`}>
     Your session has no scope <code>${scope}</code>. Ask the operator of this system for it.
   <//>`;
+
+/** Where rows are cards, fewer of them are shown at first. */
+export const narrow = () => matchMedia("(width <= 48rem)").matches;
 
 /** What went wrong, and a way to try again. */
 export const Problem = ({ text, again }) =>

@@ -1,7 +1,7 @@
 // What the ingress refused, by cause, with samples: why was my event dropped?
 
 import { SCOPES } from "../lib/api.js";
-import { count, moment, plural, rate } from "../lib/format.js";
+import { count, nearby, plural, rate } from "../lib/format.js";
 import { live } from "../lib/live.js";
 import { replace, routeTo } from "../lib/route.js";
 import { useStore } from "../lib/store.js";
@@ -10,12 +10,12 @@ import { Empty, Forbidden, Loading, Problem, Section, useAnswer } from "./parts.
 import { Table } from "./table.js";
 
 const COLUMNS = [
-  { key: "at", label: "When", sort: (row) => row.at, cell: (row) => html`<time dateTime=${row.at}>${moment(row.at)}</time>` },
-  { key: "cause", label: "Cause", sort: (row) => row.cause, cell: (row) => html`<code>${row.cause}</code>` },
-  { key: "player", label: "Player", sort: (row) => row.player, cell: (row) => (row.player ? html`<a href=${routeTo("find", { q: row.player })}>${row.player}</a>` : "–") },
-  { key: "request", label: "requestId", cell: (row) => (row.requestId ? html`<code>${row.requestId}</code>` : "–") },
+  { key: "at", label: "When", kind: "tight", sort: (row) => row.at, cell: (row) => html`<time dateTime=${row.at}>${nearby(row.at, Date.now())}</time>` },
+  { key: "cause", label: "Cause", kind: "tight", sort: (row) => row.cause, cell: (row) => html`<code>${row.cause}</code>` },
+  { key: "player", label: "Player", kind: "name", sort: (row) => row.player, cell: (row) => (row.player ? html`<a href=${routeTo("find", { q: row.player })}>${row.player}</a>` : "–") },
+  { key: "request", label: "requestId", kind: "tight", cell: (row) => (row.requestId ? html`<code>${row.requestId}</code>` : "–") },
   { key: "field", label: "Field", cell: (row) => (row.field ? html`<code>${row.field}</code>` : "–") },
-  { key: "bytes", label: "First bytes", wide: true, cell: (row) => html`<code class="sample">${row.firstBytes}</code>` },
+  { key: "bytes", label: "First bytes", kind: "wide", cell: (row) => html`<code class="sample">${row.firstBytes}</code>` },
 ];
 
 /** Each cause: how many samples there are, and how fast it is refused now. */
@@ -26,7 +26,7 @@ function Causes({ refusals, perSecond, cause }) {
   return html`<ul class="chips" aria-label="Causes">
     ${rows.map(
       ([name, many]) => html`<li key=${name}><button type="button" class="chip" aria-pressed=${cause === name} onClick=${() => replace("refusals", { cause: cause === name ? "" : name })}>
-        <span>${name}</span><b class="figure">${rate(perSecond[name] ?? null)}/s</b><span class="quiet">${plural(many, "sample", "samples")}</span>
+        <span>${name}</span>${perSecond[name] > 0 && html`<b class="figure">${rate(perSecond[name])}/s</b>`}<span class="quiet">${plural(many, "sample", "samples")}</span>
       </button></li>`,
     )}
   </ul>`;

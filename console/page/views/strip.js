@@ -1,10 +1,10 @@
 // The first thing one sees: whether all is well, since when, and how fresh this knowledge is.
 
-import { age, nearby, secondsSince } from "../lib/format.js";
+import { age, ago, nearby, secondsSince } from "../lib/format.js";
 import { live, setPaused, snapshotAge, STALE_SECONDS } from "../lib/live.js";
 import { useStore } from "../lib/store.js";
 import { html, useEffect } from "../lib/ui.js";
-import { Icon, useNow } from "./parts.js";
+import { Icon, useNow, Words } from "./parts.js";
 
 export const STATES = {
   well: { word: "All well", icon: "check", mark: "●" },
@@ -49,12 +49,12 @@ function Since({ since, now }) {
 /** The first reason stands beside the state; the others below it. */
 function Reasons({ reasons }) {
   const [first, ...others] = reasons;
-  if (!first) return html`<p class="strip-reason quiet">Every accepted batch is counted, or its fate is known.</p>`;
+  if (!first) return html`<p class="strip-reason quiet">Every accepted batch is counted, or has another known fate.</p>`;
   const rest = others.length - LISTED;
-  return html`<p class="strip-reason">${first}</p>
+  return html`<p class="strip-reason"><${Words} text=${first} /></p>
     ${others.length > 0 &&
     html`<ul class="strip-others">
-      ${others.slice(0, LISTED).map((reason) => html`<li key=${reason}>${reason}</li>`)}
+      ${others.slice(0, LISTED).map((reason) => html`<li key=${reason}><${Words} text=${reason} /></li>`)}
       ${rest > 0 && html`<li>and ${rest} more</li>`}
     </ul>`}`;
 }
@@ -67,7 +67,7 @@ function Fresh({ state, now }) {
   return html`<p class="fresh">
     <span class=${`fresh-mark fresh-${said}`} aria-hidden="true"></span>
     ${said === "paused" ? "Paused, as of " : said === "old" ? "Old, as of " : "As of "}
-    <time dateTime=${state.snapshot.asOf} class="fresh-age">${old < 1 ? "now" : `${age(old)} ago`}</time>
+    <time dateTime=${state.snapshot.asOf} class="fresh-age">${ago(old)}</time>
   </p>`;
 }
 

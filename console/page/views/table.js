@@ -27,11 +27,11 @@ function Head({ column, by, setBy }) {
 }
 
 const Cell = ({ column, row }) =>
-  html`<td role="cell" data-label=${column.label} class=${column.number ? "number" : column.wide ? "wide" : undefined}>
-    ${column.cell(row)}
+  html`<td role="cell" data-label=${column.label} class=${column.number ? "number" : column.kind}>
+    <div class="cell">${column.cell(row)}</div>
   </td>`;
 
-/** `columns`: {key, label, cell(row), sort(row)?, number?, wide?}. `first`: rows shown until all are asked for. */
+/** `columns`: {key, label, cell(row), sort(row)?, number?, kind?}. `first`: rows shown until all are asked for. */
 export function Table({ caption, columns, rows, rowKey, rowClass, first = 50 }) {
   const [by, setBy] = useState(null);
   const [all, setAll] = useState(false);

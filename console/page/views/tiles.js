@@ -1,6 +1,6 @@
 // The numbers one watches, each with its last minutes.
 
-import { count, duration, known, plural, rate } from "../lib/format.js";
+import { count, duration, durationParts, known, plural, rate, UNKNOWN } from "../lib/format.js";
 import { routeTo } from "../lib/route.js";
 import { sparkline, summary } from "../lib/series.js";
 import { html } from "../lib/ui.js";
@@ -23,8 +23,10 @@ function Line({ line, top, name }) {
 function Spark({ lines, write }) {
   const there = lines.flatMap(({ line }) => line).filter(known);
   if (there.length < 2) return html`<div class="spark spark-none">no history yet</div>`;
-  const top = Math.max(...there) * 1.08 || 1;
-  const said = `lowest ${write(Math.min(...there))}, highest ${write(Math.max(...there))}`;
+  const [low, high] = [Math.min(...there), Math.max(...there)];
+  // A line that does not move runs through the middle.
+  const top = (low === high ? high * 2 : high * 1.08) || 1;
+  const said = `lowest ${write(low)}, highest ${write(high)}`;
   return html`<svg class="spark" viewBox=${`0 -2 ${WIDTH} ${HEIGHT + 3}`} preserveAspectRatio="none" role="img" aria-label=${said}>
     ${lines.map(({ line, name }) => html`<${Line} key=${name} line=${line} top=${top} name=${name} />`)}
   </svg>`;
@@ -32,34 +34,35 @@ function Spark({ lines, write }) {
 
 const perSecond = (value) => `${rate(value)} per second`;
 
-function Tile({ title, basis, value, unit, note, tone, children }) {
+/** Numbers large, their units small. */
+const Figures = ({ parts }) =>
+  parts.length
+    ? parts.map(({ value, unit }) => html`<span key=${unit} class="figures"><${Value} text=${value} />${unit && html`<span class="tile-unit">${unit}</span>`}</span>`)
+    : html`<${Value} text=${UNKNOWN} />`;
+
+const plain = (value, unit) => [{ value, unit: value === UNKNOWN ? "" : unit }];
+
+function Tile({ title, parts, note, tone, children }) {
   return html`<div class=${`tile${tone ? ` tile-${tone}` : ""}`} role="group" aria-label=${title}>
-    <p class="tile-title">${title}${basis && html` <${Basis} kind=${basis} />`}</p>
-    <p class="tile-value"><${Value} text=${value} />${known(unit) && html`<span class="tile-unit">${unit}</span>`}</p>
+    <p class="tile-title">${title}</p>
+    <p class=${`tile-value${parts.length > 1 ? " tile-two" : ""}`}><${Figures} parts=${parts} /></p>
     ${children}
     <p class="tile-note">${note}</p>
   </div>`;
 }
 
-/** Splits "245 ms" so that the unit is small. */
-function withUnit(text) {
-  const [, number, unit] = /^(\S+)\s(\D+)$/.exec(text) ?? [];
-  return number ? { value: number, unit } : { value: text };
-}
-
 const byApi = (topics, field, write) => topics.map((topic) => `${topic.api} ${write(topic[field])}`).join(" · ");
 
+const Percentile = ({ name, seconds }) => html`<p class="tile-value">
+  <span class=${`tile-name spark-key-${name}`}>${name}</span><${Figures} parts=${durationParts(seconds)} />
+</p>`;
+
 function Latency({ p50, p99 }) {
-  const half = withUnit(duration(p50.now));
-  const most = withUnit(duration(p99.now));
   return html`<div class="tile" role="group" aria-label="Accepted to visible">
     <p class="tile-title">Accepted to visible</p>
-    <div class="tile-pair">
-      <p class="tile-value"><span class="tile-name spark-key-p50">p50</span><${Value} text=${half.value} /><span class="tile-unit">${half.unit}</span></p>
-      <p class="tile-value"><span class="tile-name spark-key-p99">p99</span><${Value} text=${most.value} /><span class="tile-unit">${most.unit}</span></p>
-    </div>
+    <div class="tile-pair"><${Percentile} name="p50" seconds=${p50.now} /><${Percentile} name="p99" seconds=${p99.now} /></div>
     <${Spark} write=${duration} lines=${[{ name: "p99", line: p99.line }, { name: "p50", line: p50.line }]} />
-    <p class="tile-note">over the last minute</p>
+    <p class="tile-note">${known(p50.now) ? "over the last minute" : "nothing in the last minute"}</p>
   </div>`;
 }
 
@@ -71,14 +74,14 @@ function Refused({ refused, line }) {
   const named = moving.slice(0, CAUSES).map(([cause, one]) => `${cause} ${rate(one)}`);
   const rest = moving.length - CAUSES;
   const note = now === null ? "not known" : named.length ? [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(" · ") : "nothing is refused";
-  return html`<${Tile} title="Refused" value=${rate(now)} unit="/s" note=${html`<a href=${routeTo("refusals")}>${note}</a>`}>
+  return html`<${Tile} title="Refused" parts=${plain(rate(now), "/s")} note=${html`<a href=${routeTo("refusals")}>${note}</a>`}>
     <${Spark} write=${perSecond} lines=${[{ name: "refused", line }]} />
   <//>`;
 }
 
 function DeadLetters({ open, line }) {
   const note = html`<a href=${routeTo("dead-letters")}>${open ? "look at them" : "none is open"}</a>`;
-  return html`<${Tile} title="Open dead letters" value=${count(open)} tone=${open ? "attention" : ""} note=${known(open) ? note : "not known"}>
+  return html`<${Tile} title="Open dead letters" parts=${plain(count(open), "")} tone=${open ? "attention" : ""} note=${known(open) ? note : "not known"}>
     <${Spark} write=${(value) => plural(value, "open", "open")} lines=${[{ name: "dead", line }]} />
   <//>`;
 }
@@ -87,14 +90,14 @@ export function Tiles({ snapshot, local }) {
   const { accepted, counted, p50, p99, lag, refused, open } = summary(snapshot);
   const { topics } = snapshot;
   return html`<div class="tiles">
-    <${Tile} title="Accepted" value=${rate(accepted.now)} unit="batches/s" note=${byApi(topics, "acceptedPerSecond", rate)}>
+    <${Tile} title="Accepted" parts=${plain(rate(accepted.now), "batches/s")} note=${byApi(topics, "acceptedPerSecond", rate)}>
       <${Spark} write=${perSecond} lines=${[{ name: "accepted", line: accepted.line }]} />
     <//>
-    <${Tile} title="Counted" value=${rate(counted.now)} unit="batches/s" note=${byApi(topics, "countedPerSecond", rate)}>
+    <${Tile} title="Counted" parts=${plain(rate(counted.now), "batches/s")} note=${byApi(topics, "countedPerSecond", rate)}>
       <${Spark} write=${perSecond} lines=${[{ name: "counted", line: counted.line }]} />
     <//>
     <${Latency} p50=${p50} p99=${p99} />
-    <${Tile} title="Worst lag" ...${withUnit(duration(lag.now))} note=${lag.where ?? (lag.now === 0 ? "nothing waits" : "not known")}>
+    <${Tile} title="Worst lag" parts=${durationParts(lag.now)} note=${lag.where ?? (lag.now === 0 ? "nothing waits" : "not known")}>
       <${Spark} write=${duration} lines=${[{ name: "lag", line: lag.line }]} />
     <//>
     <${Refused} refused=${refused} line=${local.map((one) => one.refused)} />

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -193,22 +193,46 @@ def down(now: int) -> Snapshot:
 
 
 def counts(query: Mapping[str, str], now: int, many: int = 6) -> dict[str, Any]:
-    """The rows of /v1/counts."""
-    step = query.get("step", "hour")
-    length = {"minute": MINUTE, "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}[step]
+    """The answer of /v1/counts, with `top` and step=total."""
+    step, source = query.get("step", "hour"), query.get("source", "games")
+    names = [name for name in event_names(source, many) if query.get("event") in (None, name)]
     start, end = int(query["from"]), int(query["to"])
-    names = {
+    answer = {"app": "demo", "source": source, "step": step, "asOf": instant(now)}
+    if step == "total":
+    made = list(_rows(names, start, end, "hour"))
+    totals = [(name, sum(row["count"] for row in made if row["event"] == name)) for name in names[:6]]
+    totals += [(name, 1) for name in names[6:]]
+        return answer | {"rows": [{"at": instant(start), "event": name, "count": total} for name, total in totals]}
+    if "top" not in query:
+        return answer | {"rows": list(_rows(names, start, end, step))}
+    shown = names[: int(query["top"])]
+    rest = [{"at": instant(at), "event": "(other)", "count": len(names) - len(shown)} for at in _starts(start, end, step)]
+    top = [{"event": name, "count": 1} for name in shown]
+    return answer | {"top": top, "rows": [*_rows(shown, start, end, step), *rest]}
+
+
+def event_names(source: str, many: int) -> list[str]:
+    named = {
         "games": ["LEVEL_UP", "COIN_EARNED", "BOSS_DEFEATED", "QUEST_DONE", "ITEM_CRAFTED", "DAILY_LOGIN"],
-        "analytics": ["Navigation", "Purchase", "Ad shown", "Crash", "Share", HOSTILE],
-    }[query.get("source", "games")]
-    names = [*names, *(f"EVENT_{number:04}" for number in range(len(names), many))][:many]
-    names = [name for name in names if query.get("event") in (None, "", name)]
-    rows = []
-    for at in range(start - start % length, end, length):
+        "analytics": ["Navigation", "Purchase", "Ad shown", "Crash", HOSTILE, "Share"],
+    }[source]
+    return [*named, *(f"EVENT_{number:04}" for number in range(len(named), many))][:many]
+
+
+LENGTHS = {"minute": MINUTE, "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+
+
+def _starts(start: int, end: int, step: str) -> range:
+    return range(start, end, LENGTHS[step])
+
+
+def _rows(names: Sequence[str], start: int, end: int, step: str) -> Iterator[dict[str, Any]]:
+    length = LENGTHS[step]
+    for at in _starts(start, end, step):
         for place, name in enumerate(names):
             wave = 1 + 0.55 * math.sin((at / DAY) * 2 * math.pi + place) + 0.15 * math.sin(at / length * (place + 2))
-            rows.append({"at": instant(at), "event": name, "count": int(length / 240 / (place + 1) ** 1.3 * wave) + place})
-    return {"app": "demo", "source": query.get("source"), "step": step, "rows": rows, "asOf": instant(now)}
+            much = int(length / 240 / (place + 1) ** 1.3 * wave) + place
+            yield {"at": instant(at), "event": name, "count": much}
 
 
 DEFINITIONS = [
