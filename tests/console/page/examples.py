@@ -199,9 +199,9 @@ def counts(query: Mapping[str, str], now: int, many: int = 6) -> dict[str, Any]:
     start, end = int(query["from"]), int(query["to"])
     answer = {"app": "demo", "source": source, "step": step, "asOf": instant(now)}
     if step == "total":
-    made = list(_rows(names, start, end, "hour"))
-    totals = [(name, sum(row["count"] for row in made if row["event"] == name)) for name in names[:6]]
-    totals += [(name, 1) for name in names[6:]]
+        made = list(_rows(names[:6], start, end, "hour"))
+        totals = [(name, sum(row["count"] for row in made if row["event"] == name)) for name in names[:6]]
+        totals += [(name, 1) for name in names[6:]]
         return answer | {"rows": [{"at": instant(start), "event": name, "count": total} for name, total in totals]}
     if "top" not in query:
         return answer | {"rows": list(_rows(names, start, end, step))}
