@@ -3,7 +3,7 @@
 import { session, signOut } from "../lib/api.js";
 import { go, routeTo } from "../lib/route.js";
 import { THEMES, chooseTheme, chosenTheme } from "../lib/theme.js";
-import { html, useState } from "../lib/ui.js";
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { useStore } from "../lib/store.js";
 import { Icon } from "./parts.js";
 
@@ -53,14 +53,23 @@ function Account() {
   </div>`;
 }
 
+/** On a narrow screen the parts scroll sideways: the current one is brought into view. */
+function Parts({ name }) {
+  const nav = useRef(null);
+  useEffect(() => {
+    const current = nav.current.querySelector("[aria-current]");
+    if (current) nav.current.scrollLeft = current.offsetLeft - nav.current.clientWidth / 3;
+  }, [name]);
+  return html`<nav aria-label="Parts" class="parts" ref=${nav}>
+    ${PARTS.map(([part, label]) => html`<a key=${part} href=${routeTo(part)} aria-current=${name === part ? "page" : undefined}>${label}</a>`)}
+  </nav>`;
+}
+
 export function Header({ route, signedIn }) {
   return html`<header class="top">
     <div class="top-row">
       <a class="brand" href=${routeTo("overview")}><${Mark} />tallymill</a>
-      ${signedIn &&
-      html`<nav aria-label="Parts" class="parts">
-        ${PARTS.map(([name, label]) => html`<a key=${name} href=${routeTo(name)} aria-current=${route.name === name ? "page" : undefined}>${label}</a>`)}
-      </nav>`}
+      ${signedIn && html`<${Parts} name=${route.name} />`}
       <div class="top-side">
         ${signedIn && html`<${FindBox} key=${route.query.q ?? ""} query=${route.name === "find" ? route.query.q : ""} />`}
         <${Theme} />

@@ -62,8 +62,7 @@ const steps = {
   go: async ({ page, url }) => void (await pages[page].goto(url)),
   close: ({ page }) => pages[page].close(),
   run: ({ page, script }) => pages[page].evaluate(script),
-  /** Until an expression is true. */
-  until: async ({ page, script }) => void (await pages[page].waitForFunction(script)),
+
   press: ({ page, key }) => pages[page].keyboard.press(key),
   write: ({ page, text }) => pages[page].keyboard.insertText(text),
   media: ({ page, ...media }) => pages[page].emulateMedia(media),
@@ -71,7 +70,6 @@ const steps = {
   shot: async ({ page, file, whole }) => void (await pages[page].screenshot({ path: file, fullPage: whole })),
   /** What the page has written to the console as an error, and what it has not caught. */
   said: async ({ page }) => said.get(pages[page]),
-  front: ({ page }) => pages[page].bringToFront(),
 };
 
 async function end() {
