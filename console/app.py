@@ -3,8 +3,9 @@
 from importlib.resources import files
 from typing import Final, Protocol
 
-from console.metrics import COUNTS, DOCUMENT, EVENTS
+from console.metrics import COUNTS, DOCUMENT, EVENTS, SYSTEM
 from console.reading import Counts, Events, Parts
+from console.system import Observed, System
 from serving.clock import SystemClock
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
@@ -13,7 +14,7 @@ from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, constant
 
-CORS: Final = Shared(allowed=b"authorization, x-request-id", exposed=b"Retry-After, X-Request-Id")
+CORS: Final = Shared(allowed=b"authorization, if-none-match, x-request-id", exposed=b"ETag, Retry-After, X-Request-Id")
 
 
 class Reachable(Protocol):
@@ -23,7 +24,7 @@ class Reachable(Protocol):
         ...
 
 
-def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoutes:
+def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, observer: Observed) -> GetRoutes:
     """The ASGI app."""
 
     def missing() -> list[Missing]:
@@ -31,15 +32,17 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping) -> GetRoute
             {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
+    parts.metrics.observe(lambda: observer.snapshot)
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
+        SYSTEM: System(parts, observer),
         DOCUMENT: constant(Reply(200, (files("schemas") / "json" / "openapi.console.json").read_bytes())),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),
     }
     # No page in a browser reads the probes.
-    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, DOCUMENT))
+    pages = Pages(parts.settings.cors_origins, CORS, (COUNTS, EVENTS, SYSTEM, DOCUMENT))
     return GetRoutes(endpoints, SystemClock(), pages, parts.metrics.answered, lambda: stopping.draining)

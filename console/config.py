@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.settings import MIB, MongoSettings, Section
+from schemas.settings import MIB, KafkaSettings, MongoSettings, Section
 from serving.config import Origin, TokenCheckSettings
 
 
@@ -42,8 +42,9 @@ class ConsoleSettings(Section):
 
 
 class ConsoleConfig(Section):
-    """The settings of one console process."""
+    """The settings of one console process. `kafka`: without bootstrap_servers, lag and balance are not known."""
 
+    kafka: KafkaSettings = KafkaSettings()
     mongodb: MongoSettings
     tokens: TokenCheckSettings
     console: ConsoleSettings

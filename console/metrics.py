@@ -5,15 +5,17 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from console.observer.metrics import SystemMetrics
+from console.observer.snapshot import Snapshot
 from serving.failures import FAILURES
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.tokens.metrics import TokenMetrics
 
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-COUNTS, EVENTS, DOCUMENT = "/v1/counts", "/v1/events", "/openapi.json"
+COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-ROUTES: Final = (COUNTS, EVENTS, DOCUMENT, *PROBES)
+ROUTES: Final = (COUNTS, EVENTS, SYSTEM, DOCUMENT, *PROBES)
 OTHER_ROUTE = "other"
 
 
@@ -55,6 +57,10 @@ class Metrics:
 
     def read(self, route: str, documents: int) -> None:
         self._documents.labels(route).inc(documents)
+
+    def observe(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Adds the metrics of the whole system, written from the snapshot at each scrape."""
+        self.registry.register(SystemMetrics(snapshot))
 
     def watch(self, ready: Callable[[], bool], queries: Callable[[], int]) -> None:
         """Adds gauges whose values are read at each scrape."""

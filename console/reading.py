@@ -62,7 +62,7 @@ class Parts:
 
 
 @contextmanager
-def _bad_query_refused() -> Iterator[None]:
+def bad_query_refused() -> Iterator[None]:
     """Turns a BadQuery into a refusal."""
     try:
         yield
@@ -78,7 +78,7 @@ class Counts:
 
     async def __call__(self, request: Request) -> Reply:
         parts, settings = self._parts, self._parts.settings
-        with _bad_query_refused():
+        with bad_query_refused():
             app, parameters = await parts.checked(request, counts.PARAMETERS)
             query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
         async with parts.querying(COUNTS):
@@ -119,7 +119,7 @@ class Events:
 
     async def __call__(self, request: Request) -> Reply:
         parts, settings = self._parts, self._parts.settings
-        with _bad_query_refused():
+        with bad_query_refused():
             app, parameters = await parts.checked(request, events.PARAMETERS)
             query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
         page = KeysPage(query)

@@ -7,11 +7,12 @@ Stop, on SIGTERM or SIGINT, in this order:
 1. /readyz answers 503, and replies carry `Connection: close`. Requests are still accepted, for drain_seconds, until
    load balancers notice.
 2. The port is closed. Accepted requests are answered, within stop_timeout_seconds.
-3. The background tasks end, then the connections to MongoDB.
+3. The background tasks end, then the connections to MongoDB and Kafka.
 A second signal skips the waits. The console writes nothing, so a crash leaves nothing behind.
 """
 
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +25,12 @@ from console.gate import Gate
 from console.health import MongoWatch
 from console.metrics import Metrics
 from console.mongo import MongoStore
+from console.observer.kafka import KafkaReader
+from console.observer.loop import Observer
+from console.observer.mongodb import MongoReader
+from console.observer.topics import Topic
 from console.reading import Parts
+from schemas.settings import APIS
 from serving import garbage
 from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
@@ -42,13 +48,17 @@ def run(config: ConsoleConfig) -> int:
     return life.run(config.console.host, config.console.port, partial(_serve, config))
 
 
+Closing = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Process:
     """The parts of a process."""
 
     parts: Parts
     watch: MongoWatch
-    store: MongoStore
+    observer: Observer
+    closing: tuple[Closing, ...]
     background_tasks: tuple[life.BackgroundTask, ...]
 
 
@@ -65,13 +75,18 @@ def _build(config: ConsoleConfig) -> _Process:
         metrics=metrics,
     )
     watch = MongoWatch(store)
-    return _Process(parts, watch, store, (watch.run, tokens.keep))
+    of_mongodb = MongoReader(config.mongodb, SystemClock())
+    of_kafka = KafkaReader(config.kafka, APIS) if config.kafka.bootstrap_servers else None
+    topics = [Topic(api, config.kafka.topic(api), config.kafka.retention_seconds) for api in APIS]
+    observer = Observer(topics, SystemClock(), of_mongodb, of_kafka)
+    closing = (store.close, of_mongodb.close, *([of_kafka.close] if of_kafka else []))
+    return _Process(parts, watch, observer, closing, (watch.run, tokens.keep, observer.run))
 
 
 async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     process = _build(config)
     stop = life.Stop(config.console.drain_seconds)
-    app = create_app(process.parts, process.watch, stop)
+    app = create_app(process.parts, process.watch, stop, process.observer)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)
@@ -84,6 +99,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
         # its supervisor starts a new one.
         report(failures)
         failed = True
-    await process.store.close()
+    for close in process.closing:
+        await close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK

@@ -10,6 +10,7 @@ mend stops this partition alone, until an operator acts.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -29,6 +30,7 @@ from consumer.record_faults import records_fault
 from consumer.retry import Retry
 from schemas.checkpoints import Fingerprint
 from schemas.coordinates import Coordinates, PartitionId
+from schemas.visible import visible_buckets
 
 log = structlog.get_logger()
 
@@ -60,6 +62,7 @@ class Flusher:
         self._expected: Fingerprint | None = None
         self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
+        self._visible: Mapping[str, int] = {}
         self._may_decode = asyncio.Event()
         self._may_flush = asyncio.Event()
         self._closing = asyncio.Event()
@@ -262,7 +265,7 @@ class Flusher:
             self._parts.metrics.flushes_failed.labels("moved").inc()
             if moved.checkpoint.next_offset != flush.end:
                 raise
-            self.checkpoint = moved.checkpoint
+            self.checkpoint, self._visible = moved.checkpoint, {}
         else:
             if written:
                 self._applied(flush, written)
@@ -277,7 +280,7 @@ class Flusher:
             raise TooManyDead(
                 f"offsets {flush.start} to {flush.end - 1}: {suspects} records that no ingress has signed"
             )
-        return planned
+        return replace(planned, checkpoint=replace(planned.checkpoint, visible=self._visible))
 
     async def _overtaken(self, checkpoint: Checkpoint) -> None:
         log.info("partition_overtaken", partition=str(self.partition), offset=checkpoint.next_offset)
@@ -302,6 +305,7 @@ class Flusher:
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
         self._parts.metrics.applied(written, received, now)
+        self._visible = visible_buckets((record.timestamp_millis for record in flush.records), now)
         for bug in (dead for dead in flush.unreadable if dead.bug):
             self._parts.metrics.bugs.inc()
             log.error(

@@ -183,6 +183,7 @@ class MemoryStore:
         checkpoint.update(next=move.end, last=dict(move.last), gaps=checkpoint["gaps"] + move.gaps)
         for fate, count in move.fates.items():
             checkpoint["fates"][fate] += count
+        _increment(checkpoint.setdefault("visible", {}), move.visible)
         self._write(planned)
         return planned
 

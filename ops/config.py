@@ -196,7 +196,12 @@ def console_config(settings: Settings) -> ConsoleConfig:
     """The settings of a console process, with the part of `tokens` that it needs. Raises SettingsError."""
     _require(settings, CONSOLE_NEEDS, _token_problems(settings.tokens))
     tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
-    return ConsoleConfig(mongodb=settings.mongodb, tokens=TokenCheckSettings(**tokens), console=settings.console)
+    return ConsoleConfig(
+        kafka=settings.kafka,
+        mongodb=settings.mongodb,
+        tokens=TokenCheckSettings(**tokens),
+        console=settings.console,
+    )
 
 
 def _require(settings: Settings, needs: Iterable[str], problems: Iterable[str] = ()) -> None:

@@ -25,6 +25,8 @@ class CheckpointDocument(TypedDict):
 
     `lsid` is the owner's MongoDB session, `uid` the digest of its user (null without users): the next owner kills that
     session. Both are absent after the owner released the partition. `stopped`: why no worker reads the partition.
+    `visible`: how long records took until they were visible, as counts by bucket (schemas/visible.py). The last flush
+    adds its own with the next one. `flushedAt`: the time of the last flush. Older workers write neither.
     """
 
     _id: str
@@ -37,6 +39,8 @@ class CheckpointDocument(TypedDict):
     lsid: NotRequired[bytes]
     uid: NotRequired[bytes | None]
     stopped: NotRequired[str]
+    visible: NotRequired[dict[str, int]]
+    flushedAt: NotRequired[datetime]
     updatedAt: datetime
 
 

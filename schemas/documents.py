@@ -25,6 +25,7 @@ DEFINITIONS = "definitions"
 REFUSALS = "refusals"
 EVENTS = "events"
 TITLES = "titles"
+CHECKS = "checks"
 
 Fate = Literal["applied", "duplicate", "refused", "dead"]
 FATES: tuple[Fate, ...] = ("applied", "duplicate", "refused", "dead")
@@ -181,6 +182,16 @@ class RefusalDocument(TypedDict):
     firstBytes: bytes
     requestId: int | None
     at: datetime
+
+
+class CheckDocument(TypedDict):
+    """`checks`, `_id` = verify or doctor: the last run of that command. `detail`: its result in a sentence."""
+
+    _id: Literal["verify", "doctor"]
+    at: datetime
+    ok: bool
+    detail: str
+    seconds: float
 
 
 def request_key(app: str, player: str, request_id: int) -> str:

@@ -28,7 +28,10 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class PartitionNow:
-    """One partition. `next`: the offset to count next. `end`: where the log ends, without open transactions."""
+    """One partition. `next`: the offset to count next. `end`: where the log ends, without open transactions.
+
+    `owned`: whether the consumer group has given it to a worker. `removed`: records that Kafka removed uncounted.
+    """
 
     partition: int
     owner: str | None = None
@@ -39,6 +42,8 @@ class PartitionNow:
     last_flush_millis: int | None = None
     stopped: str | None = None
     headroom_seconds: float | None = None
+    owned: bool | None = None
+    removed: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -151,7 +156,7 @@ class Snapshot:
     since_millis: int
     reasons: Sequence[str] = ()
     topics: Sequence[TopicNow] = ()
-    refused_per_second: Mapping[str, float] = field(default_factory=dict)
+    refused_per_second: Mapping[str, float] | None = None
     history: History = field(default_factory=History)
     last_verify: Check | None = None
     last_doctor: Check | None = None
@@ -164,7 +169,7 @@ class Snapshot:
             "since": instant(self.since_millis),
             "reasons": list(self.reasons),
             "topics": [one.as_json() for one in self.topics],
-            "refusedPerSecond": dict(self.refused_per_second),
+            "refusedPerSecond": None if self.refused_per_second is None else dict(self.refused_per_second),
             "history": self.history.as_json(),
             "lastVerify": None if self.last_verify is None else self.last_verify.as_json(),
             "lastDoctor": None if self.last_doctor is None else self.last_doctor.as_json(),

@@ -35,7 +35,11 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class CheckpointMove:
-    """The checkpoint's move from `start` to `end`. Fates and gaps add up to end - start."""
+    """The checkpoint's move from `start` to `end`. Fates and gaps add up to end - start.
+
+    `visible`: how long the records of the flush before took until they were visible (schemas/visible.py). A flush can't
+    know its own.
+    """
 
     partition: PartitionId
     start: int
@@ -43,6 +47,7 @@ class CheckpointMove:
     last: Fingerprint
     fates: Mapping[Fate, int]
     gaps: int
+    visible: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

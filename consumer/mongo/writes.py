@@ -20,10 +20,11 @@ Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
 def checkpoint_move(move: CheckpointMove) -> Document:
     """The update of a checkpoint that stands at move.start."""
     increments: Document = {f"fates.{fate}": Int64(count) for fate, count in move.fates.items()}
+    increments |= {f"visible.{bucket}": Int64(count) for bucket, count in move.visible.items()}
     return {
         "$set": {"next": Int64(move.end), "last": dict(move.last)},
         "$inc": increments | {"gaps": Int64(move.gaps)},
-        "$currentDate": {"updatedAt": True},
+        "$currentDate": {"updatedAt": True, "flushedAt": True},
     }
 
 

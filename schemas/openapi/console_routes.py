@@ -5,7 +5,9 @@ from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
+from schemas.openapi.system_example import SYSTEM
 from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
+from schemas.wire.system_reply import SystemReply
 
 _INTRODUCTION = """\
 Counts and registered events, for dashboards. The app is that of the token. Times are RFC 3339 in UTC. Counts are JSON \
@@ -125,6 +127,23 @@ CONSOLE_ROUTES = (
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
+    Route(
+        method="get",
+        path="/v1/system",
+        operation=Operation(
+            operation_id="getSystem",
+            tag="system",
+            summary="Whether all is well, and every number that shows it",
+            description="The console reads it every two seconds, whoever asks, so that asking costs no server "
+            "anything. Ask as often as that, with `If-None-Match`. `null` means not known.",
+        ),
+        access=Access(scopes=(READ_SCOPE,)),
+        answers=(
+            Answer(description="The snapshot.", model=SystemReply, cached=True, examples=SYSTEM),
+            Answer(status=304, description="The snapshot is the one that the client has.", media_type="", cached=True),
+        ),
+        errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE),
+    ),
     *PROBES,
     Route(
         method="get",
@@ -146,6 +165,7 @@ CONSOLE = Described(
     introduction=_INTRODUCTION,
     tags={
         "query": "Counts and events.",
+        "system": "The state of the whole system.",
         "service": "The service: health, metrics, this document. They need no token.",
     },
     bearer="A token that names the app and has the scope tallymill.read. It is read from this header, never "

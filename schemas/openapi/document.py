@@ -44,6 +44,10 @@ _HEADERS: dict[str, Json] = {
     "Accept-Encoding": {"description": "The supported encodings of a body.", "schema": {"type": "string"}},
 }
 _ALWAYS = ("X-Request-Id", "Cache-Control")
+_CACHED: dict[str, Json] = {
+    "Cache-Control": {"schema": {"type": "string", "const": "no-cache"}},
+    "ETag": {"description": "Changes with the answer.", "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}},
+}
 
 
 def openapi_document(api: Described = INGRESS) -> Json:
@@ -143,11 +147,13 @@ def _answer(answer: Answer) -> Json:
     content: Json = {"schema": _ref(answer.model) if answer.model else dict(answer.schema)}
     if answer.examples:
         content["examples"] = _examples(answer.examples)
-    written = {
+    cached = {name: {**header, "required": True} for name, header in _CACHED.items()} if answer.cached else {}
+    written: Json = {
         "description": answer.description,
-        "headers": _headers(answer.headers, required=False),
-        "content": {answer.media_type: content},
+        "headers": _headers(answer.headers, required=False) | cached,
     }
+    if answer.media_type:
+        written["content"] = {answer.media_type: content}
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 

@@ -16,6 +16,7 @@ from schemas.analytics.models import AddEventBatchRequest, AddEventRequest, Anal
 from schemas.checkpoints import CheckpointDocument, LineageDocument
 from schemas.definitions import Definition
 from schemas.documents import (
+    CheckDocument,
     DeadLetterDocument,
     EventDocument,
     ExceptionDocument,
@@ -36,6 +37,7 @@ from schemas.settings import Limits
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
+from schemas.wire.system_reply import SystemReply
 
 FOLDER = Path(__file__).parent.parent / "json"
 
@@ -56,6 +58,8 @@ WRITTEN: dict[str, Any] = {
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
     "RefusalsAnswer": RefusalsAnswer,
+    "SystemReply": SystemReply,
+    "mongodb.checks": CheckDocument,
     "mongodb.checkpoints": CheckpointDocument,
     "mongodb.dead_letters": DeadLetterDocument,
     "mongodb.definitions": Definition,

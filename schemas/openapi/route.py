@@ -56,7 +56,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The answer to a request that is not refused. Without a model the body is text of the media type."""
+    """The answer to a request that is not refused. Without a model the body is text of the media type.
+
+    Without a media type there is no body. `cached`: the client may keep it, and asks with its ETag whether it is new.
+    """
 
     status: int = 200
     description: str
@@ -64,6 +67,7 @@ class Answer:
     media_type: str = JSON
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     headers: tuple[str, ...] = ()
+    cached: bool = False
     examples: Mapping[str, Example] = field(default_factory=dict)
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

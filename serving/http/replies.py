@@ -18,6 +18,8 @@ REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
 """The headers that a refusal always has, whatever the request was."""
 
 NO_CONTENT_CODE: Final = 204
+NOT_MODIFIED_CODE: Final = 304
+_WITHOUT_BODY: Final = (NO_CONTENT_CODE, NOT_MODIFIED_CODE)
 
 _COMPACT: Final = (",", ":")
 _SPACED: Final = (", ", ": ")
@@ -37,8 +39,10 @@ def json_reply(status: int, value: Mapping[str, object], *, spaced: bool = False
 
 def sent_headers(reply: Reply, request_id: bytes, cors: Iterable[RawHeader], *, closes: bool) -> list[RawHeader]:
     """The headers of a reply as it is sent, with those that every process adds (B5)."""
-    headers = [*reply.headers, (b"x-request-id", request_id), NO_STORE]
-    if reply.status != NO_CONTENT_CODE:
+    headers = [*reply.headers, (b"x-request-id", request_id)]
+    if not any(name == NO_STORE[0] for name, _ in reply.headers):
+        headers.append(NO_STORE)
+    if reply.status not in _WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(reply.body)))
     headers.extend(cors)
     if closes and CLOSE not in reply.headers:

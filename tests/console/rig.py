@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from console.gate import Gate
 from console.health import MongoWatch
 from console.memory import MemoryStore
 from console.metrics import Metrics
+from console.observer.snapshot import Snapshot
 from console.ports import Store
 from console.reading import Parts
 from schemas.coordinates import PartitionId
@@ -22,6 +23,7 @@ from schemas.documents import event_key, period_count_key, utc
 from schemas.wire.console_replies import READ_SCOPE
 from serving.tokens.bearer import TokenCheck
 from tests.clock import TestClock
+from tests.console.snapshots import example_snapshot
 from tests.ingress.rig import signed_tokens, token
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -57,6 +59,13 @@ class Draining:
     draining: bool = False
 
 
+@dataclass
+class Observed:
+    """An observer that stands still. A test gives it another snapshot."""
+
+    snapshot: Snapshot = field(default_factory=example_snapshot)
+
+
 class Rig:
     """A console. Its keys are loaded and its store is available."""
 
@@ -70,7 +79,8 @@ class Rig:
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.authenticator, store, gate, self.metrics)
-        self.app = create_app(parts, self.watch, self.stopping)
+        self.observer = Observed()
+        self.app = create_app(parts, self.watch, self.stopping, self.observer)
 
     async def get(
         self,

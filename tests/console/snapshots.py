@@ -40,15 +40,15 @@ def _games() -> TopicNow:
         visible=Visible(p50=0.05, p99=0.25),
         dead_letters_open=1,
         partitions=(
-            PartitionNow(0, "worker-1", 5, 0.1, 495, 500, NOW - 100, None, None),
-            PartitionNow(1, "worker-2", 40, 42.0, 460, 500, NOW - 42_000, "the log was cut", 604_758.0),
+            PartitionNow(0, "worker-1", 5, 0.1, 495, 500, NOW - 100, None, 604_799.9, owned=True),
+            PartitionNow(1, "worker-2", 40, 42.0, 460, 500, NOW - 42_000, "the log was cut", 604_758.0, owned=True),
         ),
     )
 
 
 def _analytics() -> TopicNow:
     """Nothing has ever come in."""
-    idle = PartitionNow(0, "worker-1", 0, 0.0, 0, 0, None, None, None)
+    idle = PartitionNow(0, "worker-1", 0, 0.0, 0, 0, None, None, 604_800.0, owned=True)
     return TopicNow("analytics", "tallymill.analytics", 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0.0, None, 0, (idle,))
 
 

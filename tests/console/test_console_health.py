@@ -67,5 +67,6 @@ async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
     tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}
     config = {"mongodb": {"uri": "mongodb://127.0.0.1:1"}, "tokens": tokens, "console": {"port": 0}}
     process = server._build(ConsoleConfig.model_validate(config))
-    await process.store.close()
-    assert process.watch.run in process.background_tasks
+    for close in process.closing:
+        await close()
+    assert {process.watch.run, process.observer.run} <= set(process.background_tasks)

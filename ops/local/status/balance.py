@@ -6,45 +6,14 @@ It is computed in a separate thread, so that a silent server delays `status` onl
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
 from ops.local.status.probes import ANSWER_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """One topic. Offsets without a record (`gaps`: Kafka's own control records) are accepted and never applied."""
-
-    accepted: int = 0
-    applied: int = 0
-    duplicate: int = 0
-    refused: int = 0
-    dead: int = 0
-    gaps: int = 0
-    in_flight: int = 0
-
-    @property
-    def holds(self) -> bool:
-        return self.accepted == (self.applied + self.duplicate + self.refused + self.dead + self.gaps + self.in_flight)
-
-
-def balance_of(checkpoints: Iterable[Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> Balance:
-    """The sums over all partitions; one without a checkpoint has everything in flight."""
-    by_partition = {int(one["_id"].rpartition("/")[2]): one for one in checkpoints}
-    found = [by_partition[number] for number in bounds if number in by_partition]
-    starts = {n: by_partition[n]["start"] if n in by_partition else begin for n, (begin, _) in bounds.items()}
-    applied_to = {n: by_partition[n]["next"] if n in by_partition else begin for n, (begin, _) in bounds.items()}
-    fates = {fate: sum(one["fates"][fate] for one in found) for fate in ("applied", "duplicate", "refused", "dead")}
-    return Balance(
-        accepted=sum(end - starts[number] for number, (_, end) in bounds.items()),
-        **fates,
-        gaps=sum(one["gaps"] for one in found),
-        in_flight=sum(end - applied_to[number] for number, (_, end) in bounds.items()),
-    )
+from schemas.balance import Balance, balance_of
 
 
 def balance_report(data: Path) -> dict[str, Any]:

@@ -7,21 +7,12 @@ from typing import Any
 import pytest
 
 from ops.local.settings import to_toml
-from ops.local.status.balance import Balance, balance_of, balance_report, balance_text, ended_below, unknown
+from ops.local.status.balance import balance_report, balance_text, ended_below, unknown
 
 
 def checkpoint(partition: int, start: int, following: int, gaps: int = 0, **fates: int) -> dict[str, Any]:
     none = dict.fromkeys(("applied", "duplicate", "refused", "dead"), 0)
     return {"_id": f"r1/{partition:02}", "start": start, "next": following, "gaps": gaps, "fates": {**none, **fates}}
-
-
-def test_what_was_accepted_is_what_became_of_it_and_what_is_in_flight() -> None:
-    """Over all partitions, one without a checkpoint too."""
-    found = [checkpoint(0, 2, 9, gaps=1, applied=4, duplicate=2), checkpoint(1, 0, 0)]
-    balance = balance_of(found, {0: (1, 10), 1: (0, 3), 2: (5, 7)})
-    assert Balance(accepted=13, applied=4, duplicate=2, gaps=1, in_flight=6) == balance
-    assert balance.holds
-    assert not balance_of([checkpoint(0, 2, 9, applied=5)], {0: (0, 9)}).holds
 
 
 def test_a_log_that_ends_below_its_checkpoint_is_known() -> None:

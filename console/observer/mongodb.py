@@ -1,0 +1,167 @@
+"""What the observer reads from MongoDB: checkpoints every step, and what changes seldom every few steps.
+
+All is read from the primary, because only the primary shows that workers can write. The client has two connections of
+its own, so that queries of readers don't delay a step, and no step delays them.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from console.observer.facts import MongoFacts, Silent
+from console.observer.snapshot import Check
+from schemas.documents import (
+    CHECKPOINTS,
+    CHECKS,
+    DEAD_LETTERS,
+    EXCEPTIONS,
+    LINEAGES,
+    REFUSALS,
+    millis_of,
+    owned_by,
+    utc,
+)
+from schemas.settings import MongoSettings
+from serving.clock import Clock
+from serving.mongodb.client import new_client, why
+
+# Of one step. A server that runs answers within milliseconds.
+ANSWER_SECONDS = 3.0
+# What changes seldom is read every so many steps, which is every ten seconds.
+SELDOM_STEPS = 5
+# Of one query of what changes seldom. Beyond this the number is unknown.
+SELDOM_MILLIS = 500
+# Refused records are counted by their time, over the last minute.
+REFUSED_SECONDS = 60
+# Of the sample of refusals, the newest.
+SAMPLED_REFUSALS = 1_000
+
+_TOOK_TOO_LONG_CODE = 50
+
+_CHECKPOINT_FIELDS = {"lsid": 0, "uid": 0, "last": 0}
+_is_open = {"redriven": {"$exists": False}}
+_lineage_of = {"$arrayElemAt": [{"$split": ["$_id", "/"]}, 0]}
+
+
+class Reader(Protocol):
+    """Reads what MongoDB knows. Never raises for a server that does not answer."""
+
+    async def read(self) -> MongoFacts | Silent: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Seldom:
+    """What is read every SELDOM_STEPS."""
+
+    dead_letters_open: Mapping[str, int] | None = None
+    refused_per_second: Mapping[str, float] | None = None
+
+
+class MongoReader:
+    """Implements Reader."""
+
+    def __init__(self, mongodb: MongoSettings, clock: Clock) -> None:
+        millis = int(ANSWER_SECONDS * 1000)
+        self._clock = clock
+        self._client = new_client(
+            mongodb,
+            "tallymill observer",
+            maxPoolSize=2,
+            serverSelectionTimeoutMS=millis,
+            connectTimeoutMS=millis,
+            socketTimeoutMS=millis,
+        )
+        self._database = self._client.get_database(mongodb.database, read_concern=ReadConcern("majority"))
+        self._steps = 0
+        self._seldom = _Seldom()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def read(self) -> MongoFacts | Silent:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = await self._read()
+        except TimeoutError:
+            self._steps = 0
+            return Silent(f"no answer within {ANSWER_SECONDS:g} s")
+        except PyMongoError as error:
+            self._steps = 0
+            return Silent(why(error))
+        self._steps += 1
+        return found
+
+    async def _read(self) -> MongoFacts:
+        """Lineages before checkpoints: a lineage that is started in between has none yet."""
+        if self._steps % SELDOM_STEPS == 0:
+            self._seldom = _Seldom(await self._dead_letters_open(), await self._refused_per_second())
+        lineages = await self._database[LINEAGES].find({}, {"lost": 0, "accepted": 0}).to_list()
+        checks = {one["_id"]: found async for one in self._database[CHECKS].find() if (found := check_of(one))}
+        newest: dict[str, dict[str, Any]] = {}
+        for one in lineages:
+            newest[one["topic"]] = max(newest.get(one["topic"], one), one, key=lambda each: int(each["generation"]))
+        ours = {"$or": [owned_by(one["_id"]) for one in newest.values()] or [{"_id": None}]}
+        checkpoints = await self._database[CHECKPOINTS].find(ours, _CHECKPOINT_FIELDS).to_list()
+        return replace(
+            MongoFacts(lineages, {one["_id"]: one for one in checkpoints}, checks=checks),
+            dead_letters_open=self._seldom.dead_letters_open,
+            refused_per_second=self._seldom.refused_per_second,
+        )
+
+    async def _dead_letters_open(self) -> Mapping[str, int] | None:
+        """By lineage. None if there are too many to count within SELDOM_MILLIS."""
+        stages: list[Mapping[str, Any]] = [
+            {"$match": _is_open},
+            {"$group": {"_id": _lineage_of, "letters": {"$sum": 1}}},
+        ]
+        found = await self._quickly(DEAD_LETTERS, stages)
+        return None if found is None else {one["_id"]: one["letters"] for one in found}
+
+    async def _refused_per_second(self) -> Mapping[str, float] | None:
+        """By cause. What workers refused is exact. Of what an ingress refused, `refusals` has a sample: at least this.
+
+        The sample has ten a minute for each app and cause.
+        """
+        since = utc(self._clock.wall_millis() - REFUSED_SECONDS * 1000)
+        refused: list[Mapping[str, Any]] = [
+            {"$match": {"at": {"$gte": since}, "fate": "refused"}},
+            {"$group": {"_id": "$cause", "records": {"$sum": 1}}},
+        ]
+        # A capped collection keeps the order of insertion, so this reads its newest end alone.
+        sampled: list[Mapping[str, Any]] = [
+            {"$sort": {"$natural": -1}},
+            {"$limit": SAMPLED_REFUSALS},
+            {"$match": {"at": {"$gte": since}}},
+            {"$group": {"_id": "$cause", "records": {"$sum": 1}}},
+        ]
+        exact, least = await self._quickly(EXCEPTIONS, refused), await self._quickly(REFUSALS, sampled)
+        if exact is None or least is None:
+            return None
+        counts: Counter[str] = Counter()
+        for one in (*exact, *least):
+            counts[one["_id"]] += one["records"]
+        return {cause: records / REFUSED_SECONDS for cause, records in counts.most_common()}
+
+    async def _quickly(self, collection: str, stages: list[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
+        """The documents; None if that takes longer than SELDOM_MILLIS."""
+        try:
+            found = await self._database[collection].aggregate(stages, maxTimeMS=SELDOM_MILLIS)
+            return await found.to_list()
+        except PyMongoError as error:
+            if getattr(error, "code", None) == _TOOK_TOO_LONG_CODE:
+                return None
+            raise
+
+
+def check_of(document: Mapping[str, Any]) -> Check | None:
+    """A document of `checks`; None for one that this version can't read."""
+    at, ok, detail = document.get("at"), document.get("ok"), document.get("detail", "")
+    if not isinstance(at, datetime) or not isinstance(ok, bool):
+        return None
+    return Check(millis_of(at), ok=ok, detail=str(detail))
