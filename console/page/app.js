@@ -48,7 +48,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>Skip to the content</a>
     <${Header} route=${route} signedIn=${signedIn} />
     <main id="main" tabindex="-1" ref=${main}>
-      ${signedIn && html`<${Strip} /><${Part} key=${route.name} route=${route} />`} ${state === "out" && html`<${SignIn} />`}
+      ${signedIn && html`<${Strip} /><${Part} key=${route.name} route=${route} />`} ${(state === "out" || state === "cut") && html`<${SignIn} />`}
     </main>`;
 }
 

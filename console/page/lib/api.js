@@ -7,31 +7,17 @@ const TIMEOUT_MILLIS = 10_000;
 
 export const SCOPES = { read: "tallymill.read", refusals: "tallymill.refusals", operate: "tallymill.operate" };
 
-/** `state`: asking | out | in. `scopes`: null if the console did not say. */
-export const session = createStore({ state: "asking", app: null, player: null, scopes: null, login: null, notice: null });
+/** `state`: asking | out | in | cut. `oidc`: whether one can sign in at the issuer. */
+const NOBODY = { app: null, subject: null, scopes: [], notice: null };
+export const session = createStore({ state: "asking", oidc: false, ...NOBODY });
 
 let token = null;
 let csrf = null;
 
-export const allowed = (scope) => {
-  const { scopes } = session.get();
-  return scopes === null || scopes.includes(scope);
-};
+export const allowed = (scope) => session.get().scopes.includes(scope);
 
 /** Only the header's characters: a pasted line break or a "Bearer " in front is no reason to refuse it. */
 export const cleanToken = (text) => text.trim().replace(/^authorization:\s*/i, "").replace(/^bearer\s+/i, "");
-
-/** What a token says of itself. It is shown and decides nothing: the console checks each request. */
-export function claimsOf(text) {
-  try {
-    const payload = text.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
-    const bytes = Uint8Array.from(atob(payload), (one) => one.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return claims !== null && typeof claims === "object" ? claims : {};
-  } catch {
-    return {};
-  }
-}
 
 function headers(more) {
   return { Accept: "application/json", ...(token === null ? {} : { Authorization: `Bearer ${token}` }), ...more };
@@ -87,45 +73,30 @@ export async function request(path, { parameters, ...options } = {}) {
     return { status: 0, body: null, problem: "The console did not answer." };
   }
   const body = await jsonOf(response);
-  if (response.status === 401) signedOut("The session has ended. Sign in again.");
+  if (response.status === 401 && session.get().state === "in") signedOut("The session has ended. Sign in again.");
   return { status: response.status, body, problem: response.ok ? null : problemOf(response.status, body) };
 }
 
-const listed = (scopes) => (Array.isArray(scopes) ? scopes : typeof scopes === "string" ? scopes.split(" ") : null);
-
-function signedIn(who) {
-  csrf = who.csrfToken ?? null;
-  session.set({
-    state: "in",
-    app: who.app ?? null,
-    player: who.player ?? null,
-    scopes: listed(who.scopes ?? who.scope),
-    notice: null,
-  });
+function signedIn({ app, subject, scopes, csrfToken }) {
+  csrf = csrfToken ?? null;
+  session.set({ state: "in", app, subject, scopes, notice: null });
 }
 
 export function signedOut(notice = null) {
   token = null;
   csrf = null;
-  session.set({ state: "out", app: null, player: null, scopes: null, notice });
+  session.set({ state: "out", ...NOBODY, notice });
 }
 
-/** Asks who this is: by the cookie that the browser has, or by the token. */
-async function whoIsThis() {
-  let response;
-  try {
-    response = await fetchWith("/v1/session");
-  } catch {
-    return { status: 0, who: {} };
-  }
-  return { status: response.status, who: (await jsonOf(response)) ?? {} };
-}
-
-/** At the start of the page. */
+/** At the start of the page: who is it, by the cookie that the browser has? */
 export async function resume() {
-  const { who } = await whoIsThis();
-  session.set({ login: typeof who.login === "string" && who.login.startsWith("/") ? who.login : null });
-  if (who.signedIn === true) signedIn(who);
+  const { status, body, problem } = await request("/v1/session");
+  if (status !== 200) {
+    session.set({ state: "cut", notice: problem });
+    return;
+  }
+  session.set({ oidc: body.signIn.includes("oidc") });
+  if (body.signedIn) signedIn(body);
   else signedOut();
 }
 
@@ -135,23 +106,20 @@ export async function signInWith(text) {
   if (!given) return "Paste a token first.";
   if (!/^[\x21-\x7e]+$/.test(given)) return "That is no token: it has characters that a token cannot have.";
   token = given;
-  const { status, who } = await whoIsThis();
-  if (status === 0) return abandon("The console did not answer. Is it running?");
-  if (status === 404 || who.signedIn === true) {
-    const claims = claimsOf(given);
-    signedIn(status === 404 ? { app: claims.app ?? null, player: claims.sub ?? null, scopes: claims.scope ?? claims.scopes } : who);
+  const { body, problem } = await request("/v1/session");
+  if (body?.signedIn) {
+    signedIn(body);
     return null;
   }
-  return abandon(who.error?.message ?? "The console does not accept this token. It may have expired.");
-}
-
-function abandon(problem) {
   token = null;
-  return problem;
+  return problem ?? "The console does not accept this token. It may have expired.";
 }
 
+/** A pasted token is forgotten. A session of the console ends there too, and at the issuer if that has a page for it. */
 export async function signOut() {
-  const cookie = token === null;
-  if (cookie) await request("/logout", { method: "POST" });
+  if (token === null) {
+    const { body } = await request("/logout", { method: "POST" });
+    if (body?.endSessionUrl) location.assign(body.endSessionUrl);
+  }
   signedOut();
 }

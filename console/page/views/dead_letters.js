@@ -2,6 +2,7 @@
 
 import { allowed, request, SCOPES } from "../lib/api.js";
 import { count, moment, plural } from "../lib/format.js";
+import { routeTo } from "../lib/route.js";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { Empty, Forbidden, Icon, Loading, Problem, Section, useAnswer } from "./parts.js";
 import { Table } from "./table.js";
@@ -13,9 +14,13 @@ const columns = (picked, pick, may) => [
   { key: "at", label: "When", kind: "tight", sort: (row) => row.at, cell: (row) => html`<time dateTime=${row.at}>${moment(row.at)}</time>` },
   { key: "id", label: "Coordinates", sort: (row) => row.id, cell: (row) => html`<code>${row.id}</code>${row.topic && html`<span class="why">${row.topic}</span>`}` },
   { key: "reason", label: "Reason", kind: "wide", sort: (row) => row.reason, cell: (row) => row.reason },
+  { key: "player", label: "Player", kind: "name", sort: (row) => row.player, cell: (row) => (row.player ? html`<a href=${routeTo("find", { q: row.player })}>${row.player}</a>` : "–") },
   { key: "bytes", label: "Bytes", number: true, sort: (row) => row.bytes, cell: (row) => count(row.bytes) },
   { key: "redriven", label: "Redriven", sort: (row) => row.redriven ?? "", cell: (row) => (row.redriven ? moment(row.redriven) : "no") },
 ];
+
+/** A redrive can also end early: then its answer says why. */
+const problemIn = (answer) => answer?.problem ?? answer?.body?.problem ?? null;
 
 /** Steps: asked (the dry run's answer is there), done. What is typed must say how many, so that one reads it. */
 function Redrive({ ids, done }) {
@@ -30,32 +35,33 @@ function Redrive({ ids, done }) {
     setTyped("");
   }, [key]);
   useEffect(() => dry?.body && box.current?.focus(), [dry]);
-  const chosen = dry?.body?.chosen ?? 0;
-  const phrase = `redrive ${chosen}`;
+  const { ids: found = [], skipped = [], confirm: phrase = "" } = dry?.body ?? {};
+  const chosen = found.length;
   async function send(dryRun) {
     setBusy(true);
-    const answer = await request(REDRIVE, { method: "POST", body: { ids, dryRun } });
+    const answer = await request(REDRIVE, { method: "POST", body: { ids, dryRun, ...(dryRun ? {} : { confirm: phrase }) } });
     setBusy(false);
     if (dryRun) return setDry(answer);
     setResult(answer);
     setDry(null);
-    if (!answer.problem) done();
+    if (!problemIn(answer)) done();
   }
-  const confirm = (event) => {
+  const confirmed = (event) => {
     event.preventDefault();
     if (typed.trim() === phrase && !busy) send(false);
   };
   if (result && !ids.length) {
-    return html`<p class="notice" role="status"><${Icon} name=${result.problem ? "warning" : "check"} />${result.problem ?? `${plural(result.body.redriven ?? 0, "dead letter was", "dead letters were")} redriven. Each is a new record now, and none can count twice.`}</p>`;
+    return html`<p class="notice" role="status"><${Icon} name=${problemIn(result) ? "warning" : "check"} />${problemIn(result) ?? `${plural(result.body.redriven ?? 0, "dead letter was", "dead letters were")} redriven. Each is a new record now, and none can count twice.`}</p>`;
   }
   if (!ids.length) return html`<p class="quiet redrive-hint">Select dead letters to send them through the topic again.</p>`;
   return html`<div class="redrive">
     <p class="redrive-head"><b>${plural(ids.length, "dead letter", "dead letters")} selected</b>
       <button type="button" onClick=${() => send(true)} disabled=${busy}>Dry run</button></p>
-    ${(result?.problem || dry?.problem) && html`<${Problem} text=${result?.problem ?? dry.problem} />`}
+    ${(problemIn(result) || problemIn(dry)) && html`<${Problem} text=${problemIn(result) ?? problemIn(dry)} />`}
     ${dry?.body &&
-    html`<form class="confirm" onSubmit=${confirm}>
+    html`<form class="confirm" onSubmit=${confirmed}>
       <p>The dry run finds <b>${plural(chosen, "record", "records")}</b> to send again. Nothing was sent yet.</p>
+      ${skipped.length > 0 && html`<ul class="quiet">${skipped.map((one) => html`<li key=${one.id}><code>${one.id}</code> ${one.reason}</li>`)}</ul>`}
       ${chosen > 0 &&
       html`<label for="confirm">To send, type <code>${phrase}</code></label>
         <div class="confirm-row"><input id="confirm" ref=${box} type="text" autocomplete="off" spellcheck="false" value=${typed} onInput=${(event) => setTyped(event.target.value)} />

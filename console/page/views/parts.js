@@ -26,7 +26,7 @@ export const Icon = ({ name }) =>
 
 /** What a list counts: what Kafka has acknowledged, or what is in MongoDB. */
 export const Basis = ({ kind }) => {
-  const words = { accepted: "acknowledged by Kafka", counted: "in MongoDB", rejected: "answered with a failure" };
+  const words = { accepted: "acknowledged by Kafka", counted: "in MongoDB", refused: "answered with a failure, or refused by a worker" };
   return html`<span class=${`basis basis-${kind}`} title=${`${kind}: ${words[kind]}`}>${kind}</span>`;
 };
 

@@ -19,9 +19,9 @@ const COLUMNS = [
 ];
 
 /** Each cause: how many samples there are, and how fast it is refused now. */
-function Causes({ refusals, perSecond, cause }) {
+function Causes({ causes, perSecond, cause }) {
   const samples = new Map(Object.keys(perSecond).map((name) => [name, 0]));
-  for (const one of refusals) samples.set(one.cause, (samples.get(one.cause) ?? 0) + 1);
+  for (const one of causes) samples.set(one.cause, one.samples);
   const rows = [...samples].sort((a, b) => (perSecond[b[0]] ?? 0) - (perSecond[a[0]] ?? 0) || b[1] - a[1]);
   return html`<ul class="chips" aria-label="Causes">
     ${rows.map(
@@ -37,18 +37,17 @@ function Body({ answer, again, cause }) {
   if (!answer) return html`<${Loading} what="refusals" />`;
   if (answer.status === 403) return html`<section class="card"><${Forbidden} scope=${SCOPES.refusals} what="what was refused" /></section>`;
   if (answer.problem) return html`<section class="card"><${Problem} text=${answer.problem} again=${again} /></section>`;
-  const all = answer.body.refusals ?? [];
-  const rows = cause ? all.filter((one) => one.cause === cause) : all;
-  if (!all.length) {
+  const { refusals: rows, causes = [] } = answer.body;
+  if (!rows.length && !causes.length) {
     return html`<section class="card"><${Empty} icon="check" title="Nothing was refused">No sample is kept. The ingress keeps at most ten a minute for each cause.<//></section>`;
   }
-  return html`<${Causes} refusals=${all} perSecond=${perSecond} cause=${cause} />
-    <${Section} id="samples" title=${cause ? `Samples of ${cause}` : "Samples"} basis="rejected" note=${`newest first, ${count(rows.length)} shown; a sample, not all`} tools=${html`<button type="button" class="small" onClick=${again}>Refresh</button>`}>
+  return html`<${Causes} causes=${causes} perSecond=${perSecond} cause=${cause} />
+    <${Section} id="samples" title=${cause ? `Samples of ${cause}` : "Samples"} basis="refused" note=${`the newest ${count(rows.length)}; a sample, not all`} tools=${html`<button type="button" class="small" onClick=${again}>Refresh</button>`}>
       ${rows.length ? html`<${Table} caption="Samples of what was refused" columns=${COLUMNS} rows=${rows} rowKey=${(row) => row.id} first=${25} />` : html`<${Empty} icon="check" title="No sample of this cause">Choose another cause, or none.<//>`}
     <//>`;
 }
 
 export function Refusals({ query }) {
-  const { answer, again } = useAnswer("/v1/refusals", { limit: 500 });
+  const { answer, again } = useAnswer("/v1/refusals", { limit: 500, cause: query.cause });
   return html`<h1>Refusals</h1><${Body} answer=${answer} again=${again} cause=${query.cause ?? ""} />`;
 }

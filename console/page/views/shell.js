@@ -46,9 +46,9 @@ export function FindBox({ query }) {
 }
 
 function Account() {
-  const { app, player } = useStore(session);
+  const { app, subject } = useStore(session);
   return html`<div class="account">
-    <span class="account-name" title=${player ? `Signed in as ${player}` : "Signed in"}>${[app, player].filter(Boolean).join(" / ") || "signed in"}</span>
+    <span class="account-name" title=${subject ? `Signed in as ${subject}` : "Signed in"}>${[app, subject].filter(Boolean).join(" / ") || "signed in"}</span>
     <button type="button" class="quiet-button" onClick=${signOut}>Sign out</button>
   </div>`;
 }

@@ -1,6 +1,6 @@
 // Not signed in: what this is, and how to get in.
 
-import { session, signInWith } from "../lib/api.js";
+import { resume, session, signInWith } from "../lib/api.js";
 import { useStore } from "../lib/store.js";
 import { html, useState } from "../lib/ui.js";
 import { Icon } from "./parts.js";
@@ -33,14 +33,22 @@ const Local = () => html`<details class="signin-help">
   <p>Add <code>--scope tallymill.refusals</code> for refusals and dead letters, <code>--scope tallymill.operate</code> to redrive them.</p>
 </details>`;
 
+/** The page is there, and what it asks is not: the console stops, or has no keys yet. */
+const Unreached = ({ problem }) => html`<section class="signin card" aria-labelledby="signin-title">
+  <h1 id="signin-title">The console is not ready</h1>
+  <p class="notice" role="status"><${Icon} name="cut" />${problem}</p>
+  <button type="button" class="primary" onClick=${resume}>Try again</button>
+</section>`;
+
 export function SignIn() {
-  const { login, notice } = useStore(session);
+  const { state, oidc, notice } = useStore(session);
+  if (state === "cut") return html`<${Unreached} problem=${notice} />`;
   return html`<section class="signin card" aria-labelledby="signin-title">
     <h1 id="signin-title">Sign in to tallymill</h1>
     <p>See what was accepted, what was counted, and that both agree.</p>
     ${notice && html`<p class="notice" role="status"><${Icon} name="lock" />${notice}</p>`}
-    ${login && html`<a class="button primary" href=${login}>Sign in</a><p class="or"><span>or</span></p>`}
-    <${TokenForm} first=${!login} />
+    ${oidc && html`<a class="button primary" href="/login">Sign in</a><p class="or"><span>or</span></p>`}
+    <${TokenForm} first=${!oidc} />
     <${Local} />
   </section>`;
 }

@@ -283,6 +283,9 @@ def dead_letters(now: int) -> list[dict[str, Any]]:
             "at": instant(now - place * HOUR),
             "bytes": 211 + place,
             "reason": reasons[place % 2],
+            "cause": reasons[place % 2].partition(":")[0],
+            "player": ("ann", None)[place % 2],
+            "cut": False,
             "redriven": instant(now - MINUTE) if place == 3 else None,
         }
         for place in range(4)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ CSP = (
 )
 
 
+CSRF = "h3kQ0b0m0Zb1cW1m0l1y1A"
+
+
 def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
@@ -50,7 +54,7 @@ class Site:
     system: Callable[[int], Snapshot] = _well
     scopes: tuple[str, ...] = tuple(examples.ALL_SCOPES.split())
     cookie: bool = False
-    login: str | None = None
+    oidc: bool = False
     events: int = 6
     nothing: bool = False
     frozen: int | None = None
@@ -80,10 +84,11 @@ class Site:
         return self._data(path, query)
 
     def _session(self, *, signed_in: bool) -> tuple[int, Any]:
+        ways = ["oidc", "token"] if self.oidc else ["token"]
         if not signed_in:
-            return 200, {"signedIn": False, "login": self.login}
-        who = {"app": "demo", "player": "grafana", "scopes": list(self.scopes), "csrfToken": "c" if self.cookie else None}
-        return 200, {"signedIn": True, "login": self.login, **who}
+            return 200, {"signedIn": False, "signIn": ways, "scopes": []}
+        who = {"app": "demo", "subject": "grafana", "scopes": list(self.scopes), "way": "session"}
+        return 200, {"signedIn": True, "signIn": ways, **who, "csrfToken": CSRF if self.cookie else None}
 
     def _data(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
         now = self.frozen or now_millis()
@@ -92,25 +97,33 @@ class Site:
             "/v1/counts": lambda: self._counts(query, now),
             "/v1/apps": lambda: {"apps": [{"app": "demo"}, {"app": "other"}]},
             "/v1/definitions": lambda: {"definitions": [] if self.nothing else examples.DEFINITIONS},
-            "/v1/refusals": lambda: {"refusals": [] if self.nothing else examples.refusals(now)},
+            "/v1/refusals": lambda: self._refusals(query, now),
             "/v1/dead-letters": lambda: {"deadLetters": [] if self.nothing else examples.dead_letters(now)},
         }.get(path)
         if found:
             return 200, found()
         kind, _, name = path.removeprefix("/v1/").partition("/")
-        return self._found(kind, unquote(name))
+        return self._found(kind, unquote(name), query)
+
+    def _refusals(self, query: Mapping[str, str], now: int) -> dict[str, Any]:
+        every = [] if self.nothing else examples.refusals(now)
+        causes = Counter(one["cause"] for one in every)
+        shown = [one for one in every if query.get("cause", one["cause"]) == one["cause"]]
+        return {"refusals": shown, "causes": [{"cause": cause, "samples": many} for cause, many in causes.items()]}
 
     def _counts(self, query: Mapping[str, str], now: int) -> dict[str, Any]:
         found = examples.counts(query, now, self.events)
         return found | {"rows": []} if self.nothing else found
 
-    def _found(self, kind: str, name: str) -> tuple[int, Any]:
+    def _found(self, kind: str, name: str, query: Mapping[str, str]) -> tuple[int, Any]:
+        place = {"lineage": "r1", "partition": 3, "offset": 7}
         if kind == "receipts" and name.startswith("r1.3.7."):
-            return 200, {"receipt": name, "state": "applied", "cause": None}
-        if kind == "requests" and name == "7":
-            return 200, {"requestId": "7", "state": "applied", "at": "2026-11-23T13:00:00.000Z"}
+            return 200, {"basis": "accepted", "receipt": name, **place, "counted": True, "state": "applied", "cause": None}
+        if kind == "requests" and (name, query.get("player"), query.get("source")) == ("7", "ann", "games"):
+            at = "2026-11-23T13:00:00.000Z"
+            return 200, {"basis": "counted", "player": "ann", "requestId": "7", "state": "applied", "at": at, **place}
         if kind == "players" and name in ("ann", examples.HOSTILE):
-            return 200, {"app": "demo", "player": name, "totals": {"LEVEL_UP": 41, "COIN_EARNED": 12_804}}
+            return 200, {"basis": "counted", "player": name, "totals": {"LEVEL_UP": 41, "COIN_EARNED": 12_804}, "updatedAt": None}
         return _failure(404, "Not found.")
 
 
@@ -150,10 +163,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        self.site.sent.append(body)
-        ids = body.get("ids", [])
-        done = 0 if body.get("dryRun") else len(ids)
-        self._json(self.path, 200, {"chosen": len(ids), "redriven": done, "dryRun": body.get("dryRun"), "ids": ids})
+        self.site.sent.append({"path": self.path, "csrf": self.headers.get("X-CSRF-Token"), **body})
+        if self.path == "/logout":
+            self.site.cookie = False
+            self._json(self.path, 200, {"endSessionUrl": None})
+            return
+        ids, dry = body["ids"], body["dryRun"]
+        confirm = f"redrive {len(ids)}"
+        if not dry and body.get("confirm") != confirm:
+            self._json(self.path, *_failure(400, "The dry run's confirm is missing."))
+            return
+        answer = {"dryRun": dry, "ids": ids, "skipped": [], "confirm": confirm, "redriven": 0 if dry else len(ids)}
+        self._json(self.path, 200, {**answer, "problem": None})
 
     def _signed_in(self) -> bool:
         return self.site.cookie or self.headers.get("Authorization") == f"Bearer {examples.jwt()}"
