@@ -45,6 +45,8 @@ const steps = {
     visitor = await browser.newContext();
     visitor.setDefaultTimeout(STEP_MILLIS);
   },
+  /** A script that each of the visitor's pages runs first. */
+  prepare: ({ script }) => visitor.addInitScript(script),
   offline: async ({ on }) => {
     for (const page of visitor.pages()) {
       await (await session(page)).send("Network.emulateNetworkConditions", conditions(on));
@@ -62,7 +64,6 @@ const steps = {
   go: async ({ page, url }) => void (await pages[page].goto(url)),
   close: ({ page }) => pages[page].close(),
   run: ({ page, script }) => pages[page].evaluate(script),
-
   press: ({ page, key }) => pages[page].keyboard.press(key),
   write: ({ page, text }) => pages[page].keyboard.insertText(text),
   media: ({ page, ...media }) => pages[page].emulateMedia(media),

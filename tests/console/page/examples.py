@@ -35,7 +35,7 @@ def jwt(**claims: object) -> str:
     return ".".join([*coded, "c2lnbmVk"])
 
 
-def history(now: int, base: float, lag: float = 0.05) -> Sequence[Point]:
+def history(base: float, lag: float = 0.05) -> Sequence[Point]:
     """Five minutes of a load that breathes. The numbers are the same in every run."""
     drawn = random.Random(base)  # noqa: S311 no secret
     points = []
@@ -101,7 +101,7 @@ def well(now: int, many: int = 8) -> Snapshot:
         refused_per_second={"NOT_FOUND": 1.42, "INVALID_UPDATE_VALUE": 0.21, "TOO_LARGE": 0.0},
         history=History(
             [now - (HISTORY_POINTS - 1 - step) * STEP_SECONDS * 1000 for step in range(HISTORY_POINTS)],
-            {"games": history(now, 3_184.0), "analytics": history(now, 412.0)},
+            {"games": history(3_184.0), "analytics": history(412.0)},
         ),
         last_verify=Check(now - 9 * HOUR, ok=True, detail="20,515,428 records of 2 topics were counted exactly once"),
         last_doctor=Check(now - 26 * HOUR, ok=True, detail="clocks, topics, indexes and time-outs are as they must be"),
@@ -119,7 +119,7 @@ def empty(now: int) -> Snapshot:
             accepted_per_second=0.0, counted_per_second=0.0, lag_records=0, lag_seconds=0.0, visible=None,
             dead_letters_open=0,
             partitions=[
-                replace(each, lag_records=0, lag_seconds=0.0, next=0, end=0, last_flush_millis=None, headroom_seconds=None)
+                PartitionNow(each.partition, each.owner, lag_records=0, lag_seconds=0.0, next=0, end=0)
                 for each in one.partitions
             ],
         )
@@ -176,9 +176,7 @@ def down(now: int) -> Snapshot:
     ]
     lost = replace(games, accepted_per_second=None, counted_per_second=0.0, lag_seconds=None, lag_records=None)
     blind = replace(analytics, accepted=None, difference=None, in_flight=None, accepted_per_second=None, visible=None)
-    points = {
-        api: [*of[:-20], *([Point()] * 20)] for api, of in found.history.points.items()
-    }
+    points = {api: [*of[:-20], *([Point()] * 20)] for api, of in found.history.points.items()}
     return replace(
         found,
         state="down",
@@ -206,7 +204,9 @@ def counts(query: Mapping[str, str], now: int, many: int = 6) -> dict[str, Any]:
     if "top" not in query:
         return answer | {"rows": list(_rows(names, start, end, step))}
     shown = names[: int(query["top"])]
-    rest = [{"at": instant(at), "event": "(other)", "count": len(names) - len(shown)} for at in _starts(start, end, step)]
+    rest = [
+        {"at": instant(at), "event": "(other)", "count": len(names) - len(shown)} for at in _starts(start, end, step)
+    ]
     top = [{"event": name, "count": 1} for name in shown]
     return answer | {"top": top, "rows": [*_rows(shown, start, end, step), *rest]}
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,6 +58,7 @@ class Site:
     events: int = 6
     nothing: bool = False
     frozen: int | None = None
+    ready: bool = True
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
 
@@ -73,6 +74,8 @@ class Site:
 
     def answer(self, path: str, query: Mapping[str, str], *, signed_in: bool) -> tuple[int, Any]:
         """Status and body of a GET."""
+        if not self.ready:
+            return _failure(503, "The console has no keys yet. Try again.")
         if path == "/v1/session":
             return self._session(signed_in=signed_in)
         if not signed_in:
@@ -118,12 +121,24 @@ class Site:
     def _found(self, kind: str, name: str, query: Mapping[str, str]) -> tuple[int, Any]:
         place = {"lineage": "r1", "partition": 3, "offset": 7}
         if kind == "receipts" and name.startswith("r1.3.7."):
-            return 200, {"basis": "accepted", "receipt": name, **place, "counted": True, "state": "applied", "cause": None}
+            return 200, {
+                "basis": "accepted",
+                "receipt": name,
+                **place,
+                "counted": True,
+                "state": "applied",
+                "cause": None,
+            }
         if kind == "requests" and (name, query.get("player"), query.get("source")) == ("7", "ann", "games"):
             at = "2026-11-23T13:00:00.000Z"
             return 200, {"basis": "counted", "player": "ann", "requestId": "7", "state": "applied", "at": at, **place}
         if kind == "players" and name in ("ann", examples.HOSTILE):
-            return 200, {"basis": "counted", "player": name, "totals": {"LEVEL_UP": 41, "COIN_EARNED": 12_804}, "updatedAt": None}
+            return 200, {
+                "basis": "counted",
+                "player": name,
+                "totals": {"LEVEL_UP": 41, "COIN_EARNED": 12_804},
+                "updatedAt": None,
+            }
         return _failure(404, "Not found.")
 
 
@@ -202,7 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # the page has given up what it asked
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name is http.server's
         """Quiet."""
