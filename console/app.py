@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Final, Protocol
 
+from console.access.files import page_files
 from console.metrics import COUNTS, DOCUMENT, EVENTS, SYSTEM
 from console.reading import Counts, Events, Parts
 from console.system import Observed, System
@@ -14,7 +15,10 @@ from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, constant
 
-CORS: Final = Shared(allowed=b"authorization, if-none-match, x-request-id", exposed=b"ETag, Retry-After, X-Request-Id")
+CORS: Final = Shared(
+    allowed=b"authorization, if-none-match, x-request-id",
+    exposed=b"ETag, Retry-After, X-Request-Id, Tallymill-As-Of, Tallymill-Next-Page-Token",
+)
 
 
 class Reachable(Protocol):
@@ -29,12 +33,13 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, observer: O
 
     def missing() -> list[Missing]:
         return missing_of(
-            {"keys": parts.authenticator.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
+            {"keys": parts.callers.ready, "mongodb": mongodb.reachable, "draining": not stopping.draining}
         )
 
     parts.metrics.observe(lambda: observer.snapshot)
     parts.metrics.watch(ready=lambda: not missing(), queries=lambda: parts.gate.inside)
     endpoints: dict[str, Endpoint] = {
+        **page_files(),
         COUNTS: Counts(parts),
         EVENTS: Events(parts),
         SYSTEM: System(parts, observer),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.ports import MomentGone, TooSlow, Unavailable
-from console.queries.counts import Moment, Part
+from console.queries.counts import Part
+from console.queries.counts_query import Moment
 from console.queries.events import Key, KeysWanted, Stored
 from schemas.documents import millis_of
 

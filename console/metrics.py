@@ -15,7 +15,8 @@ SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-ROUTES: Final = (COUNTS, EVENTS, SYSTEM, DOCUMENT, *PROBES)
+PAGE, PAGE_FILES = "/", "/page/"
+ROUTES: Final = (COUNTS, EVENTS, SYSTEM, DOCUMENT, PAGE, *PROBES)
 OTHER_ROUTE = "other"
 
 
@@ -50,7 +51,8 @@ class Metrics:
         self.connections = ConnectionMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:
-        self._requests.labels(path if path in ROUTES else OTHER_ROUTE, str(code)).inc()
+        route = path if path in ROUTES else PAGE_FILES if path.startswith(PAGE_FILES) else OTHER_ROUTE
+        self._requests.labels(route, str(code)).inc()
 
     def queried(self, route: str, seconds: float) -> None:
         self._query_seconds.labels(route).observe(seconds)

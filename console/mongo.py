@@ -20,7 +20,8 @@ from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
 from console.ports import MomentGone, TooSlow, Unavailable
-from console.queries.counts import Moment, Part
+from console.queries.counts import Part
+from console.queries.counts_query import Moment
 from console.queries.events import Key, KeysWanted, Stored
 from schemas.documents import EVENTS, PERIOD_COUNTS, actor_of, millis_of, owned_by, utc
 from schemas.settings import MongoSettings

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from console.queries.counts import Moment, Part
+from console.queries.counts import Part
+from console.queries.counts_query import Moment
 from console.queries.events import Key, KeysWanted, Stored
 
 

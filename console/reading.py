@@ -1,28 +1,36 @@
-"""The two queries, from a request to a reply.
+"""What all queries share, and the queries of counts and events, from a request to a reply.
 
 The checks run in this order (Q1): token 401, scope 403, parameters 400, another app 403, turn 503, MongoDB 503 or 504.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
-from console.auth import Authenticator
+from console.access.callers import Callers
 from console.config import ConsoleSettings
 from console.gate import Gate
 from console.metrics import COUNTS, EVENTS, Metrics
 from console.ports import MomentGone, Store, TooSlow, Unavailable
-from console.queries import counts, events
-from console.queries.counts import CountsPage, CountsQuery, Moment
+from console.queries import counts_query, events
+from console.queries.counts import CountsPage, TooMuch
+from console.queries.counts_query import CountsQuery, Moment
+from console.queries.csv_text import CSV_TYPE, csv_of, prefers_csv
 from console.queries.events import Key, KeysPage, Stored
-from console.queries.parameters import Parameters, parameters_of
+from console.queries.parameters import Asked, asked_of
 from schemas.errors.table import Refusal
+from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
 from serving.http.query import BadQuery
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
 from serving.refused import Refused
+
+T = TypeVar("T")
+
+VARY: Final = (b"vary", b"Accept")
 
 # In one read. A page that grows too large is noticed after one such read.
 EVENTS_AT_ONCE = 50
@@ -30,21 +38,27 @@ EVENTS_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What both queries share."""
+    """What all queries share."""
 
     settings: ConsoleSettings
-    authenticator: Authenticator
+    callers: Callers
     store: Store
     gate: Gate
     metrics: Metrics
 
-    async def checked(self, request: Request, known: Sequence[str]) -> tuple[str, Parameters]:
-        """The app to read, and the query's parameters. Raises Refused, BadQuery."""
-        reader = await self.authenticator.reader(request.bearer, request.wall_millis / 1000)
-        parameters = parameters_of(request.target.query_string, known)
-        if parameters.get("app", reader.app) != reader.app:
+    async def asked(
+        self, request: Request, known: Sequence[str], reading: Callable[[Asked], T], scope: str = READ_SCOPE
+    ) -> T:
+        """The query that `reading` makes of the parameters. Raises Refused."""
+        caller = await self.callers.allowed(request, scope)
+        try:
+            asked = asked_of(request.target.query_string, known, caller.app)
+            query = reading(asked)
+        except BadQuery as error:
+            raise Refused(Refusal.BAD_QUERY, error.violations) from error
+        if asked.app != caller.app and OPERATE_SCOPE not in caller.scopes:
             raise Refused(Refusal.OTHER_APP)
-        return reader.app, parameters
+        return query
 
     @asynccontextmanager
     async def querying(self, route: str) -> AsyncIterator[None]:
@@ -55,19 +69,10 @@ class Parts:
                 yield
         except Unavailable as error:
             raise Refused(Refusal.AWAY) from error
-        except TooSlow as error:
+        except (TooSlow, TooMuch) as error:
             raise Refused(Refusal.QUERY_SLOW) from error
         finally:
             self.metrics.queried(route, time.monotonic() - start)
-
-
-@contextmanager
-def bad_query_refused() -> Iterator[None]:
-    """Turns a BadQuery into a refusal."""
-    try:
-        yield
-    except BadQuery as error:
-        raise Refused(Refusal.BAD_QUERY, error.violations) from error
 
 
 class Counts:
@@ -77,14 +82,18 @@ class Counts:
         self._parts = parts
 
     async def __call__(self, request: Request) -> Reply:
-        parts, settings = self._parts, self._parts.settings
-        with bad_query_refused():
-            app, parameters = await parts.checked(request, counts.PARAMETERS)
-            query = counts.counts_query(parameters, app, settings.max_rows, settings.max_range_days)
+        parts, settings, as_csv = self._parts, self._parts.settings, prefers_csv(request.headers.get(b"accept"))
+        # A program follows the pages of JSON. A person who saves a CSV expects all of it.
+        rows = settings.max_rows if as_csv else counts_query.DEFAULT_ROWS
+
+        def reading(asked: Asked) -> CountsQuery:
+            return counts_query.counts_query(asked, rows, settings.max_rows, settings.max_range_days)
+
+        query = await parts.asked(request, counts_query.PARAMETERS, reading)
         async with parts.querying(COUNTS):
             page = await self._page(query)
         parts.metrics.read(COUNTS, page.documents)
-        return json_reply(200, page.answer(), spaced=True)
+        return _csv_reply(query, page) if as_csv else json_reply(200, page.answer(), spaced=True).having(VARY)
 
     async def _page(self, query: CountsQuery) -> CountsPage:
         """The page at the moment of the pages before it, or else at a new moment, or else at none.
@@ -111,6 +120,13 @@ class Counts:
         return page
 
 
+def _csv_reply(query: CountsQuery, page: CountsPage) -> Reply:
+    """Header fields have what JSON has beside the rows."""
+    fields = ((b"tallymill-as-of", page.as_of), (b"tallymill-next-page-token", page.next_token))
+    headers = ((name, value.encode()) for name, value in fields if value)
+    return Reply(200, csv_of(page.rows, query.shape.zone), ((b"content-type", CSV_TYPE), VARY, *headers))
+
+
 class Events:
     """`GET /v1/events`."""
 
@@ -119,9 +135,11 @@ class Events:
 
     async def __call__(self, request: Request) -> Reply:
         parts, settings = self._parts, self._parts.settings
-        with bad_query_refused():
-            app, parameters = await parts.checked(request, events.PARAMETERS)
-            query = events.events_query(parameters, app, settings.max_rows, settings.max_range_days)
+
+        def reading(asked: Asked) -> events.EventsQuery:
+            return events.events_query(asked, settings.max_rows, settings.max_range_days)
+
+        query = await parts.asked(request, events.PARAMETERS, reading)
         page = KeysPage(query)
         async with parts.querying(EVENTS):
             while page.wanted:

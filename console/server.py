@@ -18,8 +18,8 @@ from functools import partial
 
 import structlog
 
+from console.access.callers import Callers
 from console.app import create_app
-from console.auth import Authenticator
 from console.config import ConsoleConfig
 from console.gate import Gate
 from console.health import MongoWatch
@@ -36,6 +36,7 @@ from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
+from serving.tokens.authenticator import Authenticator
 from serving.tokens.check import issuers_tokens
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ def _build(config: ConsoleConfig) -> _Process:
     store = MongoStore(config.mongodb, settings)
     parts = Parts(
         settings=settings,
-        authenticator=Authenticator(tokens),
+        callers=Callers(Authenticator(tokens)),
         store=store,
         gate=Gate(settings.max_concurrent_queries, settings.query_timeout_seconds),
         metrics=metrics,

@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from console.queries.parameters import Parameters, checked_range, limit_param, millis_param, place_param
+from console.queries.parameters import Asked
 from schemas.documents import millis_of
 from schemas.records.envelope import matches_player, rfc3339
 from serving.http.paging import digest_token
-from serving.http.query import BadQuery
 
-PARAMETERS: Final = ("app", "actor", "event", "from", "to", "limit", "pageToken")
+PARAMETERS: Final = ("app", "actor", "event", "from", "to", "tz", "limit", "pageToken")
 DEFAULT_EVENTS = 100
 
 # Greater than every `_id`.
@@ -53,20 +52,19 @@ class EventsQuery:
         return (self.app, self.player, self.event, self.from_millis, self.to_millis)
 
 
-def events_query(parameters: Parameters, app: str, max_rows: int, max_days: int) -> EventsQuery:
-    """The query of these parameters. Raises BadQuery."""
-    start, end = millis_param(parameters, "from"), millis_param(parameters, "to")
+def events_query(asked: Asked, max_rows: int, max_days: int) -> EventsQuery:
+    """The query of these parameters. Raises BadQuery that names each wrong one."""
+    parameters = asked.parameters
+    start, end = asked.range(asked.zone(), max_days, required=False)
     player = parameters.get("actor")
     if player is not None and not matches_player(player):
-        raise BadQuery(("actor", "Must be the id of a player or of an anonymous session"))
-    if player is None and (start is None or end is None):
-        raise BadQuery(("actor", "Is required, or both from and to"))
-    if start is not None and end is not None:
-        checked_range(start, end, max_days)
-    query = EventsQuery(
-        app, player, parameters.get("event"), start, end, limit_param(parameters, DEFAULT_EVENTS, max_rows)
-    )
-    place = place_param(parameters, query.without_page(), (int, str))
+        asked.refuse("actor", "Must be the id of a player or of an anonymous session")
+    if player is None and not ("from" in parameters and "to" in parameters):
+        asked.refuse("actor", "Is required, or both from and to")
+    limit = asked.limit(DEFAULT_EVENTS, max_rows)
+    query = EventsQuery(asked.app, player, parameters.get("event"), start, end, limit)
+    place = asked.place(query.without_page(), (int, str))
+    asked.require_valid()
     return query if place is None else replace(query, after=Key(*place))
 
 

@@ -22,7 +22,8 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="Maxim
 @app.command("list")
 def show_list(reason: Reason = None, limit: Limit = 100, *, as_json: Json = False) -> None:
     """List dead letters, oldest first."""
-    from ops.dead_letters import command, store
+    from ops.dead_letters import command
+    from serving.dead_letters import store
 
     run(command.show_list(store.Chosen(reason, limit=limit), as_json=as_json))
 
@@ -59,7 +60,8 @@ def redrive(
 
     Within the dedupe window none of them can count twice.
     """
-    from ops.dead_letters import command, store
+    from ops.dead_letters import command
+    from serving.dead_letters import store
 
-    chosen = store.Chosen(reason, identity, limit, again=again)
+    chosen = store.Chosen(reason, None if identity is None else (identity,), limit, again=again)
     run(command.redrive_some(command.RedriveOptions(chosen, dry_run=dry_run, rate=rate), as_json=as_json))

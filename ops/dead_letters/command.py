@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ops.config import load_settings
 from ops.connect import database, kafka_producer
-from ops.dead_letters.store import Chosen, letter, letters, readable, redrive, summary, topic_of, topics
 from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
+from serving.dead_letters.store import Chosen, letter, letters, readable, redrive, summary, topic_of, topics
 
 
 async def show_list(chosen: Chosen, *, as_json: bool) -> int:
@@ -51,9 +51,9 @@ async def redrive_some(options: RedriveOptions, *, as_json: bool) -> int:
     settings = load_settings()
     async with database(settings) as db:
         found = [one["_id"] for one in await letters(db, options.chosen)]
-        if options.chosen.identity is not None and not found:
+        if options.chosen.identities and not found:
             complain(
-                f"There is no dead letter {options.chosen.identity} that was not redriven before. To redrive one "
+                f"There is no dead letter {options.chosen.identities[0]} that was not redriven before. To redrive one "
                 f"again, add --again"
             )
             return EXIT_BAD_INPUT

@@ -10,7 +10,7 @@ from enum import Enum, unique
 from schemas.analytics.stored import MAX_STORED_BYTES
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
 from schemas.games.scopes import GAMES_SCOPE
-from schemas.wire.console_replies import READ_SCOPE
+from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
 from schemas.wire.depth import MAX_VALUES
 from schemas.wire.refusals import REFUSALS_SCOPE
 
@@ -112,7 +112,7 @@ class Refusal(Enum):
     FORBIDDEN_REFUSALS = Row(
         Kind.FORBIDDEN,
         f"The token lacks the scope {REFUSALS_SCOPE}. Get a token with it.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "forbidden",
         headers=(challenge("insufficient_scope", REFUSALS_SCOPE),),
     )
@@ -129,6 +129,13 @@ class Refusal(Enum):
         By.CONSOLE,
         "Q1",
         headers=(challenge("insufficient_scope", READ_SCOPE),),
+    )
+    FORBIDDEN_OPERATE = Row(
+        Kind.FORBIDDEN,
+        f"The token lacks the scope {OPERATE_SCOPE}. Get a token with it.",
+        By.CONSOLE,
+        "Q1",
+        headers=(challenge("insufficient_scope", OPERATE_SCOPE),),
     )
     OTHER_APP = Row(
         Kind.FORBIDDEN,

@@ -13,20 +13,17 @@ _PARAMETERS = (
         place="query",
         description="Register the valid events of a request that has invalid ones. By default none is registered.",
         schema={"type": "boolean", "default": False},
-        example=True,
     ),
     Parameter(
         name="Idempotency-Key",
         place="header",
         description="The same as `requestId` in the body. If both are sent, they must be equal.",
         schema={"type": "string", "minLength": 1, "maxLength": MAX_REQUEST_ID_CHARACTERS, "pattern": "^[!-~]+$"},
-        example="pool-7",
     ),
     Parameter(
         name="Prefer",
         place="header",
         description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the events.",
-        example="respond-async",
     ),
 )
 _ANSWERS = (

@@ -1,12 +1,14 @@
 """The routes of the console as a table. Those of the ingress: schemas/openapi/routes.py."""
 
+from typing import get_args
+
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
 from schemas.openapi.system_example import SYSTEM
-from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply
+from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply, Step
 from schemas.wire.system_reply import SystemReply
 
 _INTRODUCTION = """\
@@ -16,13 +18,16 @@ HEAD works wherever GET does.
 
 An unknown or repeated parameter is 400. An empty parameter counts as absent."""
 
-_TIME = r"^([0-9]{1,15}|\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))$"
+_TIME = r"^([0-9]{1,15}|\d{4}-\d\d-\d\d([Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))?)$"
 
 
-def _time(name: str, description: str, example: str, *, required: bool = False) -> Parameter:
-    text = f"{description} RFC 3339 with an offset (its `+` is `%2B`), or ms since 1970 UTC."
+def _time(name: str, description: str, example: str | None = None) -> Parameter:
+    """A time; required if it has an example."""
+    text = f"{description} RFC 3339 with an offset (its `+` is `%2B`), a date in `tz`, or ms since 1970 UTC."
     schema = {"type": "string", "pattern": _TIME}
-    return Parameter(name=name, place="query", description=text, schema=schema, example=example, required=required)
+    return Parameter(
+        name=name, place="query", description=text, schema=schema, example=example, required=example is not None
+    )
 
 
 APP = Parameter(
@@ -30,16 +35,18 @@ APP = Parameter(
     place="query",
     description="The app of the token; any other is 403. Optional.",
     schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
-    example="demo",
 )
-EVENT = Parameter(
-    name="event", place="query", description="One event (definitionId or title). If absent, all events.", example=""
+EVENT = Parameter(name="event", place="query", description="One event (definitionId or title). If absent, all events.")
+ZONE = Parameter(
+    name="tz",
+    place="query",
+    description="A time zone by its IANA name, for dates in `from` and `to`, and for days, weeks and months.",
+    schema={"type": "string", "default": "UTC"},
 )
 PAGE_TOKEN = Parameter(
     name="pageToken",
     place="query",
     description="`nextPageToken` of the previous page. The query must be the same; only `limit` may change.",
-    example="",
 )
 
 
@@ -49,7 +56,6 @@ def _limit(default: int) -> Parameter:
         place="query",
         description="The maximum number of rows of a page. Above `console.max_rows` it is that.",
         schema={"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "default": default},
-        example=10,
     )
 
 
@@ -60,9 +66,10 @@ CONSOLE_ROUTES = (
         operation=Operation(
             operation_id="listCounts",
             tag="query",
-            summary="What was counted, by minute, hour or day",
+            summary="What was counted, by minute, hour, day, week or month, or in all",
             description="Sums over all partitions. A count belongs to the minute in which its period starts, so "
-            "adjacent ranges add up. Each row is on one page only.",
+            "adjacent ranges add up. Each row is on one page only. With `Accept: text/csv` the rows are CSV (RFC "
+            "4180); an event that a spreadsheet would run as a formula begins with a `'` there.",
         ),
         access=Access(
             scopes=(READ_SCOPE,),
@@ -79,20 +86,41 @@ CONSOLE_ROUTES = (
                     required=True,
                 ),
                 EVENT,
-                _time("from", "The start of the range.", "2026-11-23T00:00:00Z", required=True),
-                _time("to", "The end of the range, which is excluded.", "2026-11-24T00:00:00Z", required=True),
+                _time("from", "The start of the range.", "2026-11-23T00:00:00Z"),
+                _time("to", "The end of the range, which is excluded.", "2026-11-24T00:00:00Z"),
                 Parameter(
                     name="step",
                     place="query",
                     description="The length of time of a row.",
-                    schema={"type": "string", "enum": ["minute", "hour", "day"], "default": "hour"},
-                    example="day",
+                    schema={"type": "string", "enum": list(get_args(Step)), "default": "hour"},
+                ),
+                ZONE,
+                Parameter(
+                    name="fill",
+                    place="query",
+                    description="`zero`: also the steps without a count, for each event that has one in the range.",
+                    schema={"type": "string", "enum": ["zero"]},
+                ),
+                Parameter(
+                    name="top",
+                    place="query",
+                    description="Only the rows of so many events, those with the largest totals in the range, and the "
+                    "sum of all others as `(other)`. The answer is one page.",
+                    schema={"type": "integer", "minimum": 1, "maximum": 100},
                 ),
                 _limit(1_000),
                 PAGE_TOKEN,
             ),
         ),
-        answers=(Answer(description="A page.", model=CountsReply, examples=examples.COUNTS),),
+        answers=(
+            Answer(
+                description="A page. CSV has what JSON has beside the rows in the two headers.",
+                model=CountsReply,
+                examples=examples.COUNTS,
+                also=("text/csv",),
+                headers=("Tallymill-As-Of", "Tallymill-Next-Page-Token", "Vary"),
+            ),
+        ),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
     Route(
@@ -115,11 +143,11 @@ CONSOLE_ROUTES = (
                     name="actor",
                     place="query",
                     description="A player. The actor of an anonymous session begins with `~`.",
-                    example="ann",
                 ),
                 EVENT,
-                _time("from", "The start of the range. Optional with `actor`.", "2026-11-23T00:00:00Z"),
-                _time("to", "The end of the range, which is excluded. Optional with `actor`.", "2026-11-24T00:00:00Z"),
+                _time("from", "The start of the range. Optional with `actor`."),
+                _time("to", "The end of the range, which is excluded. Optional with `actor`."),
+                ZONE,
                 _limit(100),
                 PAGE_TOKEN,
             ),

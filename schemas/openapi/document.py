@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from schemas.wire.errors import ErrorBody
 Json = dict[str, Any]
 
 REF_TEMPLATE = "#/components/schemas/{model}"
-API_VERSION = "1.0.0"
+API_VERSION = version("tallymill")
 
 # Every reply has the first two (B5).
 _HEADERS: dict[str, Json] = {
@@ -39,6 +40,9 @@ _HEADERS: dict[str, Json] = {
         "until it was counted.",
         "schema": {"type": "string"},
     },
+    "Tallymill-As-Of": {"description": "With CSV: `asOf`.", "schema": {"type": "string", "format": "date-time"}},
+    "Tallymill-Next-Page-Token": {"description": "With CSV: `nextPageToken`.", "schema": {"type": "string"}},
+    "Vary": {"schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string", "pattern": "^Bearer "}},
     "Allow": {"schema": {"type": "string"}},
     "Accept-Encoding": {"description": "The supported encodings of a body.", "schema": {"type": "string"}},
@@ -153,7 +157,8 @@ def _answer(answer: Answer) -> Json:
         "headers": _headers(answer.headers, required=False) | cached,
     }
     if answer.media_type:
-        written["content"] = {answer.media_type: content}
+        others = {media: {"schema": {"type": "string"}} for media in answer.also}
+        written["content"] = {answer.media_type: content, **others}
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 

@@ -19,7 +19,6 @@ LANGUAGE = Parameter(
     place="query",
     description="The language of texts and numbers (BCP 47). Default: Accept-Language, then the app's default. "
     "Never an error.",
-    example="pt-BR",
 )
 PAGED = (
     LANGUAGE,
@@ -34,14 +33,12 @@ PAGED = (
             "maximum": 2**31 - 1,
             "default": DEFAULT_RESULTS,
         },
-        example=10,
     ),
     Parameter(
         name="pageToken",
         place="query",
         description="`nextPageToken` of the previous page. It is valid only for this list and this player.",
         schema={"type": "string", "maxLength": 255},
-        example="",
     ),
 )
 
@@ -68,7 +65,6 @@ GAMES_ROUTES = (
                     place="header",
                     description="`respond-async` (RFC 7240): answer as soon as Kafka has stored the batch, with the "
                     "known totals.",
-                    example="respond-async",
                 ),
             ),
             body=Body(model=EventRecordRequest, description="EventRecordRequest.", examples=examples.BATCHES),

@@ -59,12 +59,14 @@ class Answer:
     """The answer to a request that is not refused. Without a model the body is text of the media type.
 
     Without a media type there is no body. `cached`: the client may keep it, and asks with its ETag whether it is new.
+    `also`: other media types, as text, that an Accept header may ask for.
     """
 
     status: int = 200
     description: str
     model: type[BaseModel] | None = None
     media_type: str = JSON
+    also: tuple[str, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     headers: tuple[str, ...] = ()
     cached: bool = False

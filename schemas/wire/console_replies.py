@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.settings import Api
 
 READ_SCOPE = "tallymill.read"
+# Of all apps: to redrive dead letters, and to list the apps.
+OPERATE_SCOPE = "tallymill.operate"
 
-Step = Literal["minute", "hour", "day"]
+Step = Literal["minute", "hour", "day", "week", "month", "total"]
 
 _NextPageToken = Annotated[
     str | None,
@@ -27,18 +29,33 @@ class _Model(BaseModel):
 class CountRow(_Model):
     """The count of one event in one step."""
 
-    at: Annotated[datetime, Field(description="The start of the minute, hour or day, UTC.")]
-    event: Annotated[str, Field(description="The definitionId or the title.")]
-    count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"}, description="A JSON number up to int64.")]
+    at: Annotated[datetime, Field(description="The start of the step, in UTC or with the offset of `tz`.")]
+    event: Annotated[str, Field(description="The definitionId or the title. `(other)`: see `top`.")]
+    count: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"}, description="A JSON number up to int64.")]
+
+
+class EventTotal(_Model):
+    """The count of one event in all steps of the range."""
+
+    event: str
+    count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
 
 
 class CountsReply(_Model):
-    """`GET /v1/counts`: one page, sorted by `at` and `event`. Counts of zero are left out."""
+    """`GET /v1/counts`: one page of what was counted, sorted by `at` and `event`."""
 
     app: str
     source: Api
     step: Step
     rows: tuple[CountRow, ...]
+    top: Annotated[
+        tuple[EventTotal, ...] | None,
+        Field(
+            description="With the parameter `top`: the largest events, the largest first. The rows of all other events "
+            "are summed as `(other)`, with those of titles that have no count of their own.",
+            exclude_if=lambda v: v is None,
+        ),
+    ] = None
     asOf: Annotated[  # noqa: N815 the wire's name
         datetime | None,
         Field(

@@ -1,7 +1,8 @@
-"""The ASGI app of a process whose paths take only GET and HEAD: the console, and the worker's probes.
+"""The ASGI app of a process whose paths take GET and HEAD, and few of them POST: the console, and the worker's probes.
 
-The ingress, which also reads bodies, has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly:
-there are no redirects (B2). Every reply has X-Request-Id and no-store; an exception is 500, without its traceback (B5).
+The ingress has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly: there are no redirects from
+one spelling to another (B2). Every reply has X-Request-Id, and no-store unless it says otherwise; an exception is 500,
+without its traceback (B5).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,11 +11,12 @@ from typing import Final
 
 from schemas.errors.table import Refusal
 from serving.clock import Clock
+from serving.etag import NOT_MODIFIED_CODE
 from serving.failures import report
 from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
-from serving.http.reply import Reply
+from serving.http.reply import NO_STORE, Reply
 from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
@@ -23,6 +25,7 @@ from serving.refused import Refused
 
 _METHODS: Final = ("GET", "HEAD")
 ALLOW: Final[RawHeader] = (b"allow", ", ".join(_METHODS).encode())
+_NO_WRITES: Final[Mapping[str, Endpoint]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class Pages:
 
 
 class GetRoutes:
-    """`answered` counts a reply by path and status. `is_draining`: replies then close their connection."""
+    """`writes`: the endpoints of POST. `answered` counts a reply by path and status.
+
+    `is_draining`: replies then close their connection.
+    """
 
     def __init__(
         self,
@@ -44,8 +50,10 @@ class GetRoutes:
         pages: Pages | None = None,
         answered: Callable[[str, int], None] = lambda _path, _status: None,
         is_draining: Callable[[], bool] = lambda: False,
+        writes: Mapping[str, Endpoint] = _NO_WRITES,
     ) -> None:
         self._endpoints = endpoints
+        self._writes = writes
         self._clock = clock
         self._pages = pages if pages and pages.origins else None
         self._cors = Cors(pages.origins, pages.shared) if pages and pages.origins else None
@@ -62,19 +70,24 @@ class GetRoutes:
             reply,
             self._request_ids.of(request.headers),
             self._cors.headers(request.headers) if self._cors else (),
-            closes=unparsed is not None or self._is_draining() or announces_body(request.headers),
+            closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
         )
+        if any(name == b"cache-control" for name, _ in reply.headers):
+            headers.remove(NO_STORE)
+        if reply.status == NOT_MODIFIED_CODE:  # the length would be that of the reply which the client has
+            headers = [header for header in headers if header[0] != b"content-length"]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
     async def _reply(self, request: Request) -> Reply:
         if request.method == "OPTIONS" and (preflight := self._preflight(request)):
             return preflight
-        endpoint = self._endpoints.get(request.target.path)
-        if endpoint is None:
+        path = request.target.path
+        endpoint = self._writes.get(path) if request.method == "POST" else self._endpoints.get(path)
+        if path not in self._endpoints and path not in self._writes:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
-        if request.method not in _METHODS:
-            return refusal_reply(Refusal.METHOD, spaced=True).having(ALLOW)
+        if endpoint is None or request.method not in (*_METHODS, "POST"):
+            return refusal_reply(Refusal.METHOD, spaced=True).having(self._allow(path))
         try:
             return await endpoint(request)
         except Refused as refused:
@@ -83,9 +96,19 @@ class GetRoutes:
             report(error, path=request.target.path)
             return refusal_reply(Refusal.INTERNAL, spaced=True)
 
+    def _allow(self, path: str) -> RawHeader:
+        if path not in self._writes:
+            return ALLOW
+        return (b"allow", ", ".join([*(_METHODS if path in self._endpoints else ()), "POST"]).encode())
+
     def _preflight(self, request: Request) -> Reply | None:
         if self._cors is None or self._pages is None or request.target.path not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None
         return Reply(NO_CONTENT_CODE, b"", preflight_headers(_METHODS, self._pages.shared))
+
+
+def _leaves_a_body(request: Request) -> bool:
+    """Whether a body was sent that nobody has read to its end."""
+    return announces_body(request.headers) and not request.read.is_whole

@@ -27,20 +27,35 @@ class BadQuery(ValueError):
 
 def parameter_pairs(text: bytes, max_parameters: int) -> list[tuple[str, str]]:
     """The names and values of a form-urlencoded text, in its order. Raises BadQuery."""
+    pairs, wrong = readable_pairs(text, max_parameters)
+    if wrong:
+        raise BadQuery(wrong[0])
+    return pairs
+
+
+def readable_pairs(text: bytes, max_parameters: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The names and values that can be read, in their order, and what is wrong with the others. Raises BadQuery."""
     if len(text) > MAX_QUERY_BYTES:
         raise BadQuery(("query", f"Longer than {MAX_QUERY_BYTES} bytes"))
     if text.count(b"&") >= max_parameters:
         raise BadQuery(("query", f"More than {max_parameters} parameters"))
-    pairs = []
+    pairs, wrong = [], []
     for part in text.split(b"&"):
-        name, _, value = part.partition(b"=")
-        if part:
-            pairs.append((_decoded(name, "query"), _decoded(value, name.decode("ascii", "replace"))))
-    return pairs
+        encoded_name, _, encoded = part.partition(b"=")
+        if not part:
+            continue
+        name, value = _decoded(encoded_name), _decoded(encoded)
+        if name is None:
+            wrong.append(("query", "Must be UTF-8"))
+        elif value is None:
+            wrong.append((name, "Must be UTF-8"))
+        else:
+            pairs.append((name, value))
+    return pairs, wrong
 
 
-def _decoded(encoded: bytes, field: str) -> str:
+def _decoded(encoded: bytes) -> str | None:
     try:
         return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
-        raise BadQuery((field, "Must be UTF-8")) from None
+        return None

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from console.access.callers import Callers
 from console.app import create_app
-from console.auth import Authenticator
 from console.config import ConsoleSettings
 from console.gate import Gate
 from console.health import MongoWatch
@@ -21,6 +21,7 @@ from console.reading import Parts
 from schemas.coordinates import PartitionId
 from schemas.documents import event_key, period_count_key, utc
 from schemas.wire.console_replies import READ_SCOPE
+from serving.tokens.authenticator import Authenticator
 from serving.tokens.bearer import TokenCheck
 from tests.clock import TestClock
 from tests.console.snapshots import example_snapshot
@@ -74,11 +75,11 @@ class Rig:
         store = real or self.store
         self.stopping = Draining()
         self.settings = ConsoleSettings.model_validate(settings)
-        self.authenticator = Authenticator(tokens or signed_tokens(TestClock()))
+        self.callers = Callers(Authenticator(tokens or signed_tokens(TestClock())))
         self.metrics = Metrics()
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
-        parts = Parts(self.settings, self.authenticator, store, gate, self.metrics)
+        parts = Parts(self.settings, self.callers, store, gate, self.metrics)
         self.observer = Observed()
         self.app = create_app(parts, self.watch, self.stopping, self.observer)
 

@@ -21,8 +21,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from console.config import ConsoleSettings
 from console.memory import MemoryStore
 from console.mongo import MongoStore, counts_fields, counts_filter, keys_pipeline
-from console.queries.counts import CountsQuery, counts_query, part_of
+from console.queries.counts import part_of
+from console.queries.counts_query import CountsQuery, counts_query
 from console.queries.events import EventsQuery, Key, KeysPage
+from console.queries.parameters import Asked
 from schemas.documents import EVENTS, PERIOD_COUNTS, utc
 from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits, MongoSettings
@@ -77,7 +79,7 @@ async def test_q9_counts_are_read_of_the_id_index_and_no_key_too_many(database: 
         for partition in range(2):
             await database[PERIOD_COUNTS].insert_many(period_counts(counted, partition, app).values())
     query = CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + DAY, "hour", 10)
-    part = part_of(query, MIDNIGHT, MIDNIGHT + DAY)
+    part = part_of(query, query.steps(), MIDNIGHT, MIDNIGHT + DAY)
     command = {"find": PERIOD_COUNTS, "filter": counts_filter(part), "projection": counts_fields(part)}
     found = await explained(database, command)
     assert {"IXSCAN _id_"} == {stage for stage in found["stages"] if "SCAN" in stage}
@@ -165,7 +167,7 @@ async def test_q6_pages_of_counts_show_one_moment_while_workers_write(database: 
     second = (await Rig(store).get("/v1/counts", query | {"pageToken": first["nextPageToken"]})).json
     assert [1, 1, 1, 1] == [row["count"] for page in (first, second) for row in page["rows"]]
     assert first["asOf"] == second["asOf"]
-    named = counts_query(query, "demo", 1_000, 400).without_page()
+    named = counts_query(Asked(query, "demo"), 1_000, 1_000, 400).without_page()
     for seconds in (1_000_000_000, 2**32 - 1):
         made_up = digest_token((MIDNIGHT + HOUR, "A", seconds, 1), named)
         newer = (await Rig(store).get("/v1/counts", query | {"pageToken": made_up})).json

@@ -235,7 +235,7 @@ def _rows(names: Sequence[str], start: int, end: int, step: str) -> Iterator[dic
             yield {"at": instant(at), "event": name, "count": much}
 
 
-DEFINITIONS = [
+DEFINITIONS: list[dict[str, object]] = [
     {
         "app": "demo",
         "definitionId": name,

@@ -95,7 +95,7 @@ class Site:
 
     def _data(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
         now = self.frozen or now_millis()
-        found = {
+        found: Callable[[], dict[str, Any]] | None = {
             "/v1/system": lambda: self.system(now).as_json(),
             "/v1/counts": lambda: self._counts(query, now),
             "/v1/apps": lambda: {"apps": [{"app": "demo"}, {"app": "other"}]},

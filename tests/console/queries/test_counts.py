@@ -12,18 +12,15 @@ from hypothesis import strategies as st
 from console.queries.counts import (
     MAX_PART_HOURS,
     PART_DOCUMENTS,
-    STEP_MILLIS,
     CountsPage,
-    CountsQuery,
-    Place,
-    Row,
-    Step,
-    counts_query,
     part_of,
 )
-from console.queries.parameters import Parameters
+from console.queries.counts_query import CountsQuery, Place, counts_query
+from console.queries.parameters import Asked, Parameters
+from console.queries.rows import Row
 from schemas.coordinates import PartitionId
 from schemas.documents import period_count_key, utc
+from schemas.wire.console_replies import Step
 from serving.http.paging import digest_place, digest_token
 from serving.http.query import BadQuery
 from tests.console.rig import DAY, HOUR, MIDNIGHT, MINUTE, Rig, period_counts
@@ -32,6 +29,7 @@ from tests.examples import examples
 # What a page token of counts holds: time, event, and the moment.
 PLACE = (int, str, int, int)
 SPAN_MINUTES = 3 * 24 * 60
+STEP_MILLIS: Mapping[Step, int] = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 STEPS = st.sampled_from(tuple(STEP_MILLIS))
 # A title may contain the separator of ids, or sort before it.
 EVENTS = ("A", "A/B", "A!", "é")
@@ -65,7 +63,9 @@ async def walk(rig: Rig, parameters: Parameters, max_documents: int = 200_000) -
     while asked == 0 or token:
         asked += 1
         assert asked < 500
-        one = counts_query({**parameters, "pageToken": token} if token else parameters, "demo", 10_000, 400)
+        one = counts_query(
+            Asked({**parameters, "pageToken": token} if token else parameters, "demo"), 1_000, 10_000, 400
+        )
         page = CountsPage(one, max_documents)
         while page.wanted:
             async for documents in rig.store.period_counts(page.wanted, None):
@@ -199,9 +199,9 @@ async def test_q6_a_later_page_of_a_forgotten_moment_says_so_by_a_newer_one() ->
 def test_q6_a_number_that_no_moment_has_is_no_moment(moment: tuple[int, int], read: tuple[int, int] | None) -> None:
     """MongoDB's client cannot write a number of more than 32 bits, and 0 stands for none."""
     asked = {name: str(value) for name, value in query().items()}
-    bound_to = counts_query(asked, "demo", 1_000, 400).without_page()
+    bound_to = counts_query(Asked(asked, "demo"), 1_000, 1_000, 400).without_page()
     made_up = asked | {"pageToken": digest_token((MIDNIGHT, "A", *moment), bound_to)}
-    assert read == counts_query(made_up, "demo", 1_000, 400).moment
+    assert read == counts_query(Asked(made_up, "demo"), 1_000, 1_000, 400).moment
 
 
 @pytest.mark.parametrize("moment", [(2**32, 1), (1, 2**32), (0, 0), (7, 7)])
@@ -209,7 +209,7 @@ async def test_q6_a_moment_that_was_made_up_is_none(moment: tuple[int, int]) -> 
     """The token is not signed. A forged one returns rows that the client may read anyway, and is never an error 500."""
     rig = held([[(MIDNIGHT, "A", 1), (MIDNIGHT + HOUR, "A", 2)]])
     asked = query()
-    named = counts_query(asked, "demo", 1_000, 400).without_page()
+    named = counts_query(Asked(asked, "demo"), 1_000, 1_000, 400).without_page()
     answer = await rig.get("/v1/counts", {**asked, "pageToken": digest_token((MIDNIGHT, "A", *moment), named)})
     assert [2] == [row["count"] for row in answer.json["rows"]]
 
@@ -237,7 +237,7 @@ async def test_q5_what_counts_nothing_is_left_out() -> None:
 def test_q9_the_ids_asked_for_are_those_a_worker_writes() -> None:
     """One range for each hour, without documents of other apps, sources or hours."""
     one = CountsQuery("demo", "games", None, MIDNIGHT, MIDNIGHT + DAY, "hour", 10)
-    part = part_of(one, MIDNIGHT, MIDNIGHT + 2 * HOUR)
+    part = part_of(one, one.steps(), MIDNIGHT, MIDNIGHT + 2 * HOUR)
     at = PartitionId("r1", 3)
     for hour, (low, high) in zip((MIDNIGHT, MIDNIGHT + HOUR), part.ids, strict=True):
         assert low <= period_count_key(utc(hour), "demo", "games", "A", at) < high
@@ -265,7 +265,7 @@ def test_q9_parts_grow_while_little_is_found_and_shrink_when_much_is() -> None:
 def test_q9_minutes_are_read_only_of_hours_that_are_cut() -> None:
     """They are several times as large as the rest of a document."""
     one = CountsQuery("demo", "games", None, MIDNIGHT + MINUTE, MIDNIGHT + 3 * HOUR - 1, "hour", 10)
-    part = part_of(one, MIDNIGHT, MIDNIGHT + 3 * HOUR)
+    part = part_of(one, one.steps(), MIDNIGHT, MIDNIGHT + 3 * HOUR)
     assert (utc(MIDNIGHT), utc(MIDNIGHT + 2 * HOUR)) == part.cut
 
 
@@ -283,7 +283,7 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
     [
         ({"source": "other"}, "source"),
         ({"source": ""}, "source"),
-        ({"step": "week"}, "step"),
+        ({"step": "year"}, "step"),
         ({"from": "x"}, "from"),
         ({"to": str(MIDNIGHT)}, "to"),
         ({"to": str(MIDNIGHT + 401 * DAY)}, "to"),
@@ -294,12 +294,12 @@ def test_q6_a_page_that_took_too_long_ends_with_what_it_has() -> None:
 def test_q3_a_parameter_that_is_wrong_is_named(changed: dict[str, str], field: str) -> None:
     """With one sentence."""
     with pytest.raises(BadQuery) as caught:
-        counts_query(query() | changed, "demo", 1_000, 400)
+        counts_query(Asked(query() | changed, "demo"), 1_000, 1_000, 400)
     assert [field] == [violation.field for violation in caught.value.violations]
 
 
 def test_q3_all_that_is_missing_is_named_at_once() -> None:
     """A client that forgets one often forgets two."""
     with pytest.raises(BadQuery) as caught:
-        counts_query({"step": "x"}, "demo", 1_000, 400)
+        counts_query(Asked({"step": "x"}, "demo"), 1_000, 1_000, 400)
     assert ["source", "step", "from", "to"] == [violation.field for violation in caught.value.violations]

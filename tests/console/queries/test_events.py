@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.queries.events import Key, event_json, events_query, plain
+from console.queries.parameters import Asked
 from schemas.documents import EPOCH, millis_of
 from serving.http.query import BadQuery
 from tests.console.rig import MIDNIGHT, Rig, event
@@ -141,5 +142,5 @@ def test_q8_a_document_is_written_as_it_is() -> None:
 def test_q3_a_parameter_that_is_wrong_is_named(given_: dict[str, str], field: str) -> None:
     """The query needs an actor, or both ends of a range."""
     with pytest.raises(BadQuery) as caught:
-        events_query(given_, "demo", 1_000, 400)
+        events_query(Asked(given_, "demo"), 1_000, 400)
     assert [field] == [violation.field for violation in caught.value.violations]

@@ -4,10 +4,10 @@ import pytest
 
 from console.queries.parameters import (
     MAX_MILLIS,
+    asked_of,
     checked_range,
     limit_param,
     millis_param,
-    parameters_of,
     place_param,
 )
 from serving.http.paging import digest_token
@@ -23,13 +23,13 @@ def fields(error: pytest.ExceptionInfo[BadQuery]) -> list[str]:
 
 def test_q3_an_empty_parameter_is_an_absent_one() -> None:
     """Dashboards send one for a variable that is not set."""
-    assert {"app": "demo"} == parameters_of(b"app=demo&from=", KNOWN)
+    assert {"app": "demo"} == asked_of(b"app=demo&from=", KNOWN, "demo").parameters
 
 
 def test_q3_every_parameter_that_is_unknown_or_there_twice_is_named() -> None:
     """A misspelt `from` must not return the rows of another range."""
     with pytest.raises(BadQuery) as caught:
-        parameters_of(b"form=1&app=a&app=b&access_token=x", KNOWN)
+        asked_of(b"form=1&app=a&app=b&access_token=x", KNOWN, "demo").require_valid()
     assert ["form", "access_token", "app"] == fields(caught)
 
 
@@ -37,7 +37,7 @@ def test_q3_every_parameter_that_is_unknown_or_there_twice_is_named() -> None:
 def test_q3_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
     """It is not UTF-8, or has too many parameters."""
     with pytest.raises(BadQuery):
-        parameters_of(query, KNOWN)
+        asked_of(query, KNOWN, "demo").require_valid()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,10 @@ def test_q3_a_time_is_rfc_3339_or_milliseconds(text: str, millis: int) -> None:
         "1_000",
         "٣",
         "yesterday",
-        "2026-11-23",
+        "2026-11-31",
+        "2026-1-1",
+        "0000-01-01",
+        "0001-01-01",
         "2026-11-23T00:00:00",
         "2026-13-01T00:00:00Z",
         "2026-W47-1T00:00:00Z",

@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ops.dead_letters.store import (
+from schemas.documents import utc
+from serving.dead_letters.store import (
     Chosen,
     Database,
     filter_of,
@@ -16,7 +17,6 @@ from ops.dead_letters.store import (
     text_of,
     topic_of,
 )
-from schemas.documents import utc
 from tests.samples import NOW
 
 LETTER: dict[str, Any] = {
@@ -32,7 +32,8 @@ LETTER: dict[str, Any] = {
 def test_letters_are_chosen_by_id_reason_and_whether_they_were_redriven() -> None:
     """The reason is literal text, not a regular expression."""
     assert {} == filter_of(Chosen())
-    assert {"_id": "r1/00/3", "redriven": {"$exists": False}} == filter_of(Chosen(identity="r1/00/3", again=False))
+    some = Chosen(identities=("r1/00/3",), again=False)
+    assert {"_id": {"$in": ["r1/00/3"]}, "redriven": {"$exists": False}} == filter_of(some)
     assert {"reason": {"$regex": r"a\.b\(", "$options": "i"}} == filter_of(Chosen(reason="a.b("))
 
 
@@ -74,6 +75,13 @@ async def test_a_letter_that_was_cut_is_not_redriven() -> None:
     db = cast("Database", _OneLetter({**LETTER, "cut": {"bytes": 9, "sha256": "", "headers": 0}}))
     done, problem = await redrive(db, cast("AIOKafkaProducer", None), ["r1/00/3"], None)
     assert (done, "it was too large" in problem) == (0, True)
+
+
+async def test_no_letter_is_begun_when_the_time_is_over() -> None:
+    """A request of the console ends before the process that serves it may stop."""
+    db = cast("Database", _OneLetter(LETTER))
+    done, problem = await redrive(db, cast("AIOKafkaProducer", None), ["r1/00/3"], None, within_seconds=-1)
+    assert (done, problem) == (0, "stopped after -1 s")
 
 
 class _OneLetter:

@@ -7,8 +7,8 @@ import pytest
 
 from ops.dead_letters import command
 from ops.dead_letters.command import RedriveOptions
-from ops.dead_letters.store import Chosen
 from schemas.documents import DEAD_LETTERS, PLAYERS
+from serving.dead_letters.store import Chosen
 from tests.consumer.processes import workers
 from tests.ops.running import Output, applied, raw, told, until, use
 from tests.ops.verify.test_verify_real import sent

@@ -10,13 +10,13 @@ from aiokafka.structs import TopicPartition
 from consumer.core.records import Record
 from ops.dead_letters import command as dead_letters
 from ops.dead_letters.command import RedriveOptions
-from ops.dead_letters.store import Chosen
 from ops.doctor.command import examine
 from ops.lineage import command as lineage
 from ops.lineage.command import StartOptions
 from ops.local.status.balance import _ask
 from ops.verify import command
 from schemas.documents import EVENTS, PERIOD_COUNTS, TITLES
+from serving.dead_letters.store import Chosen
 from tests.consumer.processes import workers
 from tests.consumer.sums import PERIODS_HOUR, fresh_pool
 from tests.consumer.test_two_topics import send
@@ -94,7 +94,7 @@ async def redrive(where: Place, capsys: Output) -> None:
     assert 2 == len(topics)
     shown = await told(capsys, 0, dead_letters.show_one(letter, as_json=True))
     assert (topics[letter], "{") == (shown["topic"], shown["value"])
-    wanted = RedriveOptions(Chosen(identity=letter, again=False), dry_run=False, rate=None)
+    wanted = RedriveOptions(Chosen(identities=(letter,), again=False), dry_run=False, rate=None)
     assert 1 == (await told(capsys, 0, dead_letters.redrive_some(wanted, as_json=True)))["redriven"]
     await until(where, lambda found: 2 == sum(one["fates"]["dead"] for k, one in found.items() if k.startswith("r2/")))
 

@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
-import console.auth
 import ingress.auth.authenticator
+from console.access.callers import Callers
 from ingress.http.metrics import Metrics
 from schemas.wire.console_replies import READ_SCOPE
 from serving.refused import Refused
+from serving.tokens.authenticator import Authenticator
 from serving.tokens.bearer import TokenCheck
 from serving.tokens.identity import ClaimRules, Identity
 from serving.tokens.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
 from serving.tokens.signed import _REGISTRY
 from tests.clock import TestClock
+from tests.console.requests import request
 from tests.examples import examples
 from tests.ingress.rig import AUDIENCE, GAMES, NOW, RULES, claims, issuer_key, signed_tokens
 from tests.serving.tokens.test_identity import HOSTILE
@@ -67,9 +69,12 @@ async def at_the_ingress(tokens: TokenCheck, bearer: str) -> Verdict:
 
 async def at_the_console(tokens: TokenCheck, bearer: str) -> Verdict:
     try:
-        return await console.auth.Authenticator(tokens).reader(bearer, NOW_SECONDS)
+        asked = request(headers={"authorization": f"Bearer {bearer}"}, wall_millis=NOW_SECONDS * 1000)
+        found = await Callers(Authenticator(tokens)).allowed(asked, READ_SCOPE)
     except Refused as refused:
         return refused.refusal.value.code
+    anonymous = found.subject.startswith("~")
+    return Identity(found.app, found.subject, found.scopes, found.expires_seconds, anonymous)
 
 
 WAYS: list[tuple[Process, Way]] = [

@@ -1,6 +1,7 @@
-"""Dead letters: read from MongoDB, and produced to Kafka again."""
+"""Dead letters: read from MongoDB, and produced to Kafka again. For `tallymill dead-letters` and for the console."""
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ class Chosen:
     """Which dead letters, and how many. `again`: also those that were redriven before."""
 
     reason: str | None = None
-    identity: str | None = None
+    identities: tuple[str, ...] | None = None
     limit: int = 1_000
     again: bool = True
 
@@ -35,8 +36,8 @@ class Chosen:
 def filter_of(chosen: Chosen) -> Document:
     """MongoDB's filter. The reason is plain text, not a pattern; case does not matter."""
     query: Document = {}
-    if chosen.identity is not None:
-        query["_id"] = chosen.identity
+    if chosen.identities is not None:
+        query["_id"] = {"$in": list(chosen.identities)}
     if chosen.reason:
         query["reason"] = {"$regex": re.escape(chosen.reason), "$options": "i"}
     if not chosen.again:
@@ -67,9 +68,15 @@ def topic_of(found: Document, by_lineage: Mapping[str, str]) -> str | None:
 
 
 async def redrive(
-    db: Database, producer: AIOKafkaProducer, identities: Sequence[str], rate: float | None
+    db: Database,
+    producer: AIOKafkaProducer,
+    identities: Sequence[str],
+    rate: float | None,
+    within_seconds: float = math.inf,
 ) -> tuple[int, str]:
     """Produce these again, one by one, at most `rate` a second, and mark each once Kafka has it.
+
+    None is begun after `within_seconds`.
 
     Returns how many, and what stopped it. A crash between ack and mark leaves a letter that is redriven again: the
     same requestId, the same items, so it can't count twice.
@@ -79,6 +86,8 @@ async def redrive(
     for done, identity in enumerate(identities):
         if rate:
             await asyncio.sleep(max(0.0, began + done / rate - time.monotonic()))
+        if time.monotonic() - began > within_seconds:
+            return done, f"stopped after {within_seconds:g} s"
         try:
             await _redrive_one(db, producer, by_lineage, identity)
         except (KafkaError, TimeoutError, LookupError) as error:
