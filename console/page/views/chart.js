@@ -80,7 +80,7 @@ function draw(place, axis, lines, step) {
     {
       width: Math.max(240, place.clientWidth),
       height: HEIGHT,
-      padding: [12, 8, 0, 0],
+      padding: [12, 26, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: true }, y: { range: [0, top * 1.08] } },

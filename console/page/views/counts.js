@@ -89,15 +89,17 @@ function Controls({ choice, change }) {
   </form>`;
 }
 
-/** The mark of the line that an event is part of. */
-function Swatch({ event, lines }) {
+/** The line that an event is part of: its own, or that of all others. */
+function placeOf(event, lines) {
   const own = lines.findIndex((line) => line.event === event);
-  const place = own >= 0 ? own : lines.findIndex((line) => line.event === OTHER);
-  return html`<span class=${`swatch line-${place}`} aria-hidden="true"></span>`;
+  return own >= 0 ? own : lines.findIndex((line) => line.event === OTHER);
 }
 
-const Share = ({ part, whole }) => html`<span class="share">
-  <span class="share-bar" aria-hidden="true"><span style=${{ width: `${(100 * part) / whole}%` }}></span></span><span>${percent(part, whole)}</span>
+const Swatch = ({ place }) => html`<span class=${`swatch line-${place}`} aria-hidden="true"></span>`;
+
+const Share = ({ part, whole, place }) => html`<span class="share">
+  <span class="share-bar" aria-hidden="true"><span class=${`bar-${place}`} style=${{ width: `${(100 * part) / whole}%` }}></span></span>
+  <span>${percent(part, whole)}</span>
 </span>`;
 
 const totalColumns = (lines, total, change) => [
@@ -106,11 +108,11 @@ const totalColumns = (lines, total, change) => [
     label: "Event",
     kind: "wide",
     sort: (row) => row.event,
-    cell: (row) => html`<${Swatch} event=${row.event} lines=${lines} />
+    cell: (row) => html`<${Swatch} place=${placeOf(row.event, lines)} />
       ${row.event === OTHER ? nameOf(row) : html`<button type="button" class="link" onClick=${() => change({ event: row.event })}>${row.event}</button>`}`,
   },
   { key: "total", label: "Counted", number: true, sort: (row) => row.total, cell: (row) => count(row.total) },
-  { key: "share", label: "Share", number: true, cell: (row) => html`<${Share} part=${row.total} whole=${total} />` },
+  { key: "share", label: "Share", number: true, cell: (row) => html`<${Share} part=${row.total} whole=${total} place=${placeOf(row.event, lines)} />` },
 ];
 
 function Totals({ found, change }) {
@@ -149,7 +151,7 @@ function Values({ found }) {
 }
 
 const Legend = ({ lines }) => html`<ul class="legend">
-  ${lines.map((line, place) => html`<li key=${place}><span class=${`swatch line-${place}`} aria-hidden="true"></span><span>${nameOf(line)}</span></li>`)}
+  ${lines.map((line, place) => html`<li key=${place}><${Swatch} place=${place} /><span>${nameOf(line)}</span></li>`)}
 </ul>`;
 
 const Nothing = ({ event }) => html`<section class="card">

@@ -138,6 +138,8 @@ export function Find({ query }) {
       <section class="card"><${Empty} icon="search" title="What became of a batch?">Type a receipt, the name of a player, or <code>player/requestId</code> into the box above.<//></section>`;
   }
   return html`<h1>Find <q class="sought">${text}</q>${player && html`<span class="quiet"> of ${player}</span>`}</h1>
-    ${REQUEST_ID.test(text) && html`<${Whose} key=${text} text=${text} player=${player} />`}
-    <${Result} text=${text} player=${player} />`;
+    <div class="stack slim">
+      ${REQUEST_ID.test(text) && html`<${Whose} key=${text} text=${text} player=${player} />`}
+      <${Result} text=${text} player=${player} />
+    </div>`;
 }

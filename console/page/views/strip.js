@@ -66,8 +66,7 @@ function Fresh({ state, now }) {
   const said = stale && !state.paused ? "old" : state.paused ? "paused" : "live";
   return html`<p class="fresh">
     <span class=${`fresh-mark fresh-${said}`} aria-hidden="true"></span>
-    ${said === "paused" ? "Paused, as of " : said === "old" ? "Old, as of " : "As of "}
-    <time dateTime=${state.snapshot.asOf} class="fresh-age">${ago(old)}</time>
+    <span>${{ paused: "Paused, as of", old: "Old, as of", live: "As of" }[said]} <time dateTime=${state.snapshot.asOf} class="fresh-age">${ago(old)}</time></span>
   </p>`;
 }
 

@@ -62,7 +62,7 @@ function Latency({ p50, p99 }) {
     <p class="tile-title">Accepted to visible</p>
     <div class="tile-pair"><${Percentile} name="p50" seconds=${p50.now} /><${Percentile} name="p99" seconds=${p99.now} /></div>
     <${Spark} write=${duration} lines=${[{ name: "p99", line: p99.line }, { name: "p50", line: p50.line }]} />
-    <p class="tile-note">${known(p50.now) ? "over the last minute" : "nothing in the last minute"}</p>
+    <p class="tile-note">${known(p50.now) ? "over the last minute" : "none in the last minute"}</p>
   </div>`;
 }
 
@@ -97,7 +97,7 @@ export function Tiles({ snapshot, local }) {
       <${Spark} write=${perSecond} lines=${[{ name: "counted", line: counted.line }]} />
     <//>
     <${Latency} p50=${p50} p99=${p99} />
-    <${Tile} title="Worst lag" parts=${durationParts(lag.now)} note=${lag.where ?? (lag.now === 0 ? "nothing waits" : "not known")}>
+    <${Tile} title="Worst lag" parts=${durationParts(lag.now)} note=${lag.now === null ? "not known" : (lag.where ?? "nothing waits")}>
       <${Spark} write=${duration} lines=${[{ name: "lag", line: lag.line }]} />
     <//>
     <${Refused} refused=${refused} line=${local.map((one) => one.refused)} />
