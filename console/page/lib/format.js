@@ -33,6 +33,7 @@ export const compact = (value, locale) =>
 export function rate(value, locale) {
   if (!known(value)) return UNKNOWN;
   if (value > 0 && value < 0.01) return `<${digits(0.01, 2, locale)}`;
+  if (value >= 100_000) return compact(value, locale);
   return digits(value, value < 10 ? 2 : value < 100 ? 1 : 0, locale);
 }
 

@@ -26,8 +26,8 @@ test("nothing is written as 0", () => {
 
 test("a rate keeps three digits, and what moves is never 0", () => {
   assert.deepEqual(
-    [3_668.4, 120.5, 12.34, 1.425, 0.004].map((one) => format.rate(one, EN)),
-    ["3,668", "121", "12.3", "1.43", "<0.01"],
+    [1_234_567, 3_668.4, 120.5, 12.34, 1.425, 0.004].map((one) => format.rate(one, EN)),
+    ["1.2M", "3,668", "121", "12.3", "1.43", "<0.01"],
   );
 });
 
