@@ -1,11 +1,12 @@
 """The settings of a console process."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
-from schemas.settings import MIB, KafkaSettings, MongoSettings, Section
-from serving.config import Origin, TokenCheckSettings
+from schemas.settings import DAY_SECONDS, MIB, MIN_KEY_BYTES, KafkaSettings, MongoSettings, Section
+from serving.config import Origin, TokenCheckSettings, is_loopback, require_private_url
 
 
 class ConsoleSettings(Section):
@@ -32,6 +33,17 @@ class ConsoleSettings(Section):
     cors_origins: tuple[Origin, ...] = ()
     """Origins whose pages may read (CORS), as a browser writes them (`https://dashboard.example`); `*` allows any.
     None by default."""
+    public_url: str | None = None
+    """The address of the page as browsers see it, without a path: `https://counts.example`. Required with oidc.issuer,
+    and for sessions of a console that does not listen on a loopback address."""
+    session_keys: (
+        Annotated[tuple[Annotated[SecretStr, Field(min_length=MIN_KEY_BYTES)], ...], Field(min_length=1)] | None
+    ) = None
+    """Secrets that all consoles share, each of 16 characters or more, for the cookies of signed-in people. The first
+    one encrypts; all of them decrypt, so that keys can be changed without a stop. Without it only bearer tokens are
+    accepted. Required with oidc.issuer; `tallymill up` makes one."""
+    session_seconds: Annotated[int, Field(ge=60, le=7 * DAY_SECONDS)] = 8 * 3_600
+    """How long a person stays signed in. Rights that the issuer takes away end with the session."""
     max_connections: Annotated[int, Field(ge=1)] = 1_000
     """Connections of one console process. When all are in use, the longest idle one is closed for a new one."""
     drain_seconds: Annotated[float, Field(ge=0)] = 1
@@ -40,11 +52,52 @@ class ConsoleSettings(Section):
     stop_timeout_seconds: Annotated[int, Field(ge=1)] = 15
     """How long a stopping process waits for requests that it has accepted."""
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        require_private_url(url)
+        parts = urlsplit(url)
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must be a scheme, a host and perhaps a port, without a path")
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine can connect."""
+        return is_loopback(self.host)
+
+
+class OidcSettings(Section):
+    """The issuer at which people sign in to the page (OpenID Connect, code flow with PKCE)."""
+
+    issuer: str | None = None
+    """The issuer's URL, as in its discovery document. Without it people open the page by a link of `tallymill link`, or
+    paste a token. Needs oidc.client_id, console.public_url and console.session_keys."""
+    client_id: Annotated[str, Field(min_length=1)] | None = None
+    """The console's client id at the issuer. Its redirect URI there is console.public_url followed by `/callback`."""
+    client_secret: SecretStr | None = None
+    """The client's secret; without it the console is a public client."""
+    scopes: Annotated[str, Field(pattern=r"^openid( \S+)*$")] = "openid"
+    """Scopes to ask the issuer for, separated by spaces. The first one is `openid`."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_private(cls, url: str | None) -> str | None:
+        if url is not None:
+            require_private_url(url)
+        return url
+
 
 class ConsoleConfig(Section):
-    """The settings of one console process. `kafka`: without bootstrap_servers, lag and balance are not known."""
+    """The settings of one console process.
+
+    `kafka`: without bootstrap_servers, lag and balance are not known, and no dead letter can be redriven.
+    """
 
     kafka: KafkaSettings = KafkaSettings()
     mongodb: MongoSettings
     tokens: TokenCheckSettings
+    oidc: OidcSettings = OidcSettings()
     console: ConsoleSettings

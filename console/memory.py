@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.lookups.memory import MemoryLookups
 from console.ports import MomentGone, TooSlow, Unavailable
 from console.queries.counts import Part
 from console.queries.counts_query import Moment
@@ -32,6 +33,10 @@ class MemoryStore:
     kept: dict[Moment, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     moments: int = 0
     keeps_moments: bool = True
+    lookups: MemoryLookups = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lookups = MemoryLookups(self.ping)
 
     async def now(self) -> Moment:
         await self.ping()

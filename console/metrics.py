@@ -14,9 +14,20 @@ from serving.tokens.metrics import TokenMetrics
 SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
+APPS, DEFINITIONS = "/v1/apps", "/v1/definitions"
+REFUSALS, DEAD_LETTERS = "/v1/refusals", "/v1/dead-letters"
+PLAYER, REQUEST, RECEIPT = "/v1/players/{player}", "/v1/requests/{requestId}", "/v1/receipts/{receipt}"
+QUERIES: Final = (COUNTS, EVENTS, APPS, DEFINITIONS, REFUSALS, DEAD_LETTERS, PLAYER, REQUEST, RECEIPT)
 PROBES: Final = ("/livez", "/readyz", "/metrics")
-PAGE, PAGE_FILES = "/", "/page/"
-ROUTES: Final = (COUNTS, EVENTS, SYSTEM, DOCUMENT, PAGE, *PROBES)
+PAGE, PAGE_FILES, OPEN = "/", "/page/", "/open"
+LOGIN, CALLBACK, LOGOUT, SESSION = "/login", "/callback", "/logout", "/v1/session"
+REDRIVE: Final = "/v1/dead-letters/redrive"
+ROUTES: Final = (
+    *QUERIES,
+    *(SYSTEM, DOCUMENT, "/docs", "/docs/{name}"),
+    *(PAGE, OPEN, LOGIN, CALLBACK, LOGOUT, SESSION, REDRIVE),
+    *PROBES,
+)
 OTHER_ROUTE = "other"
 
 

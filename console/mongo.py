@@ -4,8 +4,7 @@ Events are read as raw BSON: otherwise pymongo would turn a client's `{"$ref", "
 reply would not have what was sent.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -15,17 +14,18 @@ from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
-from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
-from console.ports import MomentGone, TooSlow, Unavailable
+from console.lookups.mongo import MongoLookups
+from console.mongo_errors import translated
+from console.ports import Unavailable
 from console.queries.counts import Part
 from console.queries.counts_query import Moment
 from console.queries.events import Key, KeysWanted, Stored
 from schemas.documents import EVENTS, PERIOD_COUNTS, actor_of, millis_of, owned_by, utc
 from schemas.settings import MongoSettings
-from serving.mongodb.client import new_client, why
+from serving.mongodb.client import new_client
 
 _Document = dict[str, Any]
 
@@ -34,9 +34,6 @@ CONNECT_MILLIS = 2_000
 SOCKET_MARGIN_MILLIS = 2_000
 # Documents decoded at a time, so that they don't block the event loop for long.
 BATCH_DOCUMENTS = 2_000
-
-# SnapshotTooOld, SnapshotUnavailable, and InvalidOptions: a moment in the future, which only a forged page token has.
-_MOMENT_GONE_CODES = (239, 246, 72)
 
 _PREFERENCES = {"primary": ReadPreference.PRIMARY, "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED}
 _NEWEST_FIRST = [("receivedAt", -1), ("_id", -1)]
@@ -61,6 +58,7 @@ class MongoStore:
             read_preference=_PREFERENCES[settings.read_preference],
         )
         self._database = database
+        self.lookups = MongoLookups(database, self._timeout_millis)
         self._events: AsyncCollection[_Document] = database[EVENTS]
         raw: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
         self._raw_events = database.with_options(codec_options=raw)[EVENTS]
@@ -70,7 +68,7 @@ class MongoStore:
 
     async def now(self) -> Moment:
         """What the server that is read from has applied. A majority has it within milliseconds."""
-        with _translated():
+        with translated():
             async with self._client.start_session() as session:
                 await self._command({"ping": 1}, session)
                 reached = session.operation_time
@@ -79,7 +77,7 @@ class MongoStore:
         return Moment(reached.time, reached.inc)
 
     async def period_counts(self, part: Part, moment: Moment | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-        with _translated():
+        with translated():
             async with await self._counts_found(part, moment) as found:
                 while documents := await found.to_list(BATCH_DOCUMENTS):
                     yield documents
@@ -100,17 +98,17 @@ class MongoStore:
         )
 
     async def event_keys(self, wanted: KeysWanted) -> Sequence[Key]:
-        with _translated():
+        with translated():
             found = await self._events.aggregate(keys_pipeline(wanted), maxTimeMS=self._timeout_millis)
             return [Key(millis_of(one["receivedAt"]), one["_id"]) async for one in found]
 
     async def events(self, ids: Sequence[str]) -> Mapping[str, Stored]:
-        with _translated():
+        with translated():
             found = self._raw_events.find({"_id": {"$in": list(ids)}}, max_time_ms=self._timeout_millis)
             return {one["_id"]: Stored(one, len(one.raw)) async for one in found}
 
     async def ping(self) -> None:
-        with _translated():
+        with translated():
             await self._command({"ping": 1})
 
     async def _command(self, command: _Document, session: AsyncClientSession | None = None) -> None:
@@ -155,21 +153,3 @@ def keys_filter(wanted: KeysWanted) -> _Document:
         at = utc(wanted.before.received_millis)
         found["$or"] = [{"receivedAt": {"$lt": at}}, {"receivedAt": at, "_id": {"$lt": wanted.before.id}}]
     return found
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Translates pymongo's errors. Raises TooSlow, MomentGone, Unavailable."""
-    try:
-        yield
-    except ExecutionTimeout as error:
-        raise TooSlow(_reason(error)) from error
-    except OperationFailure as error:
-        gone = error.code in _MOMENT_GONE_CODES
-        raise (MomentGone if gone else Unavailable)(_reason(error)) from error
-    except PyMongoError as error:
-        raise Unavailable(_reason(error)) from error
-
-
-def _reason(error: PyMongoError) -> str:
-    return f"MongoDB: {why(error)}"

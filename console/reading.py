@@ -51,12 +51,13 @@ class Parts:
     ) -> T:
         """The query that `reading` makes of the parameters. Raises Refused."""
         caller = await self.callers.allowed(request, scope)
+        operates = OPERATE_SCOPE in caller.scopes
         try:
-            asked = asked_of(request.target.query_string, known, caller.app)
+            asked = asked_of(request.target.query_string, known, caller.app, operates=operates)
             query = reading(asked)
         except BadQuery as error:
             raise Refused(Refusal.BAD_QUERY, error.violations) from error
-        if asked.app != caller.app and OPERATE_SCOPE not in caller.scopes:
+        if asked.app != caller.app and not operates:
             raise Refused(Refusal.OTHER_APP)
         return query
 

@@ -19,7 +19,9 @@ from functools import partial
 import structlog
 
 from console.access.callers import Callers
-from console.app import create_app
+from console.access.setup import signing_of
+from console.access.sign_in import sign_in_routes
+from console.app import Sides, create_app
 from console.config import ConsoleConfig
 from console.gate import Gate
 from console.health import MongoWatch
@@ -30,6 +32,7 @@ from console.observer.loop import Observer
 from console.observer.mongodb import MongoReader
 from console.observer.topics import Topic
 from console.reading import Parts
+from console.redriver import ServersRedriver
 from schemas.settings import APIS
 from serving import garbage
 from serving.clock import SystemClock
@@ -58,36 +61,40 @@ class _Process:
 
     parts: Parts
     watch: MongoWatch
-    observer: Observer
+    sides: Sides
     closing: tuple[Closing, ...]
     background_tasks: tuple[life.BackgroundTask, ...]
 
 
-def _build(config: ConsoleConfig) -> _Process:
+def _build(config: ConsoleConfig, port: int) -> _Process:
     """Makes the real parts. Nothing is connected yet."""
     settings, metrics = config.console, Metrics()
     tokens = issuers_tokens(config.tokens, SystemClock(), metrics.tokens)
     store = MongoStore(config.mongodb, settings)
+    signing = signing_of(config, port, SystemClock(), metrics.tokens)
+    callers = Callers(Authenticator(tokens), signing.sessions if signing else None)
     parts = Parts(
         settings=settings,
-        callers=Callers(Authenticator(tokens)),
+        callers=callers,
         store=store,
         gate=Gate(settings.max_concurrent_queries, settings.query_timeout_seconds),
         metrics=metrics,
     )
     watch = MongoWatch(store)
+    redriver = ServersRedriver(config.kafka, config.mongodb, settings.query_timeout_seconds)
     of_mongodb = MongoReader(config.mongodb, SystemClock())
     of_kafka = KafkaReader(config.kafka, APIS) if config.kafka.bootstrap_servers else None
     topics = [Topic(api, config.kafka.topic(api), config.kafka.retention_seconds) for api in APIS]
     observer = Observer(topics, SystemClock(), of_mongodb, of_kafka)
-    closing = (store.close, of_mongodb.close, *([of_kafka.close] if of_kafka else []))
-    return _Process(parts, watch, observer, closing, (watch.run, tokens.keep, observer.run))
+    sides = Sides(observer, sign_in_routes(callers, signing), redriver)
+    closing = (store.close, redriver.close, of_mongodb.close, *([of_kafka.close] if of_kafka else []))
+    return _Process(parts, watch, sides, closing, (watch.run, tokens.keep, observer.run))
 
 
 async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
-    process = _build(config)
+    process = _build(config, listener.getsockname()[1])
     stop = life.Stop(config.console.drain_seconds)
-    app = create_app(process.parts, process.watch, stop, process.observer)
+    app = create_app(process.parts, process.watch, stop, process.sides)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
     connections = process.parts.metrics.connections.bounded(most, None)
     server_config = protocol.server_config(app, connections, KEEP_ALIVE_SECONDS, config.console.stop_timeout_seconds)

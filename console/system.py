@@ -3,10 +3,11 @@
 from typing import Final, Protocol
 
 from console.observer.snapshot import Snapshot
+from console.queries.parameters import Asked
 from console.reading import Parts
-from serving.etag import NOT_MODIFIED_CODE, etag_of, is_current
+from serving.etag import etag_of, is_current
 from serving.headers import RawHeader
-from serving.http.replies import json_reply
+from serving.http.replies import NOT_MODIFIED_CODE, json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
 
@@ -31,7 +32,7 @@ class System:
         self._written: tuple[Snapshot, Reply, bytes] | None = None
 
     async def __call__(self, request: Request) -> Reply:
-        await self._parts.asked(request, (), lambda _: None)
+        await self._parts.asked(request, (), Asked.require_valid)
         reply, etag = self._reply()
         if is_current(request.headers, etag):
             return Reply(NOT_MODIFIED_CODE, b"", (NO_CACHE, (ETAG, etag)))
@@ -44,4 +45,3 @@ class System:
             etag = etag_of(reply.body)
             self._written = snapshot, reply.having(NO_CACHE, (ETAG, etag)), etag
         return self._written[1], self._written[2]
-

@@ -15,7 +15,6 @@ from ingress.config import IngressSettings
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.receipts import ReceiptState, RequestState
 from ingress.dependencies import Dependencies
-from ingress.docs import asset_endpoint, document_reply, page_reply
 from ingress.games.definitions import Definitions
 from ingress.games.images import DEFAULT_IMAGE_PATH, DefaultImage
 from ingress.games.lists import EventDefinitions, PlayerEvents
@@ -27,10 +26,11 @@ from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
+from serving import docs
 from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.replies import retry_after
-from serving.http.request import Asgi, Endpoint, Send, constant
+from serving.http.request import Asgi, Endpoint, Send
 from serving.http.whole import Receive, Scope
 
 
@@ -82,9 +82,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
         "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
         "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
-        "/openapi.json": {"GET": constant(document_reply())},
-        "/docs": {"GET": constant(page_reply())},
-        "/docs/{name}": {"GET": asset_endpoint()},
+        **{path: {"GET": endpoint} for path, endpoint in docs.endpoints("openapi.json").items()},
     }
     probes: dict[str, Endpoint] = {
         "/livez": live(lambda: True),

@@ -15,6 +15,7 @@ from pymongo.read_concern import ReadConcern
 
 from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
+from schemas.checkpoints import has_passed
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.definitions import Definition, definition_of
 from schemas.documents import (
@@ -41,10 +42,6 @@ READ_TIMEOUT_MILLIS = 2_000
 
 # The character after "/": the ids from `r1/` up to `r10` are those that begin with `r1/`.
 _AFTER_SLASH = "0"
-
-# How far the clocks of two leaders of a partition may differ: a record has its leader's time.
-CLOCKS_DIFFER_MILLIS = 5_000
-
 # The fields of `exceptions` that a Rejection is made of.
 _REJECTION_FIELDS = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
@@ -193,20 +190,6 @@ class MongoStore:
             # A session that saw a failover may wait for an operation time that was rolled back. Begin a new one.
             self._session = None
             raise
-
-
-def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | None) -> bool:
-    """Whether a checkpoint has passed the record that came to this offset then.
-
-    Records are in order of time: one that lies before the last applied one, but is younger, came after the log was
-    truncated.
-    """
-    if checkpoint["next"] <= offset:
-        return False
-    last = checkpoint.get("last")
-    if last is None or append_millis is None or offset > last["offset"]:
-        return True
-    return bool(append_millis <= last["timestamp"] + CLOCKS_DIFFER_MILLIS)
 
 
 def _rejection(document: Mapping[str, Any]) -> Rejection:

@@ -16,6 +16,7 @@ COMMANDS = (
     "doctor",
     "config",
     "token",
+    "link",
     "load",
     "verify",
     "definitions",

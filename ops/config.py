@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as NotParsed
 
-from console.config import ConsoleConfig, ConsoleSettings
+from console.config import ConsoleConfig, ConsoleSettings, OidcSettings
 from consumer.config import WorkerConfig, WorkerSettings
 from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from ops.errors import BadInput
@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     ingress: IngressSettings = Field(default_factory=IngressSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
 
     @classmethod
     def settings_customise_sources(
@@ -194,14 +195,36 @@ def _token_problems(tokens: TokenSettings) -> list[str]:
 
 def console_config(settings: Settings) -> ConsoleConfig:
     """The settings of a console process, with the part of `tokens` that it needs. Raises SettingsError."""
-    _require(settings, CONSOLE_NEEDS, _token_problems(settings.tokens))
+    _require(settings, CONSOLE_NEEDS, [*_token_problems(settings.tokens), *_console_problems(settings)])
     tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
     return ConsoleConfig(
         kafka=settings.kafka,
         mongodb=settings.mongodb,
         tokens=TokenCheckSettings(**tokens),
+        oidc=settings.oidc,
         console=settings.console,
     )
+
+
+def _console_problems(settings: Settings) -> list[str]:
+    """What people need to sign in; and a console that others can reach needs an issuer that knows them."""
+    console, oidc = settings.console, settings.oidc
+    needed = {
+        "oidc.client_id": oidc.client_id,
+        "console.public_url": console.public_url,
+        "console.session_keys": console.session_keys,
+    }
+    problems = [
+        f"{name}: required with oidc.issuer ({variable_of(name)})" for name, found in needed.items() if not found
+    ]
+    if not oidc.issuer:
+        problems = ["oidc.issuer: required with oidc.client_id"] if oidc.client_id else []
+    if not console.is_private and settings.tokens.private_key:
+        problems.append(
+            f"console.host: {console.host} can be reached from other machines, but tokens.private_key is set: whoever "
+            "reads it makes tokens. Use 127.0.0.1, or the tokens of an issuer of your own"
+        )
+    return problems
 
 
 def _require(settings: Settings, needs: Iterable[str], problems: Iterable[str] = ()) -> None:

@@ -4,12 +4,16 @@ A lineage is one incarnation of a topic. A topic that is deleted and created aga
 offsets start anew and mean other records.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NotRequired
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
 from schemas.documents import FATES, Fate
+
+# How far the clocks of two leaders of a partition may differ: a record has its leader's time.
+CLOCKS_DIFFER_MILLIS = 5_000
 
 
 class Fingerprint(TypedDict):
@@ -47,6 +51,20 @@ class CheckpointDocument(TypedDict):
 def fresh_checkpoint(start: int) -> dict[str, object]:
     """The fields of a new checkpoint."""
     return {"start": start, "next": start, "last": None, "fates": dict.fromkeys(FATES, 0), "gaps": 0}
+
+
+def has_passed(checkpoint: Mapping[str, Any], offset: int, append_millis: int | None) -> bool:
+    """Whether a checkpoint has passed the record that came to this offset then.
+
+    Records are in order of time: one that lies before the last applied one, but is younger, came after the log was
+    truncated.
+    """
+    if checkpoint["next"] <= offset:
+        return False
+    last = checkpoint.get("last")
+    if last is None or append_millis is None or offset > last["offset"]:
+        return True
+    return bool(append_millis <= last["timestamp"] + CLOCKS_DIFFER_MILLIS)
 
 
 # `from` is a Python keyword, hence the functional form. `to` is exclusive; null if unknown.

@@ -1,6 +1,7 @@
 """Settings that the ingress and the console share: how tokens are checked, and what a CORS origin looks like."""
 
 import json
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -64,14 +65,14 @@ class TokenCheckSettings(Section):
         if jwks and jwks.startswith("{"):
             _require_key_set(jwks)
         elif jwks and jwks.startswith(URL_SCHEMES):
-            _require_url(jwks)
+            require_url(jwks)
         return jwks
 
     @field_validator("introspection_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
         if url is not None:
-            _require_url(url)
+            require_url(url)
             if "@" in urlsplit(url).netloc:
                 raise ValueError("must not hold a user: set introspection_client_id and introspection_client_secret")
         return url
@@ -86,7 +87,7 @@ def _require_key_set(text: str) -> None:
         raise ValueError("has no list `keys` (RFC 7517)")
 
 
-def _require_url(text: str) -> None:
+def require_url(text: str) -> None:
     try:
         url = urlsplit(text)
         whole = url.scheme in ("http", "https") and url.hostname and url.port != 0
@@ -94,3 +95,21 @@ def _require_url(text: str) -> None:
         whole = False
     if not whole:
         raise ValueError("is not an http(s) URL")
+
+
+def require_private_url(text: str) -> None:
+    """Raises ValueError unless it is an https URL, or an http URL of this machine: what is sent there is secret."""
+    require_url(text)
+    url = urlsplit(text)
+    if url.scheme != "https" and not is_loopback(url.hostname or ""):
+        raise ValueError("must begin with https://, because secrets are sent there; http:// only with a loopback host")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False

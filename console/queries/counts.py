@@ -196,7 +196,8 @@ class CountsPage:
         """The reply. Counts are JSON numbers; a client that reads them as doubles is exact up to 2^53."""
         query, zone = self._query, self._query.shape.zone
         rows = [{"at": shown_in(zone, row.at_millis), "event": row.event, "count": row.count} for row in self.rows]
-        answer: dict[str, object] = {"app": query.app, "source": query.source, "step": query.step, "rows": rows}
+        about = {"basis": "counted", "app": query.app, "source": query.source, "step": query.step}
+        answer: dict[str, object] = {**about, "rows": rows}
         if query.shape.top is not None:
             answer["top"] = [{"event": event, "count": total} for event, total in self._top]
         if self.as_of:

@@ -147,7 +147,8 @@ class Stored:
 
 def events_answer(query: EventsQuery, page: KeysPage, shown: Sequence[Stored], last: Key | None) -> dict[str, object]:
     """The reply. `last`: the last key whose event was read. It is not the page's last key if the page was too large."""
-    answer: dict[str, object] = {"app": query.app, "events": [event_json(one.document) for one in shown]}
+    found = [event_json(one.document) for one in shown]
+    answer: dict[str, object] = {"basis": "counted", "app": query.app, "events": found}
     if last is not None and (page.more or last != page.keys[-1]):
         answer["nextPageToken"] = digest_token(last, query.without_page())
     return answer

@@ -42,11 +42,20 @@ REQUIRED: Final = "Is required"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as it was sent, for the app that is asked for. Each wrong parameter is noted, and read as absent."""
+    """A query as it was sent, for the app that is asked for. Each wrong parameter is noted, and read as absent.
+
+    `operates`: the caller may read all apps.
+    """
 
     parameters: Parameters
     app: str
+    operates: bool = False
     wrong: list[Wrong] = field(default_factory=list)
+
+    @property
+    def of_all_apps(self) -> bool:
+        """Whether no app is named, and the caller may read all."""
+        return self.operates and "app" not in self.parameters
 
     def read(self, reading: Callable[[], T], otherwise: T) -> T:
         """What a function reads. If it raises BadQuery, that is noted."""
@@ -102,7 +111,7 @@ class Asked:
             raise BadQuery(*self.wrong[:MAX_VIOLATIONS])
 
 
-def asked_of(query_string: bytes, known: Collection[str], own_app: str) -> Asked:
+def asked_of(query_string: bytes, known: Collection[str], own_app: str, *, operates: bool = False) -> Asked:
     """The query. Without `app` it is for the token's own app. Raises BadQuery if it cannot be read at all."""
     pairs, wrong = readable_pairs(query_string, MAX_PARAMETERS)
     names = [name for name, _ in pairs]
@@ -112,7 +121,7 @@ def asked_of(query_string: bytes, known: Collection[str], own_app: str) -> Asked
     app = parameters.get("app", own_app)
     if not _is_app(app) and app != own_app:
         wrong.append(("app", WRONG_APP))
-    return Asked(parameters, app, wrong)
+    return Asked(parameters, app, operates, wrong)
 
 
 def millis_param(parameters: Parameters, name: str, zone: tzinfo = UTC) -> int | None:

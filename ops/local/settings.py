@@ -31,13 +31,15 @@ def local_settings(kafka: str, mongodb: str, ports: Mapping[str, int], tokens: T
 def write_local_settings(data: Path, added: Mapping[str, Table]) -> Path:
     """Write DATA/settings.toml: the user's file, if there is one, and what `up` adds.
 
-    The signing key is created once and kept, because `judged` headers in Kafka and receipts outlive a run.
+    The keys are created once and kept, because `judged` headers in Kafka, receipts and sessions outlive a run.
     """
     path = data / LOCAL_FILE_NAME
     kept = _read(path)
     keys = kept.get("signing", {}).get("keys") or [secrets.token_urlsafe(32)]
+    session_keys = kept.get("console", {}).get("session_keys") or [secrets.token_urlsafe(32)]
     user = os.environ.get(FILE_VARIABLE)
     document = merged({**added, "signing": {"keys": keys}}, _read(Path(user)) if user else {}, ADDRESSES)
+    document.setdefault("console", {}).setdefault("session_keys", session_keys)
     write_private(path, to_toml(document))
     return path
 

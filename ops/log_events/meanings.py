@@ -45,6 +45,9 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "A client's connection was closed. At most one line in 10 s; the metric counts all.",
         _section("Too many connections"),
     ),
+    "dead_letters_redriven": Meaning(
+        "`who` has redriven dead letters in the page. `chosen` of them were to be produced again, `redriven` were.",
+    ),
     "dead_member_removed": Meaning(
         "The worker removed a dead process of its own host from the group.", _section("A worker was killed")
     ),
@@ -135,6 +138,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "A worker that stops could not remove its session's id. The next owner ends it."
     ),
     "session_not_ended": Meaning("A worker that stops could not end its session. The next owner ends it."),
+    "sign_in_refused": Meaning(
+        "Someone signed in at the issuer, but the ID token is not accepted.", _section("Nobody can sign in to the page")
+    ),
+    "signed_in": Meaning("`who` has signed in to the page, at the issuer or by a link (`link`)."),
     "start_refused": Meaning(
         "The servers or the settings break the promise. The process ends with status 1.",
         f"Do what `reason` says. {_section('A topic is refused')}, {_section('A topic was created again')}",
@@ -161,6 +168,8 @@ KEYS: Final[Mapping[str, str]] = {
     "at": "a file and line of the code that failed",
     "call": "what the worker waits for",
     "cause": "the `cause` of the metric `tallymill_ingress_connections_closed_total`",
+    "chosen": "the number of dead letters that were chosen",
+    "chosen_by": "`ids`, or the text that their reasons contain",
     "definition": "the `_id` of a definition",
     "exception": "the traceback",
     "failed": "true if the exit status is not 0",
@@ -183,6 +192,7 @@ KEYS: Final[Mapping[str, str]] = {
     "reason": "why, in plain words",
     "record": "`lineage/partition/offset`",
     "records": "the number of records that wait",
+    "redriven": "the number of dead letters that were produced again",
     "risk": "what can be lost, when, and how to change it",
     "seconds": "how long the state that the event ends or reports has lasted",
     "setting": "the setting that is the limit",
@@ -190,5 +200,7 @@ KEYS: Final[Mapping[str, str]] = {
     "source": "where the keys are read: a file, a URL, or the settings",
     "topic": "a topic of Kafka",
     "url": "the introspection endpoint, without credentials",
+    "way": "`bearer` or `session`",
+    "who": "the subject of the token or of the session",
     "whose": "the clock that is off: `this machine`, `Kafka` or `MongoDB`",
 }

@@ -209,6 +209,11 @@ def _wrong(field: str, description: str) -> MalformedAnalytics:
     return MalformedAnalytics([Violation(field=field, description=description)])
 
 
+def identity_at(actor: str, request_id: str, position: int) -> str:
+    """The identity of the item at a position of a request with an id."""
+    return identity_of(b"position", actor.encode(), request_id.encode(), b"%d" % position)
+
+
 def identities(batch: AnalyticsBatch, actor: str, request_id: str | None) -> dict[int, str]:
     """The identity of each good item, by position (A11).
 
@@ -216,8 +221,7 @@ def identities(batch: AnalyticsBatch, actor: str, request_id: str | None) -> dic
     it, so that a pool that is sent again with one more item adds only that one.
     """
     if request_id is not None:
-        names = (b"position", actor.encode(), request_id.encode())
-        return {i: identity_of(*names, b"%d" % i) for i in batch.items}
+        return {i: identity_at(actor, request_id, i) for i in batch.items}
     before: Counter[bytes] = Counter()
     found: dict[int, str] = {}
     for i, item in batch.items.items():

@@ -185,3 +185,9 @@ class Row:
     def fixed_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers whose values do not depend on the request."""
         return tuple((name, value) for name, value in self.headers if value is not None)
+
+
+def lacks(scope: str, by: By, rule: str) -> Row:
+    """The error of a token without a scope (RFC 6750)."""
+    message = f"The token lacks the scope {scope}. Get a token with it."
+    return Row(Kind.FORBIDDEN, message, by, rule, headers=(challenge("insufficient_scope", scope),))

@@ -8,7 +8,7 @@ and run `python -m schemas.openapi.export` and `python -m ops.reference`.
 from enum import Enum, unique
 
 from schemas.analytics.stored import MAX_STORED_BYTES
-from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge
+from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge, lacks
 from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
 from schemas.wire.depth import MAX_VALUES
@@ -64,7 +64,7 @@ class Refusal(Enum):
     MALFORMED = Row(
         Kind.MALFORMED,
         "The request is not valid. Correct the fields that details names.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "malformed",
         analytics=Analytics(StatusCode.WRONG_FIELD, "analytics_malformed", "The request is not valid."),
     )
@@ -109,33 +109,27 @@ class Refusal(Enum):
         "forbidden",
         headers=(challenge("insufficient_scope", GAMES_SCOPE),),
     )
-    FORBIDDEN_REFUSALS = Row(
+    FORBIDDEN_REFUSALS = lacks(REFUSALS_SCOPE, By.INGRESS | By.CONSOLE, "forbidden")
+    FORBIDDEN_LIST = lacks(GAMES_SCOPE, By.INGRESS, "forbidden")
+    FORBIDDEN_READ = lacks(READ_SCOPE, By.CONSOLE, "Q1")
+    FORBIDDEN_OPERATE = lacks(OPERATE_SCOPE, By.CONSOLE, "Q1")
+    NOT_THE_PAGE = Row(
         Kind.FORBIDDEN,
-        f"The token lacks the scope {REFUSALS_SCOPE}. Get a token with it.",
-        By.INGRESS | By.CONSOLE,
-        "forbidden",
-        headers=(challenge("insufficient_scope", REFUSALS_SCOPE),),
-    )
-    FORBIDDEN_LIST = Row(
-        Kind.FORBIDDEN,
-        f"The token lacks the scope {GAMES_SCOPE}. Get a token with it.",
-        By.INGRESS,
-        "forbidden",
-        headers=(challenge("insufficient_scope", GAMES_SCOPE),),
-    )
-    FORBIDDEN_READ = Row(
-        Kind.FORBIDDEN,
-        f"The token lacks the scope {READ_SCOPE}. Get a token with it.",
+        "The request does not come from the console's own page, or the page is out of date. Reload the page.",
         By.CONSOLE,
         "Q1",
-        headers=(challenge("insufficient_scope", READ_SCOPE),),
     )
-    FORBIDDEN_OPERATE = Row(
+    LINK_USED = Row(
         Kind.FORBIDDEN,
-        f"The token lacks the scope {OPERATE_SCOPE}. Get a token with it.",
+        "The link was used before, or is older than ten minutes. Make another with tallymill link.",
         By.CONSOLE,
         "Q1",
-        headers=(challenge("insufficient_scope", OPERATE_SCOPE),),
+    )
+    NO_REDRIVE = Row(
+        Kind.FORBIDDEN,
+        "This console cannot redrive, because kafka.bootstrap_servers is not set. Use tallymill dead-letters redrive.",
+        By.CONSOLE,
+        "Q1",
     )
     OTHER_APP = Row(
         Kind.FORBIDDEN,
@@ -165,14 +159,20 @@ class Refusal(Enum):
     NOT_A_RECEIPT = Row(
         Kind.NOT_FOUND,
         "The receipt is not valid. Send the value of the Tallymill-Receipt header unchanged.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "unknown_receipt",
     )
     NOT_SEEN = Row(
         Kind.NOT_FOUND,
         "No request of this player has counted under this requestId, or it is no longer remembered. Check the id.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "unknown_receipt",
+    )
+    NO_PLAYER = Row(
+        Kind.NOT_FOUND,
+        "Nothing was counted for this player of this app. Check the id.",
+        By.CONSOLE,
+        "Q1",
     )
     METHOD = Row(
         Kind.WRONG_METHOD,
@@ -185,7 +185,7 @@ class Refusal(Enum):
     BODY_LATE = Row(
         Kind.REQUEST_LATE,
         "The request body did not arrive in time. Send the same request again.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "body_late",
         headers=(CLOSE,),
         analytics=Analytics(StatusCode.AGAIN, "analytics_body_late"),
@@ -194,7 +194,7 @@ class Refusal(Enum):
         Kind.GONE,
         "The state of this batch is no longer known. Within dedupe_window_seconds it is safe to send the batch again "
         "with the same requestId.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "gone",
     )
     # CLOSE, because the client is still sending: to keep the connection, the server would have to read the whole body.
@@ -229,7 +229,7 @@ class Refusal(Enum):
     MEDIA_TYPE = Row(
         Kind.MEDIA_TYPE,
         "The Content-Type is not supported. Send JSON in UTF-8.",
-        By.INGRESS,
+        By.INGRESS | By.CONSOLE,
         "media_type",
         analytics=Analytics(
             StatusCode.NOT_READABLE,
@@ -330,6 +330,13 @@ class Refusal(Enum):
         analytics=Analytics(
             StatusCode.AGAIN, "analytics_unavailable", "Delivery not confirmed. Send the same request again, unchanged."
         ),
+    )
+    KAFKA_AWAY = Row(
+        Kind.UNAVAILABLE,
+        "Kafka is unavailable. Nothing was done. Send the same request again.",
+        By.CONSOLE,
+        "Q1",
+        headers=(RETRY,),
     )
     QUERY_SLOW = Row(
         Kind.QUERY_SLOW, "The query took too long. Ask for a shorter range, or for one event.", By.CONSOLE, "Q1"

@@ -9,7 +9,7 @@ from schemas.analytics.models import AddEventBatchRequest
 from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.games.models import EventRecordRequest
 from schemas.openapi.document import API_VERSION, REF_TEMPLATE
-from schemas.openapi.examples import GOOD_BATCH, POOLS
+from schemas.openapi.examples import GOOD_BATCH, SEALED_POOL
 from schemas.records.envelope import CE_TYPE, CONTENT_TYPE
 from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
@@ -151,7 +151,7 @@ def _pool_message() -> Json:
         "headers": {"type": "object", "properties": _POOL_HEADERS},
         "payload": {"$ref": REF_TEMPLATE.format(model=AddEventBatchRequest.__name__)},
         "bindings": _key("`app/actor`; an anonymous actor begins with `~`."),
-        "examples": [{"name": "sealed", "headers": headers, "payload": POOLS["sealed"]}],
+        "examples": [{"name": "sealed", "headers": headers, "payload": SEALED_POOL}],
     }
 
 

@@ -2,9 +2,10 @@
 
 from typing import get_args
 
-from schemas.documents import ID_SCHEMA_PATTERN
 from schemas.errors.row import By, Kind
 from schemas.openapi import console_examples as examples
+from schemas.openapi.console_access_routes import ACCESS_ROUTES
+from schemas.openapi.console_list_routes import APP, CONSOLE_LIST_ROUTES, PAGE_TOKEN, limit
 from schemas.openapi.probes import PROBES
 from schemas.openapi.route import BY_TOKEN, JSON, Access, Answer, Described, Input, Operation, Parameter, Route
 from schemas.openapi.system_example import SYSTEM
@@ -12,7 +13,8 @@ from schemas.wire.console_replies import READ_SCOPE, CountsReply, EventsReply, S
 from schemas.wire.system_reply import SystemReply
 
 _INTRODUCTION = """\
-Counts and registered events, for dashboards. The app is that of the token. Times are RFC 3339 in UTC. Counts are JSON \
+What was counted, registered, refused and set aside, for dashboards and the live page. The app is that of the \
+token; a token with the scope tallymill.operate may name another one. Times are RFC 3339 in UTC. Counts are JSON \
 numbers up to int64. A path that is not in this document is 404, with the same error body. There are no redirects. \
 HEAD works wherever GET does.
 
@@ -30,12 +32,6 @@ def _time(name: str, description: str, example: str | None = None) -> Parameter:
     )
 
 
-APP = Parameter(
-    name="app",
-    place="query",
-    description="The app of the token; any other is 403. Optional.",
-    schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
-)
 EVENT = Parameter(name="event", place="query", description="One event (definitionId or title). If absent, all events.")
 ZONE = Parameter(
     name="tz",
@@ -43,22 +39,6 @@ ZONE = Parameter(
     description="A time zone by its IANA name, for dates in `from` and `to`, and for days, weeks and months.",
     schema={"type": "string", "default": "UTC"},
 )
-PAGE_TOKEN = Parameter(
-    name="pageToken",
-    place="query",
-    description="`nextPageToken` of the previous page. The query must be the same; only `limit` may change.",
-)
-
-
-def _limit(default: int) -> Parameter:
-    return Parameter(
-        name="limit",
-        place="query",
-        description="The maximum number of rows of a page. Above `console.max_rows` it is that.",
-        schema={"type": "integer", "minimum": 1, "maximum": 2**31 - 1, "default": default},
-    )
-
-
 CONSOLE_ROUTES = (
     Route(
         method="get",
@@ -108,7 +88,7 @@ CONSOLE_ROUTES = (
                     "sum of all others as `(other)`. The answer is one page.",
                     schema={"type": "integer", "minimum": 1, "maximum": 100},
                 ),
-                _limit(1_000),
+                limit(1_000),
                 PAGE_TOKEN,
             ),
         ),
@@ -148,13 +128,15 @@ CONSOLE_ROUTES = (
                 _time("from", "The start of the range. Optional with `actor`."),
                 _time("to", "The end of the range, which is excluded. Optional with `actor`."),
                 ZONE,
-                _limit(100),
+                limit(100),
                 PAGE_TOKEN,
             ),
         ),
         answers=(Answer(description="A page.", model=EventsReply, examples=examples.FOUND_EVENTS),),
         errors=(Kind.MALFORMED, *BY_TOKEN, Kind.UNAVAILABLE, Kind.QUERY_SLOW),
     ),
+    *CONSOLE_LIST_ROUTES,
+    *ACCESS_ROUTES,
     Route(
         method="get",
         path="/v1/system",
@@ -185,6 +167,16 @@ CONSOLE_ROUTES = (
             Answer(description="OpenAPI 3.1.", media_type=JSON, schema={"type": "object", "required": ["openapi"]}),
         ),
     ),
+    Route(
+        method="get",
+        path="/docs",
+        operation=Operation(
+            operation_id="getDocumentation",
+            tag="service",
+            summary="This document, as a page",
+        ),
+        answers=(Answer(description="HTML.", media_type="text/html"),),
+    ),
 )
 
 CONSOLE = Described(
@@ -193,11 +185,15 @@ CONSOLE = Described(
     introduction=_INTRODUCTION,
     tags={
         "query": "Counts and events.",
+        "lists": "Apps, definitions, refusals and dead letters.",
+        "find": "One player, request or receipt.",
+        "session": "Who has signed in to the page.",
+        "dead letters": "Dead letters that are produced again.",
         "system": "The state of the whole system.",
         "service": "The service: health, metrics, this document. They need no token.",
     },
-    bearer="A token that names the app and has the scope tallymill.read. It is read from this header, never "
-    "from the query.",
+    bearer="A token that names the app and has the scope of the route, mostly tallymill.read. With tallymill.operate "
+    "it may read all apps. It is read from this header, never from the query.",
     routes=CONSOLE_ROUTES,
     not_a_probe=(Kind.UNAVAILABLE,),
 )

@@ -102,7 +102,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
         operation["description"] = about.description
     if access.scopes:
         operation["security"] = [{"bearer": [scope]} for scope in access.scopes]
-    if access.token_in_body:
+    if access.token_in_body or access.optional:
         operation["security"] = [{"bearer": []}, {}]
     if request.parameters:
         operation["parameters"] = [_parameter(parameter) for parameter in request.parameters]
@@ -157,8 +157,8 @@ def _answer(answer: Answer) -> Json:
         "headers": _headers(answer.headers, required=False) | cached,
     }
     if answer.media_type:
-        others = {media: {"schema": {"type": "string"}} for media in answer.also}
-        written["content"] = {answer.media_type: content, **others}
+        also = {media_type: {"schema": {"type": "string"}} for media_type in answer.also}
+        written["content"] = {answer.media_type: content, **also}
     return {**written, "links": dict(answer.links)} if answer.links else written
 
 

@@ -6,6 +6,9 @@ from schemas.settings import Limits
 
 Example = dict[str, Any]
 
+# The page at /docs sends another id in place of these, so that each execution of an example counts (serving/docs.py).
+EXAMPLE_IDS = ("7000000000000000007", "7000000000000000008")
+
 _START, _END = "1789999940000", "1789999999000"
 RECEIPT = f"r1.3.1234.1790000000000.{'0123456789abcdef' * 4}"
 
@@ -40,14 +43,14 @@ DOCUMENTED_POOL: Example = {
 }
 POOLS: dict[str, Example] = {
     "documented": DOCUMENTED_POOL,
-    "sealed": {
-        "requestId": "pool-7",
+    "twoEvents": {
         "eventData": [
             {"Timestamp": 1790000000, "Event": "DetailsNavigation", "Data": {"ProductId": "123"}},
             {"Timestamp": "2026-09-21T14:13:21Z", "Event": "RentProcess"},
         ],
     },
 }
+SEALED_POOL: Example = {"requestId": "pool-7", **POOLS["twoEvents"]}
 EVENTS: dict[str, Example] = {
     "one": {"Token": "", "eventData": {"Timestamp": "1790000000000", "Event": "Navigation", "Data": {"Page": "home"}}},
 }
@@ -73,9 +76,9 @@ SESSIONS: dict[str, Example] = {
 }
 
 BATCHES: dict[str, Example] = {
-    "oneEvent": GOOD_BATCH,
+    "oneEvent": {**GOOD_BATCH, "requestId": EXAMPLE_IDS[0]},
     "wrongInParts": {
-        "requestId": "8",
+        "requestId": EXAMPLE_IDS[1],
         "timePeriods": [
             {
                 "timePeriod": {"periodStartMillis": _END, "periodEndMillis": _END},

@@ -34,6 +34,16 @@ from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.document import openapi_document
 from schemas.request_ids import RequestsDocument
 from schemas.settings import Limits
+from schemas.wire.console_access import RedriveReply, RedriveRequest, SessionReply
+from schemas.wire.console_lists import (
+    AppsReply,
+    CountedReceiptReply,
+    CountedRequestReply,
+    DeadLettersReply,
+    DefinitionsReply,
+    PlayerReply,
+    RefusalsReply,
+)
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.refusals import RefusalsAnswer
@@ -46,9 +56,17 @@ READ: dict[str, Any] = {
     "AddEventBatchRequest": AddEventBatchRequest,
     "AddEventRequest": AddEventRequest,
     "EventRecordRequest": EventRecordRequest,
+    "RedriveRequest": RedriveRequest,
 }
 WRITTEN: dict[str, Any] = {
     "AnalyticsReply": AnalyticsReply,
+    "AppsReply": AppsReply,
+    "CountedReceiptReply": CountedReceiptReply,
+    "CountedRequestReply": CountedRequestReply,
+    "DeadLettersReply": DeadLettersReply,
+    "DefinitionsReply": DefinitionsReply,
+    "PlayerReply": PlayerReply,
+    "RefusalsReply": RefusalsReply,
     "CountsReply": CountsReply,
     "DryRunAnswer": DryRunAnswer,
     "ErrorBody": ErrorBody,
@@ -57,7 +75,9 @@ WRITTEN: dict[str, Any] = {
     "EventsReply": EventsReply,
     "PlayerEventListResponse": PlayerEventListResponse,
     "Limits": Limits,
+    "RedriveReply": RedriveReply,
     "RefusalsAnswer": RefusalsAnswer,
+    "SessionReply": SessionReply,
     "SystemReply": SystemReply,
     "mongodb.checks": CheckDocument,
     "mongodb.checkpoints": CheckpointDocument,

@@ -58,8 +58,8 @@ class Body:
 class Answer:
     """The answer to a request that is not refused. Without a model the body is text of the media type.
 
-    Without a media type there is no body. `cached`: the client may keep it, and asks with its ETag whether it is new.
-    `also`: other media types, as text, that an Accept header may ask for.
+    `also`: other media types, as text, that an Accept header may ask for. Without a media type there is no body.
+    `cached`: the client may keep it, and asks with its ETag whether it is new.
     """
 
     status: int = 200
@@ -88,11 +88,12 @@ class Operation:
 class Access:
     """The token that a route needs: one with any of `scopes`. Without scopes the route needs no token.
 
-    `token_in_body`: the token needs no scope, and may be in the body instead.
+    `token_in_body`: the token needs no scope, and may be in the body instead. `optional`: it may be left out.
     """
 
     scopes: tuple[str, ...] = ()
     token_in_body: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ ROUTES = (
                     name="receipt",
                     place="path",
                     description="`Tallymill-Receipt` of the answer.",
-                    schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+\.[0-9a-f]{64}$"},
+                    schema={"type": "string", "pattern": r"^[^./]+\.[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?\.[0-9a-f]{64}$"},
                     example=examples.RECEIPT,
                 ),
             ),

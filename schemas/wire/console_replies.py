@@ -44,6 +44,7 @@ class EventTotal(_Model):
 class CountsReply(_Model):
     """`GET /v1/counts`: one page of what was counted, sorted by `at` and `event`."""
 
+    basis: Annotated[Literal["counted"], Field(description="Only what workers have counted.")]
     app: str
     source: Api
     step: Step
@@ -93,6 +94,7 @@ class FoundEvent(_Model):
 class EventsReply(_Model):
     """`GET /v1/events`: one page, newest first by `receivedAt`, then by `id`."""
 
+    basis: Annotated[Literal["counted"], Field(description="Only what workers have registered.")]
     app: str
     events: tuple[FoundEvent, ...]
     nextPageToken: _NextPageToken = None  # noqa: N815 the wire's name

@@ -1,22 +1,23 @@
 """The ASGI app of a process whose paths take GET and HEAD, and few of them POST: the console, and the worker's probes.
 
 The ingress has a pipeline of its own (ingress/http/pipeline.py). A path matches exactly: there are no redirects from
-one spelling to another (B2). Every reply has X-Request-Id, and no-store unless it says otherwise; an exception is 500,
-without its traceback (B5).
+one spelling to another (B2). The last part of a route's path may be a parameter: `/v1/players/{player}`. Every reply
+has X-Request-Id, and no-store unless it says otherwise; an exception is 500, without its traceback (B5).
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from schemas.errors.table import Refusal
 from serving.clock import Clock
-from serving.etag import NOT_MODIFIED_CODE
 from serving.failures import report
 from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
-from serving.http.reply import NO_STORE, Reply
+from serving.http.reply import Reply
 from serving.http.request import Endpoint, Request, Send, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
@@ -53,6 +54,7 @@ class GetRoutes:
         writes: Mapping[str, Endpoint] = _NO_WRITES,
     ) -> None:
         self._endpoints = endpoints
+        self._by_folder = {path.rpartition("/")[0]: path for path in endpoints if path.endswith("}")}
         self._writes = writes
         self._clock = clock
         self._pages = pages if pages and pages.origins else None
@@ -64,30 +66,36 @@ class GetRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = request_of(scope, receive, self._clock)
         unparsed = unparsed_of(scope)
-        reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(request)
-        self._answered(request.target.path, reply.status)
+        route, request = self._routed(request)
+        reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(route, request)
+        self._answered(route, reply.status)
         headers = sent_headers(
             reply,
             self._request_ids.of(request.headers),
             self._cors.headers(request.headers) if self._cors else (),
             closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
         )
-        if any(name == b"cache-control" for name, _ in reply.headers):
-            headers.remove(NO_STORE)
-        if reply.status == NOT_MODIFIED_CODE:  # the length would be that of the reply which the client has
-            headers = [header for header in headers if header[0] != b"content-length"]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, request: Request) -> Reply:
-        if request.method == "OPTIONS" and (preflight := self._preflight(request)):
-            return preflight
+    def _routed(self, request: Request) -> tuple[str, Request]:
+        """The path of the route, or else of the request, and the request with the route's parameter."""
         path = request.target.path
-        endpoint = self._writes.get(path) if request.method == "POST" else self._endpoints.get(path)
-        if path not in self._endpoints and path not in self._writes:
+        folder, _, value = path.rpartition("/")
+        route = self._by_folder.get(folder)
+        if path in self._endpoints or path in self._writes or route is None or not value:
+            return path, request
+        parameters = {route.rpartition("{")[2].removesuffix("}"): value}
+        return route, msgspec.structs.replace(request, target=request.target._replace(path_parameters=parameters))
+
+    async def _reply(self, route: str, request: Request) -> Reply:
+        if request.method == "OPTIONS" and (preflight := self._preflight(route, request)):
+            return preflight
+        endpoint = self._writes.get(route) if request.method == "POST" else self._endpoints.get(route)
+        if route not in self._endpoints and route not in self._writes:
             return refusal_reply(Refusal.NOT_FOUND, spaced=True)
         if endpoint is None or request.method not in (*_METHODS, "POST"):
-            return refusal_reply(Refusal.METHOD, spaced=True).having(self._allow(path))
+            return refusal_reply(Refusal.METHOD, spaced=True).having(self._allow(route))
         try:
             return await endpoint(request)
         except Refused as refused:
@@ -101,8 +109,8 @@ class GetRoutes:
             return ALLOW
         return (b"allow", ", ".join([*(_METHODS if path in self._endpoints else ()), "POST"]).encode())
 
-    def _preflight(self, request: Request) -> Reply | None:
-        if self._cors is None or self._pages is None or request.target.path not in self._pages.paths:
+    def _preflight(self, route: str, request: Request) -> Reply | None:
+        if self._cors is None or self._pages is None or route not in self._pages.paths:
             return None
         if not self._cors.is_preflight(request.headers):
             return None

@@ -10,7 +10,6 @@ question is sent once more, because it changes nothing. The cache holds hashes, 
 """
 
 import asyncio
-import base64
 import hashlib
 import json
 import re
@@ -19,7 +18,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Final
-from urllib.parse import quote_plus
 
 import aiohttp
 import structlog
@@ -27,7 +25,7 @@ from cachetools import LRUCache
 
 from serving.clock import Clock
 from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked, identity_of
-from serving.tokens.issuer import address, body_of, reason
+from serving.tokens.issuer import address, basic_authorization, body_of, reason
 from serving.tokens.metrics import TokenMetrics
 from serving.tokens.proxies import proxy_of
 
@@ -89,8 +87,9 @@ class IntrospectionEndpoint:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         settings = self._settings
+        authorization = basic_authorization(settings.client_id, settings.client_secret)
         async with aiohttp.ClientSession(
-            headers={"accept": "application/json", "authorization": _basic(settings.client_id, settings.client_secret)},
+            headers={"accept": "application/json", "authorization": authorization},
             timeout=aiohttp.ClientTimeout(total=None),  # of all tries together: claims()
             connector=aiohttp.TCPConnector(limit=settings.connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
             trace_configs=[_noting_kept_connections()],
@@ -146,12 +145,6 @@ class IntrospectionEndpoint:
             if response.status != 200:  # noqa: PLR2004 HTTP's OK
                 raise ValueError(f"HTTP {response.status}")
             return await body_of(response, MAX_ANSWER_BYTES)
-
-
-def _basic(client_id: str, client_secret: str) -> str:
-    """client_secret_basic: both are form-encoded before they are joined (RFC 6749, section 2.3.1)."""
-    joined = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-    return "Basic " + base64.b64encode(joined.encode()).decode()
 
 
 def _checked(text: bytes) -> Mapping[str, object] | None:

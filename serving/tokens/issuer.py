@@ -1,6 +1,7 @@
 """HTTP to the issuer. Every answer has a size limit, and no error quotes a token or a password of an address."""
 
-from urllib.parse import urlsplit
+import base64
+from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
@@ -34,6 +35,12 @@ def address(url: str) -> str:
     """The URL for a log: without user, password, query and fragment."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def basic_authorization(client_id: str, client_secret: str) -> str:
+    """client_secret_basic: both are form-encoded before they are joined (RFC 6749, section 2.3.1)."""
+    joined = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    return "Basic " + base64.b64encode(joined.encode()).decode()
 
 
 def reason(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from console import health, server
 from console.config import ConsoleConfig
 from console.health import LOST_PING_SECONDS, PING_SECONDS
+from console.observer.loop import Observer
 from console.ports import TooSlow, Unavailable
 from serving import outage
 from tests.console.rig import Rig
@@ -66,7 +67,8 @@ async def test_a_process_asks_whether_mongodb_answers(tmp_path: Path) -> None:
     keys.write_text(json.dumps({"keys": []}))
     tokens = {"issuer": "https://issuer.example", "audience": "a", "jwks": str(keys)}
     config = {"mongodb": {"uri": "mongodb://127.0.0.1:1"}, "tokens": tokens, "console": {"port": 0}}
-    process = server._build(ConsoleConfig.model_validate(config))
+    process = server._build(ConsoleConfig.model_validate(config), 8090)
     for close in process.closing:
         await close()
-    assert {process.watch.run, process.observer.run} <= set(process.background_tasks)
+    assert isinstance(process.sides.observer, Observer)
+    assert {process.watch.run, process.sides.observer.run} <= set(process.background_tasks)

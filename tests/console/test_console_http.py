@@ -21,7 +21,8 @@ async def test_q5_counts_are_answered_as_documented() -> None:
     answer = await rig.get("/v1/counts", RANGE | {"app": "demo", "step": "minute"})
     rows = [{"at": "2026-11-23T00:00:00.000Z", "event": "A", "count": 2**60 + 1}]
     as_of = rfc3339((FIRST_SECOND + 1) * 1000)
-    assert {"app": "demo", "source": "games", "step": "minute", "rows": rows, "asOf": as_of} == answer.json
+    about = {"basis": "counted", "app": "demo", "source": "games", "step": "minute"}
+    assert {**about, "rows": rows, "asOf": as_of} == answer.json
     assert "application/json; charset=utf-8" == answer.headers["content-type"]
 
 
@@ -32,7 +33,9 @@ async def test_q7_events_are_answered_as_documented() -> None:
     (found,) = (await rig.get("/v1/events", {"actor": "ann"})).json["events"]
     assert "future" == found["clock"]
     assert {"x": 1} == found["extra"]
-    assert {"app": "demo", "events": [found]} == (await rig.get("/v1/events", {"actor": "ann"})).json
+    assert {"basis": "counted", "app": "demo", "events": [found]} == (
+        await rig.get("/v1/events", {"actor": "ann"})
+    ).json
 
 
 async def test_q2_the_app_is_the_tokens_and_another_is_403() -> None:

@@ -87,6 +87,7 @@ async def test_the_pages_files_have_their_types_and_ask_no_other_host(rig: Rig) 
     assert b"validatorUrl: null" in start.body
     assert b'url: "openapi.json"' in start.body
     assert b"//" not in start.body
+    assert b"http:" not in start.body
     assert b"openapi" in script.body
 
 

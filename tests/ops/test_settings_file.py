@@ -28,17 +28,22 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
 
 
 def test_its_keys_are_made_once(tmp_path: Path) -> None:
-    first = tomllib.loads(write(tmp_path).read_text())["signing"]["keys"]
-    assert first == tomllib.loads(write(tmp_path).read_text())["signing"]["keys"]
+    first, again = (tomllib.loads(write(tmp_path).read_text()) for _ in range(2))
+    assert first["signing"]["keys"] == again["signing"]["keys"]
+    assert first["console"]["session_keys"] == again["console"]["session_keys"] != first["signing"]["keys"]
 
 
 def test_the_users_own_file_goes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "own.toml"
-    own.write_text('[kafka]\ngroup = "mine"\n[signing]\nkeys = ["sixteen characters"]\n')
+    own.write_text(
+        '[kafka]\ngroup = "mine"\n[signing]\nkeys = ["sixteen characters"]\n'  # each section has its own rule
+        '[console]\nsession_keys = ["sixteen others...."]\n'
+    )
     monkeypatch.setenv(FILE_VARIABLE, str(own))
     document = tomllib.loads(write(tmp_path).read_text())
     assert document["kafka"] == {"bootstrap_servers": "127.0.0.1:9092", "group": "mine"}
     assert document["signing"]["keys"] == ["sixteen characters"]
+    assert document["console"]["session_keys"] == ["sixteen others...."]
     assert document["tokens"]["issuer"] == "tallymill-local"
 
 

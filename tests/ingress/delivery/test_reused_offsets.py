@@ -10,8 +10,8 @@ from ingress.delivery import read_your_writes
 from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.delivery.waiters import WaitResult
 from ingress.memory import MemoryStore
-from ingress.mongo import CLOCKS_DIFFER_MILLIS, has_passed
 from ingress.ports import Position, Rejection
+from schemas.checkpoints import CLOCKS_DIFFER_MILLIS, has_passed
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.records.receipt import Receipt, issue_receipt, read_receipt
 from tests.clock import TestClock

@@ -66,8 +66,8 @@ async def test_dead_letters_are_listed_shown_and_redriven_once(
             assert 1 == (await redrive(0, reason="(too large)"))["redriven"]
             await until(where, applied(r1_00=3))
             assert 0 == (await redrive(0, reason="(too large)"))["redriven"]
-            assert "--again" in await redrive(2, identity="r1/00/900")
-            assert 1 == (await redrive(0, identity="r1/00/900", again=True))["redriven"]
+            assert "--again" in await redrive(2, identities=("r1/00/900",))
+            assert 1 == (await redrive(0, identities=("r1/00/900",), again=True))["redriven"]
             found = await until(where, applied(r1_00=4))
             assert {"applied": 1, "duplicate": 1, "refused": 0, "dead": 2} == found["r1/00"]["fates"]
             assert {"LEVEL_UP": 5} == (await where.documents(PLAYERS))["demo/ann"]["totals"]

@@ -1,9 +1,10 @@
-"""The documentation of the API: `/openapi.json`, and a page at `/docs` that loads everything from this ingress.
+"""The documentation of an API: `/openapi.json`, and a page at `/docs` that loads everything from this process.
 
 The page is Swagger UI, whose files come with a Python package. It has no inline script and asks no other host; the
 Content-Security-Policy makes the browser enforce both.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import distribution
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors.table import Refusal
+from schemas.openapi.examples import EXAMPLE_IDS
 from serving.headers import RawHeader
 from serving.http.reply import JSON, Reply
-from serving.http.request import Endpoint, Request
+from serving.http.request import Endpoint, Request, constant
 from serving.refused import Refused
 
 # A plug-in of MkDocs that follows Swagger UI's releases. Only its files are read; none of its code runs.
@@ -40,12 +42,9 @@ _PAGE: Final = b"""\
 </html>
 """
 
-# No validator: by default Swagger UI sends the document to a service of its makers.
-_START: Final = b"""\
-SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null });
-"""
+PAGE, ASSETS, DOCUMENT = "/docs", "/docs/{name}", "/openapi.json"
 
-# Swagger UI sets styles in its script and has icons as data: URLs. "Try it out" calls only this ingress.
+# Swagger UI sets styles in its script and has icons as data: URLs. "Try it out" calls only this process.
 _POLICY: Final[RawHeader] = (
     b"content-security-policy",
     b"; ".join(
@@ -64,9 +63,18 @@ _POLICY: Final[RawHeader] = (
 _NO_SNIFF: Final[RawHeader] = (b"x-content-type-options", b"nosniff")
 
 
-def document_reply() -> Reply:
+def endpoints(document: str) -> dict[str, Endpoint]:
+    """The page, its files, and the document of this name in schemas/json, by path."""
+    return {
+        DOCUMENT: constant(document_reply(document)),
+        PAGE: constant(page_reply()),
+        ASSETS: asset_endpoint(),
+    }
+
+
+def document_reply(document: str) -> Reply:
     """`GET /openapi.json`: the committed file, byte for byte."""
-    return Reply(200, (files("schemas") / "json" / "openapi.json").read_bytes(), (JSON,))
+    return Reply(200, (files("schemas") / "json" / document).read_bytes(), (JSON,))
 
 
 def page_reply() -> Reply:
@@ -80,10 +88,16 @@ def assets() -> Mapping[str, Reply]:
     folder = Path(str(distribution(_PACKAGE).locate_file(_FOLDER)))
     script, style = _type(b"text/javascript"), _type(b"text/css")
     return {
-        "start.js": _asset(_START, script),
+        "start.js": _asset(start_script(), script),
         "swagger-ui-bundle.js": _asset((folder / "javascripts" / "swagger-ui-bundle.js").read_bytes(), script),
         "swagger-ui.css": _asset((folder / "stylesheets" / "swagger-ui.css").read_bytes(), style),
     }
+
+
+def start_script() -> bytes:
+    """The script that starts the page. No validator: by default Swagger UI sends the document to its makers."""
+    script = (files("serving") / "docs_start.js").read_text("utf-8")
+    return script.replace("EXAMPLE_IDS = []", f"EXAMPLE_IDS = {json.dumps(EXAMPLE_IDS)}").encode()
 
 
 def asset_endpoint() -> Endpoint:
