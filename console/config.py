@@ -1,9 +1,9 @@
 """The settings of a console process."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.settings import DAY_SECONDS, MIB, MIN_KEY_BYTES, KafkaSettings, MongoSettings, Section
 from serving.config import Origin, TokenCheckSettings, is_loopback, require_private_url
@@ -101,3 +101,14 @@ class ConsoleConfig(Section):
     tokens: TokenCheckSettings
     oidc: OidcSettings = OidcSettings()
     console: ConsoleSettings
+
+    @model_validator(mode="after")
+    def _others_are_asked_who_they_are(self) -> Self:
+        tokens = self.tokens
+        are_checked = tokens.issuer and tokens.audience and (tokens.jwks or tokens.introspection_url)
+        if not (self.console.is_private or are_checked):
+            raise ValueError(
+                f"console.host: {self.console.host} can be reached from other machines, and nothing says who asks. "
+                "Set tokens.issuer, tokens.audience and tokens.jwks, or use 127.0.0.1"
+            )
+        return self

@@ -101,6 +101,8 @@ def require_private_url(text: str) -> None:
     """Raises ValueError unless it is an https URL, or an http URL of this machine: what is sent there is secret."""
     require_url(text)
     url = urlsplit(text)
+    if "@" in url.netloc:
+        raise ValueError("must not hold a user")
     if url.scheme != "https" and not is_loopback(url.hostname or ""):
         raise ValueError("must begin with https://, because secrets are sent there; http:// only with a loopback host")
 
