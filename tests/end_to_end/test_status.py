@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from ops.load.send import GIVE_UP_SECONDS
-from tests.end_to_end.running import SETTINGS, System, until
+from tests.end_to_end.running import SETTINGS, System, get, until
 from tests.frozen import frozen
 from tests.ops.local.hostile_folder import hostile
 from tests.ops.local.servers.test_processes import goes
 from tests.ops.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+# A frozen server is noticed within ten seconds. This machine may be slow.
+NOTICED_SECONDS = 30
 
 PROCESSES = ["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"]
 
@@ -127,3 +130,28 @@ def test_a_load_is_not_begun_where_it_cannot_end_well(system: System) -> None:
     assert (1, "") == (status, output)
     assert errors.endswith(": timed out\n")
     assert seconds < GIVE_UP_SECONDS, "nothing was sent again and again"
+
+
+def test_the_console_says_which_server_stands_still_and_goes_on(system: System) -> None:
+    """Within seconds, with numbers only of what answers. All is well soon after the servers continue."""
+    state = until_ready(system)
+    reader = system.run("token", "--app=demo", "--player=operator", "--scope=tallymill.read")[1].splitlines()[-1]
+
+    def snapshot() -> dict[str, Any]:
+        status, found = get(f"{state['console']}/v1/system", f"Bearer {reader}")
+        assert 200 == status
+        return found
+
+    until(lambda: snapshot()["state"] == "well", "all is well")
+    with ExitStack() as stack:
+        stack.enter_context(frozen(state["kafka_pid"]))
+        until(lambda: snapshot()["reasons"] != [], "Kafka is missed", NOTICED_SECONDS)
+        found = snapshot()
+        assert "down" == found["state"]
+        assert found["reasons"][0].startswith("Kafka does not answer (")
+        assert [(None, 0)] * 2 == [(one["accepted"], one["dead"]) for one in found["topics"]]
+        assert 200 == get(f"{state['console']}/v1/events?actor=ann", f"Bearer {reader}")[0]
+        stack.enter_context(frozen(state["mongodb_pid"]))
+        until(lambda: len(snapshot()["reasons"]) > 1, "MongoDB is missed", NOTICED_SECONDS)
+        assert [(None, None)] * 2 == [(one["accepted"], one["dead"]) for one in snapshot()["topics"]]
+    until(lambda: snapshot()["state"] == "well", "all is well again")

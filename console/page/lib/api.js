@@ -55,10 +55,14 @@ async function jsonOf(response) {
   }
 }
 
+/** What is wrong with which parameter, where the answer says so. */
+const violationsOf = (error) =>
+  (error.details ?? []).flatMap((one) => one.fieldViolations ?? []).map((one) => `${one.field}: ${one.description}.`);
+
 /** The sentence of an error's body, or one for its status. */
 function problemOf(status, body) {
   const said = body?.error?.message;
-  if (typeof said === "string" && said) return said;
+  if (typeof said === "string" && said) return [said, ...violationsOf(body.error)].join(" ");
   const words = { 401: "The session has ended. Sign in again.", 403: "Not allowed.", 404: "Not found." };
   return words[status] ?? `The console answered with status ${status}.`;
 }

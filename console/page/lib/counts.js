@@ -17,11 +17,14 @@ export const RANGES = [
   ["90d", "90 days", 90 * DAY],
   ["400d", "400 days", 400 * DAY],
 ];
-const LENGTHS = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 30 * DAY };
+const LENGTHS = { minute: MINUTE, hour: HOUR, day: DAY, week: 7 * DAY, month: 31 * DAY };
 
 /** Events with a line of their own. All others are one line: the console sums them as `(other)`. */
 export const TOP = 6;
 export const OTHER = "(other)";
+
+/** The console's own bound, unless it is changed (console.max_range_days). */
+const LONGEST = 400 * DAY;
 
 const MOST_POINTS = 1_400;
 const PAGES = 5;
@@ -55,10 +58,11 @@ export function startOf(step, millis) {
   return at.getTime();
 }
 
-/** Whole steps, up to now: the first point of a line is as full as the others. */
+/** Whole steps, up to now: the first point of a line is as full as the others. The longest range has a step less. */
 export function bounds(range, step, now) {
   const to = Math.ceil(now / MINUTE) * MINUTE;
-  return { from: startOf(step, to - rangeMillis(range)), to };
+  const from = startOf(step, to - rangeMillis(range));
+  return { from: to - from <= LONGEST ? from : startOf(step, to - LONGEST + LENGTHS[step]), to };
 }
 
 async function pages(parameters, signal) {

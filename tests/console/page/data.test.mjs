@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { cleanToken } from "../../../console/page/lib/api.js";
-import { arrange, bounds, OTHER, RANGES, stepFor, stepsFor } from "../../../console/page/lib/counts.js";
+import { arrange, bounds, OTHER, RANGES, startOf, stepFor, stepsFor } from "../../../console/page/lib/counts.js";
 import { snapshotAge } from "../../../console/page/lib/live.js";
 import { parseRoute, routeTo } from "../../../console/page/lib/route.js";
 import { sparkline, standingOf, summary, worstFirst } from "../../../console/page/lib/series.js";
@@ -101,6 +101,19 @@ test("a line begins with a whole step", () => {
   const start = new Date(from);
   assert.deepEqual([start.getHours(), start.getMinutes()], [0, 0]);
   assert.ok(to - from >= 7 * 86_400_000);
+});
+
+test("no range is longer than the console allows, and each begins with a whole step", () => {
+  for (let day = 0; day < 400; day += 1) {
+    const now = Date.parse("2026-01-01T13:07:05Z") + day * 86_400_000;
+    for (const [range] of RANGES) {
+      for (const step of stepsFor(range)) {
+        const { from, to } = bounds(range, step, now);
+        assert.ok(to - from <= 400 * 86_400_000, `${range} ${step} ${new Date(now)}`);
+        assert.equal(from, startOf(step, from));
+      }
+    }
+  }
 });
 
 test("counts become lines, the largest first, other events last, and no line of nothing", () => {

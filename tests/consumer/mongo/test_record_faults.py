@@ -1,7 +1,7 @@
 """No record ends a worker: if it makes code raise an unexpected error, only that record is not counted."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -134,7 +134,7 @@ async def test_what_bson_can_not_be_made_of_is_found_and_set_aside(
 
     def writes(plan: WritePlan) -> Any:  # noqa: ANN401
         made = writes_of(plan)
-        for operation in made["requests"]:
+        for operation in cast("list[Any]", made["requests"]):
             document: Any = operation._doc
             if "demo/ann/13" in document["ids"].split("\n"):
                 document["at"] = Unencodable()
