@@ -2,9 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
-
-NOT_MODIFIED_CODE: Final = 304
 
 
 def etag_of(body: bytes) -> bytes:

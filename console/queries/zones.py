@@ -32,7 +32,14 @@ def zone_of(name: str) -> tzinfo | None:
     """The zone of a name; None if there is none."""
     if name in _UTC_NAMES:
         return UTC
-    return ZoneInfo(name) if name in zone_names() else None
+    return _read(name) if name in zone_names() else None
+
+
+@cache
+def _read(name: str) -> ZoneInfo:
+    """Not the machine's zone of this name, so that all consoles have the same rules."""
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
 
 
 def date_in(zone: tzinfo, millis: int) -> date:

@@ -80,7 +80,7 @@ class DefinitionsFile(BaseModel):
 
 
 Expression = Mapping[str, Any]
-Kind = Literal["declared", "changed", "retired", "kept"]
+Kind = Literal["declared", "changed", "retired", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def changes(
     declared = {event.id: _definition(event, file, existing.get(event.id), now) for event in file.definitions}
     found = [_change(definition, existing.get(name)) for name, definition in declared.items()]
     gone = [old for name, old in existing.items() if name not in declared]
-    found += [Change(old, "kept") for old in gone if old.retired_at or not retires]
+    found += [Change(old, "unchanged") for old in gone if old.retired_at or not retires]
     if retires:
         found += [_change(old.model_copy(update={"retired_at": now}), old) for old in gone if not old.retired_at]
     return found
@@ -191,7 +191,7 @@ def _kind(definition: Definition, old: Definition | None) -> Kind:
         return "declared"
     if definition.retired_at:
         return "retired"
-    return "kept" if definition == old else "changed"
+    return "unchanged" if definition == old else "changed"
 
 
 async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> dict[str, Definition]:
@@ -215,13 +215,13 @@ async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> d
 def retired_by(found: Sequence[Change]) -> tuple[list[str], int]:
     """The events that the changes retire, and the number of active events before them."""
     retired = [change.definition.definition_id for change in found if change.kind == "retired"]
-    kept = sum(change.kind in ("kept", "changed") and change.definition.retired_at is None for change in found)
+    kept = sum(change.kind in ("unchanged", "changed") and change.definition.retired_at is None for change in found)
     return retired, len(retired) + kept
 
 
 async def apply_changes(db: AsyncDatabase[dict[str, Any]], found: Sequence[Change]) -> None:
     """Write the changes. Times are not taken from `found`: MongoDB sets them (`$$NOW`) or keeps its own."""
-    writes = [_write(change) for change in found if change.kind != "kept"]
+    writes = [_write(change) for change in found if change.kind != "unchanged"]
     if writes:
         await db[DEFINITIONS].bulk_write(writes)
 

@@ -81,6 +81,11 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "The token issuer's introspection endpoint does not answer. Tokens that are not cached get 503.",
         _section("Keys of the token issuer are rotated"),
     ),
+    "issuer_back": Meaning("People can sign in to the page again."),
+    "issuer_lost": Meaning(
+        "The issuer at which people sign in to the page does not answer as it should. Sessions go on.",
+        _section("Nobody can sign in to the page"),
+    ),
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),

@@ -23,7 +23,7 @@ APP = Parameter(
     name="app",
     place="query",
     description="The app of the token. Any other needs the scope tallymill.operate, else it is 403.",
-    schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
+    schema={"type": "string", "pattern": f"^({ID_SCHEMA_PATTERN[1:-1]})?$"},
 )
 PAGE_TOKEN = Parameter(
     name="pageToken",

@@ -8,7 +8,6 @@ from typing import Final
 from schemas.errors.table import Refusal
 from schemas.wire.errors import error_body
 from schemas.wire.malformed import Violation
-from serving.etag import NOT_MODIFIED_CODE
 from serving.headers import RawHeader
 from serving.http.reply import CLOSE, JSON, NO_STORE, Reply
 
@@ -19,6 +18,7 @@ REFUSAL_HEADERS: Final[Mapping[Refusal, tuple[RawHeader, ...]]] = {
 """The headers that a refusal always has, whatever the request was."""
 
 NO_CONTENT_CODE: Final = 204
+NOT_MODIFIED_CODE: Final = 304
 _WITHOUT_BODY: Final = (NO_CONTENT_CODE, NOT_MODIFIED_CODE)
 
 _COMPACT: Final = (",", ":")

@@ -121,8 +121,8 @@ class Rig:
         self,
         real: Store | None = None,
         tokens: TokenCheck | None = None,
-        signing: Signing | None = signing(),  # noqa: B008 it holds nothing that a test changes but the codes it has used
         observer: "Observed | Observer | None" = None,
+        signing: Signing | None = signing(),  # noqa: B008 it holds nothing that a test changes but the codes it has used
         **settings: object,
     ) -> None:
         self.store = real if isinstance(real, MemoryStore) else MemoryStore()

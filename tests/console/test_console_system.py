@@ -6,7 +6,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.observer.snapshot import Check, PartitionNow, Snapshot, TopicNow
-from console.system import is_known
 from schemas.wire.system_reply import SystemReply
 from tests.console.rig import Rig, read_token
 from tests.console.snapshots import NOW, example_snapshot
@@ -36,22 +35,6 @@ async def test_o1_a_client_that_has_the_snapshot_is_answered_304() -> None:
     later = await rig.get(SYSTEM, headers={"if-none-match": etag})
     assert 200 == later.status
     assert etag != later.headers["etag"]
-
-
-@pytest.mark.parametrize(
-    ("sent", "known"),
-    [
-        (None, False),
-        (b'"a"', True),
-        (b'W/"a"', True),
-        (b'"b", "a"', True),
-        (b"*", True),
-        (b'"b"', False),
-        (b"a", False),
-    ],
-)
-def test_if_none_match_is_a_list_and_compares_weakly(sent: bytes | None, *, known: bool) -> None:
-    assert known == is_known(b'"a"', sent)
 
 
 @pytest.mark.parametrize(

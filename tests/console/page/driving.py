@@ -31,7 +31,7 @@ new Promise((done, fail) => {
   const end = Date.now() + MILLIS; const wait = 20;
   const look = () => {
     if (CONDITION) done();
-    else if (Date.now() > end) fail(new Error("it never was: " + TEXT + "\\n" + document.body.innerText.slice(0, 1500)));
+    else if (Date.now() > end) fail(new Error(TEXT + " never was. " + document.body.innerText.slice(0, 1500)));
     else setTimeout(look, wait);
   };
   look();

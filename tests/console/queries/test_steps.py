@@ -246,6 +246,23 @@ async def test_q11_counts_by_day_week_and_month_are_right_to_the_unit(
     assert expected == await walk(held(counted), **{"from": start, "to": end}, step=step, tz=name, limit=limit)
 
 
+@pytest.mark.parametrize("name", ["Asia/Kathmandu", "Australia/Lord_Howe", "Europe/Berlin"])
+async def test_q11_an_hour_of_two_days_is_counted_by_its_minutes(name: str) -> None:
+    """A document has an hour of UTC. In Kathmandu the day begins at 18:15."""
+    start = MIDNIGHT + 7 * MINUTE
+    counted = [(MIDNIGHT + n * 5 * MINUTE, "A", 1) for n in range(12 * 24 * 12)]
+    end = counted[-1][0] - HOUR
+    expected: dict[date, int] = {}
+    for at, _, count in counted:
+        if start <= at < end:
+            day = utc(at).astimezone(ZoneInfo(name)).date()
+            expected[day] = expected.get(day, 0) + count
+    for limit in (None, 2):
+        found = await walk(held(counted), **{"from": start, "to": end}, step="day", tz=name, limit=limit)
+        days = {utc(row.at_millis).astimezone(ZoneInfo(name)).date(): row.count for row in found}
+        assert expected == days
+
+
 @settings(deadline=None, max_examples=examples(30))
 @given(
     case=cases(),

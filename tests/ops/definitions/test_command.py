@@ -294,7 +294,9 @@ def test_a_new_event_is_declared_from_now_on() -> None:
 def test_the_same_file_again_changes_nothing() -> None:
     """So `apply` may run at every deployment."""
     first = changes(file_of("A", "B"), {}, THEN)
-    assert [Change(change.definition, "kept") for change in first] == changes(file_of("A", "B"), stand(first), LATER)
+    assert [Change(change.definition, "unchanged") for change in first] == changes(
+        file_of("A", "B"), stand(first), LATER
+    )
 
 
 def test_a_changed_text_leaves_the_time_of_declaration() -> None:
@@ -308,10 +310,10 @@ def test_an_event_that_is_gone_is_retired_once() -> None:
     """Never removed: a record of before is judged by its own time."""
     existing: Mapping[str, Definition] = stand(changes(file_of("A", "B"), {}, THEN))
     found = changes(file_of("B"), existing, LATER)
-    assert {"A": "retired", "B": "kept"} == kinds(found)
+    assert {"A": "retired", "B": "unchanged"} == kinds(found)
     assert LATER == stand(found)["A"].retired_at
     again = changes(file_of("B"), stand(found), LATER + timedelta(hours=1))
-    assert {"A": "kept", "B": "kept"} == kinds(again)
+    assert {"A": "unchanged", "B": "unchanged"} == kinds(again)
     assert LATER == stand(again)["A"].retired_at
 
 

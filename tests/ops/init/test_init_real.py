@@ -1,7 +1,9 @@
 """init, doctor and definitions on real servers."""
 
 import gc
+import io
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,8 @@ from ops.connect import kafka_admin
 from ops.definitions import command as definitions
 from ops.definitions.changes import apply_changes, changes, existing_definitions
 from ops.definitions.command import ApplyOptions
-from ops.doctor.command import Check, doctor, examine
+from ops.doctor.check import Check
+from ops.doctor.command import doctor, examine
 from ops.errors import BadInput
 from ops.guard import guarded
 from ops.init import mongo_layout
@@ -204,7 +207,7 @@ async def test_definitions_read_back_as_they_were_applied(servers: Servers) -> N
         assert all(definition.updated_at == definition.declared_at for definition in found.values())
         times = {"updated_at": None, "declared_at": utc(NOW)}
         assert [change.definition for change in first] == [one.model_copy(update=times) for one in found.values()]
-        assert {"kept"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
+        assert {"unchanged"} == {change.kind for change in changes(file_of("A", "B"), found, utc(NOW + 1))}
         assert {} == await existing_definitions(there.database, "other")
 
 
@@ -297,7 +300,10 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     assert {"made", "warning"} == {finding["state"] for finding in run(0, init(as_json=True))}
     assert "wrong" not in {check["state"] for check in run(0, doctor(as_json=True))}
     dry = run(0, definitions.apply(tmp_path / "events.yaml", DRY, as_json=True))
-    assert [] == run(0, definitions.show_list("demo", as_json=True))
+    assert [] == run(0, definitions.show_apps(as_json=True))
+    assert 2 == guarded(definitions.show_list("demo", as_json=True))
+    said = capsys.readouterr()
+    assert ("", True) == (said.out, "App demo has no events in database" in said.err)
     applied = run(0, definitions.apply(tmp_path / "events.yaml", ApplyOptions(), as_json=True))
     assert [one["id"] for one in dry] == [one["id"] for one in applied]
     assert [("A", "declared")] == [(one["id"], one["change"]) for one in applied]
@@ -307,6 +313,15 @@ def test_the_commands_say_it_in_json_and_by_exit_status(
     assert listed["updatedAt"]
     assert 0 == guarded(definitions.show_list("demo", as_json=False))
     assert "REVEALED" in capsys.readouterr().out
+    assert [{"app": "demo", "events": 1, "retired": 0}] == run(0, definitions.show_apps(as_json=True))
+    assert 2 == guarded(definitions.show_list("dem", as_json=False))
+    assert "Did you mean demo?" in capsys.readouterr().err
+    for options in (DRY, ApplyOptions()):
+        assert 0 == guarded(definitions.apply(tmp_path / "events.yaml", options, as_json=False))
+        said = capsys.readouterr()
+        assert "unchanged" in said.out
+        assert "Unchanged: app demo has these events already. Nothing was written." in said.out
+    (tmp_path / "events.yaml").write_text("app: demo\ndefinitions: [{id: A, names: {en: y}}]")
     assert 0 == guarded(definitions.apply(tmp_path / "events.yaml", DRY, as_json=False))
     assert "--dry-run" in capsys.readouterr().out
 
@@ -340,12 +355,56 @@ def test_all_events_are_retired_only_if_it_is_asked_for(
     told = apply(2, nothing)
     assert "Retired are 3 of 3 active events of app demo: A, B, C" in told
     assert "Nothing was written" in told
+    assert "Nothing was written" in apply(2, nothing, yes=True), "all of them need more than a yes"
     assert {"A", "B", "C"} == in_force()
     apply(0, nothing, retires=False)
     assert {"A", "B", "C"} <= in_force()
     apply(0, nothing, retire_all=True)
     assert in_force().isdisjoint("ABC")
     assert not apply(0, nothing)
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes", "status", "said"),
+    [
+        (None, False, 2, "not a terminal"),
+        (None, True, 0, ""),
+        ("y\n", False, 0, "Retire these 2 events of app demo? [y/N]"),
+        ("\n", False, 1, "Nothing was written"),
+        ("", False, 1, "Nothing was written"),
+        ("n\n", True, 0, ""),
+    ],
+)
+def test_events_are_retired_only_if_somebody_says_yes(
+    servers: Servers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+    answer: str | None,
+    *,
+    yes: bool,
+    status: int,
+    said: str,
+) -> None:
+    """At a terminal by an answer, elsewhere by an option. What would go is named in any case."""
+    use(settings_of(servers), tmp_path, monkeypatch)
+    terminal = io.StringIO(answer or "")
+    terminal.isatty = lambda: answer is not None  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", terminal)
+    three, less = tmp_path / "three.yaml", tmp_path / "less.yaml"
+    three.write_text(
+        "app: demo\ndefinitions: [{id: A, names: {en: x}}, {id: B, names: {en: x}}, {id: C, names: {en: x}}]"
+    )
+    less.write_text("app: demo\ndefinitions: [{id: B, names: {en: x}}]")
+    assert 0 == guarded(definitions.apply(three, ApplyOptions(), as_json=True))
+    capsys.readouterr()
+    assert status == guarded(definitions.apply(less, ApplyOptions(yes=yes), as_json=True))
+    told = capsys.readouterr().err
+    assert "Retired are 2 of 3 active events of app demo: A, C" in told
+    assert said in told
+    assert 0 == guarded(definitions.show_list("demo", as_json=True))
+    in_force = {one["definitionId"] for one in json.loads(capsys.readouterr().out) if one["retiredAt"] is None}
+    assert ({"B"} if status == 0 else {"A", "B", "C"}) == in_force
 
 
 def test_init_on_a_wrong_topic_ends_with_1(
