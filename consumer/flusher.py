@@ -220,7 +220,7 @@ class Flusher:
         if self.checkpoint and not self._closing.is_set():
             self.checkpoint = Checkpoint(gap.end, self.checkpoint.last)
             self.progress_millis = self._parts.clock.wall_millis()
-            self._parts.metrics.gaps.inc(gap.offsets)
+            self._parts.metrics.gaps.labels(self._parts.api).inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
         """Drop what was read, and read from the checkpoint. Raises LogTruncated."""
@@ -256,16 +256,14 @@ class Flusher:
 
     async def _apply(self, flush: Flush) -> Sequence[Flush]:
         """Apply one flush. Returns the flushes to apply instead, in order, if it can't be as it is. Raises Moved."""
-        plan = partial(self._plan, flush)
         try:
-            with records_fault("asking for"):
-                reads = self._rules.planner.reads_of(flush)
-            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
+            with self._parts.spans(flush):
+                written = await self._attempted(flush)
         except RecordRefused as refused:
-            self._parts.metrics.flushes_failed.labels("refused").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
         except FlushTooLarge as too_large:
-            self._parts.metrics.flushes_failed.labels("too_large").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "too_large").inc()
             parts = instead_of_too_large(flush, str(too_large))
             if parts == (flush,):
                 log.warning("flush_postponed", partition=str(self.partition), offset=flush.start, reason=str(too_large))
@@ -273,7 +271,7 @@ class Flusher:
             return parts
         except Moved as moved:
             # An earlier try has done it, and its answer was lost.
-            self._parts.metrics.flushes_failed.labels("moved").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "moved").inc()
             if moved.checkpoint.next_offset != flush.end:
                 raise
             self.checkpoint, self._visible = moved.checkpoint, {}
@@ -281,6 +279,13 @@ class Flusher:
             if written:
                 self._applied(flush, written)
         return ()
+
+    async def _attempted(self, flush: Flush) -> WritePlan | None:
+        """What was written; None if it was stopped before. Raises RecordRefused, FlushTooLarge, Moved."""
+        plan = partial(self._plan, flush)
+        with records_fault("asking for"):
+            reads = self._rules.planner.reads_of(flush)
+        return await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
         rules = self._rules
@@ -315,10 +320,10 @@ class Flusher:
         now = self.progress_millis = self._parts.clock.wall_millis()
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
-        self._parts.metrics.applied(written, received, now)
+        self._parts.metrics.applied(self._parts.api, written, received, now)
         self._visible = visible_buckets(flush.records, _accepted_millis, now)
         for bug in (dead for dead in flush.unreadable if dead.bug):
-            self._parts.metrics.bugs.inc()
+            self._parts.metrics.bugs.labels(self._parts.api).inc()
             log.error(
                 "record_set_aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
             )

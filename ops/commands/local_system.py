@@ -15,6 +15,9 @@ def up(
     workers: Annotated[int | None, typer.Option(min=0, max=64, help="Number of worker processes. [default: 2]")] = None,
     *,
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return when it is ready.")] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Also start a canary, and Prometheus, which must be installed.")
+    ] = False,
     data: Data = DATA_FOLDER,
     as_json: Json = False,
 ) -> None:
@@ -25,7 +28,7 @@ def up(
     """
     from ops.local import commands
 
-    raise typer.Exit(commands.up(commands.UpOptions(data, workers, detach, as_json)))
+    raise typer.Exit(commands.up(commands.UpOptions(data, workers, detach, as_json, observe)))
 
 
 @app.command()

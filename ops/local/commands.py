@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-from ops.local.running_options import WORKERS, differences, options_of, read_options
+from ops.local.running_options import OBSERVE, WORKERS, differences, options_of, read_options
 from ops.local.servers.fetch import FetchError, fetch_files
 from ops.local.servers.ports import PortsTaken
 from ops.local.servers.processes import NotReadyError, open_log, own_command
+from ops.local.servers.prometheus import PrometheusFiles, installed, missing_text
 from ops.local.servers.source import present_sources, settings_of_user
 from ops.local.state import RunningError, State, read_state, supervisor_pid, to_fields, to_json
 from ops.local.status.balance import unknown
@@ -55,11 +56,12 @@ class UpOptions:
     workers: int | None = None
     detach: bool = False
     as_json: bool = False
+    observe: bool = False
 
     @property
     def command_line(self) -> dict[str, object]:
         """What the running system is compared with."""
-        return {WORKERS: self.workers}
+        return {WORKERS: self.workers, OBSERVE: self.observe or None}
 
 
 def up(asked: UpOptions) -> int:
@@ -71,16 +73,20 @@ def up(asked: UpOptions) -> int:
         return EXIT_BAD_INPUT
     if (pid := supervisor_pid(asked.data)) is not None:
         return _already(asked, settings, pid)
-    return _up_detached(asked) if asked.detach else _up(asked, settings)
+    files = installed() if asked.observe else None
+    if asked.observe and files is None:
+        complain(missing_text())
+        return EXIT_WRONG
+    return _up_detached(asked) if asked.detach else _up(asked, settings, files)
 
 
-def _up(asked: UpOptions, settings: Settings) -> int:
+def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -> int:
     """Run the system in the foreground until a signal stops it."""
     data, workers = asked.data, USUAL_WORKERS if asked.workers is None else asked.workers
     try:
         sources = present_sources(settings)
         fetch_files(sources)  # before the supervisor handles signals, so that Ctrl-C ends a long download
-        options = SystemOptions(data, workers, settings, sources)
+        options = SystemOptions(data, workers, settings, sources, observe=observe)
         Supervisor(options).run(lambda state: _announce(state, asked))
     except (FetchError, NotReadyError, PortsTaken) as error:
         complain(str(error))
@@ -97,7 +103,8 @@ def _up_detached(asked: UpOptions) -> int:
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / SUPERVISOR_LOG
-    words = () if asked.workers is None else (f"--workers={asked.workers}",)
+    words = [] if asked.workers is None else [f"--workers={asked.workers}"]
+    words += ["--observe"] if asked.observe else []
     command = own_command("up", *words, f"--data={data.resolve()}")
     with open_log(log) as output:
         began = output.tell()

@@ -18,6 +18,7 @@ from ops.private_file import write_private
 OPTIONS_NAME = "options.json"
 
 WORKERS = "--workers"
+OBSERVE = "--observe"
 
 Options = Mapping[str, str]
 """Values as JSON, by the name of the option or of the setting."""

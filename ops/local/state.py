@@ -21,6 +21,9 @@ STATE_NAME = "state.json"
 LOCK_TRIES = 20
 LOCK_PAUSE_SECONDS = 0.02
 
+# With one address and one process id each.
+PROCESSES = ("kafka", "mongodb", "ingress", "console", "canary", "prometheus")
+
 Phase = Literal["starting", "ready", "stopping"]
 
 
@@ -79,6 +82,9 @@ class State:
     """By name: supervisor, kafka, worker-1 and so on. Not of servers that `up` did not start."""
     notes: tuple[str, ...] = ()
     """What the user should know of the start, a sentence each."""
+    canary: Process = UNKNOWN
+    """With an address only if it was started (`up --observe`); so for Prometheus."""
+    prometheus: Process = UNKNOWN
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)
@@ -106,6 +112,10 @@ def to_fields(state: State) -> dict[str, Any]:
         "ingress_pid": state.ingress.pid,
         "console": state.console.address,
         "console_pid": state.console.pid,
+        "canary": state.canary.address,
+        "canary_pid": state.canary.pid,
+        "prometheus": state.prometheus.address,
+        "prometheus_pid": state.prometheus.pid,
         "notes": list(state.notes),
         "runs": {name: asdict(run) for name, run in state.runs.items()},
     }
@@ -118,7 +128,7 @@ def to_json(state: State) -> str:
 def from_json(text: str) -> State:
     """Raises ValueError, TypeError or KeyError for what is not a state."""
     fields: dict[str, Any] = json.loads(text)
-    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in ("kafka", "mongodb", "ingress", "console")}
+    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in PROCESSES}
     return State(
         fields["phase"],
         fields["supervisor"],
@@ -129,6 +139,8 @@ def from_json(text: str) -> State:
         tuple(Worker(**worker) for worker in fields["workers"]),
         {name: Run(**run) for name, run in fields["runs"].items()},
         tuple(fields["notes"]),
+        found["canary"],
+        found["prometheus"],
     )
 
 

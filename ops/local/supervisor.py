@@ -1,9 +1,10 @@
 """`tallymill up` in the foreground: start everything in order, keep it running, stop it in order.
 
 Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress, console, workers.
-Stop, on the first SIGINT or SIGTERM: 1. ingress and console, which finish what they accepted. 2. the workers, which
-finish their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
-process, the watchdog (local/servers/watchdog.py) kills what it leaves.
+5. with --observe, a canary and Prometheus.
+Stop, on the first SIGINT or SIGTERM: 1. the canary. 2. ingress and console, which finish what they accepted. 3. the
+workers, which finish their flushes. 4. Prometheus and the servers. Each in bounded time; a second signal kills all at
+once. Whatever happens to this process, the watchdog (local/servers/watchdog.py) kills what it leaves.
 """
 
 import http.client
@@ -17,7 +18,8 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
-from ops.local.running_options import WORKERS, options_of, write_options
+from ops.local import observe
+from ops.local.running_options import OBSERVE, WORKERS, options_of, write_options
 from ops.local.servers.paths import DEMO_DEFINITIONS
 from ops.local.servers.ports import LOOPBACK, Wanted, assign_ports
 from ops.local.servers.processes import (
@@ -30,10 +32,11 @@ from ops.local.servers.processes import (
     own_command,
     wait_until,
 )
+from ops.local.servers.prometheus import PrometheusFiles
 from ops.local.servers.source import Sources
 from ops.local.servers.stack import USUAL_PORTS, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.state import Process, Run, Servers, State, Worker, data_lock, write_state
+from ops.local.state import PROCESSES, Process, Run, Servers, State, Worker, data_lock, write_state
 from ops.local.supervisor_log import SupervisorLog
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
@@ -68,11 +71,13 @@ class SystemOptions:
     settings: Settings
     sources: Sources
     command: Command = own_command
+    observe: PrometheusFiles | None = None
+    """Start a canary, and Prometheus from these files."""
 
     @property
     def command_line(self) -> dict[str, object]:
         """What a later `up` is compared with (running_options.py)."""
-        return {WORKERS: self.workers}
+        return {WORKERS: self.workers, OBSERVE: self.observe is not None}
 
 
 class Supervisor:
@@ -111,6 +116,7 @@ class Supervisor:
             finally:
                 write_state(data, state.in_phase("stopping"))
                 self._log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
+                watch.stop(lambda name: name == observe.CANARY)
                 watch.stop(lambda name: name in ("ingress", "console"))
                 watch.stop(lambda name: name.startswith("worker"))
                 watch.stop(lambda _: True)
@@ -143,6 +149,7 @@ class Supervisor:
             for child, port in zip(started, (ingress_port, console_port, *worker_ports), strict=True):
                 watch.add(child)
                 wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
+        self._observe(children, watch, environ, ports)
         ready = replace(
             state,
             phase="ready",
@@ -152,7 +159,22 @@ class Supervisor:
             workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
             notes=moved_text(wanted, ports),
         )
+        if options.observe:
+            canary, prometheus = (Process(observe.address(name, ports)) for name in observe.NAMES)
+            ready = replace(ready, canary=canary, prometheus=prometheus)
         return with_pids(ready, watch)
+
+    def _observe(self, children: Children, watch: Watch, environ: dict[str, str], ports: Mapping[str, int]) -> None:
+        options = self._options
+        if not options.observe:
+            return
+        observing = observe.Observing(options.data, ports, options.command("canary"), environ)
+        with self._log.phase("Starting a canary and Prometheus"):
+            for program in observe.programs(options.observe, observing, options.settings):
+                child = children.start(program)
+                watch.add(child)
+                url = observe.address(program.name, ports) + observe.PROBES[program.name]
+                wait_for_http(child, url, self._stop)
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
         """`init` and the demo app's events, in one process: its imports take longer than its work."""
@@ -206,6 +228,8 @@ def wanted_ports(options: SystemOptions) -> list[Wanted]:
             *((name, port, "worker", settings.worker, "metrics_port") for name, port in of_workers.items()),
         )
     ]
+    if options.observe:
+        wanted += observe.wanted_ports(settings)
     sources = options.sources
     ours = {"kafka": sources.kafka, CONTROLLER: sources.kafka, "mongodb": sources.mongodb}
     usual = zip(SERVER_PORTS, USUAL_PORTS, strict=True)
@@ -224,7 +248,7 @@ def _is_moved(one: Wanted, ports: Mapping[str, int]) -> bool:
 
 def with_pids(state: State, watch: Watch) -> State:
     """The state with the present process ids, and with their starts. A worker that is down has 0."""
-    servers, now = state.servers, {name: watch.pid(name) for name in ("kafka", "mongodb", "ingress", "console")}
+    servers, now = state.servers, {name: watch.pid(name) for name in PROCESSES}
     return replace(
         state,
         runs={"supervisor": Run(STARTED_MILLIS), **watch.runs()},
@@ -235,6 +259,8 @@ def with_pids(state: State, watch: Watch) -> State:
         ),
         ingress=replace(state.ingress, pid=now["ingress"]),
         console=replace(state.console, pid=now["console"]),
+        canary=replace(state.canary, pid=now["canary"]),
+        prometheus=replace(state.prometheus, pid=now["prometheus"]),
         workers=tuple(Worker(watch.pid(f"worker-{n}") or 0, one.metrics) for n, one in enumerate(state.workers, 1)),
     )
 

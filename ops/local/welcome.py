@@ -50,7 +50,8 @@ def addresses_text(state: State) -> str:
     lines = [("ingress", state.ingress.address), ("console", state.console.address)]
     lines += [("kafka", state.servers.kafka.address), ("mongodb", mongodb_text(state.servers))]
     lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
-    return "\n".join(f"  {name:<10}{where}" for name, where in lines if where)
+    lines += [("canary", state.canary.address), ("prometheus", state.prometheus.address)]
+    return "\n".join(f"  {name:<11}{where}" for name, where in lines if where)
 
 
 @dataclass(frozen=True, slots=True)

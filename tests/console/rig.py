@@ -130,10 +130,10 @@ class Rig:
         self.stopping = Draining()
         self.settings = ConsoleSettings.model_validate(settings)
         self.signing = signing
-        authenticator = Authenticator(tokens or signed_tokens(TestClock()))
-        self.callers = Callers(authenticator, signing.sessions if signing else None)
         self.redriver = Redriving()
         self.metrics = Metrics()
+        authenticator = Authenticator(tokens or signed_tokens(TestClock()), self.metrics.tokens.rejected.note)
+        self.callers = Callers(authenticator, signing.sessions if signing else None)
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.callers, store, gate, self.metrics)

@@ -164,7 +164,13 @@ def asked_of(state: State, settings: Settings | str) -> list[Asked]:
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
         for number, worker in enumerate(state.workers, 1)
     ]
-    return found + [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
+    if state.canary.address:
+        http.append(("canary", state.canary.address, state.canary.pid or 0))
+    found += [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
+    if url := state.prometheus.address:
+        ask = partial(http_state, url, "/-/healthy", "/-/ready")
+        found.append(Asked("prometheus", url, state.prometheus.pid or 0, ask))
+    return found
 
 
 def _settings(data: Path) -> Settings | str:

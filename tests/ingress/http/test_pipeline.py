@@ -76,13 +76,13 @@ async def test_requests_and_refusals_are_counted(rig: Rig) -> None:
     await rig.post(b"{")
     assert rig.metric("requests_total", route=RECORD, code="200") == 1
     assert rig.metric("requests_total", route=RECORD, code="400") == 1
-    assert rig.metric("refused_total", cause="NOT_FOUND") == 1
-    assert rig.metric("refused_total", cause="MALFORMED") == 1
-    assert rig.metric("publish_seconds_count") == 1
-    assert rig.metric("accepted_to_visible_seconds_count") == 1
+    assert rig.metric("refused_total", api="games", cause="NOT_FOUND") == 1
+    assert rig.metric("refused_total", api="games", cause="MALFORMED") == 1
+    assert rig.metric("publish_seconds_count", api="games") == 1
+    assert rig.metric("accepted_to_visible_seconds_count", api="games") == 1
     text = (await rig.call("GET", "/metrics")).body.decode()
     assert "tallymill_ingress_ready 1.0" in text
-    assert "tallymill_ingress_buffer_bytes 0.0" in text
+    assert 'tallymill_ingress_buffer_bytes{api="games"} 0.0' in text
 
 
 async def test_nothing_is_stored_in_the_scope_of_a_request(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
+from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
@@ -315,7 +316,7 @@ async def test_the_settings_make_a_check_by_keys(source: Issuer) -> None:
         await until(lambda: tokens.ready)
         text = signed(issuer_key(), uid="bob", exp=NOW // 1000 - 30)
         assert "bob" == (await tokens.identity(text, NOW_SECONDS)).player
-        assert "tallymill_ingress_keys_age_seconds" in metrics.text().decode()
+        assert "tallymill_ingress_keys_age_seconds" in generate_latest(metrics.registry).decode()
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
