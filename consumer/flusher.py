@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 
 import structlog
 
@@ -33,6 +34,8 @@ from schemas.coordinates import Coordinates, PartitionId
 from schemas.visible import visible_buckets
 
 log = structlog.get_logger()
+
+_accepted_millis = attrgetter("timestamp_millis")
 
 # Records decoded before the event loop runs other tasks: some 5 ms. Heartbeats tolerate 100 ms.
 DECODE_SLICE = 250
@@ -305,7 +308,7 @@ class Flusher:
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
         self._parts.metrics.applied(written, received, now)
-        self._visible = visible_buckets((record.timestamp_millis for record in flush.records), now)
+        self._visible = visible_buckets(flush.records, _accepted_millis, now)
         for bug in (dead for dead in flush.unreadable if dead.bug):
             self._parts.metrics.bugs.inc()
             log.error(

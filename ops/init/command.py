@@ -43,7 +43,7 @@ async def init(*, as_json: bool, add_partitions: bool = False) -> int:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+    print_table(("what", "state", "detail"), [(f.what, f.state, f.detail) for f in findings])
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:

@@ -8,9 +8,9 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,14 @@ UNKNOWN = Process()
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Since when a process runs (ms since 1970; None: it is down), and how often it was started again."""
+
+    since_millis: int | None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Servers:
     """Kafka and MongoDB, and the database used."""
 
@@ -67,6 +75,10 @@ class State:
     ingress: Process = UNKNOWN
     console: Process = UNKNOWN
     workers: tuple[Worker, ...] = ()
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    """By name: supervisor, kafka, worker-1 and so on. Not of servers that `up` did not start."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the start, a sentence each."""
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)
@@ -94,6 +106,8 @@ def to_fields(state: State) -> dict[str, Any]:
         "ingress_pid": state.ingress.pid,
         "console": state.console.address,
         "console_pid": state.console.pid,
+        "notes": list(state.notes),
+        "runs": {name: asdict(run) for name, run in state.runs.items()},
     }
 
 
@@ -113,6 +127,8 @@ def from_json(text: str) -> State:
         found["ingress"],
         found["console"],
         tuple(Worker(**worker) for worker in fields["workers"]),
+        {name: Run(**run) for name, run in fields["runs"].items()},
+        tuple(fields["notes"]),
     )
 
 

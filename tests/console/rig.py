@@ -22,6 +22,7 @@ from console.gate import Gate
 from console.health import MongoWatch
 from console.memory import MemoryStore
 from console.metrics import Metrics
+from console.observer.loop import Observer
 from console.observer.snapshot import Snapshot
 from console.ports import Store
 from console.reading import Parts
@@ -121,6 +122,7 @@ class Rig:
         real: Store | None = None,
         tokens: TokenCheck | None = None,
         signing: Signing | None = signing(),  # noqa: B008 it holds nothing that a test changes but the codes it has used
+        observer: "Observed | Observer | None" = None,
         **settings: object,
     ) -> None:
         self.store = real if isinstance(real, MemoryStore) else MemoryStore()
@@ -135,7 +137,7 @@ class Rig:
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.callers, store, gate, self.metrics)
-        self.observer = Observed()
+        self.observer = observer or Observed()
         sides = Sides(self.observer, sign_in_routes(self.callers, signing), self.redriver)
         self.app = create_app(parts, self.watch, self.stopping, sides)
 

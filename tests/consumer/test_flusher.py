@@ -1,6 +1,7 @@
 """What a partition does with records that can't be stored, logs that are not the same, and standing still."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,17 @@ async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> 
     async with running(parts(log, store)):
         await eventually(lambda: checkpoint(store)["next"] == 2)
     assert checkpoint(store)["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
+
+
+async def test_a_flush_adds_how_long_the_records_before_it_took() -> None:
+    """It can't know its own time. Records count once, whatever the flushes are."""
+    log, store = MemorySource(1, TOPIC), MemoryStore()
+    async with running(parts(log, store)):
+        for offset in range(3):
+            log.append(0, one(offset))
+            await eventually(lambda last=offset: checkpoint(store)["next"] == last + 1)  # type: ignore[misc]
+            visible: Any = checkpoint(store)["visible"]
+            assert offset == sum(visible.values())
 
 
 async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:

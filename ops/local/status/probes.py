@@ -76,8 +76,11 @@ def _missing(says: str, reply: tuple[int, bytes]) -> str:
         body: Any = json.loads(reply[1])
     except ValueError:
         return f"{says}: HTTP {reply[0]}"
-    missing = body.get("missing") if isinstance(body, dict) else None
-    return f"missing: {', '.join(map(str, missing))}" if isinstance(missing, list) and missing else says
+    missing, reasons = (body.get(name) if isinstance(body, dict) else None for name in ("missing", "reasons"))
+    if not isinstance(missing, list) or not missing:
+        return says
+    why = f" ({'; '.join(map(str, reasons))})" if isinstance(reasons, list) and reasons else ""
+    return f"missing: {', '.join(map(str, missing))}{why}"
 
 
 def is_frozen(pid: int, proc: Path = Path("/proc")) -> bool:

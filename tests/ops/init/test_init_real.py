@@ -17,7 +17,8 @@ from ops.connect import kafka_admin
 from ops.definitions import command as definitions
 from ops.definitions.changes import apply_changes, changes, existing_definitions
 from ops.definitions.command import ApplyOptions
-from ops.doctor.command import Check, doctor, examine
+from ops.doctor.check import Check
+from ops.doctor.command import doctor, examine
 from ops.errors import BadInput
 from ops.guard import guarded
 from ops.init import mongo_layout
