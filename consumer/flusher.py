@@ -3,9 +3,10 @@
     offer() -> Backlog: waiting --decode--> ready --flush--> applied
 
 Decoding continues while a flush is written. A flush starts as soon as there are records and no other is in flight, and
-takes all that is ready: it is small when the worker is idle, and large under load. If another owner moved the
-checkpoint, all buffered records are dropped and reading starts again at the checkpoint. An error that a retry can't
-mend stops this partition alone, until an operator acts.
+takes all that is ready: it is small when the worker is idle, and large under load. While few are ready, a partition
+rests between two flushes (core/policy.py). If another owner moved the checkpoint, all buffered records are dropped and
+reading starts again at the checkpoint. An error that a retry can't mend stops this partition alone, until an operator
+acts.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from consumer.core.backlog import Backlog
 from consumer.core.flush import Flush
 from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import WritePlan
-from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, suspects_of
+from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, rest_seconds, suspects_of
 from consumer.core.position import Checkpoint, LogDamaged, LogTruncated, verify_first, verify_next, where_to_read
 from consumer.core.reads import Known
 from consumer.core.reasons import short
@@ -57,6 +58,8 @@ class Flusher:
         )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
+        self._flush_seconds = 0.0
+        """How long the last flush took."""
         self._expected: Fingerprint | None = None
         self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
@@ -176,6 +179,7 @@ class Flusher:
 
     async def _step(self) -> None:
         """Flush the ready records, or wait for some."""
+        clock = self._parts.clock
         if self._log_fault:
             raise self._log_fault
         if self.checkpoint and not self.positioned.is_set():
@@ -185,8 +189,12 @@ class Flusher:
         if not self._backlog.has_ready:
             self._may_flush.clear()
             await self._may_flush.wait()
-            await self._parts.clock.sleep(self._parts.settings.linger_seconds)
+            await clock.sleep(self._parts.settings.linger_seconds)
+        elif rest := rest_seconds(self._backlog.ready_weight, self._flush_seconds):
+            await clock.sleep(rest)
+        began = clock.monotonic_seconds()
         await self._flush_ready()
+        self._flush_seconds = clock.monotonic_seconds() - began
 
     def _gap(self) -> Gap | None:
         """The offsets without a record between the checkpoint and the reading position, if no record waits."""

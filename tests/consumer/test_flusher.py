@@ -229,3 +229,41 @@ async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
         assert not worker.alive()
         store.answers.set()
         await eventually(lambda: not worker.missing() and worker.alive())
+
+
+class SlowStore(MemoryStore):
+    """A flush takes 60 ms by the clock of the test."""
+
+    def __init__(self, clock: TestClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.flushes: list[int] = []
+
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        self.clock.skipped_seconds += 0.06
+        for _ in range(5):  # meanwhile the next records are decoded
+            await asyncio.sleep(0)
+        self.flushes.append(reads.size.records)
+        return await super().apply(reads, plan)
+
+
+class NotingClock(TestClock):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 3))
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("size", "rests"), [(2, [0.03, 0.03]), (300, [])])
+async def test_a_partition_rests_between_two_small_flushes(size: int, rests: list[float]) -> None:
+    """So that a busy machine makes fewer of them. What is ready for a large one is written at once."""
+    log, clock = MemorySource(1, TOPIC), NotingClock()
+    store = SlowStore(clock)
+    for offset in range(3 * size):
+        log.append(0, one(offset))
+    async with running(parts(log, store, clock, max_flush_records=size)):
+        await eventually(lambda: checkpoint(store)["next"] == 3 * size)
+    assert (store.flushes, [one for one in clock.slept if one]) == ([size] * 3, rests)
