@@ -185,6 +185,20 @@ def test_a_second_up_with_other_options_names_them_and_fails(
     assert "tallymill down" in stop
 
 
+def test_a_second_up_without_the_options_of_the_first_is_content(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not asked for is not compared: `up` in another shell shows what runs."""
+    for name in [name for name in os.environ if name.startswith("TALLYMILL_")]:
+        monkeypatch.delenv(name)
+    settings = Settings.model_validate({"ingress": {"port": 9000}, "kafka": {"partitions": 60}})
+    with data_lock(tmp_path):
+        write_options(tmp_path, options_of({WORKERS: 4}, settings))
+        write_state(tmp_path, STATE)
+        assert commands.up(UpOptions(tmp_path)) == 0
+    assert "http://i" in capsys.readouterr().out
+
+
 def test_a_second_up_with_wrong_settings_names_them(
     running: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
