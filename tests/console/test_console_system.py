@@ -7,7 +7,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from console.observer.snapshot import Check, PartitionNow, Snapshot, TopicNow
 from schemas.wire.system_reply import SystemReply
-from serving.etag import is_current
 from tests.console.rig import Rig, read_token
 from tests.console.snapshots import NOW, example_snapshot
 
