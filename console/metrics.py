@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from console.observer.metrics import SystemMetrics
 from console.observer.snapshot import Snapshot
-from serving.failures import FAILURES
+from serving.hot_metrics import SECONDS_BUCKETS
 from serving.http.connection_metrics import ConnectionMetrics
+from serving.process_metrics import DependencyMetrics, process_registry
 from serving.tokens.metrics import TokenMetrics
-
-SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 COUNTS, EVENTS, SYSTEM, DOCUMENT = "/v1/counts", "/v1/events", "/v1/system", "/openapi.json"
 APPS, DEFINITIONS = "/v1/apps", "/v1/definitions"
@@ -35,8 +34,7 @@ class Metrics:
     """The metrics of one console process."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.registry.register(FAILURES)
+        self.registry = process_registry()
         self._requests = Counter(
             "tallymill_console_requests",
             "Requests answered, by route and HTTP status code.",
@@ -58,7 +56,8 @@ class Metrics:
             registry=self.registry,
         )
 
-        self.tokens = TokenMetrics("console", self.registry)
+        self.dependencies = DependencyMetrics("console", self.registry)
+        self.tokens = TokenMetrics("console", self.registry, self.dependencies)
         self.connections = ConnectionMetrics("console", self.registry)
 
     def answered(self, path: str, code: int) -> None:

@@ -1,4 +1,4 @@
-"""Dead letters on the real servers. Connections are made when somebody redrives, which is rare."""
+"""Dead letters on the real servers. Connections are made at a redrive, which is rare."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

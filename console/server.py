@@ -72,7 +72,7 @@ def _build(config: ConsoleConfig, port: int) -> _Process:
     tokens = issuers_tokens(config.tokens, SystemClock(), metrics.tokens)
     store = MongoStore(config.mongodb, settings)
     signing = signing_of(config, port, SystemClock(), metrics.tokens)
-    callers = Callers(Authenticator(tokens), signing.sessions if signing else None)
+    callers = Callers(Authenticator(tokens, metrics.tokens.rejected.note), signing.sessions if signing else None)
     parts = Parts(
         settings=settings,
         callers=callers,
@@ -81,6 +81,7 @@ def _build(config: ConsoleConfig, port: int) -> _Process:
         metrics=metrics,
     )
     watch = MongoWatch(store)
+    metrics.dependencies.watch("mongodb", lambda: watch.reachable)
     redriver = ServersRedriver(config.kafka, config.mongodb, settings.query_timeout_seconds)
     of_mongodb = MongoReader(config.mongodb, SystemClock())
     of_kafka = KafkaReader(config.kafka, APIS) if config.kafka.bootstrap_servers else None

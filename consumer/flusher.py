@@ -3,15 +3,17 @@
     offer() -> Backlog: waiting --decode--> ready --flush--> applied
 
 Decoding continues while a flush is written. A flush starts as soon as there are records and no other is in flight, and
-takes all that is ready: it is small when the worker is idle, and large under load. If another owner moved the
-checkpoint, all buffered records are dropped and reading starts again at the checkpoint. An error that a retry can't
-mend stops this partition alone, until an operator acts.
+takes all that is ready: it is small when the worker is idle, and large under load. While few are ready, a partition
+rests between two flushes (core/policy.py). If another owner moved the checkpoint, all buffered records are dropped and
+reading starts again at the checkpoint. An error that a retry can't mend stops this partition alone, until an operator
+acts.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 
 import structlog
 
@@ -19,7 +21,7 @@ from consumer.core.backlog import Backlog
 from consumer.core.flush import Flush
 from consumer.core.gap import Gap, gap_of
 from consumer.core.plan import WritePlan
-from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, suspects_of
+from consumer.core.policy import CannotApply, instead_of_refused, instead_of_too_large, rest_seconds, suspects_of
 from consumer.core.position import Checkpoint, LogDamaged, LogTruncated, verify_first, verify_next, where_to_read
 from consumer.core.reads import Known
 from consumer.core.reasons import short
@@ -33,6 +35,8 @@ from schemas.coordinates import Coordinates, PartitionId
 from schemas.visible import visible_buckets
 
 log = structlog.get_logger()
+
+_accepted_millis = attrgetter("timestamp_millis")
 
 # Records decoded before the event loop runs other tasks: some 5 ms. Heartbeats tolerate 100 ms.
 DECODE_SLICE = 250
@@ -59,6 +63,8 @@ class Flusher:
         )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
+        self._flush_seconds = 0.0
+        """How long the last flush took."""
         self._expected: Fingerprint | None = None
         self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
@@ -179,6 +185,7 @@ class Flusher:
 
     async def _step(self) -> None:
         """Flush the ready records, or wait for some."""
+        clock = self._parts.clock
         if self._log_fault:
             raise self._log_fault
         if self.checkpoint and not self.positioned.is_set():
@@ -188,8 +195,12 @@ class Flusher:
         if not self._backlog.has_ready:
             self._may_flush.clear()
             await self._may_flush.wait()
-            await self._parts.clock.sleep(self._parts.settings.linger_seconds)
+            await clock.sleep(self._parts.settings.linger_seconds)
+        elif rest := rest_seconds(self._backlog.ready_weight, self._flush_seconds):
+            await clock.sleep(rest)
+        began = clock.monotonic_seconds()
         await self._flush_ready()
+        self._flush_seconds = clock.monotonic_seconds() - began
 
     def _gap(self) -> Gap | None:
         """The offsets without a record between the checkpoint and the reading position, if no record waits."""
@@ -209,7 +220,7 @@ class Flusher:
         if self.checkpoint and not self._closing.is_set():
             self.checkpoint = Checkpoint(gap.end, self.checkpoint.last)
             self.progress_millis = self._parts.clock.wall_millis()
-            self._parts.metrics.gaps.inc(gap.offsets)
+            self._parts.metrics.gaps.labels(self._parts.api).inc(gap.offsets)
 
     async def _take_position(self, checkpoint: Checkpoint) -> None:
         """Drop what was read, and read from the checkpoint. Raises LogTruncated."""
@@ -245,16 +256,14 @@ class Flusher:
 
     async def _apply(self, flush: Flush) -> Sequence[Flush]:
         """Apply one flush. Returns the flushes to apply instead, in order, if it can't be as it is. Raises Moved."""
-        plan = partial(self._plan, flush)
         try:
-            with records_fault("asking for"):
-                reads = self._rules.planner.reads_of(flush)
-            written = await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
+            with self._parts.spans(flush):
+                written = await self._attempted(flush)
         except RecordRefused as refused:
-            self._parts.metrics.flushes_failed.labels("refused").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "refused").inc()
             return instead_of_refused(flush, short(str(refused)), bug=refused.bug)
         except FlushTooLarge as too_large:
-            self._parts.metrics.flushes_failed.labels("too_large").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "too_large").inc()
             parts = instead_of_too_large(flush, str(too_large))
             if parts == (flush,):
                 log.warning("flush_postponed", partition=str(self.partition), offset=flush.start, reason=str(too_large))
@@ -262,7 +271,7 @@ class Flusher:
             return parts
         except Moved as moved:
             # An earlier try has done it, and its answer was lost.
-            self._parts.metrics.flushes_failed.labels("moved").inc()
+            self._parts.metrics.flushes_failed.labels(self._parts.api, "moved").inc()
             if moved.checkpoint.next_offset != flush.end:
                 raise
             self.checkpoint, self._visible = moved.checkpoint, {}
@@ -270,6 +279,13 @@ class Flusher:
             if written:
                 self._applied(flush, written)
         return ()
+
+    async def _attempted(self, flush: Flush) -> WritePlan | None:
+        """What was written; None if it was stopped before. Raises RecordRefused, FlushTooLarge, Moved."""
+        plan = partial(self._plan, flush)
+        with records_fault("asking for"):
+            reads = self._rules.planner.reads_of(flush)
+        return await self._retry.until_done("flush", lambda: self._parts.store.apply(reads, plan))
 
     def _plan(self, flush: Flush, known: Known) -> WritePlan:
         rules = self._rules
@@ -304,10 +320,10 @@ class Flusher:
         now = self.progress_millis = self._parts.clock.wall_millis()
         self._rules.dead_ratio.applied(suspects_of(flush, self._rules.keys), len(flush.records))
         received = [millis for one in flush.decoded if (millis := one.received_millis) is not None]
-        self._parts.metrics.applied(written, received, now)
-        self._visible = visible_buckets((record.timestamp_millis for record in flush.records), now)
+        self._parts.metrics.applied(self._parts.api, written, received, now)
+        self._visible = visible_buckets(flush.records, _accepted_millis, now)
         for bug in (dead for dead in flush.unreadable if dead.bug):
-            self._parts.metrics.bugs.inc()
+            self._parts.metrics.bugs.labels(self._parts.api).inc()
             log.error(
                 "record_set_aside", record=str(Coordinates(*self.partition, bug.record.offset)), reason=bug.reason
             )

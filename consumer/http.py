@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST
-
 from consumer.metrics import WorkerMetrics
 from serving.clock import SystemClock
 from serving.http import life, probes
@@ -44,7 +42,7 @@ async def serve(
     """Serve on a socket that listens. The caller cleans up."""
     app = GetRoutes(
         {
-            "/metrics": probes.metrics(metrics.registry, CONTENT_TYPE_LATEST),
+            "/metrics": probes.metrics(metrics.registry),
             "/livez": probes.live(alive, field="alive", spaced=True),
             "/readyz": probes.ready(missing, spaced=True),
         },

@@ -10,71 +10,90 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from consumer.core.plan import WritePlan
 from schemas.documents import FATES, PAYLOAD_DIFFERS
-from schemas.settings import Api
-from serving.failures import FAILURES
-from serving.hot_metrics import HotHistogram
+from schemas.settings import APIS, Api
+from serving.hot_metrics import SECONDS_BUCKETS, HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
+from serving.process_metrics import DependencyMetrics, process_registry
 
 STEPS = ("read", "plan", "checkpoint", "write", "commit")
 
-SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-VISIBLE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600)
+FLUSHES_FAILED = ("moved", "refused", "too_large")
+
+# A step takes a millisecond or less where the flush is small.
+STEP_BUCKETS = (0.001, 0.0025, *SECONDS_BUCKETS)
+# Finer around the median than others; up to an hour, for a backlog.
+VISIBLE_BUCKETS = tuple(sorted({*SECONDS_BUCKETS, 0.02, 0.03, 0.075, 0.15, 60, 300, 3600}))
 RECORDS_BUCKETS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 class WorkerMetrics:
     """The metrics of one worker process, on a registry of its own."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.registry.register(FAILURES)
+    def __init__(self, apis: Sequence[Api] = APIS) -> None:
+        """`apis`: those that this worker reads."""
+        self.registry = process_registry()
         self._declare_flushes(self.registry)
         self._declare_failures(self.registry)
         self._declare_items(self.registry)
         self._declare_reading(self.registry)
         self._declare_standing_still(self.registry)
+        self.dependencies = DependencyMetrics("worker", self.registry)
         self.connections = ConnectionMetrics("worker", self.registry)
+        for api in apis:
+            self._declare_series(api)
+
+    def _declare_series(self, api: Api) -> None:
+        """Show what is counted before it has happened: else the first one of each would be no increase."""
         for fate in FATES:
-            self.records.labels(fate)
+            self.records.labels(api, fate)
         for step in STEPS:
-            self.step_seconds.labels(step)
-        for cause in ("moved", "refused", "too_large"):
-            self.flushes_failed.labels(cause)
+            self.step_seconds.labels(api, step)
+        for cause in FLUSHES_FAILED:
+            self.flushes_failed.labels(api, cause)
+        for metric in (self.gaps, self.flush_records, self.last_progress, self.bugs, self.payload_differs):
+            metric.labels(api)
+        for metric in (self.rebalances, self.fetch_errors, self.buffered_bytes):
+            metric.labels(api)
+        self.visible_seconds.of(api)
 
     def _declare_flushes(self, registry: CollectorRegistry) -> None:
         self.records = Counter(
             "tallymill_worker_records",
             "Records applied to MongoDB by this worker, by fate: applied, duplicate, refused, dead.",
-            ("fate",),
+            ("api", "fate"),
             registry=registry,
         )
         self.gaps = Counter(
             "tallymill_worker_gap_offsets",
             "Offsets without a record of a client, such as Kafka's control records, that the checkpoint moved over.",
+            ("api",),
             registry=registry,
         )
         self.flush_records = Histogram(
             "tallymill_worker_flush_records",
             "Records in one flush.",
+            ("api",),
             buckets=RECORDS_BUCKETS,
             registry=registry,
         )
         self.step_seconds = Histogram(
             "tallymill_worker_flush_step_seconds",
             "Seconds of one step of a flush: read, plan, checkpoint, write, commit. Includes attempts that failed.",
-            ("step",),
-            buckets=SECONDS_BUCKETS,
+            ("api", "step"),
+            buckets=STEP_BUCKETS,
             registry=registry,
         )
         self.visible_seconds = HotHistogram(
             "tallymill_worker_accepted_to_visible_seconds",
             "Seconds from the time the ingress received a batch until its counts are visible in MongoDB.",
-            buckets=VISIBLE_BUCKETS,
-            registry=registry,
+            ("api",),
+            registry,
+            VISIBLE_BUCKETS,
         )
         self.last_progress = Gauge(
             "tallymill_worker_last_progress_timestamp_seconds",
             "Unix time of the last flush applied by this worker; 0 before the first.",
+            ("api",),
             registry=registry,
         )
 
@@ -84,13 +103,14 @@ class WorkerMetrics:
             "Flushes that wrote nothing. moved: another worker or an earlier attempt had applied the records; "
             "refused: MongoDB rejected a record, so the flush is halved to find it; too_large: one transaction can't "
             "hold the flush, so it is halved.",
-            ("cause",),
+            ("api", "cause"),
             registry=registry,
         )
         self.bugs = Counter(
             "tallymill_worker_bugs",
             "Records that became dead letters because decoding, planning or encoding them raised an unexpected error: "
             "a bug of tallymill. The log has a line for each (*record_set_aside*).",
+            ("api",),
             registry=registry,
         )
 
@@ -110,6 +130,7 @@ class WorkerMetrics:
             "tallymill_worker_payload_differs",
             "Records whose requestId was used before with another payload: a bug of the client. What differs is not "
             "counted.",
+            ("api",),
             registry=registry,
         )
 
@@ -150,6 +171,7 @@ class WorkerMetrics:
         self.fetch_errors = Counter(
             "tallymill_worker_fetch_errors",
             "Requests to Kafka that failed: fetches, topic metadata and offset commits.",
+            ("api",),
             registry=registry,
         )
 
@@ -198,8 +220,8 @@ class WorkerMetrics:
             self.unread_records.labels(api, partition).set(waiting)
         self._unread[api] = set(now)
 
-    def step(self, name: str, seconds: float) -> None:
-        self.step_seconds.labels(name).observe(seconds)
+    def step(self, api: Api, name: str, seconds: float) -> None:
+        self.step_seconds.labels(api, name).observe(seconds)
 
     def lag(self, api: Api, partition: int, records: int, seconds: float) -> None:
         self.lag_records.labels(api, str(partition)).set(records)
@@ -232,14 +254,15 @@ class WorkerMetrics:
             ):
                 gauge.remove_by_labels({"api": api, "partition": str(partition)})
 
-    def applied(self, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
+    def applied(self, api: Api, written: WritePlan, received_millis: Sequence[int], now_millis: int) -> None:
         """Count one flush that was committed."""
-        for fate, count in written.checkpoint.fates.items():
-            self.records.labels(fate).inc(count)
-        self.gaps.inc(written.checkpoint.gaps)
+        checkpoint = written.checkpoint
+        for fate, count in checkpoint.fates.items():
+            self.records.labels(api, fate).inc(count)
+        self.gaps.labels(api).inc(checkpoint.gaps)
         self.items.inc(len(written.events.by_id))
         self.other_titles.inc(written.titles.others)
-        self.payload_differs.inc(sum(one["cause"] == PAYLOAD_DIFFERS for one in written.exceptions))
-        self.flush_records.observe(sum(written.checkpoint.fates.values()))
-        self.last_progress.set(now_millis / 1000)
-        self.visible_seconds.observe_all([max(0, now_millis - received) / 1000 for received in received_millis])
+        self.payload_differs.labels(api).inc(sum(one["cause"] == PAYLOAD_DIFFERS for one in written.exceptions))
+        self.flush_records.labels(api).observe(sum(checkpoint.fates.values()))
+        self.last_progress.labels(api).set(now_millis / 1000)
+        self.visible_seconds.of(api).observe_all([max(0, now_millis - received) / 1000 for received in received_millis])

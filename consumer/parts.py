@@ -9,6 +9,7 @@ from consumer.core.policy import DeadRatio
 from consumer.metrics import WorkerMetrics
 from consumer.ports import RecordSource, Store
 from consumer.retry import Outages, new_outages
+from consumer.tracing import FlushSpans, no_spans
 from schemas.records.signing import SigningKeys
 from schemas.settings import Api, Limits
 from serving.clock import Clock
@@ -44,6 +45,7 @@ class Parts:
     rules: RecordRules
     owner: str
     outages: Outages = field(default_factory=new_outages)
+    spans: FlushSpans = no_spans
 
     @property
     def api(self) -> Api:

@@ -21,6 +21,7 @@ from consumer.parts import Parts, RecordRules
 from consumer.ports import UnknownLineage
 from consumer.retry import Outages, new_outages
 from consumer.startup import check_start
+from consumer.tracing import flush_spans
 from consumer.unread import watch_unread
 from consumer.worker import Worker
 from schemas.records.signing import signing_keys
@@ -30,6 +31,7 @@ from serving.http import life
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
 from serving.start import StartRefused
+from serving.tracing import Tracing, tracing
 
 log = structlog.get_logger()
 
@@ -42,11 +44,14 @@ def run(config: WorkerConfig) -> int:
 
 
 async def _run(config: WorkerConfig, listener: socket.socket) -> int:
-    metrics = WorkerMetrics()
+    metrics = WorkerMetrics(config.worker.apis)
     outages = new_outages()
+    metrics.dependencies.watch("kafka", lambda: outages["kafka"].is_up)
+    metrics.dependencies.watch("mongodb", lambda: outages["mongodb"].is_up)
     watch = MongoWatch(outages["mongodb"], "worker")
     client = watch.connect(config.mongodb, "tallymill worker")
-    parts = _parts(config, client, metrics, watch, outages)
+    spans = tracing("worker")
+    parts = _parts(config, client, metrics, watch, outages, spans)
     workers = [Worker(one) for one in parts]
     garbage.settle()
     failed = False
@@ -73,6 +78,8 @@ async def _run(config: WorkerConfig, listener: socket.socket) -> int:
             await one.source.stop()  # also where its worker never ran
         await http.cleanup()
         await client.close()
+        if spans is not None:
+            await spans.close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK
 
@@ -83,13 +90,14 @@ def _parts(
     metrics: WorkerMetrics,
     watch: MongoWatch,
     outages: Outages,
+    spans: Tracing | None,
 ) -> list[Parts]:
     """Of one worker a topic: they share the process, its connections, its metrics and its outages, and nothing else."""
     kafka = KafkaWatch(config.kafka, outages["kafka"])
     return [
         Parts(
             source=KafkaSource(config.kafka, config.worker, api, config.limits, kafka),
-            store=MongoStore(client, config.mongodb.database, metrics.step, watch),
+            store=MongoStore(client, config.mongodb.database, partial(metrics.step, api), watch),
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,
@@ -98,6 +106,7 @@ def _parts(
             ),
             owner=f"{socket.gethostname()}:{os.getpid()}",
             outages=outages,
+            spans=flush_spans(spans, config.kafka.topic(api), config.kafka.group_of(api)),
         )
         for api in config.worker.apis
     ]

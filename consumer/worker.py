@@ -94,7 +94,7 @@ class Worker:
         else:
             self._parts.outages["kafka"].back(part)
             return fetched
-        self._parts.metrics.fetch_errors.inc()
+        self._parts.metrics.fetch_errors.labels(self._parts.api).inc()
         self._identity_at = 0.0
         return {}
 
@@ -109,7 +109,7 @@ class Worker:
             if found != self._holdings.identity:
                 await self._refuse(found)
         except (Unavailable, TimeoutError):
-            self._parts.metrics.fetch_errors.inc()
+            self._parts.metrics.fetch_errors.labels(self._parts.api).inc()
 
     async def _refuse(self, found: TopicIdentity) -> None:
         """Stop, because all positions belong to another topic. Raises UnknownLineage, Unavailable."""
@@ -175,4 +175,4 @@ class Worker:
             await asyncio.wait_for(self._source.commit(positions), COMMIT_SECONDS)
             self._committed = positions
         except (Unavailable, TimeoutError):
-            self._parts.metrics.fetch_errors.inc()
+            self._parts.metrics.fetch_errors.labels(self._parts.api).inc()

@@ -21,7 +21,9 @@ from ingress.games.lists import EventDefinitions, PlayerEvents
 from ingress.games.record import RecordEvents
 from ingress.games.validate import ValidateEvents
 from ingress.http.any_case import AnyCaseRoute
+from ingress.http.metrics import ChannelGauges, or_nan
 from ingress.http.pipeline import Pipeline
+from ingress.http.refused_causes import RouteApi
 from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
@@ -68,7 +70,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
     shared, games, definitions, store = parts.shared, parts.games, parts.definitions, parts.store
     pipeline = Pipeline(shared.metrics, stopping, shared.clock, settings)
     missing = missing_parts(parts, stopping, checked)
-    _watch(parts, missing)
+    _watch(parts, missing, settings)
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/games/v1/events": {
             "POST": RecordEvents(shared, games, definitions),
@@ -90,10 +92,16 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/metrics": metrics(shared.metrics.registry),
     }
     routes: list[Route | AnyCaseRoute] = [*_analytics_routes(pipeline, parts)]
-    routes += [Route(path, pipeline.serving(path, by_method)) for path, by_method in endpoints.items()]
+    routes += [
+        Route(path, pipeline.serving(path, by_method, api=_api_of(path))) for path, by_method in endpoints.items()
+    ]
     routes += [Route(path, pipeline.probe(path, endpoint)) for path, endpoint in probes.items()]
     # Never a redirect: `/games/v1/events/` is not found, real clients raise on anything else (B2).
     return Routes(routes, Router(routes, redirect_slashes=False, default=pipeline.serving("other", {})))
+
+
+def _api_of(path: str) -> RouteApi:
+    return "games" if path.startswith("/games/") else "other"
 
 
 def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]:
@@ -104,30 +112,29 @@ def _analytics_routes(pipeline: Pipeline, parts: AppParts) -> list[AnyCaseRoute]
         "/AddEventBatch": AddEvents(shared, channel, single=False),
     }
     return [
-        AnyCaseRoute(path, pipeline.serving(path, {"POST": endpoint}, analytics_refusal))
+        AnyCaseRoute(path, pipeline.serving(path, {"POST": endpoint}, analytics_refusal, "analytics"))
         for path, endpoint in endpoints.items()
     ]
 
 
-def _watch(parts: AppParts, missing: Callable[[], list[Missing]]) -> None:
-    """The gauges, of both APIs together."""
+def _watch(parts: AppParts, missing: Callable[[], list[Missing]], settings: IngressSettings) -> None:
+    """The gauges of the process and of each API."""
     metrics, bodies = parts.shared.metrics, parts.shared.bodies
-
-    def lag_seconds() -> float | None:
-        """Unknown where the lag of either API is."""
-        known = [lag for channel in parts.channels if (lag := channel.watch.lag_seconds()) is not None]
-        return max(known) if len(known) == len(parts.channels) else None
-
     metrics.watch(
-        ready=lambda: not missing(),
-        buffer_bytes=lambda: sum(channel.publisher.waiting_bytes for channel in parts.channels),
-        body_bytes=lambda: bodies.held_bytes,
-        waiting=lambda: sum(channel.watch.waiting for channel in parts.channels),
-        waiting_bodies=lambda: bodies.waiting,
-        lag_seconds=lag_seconds,
+        ready=lambda: not missing(), body_bytes=lambda: bodies.held_bytes, waiting_bodies=lambda: bodies.waiting
     )
+    metrics.watch_channels({channel.api: _gauges(channel, settings.max_buffer_bytes) for channel in parts.channels})
     for source in SOURCES:
         metrics.watch_clock(source, partial(_skew, parts, source))
+
+
+def _gauges(channel: ApiChannel, max_buffer_bytes: int) -> ChannelGauges:
+    return ChannelGauges(
+        buffer_bytes=lambda: channel.publisher.waiting_bytes,
+        max_buffer_bytes=lambda: max_buffer_bytes,
+        waiting_requests=lambda: channel.watch.waiting,
+        lag_seconds=lambda: or_nan(channel.watch.lag_seconds()),
+    )
 
 
 def _skew(parts: AppParts, source: Source) -> float | None:

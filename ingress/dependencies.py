@@ -9,11 +9,15 @@ from ingress.refusals.recorder import RefusalRecorder
 from schemas.records.signing import SigningKeys
 from schemas.settings import Limits
 from serving.clock import Clock
+from serving.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """`apply_timeout_seconds`: how long a request waits until its record is counted; 0: not at all."""
+    """`apply_timeout_seconds`: how long a request waits until its record is counted; 0: not at all.
+
+    `tracing`: makes spans; None without OpenTelemetry.
+    """
 
     limits: Limits
     signing: SigningKeys
@@ -23,3 +27,4 @@ class Dependencies:
     refusals: RefusalRecorder
     metrics: Metrics
     apply_timeout_seconds: float
+    tracing: Tracing | None = None

@@ -52,6 +52,7 @@ from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
+from serving.tracing import tracing
 
 log = structlog.get_logger()
 
@@ -108,6 +109,8 @@ def _build(config: IngressConfig) -> _Process:
     tokens = token_check(config.tokens, key, clock, metrics)
     clocks = ClockWatch(settings.max_clock_skew_seconds)
     servers = _Servers(KafkaWatch(config.kafka, Outage("kafka")), Outage("mongodb"), clocks, clock)
+    metrics.dependencies.watch("kafka", lambda: servers.kafka.outage.is_up)
+    metrics.dependencies.watch("mongodb", lambda: servers.mongodb.is_up)
     games, analytics = _connections(config, "games", servers), _connections(config, "analytics", servers)
     store = games.store
     parts = AppParts(
@@ -151,11 +154,12 @@ def _dependencies(
         limits=config.limits,
         signing=signing_keys(config.signing),
         clock=clock,
-        authenticator=Authenticator(tokens, config.tokens.anonymous_apps),
+        authenticator=Authenticator(tokens, config.tokens.anonymous_apps, metrics.tokens.rejected.note),
         bodies=BodyBudget(settings.max_body_bytes_held, settings.body_timeout_seconds, settings.trusted_proxies),
         refusals=RefusalRecorder(store.refusal_store(), clock, metrics),
         metrics=metrics,
         apply_timeout_seconds=settings.apply_timeout_seconds,
+        tracing=tracing("ingress"),
     )
 
 
@@ -193,6 +197,8 @@ async def _serve(config: IngressConfig, listener: socket.socket) -> int:
     await asyncio.gather(*(one.publisher.stop(FLUSH_SECONDS) for one in process.connections))
     for one in process.connections:
         await one.store.close()
+    if process.parts.shared.tracing is not None:
+        await process.parts.shared.tracing.close()
     log.info("stopped", failed=failed)
     return life.EXIT_FAILED if failed else life.EXIT_OK
 

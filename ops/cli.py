@@ -12,6 +12,7 @@ import typer
 COMMANDS = (
     "local_system",
     "processes",
+    "canary",
     "init",
     "doctor",
     "config",

@@ -28,6 +28,7 @@ from ingress.config import IngressConfig, IngressSettings, TokenSettings
 from ops.errors import BadInput
 from ops.output import did_you_mean
 from ops.service_links import service_links
+from schemas.canary import CanarySettings
 from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
 from serving.config import URL_SCHEMES, TokenCheckSettings
 from serving.mongodb.client import PINNED, uri_problems
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)
+    canary: CanarySettings = Field(default_factory=CanarySettings)
 
     @classmethod
     def settings_customise_sources(

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -42,6 +42,15 @@ def configure_logs() -> None:
     sys.excepthook = _uncaught
     threading.excepthook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
     sys.unraisablehook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def drop_logs() -> None:
+    """For a command that prints by itself what it found. Called once, instead of configure_logs()."""
+    structlog.configure(processors=[_drop])
+
+
+def _drop(*_: object) -> NoReturn:
+    raise structlog.DropEvent
 
 
 class LibraryLog(logging.Handler):

@@ -3,11 +3,14 @@
 Rich is imported when it is used, so that a process that prints a line or two starts fast.
 """
 
+import os
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import NoReturn
 
 EXIT_OK = 0
 EXIT_WRONG = 1
@@ -15,10 +18,22 @@ EXIT_BAD_INPUT = 2
 EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
 EXIT_KILLED = 130
 
+# Controls, formats (which may reverse the direction of text), surrogates, and separators of lines and paragraphs.
+UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+# Formats that scripts and emoji are written with.
+JOINERS = "\u200c\u200d"
+
 
 def say(text: str) -> None:
     """Print an answer."""
     print(text, flush=True)  # noqa: T201 the one place
+
+
+def leave(exit_status: int) -> NoReturn:
+    """End the process at once. Python would first wait for threads, of which one may ask a silent server for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_status)
 
 
 def complain(text: str) -> None:
@@ -34,7 +49,58 @@ def confirmed(question: str) -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def is_piped() -> bool:
+    """Whether standard output goes to a program or a file, not to a terminal."""
+    return not sys.stdout.isatty()
+
+
+def say_styled(parts: Iterable[tuple[str, str]]) -> None:
+    """Print one line on a terminal: texts with the names of their styles. A long line is not folded."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    Console(highlight=False).print(Text.assemble(*parts), soft_wrap=True)
+
+
+@contextmanager
+def redrawing(apart: str = "\n") -> Iterator[Callable[[str], None]]:
+    """The function given prints a text over the one before it. When piped it prints all, with `apart` in between."""
+    if is_piped():
+        between = ""
+
+        def next_block(text: str) -> None:
+            nonlocal between
+            say(between + text)
+            between = apart
+
+        yield next_block
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+
+        def redraw(text: str) -> None:
+            shown = Text(text)
+            shown.highlight_regex(r"(?m)^(!|LOST:|not ready).*$", "red")
+            shown.highlight_regex(r"(?m)^ready", "green")
+            live.update(shown, refresh=True)
+
+        yield redraw
+
+
+def remark(text: str) -> None:
+    """Print a sentence beside a table: on standard error if standard output is piped, so that it has records only."""
+    (complain if is_piped() else say)(text)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on a terminal. When piped: a line of names, then one line a record, with tabs between the cells."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    if is_piped():
+        say("\n".join("\t".join(cells) for cells in (columns, *shown)))
+        return
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -42,10 +108,21 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in shown:
         # As Text: markup in a name that a client has chosen must stay text.
         table.add_row(*map(Text, row))
     Console().print(table)
+
+
+def printable(text: str) -> str:
+    """One line that can't control a terminal, because a client may have chosen a name. Line ends become backslash n."""
+    return "".join(
+        _escaped(one) if unicodedata.category(one) in UNPRINTABLE and one not in JOINERS else one for one in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:

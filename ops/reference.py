@@ -1,29 +1,31 @@
-"""Pages that are generated from the code: settings, metrics, errors, log events, and tables of two others.
+"""Files that are generated from the code: settings, metrics, errors, log events, tables of two pages, and dashboards.
 
 `python -m ops.reference` writes them. Tests compare them with the code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from console.metrics import COUNTS
 from console.metrics import Metrics as ConsoleMetrics
 from console.observer.snapshot import Check, PartitionNow, Snapshot, TopicNow
 from consumer.metrics import WorkerMetrics
 from ingress.http.metrics import Metrics as IngressMetrics
+from ops.canary.metrics import CanaryMetrics
 from ops.cli import app
 from ops.config import Settings, variable_of
+from ops.dashboards.files import write_dashboards
 from ops.file_map import DESIGN, between, design_with, file_map
 from ops.log_events.page import PAGE as LOG_EVENTS_PAGE
 from ops.log_events.page import log_events_page
 from schemas.errors.in_band import IN_BAND
 from schemas.errors.table import Refusal
+from serving.process_metrics import process_registry
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -84,45 +86,37 @@ def settings_page() -> str:
 
 
 def metrics_page() -> str:
-    """Every metric of ingress, worker and console."""
-    worker = WorkerMetrics()
-    worker.lag("games", 0, 0, 0.0)
-    worker.uncommitted("games", 0, 0)
-    worker.unread("games", {0: 1})
-    ingress = IngressMetrics()
-    ingress.watch(
-        ready=lambda: True,
-        buffer_bytes=lambda: 0,
-        body_bytes=lambda: 0,
-        waiting=lambda: 0,
-        waiting_bodies=lambda: 0,
-        lag_seconds=lambda: 0.0,
-    )
+    """Every metric of ingress, worker, console and canary."""
+    ingress, console = IngressMetrics(), ConsoleMetrics()
+    ingress.watch(ready=lambda: True, body_bytes=lambda: 0, waiting_bodies=lambda: 0)
+    ingress.watch_channels({})
     ingress.tokens.watch_keys(lambda: 0.0)
-    ingress.watch_clock("kafka", lambda: 0.0)
-    ingress.answered("other", 200)
-    console = ConsoleMetrics()
     console.watch(ready=lambda: True, queries=lambda: 0)
     console.tokens.watch_keys(lambda: 0.0)
     console.observe(_one_of_each)
-    console.answered(COUNTS, 200)
-    console.queried(COUNTS, 0.0)
-    console.read(COUNTS, 0)
+    registries = {"Ingress": ingress.registry, "Worker": WorkerMetrics().registry, "Console": console.registry}
+    registries["Canary"] = CanaryMetrics().registry
+    everywhere = set(declared_metrics(process_registry()))
     return "\n".join(
         [
             "# Metrics",
             "",
-            "Each process serves its metrics at `/metrics`, in the Prometheus text format: the ingress and the console",
-            f"at their own ports, a worker at `{variable_of('worker.metrics_port')}`. Label values come from fixed",
-            "sets, never from a client.",
+            "Each process serves its metrics at `/metrics`, in the Prometheus text format or, if `Accept` asks for it,",
+            "as OpenMetrics: the ingress and the console at their own ports, a worker at",
+            f"`{variable_of('worker.metrics_port')}`, a canary at `{variable_of('canary.metrics_port')}`. Label values",
+            "come from fixed sets, never from a client.",
+            "",
+            "In OpenMetrics the histograms of a record's way have exemplars: their label `record` is the record's",
+            "lineage, partition and offset, as in a receipt.",
             "",
             GENERATED,
             "",
-            *_table("Ingress (`/metrics`)", ingress.registry),
-            "",
-            *_table("Worker (`/metrics`)", worker.registry),
-            "",
-            *_table("Console (`/metrics`)", console.registry),
+            *_table("Every process (`/metrics`)", declared_metrics(process_registry())),
+            *(
+                line
+                for name, registry in registries.items()
+                for line in ("", *_table(f"{name} (`/metrics`)", set(declared_metrics(registry)) - everywhere))
+            ),
             "",
         ]
     )
@@ -135,13 +129,29 @@ def _one_of_each() -> Snapshot:
     return Snapshot(0, "well", 0, topics=(topic,), last_verify=Check(0, ok=True, detail=""))
 
 
-def _table(title: str, registry: CollectorRegistry) -> Iterator[str]:
+class DeclaredMetric(NamedTuple):
+    """A metric as docs/metrics.md has it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+def declared_metrics(registry: CollectorRegistry) -> Iterator[DeclaredMetric]:
+    """The metrics of a registry, with their labels also where no series has been counted yet."""
+    for collector in registry._collector_to_names:  # noqa: SLF001 it has no public way
+        labels = getattr(collector, "label_names", getattr(collector, "_labelnames", ()))
+        for metric in collector.collect():
+            shown = {name for sample in metric.samples for name in sample.labels} - {"le"}
+            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            yield DeclaredMetric(name, metric.type, tuple(sorted(shown | set(labels))), metric.documentation)
+
+
+def _table(title: str, metrics: Iterable[DeclaredMetric]) -> Iterator[str]:
     yield from (f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|")
-    for metric in registry.collect():
-        if not metric.name.endswith("_created"):
-            exposed = f"{metric.name}_total" if metric.type == "counter" else metric.name
-            labels = ", ".join(sorted({name for sample in metric.samples for name in sample.labels} - {"le"}))
-            yield f"| `{exposed}` | {metric.type} | {labels} | {metric.documentation} |"
+    for metric in sorted(metrics):
+        yield f"| `{metric.name}` | {metric.kind} | {', '.join(metric.labels)} | {metric.meaning} |"
 
 
 def command_table() -> str:
@@ -191,6 +201,7 @@ def write() -> None:
     LOG_EVENTS_PAGE.write_text(log_events_page(GENERATED))
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
+    write_dashboards()
 
 
 if __name__ == "__main__":

@@ -185,7 +185,10 @@ class RefusalDocument(TypedDict):
 
 
 class CheckDocument(TypedDict):
-    """`checks`, `_id` = verify or doctor: the last run of that command. `detail`: its result in a sentence."""
+    """`checks`, `_id` = verify or doctor: the result of the last run of that command. `at`: when it ended.
+
+    `detail`: a sentence for people. `seconds`: how long the run took.
+    """
 
     _id: Literal["verify", "doctor"]
     at: datetime

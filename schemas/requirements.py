@@ -193,6 +193,15 @@ def indexes(kafka: KafkaSettings, limits: Limits) -> tuple[Index, ...]:
     )
 
 
+def missing_index(wanted: Index) -> str:
+    """What follows without an index."""
+    if wanted.needed:
+        return "no process starts, because every flush would read the whole collection"
+    if wanted.expire_seconds is not None:
+        return "no process starts, because documents would never expire and fill the disk"
+    return f"lookups read the whole collection {wanted.collection}, and slow down as it grows"
+
+
 def wrong_index(found: Mapping[str, Any], wanted: Index) -> str | None:
     """What is wrong with an index of the wanted name. A longer TTL is fine; a shorter one forgets ids too soon."""
     seconds = found.get("expireAfterSeconds")

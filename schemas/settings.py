@@ -44,8 +44,8 @@ APIS: tuple[Api, ...] = ("games", "analytics")
 
 class KafkaSettings(Section):
     bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:[0-9]{1,5}(, *[^\s,]+:[0-9]{1,5})*$")] | None = None
-    """Addresses of Kafka brokers: `host:port[,host:port]`. Required by ingress, worker and init; `tallymill up` sets
-    it."""
+    """Addresses of Kafka brokers: `host:port[,host:port]`. Required by ingress, worker and init; without it the
+    console does not know lag and balance. `tallymill up` sets it."""
     records_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.records"
     """Topic for the batches of events.record."""
     analytics_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "tallymill.analytics"

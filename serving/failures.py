@@ -9,6 +9,7 @@ A kind of failure is logged once in REPEAT_SECONDS, with the number of repeats s
 
 import asyncio
 import errno
+import math
 import socket
 import ssl
 import time
@@ -71,17 +72,18 @@ def outage_words(error: BaseException) -> str | None:
 
 
 class Seldom:
-    """Limits log lines to one of each kind in REPEAT_SECONDS."""
+    """Limits log lines to one of each kind in some seconds. There are few kinds: none is forgotten."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, seconds: float = REPEAT_SECONDS) -> None:
         self._now = now
+        self._seconds = seconds
         self._written: dict[object, float] = {}
         self._left_out: dict[object, int] = {}
 
     def allows(self, kind: object) -> int | None:
         """How many lines were left out since the last one of this kind; None to leave out this one too."""
         now = self._now()
-        if now - self._written.get(kind, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        if now - self._written.get(kind, -math.inf) < self._seconds:
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return None
         self._written[kind] = now

@@ -5,16 +5,26 @@ one thread only, the event loop's.
 """
 
 import math
+import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
+
+# Around the promise: an ack takes milliseconds, a visible count tens of them, and every deadline is below 10 s.
+SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+# OpenMetrics allows an exemplar's label names and values 128 characters together.
+MAX_EXEMPLAR_CHARACTERS: Final = 128
+EXEMPLAR_LABEL: Final = "record"
 
 
 class HotCounter(Collector):
@@ -23,7 +33,7 @@ class HotCounter(Collector):
     def __init__(self, name: str, documentation: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
         self._documentation = documentation
-        self._labels = labels
+        self.label_names = tuple(labels)
         self._counts: Counter[tuple[str | int, ...]] = Counter() if labels else Counter({(): 0})
         registry.register(self)
 
@@ -31,27 +41,36 @@ class HotCounter(Collector):
         """Count one. `values`: of the labels."""
         self._counts[values] += 1
 
+    def declare(self, *values: str) -> None:
+        """Show this series before it has counted."""
+        self._counts[values] += 0
+
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        family = CounterMetricFamily(self._name, self._documentation, labels=self.label_names)
         for values, count in self._counts.items():
             family.add_metric([str(value) for value in values], count)
         yield family
 
 
-class HotHistogram(Collector):
-    """A histogram, which also takes all values of a flush at once."""
+class HotSeries:
+    """One series of a histogram. It also takes all values of a flush at once."""
 
-    def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._bounds = (*buckets, math.inf)
-        self._counts = [0] * len(self._bounds)
+    __slots__ = ("_bounds", "_counts", "_exemplars", "_now", "_sum")
+
+    def __init__(self, bounds: Sequence[float], now: Callable[[], float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * len(bounds)
         self._sum = 0.0
-        registry.register(self)
+        self._exemplars: list[tuple[object, float, float] | None] = [None] * len(bounds)
+        self._now = now
 
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
+    def observe(self, value: float, record: object = None) -> None:
+        """`record`: the coordinates of the record that it was measured with. Written as text only when it is read."""
+        bucket = bisect_left(self._bounds, value)
+        self._counts[bucket] += 1
         self._sum += value
+        if record is not None:
+            self._exemplars[bucket] = (record, value, self._now())
 
     def observe_all(self, values: Sequence[float]) -> None:
         counts, bounds = self._counts, self._bounds
@@ -59,8 +78,53 @@ class HotHistogram(Collector):
             counts[bisect_left(bounds, value)] += 1
         self._sum += sum(values)
 
+    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
+        """Add what was observed to the family, in its form."""
+        buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+        for bound, count, seen in zip(
+            map(str, map(floatToGoString, self._bounds)), accumulate(self._counts), self._exemplars, strict=True
+        ):
+            exemplar = _exemplar(seen)
+            buckets.append((bound, count, exemplar) if exemplar else (bound, count))
+        family.add_metric(labels, buckets=buckets, sum_value=self._sum)
+
+
+class HotHistogram(Collector):
+    """A histogram. With labels, one series for each of their values that was asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labels: Sequence[str],
+        registry: CollectorRegistry,
+        buckets: Sequence[float] = SECONDS_BUCKETS,
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self.label_names = tuple(labels)
+        self._bounds = (*buckets, math.inf)
+        self._series: dict[tuple[str, ...], HotSeries] = {}
+        registry.register(self)
+
+    def of(self, *values: str) -> HotSeries:
+        """The series of these values of the labels."""
+        if (series := self._series.get(values)) is None:
+            series = self._series[values] = HotSeries(self._bounds, time.time)
+        return series
+
     def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(self._name, self._documentation)
-        cumulative = zip(map(floatToGoString, self._bounds), accumulate(self._counts), strict=True)
-        family.add_metric((), buckets=list(cumulative), sum_value=self._sum)
+        family = HistogramMetricFamily(self._name, self._documentation, labels=self.label_names)
+        for values, series in self._series.items():
+            series.add_to(family, values)
         yield family
+
+
+def _exemplar(seen: tuple[object, float, float] | None) -> Exemplar | None:
+    if seen is None:
+        return None
+    record, value, at_seconds = seen
+    text = str(record)
+    if len(EXEMPLAR_LABEL) + len(text) > MAX_EXEMPLAR_CHARACTERS:
+        return None
+    return Exemplar({EXEMPLAR_LABEL: text}, value, at_seconds)

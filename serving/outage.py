@@ -1,5 +1,7 @@
 """An outage of a server in the log of one process: one line when it is lost, one when it is back.
 
+If the reason changes while the outage lasts, a line of another event says so.
+
 Several parts of a process notice the same outage at different times. The first one writes the first line. The second
 line is written when all parts have been able to use the server for STEADY_SECONDS: while a part of the cluster is
 unavailable, calls succeed and fail in turns, and that is one outage.
@@ -13,7 +15,7 @@ import structlog
 
 log = structlog.get_logger()
 
-# A reason that changes during the outage (no answer, then a wrong password) is logged, but at most this often.
+# A reason that changes during the outage (no answer, then a wrong password) is logged at most this often.
 REPEAT_SECONDS = 60
 
 # Longer than the pause between two attempts of the same call.
@@ -29,13 +31,14 @@ def by_the_loop(seconds: float, callback: Callable[[], None]) -> Callable[[], ob
 
 
 class Outage:
-    """The outages of one server. The log events are `<server>_lost` and `<server>_back`."""
+    """The outages of one server. Log events: `<server>_lost`, `<server>_outage_continues`, `<server>_back`."""
 
     def __init__(self, server: str, now: Callable[[], float] = time.monotonic, later: Later = by_the_loop) -> None:
         self._server = server
         self._now = now
         self._later = later
         self._parts: set[str] = set()
+        self._is_known = False
         self._since: float | None = None
         self._said = 0.0
         self._reason = ""
@@ -49,17 +52,17 @@ class Outage:
             self._cancel_back = None
         if self._since is None:
             self._since = now - seconds_ago
-            self._say(reason, self._since, now)
+            self._reason, self._said = reason, now
+            log.warning(f"{self._server}_lost", reason=reason, seconds=round(seconds_ago, 1))  # noqa: G004 an event's name
         elif reason != self._reason and now - self._said >= REPEAT_SECONDS:
-            self._say(reason, self._since, now)
+            self._reason, self._said = reason, now
+            seconds = round(now - self._since, 1)
+            log.warning(f"{self._server}_outage_continues", reason=reason, seconds=seconds)  # noqa: G004 an event's name
         self._parts.add(part)
 
-    def _say(self, reason: str, since: float, now: float) -> None:
-        self._reason, self._said = reason, now
-        log.warning(f"{self._server}_lost", reason=reason, seconds=round(now - since, 1))  # noqa: G004 an event's name
-
     def back(self, part: str) -> None:
-        """A part can use the server again. Ignored if that part had not lost it."""
+        """A part can use the server, perhaps again. No line if that part had not lost it."""
+        self._is_known = True
         if part not in self._parts:
             return
         self._parts.remove(part)
@@ -70,6 +73,11 @@ class Outage:
     def _say_back(self, lasted: float) -> None:
         self._since = self._cancel_back = None
         log.info(f"{self._server}_back", seconds=round(lasted, 1))  # noqa: G004 an event's name
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server has been used, and no part has lost it."""
+        return self._is_known and not self._parts
 
     @property
     def lasts(self) -> bool:

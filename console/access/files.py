@@ -24,6 +24,7 @@ TYPES: Final[Mapping[str, bytes]] = {
     "md": b"text/plain; charset=utf-8",
     "txt": b"text/plain; charset=utf-8",
     "svg": b"image/svg+xml",
+    "woff2": b"font/woff2",
     "png": b"image/png",
     "ico": b"image/x-icon",
 }

@@ -1,8 +1,8 @@
 """Links that open the page without a password: `tallymill up` and `tallymill link` print them.
 
 A link carries a code that works once, for some minutes. It stands in the fragment of the URL, which browsers don't
-send: no server and no proxy can log it. open.html sends it in a body. The code is signed with console.session_keys, so
-whoever has the settings can make one, as they can make sessions.
+send: no server and no proxy can log it. open.html sends it in a body. The code is signed with console.session_keys:
+a person who has the settings can make one, and could make sessions too.
 """
 
 import base64

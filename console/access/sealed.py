@@ -1,4 +1,4 @@
-"""Encrypts what a browser keeps for the console, so that every replica can read it and nobody else can write it.
+"""Encrypts what a browser keeps for the console, so that every replica can read it, and only replicas can write it.
 
 JWE (RFC 7516) with AES-256-GCM. Each purpose has a key of its own, so that what was sealed for one is nothing to
 another.
@@ -38,7 +38,7 @@ class Seal:
         for key in self._keys:
             try:
                 opened = jwe.decrypt_compact(text, key, algorithms=list(_ALGORITHMS)).plaintext
-            except (JoseError, ValueError):  # another key's, or a text that nobody sealed
+            except (JoseError, ValueError):  # sealed with another key, or not sealed
                 continue
             fields: Mapping[str, Any] = json.loads(opened or b"{}")
             return fields if fields["exp"] > now_seconds else None

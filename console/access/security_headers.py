@@ -6,9 +6,9 @@ from serving.headers import RawHeader
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""No inline code: text that looks like code stays text, whoever wrote it."""
+"""No inline code: text that looks like code stays text."""
 
 SECURITY: Final[tuple[RawHeader, ...]] = (
     (b"content-security-policy", POLICY.encode()),

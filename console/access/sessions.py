@@ -1,4 +1,4 @@
-"""The sessions of the page: an encrypted cookie, so that every replica knows it and a restart signs nobody out.
+"""The sessions of the page: an encrypted cookie, so that every replica accepts it and a restart ends none.
 
 Nothing is kept here, so a session can't be taken back before its end: `console.session_seconds` bounds it. Changing
 `console.session_keys` ends all at once.

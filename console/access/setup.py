@@ -29,7 +29,7 @@ def signing_of(config: ConsoleConfig, port: int, clock: Clock, metrics: TokenMet
     return Signing(
         site,
         CookieSessions(site, keys, console.session_seconds),
-        # Where people sign in at an issuer, nobody gets in without it.
+        # Where people sign in at an issuer, there is no other way in.
         Links([] if issuer else keys, clock.wall_millis() / 1000),
         Seal(keys, LOGIN_PURPOSE),
         issuer,

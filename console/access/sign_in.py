@@ -48,7 +48,7 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What signing in needs. `login_seal` seals the sign-ins that have begun; without an issuer nobody has."""
+    """What signing in needs. `login_seal` seals the sign-ins that have begun at the issuer."""
 
     site: Site
     sessions: CookieSessions

@@ -6,6 +6,7 @@ addresses.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from random import sample
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
@@ -19,6 +20,8 @@ from serving.kafka.connecting import connect_side_by_side
 
 # A broker that runs answers within milliseconds.
 ANSWER_SECONDS = 2.5
+# One answer is enough. In a large cluster so many brokers are asked at once.
+MOST_ASKED = 3
 CLOSE_SECONDS = 1.0
 
 _GROUP_KIND = 0
@@ -39,7 +42,8 @@ class Brokers:
         """Connect if there is no connection. Raises KafkaError, NotReached, UnusableFile."""
         if self._client is not None:
             return
-        client = AIOKafkaClient(**await bootstrap_options(self._kafka, "tallymill-observer"))
+        options = await bootstrap_options(self._kafka, "tallymill-observer", seconds=ANSWER_SECONDS)
+        client = AIOKafkaClient(**options)
         connect_side_by_side(client)
         try:
             await client.bootstrap()
@@ -57,8 +61,21 @@ class Brokers:
             await asyncio.wait((asyncio.ensure_future(client.close()),), timeout=CLOSE_SECONDS)
 
     async def ask_any(self, request: Any) -> Any:  # noqa: ANN401 aiokafka has no types
-        """Raises KafkaError, OSError."""
-        return await self._ask(self._client.get_random_node() if self._client else None, request)
+        """The first answer of a few brokers, so that a frozen one delays nothing. Raises KafkaError, OSError."""
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()] if self._client else []
+        asked = {asyncio.create_task(self._ask(node, request)) for node in sample(nodes, min(MOST_ASKED, len(nodes)))}
+        failure: KafkaError | OSError = KafkaConnectionError()
+        try:
+            for one in asyncio.as_completed(asked):
+                try:
+                    return await one
+                except (KafkaError, OSError) as error:
+                    failure = error
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        raise failure
 
     async def ask_leaders(
         self, leaders: Leaders, wanted: Iterable[Partition], request: Callable[[list[Partition]], Any]
@@ -89,11 +106,14 @@ class Brokers:
         self._coordinators.pop(group, None)
 
     async def _ask(self, node: int | None, request: Any) -> Any:  # noqa: ANN401 the same
-        if self._client is None or node is None:
+        client = self._client
+        if client is None or node is None:
             raise KafkaConnectionError
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._client.send(node, request)
+                if client.cluster.broker_metadata(node) is None:  # it joined the cluster a moment ago
+                    await client.force_metadata_update()
+                return await client.send(node, request)
         except TimeoutError:
             raise RequestTimedOutError from None
 

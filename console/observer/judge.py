@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 from console.observer.facts import Facts, MongoFacts, Silent, TopicFacts
 from console.observer.snapshot import PartitionNow, State, TopicNow
 
-# A partition changes its owner within a few seconds, of a worker that was killed within its session of 6 s.
-UNOWNED_SECONDS = 10
+# The group has no owners while it rebalances, for a second or two. A worker that was killed has the partition until its
+# session ends, after 6 s.
+UNOWNED_SECONDS = 5
 # A flush takes less than 10 s, or is tried again in smaller parts.
 STALLED_SECONDS = 20
 # After an election the end of a log can be lower for some seconds.
@@ -191,7 +192,8 @@ def _waiting(partitions: Sequence[PartitionNow]) -> str:
         return "and how many records wait is not known"
     if not records:
         return "and no record waits yet"
-    return f"{records:,} records wait" + (f", the oldest for {max(ages):,.0f} s" if ages else "")
+    wait = "1 record waits" if records == 1 else f"{records:,} records wait"
+    return wait + (f", the oldest for {max(ages):,.0f} s" if ages else "")
 
 
 def _partitions_of(partitions: Sequence[PartitionNow]) -> str:

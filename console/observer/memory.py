@@ -89,7 +89,7 @@ def _rate(
         return None
     recent = [one for one in same if now_millis - one[0] <= RATE_MILLIS]
     at, count = recent[0] if recent else same[-1]
-    return max(0, now[1] - count) / (now_millis - at) * 1000
+    return round(max(0, now[1] - count) / (now_millis - at) * 1000, 2)
 
 
 def _latency(before: Sequence[Counters], now: Counters) -> Visible | None:

@@ -14,6 +14,9 @@ from console.observer.snapshot import PartitionNow, Snapshot, TopicNow
 
 _PARTITION: Final = ("api", "partition")
 
+# How a worker's reason begins (consumer/flusher.py, docs/operations.md#a-partition-stops-for-max_dead_ratio).
+TOO_MANY_DEAD: Final = "TooManyDead:"
+
 
 def _seconds(millis: int | None) -> float | None:
     return None if millis is None else millis / 1000
@@ -29,6 +32,10 @@ _OF_PARTITIONS: Final[dict[str, tuple[str, Callable[[PartitionNow], float | None
     "stopped": (
         "1 if the partition is stopped until an operator acts.",
         lambda one: None if one.next is None else one.stopped is not None,
+    ),
+    "stopped_for_dead_ratio": (
+        "1 if it is stopped because more than worker.max_dead_ratio of its records can't be read.",
+        lambda one: None if one.next is None else (one.stopped or "").startswith(TOO_MANY_DEAD),
     ),
     "last_flush_timestamp_seconds": (
         "Time of the last flush of a partition. Absent before the first.",

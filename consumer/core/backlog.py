@@ -48,6 +48,11 @@ class Backlog:
         return bool(self._ready)
 
     @property
+    def ready_weight(self) -> int:
+        """Batches or items that are ready."""
+        return self._ready_weight
+
+    @property
     def oldest_millis(self) -> int | None:
         """Time of the oldest record here."""
         if self._ready:

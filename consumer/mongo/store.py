@@ -43,7 +43,8 @@ from consumer.mongo.claims import checkpoint_of, claim, release
 from consumer.mongo.errors import HANDLED, outage_or_too_large, translated, unavailable
 from consumer.mongo.sessions import Sessions
 from consumer.mongo.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
-from consumer.mongo.writes import Writes, are_encodable, checkpoint_move, gap_move, writes_of
+from consumer.mongo.upserts import upsert
+from consumer.mongo.writes import Upserts, Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
 from schemas.coordinates import PartitionId
@@ -248,14 +249,17 @@ class _Transaction:
             raise Moved(checkpoint_of(found))
 
     async def _write(self, writes: Mapping[str, Writes]) -> None:
-        """Step 4. Each bulk names each document once, so its order doesn't matter."""
+        """Step 4. Each collection's writes name each document once, so their order doesn't matter."""
         for collection, operations in writes.items():
             if operations:
-                await self._bulk_write(collection, operations)
+                await self._send(self._collection(collection), operations)
 
-    async def _bulk_write(self, collection: str, operations: Writes) -> None:
+    async def _send(self, collection: AsyncCollection[Document], operations: Writes) -> None:
         try:
-            await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+            if isinstance(operations, Upserts):
+                await upsert(collection, operations, self._session)
+            else:
+                await collection.bulk_write(operations, ordered=False, session=self._session)
         except HANDLED as error:
             # Only a document can be a record's fault. Other errors go to with_transaction, which may retry.
             found = translated(error)

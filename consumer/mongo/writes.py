@@ -14,7 +14,13 @@ from schemas.documents import DEAD_LETTERS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, P
 from schemas.request_ids import packed
 
 Document = dict[str, Any]
-Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne]
+
+
+class Upserts(list[Document]):
+    """Statements of MongoDB's command `update`, as they are sent (upserts.py)."""
+
+
+Writes = list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne] | Upserts
 
 
 def checkpoint_move(move: CheckpointMove) -> Document:
@@ -32,7 +38,8 @@ def are_encodable(operations: Writes) -> bool:
     """Whether BSON can encode all operations. If not, the failure is a record's fault."""
     try:
         for one in operations:
-            bson.encode({"filter": getattr(one, "_filter", None), "document": one._doc})  # noqa: SLF001 no public name
+            document = one if isinstance(one, dict) else one._doc  # noqa: SLF001 no public name
+            bson.encode({"filter": getattr(one, "_filter", None), "document": document})
     except Exception:  # noqa: BLE001 whatever the encoder raises
         return False
     return True
@@ -76,24 +83,23 @@ def _titles(titles: TitleWrites) -> Writes:
     return [*counts, *_documents(titles.documents)]
 
 
-def _players(players: Mapping[str, PlayerIncrement]) -> Writes:
-    return [
-        UpdateOne(
-            {"_id": actor},
+def _players(players: Mapping[str, PlayerIncrement]) -> Upserts:
+    return Upserts(
+        _upsert(
+            actor,
             {
                 "$inc": {f"totals.{event}": Int64(count) for event, count in increment.totals.items()},
                 "$max": {"updatedAt": increment.updated_at},
             },
-            upsert=True,
         )
         for actor, increment in players.items()
-    ]
+    )
 
 
-def _period_counts(periods: Mapping[str, PeriodIncrement]) -> Writes:
-    return [
-        UpdateOne(
-            {"_id": key},
+def _period_counts(periods: Mapping[str, PeriodIncrement]) -> Upserts:
+    return Upserts(
+        _upsert(
+            key,
             {
                 "$inc": {f"minutes.{minute}": Int64(count) for minute, count in period.minutes.items()}
                 | {"count": Int64(period.count)},
@@ -104,7 +110,10 @@ def _period_counts(periods: Mapping[str, PeriodIncrement]) -> Writes:
                     "event": period.event,
                 },
             },
-            upsert=True,
         )
         for key, period in periods.items()
-    ]
+    )
+
+
+def _upsert(key: str, update: Document) -> Document:
+    return {"q": {"_id": key}, "u": update, "upsert": True}

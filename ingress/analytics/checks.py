@@ -18,7 +18,7 @@ from ingress.analytics.pool_reader import ReadPool, too_large, wrong_field
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.deliver import Sealed
 from ingress.dependencies import Dependencies
-from ingress.http.metrics import BAD_ITEM
+from ingress.http.refused_causes import BAD_ITEM
 from ingress.refusals.recorder import MAX_PIECE_BYTES, RefusalNote, Sender, piece_of
 from schemas.analytics.body import MAX_REQUEST_ID_CHARACTERS, AnalyticsBatch, MalformedAnalytics, parse_analytics
 from schemas.analytics.stored import require_storable, stored_bytes
@@ -120,7 +120,7 @@ class Checks:
         if batch.media.raw is not None:
             metrics.media_undecodable()
         if batch.bad:
-            metrics.refused(BAD_ITEM, len(batch.bad_positions))
+            metrics.refused(self._channel.api, BAD_ITEM, len(batch.bad_positions))
         for violation, entry in zip(batch.bad, batch.bad_entries, strict=True):
             self._shared.refusals.note(sender, RefusalNote(BAD_ITEM, violation.field, piece_of(entry)))
 

@@ -166,7 +166,8 @@ class PoolReader:
 
 
 def _sender(identity: Identity, token: str, arrival: Arrival) -> Sender:
-    return Sender(identity.app, identity.player, token.encode(errors="replace"), arrival.request.wall_millis)
+    token_bytes = token.encode(errors="replace")
+    return Sender("analytics", identity.app, identity.player, token_bytes, arrival.request.wall_millis)
 
 
 def _searched(wire: bytes, arrival: Arrival, max_bytes: int) -> tuple[bytes, str | None]:

@@ -25,6 +25,7 @@ class AddEvents:
 
     def __init__(self, shared: Dependencies, channel: ApiChannel, *, single: bool) -> None:
         self._shared = shared
+        self._api = channel.api
         self._reader = PoolReader(shared, channel)
         self._checks = Checks(shared, channel, single=single)
         self._delivery = Delivery(shared, channel)
@@ -44,7 +45,7 @@ class AddEvents:
         rejection = delivered.result.rejection
         if rejection is None or rejection.cause != PAYLOAD_DIFFERS:
             return
-        self._shared.metrics.payload_differs()
+        self._shared.metrics.payload_differs(self._api)
         where = "Idempotency-Key" if b"idempotency-key" in request.headers else "requestId"
         violation = Violation(field=where, description=other_events(rejection.differing))
         refused = Refused(Refusal.PAYLOAD_DIFFERS, (violation,), delivered.headers)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from ingress.config import ANY_APP
+from schemas.canary import CANARY_APP, CANARY_SCOPE
 from schemas.errors.table import Refusal
 from schemas.games.scopes import GAMES_SCOPE, RECORD_SCOPES
 from serving.refused import Refused
@@ -14,9 +15,21 @@ from serving.tokens.identity import Identity
 class Authenticator(authenticator.Authenticator):
     """Identifies senders. `anonymous_apps`: apps that accept events with anonymous tokens."""
 
-    def __init__(self, tokens: TokenCheck, anonymous_apps: Collection[str] = (ANY_APP,)) -> None:
-        super().__init__(tokens)
+    def __init__(
+        self,
+        tokens: TokenCheck,
+        anonymous_apps: Collection[str] = (ANY_APP,),
+        rejected: authenticator.Rejected = authenticator.unnoted,
+    ) -> None:
+        super().__init__(tokens, rejected)
         self._anonymous_apps = frozenset(anonymous_apps)
+
+    async def identify(self, token: str | None, now_seconds: float) -> Identity:
+        """The sender that the token names. Raises Refused, also for the reserved app without its scope."""
+        identity = await super().identify(token, now_seconds)
+        if identity.app == CANARY_APP and CANARY_SCOPE not in identity.scopes:
+            raise Refused(Refusal.RESERVED_APP)
+        return identity
 
     def require_known_or_allowed(self, identity: Identity) -> None:
         """Raises Refused for an anonymous token of an app that does not accept them."""

@@ -123,14 +123,17 @@ class WithSessions:
     async def _own_identity(self, token: str, now_seconds: float) -> Identity:
         identity = await self._own.identity(token, now_seconds)
         if not identity.anonymous:
-            raise BadToken("a session is anonymous")
+            raise BadToken("claim", "a session is anonymous")
         return identity
 
 
 def token_check(settings: TokenSettings, key: SessionKey | None, clock: Clock, metrics: Metrics) -> TokenCheck:
     """The token check of an ingress: the issuer's tokens and, with a `key`, its own anonymous tokens."""
     issuers = issuers_tokens(settings, clock, metrics.tokens)
-    return issuers if key is None else WithSessions(issuers, key)
+    if key is None:
+        return issuers
+    metrics.tokens.rejected.declare(("signature",))
+    return WithSessions(issuers, key)
 
 
 class Sessions:

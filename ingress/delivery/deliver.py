@@ -1,6 +1,7 @@
 """What both APIs do with a record that is to be counted: publish it, wait until it is counted, report where it lies.
 
-1. publish, until Kafka acknowledges it: from here on the record will be counted, whatever crashes (B7)
+1. publish, with the request's trace, until Kafka acknowledges it: from here on the record will be counted, whatever
+   crashes (B7)
 2. wait until the checkpoint has passed it (G15), unless the client prefers not to
 3. make the answer's headers: Server-Timing, and the receipt where the record's coordinates are known
 """
@@ -19,14 +20,22 @@ from ingress.ports import Position, Unavailable
 from schemas.coordinates import Coordinates, PartitionId
 from schemas.errors.table import Refusal
 from schemas.records.receipt import Receipt, issue_receipt
+from schemas.records.trace import TRACEPARENT, is_traceparent
 from serving.headers import RawHeader
 from serving.http.request import Request
 from serving.refused import Refused
+from serving.tracing import SendSpan
 
 log = structlog.get_logger()
 
+# As ASGI has its name.
+TRACEPARENT_HEADER = TRACEPARENT.encode()
+
 # Of a Prefer header; the rest is ignored.
 MAX_PREFER_BYTES = 500
+
+# Of a record whose events are counted, now or before. With another fate the answer is SET_ASIDE.
+COUNTED_FATES = ("applied", "duplicate")
 
 
 class Sealed(NamedTuple):
@@ -50,6 +59,8 @@ class Delivery:
     def __init__(self, shared: Dependencies, channel: ApiChannel) -> None:
         self._shared = shared
         self._channel = channel
+        metrics = shared.metrics
+        self._published_seconds, self._visible_seconds = metrics.published[channel.api], metrics.visible[channel.api]
         self._truncated: set[PartitionId] = set()
         """Partitions whose log is known to be truncated: logged once each."""
 
@@ -60,9 +71,11 @@ class Delivery:
         """
         shared, channel = self._shared, self._channel
         before = channel.watch.checkpoints
-        position = await self._published(record)
+        handed_seconds = shared.clock.monotonic_seconds()
+        position = await self._published(*self._traced(record, request))
         acked_seconds = shared.clock.monotonic_seconds()
         coordinates = self._coordinates(position)
+        self._published_seconds(acked_seconds - handed_seconds, coordinates)
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
             raise self._reused(coordinates)
@@ -70,11 +83,13 @@ class Delivery:
         result = await self._waited(coordinates, actor, timeout_seconds, append_millis)
         if coordinates and result.reused:
             raise self._reused(coordinates)
+        if result.rejection and result.rejection.fate not in COUNTED_FATES:
+            shared.metrics.refused(channel.api, Refusal.SET_ASIDE.name)
         ended_seconds = shared.clock.monotonic_seconds()
         if result.passed:
-            shared.metrics.visible(ended_seconds - acked_seconds)
+            self._visible_seconds(ended_seconds - acked_seconds, coordinates)
         else:
-            shared.metrics.unseen()
+            shared.metrics.unseen(channel.api)
         start = request.monotonic_seconds
         timing = server_timing(acked_seconds - start, ended_seconds - start if result.passed else None)
         return Delivered(result, (timing, *self._receipt(coordinates, append_millis)))
@@ -84,7 +99,7 @@ class Delivery:
 
         OK would promise what only an operator can keep, so the client should retry with the same request id.
         """
-        self._shared.metrics.reused_offset()
+        self._shared.metrics.reused_offset(self._channel.api)
         if coordinates.partition_id not in self._truncated:
             self._truncated.add(coordinates.partition_id)
             log.error(
@@ -95,14 +110,32 @@ class Delivery:
             )
         return Refused(Refusal.UNAVAILABLE)
 
-    async def _published(self, record: Sealed) -> Position | None:
-        shared = self._shared
-        started = shared.clock.monotonic_seconds()
+    def _traced(self, record: Sealed, request: Request) -> tuple[Sealed, SendSpan | None]:
+        """The record with the request's `traceparent`, if it is valid; and the record's span, if any is made.
+
+        The headers must be a list: aiokafka takes no tuple.
+        """
+        trace, tracing, span = request.headers.get(TRACEPARENT_HEADER), self._shared.tracing, None
+        if trace is not None and not is_traceparent(trace):
+            trace = None
+        if tracing is not None:
+            span = tracing.sending(self._channel.lineage.topic, trace, len(record.body))
+            trace = trace or span.traceparent
+        if trace is None:
+            return record, span
+        return record._replace(headers=[*record.headers, (TRACEPARENT, trace)]), span
+
+    async def _published(self, record: Sealed, span: SendSpan | None) -> Position | None:
         try:
             position = await self._channel.publisher.publish(*record)
-        except Unavailable as error:
-            raise Refused(Refusal.UNAVAILABLE) from error
-        shared.metrics.published(shared.clock.monotonic_seconds() - started)
+        except BaseException as error:
+            if span is not None:
+                span.failed(error)
+            if isinstance(error, Unavailable):
+                raise Refused(Refusal.UNAVAILABLE) from error
+            raise
+        if span is not None:
+            span.sent(*((position.partition, position.offset) if position else (None, None)))
         return position
 
     def _coordinates(self, position: Position | None) -> Coordinates | None:

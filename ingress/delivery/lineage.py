@@ -21,17 +21,17 @@ class Lineage:
 
     def __init__(self, store: LineageStore, topic: str) -> None:
         self._store = store
-        self._topic = topic
+        self.topic = topic
         self.current: str | None = None
 
     async def read(self) -> None:
         """Read it once. If MongoDB is unavailable the last one stays."""
         try:
-            newest = await self._store.newest_lineage(self._topic)
+            newest = await self._store.newest_lineage(self.topic)
         except Unavailable:
             return
         if newest is not None and newest != self.current:
-            log.info("lineage_read", lineage=newest, topic=self._topic)
+            log.info("lineage_read", lineage=newest, topic=self.topic)
             self.current = newest
 
     async def run(self) -> None:

@@ -8,6 +8,8 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -61,35 +63,51 @@ class Due(NamedTuple):
 
 
 class Waiters:
-    """All requests that wait."""
+    """All requests that wait, by partition. A round looks at those that it answers, and not at the others."""
 
     def __init__(self) -> None:
-        self._waiters: list[Waiter] = []
+        self._by_partition: dict[PartitionId, list[tuple[int, int, Waiter]]] = {}
+        """Heaps by offset. The number tells those of one offset apart, so that no waiters are compared."""
+        self._numbers = count()
+        self._waiting = 0
+        self._earliest = math.inf
+        """No deadline is before this."""
 
     def __len__(self) -> int:
-        return len(self._waiters)
+        return self._waiting
 
     def add(self, waiter: Waiter) -> None:
-        self._waiters.append(waiter)
+        coordinates = waiter.coordinates
+        heap = self._by_partition.setdefault(coordinates.partition_id, [])
+        heappush(heap, (coordinates.offset, next(self._numbers), waiter))
+        self._waiting += 1
+        self._earliest = min(self._earliest, waiter.deadline)
 
     def lineages(self) -> set[str]:
-        return {waiter.coordinates.lineage for waiter in self._waiters}
+        return {partition.lineage for partition in self._by_partition}
 
     def take_due(self, checkpoints: Mapping[PartitionId, int], now: float) -> Due:
         """Remove and return the waiters that are due."""
         due = Due([], [])
-        still: list[Waiter] = []
-        for waiter in self._waiters:
-            c = waiter.coordinates
-            if checkpoints.get(c.partition_id, 0) > c.offset:
-                due.passed.append(waiter)
-            else:
-                (due.late if waiter.deadline <= now else still).append(waiter)
-        self._waiters = still
+        for partition, heap in tuple(self._by_partition.items()):
+            next_offset = checkpoints.get(partition, 0)
+            while heap and heap[0][0] < next_offset:
+                due.passed.append(heappop(heap)[-1])
+            if not heap:
+                del self._by_partition[partition]
+        self._waiting -= len(due.passed)
+        if self._earliest <= now:
+            for waiter in self.take_all():
+                if waiter.deadline <= now:
+                    due.late.append(waiter)
+                else:
+                    self.add(waiter)
         return due
 
     def take_all(self) -> list[Waiter]:
-        taken, self._waiters = self._waiters, []
+        taken = [waiter for heap in self._by_partition.values() for _, _, waiter in heap]
+        self._by_partition.clear()
+        self._waiting, self._earliest = 0, math.inf
         return taken
 
 

@@ -147,21 +147,21 @@ class Checks:
         if self._is_dry_run:
             return
         for *_, cause in (*judgement.periods, *judgement.updates):
-            self._shared.metrics.refused(str(cause))
+            self._shared.metrics.refused(self._channel.api, str(cause))
         for note in first_of_each_cause(sent, judgement):
             self._note(arrival, note)
 
     def _count(self, arrival: Arrival, note: RefusalNote) -> None:
         """Count and record an in-band refusal; the pipeline counts those that are an HTTP error."""
         if not self._is_dry_run:
-            self._shared.metrics.refused(note.cause)
+            self._shared.metrics.refused(self._channel.api, note.cause)
             self._note(arrival, note)
 
     def _note(self, arrival: Arrival, note: RefusalNote) -> None:
         if not self._is_dry_run:
             identity = arrival.identity
             token = (arrival.request.bearer or "").encode()
-            sender = Sender(identity.app, identity.player, token, arrival.request.wall_millis)
+            sender = Sender(self._channel.api, identity.app, identity.player, token, arrival.request.wall_millis)
             self._shared.refusals.note(sender, note)
 
 

@@ -23,6 +23,7 @@ class RecordEvents:
 
     def __init__(self, shared: Dependencies, channel: ApiChannel, definitions: Definitions) -> None:
         self._shared = shared
+        self._api = channel.api
         self._definitions = definitions
         self._checks = Checks(shared, channel, definitions)
         self._delivery = Delivery(shared, channel)
@@ -53,5 +54,5 @@ class RecordEvents:
         delivered = await self._delivery.deliver(record, identity.actor, arrival.request)
         rejection = delivered.result.rejection
         if rejection and rejection.cause == PAYLOAD_DIFFERS:
-            self._shared.metrics.payload_differs()
+            self._shared.metrics.payload_differs(self._api)
         return published_reply(batch, delivered.result, written).having(*delivered.headers)

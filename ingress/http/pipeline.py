@@ -13,6 +13,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from ingress.config import IngressSettings
 from ingress.http.address_limit import AddressLimit
@@ -20,6 +21,7 @@ from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announ
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
 from ingress.http.query import PLAIN, Query, parse_query, written
+from ingress.http.refused_causes import RouteApi
 from schemas.errors.table import Refusal
 from schemas.wire.malformed import Violation
 from serving.clock import Clock
@@ -64,17 +66,21 @@ class Pipeline:
         self._request_ids = RequestIds()
 
     def serving(
-        self, route: str, endpoints: Mapping[str, Endpoint], refusal_writer: RefusalWriter = refusal_reply
+        self,
+        route: str,
+        endpoints: Mapping[str, Endpoint],
+        refusal_writer: RefusalWriter = refusal_reply,
+        api: RouteApi = "other",
     ) -> "Served":
         """The ASGI app of one path: its endpoints by method. Without any, the path does not exist (404).
 
         `refusal_writer`: how the route's API writes a refusal, of the pipeline and of the endpoint.
         """
-        return Served(self, route, endpoints, refusal_writer, is_probe=False)
+        return Served(self, ServedRoute(route, api), endpoints, refusal_writer)
 
     def probe(self, route: str, endpoint: Endpoint) -> "Served":
         """The ASGI app of a path that supervisors and scrapers read."""
-        return Served(self, route, {"GET": endpoint}, refusal_reply, is_probe=True)
+        return Served(self, ServedRoute(route, "other", is_probe=True), {"GET": endpoint}, refusal_reply)
 
     async def serve(self, served: "Served", scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -82,13 +88,13 @@ class Pipeline:
         try:
             reply = await self._reply(served, request, unparsed_of(scope))
         except ClientLeft:
-            self._metrics.answered(served.route, CLIENT_LEFT_CODE)
+            self._answered(served, CLIENT_LEFT_CODE, request)
             return
         if len(reply.body) >= MIN_ENCODED_BYTES and request.method != "HEAD":
             reply = _encoded(reply, request.headers.get(b"accept-encoding"))
         if not request.read.is_whole and announces_body(request.headers) and CLOSE not in reply.headers:
             reply = reply.having(CLOSE)
-        self._metrics.answered(served.route, reply.status)
+        self._answered(served, reply.status, request)
         headers = self._headers(reply, request.headers)
         messages = request.read.messages
         is_plain = CLOSE not in headers and request.method != "HEAD"
@@ -103,6 +109,9 @@ class Pipeline:
         else:
             await send({"type": "http.response.body", "body": reply.body})
 
+    def _answered(self, served: "Served", code: int, request: Request) -> None:
+        self._metrics.answered(served.route, code, self._clock.monotonic_seconds() - request.monotonic_seconds)
+
     async def _reply(self, served: "Served", request: Request, unparsed: Refusal | None) -> Reply:
         query = PLAIN
         try:
@@ -113,6 +122,7 @@ class Pipeline:
             method = _method(request)
             endpoint = served.endpoints.get(method)
             if endpoint is None:
+                self._metrics.refused(served.api, served.refusal_otherwise.name)
                 return served.otherwise
             is_form = method != request.method
             if not served.is_probe and (is_form or request.target.query_string):
@@ -121,13 +131,13 @@ class Pipeline:
                     request = request.with_query(query.parameters)
             reply = await endpoint(request)
         except Refused as refused:
-            self._metrics.refused(refused.refusal.name)
+            self._metrics.refused(served.api, refused.refusal.name)
             reply = served.refusal(refused.refusal, refused.violations).having(*refused.headers)
         except ClientLeft:
             raise
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer
             report(error, path=request.target.path)
-            self._metrics.refused(Refusal.INTERNAL.name)
+            self._metrics.refused(served.api, Refusal.INTERNAL.name)
             reply = served.refusal(Refusal.INTERNAL, ())
         return reply if query is PLAIN else written(reply, query)
 
@@ -140,7 +150,7 @@ class Pipeline:
         wait_seconds = self._addresses.wait_seconds(request)
         if not wait_seconds:
             return None
-        self._metrics.refused(Refusal.ADDRESS_RATE_HIGH.name)
+        self._metrics.refused(served.api, Refusal.ADDRESS_RATE_HIGH.name)
         return served.refusal(Refusal.ADDRESS_RATE_HIGH, ()).having(retry_after(wait_seconds))
 
     async def _query(self, request: Request, *, is_form: bool) -> Query:
@@ -160,30 +170,36 @@ class Pipeline:
         return sent_headers(reply, self._request_ids.of(sent), cors, closes=self._stopping.draining)
 
 
+class ServedRoute(NamedTuple):
+    """What the metrics call it and its API, and whether supervisors and scrapers read it."""
+
+    name: str
+    api: RouteApi
+    is_probe: bool = False
+
+
 class Served:
     """One path. A class, not a function: starlette then takes it for an ASGI app and wraps nothing around it."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        route: str,
+        route: ServedRoute,
         endpoints: Mapping[str, Endpoint],
         refusal_writer: RefusalWriter,
-        *,
-        is_probe: bool,
     ) -> None:
         self._pipeline = pipeline
         self.refusal = refusal_writer
-        self.route = route
-        self.is_probe = is_probe
+        self.route, self.api, self.is_probe = route
         self.endpoints = dict(endpoints)
         if "GET" in self.endpoints:
             self.endpoints["HEAD"] = self.endpoints["GET"]
         methods = sorted(self.endpoints)
-        self.otherwise = refusal_writer(Refusal.NOT_FOUND, ())
+        self.refusal_otherwise = Refusal.METHOD if methods else Refusal.NOT_FOUND
+        self.otherwise = refusal_writer(self.refusal_otherwise, ())
         self.preflight: Reply | None = None
         if methods:
-            self.otherwise = refusal_writer(Refusal.METHOD, ()).having((b"allow", ", ".join(methods).encode()))
+            self.otherwise = self.otherwise.having((b"allow", ", ".join(methods).encode()))
             self.preflight = Reply(NO_CONTENT_CODE, b"", preflight_headers(methods, CORS))
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

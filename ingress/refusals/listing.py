@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ingress.auth.authenticator import Authenticator
-from ingress.http.metrics import CAUSES
+from ingress.http.refused_causes import KNOWN_CAUSES
 from ingress.ports import FoundRefusal, RefusalQuery, RefusalStore, Unavailable
 from schemas.errors.table import Refusal
 from schemas.records.envelope import matches_player, rfc3339
@@ -51,7 +51,7 @@ def refusal_query(query: Mapping[str, str]) -> RefusalQuery:
     size = page_size(limit, MAX_REFUSALS) if limit else DEFAULT_REFUSALS
     checks = (
         ("limit", size is not None, WRONG_SIZE),
-        ("cause", cause is None or cause in CAUSES, "There is no such cause"),
+        ("cause", cause is None or cause in KNOWN_CAUSES, "There is no such cause"),
         ("player", player is None or matches_player(player), "Must be a player's id"),
         ("before", before is None or _is_refusal_id(before), "Must be the id of a refusal"),
     )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ingress.http.metrics import Metrics
 from ingress.ports import RefusalStore, SampledRefusal, Unavailable
+from schemas.settings import Api
 from schemas.wire.int64 import Int64
 from serving.clock import Clock
 from serving.tokens.bearer import MAX_TOKEN_BYTES
@@ -54,6 +55,7 @@ _ESCAPED_ASCII = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 class Sender:
     """Whose request it is, and when it came. `token` is removed from all that is recorded."""
 
+    api: Api
     app: str
     player: str
     token: bytes
@@ -105,18 +107,18 @@ class RefusalRecorder:
         self._clock = clock
         self._metrics = metrics
         self._quota = Quota()
-        self._waiting: list[SampledRefusal] = []
+        self._waiting: list[tuple[Api, SampledRefusal]] = []
         self._wake = asyncio.Event()
         self._is_failing = False
 
     def note(self, sender: Sender, note: RefusalNote) -> None:
         """Keep it if there is room."""
         if len(self._waiting) >= MAX_WAITING:
-            self._metrics.refusals_not_kept("full")
+            self._metrics.refusals_not_kept(sender.api, "full")
         elif not self._quota.takes(sender.app, note.cause, self._clock.monotonic_seconds()):
-            self._metrics.refusals_not_kept("rate")
+            self._metrics.refusals_not_kept(sender.api, "rate")
         else:
-            self._waiting.append(_sampled(sender, note))
+            self._waiting.append((sender.api, _sampled(sender, note)))
             self._wake.set()
 
     async def run(self) -> None:
@@ -132,15 +134,18 @@ class RefusalRecorder:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
+        numbers = Counter(api for api, _ in waiting)
         try:
-            await self.store.add_refusals(waiting)
+            await self.store.add_refusals([sampled for _, sampled in waiting])
         except Unavailable as error:
-            self._metrics.refusals_not_kept("away", len(waiting))
+            for api, number in numbers.items():
+                self._metrics.refusals_not_kept(api, "away", number)
             if not self._is_failing:
                 log.warning("refusals_not_kept", reason=str(error))
             self._is_failing = True
             return
-        self._metrics.refusals_kept(len(waiting))
+        for api, number in numbers.items():
+            self._metrics.refusals_kept(api, number)
         if self._is_failing:
             log.info("refusals_kept_again")
         self._is_failing = False

@@ -19,7 +19,7 @@ def config(*, as_json: Json = False) -> None:
 async def show(*, as_json: bool) -> int:
     """The settings in use, and the variables that are ignored because Kubernetes has set them."""
     from ops.config import ignored_variables, load_settings, shown
-    from ops.output import EXIT_OK, print_table, say
+    from ops.output import EXIT_OK, print_table, remark, say
 
     sections, ignored = shown(load_settings()), ignored_variables(os.environ)
     if as_json:
@@ -32,5 +32,5 @@ async def show(*, as_json: bool) -> int:
     ]
     print_table(("setting", "value"), rows)
     if ignored:
-        say("\n".join(["", "Ignored variables, which Kubernetes sets for its services:", *ignored]))
+        remark("\n".join(["", "Ignored variables, which Kubernetes sets for its services:", *ignored]))
     return EXIT_OK

@@ -9,7 +9,7 @@ app = typer.Typer()
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
-    """Check everything that exactly-once counting depends on. Changes nothing.
+    """Check everything that exactly-once counting depends on, also clocks. Changes nothing but its kept result.
 
     Exit status 1: something is wrong.
     """

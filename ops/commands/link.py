@@ -15,7 +15,7 @@ def link(
 ) -> None:
     """Print a link that opens the console's page. It works once, within ten minutes.
 
-    For a system without an issuer (oidc.issuer). Whoever has the link sees all, and can redrive dead letters.
+    For a system without an issuer (oidc.issuer). A person with the link sees all, and can redrive dead letters.
     """
     from ops.tokens.link import print_link
 

@@ -32,6 +32,7 @@ from ops.output import (
     say,
 )
 from ops.server_clock import server_now
+from schemas.canary import CANARY_APP
 from schemas.documents import DEFINITIONS
 from schemas.games.judging import matches_id
 
@@ -61,6 +62,9 @@ async def apply(path: Path, options: ApplyOptions, *, as_json: bool) -> int:
     Exit status 1: a person did not confirm that events are retired. 2: without a terminal, nobody did.
     """
     file = read_file(path)
+    if file.app == CANARY_APP:
+        complain(f"{path}: app {CANARY_APP} is reserved for `tallymill canary`. `tallymill init` declares its event.")
+        return EXIT_BAD_INPUT
     async with database(load_settings()) as db:
         existing = await existing_definitions(db, file.app)
         found = changes(file, existing, await server_now(db), retires=options.retires)

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
+from ops.checks import keep_check
 from ops.config import Settings, SettingsError, load_settings
 from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
-from ops.doctor.unread import clock_difference, unread_partitions
+from ops.doctor.check import Check
+from ops.doctor.clocks import clocks
+from ops.doctor.unread import unread_partitions
 from ops.init.command import refusals_options
 from ops.init.request_layout import request_layout
 from ops.lineage.find import find_losses
@@ -21,9 +26,11 @@ from ops.lineage.store import newest_lineage
 from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from schemas import requirements
 from schemas.documents import EVENTS, REFUSALS, REQUESTS
+from schemas.mongod_risks import LIFETIME, lifetime_risk
 from schemas.settings import APIS, Api, KafkaSettings
-from schemas.topic_risks import TopicShape, more_partitions, too_few_partitions, topic_risks
+from schemas.topic_risks import MIN_IN_SYNC, UNCLEAN, TopicShape, more_partitions, too_few_partitions, topic_risks
 from serving.kafka.topic import topic_config, topic_shape
+from serving.mongodb import client as mongodb
 
 # Bytes of one stored requestId on disk with its index entries, used while there are too few to measure. Measured with
 # ids of 45 characters, 500 in a document.
@@ -44,28 +51,31 @@ DAY_SECONDS = 86_400
 MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The result of one check."""
-
-    what: str
-    state: Literal["ok", "warning", "wrong"]
-    detail: str
-
-
 async def doctor(*, as_json: bool) -> int:
     """Exit status 1 if something is wrong."""
-    checks = await examine(load_settings())
+    settings, began = load_settings(), time.monotonic()
+    checks = await examine(settings)
+    seconds = time.monotonic() - began
     if as_json:
         say(json.dumps([asdict(check) for check in checks]))
     else:
-        print_table(("what", "state", ""), [(c.what, c.state, c.detail) for c in checks])
-    return EXIT_WRONG if any(check.state == "wrong" for check in checks) else EXIT_OK
+        print_table(("what", "state", "detail"), [(c.what, c.state, c.detail) for c in checks])
+    is_right = all(check.state != "wrong" for check in checks)
+    await keep_check(settings, "doctor", ok=is_right, detail=summary(checks), seconds=seconds)
+    return EXIT_OK if is_right else EXIT_WRONG
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """One sentence. The first check that is wrong is quoted, or else the first warning."""
+    by_state = {state: [check for check in checks if check.state == state] for state in ("wrong", "warning")}
+    found = f"{len(checks)} checks, {len(by_state['wrong'])} wrong, {len(by_state['warning'])} warnings"
+    first = [*by_state["wrong"], *by_state["warning"]][:1]
+    return ". ".join([found, *(f"{check.what}: {check.detail}" for check in first)])
 
 
 async def examine(settings: Settings) -> list[Check]:
     """All checks. An unavailable server is a check that is wrong."""
-    examined = (_losses(settings), _kafka(settings), _mongodb(settings), _workers(settings))
+    examined = (_losses(settings), _kafka(settings), _mongodb(settings), clocks(settings), _workers(settings))
     return [check for checks in await asyncio.gather(*examined) for check in checks]
 
 
@@ -85,7 +95,8 @@ def unread_checks(topic: str, sentences: Sequence[str]) -> list[Check]:
     what = f"workers of {topic}"
     if not sentences:
         return [Check(what, "ok", "every partition with records is read")]
-    return [Check(what, "warning", sentence) for sentence in sentences]
+    mend = 'They are not counted until one does. Start workers, or see docs/operations.md, "A partition is not read"'
+    return [Check(what, "warning", f"{sentence}. {mend}") for sentence in sentences]
 
 
 async def _losses(settings: Settings) -> list[Check]:
@@ -110,38 +121,47 @@ async def _kafka(settings: Settings) -> list[Check]:
             topics = [await _topic(admin, settings, api) for api in APIS]
             return [reached, *(check for checks in topics for check in checks)]
     except (NotReachable, SettingsError) as error:
-        return [Check("kafka", "wrong", str(error))]
+        mend = "Nothing is accepted without it. Start Kafka, or correct kafka.bootstrap_servers"
+        return [Check("kafka", "wrong", f"{error}. {mend}")]
 
 
 async def _topic(admin: AIOKafkaAdminClient, settings: Settings, api: Api) -> list[Check]:
     name = settings.kafka.topic(api)
     if name not in await admin.list_topics():
-        return [Check(f"topic {name}", "wrong", "missing: run `tallymill init`")]
+        missing = "missing: no batch of this API is accepted. Run `tallymill init`"
+        return [Check(f"topic {name}", "wrong", missing)]
     config = (await topic_config(admin, name)).in_force
     shape = await topic_shape(admin, name)
-    problems = requirements.wrong_topic_config(config, requirements.topic_config(settings.kafka, settings.limits, api))
-    return topic_checks(name, shape, problems, topic_risks(config, shape, settings.kafka), settings.kafka)
+    wanted = requirements.topic_config(settings.kafka, settings.limits, api)
+    return topic_checks(name, shape, config, wanted, settings.kafka)
 
 
 def topic_checks(
-    name: str, shape: TopicShape, problems: Sequence[str], risks: Sequence[str], kafka: KafkaSettings
+    name: str, shape: TopicShape, config: Mapping[str, str], wanted: Mapping[str, str], kafka: KafkaSettings
 ) -> list[Check]:
-    """Checks of a topic's settings, partitions and replicas."""
+    """Checks of a topic's settings, partitions and replicas. `config`: in force; `wanted`: what must be."""
     what, found = f"topic {name}", shape.partitions
-    wrong = [*problems, *filter(None, [too_few_partitions(found, kafka)])]
-    warnings = [*risks, *filter(None, [more_partitions(found, kafka)])]
+    wrong = [*requirements.wrong_topic_config(config, wanted), *filter(None, [too_few_partitions(found, kafka)])]
+    warnings = [*topic_risks(config, shape, kafka), *filter(None, [more_partitions(found, kafka)])]
     checks = [Check(what, "wrong", problem) for problem in wrong]
     if not checks:
-        checks = [Check(what, "ok", f"{found} partitions, for at most {found} workers")]
+        checks = [Check(what, "ok", _topic_text(shape, config))]
     return [*checks, *(Check(what, "warning", warning) for warning in warnings)]
+
+
+def _topic_text(shape: TopicShape, config: Mapping[str, str]) -> str:
+    """What was looked at, where nothing is wrong."""
+    found, kept_days = shape.partitions, int(config["retention.ms"]) / 1000 / DAY_SECONDS
+    return (
+        f"{found} partitions, for at most {found} workers; records kept for {kept_days:g} days; {MIN_IN_SYNC} "
+        f"{config.get(MIN_IN_SYNC)} of {shape.replicas} replicas; {UNCLEAN} {config.get(UNCLEAN)}"
+    )
 
 
 async def _mongodb(settings: Settings) -> list[Check]:
     try:
         async with database(settings) as db:
-            before = datetime.now(UTC)
-            hello = await db.client.admin.command("hello")
-            reached = [set_check(hello), clock_check(clock_difference(hello, before, datetime.now(UTC)))]
+            reached = [set_check(await db.client.admin.command("hello")), await _lifetime(db)]
             reached += [Check(one.what, "wrong", one.detail) for one in await request_layout(db)]
             reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
             reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
@@ -151,7 +171,8 @@ async def _mongodb(settings: Settings) -> list[Check]:
             reached.append(events_check(settings, await _stored_events(db)))
             return reached
     except (NotReachable, SettingsError) as error:
-        return [Check("mongodb", "wrong", str(error))]
+        mend = "Nothing is counted without it. Start MongoDB, or correct mongodb.uri"
+        return [Check("mongodb", "wrong", f"{error}. {mend}")]
 
 
 def set_check(hello: dict[str, Any]) -> Check:
@@ -160,23 +181,34 @@ def set_check(hello: dict[str, Any]) -> Check:
         return Check("mongodb", "wrong", "; ".join(problems))
     if hello.get("arbiters"):
         arbiters = ", ".join(hello["arbiters"])
+        mend = "Replace them with members that hold data (rs.remove, rs.add)"
         risk = "if one data member is unavailable, nothing can be committed"
-        return Check("mongodb", "warning", f"the set has arbiters ({arbiters}): {risk}")
+        return Check("mongodb", "warning", f"the set has arbiters ({arbiters}): {risk}. {mend}")
     members = len(hello.get("hosts", ())) or 1
     return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
 
 
-def clock_check(difference: str | None) -> Check:
-    return Check(
-        "clock", "warning" if difference else "ok", difference or "the clocks of this machine and MongoDB agree"
-    )
+async def _lifetime(db: AsyncDatabase[dict[str, Any]]) -> Check:
+    """Mongos does not know it, and a user may lack the privilege to read it."""
+    try:
+        found = await db.client.admin.command({"getParameter": 1, LIFETIME: 1})
+    except OperationFailure as error:
+        return lifetime_check(None, mongodb.why(error))
+    return lifetime_check(found[LIFETIME])
+
+
+def lifetime_check(seconds: float | None, unknown: str = "") -> Check:
+    risk = lifetime_risk(seconds, unknown)
+    if risk:
+        return Check("transactions", risk.state, risk.sentence)
+    return Check("transactions", "ok", f"{LIFETIME} is {seconds:g}")
 
 
 async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:
     what = f"index {index.collection}.{index.name}"
     found = (await db[index.collection].index_information()).get(index.name)
     if found is None:
-        return Check(what, "wrong", "missing: run `tallymill init`")
+        return Check(what, "wrong", f"missing: {requirements.missing_index(index)}. Run `tallymill init`")
     problem = requirements.wrong_index(found, index)
     return Check(what, "wrong" if problem else "ok", problem or "exists")
 
@@ -199,7 +231,7 @@ def refusals_check(options: Mapping[str, Any] | None, size_bytes: int) -> Check:
 
 def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
     if newest is None:
-        return Check("lineage", "wrong", f"topic {topic} has no lineage: run `tallymill init`")
+        return Check("lineage", "wrong", f"topic {topic} has no lineage: no worker starts. Run `tallymill init`")
     return Check("lineage", "ok", f"{newest['_id']} of {topic}, generation {newest['generation']}")
 
 

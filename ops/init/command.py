@@ -17,6 +17,7 @@ from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
 from ops.config import Settings, load_settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
 from ops.init import mongo_layout
+from ops.init.canary_event import canary_event
 from ops.init.finding import Finding
 from ops.init.request_layout import request_layout
 from ops.init.topics import TopicInit
@@ -43,7 +44,7 @@ async def init(*, as_json: bool, add_partitions: bool = False) -> int:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    print_table(("what", "state", ""), [(f.what, f.state, f.detail) for f in findings])
+    print_table(("what", "state", "detail"), [(f.what, f.state, f.detail) for f in findings])
 
 
 async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
@@ -57,6 +58,7 @@ async def initialise(settings: Settings, *, add_partitions: bool = False) -> lis
         findings += await request_layout(db)
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings += [await _view(db, name) for name in mongo_layout.VIEWS]
+        findings.append(await canary_event(db))
         for api in APIS:
             await _identity(admin, settings.kafka.topic(api))
         async with kafka_consumer(settings) as consumer:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from schemas.documents import (
     CHECKPOINTS,
+    CHECKS,
     DEAD_LETTERS,
     DEFINITIONS,
     EVENTS,
@@ -30,6 +31,7 @@ COLLECTIONS = (
     EXCEPTIONS,
     DEAD_LETTERS,
     DEFINITIONS,
+    CHECKS,
 )
 
 # The ids are digits for the most part. With zstd a stored id takes 68 bytes on disk with its index entries; with the

@@ -24,12 +24,25 @@ from ops.lineage.offsets import (
     warnings_of,
 )
 from ops.lineage.store import Database, NewLineage, StartedMeanwhile, accept, insert_lineage
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, confirmed, did_you_mean, print_table, say
+from ops.output import (
+    EXIT_BAD_INPUT,
+    EXIT_OK,
+    EXIT_WRONG,
+    complain,
+    confirmed,
+    did_you_mean,
+    is_piped,
+    print_table,
+    remark,
+    say,
+)
 from ops.server_clock import server_now
 from ops.topic import first_times, topic_now
 from schemas.requirements import known_seconds
 
 BAD_STATES = ("lost", "stopped")
+
+COLUMNS = ("partition", "next", "last", "begin", "end", "state", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ async def show(*, as_json: bool) -> int:
         say(json.dumps(shown, default=str))
     else:
         if text := lost_text(losses):
-            say(text)
+            remark(text)
         _print(found)
     bad = any(one.state in BAD_STATES for _, states in found for one in states)
     return EXIT_WRONG if bad or open_losses(losses) else EXIT_OK
@@ -100,18 +113,25 @@ async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
 
 
 def _print(found: Sequence[tuple[Document, Sequence[PartitionState]]]) -> None:
+    """Each lineage with its table. When piped, one table of all partitions: `partition` begins with the lineage."""
+    rows: list[tuple[str, ...]] = []
     for lineage, states in found:
-        say(
+        remark(
             f"{lineage['_id']}: {lineage['topic']}, generation {lineage['generation']}, from {lineage['from']} "
             f"({lineage['reason']}; {lineage['startedAt']:%Y-%m-%d %H:%M:%S} UTC)\n"
             f"cluster {lineage['cluster']}, topic id {lineage['topicId']}"
         )
-        rows = [
-            (one.partition, *("" if at is None else str(at) for at in offsets), one.state, one.detail)
-            for one in states
-            for offsets in [(one.next, one.last, one.begin, one.end)]
-        ]
-        print_table(("partition", "next", "last", "begin", "end", "state", ""), rows)
+        ours = [_row(one) for one in states]
+        if not is_piped():
+            print_table(COLUMNS, ours)
+        rows += ours
+    if is_piped():
+        print_table(COLUMNS, rows)
+
+
+def _row(one: PartitionState) -> tuple[str, ...]:
+    offsets = ("" if at is None else str(at) for at in (one.next, one.last, one.begin, one.end))
+    return (one.partition, *offsets, one.state, one.detail)
 
 
 async def start(options: StartOptions, *, as_json: bool) -> int:

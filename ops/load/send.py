@@ -12,9 +12,9 @@ from typing import Generic
 
 import aiohttp
 
+from ops.http_words import failure, refusal_words
 from ops.load.plan import Batch, LoadOptions, S, Shot, shots
 from ops.load.pools import Pool, pool_shots
-from ops.load.target import failure, refusal_words
 
 TRY_SECONDS = 10
 # A real client retries until it has an answer. A load gives up, so that it ends.

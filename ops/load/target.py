@@ -2,10 +2,11 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+
+from ops.http_words import failure
 
 SCHEMES = ("http", "https")
 
@@ -57,28 +58,3 @@ async def _get(url: str) -> tuple[int, bytes]:
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, allow_redirects=False) as reply:
         return reply.status, await reply.read()
-
-
-def failure(error: Exception) -> str:
-    """Why a request had no answer, in plain words."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "TLS failed: the certificate is not trusted, or the port does not use TLS"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "DNS does not know the host name"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else "no connection"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError):
-        return "connection closed without an answer"
-    return "no HTTP answer"
-
-
-def refusal_words(text: str) -> str:
-    """The message in an error reply of either API; empty if it has none."""
-    try:
-        body: Any = json.loads(text)
-        message = body["error"]["message"] if "error" in body else body["StatusMessage"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return message if isinstance(message, str) else ""

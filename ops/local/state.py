@@ -8,9 +8,9 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,9 @@ STATE_NAME = "state.json"
 # `status` takes the lock for a moment to see whether it is free. A start must not fail because of that.
 LOCK_TRIES = 20
 LOCK_PAUSE_SECONDS = 0.02
+
+# With one address and one process id each.
+PROCESSES = ("kafka", "mongodb", "ingress", "console", "canary", "prometheus")
 
 Phase = Literal["starting", "ready", "stopping"]
 
@@ -48,6 +51,14 @@ UNKNOWN = Process()
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Since when a process runs (ms since 1970; None: it is down), and how often it was started again."""
+
+    since_millis: int | None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Servers:
     """Kafka and MongoDB, and the database used."""
 
@@ -67,6 +78,13 @@ class State:
     ingress: Process = UNKNOWN
     console: Process = UNKNOWN
     workers: tuple[Worker, ...] = ()
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    """By name: supervisor, kafka, worker-1 and so on. Not of servers that `up` did not start."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the start, a sentence each."""
+    canary: Process = UNKNOWN
+    """With an address only if it was started (`up --observe`); so for Prometheus."""
+    prometheus: Process = UNKNOWN
 
     def in_phase(self, phase: Phase) -> "State":
         return replace(self, phase=phase)
@@ -94,6 +112,12 @@ def to_fields(state: State) -> dict[str, Any]:
         "ingress_pid": state.ingress.pid,
         "console": state.console.address,
         "console_pid": state.console.pid,
+        "canary": state.canary.address,
+        "canary_pid": state.canary.pid,
+        "prometheus": state.prometheus.address,
+        "prometheus_pid": state.prometheus.pid,
+        "notes": list(state.notes),
+        "runs": {name: asdict(run) for name, run in state.runs.items()},
     }
 
 
@@ -104,7 +128,7 @@ def to_json(state: State) -> str:
 def from_json(text: str) -> State:
     """Raises ValueError, TypeError or KeyError for what is not a state."""
     fields: dict[str, Any] = json.loads(text)
-    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in ("kafka", "mongodb", "ingress", "console")}
+    found = {n: Process(fields[n], fields[f"{n}_pid"]) for n in PROCESSES}
     return State(
         fields["phase"],
         fields["supervisor"],
@@ -113,6 +137,10 @@ def from_json(text: str) -> State:
         found["ingress"],
         found["console"],
         tuple(Worker(**worker) for worker in fields["workers"]),
+        {name: Run(**run) for name, run in fields["runs"].items()},
+        tuple(fields["notes"]),
+        found["canary"],
+        found["prometheus"],
     )
 
 

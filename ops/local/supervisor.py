@@ -1,24 +1,27 @@
 """`tallymill up` in the foreground: start everything in order, keep it running, stop it in order.
 
 Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress, console, workers.
-Stop, on the first SIGINT or SIGTERM: 1. ingress and console, which finish what they accepted. 2. the workers, which
-finish their flushes. 3. the servers. Each in bounded time; a second signal kills all at once. Whatever happens to this
-process, the watchdog (local/servers/watchdog.py) kills what it leaves.
+5. with --observe, a canary and Prometheus.
+Stop, on the first SIGINT or SIGTERM: 1. the canary. 2. ingress and console, which finish what they accepted. 3. the
+workers, which finish their flushes. 4. Prometheus and the servers. Each in bounded time; a second signal kills all at
+once. Whatever happens to this process, the watchdog (local/servers/watchdog.py) kills what it leaves.
 """
 
 import http.client
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
+from ops.local import observe
+from ops.local.running_options import OBSERVE, WORKERS, options_of, write_options
 from ops.local.servers.paths import DEMO_DEFINITIONS
-from ops.local.servers.ports import LOOPBACK, choose_ports
+from ops.local.servers.ports import LOOPBACK, Wanted, assign_ports
 from ops.local.servers.processes import (
     Child,
     Children,
@@ -29,13 +32,15 @@ from ops.local.servers.processes import (
     own_command,
     wait_until,
 )
+from ops.local.servers.prometheus import PrometheusFiles
 from ops.local.servers.source import Sources
-from ops.local.servers.stack import start_servers
+from ops.local.servers.stack import USUAL_PORTS, start_servers
 from ops.local.settings import local_settings, write_local_settings
-from ops.local.state import Process, Servers, State, Worker, data_lock, write_state
+from ops.local.state import PROCESSES, Process, Run, Servers, State, Worker, data_lock, write_state
+from ops.local.supervisor_log import SupervisorLog
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
-from ops.output import EXIT_KILLED, complain, phase
+from ops.output import EXIT_KILLED
 from ops.tokens.issuer import ensure_issuer
 
 # Imports alone have taken ten seconds on a busy machine.
@@ -46,6 +51,13 @@ ANSWER_SECONDS = 2
 
 # Added to the time that the process may take to stop, before it is killed.
 STOP_MARGIN_SECONDS = 3
+
+# Of Kafka, Kafka's controller and MongoDB, in the order of stack.py.
+CONTROLLER = "kafka-controller"
+SERVER_PORTS = ("kafka", CONTROLLER, "mongodb")
+MAX_PORT = 65_535
+
+STARTED_MILLIS = time.time_ns() // 1_000_000
 
 Command = Callable[..., tuple[str, ...]]
 
@@ -59,6 +71,13 @@ class SystemOptions:
     settings: Settings
     sources: Sources
     command: Command = own_command
+    observe: PrometheusFiles | None = None
+    """Start a canary, and Prometheus from these files."""
+
+    @property
+    def command_line(self) -> dict[str, object]:
+        """What a later `up` is compared with (running_options.py)."""
+        return {WORKERS: self.workers, OBSERVE: self.observe is not None}
 
 
 class Supervisor:
@@ -68,20 +87,22 @@ class Supervisor:
         self._options = options
         self._stop = Event()
         self._children: Children | None = None
+        self._log = SupervisorLog(options.data / "logs")
 
     def run(self, ready: Callable[[State], None]) -> None:
         """Run until a signal. `ready` is called once, when every process answers.
 
-        Raises RunningError, FetchError, NotReadyError.
+        Raises RunningError, PortsTaken, FetchError, NotReadyError.
         """
         data = self._options.data
         with data_lock(data), Children(data / "logs") as self._children:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
-            watch = Watch(self._children, complain)
+            watch = Watch(self._children, self._log.info, self._log.warning)
             state = State(
                 "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
             )
+            write_options(data, options_of(self._options.command_line, self._options.settings))
             write_state(data, state)
             try:
                 state = self._start(self._children, watch, state)
@@ -94,23 +115,26 @@ class Supervisor:
                 pass  # a signal came during the start
             finally:
                 write_state(data, state.in_phase("stopping"))
-                complain("Stopping ingress and console, then workers, then servers. A second signal kills all")
+                self._log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
+                watch.stop(lambda name: name == observe.CANARY)
                 watch.stop(lambda name: name in ("ingress", "console"))
                 watch.stop(lambda name: name.startswith("worker"))
                 watch.stop(lambda _: True)
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
         options, settings = self._options, self._options.settings
-        with phase(servers_text(options.sources)):
-            servers = start_servers(children, options.data, options.sources, stop=self._stop)
+        wanted = wanted_ports(options)
+        ports = assign_ports(wanted)
+        with self._log.phase(servers_text(options.sources)):
+            of_servers = tuple(ports.get(name, 0) for name in SERVER_PORTS)
+            servers = start_servers(children, options.data, options.sources, of_servers, self._stop)
         for server in (servers.kafka, servers.mongodb):
             if server:
                 watch.add(server)
         kafka = servers.kafka_address or settings.kafka.bootstrap_servers or ""
         mongodb = servers.mongodb_uri or (settings.mongodb.uri.get_secret_value() if settings.mongodb.uri else "")
-        listening = (settings.ingress.port, settings.console.port)
-        usual = (*listening, *range(settings.worker.metrics_port, 65_536))[: options.workers + len(listening)]
-        ingress_port, console_port, *worker_ports = choose_ports(usual)
+        ingress_port, console_port = ports["ingress"], ports["console"]
+        worker_ports = [ports[f"worker-{number}"] for number in range(1, options.workers + 1)]
         given = settings.tokens.jwks or settings.tokens.introspection_url
         tokens = {} if given else ensure_issuer(options.data) | {"session_apps": [DEMO_APP]}
         added = local_settings(kafka, mongodb, {"ingress": ingress_port, "console": console_port}, tokens)
@@ -120,11 +144,12 @@ class Supervisor:
         programs = [ingress_program(options, environ, ingress_port)]
         programs.append(console_program(options, environ, console_port))
         programs += [worker_program(options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
-        with phase(f"Starting ingress, console and {options.workers} workers"):
+        with self._log.phase(f"Starting ingress, console and {options.workers} workers"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, (ingress_port, console_port, *worker_ports), strict=True):
                 watch.add(child)
                 wait_for_http(child, f"http://{LOOPBACK}:{port}/readyz", self._stop)
+        self._observe(children, watch, environ, ports)
         ready = replace(
             state,
             phase="ready",
@@ -132,12 +157,28 @@ class Supervisor:
             ingress=Process(f"http://{LOOPBACK}:{ingress_port}"),
             console=Process(f"http://{LOOPBACK}:{console_port}"),
             workers=tuple(Worker(0, f"http://{LOOPBACK}:{port}/metrics") for port in worker_ports),
+            notes=moved_text(wanted, ports),
         )
+        if options.observe:
+            canary, prometheus = (Process(observe.address(name, ports)) for name in observe.NAMES)
+            ready = replace(ready, canary=canary, prometheus=prometheus)
         return with_pids(ready, watch)
+
+    def _observe(self, children: Children, watch: Watch, environ: dict[str, str], ports: Mapping[str, int]) -> None:
+        options = self._options
+        if not options.observe:
+            return
+        observing = observe.Observing(options.data, ports, options.command("canary"), environ)
+        with self._log.phase("Starting a canary and Prometheus"):
+            for program in observe.programs(options.observe, observing, options.settings):
+                child = children.start(program)
+                watch.add(child)
+                url = observe.address(program.name, ports) + observe.PROBES[program.name]
+                wait_for_http(child, url, self._stop)
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
         """`init` and the demo app's events, in one process: its imports take longer than its work."""
-        with phase("Creating topics, collections and the demo app"):
+        with self._log.phase("Creating topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
             child = children.start(Program("init", self._options.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS
@@ -173,11 +214,44 @@ def worker_program(options: SystemOptions, environ: dict[str, str], number: int,
     return Program(f"worker-{number}", options.command("worker"), environ | ports, seconds)
 
 
+def wanted_ports(options: SystemOptions) -> list[Wanted]:
+    """Of all processes that `up` starts. Workers that the user gives a port get the ports from that one on."""
+    settings = options.settings
+    first = settings.worker.metrics_port
+    numbers = range(1, options.workers + 1)
+    of_workers = {f"worker-{n}": first + n - 1 if first and first + n - 1 <= MAX_PORT else 0 for n in numbers}
+    wanted = [
+        Wanted(name, port, f"{section}.{field}" if field in part.model_fields_set else None)
+        for name, port, section, part, field in (
+            ("ingress", settings.ingress.port, "ingress", settings.ingress, "port"),
+            ("console", settings.console.port, "console", settings.console, "port"),
+            *((name, port, "worker", settings.worker, "metrics_port") for name, port in of_workers.items()),
+        )
+    ]
+    if options.observe:
+        wanted += observe.wanted_ports(settings)
+    sources = options.sources
+    ours = {"kafka": sources.kafka, CONTROLLER: sources.kafka, "mongodb": sources.mongodb}
+    usual = zip(SERVER_PORTS, USUAL_PORTS, strict=True)
+    return wanted + [Wanted(name, port) for name, port in usual if ours[name] != "settings"]
+
+
+def moved_text(wanted: Sequence[Wanted], ports: Mapping[str, int]) -> tuple[str, ...]:
+    """A sentence about the ports that were taken by other programs."""
+    moved = [f"{one.process} on {ports[one.process]}, not {one.port}" for one in wanted if _is_moved(one, ports)]
+    return (f"Some usual ports are taken by other programs: {'; '.join(moved)}",) if moved else ()
+
+
+def _is_moved(one: Wanted, ports: Mapping[str, int]) -> bool:
+    return one.port not in (0, ports[one.process]) and one.process != CONTROLLER
+
+
 def with_pids(state: State, watch: Watch) -> State:
-    """The state with the present process ids. A worker that is down has 0."""
-    servers, now = state.servers, {name: watch.pid(name) for name in ("kafka", "mongodb", "ingress", "console")}
+    """The state with the present process ids, and with their starts. A worker that is down has 0."""
+    servers, now = state.servers, {name: watch.pid(name) for name in PROCESSES}
     return replace(
         state,
+        runs={"supervisor": Run(STARTED_MILLIS), **watch.runs()},
         servers=replace(
             servers,
             kafka=replace(servers.kafka, pid=now["kafka"]),
@@ -185,6 +259,8 @@ def with_pids(state: State, watch: Watch) -> State:
         ),
         ingress=replace(state.ingress, pid=now["ingress"]),
         console=replace(state.console, pid=now["console"]),
+        canary=replace(state.canary, pid=now["canary"]),
+        prometheus=replace(state.prometheus, pid=now["prometheus"]),
         workers=tuple(Worker(watch.pid(f"worker-{n}") or 0, one.metrics) for n, one in enumerate(state.workers, 1)),
     )
 

@@ -1,11 +1,11 @@
 """Keeps the child processes running: one that ends is started again, and a line says so."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ops.local.restart import FORGIVEN_SECONDS, restart_delay_seconds
 from ops.local.servers.processes import Child, Children, Program
+from ops.local.state import Run
 
 
 @dataclass(slots=True)
@@ -16,14 +16,18 @@ class Watched:
     child: Child | None
     deaths: list[float] = field(default_factory=list)
     due: float = 0  # while there is no child: when the next one is started
+    restarts: int = 0
 
 
 class Watch:
     """The children of one system, in the order they were started."""
 
-    def __init__(self, children: Children, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, children: Children, say: Callable[[str], None], warn: Callable[[str], None] | None = None
+    ) -> None:
         self._children = children
         self._say = say
+        self._warn = warn or say
         self._watched: dict[str, Watched] = {}
 
     def add(self, child: Child) -> None:
@@ -33,6 +37,13 @@ class Watch:
         """The process id of a child, None while it is down or if it is not ours."""
         watched = self._watched.get(name)
         return watched.child.pid if watched and watched.child else None
+
+    def runs(self) -> dict[str, Run]:
+        """Since when each child runs, and how often it was started again. One that is down has no start."""
+        return {
+            name: Run(one.child.started_millis if one.child else None, one.restarts)
+            for name, one in self._watched.items()
+        }
 
     def step(self, now: float) -> bool:
         """Check every child once. True if one was started or has ended."""
@@ -51,7 +62,8 @@ class Watch:
             if now < watched.due:
                 return False
             watched.child = self._children.start(watched.program)
-            self._say(f"{clock()} {watched.program.name} is started again (pid {watched.child.pid})")
+            watched.restarts += 1
+            self._say(f"{watched.program.name} is started again (pid {watched.child.pid})")
             return True
         status = watched.child.exit_status()
         if status is None:
@@ -61,14 +73,10 @@ class Watch:
         watched.deaths = [at for at in (*watched.deaths, now) if now - at < FORGIVEN_SECONDS]
         delay = restart_delay_seconds(watched.deaths, now)
         watched.due = now + delay
-        self._say(f"{clock()} {watched.program.name} ended ({ending(status)}). It starts again in {delay:g} s")
+        self._warn(f"{watched.program.name} ended ({ending(status)}). It starts again in {delay:g} s")
         return True
 
 
 def ending(status: int) -> str:
     """How a process ended, in words: negative is the signal that killed it."""
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-
-
-def clock() -> str:
-    return time.strftime("%H:%M:%S")

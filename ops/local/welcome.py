@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from dataclasses import dataclass
 
 from ops.local.state import State, mongodb_text
 
@@ -10,6 +11,7 @@ DEMO_APP = "demo"
 DEMO_PLAYER = "player-1"
 DEMO_EVENT = "LEVEL_UP"
 MINUTE_MS = 60_000
+_LINK = " within ten minutes (`tallymill link` prints another link)"
 
 
 def demo_body(request_id: int, now_ms: int) -> dict[str, object]:
@@ -49,17 +51,36 @@ def addresses_text(state: State) -> str:
     lines = [("ingress", state.ingress.address), ("console", state.console.address)]
     lines += [("kafka", state.servers.kafka.address), ("mongodb", mongodb_text(state.servers))]
     lines += [(f"worker-{number}", worker.metrics) for number, worker in enumerate(state.workers, 1)]
-    return "\n".join(f"  {name:<10}{where}" for name, where in lines if where)
+    lines += [("canary", state.canary.address), ("prometheus", state.prometheus.address)]
+    return "\n".join(f"  {name:<11}{where}" for name, where in lines if where)
 
 
-def welcome_text(state: State, token: str, read_token: str) -> str:
-    """Addresses and curl commands. The first one counts once, also if it is run twice (ALREADY_UPDATED)."""
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Bearer tokens of the demo app: for its ingress, and for the console."""
+
+    ingress: str
+    console: str
+
+
+def welcome_text(state: State, tokens: Tokens | None, page: str | None, stop: str) -> str:
+    """Addresses, and what to open, to paste and to do next. The first command counts once, also if it is run twice.
+
+    Without `tokens`, which another issuer signs, nothing can be pasted. `page`: the link that signs in, if there is
+    one. `stop`: how to stop the system.
+    """
+    console = state.console.address or ""
+    parts = [addresses_text(state), f"Open in a browser{_LINK if page else ''}:\n\n{page or f'{console}/'}"]
+    if tokens:
+        parts += _to_paste(state.ingress.address or "", console, tokens)
+    return "\n\n".join([*parts, f"Stop the system: {stop}\n"])
+
+
+def _to_paste(ingress: str, console: str, tokens: Tokens) -> list[str]:
     now_ms = time.time_ns() // 1_000_000
-    ingress, console = state.ingress.address or "", state.console.address or ""
     body = demo_body(secrets.randbelow(1 << 53), now_ms)
-    return (
-        f"{addresses_text(state)}\n\n"
-        f"Record an event (run it twice: it counts once):\n\n{curl_line(ingress, token, body)}\n\n"
-        f"List the events that can be recorded:\n\n{list_line(ingress, token)}\n\n"
-        f"Query the counts:\n\n{counts_line(console, read_token, now_ms)}\n"
-    )
+    return [
+        f"Record an event (run it twice: it counts once):\n\n{curl_line(ingress, tokens.ingress, body)}",
+        f"List the events that can be recorded:\n\n{list_line(ingress, tokens.ingress)}",
+        f"Query the counts:\n\n{counts_line(console, tokens.console, now_ms)}",
+    ]

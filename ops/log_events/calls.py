@@ -18,6 +18,7 @@ PROCESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "ingress": ("ingress.server", "ops.logs"),
     "worker": ("consumer.server", "ops.logs"),
     "console": ("console.server", "ops.logs"),
+    "canary": ("ops.canary.server", "ops.logs"),
 }
 
 

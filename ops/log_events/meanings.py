@@ -30,6 +30,17 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "A server is available but could not do what was asked. The worker retries until it can.",
         "If it repeats, remove the cause in `reason`.",
     ),
+    "canary_batch_unfinished": Meaning("The canary stops before the outcome of this batch is known."),
+    "canary_late": Meaning(
+        "A batch of the canary is not visible after 10 s. The canary sends it again until it is.",
+        _section("CanaryLate"),
+    ),
+    "canary_miscounted": Meaning(
+        "A batch of the canary changed its total by another number than 1: a batch was lost or counted twice.",
+        _section("CanaryMiscounted"),
+    ),
+    "canary_on_time": Meaning("Batches of the canary are visible again."),
+    "canary_refused": Meaning("The ingress refuses the canary's batches.", _section("CanaryLate")),
     "client_replaced": Meaning(
         "A Kafka client did not return records any more. A new one continues at the same offset.",
         _section("A worker is not ready"),
@@ -81,9 +92,17 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "The token issuer's introspection endpoint does not answer. Tokens that are not cached get 503.",
         _section("Keys of the token issuer are rotated"),
     ),
+    "issuer_back": Meaning("People can sign in to the page again."),
+    "issuer_lost": Meaning(
+        "The issuer at which people sign in to the page does not answer as it should. Sessions go on.",
+        _section("Nobody can sign in to the page"),
+    ),
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),
+    "kafka_outage_continues": Meaning(
+        "Kafka can't be used, now for another reason. At most one line a minute.", _section("A process can't use Kafka")
+    ),
     "keys_not_read": Meaning(
         "The token issuer's keys could not be read. The last set stays in use.",
         _section("Keys of the token issuer are rotated"),
@@ -107,6 +126,9 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         _section("An option of mongodb.uri is refused"),
     ),
     "mongodb_lost": Meaning("MongoDB can't be used.", _section("MongoDB is lost")),
+    "mongodb_outage_continues": Meaning(
+        "MongoDB can't be used, now for another reason. At most one line a minute.", _section("MongoDB is lost")
+    ),
     "partition_overtaken": Meaning(
         "Another worker has applied records of this partition. This one continues behind them.",
         "If it repeats, two groups read the same topic: compare `kafka.group` of all workers.",
@@ -148,10 +170,22 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     ),
     "stopped": Meaning("The process ends. `failed` is true if it ends by an error; then a line before says why."),
     "stopping": Meaning("A signal arrived. The process finishes what it has accepted."),
+    "token_rejected": Meaning(
+        "A token was rejected with 401. At most one line a second of each reason; the metric counts all.",
+        _section("Find out why tokens are refused"),
+    ),
     "topic_at_risk": Meaning("The topic's settings can lose records in a fault.", _section("A topic may lose records")),
     "topic_not_checked": Meaning(
         "The user may not read the topic's settings, so they were not checked.",
         _section("Checks that were skipped at the start"),
+    ),
+    "traces_exported_again": Meaning("Spans are exported again."),
+    "traces_not_exported": Meaning(
+        "The collector of traces does not take spans. They are lost; all else works.", _section("Tracing")
+    ),
+    "tracing_off": Meaning(
+        "The environment names an exporter of traces, but none are made. The process works without.",
+        _section("Tracing"),
     ),
     "totals_not_read": Meaning(
         "MongoDB is available but did not return totals. Clients get answers without totals until it does.",
@@ -172,7 +206,9 @@ KEYS: Final[Mapping[str, str]] = {
     "chosen_by": "`ids`, or the text that their reasons contain",
     "definition": "the `_id` of a definition",
     "exception": "the traceback",
+    "expected": "the total that is right",
     "failed": "true if the exit status is not 0",
+    "found": "the total that was read back",
     "grant": "the privilege that is missing",
     "group": "a consumer group of Kafka",
     "host": "the address that the process listens on",
@@ -193,6 +229,8 @@ KEYS: Final[Mapping[str, str]] = {
     "record": "`lineage/partition/offset`",
     "records": "the number of records that wait",
     "redriven": "the number of dead letters that were produced again",
+    "rejected_as": "the `reason` of the metrics `tallymill_..._rejected_tokens_total`",
+    "request_id": "the requestId of a batch",
     "risk": "what can be lost, when, and how to change it",
     "seconds": "how long the state that the event ends or reports has lasted",
     "setting": "the setting that is the limit",

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from ops.file_map import PACKAGES, ROOT
-from ops.log_events.calls import Call, Event, Module, calls_of, events_of, modules_of
+from ops.log_events.calls import PROCESSES, Call, Event, Module, calls_of, events_of, modules_of
 from ops.log_events.meanings import EVENTS, KEYS, Meaning
 
 PAGE: Final = ROOT / "docs" / "log-events.md"
@@ -13,8 +13,8 @@ PAGE: Final = ROOT / "docs" / "log-events.md"
 INTRODUCTION: Final = """\
 # Log events
 
-Ingress, worker and console write their log to standard error. Each line is a JSON object with `timestamp` (UTC),
-`level`, `event`, and the keys of the event. A request or record that succeeds is not logged.
+Ingress, worker, console and canary write their log to standard error. Each line is a JSON object with `timestamp`
+(UTC), `level`, `event`, and the keys of the event. A request or record that succeeds is not logged.
 
 | level | meaning |
 |---|---|
@@ -55,7 +55,7 @@ def _events() -> Iterator[str]:
     yield from ("| event | level | process | keys | meaning | what to do |", "|---|---|---|---|---|---|")
     for event in events():
         meaning, action = EVENTS.get(event.name, Meaning("(not explained)"))
-        processes = "all" if len(event.processes) > 2 else ", ".join(event.processes)  # noqa: PLR2004 all three
+        processes = "all" if len(event.processes) == len(PROCESSES) else ", ".join(event.processes)
         keys = ", ".join(f"`{key}`" for key in event.keys)
         yield f"| `{event.name}` | {', '.join(event.levels)} | {processes} | {keys} | {meaning} | {action} |"
 

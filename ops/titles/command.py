@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ops.config import load_settings
 from ops.connect import database
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, print_table, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, complain, print_table, remark, say
 from ops.server_clock import server_now
 from ops.titles.store import (
     FREED_AFTER_SECONDS,
@@ -48,7 +48,7 @@ async def show_list(app: str, hours: int, *, as_json: bool) -> int:
     ]
     print_table(("title", "first record", "by", "state", f"last {hours} h"), rows)
     for name, share in shares.items():
-        say(f"{name}: {share['registered']} of {share['max']} titles")
+        remark(f"{name}: {share['registered']} of {share['max']} titles")
     return EXIT_OK
 
 

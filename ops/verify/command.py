@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from ops.checks import keep_check
 from ops.config import Settings, load_settings, worker_config
 from ops.connect import NotReachable, database
 from ops.init.request_layout import require_request_layout
@@ -44,7 +45,9 @@ async def verify(*, as_json: bool) -> int:
             f"Database {settings.mongodb.database} has no lineage. Run `tallymill init`, or correct mongodb.database"
         )
         return EXIT_WRONG
-    return EXIT_WRONG if report.differences.total or open_losses(report.losses) else EXIT_OK
+    is_right = not (report.differences.total or open_losses(report.losses))
+    await keep_check(settings, "verify", ok=is_right, detail=reports.summary(report), seconds=report.seconds)
+    return EXIT_OK if is_right else EXIT_WRONG
 
 
 async def recounted(settings: Settings) -> Report:

@@ -147,6 +147,19 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
+def summary(report: Report) -> str:
+    """One sentence. The first loss or difference is quoted."""
+    records = sum(tally.records for tally in report.tallies)
+    recounted = f"{records} records of {len(report.ranges)} partitions recounted"
+    if not report.whole:
+        recounted += ", others are no longer in the log"
+    lost, shown = open_losses(report.losses), report.differences.shown
+    if not (lost or shown):
+        return f"{_no_difference(report)}: {recounted}"
+    found = f"{len(lost)} losses, {report.differences.total} differences: {recounted}"
+    return f"{found}. The first: {lost[0] if lost else shown[0]}"
+
+
 def as_text(report: Report) -> str:
     lines = [text] if (text := lost_text(report.losses)) else []
     lines += [_range_line(one, tally) for one, tally in zip(report.ranges, report.tallies, strict=True)]

@@ -8,6 +8,7 @@ and run `python -m schemas.openapi.export` and `python -m ops.reference`.
 from enum import Enum, unique
 
 from schemas.analytics.stored import MAX_STORED_BYTES
+from schemas.canary import CANARY_SCOPE
 from schemas.errors.row import CLOSE, RETRY, RETRY_COMPUTED, Analytics, By, Kind, Row, StatusCode, challenge, lacks
 from schemas.games.scopes import GAMES_SCOPE
 from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
@@ -108,6 +109,14 @@ class Refusal(Enum):
         By.INGRESS,
         "forbidden",
         headers=(challenge("insufficient_scope", GAMES_SCOPE),),
+    )
+    RESERVED_APP = Row(
+        Kind.FORBIDDEN,
+        f"The app is reserved for `tallymill canary`. Its tokens need the scope {CANARY_SCOPE}.",
+        By.INGRESS,
+        "forbidden",
+        headers=(challenge("insufficient_scope", CANARY_SCOPE),),
+        analytics=Analytics(StatusCode.FORBIDDEN, "analytics_forbidden"),
     )
     FORBIDDEN_REFUSALS = lacks(REFUSALS_SCOPE, By.INGRESS | By.CONSOLE, "forbidden")
     FORBIDDEN_LIST = lacks(GAMES_SCOPE, By.INGRESS, "forbidden")

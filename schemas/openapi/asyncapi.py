@@ -11,6 +11,7 @@ from schemas.games.models import EventRecordRequest
 from schemas.openapi.document import API_VERSION, REF_TEMPLATE
 from schemas.openapi.examples import GOOD_BATCH, SEALED_POOL
 from schemas.records.envelope import CE_TYPE, CONTENT_TYPE
+from schemas.records.trace import TRACEPARENT_PATTERN
 from schemas.requirements import topic_config
 from schemas.settings import Api, KafkaSettings, Limits
 from schemas.wire.int64 import INT64_PATTERN
@@ -41,8 +42,8 @@ _HEADERS: dict[str, Json] = {
     "content-type": {"type": "string", "const": CONTENT_TYPE},
     "traceparent": {
         "type": "string",
-        "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-        "description": "W3C Trace Context of the producer. It does not affect what counts.",
+        "pattern": TRACEPARENT_PATTERN,
+        "description": "W3C Trace Context of the client or producer, as it was sent. It does not affect what counts.",
     },
     "judged": {
         "type": "string",

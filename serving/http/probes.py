@@ -1,16 +1,15 @@
 """What supervisors and scrapers read of every process: /livez, /readyz and /metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
+from serving.exposition import exposition
 from serving.headers import RawHeader
 from serving.http.replies import json_reply
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, Request
-
-TEXT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Missing(NamedTuple):
@@ -50,10 +49,11 @@ def ready(
     return reply
 
 
-def metrics(registry: CollectorRegistry, content_type: str = TEXT_TYPE) -> Endpoint:
-    """`GET /metrics`, in Prometheus's text format."""
+def metrics(registry: CollectorRegistry) -> Endpoint:
+    """`GET /metrics`, in the format that the scraper prefers."""
 
-    async def reply(_request: Request) -> Reply:
-        return Reply(200, generate_latest(registry), ((b"content-type", content_type.encode()),))
+    async def reply(request: Request) -> Reply:
+        content_type, text = exposition(registry, request.headers.get(b"accept", b""))
+        return Reply(200, text, ((b"content-type", content_type.encode()), (b"vary", b"Accept")))
 
     return reply

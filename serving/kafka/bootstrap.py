@@ -36,16 +36,19 @@ NO_ADDRESS = "not an address: check kafka.bootstrap_servers"
 
 
 async def bootstrap_options(
-    kafka: KafkaSettings, client_id: str = "tallymill", request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS
+    kafka: KafkaSettings,
+    client_id: str = "tallymill",
+    request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS,
+    seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """client_options with the address that answers. Raises NotReached, UnusableFile."""
+    """client_options with the address that answers within `seconds`. Raises NotReached, UnusableFile."""
     options = client_options(kafka, client_id, request_timeout_ms)
-    return {**options, "bootstrap_servers": await first_to_answer(kafka)}
+    return {**options, "bootstrap_servers": await first_to_answer(kafka, seconds)}
 
 
-async def first_to_answer(kafka: KafkaSettings) -> str:
+async def first_to_answer(kafka: KafkaSettings, seconds: float = ANSWER_SECONDS) -> str:
     """Return the address, `host:port`, that answered first. Raises NotReached, UnusableFile."""
-    address, _ = await first_answer(kafka)
+    address, _ = await first_answer(kafka, seconds=seconds)
     return _text(address)
 
 

@@ -9,7 +9,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
 from schemas.documents import actor_of
 from schemas.games.judging import matches_id
@@ -19,8 +19,18 @@ from schemas.records.envelope import ANONYMOUS_PREFIX, matches_player
 MAX_NUMERIC_DATE: Final = 2**53
 
 
+Reason = Literal["expired", "issuer", "audience", "signature", "claim", "malformed", "inactive"]
+"""Why a token is invalid. `claim`: one is missing or not usable; `inactive`: the issuer says so when it is asked."""
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+
+
 class BadToken(Exception):
-    """The token is invalid (401). The message says why, and quotes nothing of the token."""
+    """The token is invalid (401). `detail` says why in words, and quotes nothing of the token."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Reason = reason
+        self.detail = detail
 
 
 class Unchecked(Exception):
@@ -64,25 +74,25 @@ def identity_of(claims: Mapping[str, object], rules: ClaimRules, now_seconds: fl
     app, player = claims.get(rules.app_claim), claims.get(rules.player_claim)
     anonymous = claims.get(rules.anonymous_claim, False)
     if not isinstance(anonymous, bool):
-        raise BadToken(f"{rules.anonymous_claim} is not true or false")
+        raise BadToken("claim", f"{rules.anonymous_claim} is not true or false")
     if not (isinstance(app, str) and matches_id(app)):
-        raise BadToken(f"{rules.app_claim} missing or not usable")
+        raise BadToken("claim", f"{rules.app_claim} missing or not usable")
     if not isinstance(player, str) or player.startswith(ANONYMOUS_PREFIX):
-        raise BadToken(f"{rules.player_claim} missing or not usable")
+        raise BadToken("claim", f"{rules.player_claim} missing or not usable")
     name = ANONYMOUS_PREFIX + player if anonymous else player
     # An empty claim would leave a bare prefix.
     if not (player and matches_player(name)):
-        raise BadToken(f"{rules.player_claim} missing or not usable")
+        raise BadToken("claim", f"{rules.player_claim} missing or not usable")
     return Identity(app, name, _scopes(claims.get(rules.scope_claim), rules), expires_seconds, anonymous)
 
 
 def _check_origin(claims: Mapping[str, object], rules: ClaimRules) -> None:
     issuer, audience = claims.get("iss"), claims.get("aud")
     if issuer != rules.issuer and not (issuer is None and rules.partial):
-        raise BadToken("iss is another issuer")
+        raise BadToken("issuer", "iss is another issuer") if issuer else BadToken("claim", "iss missing")
     named = audience == rules.audience or (isinstance(audience, list) and rules.audience in audience)
     if not named and not (audience is None and rules.partial):
-        raise BadToken("aud is another audience")
+        raise BadToken("audience", "aud is another audience") if audience else BadToken("claim", "aud missing")
 
 
 def _expiry(claims: Mapping[str, object], rules: ClaimRules, now_seconds: float) -> float:
@@ -92,9 +102,9 @@ def _expiry(claims: Mapping[str, object], rules: ClaimRules, now_seconds: float)
     else:
         expires_seconds = _numeric_date(claims.get("exp"), "exp") + rules.leeway_seconds
     if expires_seconds <= now_seconds:
-        raise BadToken("exp is past")
+        raise BadToken("expired", "exp is past")
     if claims.get("nbf") is not None and _numeric_date(claims["nbf"], "nbf") > now_seconds + rules.leeway_seconds:
-        raise BadToken("nbf is ahead")
+        raise BadToken("claim", "nbf is ahead")
     return expires_seconds
 
 
@@ -102,7 +112,7 @@ def _numeric_date(value: object, name: str) -> float:
     """A NumericDate (RFC 7519). The comparison also refuses NaN, for which it is always false."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_NUMERIC_DATE:
         return value
-    raise BadToken(f"{name} missing or no date")
+    raise BadToken("claim", f"{name} missing or no date")
 
 
 def _scopes(value: object, rules: ClaimRules) -> frozenset[str]:
@@ -111,4 +121,4 @@ def _scopes(value: object, rules: ClaimRules) -> frozenset[str]:
         return frozenset(value.split())
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
         return frozenset(value)
-    raise BadToken(f"{rules.scope_claim} missing or not usable")
+    raise BadToken("claim", f"{rules.scope_claim} missing or not usable")

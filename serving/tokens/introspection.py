@@ -24,7 +24,7 @@ import structlog
 from cachetools import LRUCache
 
 from serving.clock import Clock
-from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked, identity_of
+from serving.tokens.identity import BadToken, ClaimRules, Identity, Reason, Unchecked, identity_of
 from serving.tokens.issuer import address, basic_authorization, body_of, reason
 from serving.tokens.metrics import TokenMetrics
 from serving.tokens.proxies import proxy_of
@@ -83,6 +83,11 @@ class IntrospectionEndpoint:
     @property
     def is_open(self) -> bool:
         return self._session is not None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the last question was answered. True before the first one, because it isn't asked without a token."""
+        return self.is_open and not self._is_lost
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -166,6 +171,13 @@ class _Known:
     until_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    reason: Reason
+    detail: str
+    until_seconds: float
+
+
 class IntrospectedTokens:
     """Implements TokenCheck."""
 
@@ -174,7 +186,7 @@ class IntrospectedTokens:
         self._endpoint = endpoint
         self._cache_seconds = cache_seconds
         self._active: LRUCache[bytes, _Known] = LRUCache(MAX_REMEMBERED_TOKENS)
-        self._not_active: LRUCache[bytes, float] = LRUCache(MAX_REMEMBERED_TOKENS)
+        self._not_active: LRUCache[bytes, _Bad] = LRUCache(MAX_REMEMBERED_TOKENS)
         self._asking: dict[bytes, asyncio.Task[Identity]] = {}
 
     @property
@@ -187,16 +199,16 @@ class IntrospectedTokens:
 
     async def identity(self, token: str, now_seconds: float) -> Identity:
         if not _is_token(token):
-            raise BadToken("not a bearer token")
+            raise BadToken("malformed", "not a bearer token")
         digest = hashlib.sha256(token.encode()).digest()
         known = self._active.get(digest)
         if known is not None:
             if known.identity.expires_seconds <= now_seconds:
-                raise BadToken("exp is past")
+                raise BadToken("expired", "exp is past")
             if now_seconds < known.until_seconds:
                 return known.identity
-        elif now_seconds < self._not_active.get(digest, 0):
-            raise BadToken("not active")
+        elif (bad := self._not_active.get(digest)) and now_seconds < bad.until_seconds:
+            raise BadToken(bad.reason, bad.detail)
         return await self._asked(token, digest, now_seconds)
 
     async def _asked(self, token: str, digest: bytes, now_seconds: float) -> Identity:
@@ -217,11 +229,12 @@ class IntrospectedTokens:
     async def _ask(self, token: str, digest: bytes, now_seconds: float) -> Identity:
         claims = await self._endpoint.claims(token)
         try:
-            # A token that is not active is invalid like one without claims.
-            identity = identity_of(claims or {}, self._rules, now_seconds)
-        except BadToken:
+            if not claims:
+                raise BadToken("inactive", "the issuer says that it is not active")  # noqa: TRY301 cached like all else
+            identity = identity_of(claims, self._rules, now_seconds)
+        except BadToken as error:
             self._active.pop(digest, None)
-            self._not_active[digest] = now_seconds + NOT_ACTIVE_SECONDS
+            self._not_active[digest] = _Bad(error.reason, error.detail, now_seconds + NOT_ACTIVE_SECONDS)
             raise
         self._active[digest] = _Known(identity, now_seconds + self._cache_seconds)
         return identity

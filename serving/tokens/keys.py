@@ -45,6 +45,11 @@ class IssuerKeys:
     def ready(self) -> bool:
         return self._newest is not None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the last read has succeeded."""
+        return self.ready and not self._failed
+
     def age_seconds(self) -> float:
         """Seconds since the newest set was read; NaN before the first."""
         return self._clock.monotonic_seconds() - self._newest_seconds

@@ -1,12 +1,13 @@
 """The metrics of token checks. Each process that checks tokens has them in its own registry, under its own name."""
 
 from collections.abc import Callable
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-# An ack takes milliseconds, a visible count or an issuer's answer tens of them; the deadlines are seconds.
-SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from serving.hot_metrics import SECONDS_BUCKETS
+from serving.process_metrics import DependencyMetrics
+from serving.tokens.rejected import RejectedTokens
 
 IntrospectionOutcome = Literal["active", "not_active", "failed"]
 
@@ -14,8 +15,12 @@ IntrospectionOutcome = Literal["active", "not_active", "failed"]
 class TokenMetrics:
     """The metrics of requests to the token issuer."""
 
-    def __init__(self, process: Literal["ingress", "console"], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, process: Literal["ingress", "console"], registry: CollectorRegistry, dependencies: DependencyMetrics
+    ) -> None:
         self._process = process
+        self.dependencies = dependencies
+        self.rejected = RejectedTokens(process, registry)
         self._registry = registry
         key_reads = Counter(
             f"tallymill_{process}_key_reads",

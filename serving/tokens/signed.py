@@ -50,9 +50,9 @@ def read_signed(token: str) -> Signed:
         header, claims = compact.headers(), json.loads(compact.payload)
         key_id, algorithm = header.get("kid"), header.get("alg")
     except Exception as error:  # untrusted text: whatever the parser raises, it is not a token
-        raise BadToken("not a JWT") from error
+        raise BadToken("malformed", "not a JWT") from error
     if algorithm not in ALGORITHMS or not isinstance(key_id, str | None) or not isinstance(claims, dict):
-        raise BadToken("not a JWT that we take")
+        raise BadToken("malformed", f"not a JWT with one of {', '.join(ALGORITHMS)}")
     return Signed(compact, key_id, claims)
 
 
@@ -116,7 +116,7 @@ class SignedTokens:
         if known is None:
             return await self._verified(token, now_seconds)
         if known.expires_seconds <= now_seconds:
-            raise BadToken("exp is past")
+            raise BadToken("expired", "exp is past")
         return known
 
     async def _verified(self, token: str, now_seconds: float) -> Identity:
@@ -129,7 +129,7 @@ class SignedTokens:
             # Also if a key of this id is known: an issuer may publish a new key under an old id.
             is_good = is_signed_by(signed, await self._keys.refresh(signed.key_id, keys))
         if not is_good:
-            raise BadToken("not signed by the issuer")
+            raise BadToken("signature", "not signed with a key of the issuer")
         if self._known_generation == self._keys.generation:
             self._known[token] = identity
         return identity

@@ -22,6 +22,7 @@ from console.gate import Gate
 from console.health import MongoWatch
 from console.memory import MemoryStore
 from console.metrics import Metrics
+from console.observer.loop import Observer
 from console.observer.snapshot import Snapshot
 from console.ports import Store
 from console.reading import Parts
@@ -120,6 +121,7 @@ class Rig:
         self,
         real: Store | None = None,
         tokens: TokenCheck | None = None,
+        observer: "Observed | Observer | None" = None,
         signing: Signing | None = signing(),  # noqa: B008 it holds nothing that a test changes but the codes it has used
         **settings: object,
     ) -> None:
@@ -128,14 +130,14 @@ class Rig:
         self.stopping = Draining()
         self.settings = ConsoleSettings.model_validate(settings)
         self.signing = signing
-        authenticator = Authenticator(tokens or signed_tokens(TestClock()))
-        self.callers = Callers(authenticator, signing.sessions if signing else None)
         self.redriver = Redriving()
         self.metrics = Metrics()
+        authenticator = Authenticator(tokens or signed_tokens(TestClock()), self.metrics.tokens.rejected.note)
+        self.callers = Callers(authenticator, signing.sessions if signing else None)
         self.watch = MongoWatch(store)
         gate = Gate(self.settings.max_concurrent_queries, self.settings.query_timeout_seconds)
         parts = Parts(self.settings, self.callers, store, gate, self.metrics)
-        self.observer = Observed()
+        self.observer = observer or Observed()
         sides = Sides(self.observer, sign_in_routes(self.callers, signing), self.redriver)
         self.app = create_app(parts, self.watch, self.stopping, sides)
 

@@ -1,6 +1,7 @@
 """What a partition does with records that can't be stored, logs that are not the same, and standing still."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -141,6 +142,17 @@ async def test_the_last_applied_record_is_read_again_and_not_applied_again() -> 
     assert checkpoint(store)["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
 
 
+async def test_a_flush_adds_how_long_the_records_before_it_took() -> None:
+    """It can't know its own time. Records count once, whatever the flushes are."""
+    log, store = MemorySource(1, TOPIC), MemoryStore()
+    async with running(parts(log, store)):
+        for offset in range(3):
+            log.append(0, one(offset))
+            await eventually(lambda last=offset: checkpoint(store)["next"] == last + 1)  # type: ignore[misc]
+            visible: Any = checkpoint(store)["visible"]
+            assert offset == sum(visible.values())
+
+
 async def test_records_removed_before_they_were_applied_stop_the_partition() -> None:
     """The reason says what is lost."""
     log, store = MemorySource(1, TOPIC), MemoryStore()
@@ -229,3 +241,41 @@ async def test_a_take_over_that_hangs_is_not_alive(question: str) -> None:
         assert not worker.alive()
         store.answers.set()
         await eventually(lambda: not worker.missing() and worker.alive())
+
+
+class SlowStore(MemoryStore):
+    """A flush takes 60 ms by the clock of the test."""
+
+    def __init__(self, clock: TestClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.flushes: list[int] = []
+
+    async def apply(self, reads: Reads, plan: Plan) -> WritePlan:
+        self.clock.skipped_seconds += 0.06
+        for _ in range(5):  # meanwhile the next records are decoded
+            await asyncio.sleep(0)
+        self.flushes.append(reads.size.records)
+        return await super().apply(reads, plan)
+
+
+class NotingClock(TestClock):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 3))
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("size", "rests"), [(2, [0.03, 0.03]), (300, [])])
+async def test_a_partition_rests_between_two_small_flushes(size: int, rests: list[float]) -> None:
+    """So that a busy machine makes fewer of them. What is ready for a large one is written at once."""
+    log, clock = MemorySource(1, TOPIC), NotingClock()
+    store = SlowStore(clock)
+    for offset in range(3 * size):
+        log.append(0, one(offset))
+    async with running(parts(log, store, clock, max_flush_records=size)):
+        await eventually(lambda: checkpoint(store)["next"] == 3 * size)
+    assert (store.flushes, [one for one in clock.slept if one]) == ([size] * 3, rests)

@@ -30,7 +30,7 @@ async def test_a_gap_behind_the_last_record_is_passed_over() -> None:
         log.append(0, one(3))
         await eventually(lambda: checkpoint(store)["next"] == 4)
         assert worker.alive()
-        gaps = made.metrics.registry.get_sample_value("tallymill_worker_gap_offsets_total")
+        gaps = made.metrics.registry.get_sample_value("tallymill_worker_gap_offsets_total", {"api": "games"})
         assert gaps == 2
     assert store.collections[PLAYERS]["demo/ann"]["totals"] == {"LEVEL_UP": 2}
     assert (checkpoint(store)["gaps"], checkpoint(store)["fates"]) == (

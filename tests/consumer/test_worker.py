@@ -80,9 +80,9 @@ async def test_records_are_applied_once_and_told() -> None:
         await eventually(lambda: applied(store) == 5 and applied(store, 1) == 1)
     registry = made.metrics.registry
     assert total(store) == 5
-    assert sample(registry, "tallymill_worker_records_total", fate="applied") == 5
-    assert sample(registry, "tallymill_worker_records_total", fate="duplicate") == 1
-    assert sample(registry, "tallymill_worker_accepted_to_visible_seconds_count") == 6
+    assert sample(registry, "tallymill_worker_records_total", api="games", fate="applied") == 5
+    assert sample(registry, "tallymill_worker_records_total", api="games", fate="duplicate") == 1
+    assert sample(registry, "tallymill_worker_accepted_to_visible_seconds_count", api="games") == 6
     assert log.committed == {0: 5, 1: 1}
 
 
@@ -110,7 +110,7 @@ async def test_a_commit_whose_answer_got_lost_counts_once() -> None:
         log.append(0, one(1))
         await eventually(lambda: applied(store) == 2)
     assert total(store) == 2
-    assert sample(made.metrics.registry, "tallymill_worker_flushes_failed_total", cause="moved") == 1
+    assert sample(made.metrics.registry, "tallymill_worker_flushes_failed_total", api="games", cause="moved") == 1
 
 
 async def test_an_owner_that_was_overtaken_reads_on_from_the_checkpoint() -> None:
@@ -262,7 +262,7 @@ async def test_an_outage_of_kafka_is_waited_out(when: str) -> None:
         log.failures = 3
         log.append(0, one(1))
         await eventually(lambda: applied(store) == 2)
-    assert (sample(made.metrics.registry, "tallymill_worker_fetch_errors_total") or 0) > 0
+    assert (sample(made.metrics.registry, "tallymill_worker_fetch_errors_total", api="games") or 0) > 0
 
 
 async def test_small_flushes_when_idle_and_large_ones_under_load() -> None:
@@ -270,7 +270,7 @@ async def test_small_flushes_when_idle_and_large_ones_under_load() -> None:
     log, store = MemorySource(1, TOPIC), FlakyStore()
     made = parts(log, store)
     flushes: Callable[[], float | None] = lambda: sample(  # noqa: E731 used twice
-        made.metrics.registry, "tallymill_worker_flush_records_count"
+        made.metrics.registry, "tallymill_worker_flush_records_count", api="games"
     )
     async with running(made):
         log.append(0, one(0))

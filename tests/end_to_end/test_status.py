@@ -3,22 +3,29 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from ops.load.send import GIVE_UP_SECONDS
-from tests.end_to_end.running import SETTINGS, System, until
+from ops.local.servers.ports import LOOPBACK
+from schemas.documents import CHECKPOINTS
+from tests.end_to_end.running import SETTINGS, System, finish, get, until
 from tests.frozen import frozen
 from tests.ops.local.hostile_folder import hostile
 from tests.ops.local.servers.test_processes import goes
 from tests.ops.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+# A frozen server is noticed within ten seconds. This machine may be slow.
+NOTICED_SECONDS = 30
 
 PROCESSES = ["supervisor", "kafka", "mongodb", "ingress", "console", "worker-1"]
 
@@ -32,13 +39,37 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     stands = hostile(tmp_path_factory.mktemp("stands"))
     running = System(tmp_path_factory.mktemp("system"), settings={**SETTINGS, **KUBERNETES}, stands=stands)
     try:
-        status, _, errors = running.run("up", "--detach", "--workers=1")
+        with usual_port_taken():
+            status, welcome, errors = running.run("up", "--detach", "--workers=1")
         assert 0 == status, errors
-        yield running
+        yield replace(running, welcome=errors + welcome)
         pids = running.pids()
     finally:
         running.run("down")
     assert [] == [pid for pid in pids if pid and not goes(pid)]
+
+
+@contextmanager
+def usual_port_taken() -> Iterator[None]:
+    """That of the ingress: by this test, or by another system on this machine."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server((LOOPBACK, 8080)))
+        yield
+
+
+def test_a_usual_port_that_is_taken_is_said(system: System) -> None:
+    """And where the ingress listens now. The answer ends with what to open, to paste and how to stop."""
+    said, _, *lines = [line for line in system.welcome.splitlines() if line]
+    assert said.startswith("Some usual ports are taken by other programs: ingress on "), system.welcome
+    ingress = system.status()["ingress"].rpartition(":")[2]
+    assert f"ingress on {ingress}, not 8080" in said
+    at = lines.index("Open in a browser:")
+    assert f"{system.status()['console']}/" == lines[at + 1]
+    assert 3 == len([line for line in lines[at:] if line.startswith("curl -sS ")])
+    assert lines[-1].startswith("Stop the system: ")
+    assert lines[-1].endswith("tallymill down")
+    assert "Bearer" not in (system.data / "logs" / "supervisor.log").read_text(), "no token is in a log"
 
 
 def asked(system: System) -> tuple[int, dict[str, Any]]:
@@ -105,6 +136,112 @@ def test_what_stands_still_or_is_gone_is_named_and_the_system_is_not_ready(syste
         assert all(f"! {name}: frozen" in output for name in names)
 
 
+def test_each_server_that_stands_still_is_named_within_seconds(system: System) -> None:
+    """MongoDB, then Kafka too: what is not known is unknown, not 0. The console is not needed to know the rest."""
+    state = until_ready(system)
+    with frozen(state["console_pid"]):
+        status, told = asked(system)
+    assert (1, ["console: frozen (it is stopped: continue it with `kill -CONT`)"]) == (status, told["problems"])
+    assert [0, 0] == [topic["lagRecords"] for topic in told["topics"]]
+    with ExitStack() as stack:
+        for number, name in enumerate(("mongodb", "kafka"), 1):
+            stack.enter_context(frozen(state[f"{name}_pid"]))
+            start = time.monotonic()
+            status, output, errors = system.run("status")
+            seconds = time.monotonic() - start
+            assert (1, "") == (status, errors), output
+            first, *lines = output.splitlines()
+            assert first.startswith("not ready (supervisor "), output
+            assert f"! {name}: frozen (it is stopped: continue it with `kill -CONT`)" in lines
+            assert number == output.count(": frozen ")
+            assert 1 == output.count("! lag, stopped partitions and partitions without a worker unknown: ")
+            assert 1 == output.count("! balance and lost records unknown: ")
+            assert seconds < NOTICED_SECONDS
+
+
+def test_workers_that_were_killed_are_down_and_then_started_again(system: System) -> None:
+    """While the supervisor stands still, nothing starts them. Then status shows the new process id and the restart.
+
+    The logs show it too, in one: each line is a JSON object with a time.
+    """
+    before = until_ready(system)
+    (worker,) = before["workers"]
+    words = ("logs", "--follow", "--since=1s", "--process=worker", "--process=supervisor")
+    with system.start(*words) as following:
+        try:
+            with frozen(before["supervisor"]):
+                os.kill(worker["pid"], signal.SIGKILL)
+                status, told = asked(system)
+            assert following.stdout
+            found: list[dict[str, Any]] = []
+            while not any(one["event"] == "partitions_assigned" for one in found):
+                found.append(json.loads(following.stdout.readline()))
+            following.send_signal(signal.SIGINT)
+            assert (0, "") == finish(following)[::2]
+        finally:
+            following.kill()
+    assert 1 == status
+    assert any(problem.startswith("worker-1: no answer (nothing listens there") for problem in told["problems"])
+    after = until_ready(system)
+    old, new = (next(one for one in found["processes"] if one["name"] == "worker-1") for found in (before, after))
+    assert old["restarts"] + 1 == new["restarts"]
+    assert (True, True) == (old["pid"] != new["pid"], old["since"] < new["since"])
+    ended, again = [one["event"] for one in found if one["process"] == "supervisor"]
+    assert ended.startswith("worker-1 ended (killed by signal 9). It starts again in ")
+    assert f"worker-1 is started again (pid {new['pid']})" == again
+    assert {"supervisor", "worker-1"} == {one["process"] for one in found}
+    times = [one["time"] for one in found if one["process"] == "worker-1"]
+    assert sorted(times) == times
+
+
+def test_a_partition_that_is_stopped_is_a_problem_with_its_reason(system: System) -> None:
+    """It is the worst of its topic. No process is unready because of it."""
+    state = until_ready(system)
+    with MongoClient[dict[str, Any]](state["mongodb"]) as client:
+        checkpoints = client[state["database"]][CHECKPOINTS]
+        checkpoints.update_one({"_id": "r1/02"}, {"$set": {"stopped": "the log was cut"}})
+        try:
+            status, told = asked(system)
+        finally:
+            checkpoints.update_one({"_id": "r1/02"}, {"$unset": {"stopped": ""}})
+    assert (1, ["games, partition 2: stopped: the log was cut"]) == (status, told["problems"])
+    (games,) = [topic for topic in told["topics"] if topic["api"] == "games"]
+    assert (2, "the log was cut") == (games["worst"]["partition"], games["worst"]["stopped"])
+
+
+def test_status_can_be_watched_under_load(system: System) -> None:
+    """A block after the other, with the rates of that second. Ctrl-C ends it with the exit status of the last one."""
+    until_ready(system)
+    with system.loading(after=50) as load, system.start("status", "--watch", "--json") as watching:
+        try:
+            assert watching.stdout
+            games: dict[str, Any] = {}
+            while not games.get("acceptedPerSecond"):
+                told = json.loads(watching.stdout.readline())
+                (games,) = [topic for topic in told["topics"] if topic["api"] == "games"]
+            watching.send_signal(signal.SIGINT)
+            status, rest, errors = finish(watching)
+        finally:
+            watching.kill()
+        load.ended()
+    last = [json.loads(line) for line in rest.splitlines()] or [told]
+    assert ({"ready": 0, "not ready": 1}[last[-1]["phase"]], "") == (status, errors)
+    assert games["countedPerSecond"] is not None
+    assert games["difference"] == 0
+
+
+def test_an_up_with_other_options_than_those_that_run_fails(system: System) -> None:
+    """It names them and starts nothing."""
+    pids = system.pids()
+    other = replace(system, settings={**system.settings, "TALLYMILL_KAFKA__PARTITIONS": "12"})
+    status, output, errors = other.run("up", "--detach", "--workers=4")
+    assert (1, "") == (status, output)
+    assert {"  --workers: 1, not 4", "  kafka.partitions: 6, not 12"} == {
+        line for line in errors.splitlines() if line.startswith("  ")
+    }
+    assert pids == system.pids()
+
+
 def test_a_load_that_nothing_accepts_fails_and_says_why(system: System) -> None:
     """Tokens for another audience: every request is refused, so a sum of zero is no success."""
     until_ready(system)
@@ -127,3 +264,28 @@ def test_a_load_is_not_begun_where_it_cannot_end_well(system: System) -> None:
     assert (1, "") == (status, output)
     assert errors.endswith(": timed out\n")
     assert seconds < GIVE_UP_SECONDS, "nothing was sent again and again"
+
+
+def test_the_console_says_which_server_stands_still_and_goes_on(system: System) -> None:
+    """Within seconds, with numbers only of what answers. All is well soon after the servers continue."""
+    state = until_ready(system)
+    reader = system.run("token", "--app=demo", "--player=operator", "--scope=tallymill.read")[1].splitlines()[-1]
+
+    def snapshot() -> dict[str, Any]:
+        status, found = get(f"{state['console']}/v1/system", f"Bearer {reader}")
+        assert 200 == status
+        return found
+
+    until(lambda: snapshot()["state"] == "well", "all is well")
+    with ExitStack() as stack:
+        stack.enter_context(frozen(state["kafka_pid"]))
+        until(lambda: snapshot()["reasons"] != [], "Kafka is missed", NOTICED_SECONDS)
+        found = snapshot()
+        assert "down" == found["state"]
+        assert found["reasons"][0].startswith("Kafka does not answer (")
+        assert [(None, 0)] * 2 == [(one["accepted"], one["dead"]) for one in found["topics"]]
+        assert 200 == get(f"{state['console']}/v1/events?actor=ann", f"Bearer {reader}")[0]
+        stack.enter_context(frozen(state["mongodb_pid"]))
+        until(lambda: len(snapshot()["reasons"]) > 1, "MongoDB is missed", NOTICED_SECONDS)
+        assert [(None, None)] * 2 == [(one["accepted"], one["dead"]) for one in snapshot()["topics"]]
+    until(lambda: snapshot()["state"] == "well", "all is well again")

@@ -129,8 +129,10 @@ def test_a_token_is_printed_alone_on_the_last_line_and_is_taken(system: System) 
 
 def test_the_status_tells_other_programs_where_things_are(system: System) -> None:
     """Also by exit status. Each address is real, and each worker has its metrics page."""
-    assert 0 == system.run("status")[0]
-    state = system.status()
+    status, output, errors = system.run("status", "--json")
+    assert 0 == status, output + errors
+    state = json.loads(output)
+    assert system.status().items() <= state.items()
     assert ("ready", "tallymill") == (state["phase"], state["database"])
     assert state["ingress"].startswith("http://127.0.0.1:")
     assert state["mongodb"].startswith("mongodb://127.0.0.1:")

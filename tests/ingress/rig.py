@@ -201,8 +201,9 @@ class Rig:
         limits = limits or Limits()
         self.tokens = signed_tokens(self.clock)
         session_key = SessionKey(own_key())
-        authenticator = Authenticator(WithSessions(self.tokens, session_key), anonymous_apps)
         metrics = Metrics()
+        rejected = metrics.tokens.rejected.note
+        authenticator = Authenticator(WithSessions(self.tokens, session_key), anonymous_apps, rejected)
         self.shared = Dependencies(
             limits=limits,
             signing=SIGNING,

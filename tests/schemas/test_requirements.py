@@ -12,6 +12,7 @@ from schemas.requirements import (
     indexes,
     known_seconds,
     max_record_bytes,
+    missing_index,
     remembered_seconds,
     topic_config,
     wrong_index,
@@ -193,3 +194,11 @@ def test_refusals_must_be_capped() -> None:
     assert wrong_refusals({"capped": True, "size": 1}, 4_096) is None
     assert "tallymill init" in (wrong_refusals(None, 4_096) or "")
     assert '{convertToCapped: "refusals", size: 4096}' in (wrong_refusals({}, 4_096) or "")
+
+
+def test_what_follows_without_an_index_is_said() -> None:
+    """Of each kind: one that every flush needs, one that lets documents expire, one that makes lookups fast."""
+    found = {one.name: missing_index(one) for one in indexes(KafkaSettings(), Limits())}
+    assert "every flush would read the whole collection" in found["keys_1"]
+    assert "documents would never expire" in found["receivedAt_1"]
+    assert "lookups read the whole collection titles" in found["by_1"]

@@ -35,8 +35,8 @@ def test_a_counter_shows_what_was_counted(events: list[tuple[str, int]], number:
 def test_a_histogram_shows_what_was_observed(one_by_one: list[float], at_once: list[float]) -> None:
     """A value at a bound lies in its bucket."""
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    hot = HotHistogram("x_seconds", "Seconds.", BUCKETS, ours)
-    expected = Histogram("x_seconds", "Seconds.", buckets=BUCKETS, registry=theirs)
+    hot = HotHistogram("x_seconds", "Seconds.", ("api",), ours, BUCKETS).of("games")
+    expected = Histogram("x_seconds", "Seconds.", ("api",), buckets=BUCKETS, registry=theirs).labels("games")
     for value in one_by_one:
         hot.observe(value)
     hot.observe_all(at_once)
@@ -44,5 +44,5 @@ def test_a_histogram_shows_what_was_observed(one_by_one: list[float], at_once: l
         expected.observe(value)
     sums = [[line for line in lines if "_sum" not in line] for lines in (shown(theirs), shown(ours))]
     assert sums[0] == sums[1]
-    found = [registry.get_sample_value("x_seconds_sum") for registry in (ours, theirs)]
+    found = [registry.get_sample_value("x_seconds_sum", {"api": "games"}) for registry in (ours, theirs)]
     assert abs((found[0] or 0) - (found[1] or 0)) < 1e-9

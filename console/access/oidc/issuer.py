@@ -1,6 +1,6 @@
 """HTTP to the issuer at which people sign in: its discovery document, its keys, and codes in exchange for ID tokens.
 
-Everything is read when somebody signs in, so that an issuer that is down costs a running console nothing. Answers are
+Everything is read when a person signs in, so that an unavailable issuer costs a running console nothing. Answers are
 bounded in size and time, redirects are not followed, and no error quotes a code or a token. The library authlib has an
 async client for httpx only, and its ID token checks stand in an integration for Starlette's own sessions; what it has
 besides is shorter here (flow.py), on joserfc by the same author.
@@ -25,6 +25,7 @@ from console.access.oidc.flow import (
 )
 from serving.clock import Clock
 from serving.config import require_private_url
+from serving.outage import Outage
 from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked
 from serving.tokens.issuer import basic_authorization, body_of, reason
 from serving.tokens.keys import IssuerKeys
@@ -54,6 +55,7 @@ class OidcIssuer:
         self._rules = rules
         self._clock = clock
         self._metrics = metrics
+        self._outage = Outage("issuer")
         self._provider: Provider | None = None
         self._provider_seconds = 0.0
         self._keys: IssuerKeys | None = None
@@ -63,7 +65,7 @@ class OidcIssuer:
         now_seconds = self._clock.monotonic_seconds()
         if self._provider is None or now_seconds - self._provider_seconds > DISCOVERY_SECONDS:
             url = f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration"
-            found = _private(await _answer("GET", url), self.client.issuer)
+            found = _private(await self._answer("GET", url), self.client.issuer)
             if self._provider is None or self._provider.keys != found.keys:
                 self._keys = IssuerKeys(found.keys, ANSWER_SECONDS, self._clock, self._metrics)
             self._provider, self._provider_seconds = found, now_seconds
@@ -74,10 +76,10 @@ class OidcIssuer:
         provider = await self.provider()
         form, secret = token_request(self.client, provider, code, login)
         basic = {"authorization": basic_authorization(self.client.client_id, secret)} if secret else {}
-        answer = await _answer("POST", provider.token, form, basic)
+        answer = await self._answer("POST", provider.token, form, basic)
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise BadToken("the issuer sent no ID token")
+            raise BadToken("malformed", "the issuer sent no ID token")
         signed = read_signed(token)
         identity = identity_in(signed.claims, answer.get("scope"), login, self._rules, now_seconds)
         keys = await self._current_keys()
@@ -85,7 +87,7 @@ class OidcIssuer:
         if not is_signed_by(signed, tried) and not (
             signed.key_id is not None and is_signed_by(signed, await keys.refresh(signed.key_id, tried))
         ):
-            raise BadToken("not signed by the issuer")
+            raise BadToken("signature", "not signed by the issuer")
         return identity
 
     async def _current_keys(self) -> IssuerKeys:
@@ -95,9 +97,22 @@ class OidcIssuer:
             await self._keys.read()
         return self._keys
 
+    async def _answer(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] = _NONE
+    ) -> Mapping[str, Any]:
+        """The JSON object that the issuer answers. An outage has two lines in the log. Raises SignInFailed."""
+        try:
+            answer = await _answer(method, url, form, headers)
+        except SignInFailed as error:
+            if error.status == BAD_GATEWAY_CODE:
+                self._outage.lost("sign_in", error.reason)
+            raise
+        self._outage.back("sign_in")
+        return answer
+
 
 async def _answer(
-    method: str, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] = _NONE
+    method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
 ) -> Mapping[str, Any]:
     """The JSON object that the issuer answers. Raises SignInFailed."""
     try:

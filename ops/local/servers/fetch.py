@@ -104,7 +104,7 @@ def _mongod_problem(mongod: Path) -> str | None:
 def _fetch_jars(home: Path, java: str) -> None:
     # Maven without a Java on PATH needs JAVA_HOME.
     environ = os.environ if shutil.which("java") else {**os.environ, "JAVA_HOME": str(Path(java).parent.parent)}
-    with _whole_or_absent(home) as new:
+    with whole_or_absent(home) as new:
         command = ["mvn", "--batch-mode", "--strict-checksums", f"--file={POM}", COPY_JARS, f"-DoutputDirectory={new}"]
         if _run([*command, "--offline"], FETCH_SECONDS, environ).returncode == 0:
             return
@@ -125,7 +125,7 @@ def _fetch_jars(home: Path, java: str) -> None:
 
 def _fetch_wheel(home: Path, pin: Path, what: str) -> None:
     """Unpack a wheel that is pinned by hash. uv's cache is tried first: if it has the wheel, no network is needed."""
-    with _whole_or_absent(home) as new:
+    with whole_or_absent(home) as new:
         command = [uv_file(), "pip", "install", "--python", sys.executable, "--target", str(new), "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "-r", str(pin)]
         if _run([*command, "--offline"], FETCH_SECONDS).returncode == 0:
@@ -146,7 +146,7 @@ def uv_file() -> str:
 
 
 @contextmanager
-def _whole_or_absent(home: Path) -> Iterator[Path]:
+def whole_or_absent(home: Path) -> Iterator[Path]:
     """A new folder that becomes `home` if the block succeeds, and is removed otherwise."""
     home.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f"new-{home.name}-", dir=home.parent))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ops.local.servers.ports import LOOPBACK
 from ops.local.servers.processes import Program
+from schemas.mongod_risks import LIFETIME, LIFETIME_SECONDS
 
 USUAL_PORT = 27017
 REPLICA_SET = "rs0"
@@ -13,9 +14,6 @@ STOP_SECONDS = 15
 
 # A worker's flushes need a quarter of it. The default, half of the memory, leaves too little for Kafka.
 CACHE_GB = "0.5"
-
-# The open transaction of a killed worker blocks the next owner: by default for a minute.
-TRANSACTION_LIFETIME_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ def mongod_options(port: int) -> tuple[str, ...]:
     return (
         *("--replSet", REPLICA_SET, "--port", str(port), "--quiet"),
         *("--wiredTigerCacheSizeGB", CACHE_GB),
-        *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}"),
+        *("--setParameter", f"{LIFETIME}={LIFETIME_SECONDS}"),
         # Saves hundreds of megabytes of metrics that are not needed here.
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     )

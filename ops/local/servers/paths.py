@@ -1,4 +1,4 @@
-"""Paths: the files in deploy/local, and the cache folder of the servers' files."""
+"""Paths: the files in deploy/, and the cache folder of the servers' files."""
 
 import hashlib
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import ops
 
-SHIPPED = Path(ops.__file__).parent.parent / "deploy" / "local"
+DEPLOY = Path(ops.__file__).parent.parent / "deploy"
+SHIPPED = DEPLOY / "local"
+PROMETHEUS = DEPLOY / "prometheus"
 POM = SHIPPED / "pom.xml"
 MONGOD_PIN = SHIPPED / "mongod.txt"
 JRE_PIN = SHIPPED / "jre.txt"

@@ -7,7 +7,8 @@ set SO_REUSEADDR, as servers do.
 
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 
@@ -50,3 +51,37 @@ def choose_ports(
         taken = port == 0 or port in chosen or not free(port)
         chosen.append(other(chosen) if taken else port)
     return tuple(chosen)
+
+
+class PortsTaken(Exception):
+    """Ports that the user has set are taken. The message names each setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A port that a process should listen on. `setting`: the user has set it, so no other will do."""
+
+    process: str
+    port: int
+    setting: str | None = None
+
+
+def assign_ports(
+    wanted: Sequence[Wanted],
+    free: Callable[[int], bool] = is_free,
+    other: Callable[[Collection[int]], int] = any_free,
+) -> dict[str, int]:
+    """A port for each process, no two alike. Those that the user has set come first. Raises PortsTaken."""
+    ports: dict[str, int] = {}
+    problems = []
+    for one in sorted(wanted, key=lambda each: each.setting is None):
+        holder = next((name for name, port in ports.items() if port == one.port), None)
+        is_taken = one.port == 0 or holder is not None or not free(one.port)
+        if is_taken and one.port and one.setting:
+            problem = f"also the port of {holder}. Set" if holder else "taken by another program. Stop that, or set"
+            problems.append(f"{one.setting}: port {one.port} for {one.process} is {problem} another port")
+            continue
+        ports[one.process] = other(ports.values()) if is_taken else one.port
+    if problems:
+        raise PortsTaken("\n".join(problems))
+    return {one.process: ports[one.process] for one in wanted}

@@ -61,6 +61,7 @@ class Child:
     program: Program
     process: "subprocess.Popen[bytes]"
     log: Path
+    started_millis: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
     @property
     def pid(self) -> int:

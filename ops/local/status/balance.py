@@ -34,18 +34,6 @@ def balance_report(data: Path) -> dict[str, Any]:
     return answers[0] if answers else unknown(f"no answer within {ANSWER_SECONDS:g} s")
 
 
-def balance_text(report: Mapping[str, Any]) -> str:
-    """For people, a line a topic."""
-    if report["balance"] is None:
-        return f"balance unknown: {report['balance_why']}"
-    return "\n".join(
-        f"{topic}: "
-        + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.items() if name != "holds")
-        + ("" if found["holds"] else " -- THIS DOES NOT ADD UP: run `tallymill verify`")
-        for topic, found in report["balance"].items()
-    )
-
-
 def unknown(why: str) -> dict[str, Any]:
     """Neither the balance nor what was lost is known."""
     return {"balance": None, "balance_why": why, "lost": None}

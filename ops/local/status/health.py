@@ -8,16 +8,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from console.observer.snapshot import instant
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
-from ops.local.state import State, mongodb_text
+from ops.local.state import Run, State, mongodb_text
 from ops.local.status.balance import balance_report, unknown
 from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.status.server_probes import kafka_state, mongodb_state
+from ops.local.status.traffic import Traffic, measure
 
 T = TypeVar("T")
 Said = Literal["ready", "not ready", "no answer", "frozen", "down"]
@@ -47,6 +49,13 @@ class ProcessNow:
     detail: str
     address: str
     pid: int | None
+    run: Run | None = None
+    """Since when it runs, and how often it was started again. None if `up` did not start it."""
+
+    def as_json(self) -> dict[str, Any]:
+        run = self.run or Run(None)
+        shown = {name: getattr(self, name) for name in ("name", "said", "detail", "address", "pid")}
+        return {**shown, "since": instant(run.since_millis), "restarts": run.restarts if self.run else None}
 
     @property
     def problem(self) -> str:
@@ -62,6 +71,16 @@ class Health:
 
     processes: Sequence[ProcessNow]
     balance: Mapping[str, Any]
+    traffic: Traffic = field(default_factory=Traffic)
+
+    @property
+    def phase(self) -> str:
+        return "not ready" if self.problems else "ready"
+
+    def as_json(self) -> dict[str, Any]:
+        processes = [one.as_json() for one in self.processes]
+        shown = {"phase": self.phase, "problems": self.problems, "processes": processes}
+        return {**shown, **self.balance, **self.traffic.as_json()}
 
     @property
     def lost(self) -> list[str]:
@@ -71,7 +90,7 @@ class Health:
     @property
     def problems(self) -> list[str]:
         """Everything that does not work or is unknown, lost records first."""
-        found = [*self.lost, *(one.problem for one in self.processes if one.problem)]
+        found = [*self.lost, *(one.problem for one in self.processes if one.problem), *self.traffic.problems]
         balance = self.balance["balance"]
         if balance is None:
             return [*found, f"balance and lost records unknown: {self.balance['balance_why']}"]
@@ -80,20 +99,29 @@ class Health:
 
 def health_of(state: State, data: Path) -> Health:
     """Ask everything at once; returns after COLLECT_SECONDS at the latest. Never raises."""
+    from console.observer import loop, mongodb  # noqa: F401, PLC0415 the same
     from ops.lineage import find  # noqa: F401, PLC0415 with the clients: loaded before the clock runs, and only here
+    from ops.local.status import group_reader  # noqa: F401, PLC0415 the same
     from serving.kafka import bootstrap  # noqa: F401, PLC0415 the same
     from serving.mongodb import watch  # noqa: F401, PLC0415 the same
 
-    asked = asked_of(state, _settings(data))
+    settings, measured = _settings(data), list[Traffic]()
+    asked = asked_of(state, settings)
     questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_report(data)]
-    *answers, balance = side_by_side(questions, COLLECT_SECONDS)
+    if isinstance(settings, str):
+        measured.append(Traffic(why=settings))
+    else:
+        questions.append(partial(measure, settings, measured))
+    answers = side_by_side(questions, COLLECT_SECONDS)
+    balance = answers[len(asked)]
     late = f"no answer within {ANSWER_SECONDS:g} s"
     # The supervisor has the lock, so it runs. If it is frozen, it starts no process again.
     supervisor = Asked("supervisor", "", state.supervisor, lambda: Answer("ready"))
+    answered = zip([supervisor, *asked], [Answer("ready"), *answers[: len(asked)]], strict=True)
     return Health(
-        [_now(supervisor, Answer("ready"))]
-        + [_now(one, answer or Answer("no answer", late)) for one, answer in zip(asked, answers, strict=True)],
+        [_now(one, answer or Answer("no answer", late), state.runs.get(one.name)) for one, answer in answered],
         balance or unknown(late),
+        measured[-1] if measured else Traffic(why=late),
     )
 
 
@@ -136,7 +164,13 @@ def asked_of(state: State, settings: Settings | str) -> list[Asked]:
         (f"worker-{number}", worker.metrics.removesuffix(METRICS_PATH), worker.pid)
         for number, worker in enumerate(state.workers, 1)
     ]
-    return found + [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
+    if state.canary.address:
+        http.append(("canary", state.canary.address, state.canary.pid or 0))
+    found += [Asked(name, url or "", pid, partial(http_state, url or "")) for name, url, pid in http]
+    if url := state.prometheus.address:
+        ask = partial(http_state, url, "/-/healthy", "/-/ready")
+        found.append(Asked("prometheus", url, state.prometheus.pid or 0, ask))
+    return found
 
 
 def _settings(data: Path) -> Settings | str:
@@ -146,10 +180,10 @@ def _settings(data: Path) -> Settings | str:
         return f"not asked, because the settings can't be used: {error}"
 
 
-def _now(asked: Asked, answer: Answer) -> ProcessNow:
+def _now(asked: Asked, answer: Answer, run: Run | None) -> ProcessNow:
     """The state of a process. If it gave no answer, being stopped or not running is the reason."""
     said, detail = _said(asked, answer)
-    return ProcessNow(asked.name, said, detail, asked.address, asked.pid)
+    return ProcessNow(asked.name, said, detail, asked.address, asked.pid, run)
 
 
 def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
@@ -158,13 +192,3 @@ def _said(asked: Asked, answer: Answer) -> tuple[Said, str]:
     if answer.state == "no answer" and asked.pid == 0:
         return "down", "the supervisor starts it again; see `tallymill logs`"
     return answer.state, answer.detail
-
-
-def as_text(health: Health) -> str:
-    """A line for each process: whether it works, its id, its address, and what is missing."""
-    lines = []
-    for one in health.processes:
-        pid = "" if one.pid is None else f"pid {one.pid}"
-        columns = (f"{one.name:<10}", f"{one.said:<9}", f"{pid:<11}", one.address, one.detail)
-        lines.append(("  " + "  ".join(columns)).rstrip())
-    return "\n".join(lines)

@@ -43,18 +43,18 @@ def why_no_answer(error: Exception) -> str:
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it can't be reached"
 
 
-def http_state(url: str) -> Answer:
-    """The state of an ingress, console or worker: both /livez and /readyz must answer 200."""
+def http_state(url: str, alive_path: str = "/livez", ready_path: str = "/readyz") -> Answer:
+    """The state of a process that serves HTTP: both paths must answer 200."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
-        alive = _get(url, "/livez", deadline)
-        ready = _get(url, "/readyz", deadline)
+        alive = _get(url, alive_path, deadline)
+        ready = _get(url, ready_path, deadline)
     except (OSError, http.client.HTTPException) as error:
         return Answer("no answer", why_no_answer(error))
     if alive[0] != http.client.OK:
-        return Answer("not ready", _missing("it answers that it is not alive (/livez)", alive))
+        return Answer("not ready", _missing(f"it answers that it is not alive ({alive_path})", alive))
     if ready[0] != http.client.OK:
-        return Answer("not ready", _missing("it answers that it is not ready (/readyz)", ready))
+        return Answer("not ready", _missing(f"it answers that it is not ready ({ready_path})", ready))
     return READY
 
 
@@ -76,8 +76,11 @@ def _missing(says: str, reply: tuple[int, bytes]) -> str:
         body: Any = json.loads(reply[1])
     except ValueError:
         return f"{says}: HTTP {reply[0]}"
-    missing = body.get("missing") if isinstance(body, dict) else None
-    return f"missing: {', '.join(map(str, missing))}" if isinstance(missing, list) and missing else says
+    missing, reasons = (body.get(name) if isinstance(body, dict) else None for name in ("missing", "reasons"))
+    if not isinstance(missing, list) or not missing:
+        return says
+    why = f" ({'; '.join(map(str, reasons))})" if isinstance(reasons, list) and reasons else ""
+    return f"missing: {', '.join(map(str, missing))}{why}"
 
 
 def is_frozen(pid: int, proc: Path = Path("/proc")) -> bool:

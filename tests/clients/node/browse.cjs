@@ -22,6 +22,7 @@ const END_MILLIS = 5_000;
 
 let browser, visitor;
 const pages = [];
+const said = new WeakMap();
 const sessions = new WeakMap();
 
 /** A page's own line to the browser: what it has set holds for as long as it is. */
@@ -44,6 +45,8 @@ const steps = {
     visitor = await browser.newContext();
     visitor.setDefaultTimeout(STEP_MILLIS);
   },
+  /** A script that each of the visitor's pages runs first. */
+  prepare: ({ script }) => visitor.addInitScript(script),
   offline: async ({ on }) => {
     for (const page of visitor.pages()) {
       await (await session(page)).send("Network.emulateNetworkConditions", conditions(on));
@@ -51,12 +54,23 @@ const steps = {
   },
   open: async ({ url }) => {
     const page = await visitor.newPage();
+    const lines = [];
+    said.set(page, lines);
+    page.on("console", (line) => line.type() === "error" && lines.push(line.text()));
+    page.on("pageerror", (error) => lines.push(String(error)));
     await page.goto(url);
     return pages.push(page) - 1;
   },
   go: async ({ page, url }) => void (await pages[page].goto(url)),
   close: ({ page }) => pages[page].close(),
   run: ({ page, script }) => pages[page].evaluate(script),
+  press: ({ page, key }) => pages[page].keyboard.press(key),
+  write: ({ page, text }) => pages[page].keyboard.insertText(text),
+  media: ({ page, ...media }) => pages[page].emulateMedia(media),
+  size: ({ page, width, height }) => pages[page].setViewportSize({ width, height }),
+  shot: async ({ page, file, whole }) => void (await pages[page].screenshot({ path: file, fullPage: whole })),
+  /** What the page has written to the console as an error, and what it has not caught. */
+  said: async ({ page }) => said.get(pages[page]),
 };
 
 async function end() {

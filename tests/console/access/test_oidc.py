@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
+from console.access.notes import failed_page
 from console.access.oidc.flow import LOGIN_SECONDS, Client
 from console.access.oidc.issuer import OidcIssuer
 from console.access.site import Site
@@ -313,14 +314,20 @@ async def test_an_answer_that_is_a_refusal_is_said_to_the_person(
     assert b"<script" not in answer.body
 
 
-@pytest.mark.parametrize("query", ["state=a&state=b", "%ff=1", "&".join(f"p{n}=1" for n in range(30)), ""])
-async def test_a_query_that_is_none_is_refused(issuer: Issuer, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "words", "status"),
+    [
+        ("state=a&state=b", "twice", 400),
+        ("%ff=1", "not valid", 400),
+        ("&".join(f"p{n}=1" for n in range(30)), "not valid", 400),
+        ("", "another sign-in", 403),
+    ],
+)
+async def test_a_query_that_is_none_is_refused(issuer: Issuer, query: str, words: str, status: int) -> None:
     """A parameter that stands twice is not the last one's."""
     browser = browser_of(console(issuer))
     await begin(browser)
-    answer = await come_back(browser, query)
-    assert answer.status in (400, 403)
-    assert browser.cookies == {}
+    assert refused(await come_back(browser, query), browser, words, status)
 
 
 @pytest.mark.parametrize(
@@ -362,9 +369,19 @@ async def test_an_issuer_that_is_away_is_said_to_be(issuer: Issuer) -> None:
     assert refused(await sign_in(browser, issuer), browser, "server_error", 502)
     away = Issuer(url="http://127.0.0.1:1")
     other = browser_of(console(away))
-    assert refused(await begin(other), other, "connection refused", 502)
+    with capture_logs() as lines:
+        for _ in range(3):
+            assert refused(await begin(other), other, "connection refused", 502)
+    (line,) = lines
+    assert ("issuer_lost", "warning") == (line["event"], line["log_level"])
+    assert "connection refused" in line["reason"]
     browser.sign_in([READ_SCOPE])
     assert 200 == (await rig.call("GET", "/v1/system", headers=browser.headers)).status
+
+
+def test_a_reason_is_shown_as_text() -> None:
+    """Whatever it holds."""
+    assert b"<p>&lt;b&gt; &amp; &quot;.</p>" in failed_page('<b> & "', 403).body
 
 
 async def test_where_people_sign_in_at_an_issuer_no_link_opens(issuer: Issuer) -> None:

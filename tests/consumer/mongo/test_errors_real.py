@@ -173,7 +173,7 @@ async def test_a_failed_commit_is_never_taken_for_success(mongodb: str, code: in
         sent = [counting(0, 10, count=3)]
         async with failing(made, "commitTransaction", {"times": 1}, errorCode=code) as told, at_work(made):
             made.append(sent)
-            await eventually(lambda: made.sample("tallymill_worker_records_total", fate="applied") == 1)
+            await eventually(lambda: made.sample("tallymill_worker_records_total", api="games", fate="applied") == 1)
             await assert_exact(made.place, sent)
         assert await times_failed(made) == told["count"] + 1, "the commit failed, and was tried again"
 
@@ -201,7 +201,7 @@ async def test_a_flush_too_large_is_halved(mongodb: str, code: int) -> None:
         async with failing(made, "insert", {"times": 3}, errorCode=code, errorLabels=[]), at_work(made):
             await until_applied(made.place, len(sent))
         await assert_exact(made.place, sent)
-        assert made.sample("tallymill_worker_flushes_failed_total", cause="too_large") == 3
+        assert made.sample("tallymill_worker_flushes_failed_total", api="games", cause="too_large") == 3
 
 
 async def test_a_flush_that_outlives_transactions_is_halved(mongodb: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +228,7 @@ async def test_a_flush_that_outlives_transactions_is_halved(mongodb: str, monkey
         async with lifetime(made, 1), at_work(made):
             await until_applied(made.place, len(sent), seconds=2 * PATIENCE_SECONDS)
         await assert_exact(made.place, sent)
-        assert (made.sample("tallymill_worker_flushes_failed_total", cause="too_large") or 0) > 0
+        assert (made.sample("tallymill_worker_flushes_failed_total", api="games", cause="too_large") or 0) > 0
 
 
 async def test_one_record_too_large_stops_its_partition_and_no_other(mongodb: str) -> None:

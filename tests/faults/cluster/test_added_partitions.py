@@ -40,10 +40,11 @@ class Seen:
 
 
 async def metrics(session: aiohttp.ClientSession, url: str, name: str) -> dict[str, float]:
-    """Samples of one gauge by its partition; by "" if it has none."""
+    """Samples of one gauge of events.record by its partition; by "" if it has none."""
     async with session.get(f"{url}/metrics") as answer:
         families = text_string_to_metric_families(await answer.text())
     samples = (sample for family in families if family.name == name for sample in family.samples)
+    samples = (sample for sample in samples if sample.labels["api"] == "games")
     return {sample.labels.get("partition", ""): sample.value for sample in samples}
 
 

@@ -282,7 +282,7 @@ async def test_a10_with_partial_the_good_ones_are_registered_and_the_bad_ones_no
         ("BAD_ITEM", "eventData[1].Timestamp", b'{"Event": "no time"}'),
         ("BAD_ITEM", "eventData[3]", b'"no object"'),
     ] == noted
-    assert 2 == rig.metric("refused_total", cause="BAD_ITEM")
+    assert 2 == rig.metric("refused_total", api="analytics", cause="BAD_ITEM")
 
 
 async def test_a10_with_partial_a_request_without_a_good_one_is_refused(rig: Rig) -> None:

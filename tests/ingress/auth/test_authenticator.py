@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from ingress.auth.authenticator import Authenticator, require_record_scope
 from ingress.http.metrics import Metrics
+from schemas.canary import CANARY_APP, CANARY_SCOPE
 from schemas.errors.table import Refusal
 from serving.http.replies import refusal_reply
 from serving.http.request import bearer_token
@@ -205,3 +206,16 @@ async def test_b6_an_anonymous_token_is_403_on_the_games_api() -> None:
     reply = refusal_reply(caught.value.refusal)
     assert (Refusal.ANONYMOUS, 403) == (caught.value.refusal, reply.status)
     assert b'Bearer realm="tallymill", error="insufficient_scope"' == dict(reply.headers)[b"www-authenticate"]
+
+
+async def test_the_canary_s_app_needs_a_scope_of_its_own() -> None:
+    """Its name is reserved: a token of it without the scope is 403, and names the scope."""
+    with pytest.raises(Refused) as caught:
+        await authenticator().identify(bearer(token(app=CANARY_APP)), NOW_SECONDS)
+    reply = refusal_reply(caught.value.refusal)
+    assert (403, b'scope="tallymill.canary"') == (
+        reply.status,
+        dict(reply.headers)[b"www-authenticate"].rpartition(b", ")[2],
+    )
+    allowed = bearer(token(app=CANARY_APP, scope=f"x {CANARY_SCOPE}"))
+    assert CANARY_APP == (await authenticator().identify(allowed, NOW_SECONDS)).app

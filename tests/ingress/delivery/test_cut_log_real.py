@@ -49,7 +49,7 @@ async def test_a_first_attempt_at_a_used_offset_is_never_told_what_became_of_ano
                 assert (200, []) == answers[-1]
                 assert {(503, None)} == set(answers[:-1])
                 async with session.get(f"{running.url}/metrics") as response:
-                    assert "tallymill_ingress_reused_offsets_total 2.0" in await response.text()
+                    assert 'tallymill_ingress_reused_offsets_total{api="games"} 2.0' in await response.text()
                 assert 1 == running.log.read_text().count('"log_truncated"'), "told once"
 
                 assert "duplicate" == await state(running, session, old)

@@ -101,7 +101,8 @@ async def timed(posting: Awaitable[tuple[int, Mapping[str, str], Any]]) -> tuple
 async def buffer_bytes(session: aiohttp.ClientSession, url: str) -> float:
     async with session.get(f"{url}/metrics") as response:
         lines = (await response.text()).splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("tallymill_ingress_buffer_bytes "))
+    name = 'tallymill_ingress_buffer_bytes{api="games"} '
+    return next(float(line.split()[1]) for line in lines if line.startswith(name))
 
 
 async def request_ids(kafka: str, topic: str) -> list[int]:

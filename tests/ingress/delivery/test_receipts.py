@@ -66,7 +66,7 @@ async def test_g16_another_payload_under_a_used_id_shows_in_the_receipt_and_is_c
         ("duplicate", "ALREADY_UPDATED"),
         ("duplicate", "PAYLOAD_DIFFERS"),
     ]
-    assert rig.metric("payload_differs_total") == 1
+    assert rig.metric("payload_differs_total", api="games") == 1
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ async def test_g16_each_of_three_attempts_has_its_own_receipt_and_one_request_co
                 (200, "duplicate", "PAYLOAD_DIFFERS"),
             ] == [await state(running, session, receipt) for receipt in receipts]
             async with session.get(f"{running.url}/metrics") as response:
-                assert "tallymill_ingress_payload_differs_total 1.0" in await response.text()
+                assert 'tallymill_ingress_payload_differs_total{api="games"} 1.0' in await response.text()
             authorization = f"Bearer {fresh_token()}"
             status, told = await get(running, session, "/v1/requests/7", authorization=authorization)
             assert (200, "7", "applied") == (status, told["requestId"], told["state"])

@@ -52,12 +52,12 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     with capture_logs() as lines:
         for times in (1, 2):
             answer = await rig.record(period(update()), request_id="8")
-            assert (503, times) == (answer.status, rig.metric("reused_offsets_total"))
+            assert (503, times) == (answer.status, rig.metric("reused_offsets_total", api="games"))
             assert "retry-after" in answer.headers
             assert "tallymill-receipt" not in answer.headers
     assert [("log_truncated", str(partition), 1)] == [(one["event"], one["partition"], one["offset"]) for one in lines]
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
-    assert (200, 2) == (answer.status, rig.metric("reused_offsets_total"))
+    assert (200, 2) == (answer.status, rig.metric("reused_offsets_total", api="games"))
 
 
 async def test_a_checkpoint_read_after_the_send_proves_nothing(rig: Rig) -> None:
@@ -66,7 +66,7 @@ async def test_a_checkpoint_read_after_the_send_proves_nothing(rig: Rig) -> None
     await rig.record(period(update()), prefer="respond-async")
     rig.store.next_offsets[PartitionId("r1", rig.topic.records[0].partition)] = 3
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
-    assert (200, 0) == (answer.status, rig.metric("reused_offsets_total"))
+    assert (200, 0) == (answer.status, rig.metric("reused_offsets_total", api="games"))
 
 
 async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_nothing(
@@ -89,7 +89,7 @@ async def test_a_checkpoint_that_is_read_while_the_ack_is_on_its_way_proves_noth
     await asyncio.sleep(0)
     answer = await rig.record(period(update()), request_id="8", prefer="respond-async")
     waiting.cancel()
-    assert (200, 0) == (answer.status, rig.metric("reused_offsets_total"))
+    assert (200, 0) == (answer.status, rig.metric("reused_offsets_total", api="games"))
 
 
 async def test_a_record_whose_coordinates_have_another_ones_exception_is_answered_503(
@@ -109,7 +109,7 @@ async def test_a_record_whose_coordinates_have_another_ones_exception_is_answere
     monkeypatch.setattr(rig.topic, "publish", stamped)
     with capture_logs() as lines:
         answer = await rig.record(period(update()))
-    assert (503, 1) == (answer.status, rig.metric("reused_offsets_total"))
+    assert (503, 1) == (answer.status, rig.metric("reused_offsets_total", api="games"))
     assert "tallymill-receipt" not in answer.headers
     assert ["log_truncated"] == [line["event"] for line in lines]
 

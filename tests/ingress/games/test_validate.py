@@ -40,7 +40,7 @@ async def test_it_says_what_would_count_and_what_would_not_and_does_nothing(rig:
     assert ["GONE"] == [one["eventId"] for one in answer.json["eventFailures"]]
     await rig.shared.refusals.write()
     assert ([], []) == (rig.topic.records, rig.store.refused)
-    assert 0 == rig.metric("refused_total", cause="NOT_FOUND")
+    assert 0 == rig.metric("refused_total", api="games", cause="NOT_FOUND")
     assert "7" == (await rig.post(body)).json["playerEvents"][0]["numEvents"]
     assert "7" == (await rig.post(body)).json["playerEvents"][0]["numEvents"], "recorded once"
 

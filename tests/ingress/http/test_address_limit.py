@@ -68,7 +68,7 @@ async def test_answer_address_rate_says_when_to_try_again() -> None:
         error["errors"][0]["reason"],
     )
     assert "10" == answers[-1].headers["retry-after"]
-    assert 1 == rig.metric("refused_total", cause="ADDRESS_RATE_HIGH")
+    assert 1 == rig.metric("refused_total", api="games", cause="ADDRESS_RATE_HIGH")
 
 
 async def test_b1_one_address_does_not_use_up_anothers_limit() -> None:

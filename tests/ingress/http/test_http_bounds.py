@@ -15,6 +15,7 @@ from typing import Self
 import pytest
 
 from ingress.config import IngressSettings
+from ingress.http.refused_causes import CAUSES
 from ingress.server import server_config
 from serving.http.framing import MAX_HEAD_BYTES
 from serving.http.life import Server, listening
@@ -142,7 +143,8 @@ async def test_b9_what_is_no_request_is_told_so_like_all_else(data: str, status:
             assert error["errors"][0]["reason"] == reason
         assert await client.ends() == b""
         names = {400: "BAD_HTTP", 431: "HEAD_LARGE", 505: "HTTP_VERSION"}
-        assert serving.rig.metric("refused_total", cause=names[status]) == 1
+        counted = [serving.rig.metric("refused_total", api=api, cause=names[status]) for api in CAUSES]
+        assert sorted(number or 0 for number in counted) == [0, 0, 1]
         assert serving.rig.topic.records == []
 
 

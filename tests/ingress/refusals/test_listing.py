@@ -103,7 +103,7 @@ async def test_mongodb_away_costs_samples_and_no_request_anything(rig: Rig) -> N
     answer = await rig.record(period(update(), start=NOW - 10, end=NOW - 9))
     assert (200, 1) == (answer.status, len(answer.json["batchFailures"]))
     assert [] == await noted(rig)
-    assert 1 == rig.metric("refusals_not_kept_total", reason="away")
+    assert 1 == rig.metric("refusals_not_kept_total", api="games", reason="away")
 
 
 async def test_they_are_read_back_newest_first_with_all_that_is_known(rig: Rig) -> None:
@@ -197,4 +197,4 @@ async def test_mongodb_away_is_503(rig: Rig) -> None:
 async def test_the_causes_that_are_counted_are_a_closed_set(rig: Rig) -> None:
     """A client can't create a label."""
     with pytest.raises(KeyError):
-        rig.shared.metrics.refused("made up")
+        rig.shared.metrics.refused("games", "made up")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ingress.http.metrics import CAUSES, Metrics
+from ingress.http.metrics import Metrics
+from ingress.http.refused_causes import KNOWN_CAUSES
 from ingress.memory import MemoryStore
 from ingress.refusals.recorder import (
     MAX_FIRST_BYTES,
@@ -29,7 +30,7 @@ from tests.clock import TestClock
 from tests.ingress.rig import NOW, token
 from tests.patience import PATIENCE_SECONDS
 
-SENDER = Sender("demo", "ann", b"opaque-token", NOW)
+SENDER = Sender("games", "demo", "ann", b"opaque-token", NOW)
 
 
 class Sampling:
@@ -41,10 +42,12 @@ class Sampling:
         self.refusals = RefusalRecorder(self.store, TestClock(), self.metrics)
 
     def not_kept(self, reason: str) -> float | None:
-        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_not_kept_total", {"reason": reason})
+        return self.metrics.registry.get_sample_value(
+            "tallymill_ingress_refusals_not_kept_total", {"api": "games", "reason": reason}
+        )
 
     def kept(self) -> float | None:
-        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_kept_total")
+        return self.metrics.registry.get_sample_value("tallymill_ingress_refusals_kept_total", {"api": "games"})
 
 
 def test_of_one_app_and_cause_the_first_few_a_minute_are_kept() -> None:
@@ -57,8 +60,8 @@ def test_of_one_app_and_cause_the_first_few_a_minute_are_kept() -> None:
 def test_a_noisy_app_hides_neither_another_app_nor_its_own_other_causes() -> None:
     """Not even in the second in which it comes with every cause there is."""
     quota = Quota()
-    taken = Counter(cause for _ in range(100) for cause in CAUSES if quota.takes("noisy", cause, 0))
-    assert dict.fromkeys(CAUSES, PER_CAUSE_A_MINUTE) == taken
+    taken = Counter(cause for _ in range(100) for cause in KNOWN_CAUSES if quota.takes("noisy", cause, 0))
+    assert dict.fromkeys(KNOWN_CAUSES, PER_CAUSE_A_MINUTE) == taken
     assert quota.takes("quiet", "NOT_FOUND", 0)
 
 

@@ -18,6 +18,7 @@ from ops.definitions.changes import (
     read_file,
     retired_by,
 )
+from ops.definitions.command import ApplyOptions, apply
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
 from ops.local.servers.paths import DEMO_DEFINITIONS
 from schemas.definitions import Definition
@@ -364,3 +365,11 @@ def test_what_is_declared_shows_all_it_has_and_what_is_retired_when() -> None:
     }
     (retired,) = changes(file_of(), stand([declared_now]), LATER)
     assert ["retired_at"] == [one.field for one in retired.fields]
+
+
+async def test_the_canary_s_app_is_reserved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before any server is asked."""
+    file = tmp_path / "canary.yaml"
+    file.write_text("app: tallymill-canary\ndefinitions: []")
+    assert 2 == await apply(file, ApplyOptions(retire_all=True), as_json=False)
+    assert "is reserved for `tallymill canary`" in capsys.readouterr().err

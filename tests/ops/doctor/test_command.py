@@ -1,26 +1,29 @@
 """How the doctor judges what it finds."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from consumer.mongo.store import LONG_TRY_SECONDS
 from ops.config import Settings
+from ops.doctor.check import Check
 from ops.doctor.command import (
     StoredEvents,
     StoredRequests,
-    clock_check,
     cost_check,
     events_check,
+    lifetime_check,
     lineage_check,
     refusals_check,
     set_check,
+    summary,
     topic_checks,
     unread_checks,
 )
-from ops.doctor.unread import clock_difference
+from schemas.mongod_risks import LIFETIME_SECONDS, SHORTEST_SECONDS
+from schemas.requirements import topic_config
 from schemas.settings import KafkaSettings
-from schemas.topic_risks import TopicShape
+from schemas.topic_risks import TopicShape, topic_risks
 
 
 @pytest.mark.parametrize(
@@ -39,22 +42,26 @@ def test_mongodb_must_have_transactions_and_an_honest_majority(hello: dict[str, 
     assert words in check.detail
 
 
-def test_a_good_topic_is_told_with_how_many_workers_can_share_it() -> None:
+KAFKA = KafkaSettings(partitions=6)
+WANTED = topic_config(KAFKA, Settings().limits)
+GOOD = WANTED | {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
+
+
+def test_a_good_topic_is_told_with_what_was_looked_at() -> None:
     """More workers than partitions would idle."""
-    (check,) = topic_checks("records", TopicShape(6, 3, 3), [], [], KafkaSettings())
-    assert ("topic records", "ok", "6 partitions, for at most 6 workers") == (
-        check.what,
-        check.state,
-        check.detail,
-    )
+    (check,) = topic_checks("records", TopicShape(6, 3, 3), GOOD, WANTED, KAFKA)
+    assert ("topic records", "ok") == (check.what, check.state)
+    words = "6 partitions, for at most 6 workers; records kept for 7 days; min.insync.replicas 2 of 3 replicas; "
+    assert f"{words}unclean.leader.election.enable false" == check.detail
 
 
 @pytest.mark.parametrize(("partitions", "more"), [(6, []), (5, ["wrong"]), (7, ["warning"])])
 def test_each_problem_of_a_topic_is_wrong_and_each_risk_a_warning(partitions: int, more: list[str]) -> None:
     """Fewer partitions than the setting are wrong; more are an operator's decision."""
-    shape = TopicShape(partitions, 1, 1)
-    checks = topic_checks("records", shape, ["this", "that"], ["one replica"], KafkaSettings(partitions=6))
-    assert sorted(["wrong", "wrong", "warning", *more]) == sorted(check.state for check in checks)
+    broken = GOOD | {"retention.ms": "1", "cleanup.policy": "compact"}
+    checks = topic_checks("records", TopicShape(partitions, 1, 1), broken, WANTED, KAFKA)
+    risks = topic_risks(GOOD, TopicShape(partitions, 1, 1), KAFKA)
+    assert sorted(["wrong", "wrong", *["warning"] * len(risks), *more]) == sorted(check.state for check in checks)
     assert {"topic records"} == {check.what for check in checks}
 
 
@@ -114,16 +121,32 @@ def test_partitions_that_nobody_reads_are_warnings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "words"), [(600, "600 s ahead of"), (-600, "600 s behind"), (1, None), (-1, None), (0, None)]
+    ("seconds", "state", "words"),
+    [
+        (15, "ok", "is 15"),
+        (60, "warning", "they wait for up to 90 s"),
+        (5, "wrong", "tried again for ever"),
+        (None, "warning", "is unknown (why)"),
+    ],
 )
-def test_a_clock_that_differs_from_mongodbs_is_a_warning(ahead: int, words: str | None) -> None:
-    """Only the certain difference counts: MongoDB answered at some time in between."""
-    local = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    before = local + timedelta(seconds=ahead)
-    told = clock_difference({"localTime": local.replace(tzinfo=None)}, before, before)
-    assert (words is None) == (told is None)
-    assert (words or "") in (told or "")
-    check = clock_check(told)
-    assert ("ok" if told is None else "warning") == check.state
-    slow = clock_difference({"localTime": local}, local - timedelta(seconds=30), local + timedelta(seconds=30))
-    assert slow is None, "a slow answer is no difference"
+def test_how_long_a_transaction_may_live_is_looked_at(seconds: float | None, state: str, words: str) -> None:
+    """Too long: a killed worker's partitions wait. Too short: a large flush never ends."""
+    check = lifetime_check(seconds, "why")
+    assert ("transactions", state) == (check.what, check.state)
+    assert words in check.detail
+    assert ("db.adminCommand({setParameter: 1, transactionLifetimeLimitSeconds: 15})" in check.detail) == (
+        state != "ok"
+    )
+
+
+def test_a_flush_is_halved_before_mongodb_may_abort_it() -> None:
+    """The rule knows the worker's own bound."""
+    assert LONG_TRY_SECONDS < SHORTEST_SECONDS <= LIFETIME_SECONDS
+
+
+def test_a_result_is_one_sentence() -> None:
+    """With the worst that was found."""
+    checks = [Check("a", "ok", "x"), Check("b", "warning", "y"), Check("c", "wrong", "z")]
+    assert "3 checks, 1 wrong, 1 warnings. c: z" == summary(checks)
+    assert "2 checks, 0 wrong, 1 warnings. b: y" == summary(checks[:2])
+    assert "1 checks, 0 wrong, 0 warnings" == summary(checks[:1])

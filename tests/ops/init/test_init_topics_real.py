@@ -1,7 +1,8 @@
 """Topics that differ from those of `init`, on a real broker: what init corrects, and what init and doctor report."""
 
 from ops.connect import kafka_admin
-from ops.doctor.command import Check, examine
+from ops.doctor.check import Check
+from ops.doctor.command import examine
 from ops.init.command import initialise, wrong
 from ops.init.finding import Finding
 from schemas.requirements import topic_config, wrong_topic_config

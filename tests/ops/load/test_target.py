@@ -18,6 +18,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from ops.config import DATA_VARIABLE, PREFIX
 from ops.connect import NotReachable
 from ops.guard import guarded
+from ops.http_words import failure, refusal_words
 from ops.load import command, target
 from ops.load.command import load
 from ops.load.plan import LoadOptions, wrong_load
@@ -170,7 +171,7 @@ PLACE = ConnectionKey("a", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=Non
 )
 def test_why_a_request_had_no_answer_is_told_in_plain_words(error: Exception, words: str) -> None:
     """The most special cause of each of the client's errors."""
-    assert words == target.failure(error)
+    assert words == failure(error)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_why_a_request_had_no_answer_is_told_in_plain_words(error: Exception, wo
 )
 def test_the_message_of_a_refusal_is_told_if_there_is_one(text: str, words: str) -> None:
     """Of either API; a gateway has its own."""
-    assert words == target.refusal_words(text)
+    assert words == refusal_words(text)
 
 
 async def test_a_host_that_nobody_knows_is_told() -> None:

@@ -1,15 +1,28 @@
-"""down, status and logs."""
+"""up, down and status."""
 
 import json
 import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings
 from ops.local import commands
+from ops.local.commands import UpOptions
+from ops.local.logs.command import LogOptions, logs
+from ops.local.running_options import OPTIONS_NAME, WORKERS, options_of, write_options
+from ops.local.servers.source import settings_of_user
 from ops.local.state import data_lock, write_state
 from ops.local.status.health import Health, ProcessNow, Said
+from ops.output import redrawing
+from tests.ops.local.logs.test_logs_command import Terminal
 from tests.ops.local.test_state import STATE
+from tests.patience import PATIENCE_SECONDS
 
 Output = pytest.CaptureFixture[str]
 
@@ -50,6 +63,63 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
     assert [f"! {one}" for one in problems] == lines[: len(problems)]
 
 
+def test_a_watched_status_is_a_block_after_the_other_and_ends_with_the_last_exit_status(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it."""
+    shown = iter([("ready", 0), ("not ready", 1)])
+
+    def status_now(*_: object, **__: object) -> tuple[str, int]:
+        try:
+            return next(shown)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(commands, "status_now", status_now)
+    monkeypatch.setattr(commands, "WATCH_SECONDS", 0)
+    assert 1 == commands.watch_status(tmp_path, as_json=False)
+    assert "ready\n\nnot ready\n" == capsys.readouterr().out
+    assert 130 == commands.watch_status(tmp_path, as_json=True), "before there was one"
+
+
+def test_a_watched_status_on_a_terminal_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", shown := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with redrawing() as draw:
+        draw("ready\nfirst")
+        draw("not ready\nsecond")
+    first, second = shown.getvalue().partition("first")[::2]
+    assert "\x1b[1A" not in first
+    assert "\x1b[1A" in second.partition("second")[0], "the cursor goes up"
+
+
+def test_a_watched_system_that_does_not_run_is_3(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may start later."""
+    naps = iter([0, KeyboardInterrupt()])
+
+    def sleep(_seconds: float) -> None:
+        if isinstance(nap := next(naps), BaseException):
+            raise nap
+
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=sleep))
+    assert 3 == commands.watch_status(tmp_path, as_json=True)
+    assert [{"phase": "stopped"}] * 2 == [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+
+
+def test_a_command_ends_though_a_thread_of_it_does_not() -> None:
+    """As one that asks DNS for a name: Python would wait for it."""
+    program = (
+        "import time; from concurrent.futures import ThreadPoolExecutor; from ops.output import leave, say\n"
+        "ThreadPoolExecutor().submit(time.sleep, 3600); say('told'); leave(3)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+    assert (3, "told\n") == (ran.returncode, ran.stdout)
+
+
 def test_lost_records_are_the_first_line_of_status(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,41 +139,101 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> 
     missing = tmp_path / "none"
     assert commands.status(missing, as_json=False) == 3
     assert commands.down(missing, as_json=False) == 0
-    assert commands.logs(missing, None, lines=1, follow=False) == 1
+    assert logs(missing, LogOptions()) == 1
     told = capsys.readouterr()
     assert told.out == f"not running: there is no folder {missing}\nnot running: there is no folder {missing}\n"
     assert str(missing) in told.err
 
 
-def test_a_second_up_says_what_runs(tmp_path: Path, capsys: Output) -> None:
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a system that this process seems to run, with two workers and usual settings."""
+    for name in [name for name in os.environ if name.startswith("TALLYMILL_")]:
+        monkeypatch.delenv(name)
     with data_lock(tmp_path):
+        write_options(tmp_path, options_of({WORKERS: 2}, settings_of_user()))
         write_state(tmp_path, STATE)
-        for run in (commands.up, commands.up_detached):
-            assert run(tmp_path, 2, as_json=False) == 0
-            told = capsys.readouterr()
-            assert f"already running (supervisor {os.getpid()})" in told.err
-            assert "http://i" in told.out
+        yield tmp_path
+
+
+@pytest.mark.parametrize("detach", [False, True])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_a_second_up_says_what_runs(running: Path, capsys: Output, workers: int | None, *, detach: bool) -> None:
+    """Also with the options that the system has. Options that are not given may be any."""
+    assert commands.up(UpOptions(running, workers, detach)) == 0
+    told = capsys.readouterr()
+    assert f"already running (supervisor {os.getpid()})" in told.err
+    assert "http://i" in told.out
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_second_up_with_other_options_names_them_and_fails(
+    running: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, *, detach: bool
+) -> None:
+    """Of the command line, of the environment and of a file. No secret is shown. Nothing looks like an answer."""
+    file = running / "user.toml"
+    file.write_text("[kafka]\npartitions = 60\ngroup = 'tallymill'\n")
+    monkeypatch.setenv(FILE_VARIABLE, str(file))
+    monkeypatch.setenv("TALLYMILL_INGRESS__PORT", "8080")  # as it runs
+    monkeypatch.setenv("TALLYMILL_SIGNING__KEYS", '["a secret that is long enough to be a key"]')
+    assert commands.up(UpOptions(running, 3, detach)) == 1
+    out, err = capsys.readouterr()
+    first, other, *lines, stop = err.splitlines()
+    assert ("", "It has other options:") == (out, other)
+    assert ["  --workers: 2, not 3", "  kafka.partitions: 6, not 60", "  signing.keys: another value"] == lines
+    assert "already running" in first
+    assert "tallymill down" in stop
+
+
+def test_a_second_up_without_the_options_of_the_first_is_content(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not asked for is not compared: `up` in another shell shows what runs."""
+    for name in [name for name in os.environ if name.startswith("TALLYMILL_")]:
+        monkeypatch.delenv(name)
+    settings = Settings.model_validate({"ingress": {"port": 9000}, "kafka": {"partitions": 60}})
+    with data_lock(tmp_path):
+        write_options(tmp_path, options_of({WORKERS: 4}, settings))
+        write_state(tmp_path, STATE)
+        assert commands.up(UpOptions(tmp_path)) == 0
+    assert "http://i" in capsys.readouterr().out
+
+
+def test_a_second_up_with_wrong_settings_names_them(
+    running: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALLYMILL_INGRESS__PORTT", "1")
+    assert commands.up(UpOptions(running)) == 2
+    assert "ingress.portt: no such setting" in capsys.readouterr().err
+
+
+def test_only_the_owner_reads_the_options_of_a_system(running: Path) -> None:
+    """Secrets are kept as hashes, and may be guessed from these."""
+    assert 0o600 == stat.S_IMODE((running / OPTIONS_NAME).stat().st_mode)
+    key = "a secret that is long enough to be a key"
+    options = options_of({}, Settings.model_validate({"signing": {"keys": [key]}}))
+    assert key not in str(options)
+
+
+def test_it_is_said_how_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other commands must find the folder: it is the usual one, or the variable names it."""
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    assert "Ctrl-C" == commands.stop_text(Path(".tallymill"), is_detached=False)
+    assert "tallymill down" == commands.stop_text(Path(".tallymill"), is_detached=True)
+    odd = tmp_path / "an odd folder"
+    assert f"export TALLYMILL_DATA='{odd}'; tallymill down" == commands.stop_text(odd, is_detached=True)
+    assert f"export TALLYMILL_DATA='{odd}'" in commands.stop_text(odd, is_detached=False)
+    monkeypatch.setenv(DATA_VARIABLE, str(odd))
+    assert "tallymill down" == commands.stop_text(odd, is_detached=True)
+
+
+def test_a_command_that_no_shell_finds_is_named_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [str(Path.cwd() / ".venv" / "bin" / "tallymill")])
+    assert ".venv/bin/tallymill" == commands.own_name()
 
 
 def test_down_with_nothing_running_is_no_failure(tmp_path: Path, capsys: Output) -> None:
     assert commands.down(tmp_path, as_json=False) == 0
     assert capsys.readouterr().out == "not running\n"
-
-
-def test_logs_show_the_end_of_one_or_of_all(tmp_path: Path, capsys: Output) -> None:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    (folder / "kafka.log").write_text("one\ntwo\nthree\n")
-    (folder / "ingress.log").write_text("four\n")
-    assert commands.logs(tmp_path, "kafka", lines=2, follow=False) == 0
-    assert capsys.readouterr().out == "two\nthree\n"
-    assert commands.logs(tmp_path, None, lines=1, follow=False) == 0
-    assert capsys.readouterr().out.splitlines() == ["ingress     four", "kafka       three"]
-
-
-def test_a_log_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path, capsys: Output) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "kafka.log").touch()
-    assert commands.logs(tmp_path, "kafkaa", lines=2, follow=False) == 1
-    assert "no log of kafkaa" in (told := capsys.readouterr().err)
-    assert "Known logs: kafka" in told

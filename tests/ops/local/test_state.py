@@ -11,6 +11,7 @@ import pytest
 
 from ops.local.state import (
     Process,
+    Run,
     RunningError,
     Servers,
     State,
@@ -31,6 +32,8 @@ STATE = State(
     Process("http://i", 14),
     Process("http://c", 15),
     (Worker(11, "http://w"),),
+    {"supervisor": Run(1_795_867_200_000), "kafka": Run(None, 3)},
+    ("a note",),
 )
 
 

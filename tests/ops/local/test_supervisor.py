@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,13 +15,16 @@ from typing import Any
 
 import pytest
 
-from ops.config import variable_of
+from ops.config import Settings, variable_of
+from ops.local.logs.entry import entries
 from ops.local.servers.kafka import answers
+from ops.local.servers.ports import LOOPBACK, Wanted
 from ops.local.servers.processes import Children, Program
 from ops.local.servers.replica_set import make_primary
 from ops.local.servers.source import Sources
 from ops.local.state import State, Worker, read_state, supervisor_pid
-from ops.local.supervisor import masked, servers_text, with_pids
+from ops.local.supervisor import SystemOptions, masked, moved_text, servers_text, wanted_ports, with_pids
+from ops.local.supervisor_log import SupervisorLog
 from ops.local.watch import Watch
 from tests.frozen import freeze
 from tests.ops.local.servers.test_processes import goes, is_alive
@@ -124,3 +128,83 @@ def test_it_is_said_where_servers_come_from() -> None:
     assert servers_text(Sources("local", "local")) == "Starting Kafka and MongoDB on this machine"
     told = servers_text(Sources("settings", "docker"))
     assert told == "Starting Kafka at the addresses of the settings and MongoDB in Docker"
+
+
+def wanted_of(workers: int = 2, **sections: dict[str, object]) -> dict[str, tuple[int, str | None]]:
+    settings = Settings.model_validate(sections)
+    found = wanted_ports(SystemOptions(Path(), workers, settings, Sources("local", "settings")))
+    return {one.process: (one.port, one.setting) for one in found}
+
+
+def test_a_port_that_the_user_has_set_is_known_from_a_usual_one() -> None:
+    """Even if it is the usual one that he has set. A server that `up` does not start needs no port."""
+    assert {
+        "ingress": (8080, "ingress.port"),
+        "console": (8090, None),
+        "worker-1": (9400, None),
+        "worker-2": (9401, None),
+        "kafka": (9092, None),
+        "kafka-controller": (9093, None),
+    } == wanted_of(ingress={"port": 8080})
+
+
+@pytest.mark.parametrize(("first", "expected"), [(9500, [9500, 9501]), (0, [0, 0]), (65_535, [65_535, 0])])
+def test_workers_have_ports_side_by_side(first: int, expected: list[int]) -> None:
+    """Zero stands for any, for each of them; so does a port beyond the last."""
+    found = wanted_of(worker={"metrics_port": first})
+    assert [(port, "worker.metrics_port") for port in expected] == [found["worker-1"], found["worker-2"]]
+
+
+def test_usual_ports_that_are_taken_are_one_sentence() -> None:
+    """Kafka's controller is nobody's to connect to."""
+    wanted = [Wanted("ingress", 8080), Wanted("console", 8090), Wanted("kafka-controller", 9093), Wanted("x", 0)]
+    ports = {"ingress": 5000, "console": 8090, "kafka-controller": 5001, "x": 5002}
+    expected = "Some usual ports are taken by other programs: ingress on 5000, not 8080"
+    assert (expected,) == moved_text(wanted, ports)
+    assert () == moved_text(wanted[1:], ports)
+
+
+def test_what_the_supervisor_does_is_in_its_log_and_on_its_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = SupervisorLog(tmp_path / "logs")
+    log.info("worker-1 is started again (pid 7)")
+    log.warning("kafka ended (exit status 1)")
+    said = capsys.readouterr().err.splitlines()
+    assert ["worker-1 is started again (pid 7)", "kafka ended (exit status 1)"] == [one[9:] for one in said]
+    lines = (tmp_path / "logs" / "supervisor.log").read_text().splitlines()
+    first, second = entries("supervisor", lines)
+    assert ("info", "worker-1 is started again (pid 7)") == (first.level, first.event)
+    assert ("warning", "kafka ended (exit status 1)") == (second.level, second.event)
+    assert first.time
+
+
+def test_a_supervisor_whose_errors_go_to_its_log_says_a_thing_once(tmp_path: Path) -> None:
+    """As with `up --detach`."""
+    program = (
+        "from pathlib import Path; from ops.local.supervisor_log import SupervisorLog\n"
+        f"log = SupervisorLog(Path({str(tmp_path)!r}))\n"
+        "with log.phase('Starting'): log.info('once')"
+    )
+    with (tmp_path / "supervisor.log").open("ab") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    events = [json.loads(line)["event"] for line in (tmp_path / "supervisor.log").read_text().splitlines()]
+    assert ["once", "Starting"] == [event.partition(":")[0] for event in events]
+
+
+@pytest.mark.real
+def test_taken_ports_are_said_or_refused(tmp_path: Path) -> None:
+    """A usual one is another one. One that the user has set is an error, before any server is started."""
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command, environ = [sys.executable, STUB_UP, str(tmp_path), "0"], {variable_of("ingress.port"): port}
+        ran = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False, timeout=60)
+        assert 1 == ran.returncode
+        assert f"ingress.port: port {port} for ingress is taken by another program" in ran.stderr
+        assert not (tmp_path / "mongodb").exists()
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port = str(free.getsockname()[1])
+    with running(tmp_path, **{variable_of("ingress.port"): port}) as (process, state):
+        assert f"http://127.0.0.1:{port}" == state["ingress"]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)

@@ -12,7 +12,7 @@ from ops.local.servers.paths import cache_folder, cached
 
 def test_a_folder_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     home = tmp_path / "cache" / "thing"
-    with fetch._whole_or_absent(home) as new:
+    with fetch.whole_or_absent(home) as new:
         (new / "file").touch()
         assert not home.exists()
     assert (home / "file").exists()
@@ -20,7 +20,7 @@ def test_a_folder_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_fetch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with fetch._whole_or_absent(tmp_path / "thing") as new:
+        with fetch.whole_or_absent(tmp_path / "thing") as new:
             (new / "half").touch()
             raise FetchError
 

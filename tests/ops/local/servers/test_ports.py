@@ -5,7 +5,16 @@ from collections.abc import Collection
 
 import pytest
 
-from ops.local.servers.ports import KEEPS, LOOPBACK, any_free, choose_ports, is_free
+from ops.local.servers.ports import (
+    KEEPS,
+    LOOPBACK,
+    PortsTaken,
+    Wanted,
+    any_free,
+    assign_ports,
+    choose_ports,
+    is_free,
+)
 
 
 def first_from_5000(avoid: Collection[int]) -> int:
@@ -55,3 +64,25 @@ def test_a_port_that_was_given_is_given_to_nobody_else_and_can_be_listened_on_ag
             other.bind((LOOPBACK, port))
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind((LOOPBACK, port))
+
+
+def test_a_port_that_the_user_has_set_is_given_or_refused() -> None:
+    """All that are taken are named at once. A port that is only usual is given up for it."""
+    usual, asked = Wanted("kafka", 9092), Wanted("ingress", 9092, "ingress.port")
+    assert {"kafka": 5000, "ingress": 9092} == assign_ports([usual, asked], lambda _: True, first_from_5000)
+    wanted = [asked, Wanted("console", 9092, "console.port"), Wanted("worker-1", 9400, "worker.metrics_port")]
+    with pytest.raises(PortsTaken) as refused:
+        assign_ports(wanted, lambda port: port != 9400, first_from_5000)
+    assert [
+        "console.port: port 9092 for console is also the port of ingress. Set another port",
+        "worker.metrics_port: port 9400 for worker-1 is taken by another program. Stop that, or set another port",
+    ] == str(refused.value).splitlines()
+
+
+def test_a_usual_port_that_is_taken_is_another_one() -> None:
+    """Also where zero is asked for."""
+    wanted = [Wanted("ingress", 8080), Wanted("console", 0, "console.port"), Wanted("kafka", 9092)]
+    found = assign_ports(wanted, lambda port: port != 8080, first_from_5000)
+    assert {"ingress", "console", "kafka"} == set(found)
+    assert 9092 == found["kafka"]
+    assert {5000, 5001} == {found["ingress"], found["console"]}

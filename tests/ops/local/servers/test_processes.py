@@ -14,6 +14,7 @@ from ops.local.restart import MAX_DELAY_SECONDS, restart_delay_seconds
 from ops.local.servers import processes
 from ops.local.servers.processes import Children, NotReadyError, Program, StoppedError, last_lines, wait_until
 from ops.local.servers.watchdog import groups_left
+from ops.local.state import Run
 from ops.local.watch import Watch, ending
 from tests.patience import PATIENCE_SECONDS
 
@@ -116,14 +117,18 @@ def test_a_child_that_dies_is_started_again_and_told_of(tmp_path: Path) -> None:
         watch = Watch(children, said.append)
         child = children.start(SLEEP)
         watch.add(child)
+        assert {"sleep": Run(child.started_millis, 0)} == watch.runs()
         assert not watch.step(now=100)
         os.kill(child.pid, signal.SIGKILL)
         child.process.wait()
         assert watch.step(now=100)
         assert watch.pid("sleep") is None
+        assert {"sleep": Run(None, 0)} == watch.runs()
         assert not watch.step(now=100.4), "before it is due"
         assert watch.step(now=100.5)
         assert watch.pid("sleep") not in (None, child.pid)
+        run = watch.runs()["sleep"]
+        assert (True, 1) == (run.since_millis is not None and run.since_millis >= child.started_millis, run.restarts)
     assert "sleep ended (killed by signal 9). It starts again in 0.5 s" in said[0]
     assert "sleep is started again" in said[1]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ops.local.settings import to_toml
-from ops.local.status.balance import balance_report, balance_text, ended_below, unknown
+from ops.local.status.balance import balance_report, ended_below, unknown
 
 
 def checkpoint(partition: int, start: int, following: int, gaps: int = 0, **fates: int) -> dict[str, Any]:
@@ -19,15 +19,6 @@ def test_a_log_that_ends_below_its_checkpoint_is_known() -> None:
     """It was cut; a partition that is not there is another matter."""
     found = {one["_id"]: one for one in (checkpoint(0, 0, 9), checkpoint(1, 0, 9), checkpoint(2, 0, 9))}
     assert {"r1/01": 8} == ended_below(found, {0: (0, 9), 1: (3, 8)})
-
-
-def test_the_balance_is_a_line_a_topic() -> None:
-    """One that does not add up can't be overlooked."""
-    fine = {"accepted": 3, "applied": 1, "in_flight": 2, "holds": True}
-    line = "3 accepted, 1 applied, 2 in flight"
-    told = balance_text({"balance": {"a": fine, "b": {**fine, "holds": False}}})
-    assert [f"a: {line}", f"b: {line} -- THIS DOES NOT ADD UP: run `tallymill verify`"] == told.splitlines()
-    assert "balance unknown: why" == balance_text({"balance": None, "balance_why": "why"})
 
 
 def test_without_settings_the_balance_is_unknown(tmp_path: Path) -> None:

@@ -124,7 +124,10 @@ def planned(records: Sequence[Record], limits: Limits) -> dict[str, Any]:
     return {key: dict(one.totals) for key, one in plan.players.items()}
 
 
-def encode(write: InsertOne[Any] | ReplaceOne[Any] | UpdateOne) -> None:
+def encode(write: InsertOne[Any] | ReplaceOne[Any] | UpdateOne | dict[str, Any]) -> None:
+    if isinstance(write, dict):
+        assert bson.encode(write)
+        return
     document: Any = write._doc
     assert bson.encode(document)
     if not isinstance(write, InsertOne):

@@ -1,0 +1,1 @@
+"""`tallymill logs`: the logs of all processes as one, by time."""

@@ -1,0 +1,34 @@
+"""What every process exposes of itself."""
+
+import platform
+from importlib.metadata import version
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from console.metrics import Metrics as ConsoleMetrics
+from consumer.metrics import WorkerMetrics
+from ingress.http.metrics import Metrics as IngressMetrics
+from serving.process_metrics import DependencyMetrics
+
+
+@pytest.mark.parametrize("made", [IngressMetrics, WorkerMetrics, ConsoleMetrics])
+def test_every_process_says_its_version_and_what_it_uses(
+    made: type[IngressMetrics | WorkerMetrics | ConsoleMetrics],
+) -> None:
+    """By the names that dashboards of other programs use."""
+    registry = made().registry
+    labels = {"version": version("tallymill"), "python": platform.python_version()}
+    assert 1 == registry.get_sample_value("tallymill_build_info", labels)
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"):
+        assert (registry.get_sample_value(name) or 0) > 0
+    assert registry.get_sample_value("python_gc_collections_total", {"generation": "2"}) is not None
+
+
+def test_a_server_is_asked_for_at_each_scrape() -> None:
+    registry, up = CollectorRegistry(), [False]
+    DependencyMetrics("worker", registry).watch("kafka", lambda: up[0])
+    found = []
+    for up[0] in (False, True, False):
+        found.append(registry.get_sample_value("tallymill_worker_dependency_up", {"dependency": "kafka"}))
+    assert [0, 1, 0] == found
