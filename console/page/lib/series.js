@@ -43,16 +43,16 @@ function whereIsWorst(topic) {
   return partition ? `${topic.api}, partition ${partition.partition}` : topic.api;
 }
 
-/** How bad a partition is: 0 stopped, 1 without an owner, 2 lagging, 3 fine, 4 not known. */
-export function standingOf(partition) {
-  if (partition.stopped) return 0;
-  if (partition.owner === null) return partition.lagRecords === null ? 4 : 1;
-  if (partition.lagSeconds === null) return 4;
-  return partition.lagSeconds > LAGGING_SECONDS ? 2 : 3;
-}
+/** The observer calls a partition late from here on, so that the strip and the table say the same. */
+export const LAGGING_SECONDS = 60;
 
-/** A partition of a healthy system is behind by less than this. */
-export const LAGGING_SECONDS = 10;
+/** How bad a partition is: 0 stopped, 1 without an owner, 2 lagging, 3 fine, 4 not known, 5 never used. */
+export function standingOf({ stopped, owner, lagRecords, lagSeconds, lastFlush }) {
+  if (stopped) return 0;
+  if (lagRecords === null || lagSeconds === null) return 4;
+  if (owner === null) return lagRecords > 0 || lastFlush ? 1 : 5;
+  return lagSeconds > LAGGING_SECONDS ? 2 : 3;
+}
 
 /** The partitions of all topics, the worst first. */
 export function worstFirst(topics) {

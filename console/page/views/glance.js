@@ -10,6 +10,7 @@ const KINDS = [
   { name: "behind", sign: "~" },
   { name: "fine", sign: "", words: "in step" },
   { name: "unknown", sign: "?", words: "not known" },
+  { name: "unused", sign: "" },
 ];
 
 function said(topic, standings) {

@@ -13,8 +13,10 @@ const STANDINGS = [
   { word: "behind", icon: "warning", tone: "degraded" },
   { word: "in step", icon: "check", tone: "well" },
   { word: "not known", icon: "question", tone: "unknown" },
+  { word: "unused", icon: "pause", tone: "unknown" },
 ];
-const FINE = 3;
+const FINE = [3, 5];
+const BAD = 3;
 const HEADROOM_SHORT_SECONDS = 24 * 3_600;
 
 const Standing = ({ row }) => {
@@ -50,8 +52,8 @@ export function Partitions({ snapshot }) {
   const [troubled, setTroubled] = useState(false);
   const rows = worstFirst(snapshot.topics);
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = rows.filter((row) => (!troubled || row.standing !== FINE) && words.every((word) => textOf(row).includes(word)));
-  const bad = rows.filter((row) => row.standing < FINE).length;
+  const shown = rows.filter((row) => (!troubled || !FINE.includes(row.standing)) && words.every((word) => textOf(row).includes(word)));
+  const bad = rows.filter((row) => row.standing < BAD).length;
   const tools = html`<label class="inline"><input type="checkbox" checked=${troubled} onChange=${(event) => setTroubled(event.target.checked)} />Only with a problem</label>
     <label class="field"><span class="hidden">Filter partitions</span><input type="search" placeholder="Filter partitions" value=${filter} onInput=${(event) => setFilter(event.target.value)} /></label>`;
   const note = bad ? `${plural(bad, "needs", "need")} a look, of ${count(rows.length)}` : plural(rows.length, "partition", "partitions");

@@ -59,10 +59,12 @@ test("partitions: stopped, without owner, behind, fine; unknown is not fine", ()
     partition({ partition: 3, stopped: "the log was cut" }),
     partition({ partition: 4, lagSeconds: null }),
     partition({ partition: 5, owner: null, lagRecords: null, lagSeconds: null }),
+    partition({ partition: 6, owner: null }),
+    partition({ partition: 7, owner: null, lastFlush: "2026-11-23T00:00:00.000Z" }),
   ];
-  assert.deepEqual(given.map(standingOf), [3, 2, 1, 0, 4, 4]);
+  assert.deepEqual(given.map(standingOf), [3, 2, 1, 0, 4, 4, 5, 1]);
   const order = worstFirst([topic("games", { partitions: given })]).map((one) => one.partition);
-  assert.deepEqual(order, [3, 2, 1, 0, 4, 5]);
+  assert.deepEqual(order, [3, 2, 7, 1, 0, 4, 5, 6]);
 });
 
 const NOW = Date.parse("2026-11-23T00:00:01.000Z");

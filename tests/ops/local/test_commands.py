@@ -85,10 +85,12 @@ def test_a_watched_status_is_a_block_after_the_other_and_ends_with_the_last_exit
 def test_a_watched_status_on_a_terminal_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", shown := Terminal())
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
     with redrawing() as draw:
         draw("ready\nfirst")
-        draw("not ready\nsecond")
+        draw(f"not ready\nsecond\n  {'x' * 100}")
     first, second = shown.getvalue().partition("first")[::2]
+    assert f"  {'x' * 37}…" in second, "a row is one line"
     assert "\x1b[1A" not in first
     assert "\x1b[1A" in second.partition("second")[0], "the cursor goes up"
 
