@@ -5,9 +5,8 @@ from typing import Final, Protocol
 from console.observer.snapshot import Snapshot
 from console.queries.parameters import Asked
 from console.reading import Parts
-from serving.etag import etag_of, is_current
 from serving.headers import RawHeader
-from serving.http.replies import NOT_MODIFIED_CODE, json_reply
+from serving.http.replies import NOT_MODIFIED_CODE, etag_of, is_current, json_reply
 from serving.http.reply import Reply
 from serving.http.request import Request
 

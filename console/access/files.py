@@ -10,9 +10,8 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from console.access.security_headers import SECURITY
-from serving.etag import etag_of, is_current
 from serving.headers import RawHeader
-from serving.http.replies import NOT_MODIFIED_CODE
+from serving.http.replies import NOT_MODIFIED_CODE, etag_of, is_current
 from serving.http.reply import Reply
 from serving.http.request import Endpoint, Request
 

@@ -97,6 +97,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "The issuer at which people sign in to the page does not answer as it should. Sessions go on.",
         _section("Nobody can sign in to the page"),
     ),
+    "issuer_outage_continues": Meaning(
+        "People can't sign in to the page, now for another reason. At most one line a minute.",
+        _section("Nobody can sign in to the page"),
+    ),
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),

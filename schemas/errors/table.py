@@ -134,12 +134,7 @@ class Refusal(Enum):
         By.CONSOLE,
         "Q1",
     )
-    NO_REDRIVE = Row(
-        Kind.FORBIDDEN,
-        "This console cannot redrive, because kafka.bootstrap_servers is not set. Use tallymill dead-letters redrive.",
-        By.CONSOLE,
-        "Q1",
-    )
+    NO_REDRIVE = Row(Kind.FORBIDDEN, "To redrive, the console needs kafka.bootstrap_servers.", By.CONSOLE, "Q1")
     OTHER_APP = Row(
         Kind.FORBIDDEN,
         "The token is for another app. Leave the parameter app out, or use a token of that app.",

@@ -1,5 +1,6 @@
 """The replies of every process: JSON, and Google's error body for an error of the table (schemas/errors). Pure."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,3 +54,17 @@ def sent_headers(reply: Reply, request_id: bytes, cors: Iterable[RawHeader], *, 
 def retry_after(seconds: float) -> RawHeader:
     """`Retry-After`: whole seconds, one at least."""
     return (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
+
+
+def etag_of(body: bytes) -> bytes:
+    """The strong entity tag of a body (RFC 9110, section 8.8.3). 128 bits: no two bodies have one by chance."""
+    return b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
+
+
+def is_current(headers: Mapping[bytes, bytes], etag: bytes) -> bool:
+    """Whether If-None-Match names this tag: then the reply is 304.
+
+    A proxy that compresses a reply marks its tag weak, so `W/` is ignored.
+    """
+    tags = headers.get(b"if-none-match", b"").split(b",")
+    return any(tag.strip().removeprefix(b"W/") in (b"*", etag) for tag in tags)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.etag import is_current
+from serving.http.replies import is_current
 
 
 @pytest.mark.parametrize(
