@@ -4,7 +4,7 @@ It belongs to no consumer group and commits nothing.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +21,8 @@ from serving.kafka.client import UnusableFile, why
 from serving.kafka.topic_metadata import TopicMetadataRequest
 from serving.outage import Outage
 
-# Of a whole step, so that one frozen broker does not fail it.
+# Of a whole step. One frozen broker does not fail it: the answers of leaders and coordinators, and the search for the
+# oldest records, are shorter together.
 STEP_SECONDS = 5.0
 
 FAILURES = (KafkaError, NotReached, UnusableFile, OSError, TimeoutError)
@@ -69,18 +70,18 @@ class KafkaReader:
         answer = await self._brokers.ask_any(TopicMetadataRequest(*self._groups))
         topics = described(answer)
         leaders = {(one.topic, number): leader for one in topics for number, leader in one.leaders.items()}
-        bounds = await self._bounds(leaders)
+        # Side by side: a frozen broker may lead partitions and coordinate groups.
+        bounds, owned = await asyncio.gather(self._bounds(leaders), self._owners(one.topic for one in topics))
         oldest = await self._oldest.find(leaders, lagging(bounds, positions))
-        owned = await asyncio.gather(*(self._owned(one.topic) for one in topics))
         return {
             one.topic: TopicFacts(
                 cluster=answer.cluster_id,
                 topic_id=one.topic_id,
                 bounds={number: bounds.get((one.topic, number)) for number in one.leaders},
                 oldest_millis={number: millis for (name, number), millis in oldest.items() if name == one.topic},
-                owned=partitions,
+                owned=owned[one.topic],
             )
-            for one, partitions in zip(topics, owned, strict=True)
+            for one in topics
         }
 
     async def _bounds(self, leaders: Leaders) -> dict[Partition, tuple[int, int]]:
@@ -93,6 +94,10 @@ class KafkaReader:
         if leaders and not ends:
             raise RequestTimedOutError
         return {one: (begins[one], ends[one]) for one in begins if one in ends}
+
+    async def _owners(self, topics: Iterable[str]) -> dict[str, frozenset[int] | None]:
+        names = list(topics)
+        return dict(zip(names, await asyncio.gather(*map(self._owned, names)), strict=True))
 
     async def _owned(self, topic: str) -> frozenset[int] | None:
         """None if the coordinator does not answer, or does not allow it."""

@@ -37,6 +37,8 @@ ANSWER_SECONDS = 3.0
 SELDOM_STEPS = 5
 # Of one query of what changes seldom. Beyond this the number is unknown.
 SELDOM_MILLIS = 500
+# Dead letters that take longer to count are counted again after so many steps, which is five minutes.
+LONG_PAUSE_STEPS = 150
 # Refused records are counted by their time, over the last minute.
 REFUSED_SECONDS = 60
 # The newest exceptions in this time, duplicates too. If there are more, the rate is that of a shorter time.
@@ -78,7 +80,7 @@ class MongoReader:
             socketTimeoutMS=millis,
         )
         self._database = self._client.get_database(mongodb.database, read_concern=ReadConcern("majority"))
-        self._steps = 0
+        self._steps = self._count_letters_at = 0
         self._seldom = _Seldom()
 
     async def close(self) -> None:
@@ -89,10 +91,10 @@ class MongoReader:
             async with asyncio.timeout(ANSWER_SECONDS):
                 found = await self._read()
         except TimeoutError:
-            self._steps = 0
+            self._steps = self._count_letters_at = 0
             return Silent(f"no answer within {ANSWER_SECONDS:g} s")
         except PyMongoError as error:
-            self._steps = 0
+            self._steps = self._count_letters_at = 0
             return Silent(why(error))
         self._steps += 1
         return found
@@ -100,7 +102,7 @@ class MongoReader:
     async def _read(self) -> MongoFacts:
         """Lineages before checkpoints: a lineage that is started in between has none yet."""
         if self._steps % SELDOM_STEPS == 0:
-            self._seldom = _Seldom(await self._dead_letters_open(), await self._refused_per_second())
+            self._seldom = await self._read_seldom()
         lineages = await self._database[LINEAGES].find({}, {"lost": 0, "accepted": 0}).to_list()
         checks = {one["_id"]: found async for one in self._database[CHECKS].find() if (found := check_of(one))}
         newest: dict[str, dict[str, Any]] = {}
@@ -113,6 +115,14 @@ class MongoReader:
             dead_letters_open=self._seldom.dead_letters_open,
             refused_per_second=self._seldom.refused_per_second,
         )
+
+    async def _read_seldom(self) -> _Seldom:
+        letters = None
+        if self._steps >= self._count_letters_at:
+            letters = await self._dead_letters_open()
+            if letters is None:
+                self._count_letters_at = self._steps + LONG_PAUSE_STEPS
+        return _Seldom(letters, await self._refused_per_second())
 
     async def _dead_letters_open(self) -> Mapping[str, int] | None:
         """By lineage. None if there are too many to count within SELDOM_MILLIS."""

@@ -21,32 +21,39 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of one topic. `lineage` is None where MongoDB is silent, or has none of this topic."""
+    """What is known of one topic. `lineage` is None where MongoDB is silent, or has none of this topic.
+
+    `bounds` is empty where the topic is not the one that the checkpoints are of: its offsets mean other records.
+    """
 
     topic: Topic
     now_millis: int
     mongodb: MongoFacts | None
     lineage: Document | None
+    checkpoints: Mapping[int, Document]
     kafka: TopicFacts | None
+    bounds: Mapping[int, tuple[int, int] | None]
 
-    @property
-    def checkpoints(self) -> dict[int, Document]:
-        return self.mongodb.checkpoints_of(self.lineage["_id"]) if self.mongodb and self.lineage else {}
 
-    @property
-    def bounds(self) -> Mapping[int, tuple[int, int] | None]:
-        """Empty where the topic is not the one that the checkpoints are of: its offsets mean other records."""
-        if self.kafka is None or (self.lineage and not self.kafka.is_of(self.lineage)):
-            return {}
-        return self.kafka.bounds
+def _known(topic: Topic, facts: Facts) -> _Known:
+    mongodb = facts.mongodb if isinstance(facts.mongodb, MongoFacts) else None
+    lineage = mongodb.newest(topic.name) if mongodb else None
+    kafka = facts.kafka.get(topic.name) if isinstance(facts.kafka, Mapping) else None
+    kafka = kafka if kafka and kafka.exists else None
+    return _Known(
+        topic,
+        facts.at_millis,
+        mongodb,
+        lineage,
+        mongodb.checkpoints_of(lineage["_id"]) if mongodb and lineage else {},
+        kafka,
+        kafka.bounds if kafka and (lineage is None or kafka.is_of(lineage)) else {},
+    )
 
 
 def topic_now(topic: Topic, facts: Facts) -> TopicNow:
     """The topic without its rates."""
-    mongodb = facts.mongodb if isinstance(facts.mongodb, MongoFacts) else None
-    kafka = facts.kafka.get(topic.name) if isinstance(facts.kafka, Mapping) else None
-    lineage = mongodb.newest(topic.name) if mongodb else None
-    known = _Known(topic, facts.at_millis, mongodb, lineage, kafka if kafka and kafka.exists else None)
+    known = _known(topic, facts)
     partitions = [_partition(known, number) for number in sorted({*known.checkpoints, *known.bounds})]
     lags = [one.lag_records for one in partitions]
     now = TopicNow(

@@ -40,3 +40,7 @@ def test_a_record_is_in_the_bucket_of_its_bound() -> None:
     ages = [700_000, 600_000, 251, 250, 101, 5, 0, -3]
     expected = {"5": 3, "250": 2, "500": 1, "600000": 1, SLOWER: 1}
     assert expected == visible_buckets(ages, lambda age: NOW - age, NOW)
+
+
+def test_a_quantile_that_is_slower_than_all_buckets_is_the_last_bound() -> None:
+    assert BOUNDS_MILLIS[-1] / 1000 == quantile_seconds({"5": 1, SLOWER: 3}, 0.5)

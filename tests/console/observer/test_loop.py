@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from console.observer import brokers, kafka, oldest
+from console.observer import mongodb as mongodb_reader
 from console.observer.facts import MongoFacts, Silent, TopicFacts
 from console.observer.kafka import Positions
 from console.observer.loop import Observer
@@ -62,6 +64,12 @@ async def test_without_a_lineage_everything_lags() -> None:
     servers = Servers(mongodb(lineages=[]), {"records": topic((0, 9))})
     await Observer(TOPICS, TestClock(), OfMongodb(servers), OfKafka(servers)).step()
     assert {"records": {}, "pools": {}} == servers.read[-1]
+
+
+def test_a_frozen_broker_fails_no_step_and_two_silent_servers_delay_one_by_less_than_ten_seconds() -> None:
+    """Times to wait add up to less than what they guard."""
+    assert brokers.ANSWER_SECONDS + oldest.SEARCH_SECONDS < kafka.STEP_SECONDS
+    assert mongodb_reader.ANSWER_SECONDS + kafka.STEP_SECONDS + STEP_SECONDS <= 10
 
 
 class EndlessClock(TestClock):
