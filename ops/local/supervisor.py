@@ -40,7 +40,7 @@ from ops.local.state import PROCESSES, Process, Run, Servers, State, Worker, dat
 from ops.local.supervisor_log import SupervisorLog
 from ops.local.watch import Watch
 from ops.local.welcome import DEMO_APP
-from ops.output import EXIT_KILLED, phase
+from ops.output import EXIT_KILLED
 from ops.tokens.issuer import ensure_issuer
 
 # Imports alone have taken ten seconds on a busy machine.
@@ -87,6 +87,7 @@ class Supervisor:
         self._options = options
         self._stop = Event()
         self._children: Children | None = None
+        self._log = SupervisorLog(options.data / "logs")
 
     def run(self, ready: Callable[[State], None]) -> None:
         """Run until a signal. `ready` is called once, when every process answers.
@@ -97,8 +98,7 @@ class Supervisor:
         with data_lock(data), Children(data / "logs") as self._children:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
-            log = SupervisorLog(data / "logs")
-            watch = Watch(self._children, log.info, log.warning)
+            watch = Watch(self._children, self._log.info, self._log.warning)
             state = State(
                 "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
             )
@@ -115,7 +115,7 @@ class Supervisor:
                 pass  # a signal came during the start
             finally:
                 write_state(data, state.in_phase("stopping"))
-                log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
+                self._log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
                 watch.stop(lambda name: name == observe.CANARY)
                 watch.stop(lambda name: name in ("ingress", "console"))
                 watch.stop(lambda name: name.startswith("worker"))
@@ -125,7 +125,7 @@ class Supervisor:
         options, settings = self._options, self._options.settings
         wanted = wanted_ports(options)
         ports = assign_ports(wanted)
-        with phase(servers_text(options.sources)):
+        with self._log.phase(servers_text(options.sources)):
             of_servers = tuple(ports.get(name, 0) for name in SERVER_PORTS)
             servers = start_servers(children, options.data, options.sources, of_servers, self._stop)
         for server in (servers.kafka, servers.mongodb):
@@ -144,7 +144,7 @@ class Supervisor:
         programs = [ingress_program(options, environ, ingress_port)]
         programs.append(console_program(options, environ, console_port))
         programs += [worker_program(options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
-        with phase(f"Starting ingress, console and {options.workers} workers"):
+        with self._log.phase(f"Starting ingress, console and {options.workers} workers"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, (ingress_port, console_port, *worker_ports), strict=True):
                 watch.add(child)
@@ -169,7 +169,7 @@ class Supervisor:
         if not options.observe:
             return
         observing = observe.Observing(options.data, ports, options.command("canary"), environ)
-        with phase("Starting a canary and Prometheus"):
+        with self._log.phase("Starting a canary and Prometheus"):
             for program in observe.programs(options.observe, observing, options.settings):
                 child = children.start(program)
                 watch.add(child)
@@ -178,7 +178,7 @@ class Supervisor:
 
     def _run_once(self, children: Children, environ: dict[str, str]) -> None:
         """`init` and the demo app's events, in one process: its imports take longer than its work."""
-        with phase("Creating topics, collections and the demo app"):
+        with self._log.phase("Creating topics, collections and the demo app"):
             words = f"prepare {DEMO_DEFINITIONS}"
             child = children.start(Program("init", self._options.command("prepare", str(DEMO_DEFINITIONS)), environ))
             give_up = time.monotonic() + ONCE_SECONDS

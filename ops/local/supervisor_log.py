@@ -3,12 +3,14 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from ops.local.servers.processes import open_log
-from ops.output import complain
+from ops.output import complain, phase
 
 SUPERVISOR_LOG = "supervisor.log"
 
@@ -28,18 +30,28 @@ class SupervisorLog:
     def warning(self, event: str) -> None:
         self._write("warning", event)
 
+    @contextmanager
+    def phase(self, what: str) -> Iterator[None]:
+        """A part of the start: shown on the terminal while it lasts, and in the log when it is over."""
+        began = time.monotonic()
+        with nullcontext() if _is_stderr_of(self._path) else phase(what):
+            yield
+        self._append("info", f"{what}: {time.monotonic() - began:.1f} s")
+
     def _write(self, level: Literal["info", "warning"], event: str) -> None:
-        entry = {"event": event, "level": level, "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")}
-        with open_log(self._path) as log:
-            is_stderr = _is_stderr(log.fileno())
-            log.write(f"{json.dumps(entry, ensure_ascii=False)}\n".encode())
-        if not is_stderr:
+        self._append(level, event)
+        if not _is_stderr_of(self._path):
             complain(f"{time.strftime('%H:%M:%S')} {event}")
 
+    def _append(self, level: str, event: str) -> None:
+        entry = {"event": event, "level": level, "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")}
+        with open_log(self._path) as log:
+            log.write(f"{json.dumps(entry, ensure_ascii=False)}\n".encode())
 
-def _is_stderr(log: int) -> bool:
+
+def _is_stderr_of(log: Path) -> bool:
     """Whether standard error is this very file, as with `up --detach`."""
     try:
-        return os.path.samestat(os.fstat(log), os.fstat(STDERR))
-    except OSError:  # it is closed
+        return os.path.samestat(log.stat(), os.fstat(STDERR))
+    except OSError:  # there is no log yet, or standard error is closed
         return False

@@ -1,6 +1,7 @@
 """One line of a log as an entry: tallymill's own JSON, mongod's JSON, Kafka's text. Pure.
 
 A line without a time of its own, such as one of a Java stack trace, has the time and the level of the line before it.
+If no line has a time, it is the time at which the file was written.
 """
 
 import json
@@ -30,7 +31,10 @@ _LEVEL_NAMES: Mapping[str, Level] = {
 }
 
 # Kafka: `2026-11-28T12:00:00.123Z WARN  Name: text`. In Docker: `[2026-11-28 12:00:00,123] WARN text`.
-_TEXT_LINE = re.compile(r"\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})Z?\]? +([A-Z]+) +(.*)")
+# Its logger itself: `2026-11-28T12:00:00.123456789Z thread WARN text`.
+_TEXT_LINE = re.compile(
+    r"\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})\d*Z?\]? +(?:\S+ +)?(TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +(.*)"
+)
 
 RESERVED = ("time", "level", "process", "event")
 

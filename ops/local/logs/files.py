@@ -5,6 +5,7 @@ NAME.log.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,10 +54,13 @@ def last_entries(log: Path, wanted: Wanted, end: int | None = None) -> list[Entr
 def _of_file(log: Path, wanted: Wanted, end: int | None = None) -> list[Entry]:
     try:
         with log.open("rb") as file:
-            upto, size = os.fstat(file.fileno()).st_size if end is None else end, FIRST_BYTES
+            stat = os.fstat(file.fileno())
+            upto, size = stat.st_size if end is None else end, FIRST_BYTES
             while True:
                 begin = max(0, upto - size)
                 read = _entries_from(file, log.stem.removesuffix(".log"), begin, upto)
+                if not begin and all(one.at_millis is None for one in read):
+                    read = [replace(one, at_millis=stat.st_mtime_ns // 1_000_000) for one in read]
                 found = wanted.of(read)
                 is_enough = (wanted.count is not None and len(found) >= wanted.count) or wanted.reaches(read)
                 if not begin or is_enough:
@@ -99,7 +103,7 @@ class _Followed:
         *lines, self.rest = (self.rest + self.file.read()).split(b"\n")
         for one in entries(self.process, (line.decode(errors="replace") for line in lines), self.last):
             self.last = one
-            yield one
+            yield one if one.at_millis is not None else replace(one, at_millis=time.time_ns() // 1_000_000)
 
 
 @dataclass(slots=True)

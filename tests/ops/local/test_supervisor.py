@@ -183,11 +183,13 @@ def test_a_supervisor_whose_errors_go_to_its_log_says_a_thing_once(tmp_path: Pat
     """As with `up --detach`."""
     program = (
         "from pathlib import Path; from ops.local.supervisor_log import SupervisorLog\n"
-        f"SupervisorLog(Path({str(tmp_path)!r})).info('once')"
+        f"log = SupervisorLog(Path({str(tmp_path)!r}))\n"
+        "with log.phase('Starting'): log.info('once')"
     )
     with (tmp_path / "supervisor.log").open("ab") as log:
         subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
-    assert 1 == len((tmp_path / "supervisor.log").read_text().splitlines())
+    events = [json.loads(line)["event"] for line in (tmp_path / "supervisor.log").read_text().splitlines()]
+    assert ["once", "Starting"] == [event.partition(":")[0] for event in events]
 
 
 @pytest.mark.real

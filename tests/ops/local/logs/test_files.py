@@ -1,6 +1,7 @@
 """Reading and following log files."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,23 @@ def test_a_log_that_is_renamed_is_followed_to_its_end_and_then_the_new_one(
     assert [] == follower.added()
     log.write_text(line(6))
     assert ["e5", "e6"] == events(follower.added())
+
+
+def test_lines_without_any_time_have_that_of_their_file(data: Path, follower: Follower) -> None:
+    """As what a command has printed. If some line has a time, those before it are older."""
+    log, other = data / "logs" / "kafka.log", data / "logs" / "mongodb.log"
+    log.write_text("one\ntwo\n")
+    os.utime(log, ns=(0, 1_795_867_200_000 * 1_000_000))
+    other.write_text("one\n" + line(2))
+    assert [1_795_867_200_000] * 2 == [one.at_millis for one in last_entries(log, ALL)]
+    assert ["one", "two"] == events(last_entries(log, Wanted(lambda _: True, None, 1_795_867_200_000)))
+    assert [] == last_entries(log, Wanted(lambda _: True, None, 1_795_867_200_001))
+    assert [True, False] == [one.at_millis is None for one in last_entries(other, ALL)]
+    follower.start()
+    with log.open("a") as file:
+        file.write("three\n")
+    (three,) = follower.added()
+    assert three.at_millis is not None, "it was written just now"
 
 
 def test_a_log_that_is_cut_is_read_from_its_start(data: Path, follower: Follower) -> None:
