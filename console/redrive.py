@@ -1,8 +1,9 @@
 """`POST /v1/dead-letters/redrive`: dead letters are produced to Kafka again, after a dry run that says which.
 
 A dry run shows ids, so it needs the scope tallymill.refusals. The real one changes what is counted, for any app: it
-needs tallymill.operate, and `confirm`, which a person has typed as the dry run says it. So what is done is what was
-shown: if another letter came meanwhile, the text is another. Each is a line in the log.
+needs tallymill.operate, and `confirm`, which a person has typed as the dry run says it. The text names how many, so a
+cause that has more letters by now is refused. The page sends the ids that it has shown. Each redrive is a line in the
+log.
 """
 
 from collections.abc import Sequence

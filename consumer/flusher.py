@@ -63,8 +63,6 @@ class Flusher:
         )
         self._in_flight: Flush | None = None
         self._in_flight_bytes = 0
-        self._flush_seconds = 0.0
-        """How long the last flush took."""
         self._expected: Fingerprint | None = None
         self._log_fault: LogTruncated | LogDamaged | None = None
         self._reached: int | None = None
@@ -196,11 +194,10 @@ class Flusher:
             self._may_flush.clear()
             await self._may_flush.wait()
             await clock.sleep(self._parts.settings.linger_seconds)
-        elif rest := rest_seconds(self._backlog.ready_weight, self._flush_seconds):
-            await clock.sleep(rest)
         began = clock.monotonic_seconds()
         await self._flush_ready()
-        self._flush_seconds = clock.monotonic_seconds() - began
+        if rest := rest_seconds(self._backlog.ready_weight, clock.monotonic_seconds() - began):
+            await clock.sleep(rest)
 
     def _gap(self) -> Gap | None:
         """The offsets without a record between the checkpoint and the reading position, if no record waits."""

@@ -64,7 +64,10 @@ def say_styled(parts: Iterable[tuple[str, str]]) -> None:
 
 @contextmanager
 def redrawing(apart: str = "\n") -> Iterator[Callable[[str], None]]:
-    """The function given prints a text over the one before it. When piped it prints all, with `apart` in between."""
+    """The function given prints a text over the one before it. When piped it prints all, with `apart` in between.
+
+    On a terminal, lines that are indented are rows: they are cut at its edge, where others are folded.
+    """
     if is_piped():
         between = ""
 
@@ -75,17 +78,18 @@ def redrawing(apart: str = "\n") -> Iterator[Callable[[str], None]]:
 
         yield next_block
         return
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console, Group  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
 
         def redraw(text: str) -> None:
-            shown = Text(text)
-            shown.highlight_regex(r"(?m)^(!|LOST:|not ready).*$", "red")
-            shown.highlight_regex(r"(?m)^ready", "green")
-            live.update(shown, refresh=True)
+            rows = [Text(line, no_wrap=line.startswith(" "), overflow="ellipsis") for line in text.splitlines()]
+            for row in rows:
+                row.highlight_regex(r"^(!|LOST:|not ready).*$", "red")
+                row.highlight_regex(r"^ready", "green")
+            live.update(Group(*rows), refresh=True)
 
         yield redraw
 

@@ -90,6 +90,7 @@ def metrics_page() -> str:
     ingress, console = IngressMetrics(), ConsoleMetrics()
     ingress.watch(ready=lambda: True, body_bytes=lambda: 0, waiting_bodies=lambda: 0)
     ingress.watch_channels({})
+    ingress.answered("other", 200, 0.0)
     ingress.tokens.watch_keys(lambda: 0.0)
     console.watch(ready=lambda: True, queries=lambda: 0)
     console.tokens.watch_keys(lambda: 0.0)

@@ -53,40 +53,50 @@ class HotCounter(Collector):
 
 
 class HotSeries:
-    """One series of a histogram. It also takes all values of a flush at once."""
+    """One series of a histogram. It also takes all values of a flush at once.
 
-    __slots__ = ("_bounds", "_counts", "_exemplars", "_now", "_sum")
+    `counts`: by bucket, not cumulative. `total`: the sum of all values.
+    """
+
+    __slots__ = ("_bounds", "_exemplars", "_now", "counts", "total")
 
     def __init__(self, bounds: Sequence[float], now: Callable[[], float]) -> None:
         self._bounds = bounds
-        self._counts = [0] * len(bounds)
-        self._sum = 0.0
+        self.counts = [0] * len(bounds)
+        self.total = 0.0
         self._exemplars: list[tuple[object, float, float] | None] = [None] * len(bounds)
         self._now = now
 
     def observe(self, value: float, record: object = None) -> None:
         """`record`: the coordinates of the record that it was measured with. Written as text only when it is read."""
         bucket = bisect_left(self._bounds, value)
-        self._counts[bucket] += 1
-        self._sum += value
+        self.counts[bucket] += 1
+        self.total += value
         if record is not None:
             self._exemplars[bucket] = (record, value, self._now())
 
     def observe_all(self, values: Sequence[float]) -> None:
-        counts, bounds = self._counts, self._bounds
+        counts, bounds = self.counts, self._bounds
         for value in values:
             counts[bisect_left(bounds, value)] += 1
-        self._sum += sum(values)
+        self.total += sum(values)
+
+    def with_all_of(self, other: "HotSeries") -> "HotSeries":
+        """What both have observed, without exemplars. Both have the same bounds."""
+        both = HotSeries(self._bounds, self._now)
+        both.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
+        both.total = self.total + other.total
+        return both
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Add what was observed to the family, in its form."""
         buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
         for bound, count, seen in zip(
-            map(str, map(floatToGoString, self._bounds)), accumulate(self._counts), self._exemplars, strict=True
+            map(str, map(floatToGoString, self._bounds)), accumulate(self.counts), self._exemplars, strict=True
         ):
             exemplar = _exemplar(seen)
             buckets.append((bound, count, exemplar) if exemplar else (bound, count))
-        family.add_metric(labels, buckets=buckets, sum_value=self._sum)
+        family.add_metric(labels, buckets=buckets, sum_value=self.total)
 
 
 class HotHistogram(Collector):
@@ -118,6 +128,37 @@ class HotHistogram(Collector):
         for values, series in self._series.items():
             series.add_to(family, values)
         yield family
+
+
+class HotAnswers(Collector):
+    """Two metrics of answers in one step: how many by route and status code, how long by route and class of status."""
+
+    def __init__(self, counter: tuple[str, str], histogram: tuple[str, str], registry: CollectorRegistry) -> None:
+        """`counter`, `histogram`: name and documentation."""
+        self._counter = counter
+        self._histogram = histogram
+        self._bounds = (*SECONDS_BUCKETS, math.inf)
+        self._series: dict[tuple[str, int], HotSeries] = {}
+        registry.register(self)
+
+    def answered(self, route: str, code: int, seconds: float) -> None:
+        series = self._series.get((route, code))
+        if series is None:
+            series = self._series[route, code] = HotSeries(self._bounds, time.time)
+        series.observe(seconds)
+
+    def collect(self) -> Iterable[Metric]:
+        counter = CounterMetricFamily(*self._counter, labels=("route", "code"))
+        histogram = HistogramMetricFamily(*self._histogram, labels=("route", "status"))
+        by_class: dict[tuple[str, str], HotSeries] = {}
+        for (route, code), series in self._series.items():
+            counter.add_metric((route, str(code)), sum(series.counts))
+            key = (route, f"{code // 100}xx")
+            by_class[key] = by_class[key].with_all_of(series) if key in by_class else series
+        for labels, series in by_class.items():
+            series.add_to(histogram, labels)
+        yield counter
+        yield histogram
 
 
 def _exemplar(seen: tuple[object, float, float] | None) -> Exemplar | None:

@@ -5,22 +5,26 @@ it whether or not an ingress makes spans. A request without one gets the context
 """
 
 import asyncio
+import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
 from typing import Final
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from serving.tracing import Batch, Process, Tracing
+
+log = structlog.get_logger()
 
 # Exporting what waits may take so long when a process stops. Its supervisor waits longer.
 SHUTDOWN_SECONDS: Final = 2.0
@@ -50,9 +54,39 @@ def exporting(process: Process, exporter: str, environ: Mapping[str, str]) -> Tr
         own["service.name"] = f"tallymill-{process}"
     # Without its handler at exit, which would wait for the exporter without a bound.
     provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
-    made = ConsoleSpanExporter() if exporter == "console" else OTLPSpanExporter()
+    if exporter == "console":
+        made: SpanExporter = ConsoleSpanExporter()
+    else:
+        # The adapter below logs each outage once. The exporter would log each of its tries.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        made = ToCollector(OTLPSpanExporter())
     provider.add_span_processor(BatchSpanProcessor(made))
     return Spans(provider)
+
+
+class ToCollector(SpanExporter):
+    """Exports, and logs when that fails and when it succeeds again. Called by the SDK's thread."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self._fails = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            if self._fails:
+                log.info("traces_exported_again")
+            self._fails = False
+        elif not self._fails:
+            self._fails = True
+            log.warning("traces_not_exported", reason="the collector did not take them in time: spans are lost")
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 class Spans:

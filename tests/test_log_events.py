@@ -49,7 +49,7 @@ def test_an_outage_is_two_events() -> None:
     levels = {event.name: event.levels for event in events()}
     lost = [name.removesuffix("_lost") for name in levels if name.endswith("_lost")]
     assert {"kafka", "mongodb", "introspection", "issuer"} == set(lost)
-    assert [(("warning",), ("info",))] * 3 == [(levels[f"{one}_lost"], levels.get(f"{one}_back")) for one in lost]
+    assert [(("warning",), ("info",))] * 4 == [(levels[f"{one}_lost"], levels.get(f"{one}_back")) for one in lost]
 
 
 def test_every_event_that_a_page_names_exists() -> None:

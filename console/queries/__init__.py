@@ -1,1 +1,1 @@
-"""The two queries: their parameters, what to read, and the sums. Pure."""
+"""What the queries ask for, what is read for them, the steps of time zones, and the replies. Pure."""

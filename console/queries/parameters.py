@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
-from console.queries.zones import start_of_day, zone_of
+from console.queries.zones import similar_zone, start_of_day, zone_of
 from schemas.documents import ID_SCHEMA_PATTERN, millis_of
 from schemas.wire.malformed import MAX_VIOLATIONS
 from serving.http.paging import WRONG_PLACE, WRONG_SIZE, digest_place, page_size
@@ -153,9 +153,11 @@ def _date_millis(text: str, zone: tzinfo) -> int | None:
 
 def zone_param(parameters: Parameters) -> tzinfo:
     """The zone that `tz` names. Raises BadQuery."""
-    zone = zone_of(parameters.get("tz", "UTC"))
+    name = parameters.get("tz", "UTC")
+    zone = zone_of(name)
     if zone is None:
-        raise BadQuery(("tz", WRONG_ZONE))
+        similar = similar_zone(name)
+        raise BadQuery(("tz", f"{WRONG_ZONE}. Did you mean {similar}?" if similar else WRONG_ZONE))
     return zone
 
 

@@ -68,11 +68,10 @@ class Steps:
 def _starts(step: Step, zone: tzinfo, from_millis: int, to_millis: int) -> list[int]:
     """The starts of days, weeks or months, up to the first one at or after the end of the range."""
     found: list[int] = []
-    # One day earlier: where midnight comes twice, the day of a time may have begun before its date did.
+    # One day earlier, because a day starts with a whole minute, and an offset with seconds begins its date before that.
     for first_day in _first_days(step, date_in(zone, from_millis) - _DAY):
+        # A day that the zone skipped starts where the next one does, and `next` passes over it.
         start = start_of_day(first_day, zone)
-        if found and start <= found[-1]:
-            continue  # the zone skipped the whole step
         if start <= from_millis:
             found = [start]
         else:

@@ -35,6 +35,12 @@ def zone_of(name: str) -> tzinfo | None:
     return _read(name) if name in zone_names() else None
 
 
+def similar_zone(name: str) -> str | None:
+    """A zone that may be meant: `berlin` or `europe/berlin` for `Europe/Berlin`."""
+    wanted = name.lower().replace(" ", "_")
+    return next((one for one in sorted(zone_names()) if wanted in (one.lower(), one.lower().rpartition("/")[2])), None)
+
+
 @cache
 def _read(name: str) -> ZoneInfo:
     """Not the machine's zone of this name, so that all consoles have the same rules."""

@@ -93,8 +93,8 @@ MAX_REST_SECONDS = 0.05
 
 
 def rest_seconds(ready_weight: int, flush_seconds: float) -> float:
-    """How long a partition goes on collecting before it flushes what is ready. `flush_seconds`: of its last flush."""
-    return 0.0 if ready_weight >= SMALL_WEIGHT else min(flush_seconds * REST_RATIO, MAX_REST_SECONDS)
+    """How long a partition goes on collecting after a flush that took `flush_seconds`, if few records are ready."""
+    return min(flush_seconds * REST_RATIO, MAX_REST_SECONDS) if 0 < ready_weight < SMALL_WEIGHT else 0.0
 
 
 def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge
 from ingress.clock_watch import Source
 from ingress.http.refused_causes import CAUSES, KNOWN_CAUSES, RouteApi
 from schemas.settings import APIS, Api
-from serving.hot_metrics import HotCounter, HotHistogram
+from serving.hot_metrics import HotAnswers, HotCounter, HotHistogram
 from serving.http.connection_metrics import ConnectionMetrics
 from serving.process_metrics import DependencyMetrics, process_registry
 from serving.tokens.metrics import TokenMetrics
@@ -38,11 +38,6 @@ class ChannelGauges:
         }
 
 
-def status_class(code: int) -> str:
-    """`2xx`, `4xx` and so on: a status code in the label `status`."""
-    return f"{code // 100}xx"
-
-
 class Metrics:
     """The metrics of one ingress process."""
 
@@ -65,19 +60,18 @@ class Metrics:
         self.connections = ConnectionMetrics("ingress", self.registry)
 
     def _declare_answers(self) -> None:
-        self._count_answer = HotCounter(
-            "tallymill_ingress_requests",
-            "Requests answered, by route and HTTP status code (499: the client closed the connection first).",
-            ("route", "code"),
-            registry=self.registry,
-        ).inc
-        self._request_seconds = HotHistogram(
-            "tallymill_ingress_request_seconds",
-            "Seconds from the head of a request until its reply is ready, by route and class of the status code.",
-            ("route", "status"),
-            registry=self.registry,
-        )
-        self._observers: dict[tuple[str, int], Callable[[float], None]] = {}
+        # What every request calls is the method of its metric, without a call in between.
+        self.answered = HotAnswers(
+            (
+                "tallymill_ingress_requests",
+                "Requests answered, by route and HTTP status code (499: the client closed the connection first).",
+            ),
+            (
+                "tallymill_ingress_request_seconds",
+                "Seconds from the head of a request until its reply is ready, by route and class of the status code.",
+            ),
+            self.registry,
+        ).answered
         self._refused = Counter(
             "tallymill_ingress_refused",
             "Requests, periods, updates and events that were refused, by the API of the route (games, analytics, "
@@ -172,14 +166,6 @@ class Metrics:
             self._refusals_kept.labels(api)
             for reason in get_args(NotKept):
                 self._refusals_not_kept.labels(api, reason)
-
-    def answered(self, route: str, code: int, seconds: float) -> None:
-        """A reply is ready, so long after the head of its request."""
-        self._count_answer(route, code)
-        observe = self._observers.get((route, code))
-        if observe is None:
-            observe = self._observers[route, code] = self._request_seconds.of(route, status_class(code)).observe
-        observe(seconds)
 
     def refused(self, api: RouteApi, cause: str, number: int = 1) -> None:
         """Raises KeyError if there is no such cause."""

@@ -17,7 +17,7 @@ DECLARED = DefinitionsFile(
 async def canary_event(db: AsyncDatabase[dict[str, Any]]) -> Finding:
     """Declared if it is missing or was retired."""
     found = changes(DECLARED, await existing_definitions(db, CANARY_APP), await server_now(db), retires=False)
-    if all(change.kind == "kept" for change in found):
+    if all(change.kind == "unchanged" for change in found):
         return Finding(f"event {CANARY_EVENT} of {CANARY_APP}", "there")
     await apply_changes(db, found)
     return Finding(f"event {CANARY_EVENT} of {CANARY_APP}", "made")

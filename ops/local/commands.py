@@ -248,14 +248,19 @@ def _announce(state: State, asked: UpOptions) -> None:
     if asked.as_json:
         say(to_json(state))
         return
-    from ops.tokens.token import make_token  # noqa: PLC0415 signing loads what no other command here needs
+    from ops.tokens.link import page_link  # noqa: PLC0415 signing loads what no other command here needs
+    from ops.tokens.token import make_token  # noqa: PLC0415 the same
     from schemas.wire.console_replies import READ_SCOPE  # noqa: PLC0415 the same
 
     data = asked.data
+    settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
     try:
-        settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
         token, read_token = (make_token(settings, DEMO_APP, DEMO_PLAYER, [one]) for one in (GAMES_SCOPE, READ_SCOPE))
         tokens = Tokens(token, read_token)
     except SettingsError:  # the settings name another issuer
         tokens = None
-    say(welcome_text(state, tokens, stop_text(data, is_detached=asked.detach)))
+    try:
+        page = page_link(settings, DEMO_APP)
+    except SettingsError:  # people sign in at an issuer
+        page = None
+    say(welcome_text(state, tokens, page, stop_text(data, is_detached=asked.detach)))

@@ -11,6 +11,7 @@ DEMO_APP = "demo"
 DEMO_PLAYER = "player-1"
 DEMO_EVENT = "LEVEL_UP"
 MINUTE_MS = 60_000
+_LINK = " within ten minutes (`tallymill link` prints another link)"
 
 
 def demo_body(request_id: int, now_ms: int) -> dict[str, object]:
@@ -62,18 +63,14 @@ class Tokens:
     console: str
 
 
-def page_link(console: str) -> str:
-    """What to open in a browser. A link that signs in goes here."""
-    return f"{console}/"
-
-
-def welcome_text(state: State, tokens: Tokens | None, stop: str) -> str:
+def welcome_text(state: State, tokens: Tokens | None, page: str | None, stop: str) -> str:
     """Addresses, and what to open, to paste and to do next. The first command counts once, also if it is run twice.
 
-    Without `tokens`, which another issuer signs, nothing can be pasted. `stop`: how to stop the system.
+    Without `tokens`, which another issuer signs, nothing can be pasted. `page`: the link that signs in, if there is
+    one. `stop`: how to stop the system.
     """
     console = state.console.address or ""
-    parts = [addresses_text(state), f"Open in a browser:\n\n{page_link(console)}"]
+    parts = [addresses_text(state), f"Open in a browser{_LINK if page else ''}:\n\n{page or f'{console}/'}"]
     if tokens:
         parts += _to_paste(state.ingress.address or "", console, tokens)
     return "\n\n".join([*parts, f"Stop the system: {stop}\n"])

@@ -179,6 +179,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "The user may not read the topic's settings, so they were not checked.",
         _section("Checks that were skipped at the start"),
     ),
+    "traces_exported_again": Meaning("Spans are exported again."),
+    "traces_not_exported": Meaning(
+        "The collector of traces does not take spans. They are lost; all else works.", _section("Tracing")
+    ),
     "tracing_off": Meaning(
         "The environment names an exporter of traces, but none are made. The process works without.",
         _section("Tracing"),

@@ -26,12 +26,13 @@ class ConnectionMetrics:
             ("cause",),
             registry=registry,
         )
-        for cause in CAUSES:
-            self._closed.labels(cause)
         self._logged_at = float("-inf")
 
     def bounded(self, max_open: int, max_per_address: int | None) -> Connections:
         """The connections of the process, at most `max_open`, counted by these metrics."""
+        for cause in CAUSES:
+            if cause != "address" or max_per_address is not None:
+                self._closed.labels(cause)
         connections = Connections(max_open, max_per_address, self._count)
         self._open.set_function(lambda: len(connections))
         return connections

@@ -3,7 +3,7 @@
 from serving.clock import Clock
 from serving.config import TokenCheckSettings
 from serving.tokens.bearer import TokenCheck
-from serving.tokens.identity import REASONS, ClaimRules
+from serving.tokens.identity import ClaimRules
 from serving.tokens.introspection import EndpointSettings, IntrospectedTokens, IntrospectionEndpoint
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.metrics import TokenMetrics
@@ -16,7 +16,7 @@ def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMet
         keys = IssuerKeys(settings.jwks or "", settings.jwks_cooldown_seconds, clock, metrics)
         metrics.watch_keys(keys.age_seconds)
         metrics.dependencies.watch("keys", lambda: keys.is_up)
-        metrics.rejected.declare(reason for reason in REASONS if reason != "inactive")
+        metrics.declare(by_keys=True)
         return SignedTokens(claim_rules(settings), keys, settings.jwks_refresh_seconds)
     secret = settings.introspection_client_secret
     endpoint = EndpointSettings(
@@ -28,7 +28,7 @@ def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMet
     )
     asked = IntrospectionEndpoint(endpoint, clock, metrics)
     metrics.dependencies.watch("introspection", lambda: asked.is_up)
-    metrics.rejected.declare(reason for reason in REASONS if reason != "signature")
+    metrics.declare(by_keys=False)
     return IntrospectedTokens(
         claim_rules(settings),
         asked,

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.hot_metrics import SECONDS_BUCKETS
 from serving.process_metrics import DependencyMetrics
+from serving.tokens.identity import REASONS, Reason
 from serving.tokens.rejected import RejectedTokens
 
 IntrospectionOutcome = Literal["active", "not_active", "failed"]
@@ -22,13 +23,13 @@ class TokenMetrics:
         self.dependencies = dependencies
         self.rejected = RejectedTokens(process, registry)
         self._registry = registry
-        key_reads = Counter(
+        self._key_reads = Counter(
             f"tallymill_{process}_key_reads",
             "Reads of the token issuer's key set, by outcome: read, failed (the last good key set stays in use).",
             ("outcome",),
             registry=registry,
         )
-        introspection_seconds = Histogram(
+        self._introspections = Histogram(
             f"tallymill_{process}_introspection_seconds",
             "Seconds of one introspection request to the token issuer, by outcome: active, not_active, failed "
             "(answered 503).",
@@ -36,16 +37,23 @@ class TokenMetrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
-        self._key_reads = {outcome: key_reads.labels(outcome) for outcome in ("read", "failed")}
-        self._introspections = {
-            outcome: introspection_seconds.labels(outcome) for outcome in get_args(IntrospectionOutcome)
-        }
+
+    def declare(self, *, by_keys: bool) -> None:
+        """Show what this process can count before the first time: tokens are checked with keys, or introspected."""
+        if by_keys:
+            for read in ("read", "failed"):
+                self._key_reads.labels(read)
+        else:
+            for outcome in get_args(IntrospectionOutcome):
+                self._introspections.labels(outcome)
+        cannot: Reason = "inactive" if by_keys else "signature"
+        self.rejected.declare(reason for reason in REASONS if reason != cannot)
 
     def keys_read(self, *, read: bool) -> None:
-        self._key_reads["read" if read else "failed"].inc()
+        self._key_reads.labels("read" if read else "failed").inc()
 
     def introspected(self, outcome: IntrospectionOutcome, seconds: float) -> None:
-        self._introspections[outcome].observe(seconds)
+        self._introspections.labels(outcome).observe(seconds)
 
     def watch_keys(self, age_seconds: Callable[[], float]) -> None:
         """A gauge of the issuer's keys, where tokens are checked with keys."""

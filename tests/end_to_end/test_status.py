@@ -69,6 +69,7 @@ def test_a_usual_port_that_is_taken_is_said(system: System) -> None:
     assert 3 == len([line for line in lines[at:] if line.startswith("curl -sS ")])
     assert lines[-1].startswith("Stop the system: ")
     assert lines[-1].endswith("tallymill down")
+    assert "Bearer" not in (system.data / "logs" / "supervisor.log").read_text(), "no token is in a log"
 
 
 def asked(system: System) -> tuple[int, dict[str, Any]]:

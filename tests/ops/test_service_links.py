@@ -160,5 +160,6 @@ def test_config_lists_what_is_ignored(
     for name, value in KUBERNETES.items():
         monkeypatch.setenv(name, value)
     assert 0 == guarded(show(as_json=as_json))
-    told = capsys.readouterr().out
+    found = capsys.readouterr()
+    told = found.out if as_json else found.err
     assert sorted(KUBERNETES) == (json.loads(told)["ignored"] if as_json else told.splitlines()[-len(KUBERNETES) :])

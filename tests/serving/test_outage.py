@@ -73,6 +73,23 @@ def test_another_cause_is_said_later_and_not_at_each_try() -> None:
     assert [line["event"] for line in logs] == ["kafka_lost", "kafka_outage_continues", "kafka_outage_continues"]
 
 
+def test_a_server_is_up_once_it_was_used_until_a_part_loses_it() -> None:
+    """Not before: nothing is known then. It is up as soon as all parts can use it, before the log says so."""
+    now = Time()
+    outage, seen = Outage("kafka", now, now.later), list[bool]()
+    with capture_logs():
+        seen.append(outage.is_up)
+        outage.back("games")
+        seen.append(outage.is_up)
+        for part in ("games", "analytics"):
+            outage.lost(part, "no ack")
+            seen.append(outage.is_up)
+        for part in ("games", "analytics"):
+            outage.back(part)
+            seen.append(outage.is_up)
+    assert [False, True, False, False, False, True] == seen
+
+
 steps = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.floats(0, 10)), max_size=30)
 
 

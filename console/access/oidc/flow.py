@@ -150,9 +150,9 @@ def identity_in(claims: Mapping[str, Any], granted: object, login: Login, rules:
     """
     nonce = claims.get("nonce")
     if not (isinstance(nonce, str) and hmac.compare_digest(nonce.encode(), login.nonce.encode())):
-        raise BadToken("nonce is another sign-in's")
+        raise BadToken("claim", "nonce is another sign-in's")
     if claims.get("azp", rules.audience) != rules.audience:
-        raise BadToken("azp is another client")
+        raise BadToken("audience", "azp is another client")
     scopes = {} if rules.scope_claim in claims else {rules.scope_claim: granted}
     return identity_of({**claims, **scopes}, rules, now)
 

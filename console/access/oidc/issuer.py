@@ -79,7 +79,7 @@ class OidcIssuer:
         answer = await self._answer("POST", provider.token, form, basic)
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise BadToken("the issuer sent no ID token")
+            raise BadToken("malformed", "the issuer sent no ID token")
         signed = read_signed(token)
         identity = identity_in(signed.claims, answer.get("scope"), login, self._rules, now_seconds)
         keys = await self._current_keys()
@@ -87,7 +87,7 @@ class OidcIssuer:
         if not is_signed_by(signed, tried) and not (
             signed.key_id is not None and is_signed_by(signed, await keys.refresh(signed.key_id, tried))
         ):
-            raise BadToken("not signed by the issuer")
+            raise BadToken("signature", "not signed by the issuer")
         return identity
 
     async def _current_keys(self) -> IssuerKeys:

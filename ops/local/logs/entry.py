@@ -31,7 +31,10 @@ _LEVEL_NAMES: Mapping[str, Level] = {
 }
 
 # Kafka: `2026-11-28T12:00:00.123Z WARN  Name: text`. In Docker: `[2026-11-28 12:00:00,123] WARN text`.
-_TEXT_LINE = re.compile(r"\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})Z?\]? +([A-Z]+) +(.*)")
+# Its logger itself: `2026-11-28T12:00:00.123456789Z thread WARN text`.
+_TEXT_LINE = re.compile(
+    r"\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3})\d*Z?\]? +(?:\S+ +)?(TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +(.*)"
+)
 
 RESERVED = ("time", "level", "process", "event")
 

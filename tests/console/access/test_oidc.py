@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
+from console.access.notes import failed_page
 from console.access.oidc.flow import LOGIN_SECONDS, Client
 from console.access.oidc.issuer import OidcIssuer
 from console.access.site import Site
@@ -376,6 +377,11 @@ async def test_an_issuer_that_is_away_is_said_to_be(issuer: Issuer) -> None:
     assert "connection refused" in line["reason"]
     browser.sign_in([READ_SCOPE])
     assert 200 == (await rig.call("GET", "/v1/system", headers=browser.headers)).status
+
+
+def test_a_reason_is_shown_as_text() -> None:
+    """Whatever it holds."""
+    assert b"<p>&lt;b&gt; &amp; &quot;.</p>" in failed_page('<b> & "', 403).body
 
 
 async def test_where_people_sign_in_at_an_issuer_no_link_opens(issuer: Issuer) -> None:

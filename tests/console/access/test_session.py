@@ -1,16 +1,23 @@
 """`/v1/session`, `/logout` and the session's cookie."""
 
+import asyncio
 import time
 
 import pytest
+from msgspec.structs import replace
 
+from console.access import body
+from console.access.body import json_body
 from console.access.links import LINK_SECONDS
 from console.access.sealed import Seal
 from console.access.sessions import NAME, CookieSessions
 from console.access.site import Site
-from schemas.wire.console_access import SessionReply
+from schemas.errors.table import Refusal
+from schemas.wire.console_access import LinkCode, SessionReply
 from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
 from schemas.wire.refusals import REFUSALS_SCOPE
+from serving.http.whole import Body
+from serving.refused import Refused
 from tests.console.access.people import PAGE, Browser, bearer
 from tests.console.requests import request
 from tests.console.rig import SESSION_KEY, Rig
@@ -86,7 +93,7 @@ async def test_a_link_is_opened_by_the_page_only(changed: dict[str, str | None])
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "status"),
+    ("sent_body", "headers", "status"),
     [
         (b"{}", {}, 400),
         (b'{"code": 1}', {}, 400),
@@ -95,18 +102,57 @@ async def test_a_link_is_opened_by_the_page_only(changed: dict[str, str | None])
         (b"[]", {}, 400),
         (b"{", {}, 400),
         (b"\xff", {}, 400),
-        (b'{"code": "' + b"x" * 300_000 + b'"}', {}, 400),
         (b'{"code": "x"}', {"content-type": "text/plain"}, 415),
         (b'{"code": "x"}', {"content-type": ""}, 415),
         (b"code=x", {"content-type": "application/x-www-form-urlencoded"}, 415),
         (b'{"code": "x"}', {"content-encoding": "gzip"}, 415),
     ],
 )
-async def test_a_body_is_small_json(body: bytes, headers: dict[str, str], status: int) -> None:
+async def test_a_body_is_json(sent_body: bytes, headers: dict[str, str], status: int) -> None:
     """A form of another site's page can't be JSON."""
     sent = {**PAGE, "content-type": "application/json", **headers}
-    answer = await Rig().call("POST", "/v1/session", headers=sent, body=body)
+    answer = await Rig().call("POST", "/v1/session", headers=sent, body=sent_body)
     assert status == answer.status, answer.body
+
+
+async def test_a_large_body_is_not_read_to_its_end() -> None:
+    """Memory is bounded before anybody has signed in."""
+    parts = [b" " * 100_000] * 50
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": parts.pop(), "more_body": bool(parts)}
+
+    asked = replace(request("POST", headers={"content-type": "application/json"}), read=Body({"type": "http"}, receive))
+    with pytest.raises(Refused) as caught:
+        await json_body(asked, LinkCode)
+    (violation,) = caught.value.violations
+    assert (Refusal.MALFORMED, "Larger than 262144 bytes") == (caught.value.refusal, violation.description)
+    assert 47 == len(parts)
+
+
+async def test_a_body_may_arrive_in_parts() -> None:
+    """A network cuts it anywhere."""
+    parts = [b'"x"}', b'{"code": ']
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": parts.pop(), "more_body": bool(parts)}
+
+    asked = replace(request("POST", headers={"content-type": "application/json"}), read=Body({"type": "http"}, receive))
+    assert "x" == (await json_body(asked, LinkCode)).code
+
+
+async def test_a_body_that_does_not_arrive_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that stalls holds nothing."""
+    monkeypatch.setattr(body, "ARRIVAL_SECONDS", 0)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    asked = replace(request("POST", headers={"content-type": "application/json"}), read=Body({"type": "http"}, receive))
+    with pytest.raises(Refused) as caught:
+        await json_body(asked, LinkCode)
+    assert Refusal.BODY_LATE is caught.value.refusal
 
 
 async def test_signing_out_takes_the_cookie_away() -> None:

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError, NotCoordinatorForGroupError, RequestTimedOutError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NodeNotReadyError,
+    NotCoordinatorForGroupError,
+    RequestTimedOutError,
+)
 
 from console.observer import brokers
 from console.observer.brokers import Brokers
@@ -35,6 +41,8 @@ class Cluster:
 
     async def send(self, node: int, request: Any) -> Any:  # noqa: ANN401 aiokafka's
         self.sent.append((node, request))
+        if node not in self.known:
+            raise NodeNotReadyError
         if node in self.frozen:
             await asyncio.Event().wait()
         if request == "not mine":

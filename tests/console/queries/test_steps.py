@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from console.queries import counts
 from console.queries.counts import CountsPage, TooMuch
 from console.queries.counts_query import CountsQuery, Shape, counts_query
-from console.queries.parameters import Asked, millis_param
+from console.queries.parameters import Asked, millis_param, zone_param
 from console.queries.rows import Row
 from console.queries.steps import Steps
-from console.queries.zones import LAST_DATE, shown_in, start_of_day, zone_names, zone_of
+from console.queries.zones import LAST_DATE, shown_in, similar_zone, start_of_day, zone_names, zone_of
 from schemas.documents import millis_of, utc
 from schemas.wire.console_replies import Step
 from serving.http.query import BadQuery
@@ -75,6 +75,7 @@ def all_starts(name: str, step: Step) -> list[int]:
 @settings(deadline=None, max_examples=examples(40))
 @given(ranges(), CALENDAR_STEPS)
 @example(("America/St_Johns", 1_257_041_400_000, 1_257_120_000_000), "day")
+@example(("Africa/Monrovia", 63_420_285_000, 63_547_200_000), "day")
 @example(("Pacific/Apia", 1_325_000_000_000, 1_325_400_000_000), "day")
 def test_q11_steps_begin_at_the_first_minute_of_their_date(found: tuple[str, int, int], step: Step) -> None:
     """Where midnight is skipped, comes twice, or the whole day is skipped."""
@@ -138,6 +139,16 @@ def test_q11_every_zone_has_days_in_every_year_that_can_be_asked_for() -> None:
 def test_q11_what_is_no_zone_has_none(name: str) -> None:
     """The list of names is closed."""
     assert zone_of(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("Berlin", "Europe/Berlin"), ("america/new york", "America/New_York"), ("Mars", None)]
+)
+def test_q11_a_zone_that_is_similar_is_named(name: str, meant: str | None) -> None:
+    """In the violation of `tz`."""
+    assert meant == similar_zone(name)
+    with pytest.raises(BadQuery, match=f"Did you mean {meant}" if meant else "Europe/Berlin"):
+        zone_param({"tz": name})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingress.config import IngressSettings
+from ingress.memory import MemoryRecord
 from ingress.server import server_config
 from schemas.settings import Limits
 from tests.ingress.rig import RECORD, Rig, period, update
@@ -83,6 +84,37 @@ async def test_requests_and_refusals_are_counted(rig: Rig) -> None:
     text = (await rig.call("GET", "/metrics")).body.decode()
     assert "tallymill_ingress_ready 1.0" in text
     assert 'tallymill_ingress_buffer_bytes{api="games"} 0.0' in text
+
+
+async def test_the_time_of_a_request_is_observed_by_route_and_class_of_status(rig: Rig) -> None:
+    """From its head to its reply. The measurements of a record name it as an exemplar."""
+    heard = rig.topic._heard
+
+    def slow(record: MemoryRecord) -> None:
+        rig.clock.skipped_seconds += 0.3
+        heard(record)
+
+    rig.topic._heard = slow
+    await rig.record(period(update()))
+    await rig.post(b"{")
+    await rig.call("GET", "/nowhere")
+    found = [
+        (route, status, rig.metric("request_seconds_sum", route=route, status=status))
+        for route, status in ((RECORD, "2xx"), (RECORD, "4xx"), ("other", "4xx"))
+    ]
+    assert [(RECORD, "2xx", 0.3), (RECORD, "4xx", 0), ("other", "4xx", 0)] == [
+        (route, status, seconds and round(seconds, 6)) for route, status, seconds in found
+    ]
+    in_time = [rig.metric("request_seconds_bucket", route=RECORD, status="2xx", le=le) for le in ("0.25", "0.5")]
+    assert [0, 1] == in_time
+    (record,) = rig.topic.records
+    text = (await rig.call("GET", "/metrics", {"accept": "application/openmetrics-text"})).body.decode()
+    exemplars = [
+        line for line in text.splitlines() if f'# {{record="r1/{record.partition:02}/{record.offset}"}}' in line
+    ]
+    names = {line.partition("{")[0] for line in exemplars}
+    prefix = "tallymill_ingress_"
+    assert {f"{prefix}publish_seconds_bucket", f"{prefix}accepted_to_visible_seconds_bucket"} == names
 
 
 async def test_nothing_is_stored_in_the_scope_of_a_request(rig: Rig) -> None:

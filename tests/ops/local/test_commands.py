@@ -85,10 +85,12 @@ def test_a_watched_status_is_a_block_after_the_other_and_ends_with_the_last_exit
 def test_a_watched_status_on_a_terminal_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", shown := Terminal())
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
     with redrawing() as draw:
         draw("ready\nfirst")
-        draw("not ready\nsecond")
+        draw(f"not ready\nsecond\n  {'x' * 100}")
     first, second = shown.getvalue().partition("first")[::2]
+    assert f"  {'x' * 37}…" in second, "a row is one line"
     assert "\x1b[1A" not in first
     assert "\x1b[1A" in second.partition("second")[0], "the cursor goes up"
 
@@ -183,6 +185,20 @@ def test_a_second_up_with_other_options_names_them_and_fails(
     assert ["  --workers: 2, not 3", "  kafka.partitions: 6, not 60", "  signing.keys: another value"] == lines
     assert "already running" in first
     assert "tallymill down" in stop
+
+
+def test_a_second_up_without_the_options_of_the_first_is_content(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not asked for is not compared: `up` in another shell shows what runs."""
+    for name in [name for name in os.environ if name.startswith("TALLYMILL_")]:
+        monkeypatch.delenv(name)
+    settings = Settings.model_validate({"ingress": {"port": 9000}, "kafka": {"partitions": 60}})
+    with data_lock(tmp_path):
+        write_options(tmp_path, options_of({WORKERS: 4}, settings))
+        write_state(tmp_path, STATE)
+        assert commands.up(UpOptions(tmp_path)) == 0
+    assert "http://i" in capsys.readouterr().out
 
 
 def test_a_second_up_with_wrong_settings_names_them(

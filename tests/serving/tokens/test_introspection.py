@@ -42,6 +42,7 @@ class Checks:
 
     def __init__(self, url: str, rules: ClaimRules = RULES) -> None:
         self.metrics = Metrics()
+        self.metrics.tokens.declare(by_keys=False)
         settings = EndpointSettings(url, CLIENT_ID, CLIENT_SECRET, PATIENCE_SECONDS, CONNECTIONS)
         self.endpoint = IntrospectionEndpoint(settings, TestClock(), self.metrics.tokens)
         self.tokens = IntrospectedTokens(rules, self.endpoint, CACHE_SECONDS)

@@ -304,6 +304,28 @@ async def test_a_source_that_is_away_at_the_start_is_asked_until_it_is_there(tmp
         await asyncio.gather(keeping, return_exceptions=True)
 
 
+async def test_the_gauge_of_the_keys_says_whether_they_can_be_read(tmp_path: Path) -> None:
+    """Not yet, read, and no longer, although the last set stays in use."""
+    file, metrics = tmp_path / "jwks.json", Metrics()
+    settings = TokenSettings(issuer=ISSUER, audience=AUDIENCE, jwks=str(file), jwks_refresh_seconds=1)
+    tokens = token_check(settings, None, TestClock(), metrics)
+
+    def up() -> float | None:
+        return metrics.registry.get_sample_value("tallymill_ingress_dependency_up", {"dependency": "keys"})
+
+    assert 0 == up()
+    file.write_text(keys_text(public_keys()))
+    keeping = asyncio.create_task(tokens.keep())
+    try:
+        await until(lambda: up() == 1)
+        file.write_text("no keys")
+        await until(lambda: up() == 0)
+        assert tokens.ready
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
 async def test_the_settings_make_a_check_by_keys(source: Issuer) -> None:
     """As the process puts it together: the names of the claims, the leeway, the keys in the background."""
     settings = TokenSettings(

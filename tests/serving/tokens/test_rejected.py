@@ -133,3 +133,6 @@ def test_only_reasons_that_a_process_can_find_are_shown_before(by_signature: boo
         reason for reason in (*BAD, "inactive") if metrics.registry.get_sample_value(name, {"reason": reason}) == 0
     }
     assert {*BAD, "inactive"} - {"inactive" if by_signature else "signature"} == shown
+    reads = metrics.registry.get_sample_value("tallymill_ingress_key_reads_total", {"outcome": "failed"})
+    asked = metrics.registry.get_sample_value("tallymill_ingress_introspection_seconds_count", {"outcome": "failed"})
+    assert ((0, None) if by_signature else (None, 0)) == (reads, asked)

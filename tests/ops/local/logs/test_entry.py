@@ -24,6 +24,7 @@ TIME = "2026-11-28T12:00:00.123Z"
             Entry(AT, "warning", "p", "slow", {"component": "STORAGE", "ms": 7}),
         ),
         (f"{TIME} ERROR Partition: a disk is full", Entry(AT, "error", "p", "Partition: a disk is full")),
+        ("2026-11-28T12:00:00.123456789Z main WARN no hook", Entry(AT, "warning", "p", "no hook")),
         ("[2026-11-28 12:00:00,123] FATAL gone (kafka.x)", Entry(AT, "critical", "p", "gone (kafka.x)")),
     ],
 )
