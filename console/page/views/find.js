@@ -4,7 +4,7 @@ import { request, SCOPES } from "../lib/api.js";
 import { count, moment } from "../lib/format.js";
 import { go } from "../lib/route.js";
 import { html, useEffect, useState } from "../lib/ui.js";
-import { Empty, Forbidden, Icon, Loading, Problem, Section } from "./parts.js";
+import { Basis, Empty, Forbidden, Icon, Loading, Problem, Section } from "./parts.js";
 import { Table } from "./table.js";
 
 const RECEIPT = /^[A-Za-z0-9_-]+(\.\d+){3,4}\.[A-Za-z0-9_-]+$/;
@@ -39,7 +39,7 @@ const factsOf = (found) => [
 function Fate({ found }) {
   const { tone, icon, words } = STATES[found.state] ?? { tone: "unknown", icon: "question", words: "" };
   return html`<section class="card found">
-    <h2 class=${`verdict verdict-${tone}`}><${Icon} name=${icon} />${found.state} <span>${words}</span></h2>
+    <h2 class=${`verdict verdict-${tone}`}><${Icon} name=${icon} />${found.state} <span>${words}</span>${found.basis && html` <${Basis} kind=${found.basis} />`}</h2>
     <dl class="facts">
       ${factsOf(found).map(
         ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${/at$/i.test(name) ? moment(value) : html`<code>${String(value)}</code>`}</dd></div>`,
