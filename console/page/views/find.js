@@ -4,7 +4,7 @@ import { request, SCOPES } from "../lib/api.js";
 import { count, moment } from "../lib/format.js";
 import { go } from "../lib/route.js";
 import { html, useEffect, useState } from "../lib/ui.js";
-import { Empty, Forbidden, Icon, Loading, Problem, Section } from "./parts.js";
+import { Basis, Empty, Forbidden, Icon, Loading, Problem, Section } from "./parts.js";
 import { Table } from "./table.js";
 
 const RECEIPT = /^[A-Za-z0-9_-]+(\.\d+){3,4}\.[A-Za-z0-9_-]+$/;
@@ -35,11 +35,14 @@ const factsOf = (found) => [
   ...(found.lineage === undefined ? [] : [["record", `${found.lineage}/${String(found.partition).padStart(2, "0")}/${found.offset}`]]),
 ];
 
+/** A receipt says so; a request is found only if it counted. */
+const isCounted = (found) => found.counted ?? found.state === "applied";
+
 /** The names of a fate are those of receipts; the first thing said is whether it counted. */
 function Fate({ found }) {
   const { tone, icon, words } = STATES[found.state] ?? { tone: "unknown", icon: "question", words: "" };
   return html`<section class="card found">
-    <h2 class=${`verdict verdict-${tone}`}><${Icon} name=${icon} />${found.state} <span>${words}</span></h2>
+    <h2 class=${`verdict verdict-${tone}`}><${Icon} name=${icon} />${found.state} <span>${words}</span>${" "}<${Basis} kind=${isCounted(found) ? "counted" : "accepted"} /></h2>
     <dl class="facts">
       ${factsOf(found).map(
         ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${/at$/i.test(name) ? moment(value) : html`<code>${String(value)}</code>`}</dd></div>`,

@@ -56,7 +56,8 @@ export function Partitions({ snapshot }) {
   const bad = rows.filter((row) => row.standing < BAD).length;
   const tools = html`<label class="inline"><input type="checkbox" checked=${troubled} onChange=${(event) => setTroubled(event.target.checked)} />Only with a problem</label>
     <label class="field"><span class="hidden">Filter partitions</span><input type="search" placeholder="Filter partitions" value=${filter} onInput=${(event) => setFilter(event.target.value)} /></label>`;
-  const note = bad ? `${plural(bad, "needs", "need")} a look, of ${count(rows.length)}` : plural(rows.length, "partition", "partitions");
+  const many = bad ? `${plural(bad, "needs", "need")} a look, of ${count(rows.length)}` : plural(rows.length, "partition", "partitions");
+  const note = `${many}; lag is of batches that are accepted and not counted yet`;
   return html`<${Section} id="partitions" title="Partitions" note=${note} tools=${rows.length > 0 && tools}>
     <${Glance} topics=${snapshot.topics} />
     ${rows.length === 0
