@@ -12,8 +12,8 @@ from console.metrics import COUNTS, DOCUMENT, EVENTS, REDRIVE, SYSTEM
 from console.reading import Counts, Events, Parts
 from console.redrive import Redrive, Redriver
 from console.system import Observed, System
-from serving import docs
 from serving.clock import SystemClock
+from serving.docs_page import page
 from serving.http.cors import Shared
 from serving.http.get_routes import GetRoutes, Pages
 from serving.http.life import Stopping
@@ -65,7 +65,7 @@ def create_app(parts: Parts, mongodb: Reachable, stopping: Stopping, sides: Side
         names.REQUEST: RequestId(parts),
         names.RECEIPT: Receipt(parts),
         SYSTEM: System(parts, sides.observer),
-        **docs.endpoints("openapi.console.json"),
+        **page.endpoints("openapi.console.json"),
         "/livez": live(lambda: True, spaced=True),
         "/readyz": ready(missing, spaced=True),
         "/metrics": metrics(parts.metrics.registry),

@@ -28,7 +28,7 @@ from ingress.limits import LimitsOfApp
 from ingress.ports import OutcomeStore, TotalsStore
 from ingress.refusals.listing import RefusalsPage
 from schemas.errors.row import RETRY_UNAVAILABLE_SECONDS
-from serving import docs
+from serving.docs_page import page
 from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.replies import retry_after
@@ -84,7 +84,7 @@ def create_app(parts: AppParts, stopping: Stopping, checked: Checked, settings: 
         "/v1/limits": {"GET": LimitsOfApp(shared.limits)},
         "/v1/validate": {"POST": ValidateEvents(shared, games, definitions)},
         "/v1/refusals": {"GET": RefusalsPage(shared.authenticator, shared.refusals.store)},
-        **{path: {"GET": endpoint} for path, endpoint in docs.endpoints("openapi.json").items()},
+        **{path: {"GET": endpoint} for path, endpoint in page.endpoints("openapi.json").items()},
     }
     probes: dict[str, Endpoint] = {
         "/livez": live(lambda: True),

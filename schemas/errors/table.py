@@ -172,12 +172,7 @@ class Refusal(Enum):
         By.INGRESS | By.CONSOLE,
         "unknown_receipt",
     )
-    NO_PLAYER = Row(
-        Kind.NOT_FOUND,
-        "Nothing was counted for this player of this app. Check the id.",
-        By.CONSOLE,
-        "Q1",
-    )
+    NO_PLAYER = Row(Kind.NOT_FOUND, "Nothing was counted for this player of this app. Check the id.", By.CONSOLE, "Q1")
     METHOD = Row(
         Kind.WRONG_METHOD,
         "This path does not accept this method. Use a method of the Allow header.",

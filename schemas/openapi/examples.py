@@ -6,7 +6,7 @@ from schemas.settings import Limits
 
 Example = dict[str, Any]
 
-# The page at /docs sends another id in place of these, so that each execution of an example counts (serving/docs.py).
+# The page at /docs sends another id in place of these, so that each execution counts (serving/docs_page/page.py).
 EXAMPLE_IDS = ("7000000000000000007", "7000000000000000008")
 
 _START, _END = "1789999940000", "1789999999000"

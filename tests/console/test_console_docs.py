@@ -15,7 +15,7 @@ from schemas.openapi.export import FOLDER
 from schemas.wire.console_replies import CountsReply, EventsReply
 from schemas.wire.errors import ErrorBody
 from schemas.wire.malformed import Violation
-from serving.docs import ASSETS
+from serving.docs_page.page import ASSETS
 from serving.http.get_routes import ALLOW
 from serving.http.replies import refusal_reply
 from tests.console.rig import DAY, MIDNIGHT, Rig, event, period_counts

@@ -13,7 +13,7 @@ from schemas.openapi.console_routes import CONSOLE
 from schemas.openapi.examples import EXAMPLE_IDS
 from schemas.openapi.route import Described, Route
 from schemas.openapi.routes import INGRESS
-from serving.docs import start_script
+from serving.docs_page.page import start_script
 from tests.console.rig import Rig as Console
 from tests.patience import PATIENCE_SECONDS
 

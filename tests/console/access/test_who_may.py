@@ -8,7 +8,7 @@ from console.access.files import page_files
 from schemas.openapi.console_routes import CONSOLE_ROUTES
 from schemas.wire.console_replies import OPERATE_SCOPE, READ_SCOPE
 from schemas.wire.refusals import REFUSALS_SCOPE
-from serving.docs import ASSETS
+from serving.docs_page.page import ASSETS
 from tests.console.access.people import PAGE, Browser, bearer
 from tests.console.rig import DAY, MIDNIGHT, Answer, Rig
 

@@ -96,7 +96,7 @@ def assets() -> Mapping[str, Reply]:
 
 def start_script() -> bytes:
     """The script that starts the page. No validator: by default Swagger UI sends the document to its makers."""
-    script = (files("serving") / "docs_start.js").read_text("utf-8")
+    script = (files("serving.docs_page") / "start.js").read_text("utf-8")
     return script.replace("EXAMPLE_IDS = []", f"EXAMPLE_IDS = {json.dumps(EXAMPLE_IDS)}").encode()
 
 
