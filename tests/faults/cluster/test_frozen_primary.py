@@ -18,7 +18,7 @@ from tests.frozen import frozen
 # It measures a time, which a busy machine lengthens: it is left to `make faults`.
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.faults]
 
-# Connect and heartbeat time-outs come to ten seconds; the election of this set takes one or two.
+# Connect and heartbeat time-outs come to eight seconds; the election of this set takes one or two.
 MOST_SECONDS = 20
 GIVE_UP_SECONDS = 100
 

@@ -32,7 +32,7 @@ VALUES = {
     "retryReads": ("true", "false"),
     "timeoutMS": ("1",),
     "socketTimeoutMS": ("1", "20000"),
-    "heartbeatFrequencyMS": ("500", "5000"),
+    "heartbeatFrequencyMS": ("500", "3000"),
     "uuidRepresentation": ("standard", "unspecified"),
     "tz_aware": ("true", "false"),
 }
@@ -77,7 +77,7 @@ def assert_pinned(client: AsyncMongoClient[dict[str, object]]) -> None:
     assert options.retry_writes
     assert options.retry_reads
     pool = options.pool_options
-    assert (5, 20, 5, 5) == (
+    assert (5, 20, 3, 5) == (
         pool.connect_timeout, pool.socket_timeout, options.heartbeat_frequency, options.server_selection_timeout
     )  # fmt: skip
     assert options.timeout is None
