@@ -2,6 +2,7 @@
 
 import { fetchWith, session, signedOut } from "./api.js";
 import { createPoll } from "./poll.js";
+import { summary } from "./series.js";
 import { createStore } from "./store.js";
 
 /** A snapshot older than this is said to be old: the observer makes one every two seconds. */
@@ -19,11 +20,9 @@ async function ask(etag, signal) {
 }
 
 /** What the snapshot has no history of is remembered here, for as long as the page is open. */
-function remembered(local, snapshot) {
-  const refused = Object.values(snapshot.refusedPerSecond ?? {}).reduce((sum, one) => sum + one, 0);
-  const open = snapshot.topics.map((topic) => topic.deadLettersOpen).filter((one) => one !== null);
-  const point = { refused, open: open.length ? open.reduce((sum, one) => sum + one, 0) : null };
-  return [...local, point].slice(-LOCAL_POINTS);
+export function remembered(local, snapshot) {
+  const { refused, open } = summary(snapshot);
+  return [...local, { refused: refused.now, open }].slice(-LOCAL_POINTS);
 }
 
 /** A Date header has whole seconds, so it is late by half of one on average. */

@@ -15,7 +15,7 @@ function Check({ name, what, found, now }) {
   if (!found) {
     return html`<div class="check check-never">
       <${Icon} name="question" />
-      <div><h3>${name}</h3><p>Not run yet. <code>tallymill ${name}</code> ${what}.</p></div>
+      <div><h3>${name}</h3><p>No run is known. <code>tallymill ${name}</code> ${what}.</p></div>
     </div>`;
   }
   const old = secondsSince(found.at, now);

@@ -62,7 +62,7 @@ function Latency({ p50, p99 }) {
     <p class="tile-title">Accepted to visible</p>
     <div class="tile-pair"><${Percentile} name="p50" seconds=${p50.now} /><${Percentile} name="p99" seconds=${p99.now} /></div>
     <${Spark} write=${duration} lines=${[{ name: "p99", line: p99.line }, { name: "p50", line: p50.line }]} />
-    <p class="tile-note">${known(p50.now) ? "over the last minute" : "none in the last minute"}</p>
+    <p class="tile-note">${known(p50.now) ? "over the last minute" : "none known in the last minute"}</p>
   </div>`;
 }
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { cleanToken } from "../../../console/page/lib/api.js";
 import { arrange, bounds, OTHER, RANGES, startOf, stepFor, stepsFor } from "../../../console/page/lib/counts.js";
-import { snapshotAge } from "../../../console/page/lib/live.js";
+import { remembered, snapshotAge } from "../../../console/page/lib/live.js";
 import { parseRoute, routeTo } from "../../../console/page/lib/route.js";
 import { sparkline, standingOf, summary, worstFirst } from "../../../console/page/lib/series.js";
 import { meanings } from "../../../console/page/views/find.js";
@@ -49,6 +49,14 @@ test("a history without a topic's line, or with a gap, stays unknown there", () 
   };
   assert.deepEqual(summary(snapshot([topic("games")], { history })).accepted.line, [3, null]);
   assert.equal(sparkline([1, null, 2, 3], 30, 10).length, 2, "two pieces of line");
+});
+
+test("what the page remembers of refusals and dead letters is unknown while they are", () => {
+  const unknown = snapshot([topic("games", { deadLettersOpen: null })], { refusedPerSecond: null });
+  const known = snapshot([topic("games", { deadLettersOpen: 2 })], { refusedPerSecond: { NOT_FOUND: 1.5 } });
+  const found = remembered(remembered([], known), unknown);
+  assert.deepEqual(found, [{ refused: 1.5, open: 2 }, { refused: null, open: null }]);
+  assert.equal(remembered(new Array(150).fill(found[0]), known).length, 150);
 });
 
 test("partitions: stopped, without owner, behind, fine; unknown is not fine", () => {
