@@ -85,6 +85,8 @@ def _build(config: ConsoleConfig, port: int) -> _Process:
     redriver = ServersRedriver(config.kafka, config.mongodb, settings.query_timeout_seconds)
     of_mongodb = MongoReader(config.mongodb, SystemClock())
     of_kafka = KafkaReader(config.kafka, APIS) if config.kafka.bootstrap_servers else None
+    if of_kafka:
+        metrics.dependencies.watch("kafka", lambda: of_kafka.is_up)
     topics = [Topic(api, config.kafka.topic(api), config.kafka.retention_seconds) for api in APIS]
     observer = Observer(topics, SystemClock(), of_mongodb, of_kafka)
     sides = Sides(observer, sign_in_routes(callers, signing), redriver)

@@ -48,6 +48,11 @@ class KafkaReader:
         self._oldest = OldestRecords(self._brokers)
         self._outage = Outage("kafka")
 
+    @property
+    def is_up(self) -> bool:
+        """Whether Kafka answered the last step."""
+        return self._outage.is_up
+
     async def close(self) -> None:
         self._oldest.forget()
         await self._brokers.close()

@@ -109,14 +109,15 @@ def _processes(folder: Path, where: Place, own: Servers) -> Iterator[tuple[Runni
         # Longer than an outage: a member that is expelled says so, too.
         worker = started.start(worker__session_timeout_seconds=30)
         ingress = stack.enter_context(ingress_process(config(folder, own.kafka, own.mongodb, name)))
-        file.write_text(json.dumps(process_config(folder, own.mongodb, where.database.name)))
+        observed = {"kafka": {"bootstrap_servers": own.kafka, "records_topic": name}}
+        file.write_text(json.dumps(process_config(folder, own.mongodb, where.database.name) | observed))
         url, _ = stack.enter_context(console_process(file))
         yield (
             ingress,
             [
                 Watched("ingress", ingress.url, ingress.log, ("kafka", "mongodb", "keys")),
                 Watched("worker", f"http://127.0.0.1:{worker.port}", worker.child.log, ("kafka", "mongodb")),
-                Watched("console", url, file.with_suffix(".log"), ("mongodb", "keys")),
+                Watched("console", url, file.with_suffix(".log"), ("kafka", "mongodb", "keys")),
             ],
         )
 
