@@ -135,7 +135,8 @@ def test_nobody_else_can_send_as_the_canary(system: System) -> None:
 
 def test_status_names_the_canary_and_prometheus(system: System) -> None:
     """And `up` prints where they are."""
-    said = {one["name"]: one["said"] for one in system.status()["processes"]}
+    told = json.loads(system.run("status", "--json")[1])
+    said = {one["name"]: one["said"] for one in told["processes"]}
     assert ("ready", "ready") == (said["canary"], said["prometheus"])
     assert f"prometheus {Prometheus(system).address}" in system.welcome
     assert (system.data / "prometheus" / "data").is_dir()
