@@ -134,7 +134,9 @@ class Refusal(Enum):
         By.CONSOLE,
         "Q1",
     )
-    NO_REDRIVE = Row(Kind.FORBIDDEN, "Nothing was redriven. Set kafka.bootstrap_servers of the console.", By.CONSOLE, "Q1")
+    NO_REDRIVE = Row(
+        Kind.FORBIDDEN, "Nothing was redriven. Set kafka.bootstrap_servers of the console.", By.CONSOLE, "Q1"
+    )
     OTHER_APP = Row(
         Kind.FORBIDDEN,
         "The token is for another app. Leave the parameter app out, or use a token of that app.",
