@@ -37,7 +37,7 @@ contracts:
 test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be 100 %
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m ops.local.servers.prometheus
-	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `make test`), then every fault of the whole cluster
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q -m "" --ignore=tests/faults/cluster tests/faults $(ARGS)

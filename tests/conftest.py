@@ -3,6 +3,8 @@
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,11 +49,27 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield running
 
 
+# Of the folders with the longest tests, in this order.
+LONGEST: Final = ("soak", "end_to_end", "clients", "faults")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that takes the real servers is marked so, and so `-m "not real"` are the fast ones."""
+    """A test that takes the real servers is marked so, and so `-m "not real"` are the fast ones.
+
+    Long files run first and fast ones last. Otherwise one of two processes has nothing to do in the end, while the
+    other one runs a long file.
+    """
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.real)
+    long = {item.path for item in items if item.get_closest_marker("real") or item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _turn(item.path, is_long=item.path in long))
+
+
+def _turn(file: Path, *, is_long: bool) -> int:
+    """A small number for a file that runs early."""
+    folder = file.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST) + (not is_long)
 
 
 def pytest_collection_finish() -> None:

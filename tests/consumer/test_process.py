@@ -101,7 +101,7 @@ async def test_a_worker_counts_tells_and_stops_on_sigterm(servers: Servers) -> N
             assert await get(port, "/livez") == (200, '{"alive": true}')
             await until_it_says(port, "/readyz", '{"ready": true, "missing": []}')
             # MongoDB has a flush a moment before the worker hears of it.
-            applied, duplicate = (f'records_total{{fate="{fate}"}}' for fate in ("applied", "duplicate"))
+            applied, duplicate = (f'records_total{{api="games",fate="{fate}"}}' for fate in ("applied", "duplicate"))
             await until_it_says(port, "/metrics", f"{applied} 2.0", f"{duplicate} 1.0")
             process.terminate()
             assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0

@@ -88,14 +88,17 @@ def test_what_the_readme_asks_is_answered_as_it_says(system: System, tmp_path: P
     """A shell runs all of it unchanged but for the ports. Any answer other than 200 would end it."""
     state = system.status()
     script, answers = tour(state["ingress"], state["console"])
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / ".curlrc").write_text('fail-with-body\nwrite-out = "\\n"\n')
     environ = {**os.environ, DATA_VARIABLE: str(system.data), "CURL_HOME": str(tmp_path)}
     ran = subprocess.run(
-        ["/bin/bash", "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90
+        ["/bin/bash", "-c", script], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=90
     )
     assert 0 == ran.returncode, ran.stdout + ran.stderr
-    said = ran.stdout.splitlines()
-    assert script.count("curl -sS") - 1 == len([json.loads(line) for line in said])  # one is for the shell itself
+    said = [line for line in ran.stdout.splitlines() if line]  # nothing of an answer that is written to a file
+    asked = script.count("curl -sS") - script.count("-o november.csv")
+    assert asked - 1 == len([json.loads(line) for line in said])  # one is for the shell itself
+    assert (tmp_path / "november.csv").read_text().startswith("at,event,count")
     assert [] == [answer for answer in answers if answer not in said]
     assert 2 == len(answers), answers
 
