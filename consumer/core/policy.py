@@ -87,14 +87,17 @@ def is_stuck(lag: int, idle_seconds: float, stall_seconds: float, *, is_retrying
 
 # A flush costs the worker and MongoDB some 4 ms, and 65 us more for each batch. Of so many it is a fifth.
 SMALL_WEIGHT = 250
+# If fewer came during a flush, the machine is not busy: a rest would only let them wait.
+BUSY_WEIGHT = 10
 # Of the time that the last flush took: a busy machine makes flushes slow, and needs fewer of them.
 REST_RATIO = 0.5
 MAX_REST_SECONDS = 0.05
 
 
 def rest_seconds(ready_weight: int, flush_seconds: float) -> float:
-    """How long a partition goes on collecting after a flush that took `flush_seconds`, if few records are ready."""
-    return min(flush_seconds * REST_RATIO, MAX_REST_SECONDS) if 0 < ready_weight < SMALL_WEIGHT else 0.0
+    """How long a partition goes on collecting after a flush that took `flush_seconds`, if the next would be small."""
+    is_small = BUSY_WEIGHT <= ready_weight < SMALL_WEIGHT
+    return min(flush_seconds * REST_RATIO, MAX_REST_SECONDS) if is_small else 0.0
 
 
 def may_fetch(buffered_bytes: int, max_buffer_bytes: int) -> bool:

@@ -127,7 +127,7 @@ def test_a_pool_that_a_transaction_takes_is_tried_again_as_it_is(stored_bytes: i
 
 @pytest.mark.parametrize(
     ("ready_weight", "flush_seconds", "rest"),
-    [(0, 0.06, 0.0), (1, 0.0, 0.0), (1, 0.02, 0.01), (249, 0.06, 0.03), (250, 0.06, 0.0), (1, 5.0, 0.05)],
+    [(9, 0.06, 0.0), (10, 0.0, 0.0), (10, 0.02, 0.01), (249, 0.06, 0.03), (250, 0.06, 0.0), (10, 5.0, 0.05)],
 )
 def test_a_partition_rests_half_of_a_flush_while_few_are_ready(
     ready_weight: int, flush_seconds: float, rest: float
