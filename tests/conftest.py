@@ -50,7 +50,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 # Of the folders with the longest tests, in this order.
-LONGEST: Final = ("soak", "end_to_end", "clients", "faults")
+LONGEST: Final = ("soak", "faults", "clients", "end_to_end")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,12 +3,16 @@
 Another port is reserved while this process runs: a socket is bound to it, so that the system gives it to no other
 program, also while the server is down. On Linux a server may listen on a port that another socket is bound to, if both
 set SO_REUSEADDR, as servers do.
+
+A usual port is claimed too: of two systems that start in the same second both would see it free, and the second one
+would use the first one's Kafka.
 """
 
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 LOOPBACK = "127.0.0.1"
 
@@ -23,6 +27,30 @@ def is_free(port: int) -> bool:
             probe.bind((LOOPBACK, port))
         except OSError:
             return False
+    return True
+
+
+_claims: Final[set[int]] = set()
+
+
+def claim(port: int) -> bool:
+    """Whether a server could listen there now, and no other tallymill process means to. It is ours while we run.
+
+    The claim is a socket with a name in Linux's abstract namespace (unix(7)): it leaves no file, and ends with the
+    process, however that ends.
+    """
+    if not is_free(port):
+        return False
+    if port in _claims or not KEEPS:
+        return True
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0tallymill-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    name.detach()  # never closed
+    _claims.add(port)
     return True
 
 
@@ -42,7 +70,7 @@ def any_free(avoid: Collection[int] = ()) -> int:
 
 def choose_ports(
     usual: Iterable[int],
-    free: Callable[[int], bool] = is_free,
+    free: Callable[[int], bool] = claim,
     other: Callable[[Collection[int]], int] = any_free,
 ) -> tuple[int, ...]:
     """One port for each usual one, no two alike; 0 stands for any."""
@@ -68,7 +96,7 @@ class Wanted:
 
 def assign_ports(
     wanted: Sequence[Wanted],
-    free: Callable[[int], bool] = is_free,
+    free: Callable[[int], bool] = claim,
     other: Callable[[Collection[int]], int] = any_free,
 ) -> dict[str, int]:
     """A port for each process, no two alike. Those that the user has set come first. Raises PortsTaken."""

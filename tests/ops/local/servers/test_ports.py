@@ -1,6 +1,8 @@
 """Which ports the local system takes."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Collection
 
 import pytest
@@ -13,6 +15,7 @@ from ops.local.servers.ports import (
     any_free,
     assign_ports,
     choose_ports,
+    claim,
     is_free,
 )
 
@@ -86,3 +89,21 @@ def test_a_usual_port_that_is_taken_is_another_one() -> None:
     assert {"ingress", "console", "kafka"} == set(found)
     assert 9092 == found["kafka"]
     assert {5000, 5001} == {found["ingress"], found["console"]}
+
+
+CLAIMS = "import sys; from ops.local.servers.ports import claim; print(claim(int(sys.argv[1])), flush=True); input()"
+
+
+@pytest.mark.skipif(not KEEPS, reason="only Linux has names that end with their process")
+def test_of_two_systems_that_start_at_once_one_gets_the_usual_port() -> None:
+    """Neither listens yet. The claim ends with the process that has it, and is kept if it is asked for again."""
+    port = any_free()
+    command = [sys.executable, "-c", CLAIMS, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert "True\n" == other.stdout.readline()
+        assert is_free(port)
+        assert not claim(port)
+        other.kill()
+    assert claim(port)
+    assert claim(port)
