@@ -89,6 +89,7 @@ def by_link(browser: Browser, running: Running) -> Page:
     return Page(browser, tab)
 
 
+@pytest.mark.faults  # failed in one of two whole runs: the counts did not draw. Not understood yet
 async def test_what_was_sent_is_found_in_every_part(browser: Browser, running: Running) -> None:
     """Counted, refused and dead; by receipt, request and player; and then a dead letter is redriven."""
     token = running.system.token("ann")
