@@ -13,6 +13,7 @@ import structlog
 
 from console.access.body import json_body
 from console.access.caller import Caller
+from console.access.callers import require
 from console.metrics import REDRIVE
 from console.reading import Parts
 from schemas.errors.table import Refusal
@@ -70,11 +71,10 @@ class Redrive:
         self._redriver = redriver
 
     async def __call__(self, request: Request) -> Reply:
-        callers = self._parts.callers
-        caller = await callers.may_write(request, REFUSALS_SCOPE)
+        caller = await self._parts.callers.may_write(request, REFUSALS_SCOPE)
         wanted = await json_body(request, RedriveRequest)
         if not wanted.dry_run:
-            await callers.may_write(request, OPERATE_SCOPE)
+            require(caller, OPERATE_SCOPE)
             if not self._redriver.is_able:
                 raise Refused(Refusal.NO_REDRIVE)
         async with self._parts.querying(REDRIVE):

@@ -58,8 +58,7 @@ class Callers:
     async def allowed(self, request: Request, scope: str) -> Caller:
         """Who asks, if the scope is among the caller's. Raises Refused."""
         caller = await self.of(request)
-        if scope not in caller.scopes:
-            raise Refused(LACKING[scope])
+        require(caller, scope)
         return caller
 
     async def may_write(self, request: Request, scope: str) -> Caller:
@@ -67,6 +66,11 @@ class Callers:
         caller = await self.of(request)
         if self._sessions and caller.way == "session":
             self._sessions.check_write(request, caller)
-        if scope not in caller.scopes:
-            raise Refused(LACKING[scope])
+        require(caller, scope)
         return caller
+
+
+def require(caller: Caller, scope: str) -> None:
+    """Raises Refused unless the scope is among the caller's."""
+    if scope not in caller.scopes:
+        raise Refused(LACKING[scope])
