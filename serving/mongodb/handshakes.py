@@ -14,7 +14,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import bson
 from pymongo.monitoring import (
@@ -25,16 +25,13 @@ from pymongo.monitoring import (
 )
 
 from serving.mongodb.certificate import certificate_words
-from serving.mongodb.words import FOUND, is_closed, why
+from serving.mongodb.words import FOUND, NO_TLS, REQUIRES_TLS, is_closed, why
 
 # A server that runs answers within milliseconds.
 PROBE_SECONDS = 0.5
 
 PAUSE_SECONDS = 10.0
 DEFAULT_PORT = 27017
-
-REQUIRES_TLS: Final = "the server requires TLS: add tls=true to mongodb.uri"
-NO_TLS: Final = "the server does not speak TLS: remove tls=true from mongodb.uri, or give the server a certificate"
 
 Address = tuple[str, int]
 

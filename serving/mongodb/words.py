@@ -20,6 +20,12 @@ FOUND: Final[dict[str, str]] = {}
 """Why servers close connections, by `host:port`, as serving/mongodb/handshakes.py has found out."""
 
 CLOSED: Final = "the connection was closed"
+REQUIRES_TLS: Final = "the server requires TLS: add tls=true to mongodb.uri"
+NO_TLS: Final = "the server does not speak TLS: remove tls=true from mongodb.uri, or give the server a certificate"
+NO_SUCH_SET: Final = "no server of mongodb.uri is a member of a replica set named {0}: check replicaSet in mongodb.uri"
+
+NOT_MENDED: Final = ("TLS: ", REQUIRES_TLS, NO_TLS)
+"""What no retry mends. Each reason holds one of them."""
 
 _NO_PRIMARY = "the replica set has no primary"
 _TAKEN = "another transaction writes the same documents"
@@ -142,7 +148,7 @@ _CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
          f"TLS: the server does not accept {_OWN}"),
         (r"certificate required", f"TLS: the server requires {_OWN}"),
         (r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|record layer failure",
-         "the server does not speak TLS: see tls in mongodb.uri"),
+         NO_TLS),
         (r"Private key doesn't match certificate",
          _KEY_FILE),
         # The client says nothing more if a server closes the connection during the handshake.
@@ -158,7 +164,7 @@ _CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"pool (was )?cleared|pool for|paused", CLOSED),
         (r"No primary available|selector .?Primary|No replica set members match", _NO_PRIMARY),
         (r"No replica set members available for replica set name \"?([\w.-]+)",
-         "no server of mongodb.uri is a member of a replica set named {0}: check replicaSet in mongodb.uri"),
+         NO_SUCH_SET),
         (r"No replica set members (found|available)|internal hostnames",
          "no member of the replica set can be reached by its name in rs.conf()"),
         (r"Sessions are not supported", "no server that supports sessions answers"),

@@ -25,13 +25,11 @@ class Authority:
     def cafile(self) -> Path:
         return self.folder / f"{self.name}.pem"
 
-    def keystore(self, name: str, *hosts: str, valid: timedelta = timedelta(days=2)) -> Path:
-        """A PEM file with a key and its certificate, for these names and addresses; `valid`: from now on."""
+    def keystore(self, name: str, *hosts: str) -> Path:
+        """A PEM file with a key and its certificate, for these names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _builder(name, self.name, key.public_key(), valid)
-        if hosts:
-            names = x509.SubjectAlternativeName([_general(host) for host in hosts])
-            certificate = certificate.add_extension(names, critical=False)
+        names = x509.SubjectAlternativeName([_general(host) for host in hosts])
+        certificate = _builder(name, self.name, key.public_key()).add_extension(names, critical=False)
         signed = certificate.sign(self.key, _sha256())
         file = self.folder / f"{name}.pem"
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -49,9 +47,7 @@ def new_authority(folder: Path, name: str) -> Authority:
     return authority
 
 
-def _builder(
-    subject: str, issuer: str, key: ec.EllipticCurvePublicKey, valid: timedelta = timedelta(days=2)
-) -> x509.CertificateBuilder:
+def _builder(subject: str, issuer: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -60,7 +56,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + valid)
+        .not_valid_after(now + timedelta(days=2))
     )
 
 

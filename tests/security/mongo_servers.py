@@ -14,20 +14,30 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
+from cryptography.x509 import load_pem_x509_certificate
 from pymongo import MongoClient
 
 from ops.local.servers.fetch import mongod_file
 from ops.local.servers.mongod import REPLICA_SET, MongodPlace, mongod_options
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Child, Children, Program
-from tests.kafka.certificates import Authority, new_authority
 from tests.patience import PATIENCE_SECONDS
+from tests.security.certificates import Authority
 
 EXTERNAL: Final = "$external"
 """The database of users that are known by their certificate."""
 
 Document = dict[str, Any]
 Privileges = Sequence[Mapping[str, Any]]
+
+
+CLIENTS: Final = "clients"
+"""Part of the names of clients' certificates. The server's has none: it would be one of the cluster's otherwise."""
+
+
+def subject_of(certificate: Path) -> str:
+    """The name of a certificate's user."""
+    return load_pem_x509_certificate(certificate.read_bytes()).subject.rfc4514_string()
 
 
 def new_password() -> str:
@@ -77,11 +87,11 @@ class SecuredMongo:
 
     def make_certificate_user(self, user: str, privileges: Privileges) -> str:
         """The same, known by a certificate."""
-        certificate = self.authority.keystore(user)
+        certificate = self.authority.issue(user, unit=CLIENTS).both
         with self.client as client:
             client.admin.command("createRole", f"role-{user}", privileges=list(privileges), roles=[])
             roles = [{"role": f"role-{user}", "db": "admin"}]
-            client[EXTERNAL].command("createUser", f"CN={user}", roles=roles)
+            client[EXTERNAL].command("createUser", subject_of(certificate), roles=roles)
         return self.certificate_uri(certificate)
 
     def give(self, user: str, privileges: Privileges) -> None:
@@ -96,7 +106,7 @@ class SecuredMongo:
 
     def show(self, valid: timedelta) -> None:
         """Show new connections a certificate that is valid for so long."""
-        self.authority.keystore("server", LOOPBACK, valid=valid)
+        self.authority.issue("mongodb-server", LOOPBACK, valid=valid)
         with self.client as client:
             client.admin.command("rotateCertificates", 1)
 
@@ -120,13 +130,13 @@ class SecuredMongo:
 def secured_mongod(folder: Path) -> Iterator[SecuredMongo]:
     """Started for as long as the block lasts."""
     folder.mkdir(parents=True, exist_ok=True)
-    authority = new_authority(folder, "authority")
+    authority = Authority(folder, "mongodb-authority")
     place = MongodPlace(folder / "mongod", any_free([]))
     place.home.mkdir()
     key = folder / "keyfile"
     key.write_text(secrets.token_hex(64))
     key.chmod(0o600)
-    certificate = authority.keystore("server", LOOPBACK)
+    certificate = authority.issue("mongodb-server", LOOPBACK).both
     tls = ("--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(certificate), "--tlsCAFile", str(authority.cafile))
     where = ("--bind_ip", LOOPBACK, "--dbpath", str(place.home), "--nounixsocket", "--keyFile", str(key))
     options = (*where, *tls, "--tlsAllowConnectionsWithoutCertificates", *mongod_options(place.port))
