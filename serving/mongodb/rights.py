@@ -28,6 +28,9 @@ _ACTIONS: Final[Mapping[str, Sequence[str]]] = {
     "update": ("insert", "update"),
 }
 
+UNAUTHORIZED: Final = 13
+"""The server's code. A wrong password has another one."""
+
 _OF_CLUSTER = frozenset({"getParameter", "killSessions"})
 _OF_DATABASE = frozenset({"listCollections"})
 
