@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import structlog
 
-from serving.failures import Seldom, report
+from serving.failures import report
+from serving.seldom import Seldom
 
 log = structlog.get_logger()
 

@@ -129,6 +129,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
         "`mongodb.uri` names one server. No other takes over, and its data may be old.",
         _section("An option of mongodb.uri is refused"),
     ),
+    "mongodb_not_allowed": Meaning(
+        "MongoDB's user of this process lacks a right. `reason` names it, and the command that grants it.",
+        "[Roles of each process](security.md#roles-of-each-process)",
+    ),
     "mongodb_lost": Meaning("MongoDB can't be used.", _section("MongoDB is lost")),
     "mongodb_outage_continues": Meaning(
         "MongoDB can't be used, now for another reason. At most one line a minute.", _section("MongoDB is lost")
