@@ -20,7 +20,7 @@ from tests.end_to_end.running import SETTINGS, System, finish, get, until
 from tests.frozen import frozen
 from tests.ops.local.hostile_folder import hostile
 from tests.ops.local.servers.test_processes import goes
-from tests.ops.test_service_links import KUBERNETES
+from tests.ops.settings.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 

@@ -16,6 +16,8 @@ from ops.local.servers.stack import wait_for_kafka
 
 CONTROLLER_ID = 100
 
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+
 # What is the same for a broker alone and for one of several. Short sessions: a killed or frozen broker is noticed soon.
 COMMON = {
     "controller.listener.names": "CONTROLLER",
@@ -44,13 +46,14 @@ class Broker:
     protocols: Mapping[str, str]
     own: Mapping[str, str]
     child: Child | None = None
+    java_options: Sequence[str] = ()
 
     def address(self, listener: str = "INSIDE") -> str:
         return f"{LOOPBACK}:{self.ports[listener]}"
 
     def start(self) -> None:
         (self.home / "server.properties").write_text(self.properties())
-        self.child = self.children.start(kafka.kafka_program(kafka_files(), self._place()))
+        self.child = self.children.start(kafka.kafka_program(kafka_files(), self._place(), *self.java_options))
 
     def wait(self) -> None:
         assert self.child
@@ -113,7 +116,11 @@ class Cluster:
 
 @contextmanager
 def lone_broker(
-    folder: Path, listeners: Mapping[str, str] = {}, users: Mapping[str, str] = {}, **own: str
+    folder: Path,
+    listeners: Mapping[str, str] = {},
+    users: Mapping[str, str] = {},
+    java_options: Sequence[str] = (),
+    **own: str,
 ) -> Iterator[Broker]:
     """One node, with `listeners` (name: protocol) beside INSIDE, SCRAM users, and settings (`_` for `.`)."""
     protocols = {"INSIDE": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **listeners}
@@ -125,8 +132,8 @@ def lone_broker(
             **_replicas(1),
             **{name.replace("_", "."): value for name, value in own.items()},
         }
-        broker = Broker(children, folder / "kafka", 1, ports, protocols, settings)
-        scram = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in users.items()]
+        broker = Broker(children, folder / "kafka", 1, ports, protocols, settings, java_options=java_options)
+        scram = [f"{hash_}=[name={name},password={password}]" for name, password in users.items() for hash_ in SCRAM]
         broker.format(kafka.new_cluster_id(), *(word for one in scram for word in ("--add-scram", one)))
         broker.start()
         broker.wait()
