@@ -1,4 +1,6 @@
-"""`tallymill ingress`, `worker`, `console`: one process, as production runs it."""
+"""`tallymill ingress`, `worker`, `console`: one process, as production runs it. `probe`: whether it is well."""
+
+from typing import Annotated
 
 import typer
 
@@ -42,3 +44,20 @@ def console() -> None:
     from ops.config import console_config
 
     raise typer.Exit(run.run_process(console_config, server.run))
+
+
+@app.command()
+def probe(
+    url: Annotated[str, typer.Argument(help="What to ask: /readyz or /livez of a process.", metavar="URL")],
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.001, max=86_400, help="Seconds until the answer must be there.")
+    ] = 2.0,
+) -> None:
+    """Succeed if a URL answers 2xx: the health check of a container, which needs no curl.
+
+    Otherwise one line on standard error says why, and the exit status is 1.
+    """
+    # A plain call of it does not come here: see ops/__main__.py.
+    from ops.probe import ask
+
+    raise typer.Exit(ask.probe(url, timeout))

@@ -1,5 +1,6 @@
-"""`tallymill token`."""
+"""`tallymill token` and `tallymill keys`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,3 +32,17 @@ def token(
 
     options = TokenOptions(app_id, player, tuple(scope or (GAMES_SCOPE,)), seconds, anonymous=anonymous)
     run(work(options, as_json=as_json))
+
+
+@app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where the keys are kept. It is made if it is missing.")],
+) -> None:
+    """Make the keys of a new system in a folder, and keep those that are there.
+
+    What ingress and workers need is in its folder `processes`, what consoles need in `console`, and what signs tokens
+    in `issuer`. Each is of use as TALLYMILL_SECRETS_DIR.
+    """
+    from ops.tokens.keys import keys as work
+
+    run(work(folder))

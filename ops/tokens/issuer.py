@@ -23,12 +23,9 @@ SESSION_KEY_FILE = "sessions.jwk"
 def ensure_issuer(data: Path) -> dict[str, str]:
     """The `tokens` settings of the local issuer under `data`. Missing keys are created."""
     private, public, sessions = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE, data / SESSION_KEY_FILE
-    for file in (private, sessions):
-        if not file.exists():
-            key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
-            write_private(file, json.dumps(key.as_dict(private=True)))
-    key = ECKey.import_key(json.loads(private.read_text()))
-    public.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    ensure_key(private)
+    ensure_key(sessions)
+    public.write_text(public_keys(private))
     return {
         "issuer": ISSUER,
         "audience": AUDIENCE,
@@ -36,3 +33,18 @@ def ensure_issuer(data: Path) -> dict[str, str]:
         "private_key": str(private.resolve()),
         "session_key": str(sessions.resolve()),
     }
+
+
+def ensure_key(file: Path) -> bool:
+    """Write a new private key, unless the file is there. Returns whether it was written."""
+    if file.exists():
+        return False
+    key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
+    write_private(file, json.dumps(key.as_dict(private=True)))
+    return True
+
+
+def public_keys(private: Path) -> str:
+    """The JWK set with the public part of a private key."""
+    key = ECKey.import_key(json.loads(private.read_text()))
+    return json.dumps({"keys": [key.as_dict(private=False)]})

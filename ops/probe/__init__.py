@@ -1,0 +1,1 @@
+"""`tallymill probe`: the health check of a container."""
