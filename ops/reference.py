@@ -17,6 +17,7 @@ from console.observer.snapshot import Check, PartitionNow, Snapshot, TopicNow
 from consumer.metrics import WorkerMetrics
 from ingress.http.metrics import Metrics as IngressMetrics
 from ops.canary.metrics import CanaryMetrics
+from ops.chart.values_schema import write_values_schema
 from ops.cli import app
 from ops.config import Settings, variable_of
 from ops.dashboards.files import write_dashboards
@@ -203,6 +204,7 @@ def write() -> None:
     SETTINGS_PAGE.write_text(settings_page())
     METRICS_PAGE.write_text(metrics_page())
     write_dashboards()
+    write_values_schema()
 
 
 if __name__ == "__main__":
