@@ -29,6 +29,7 @@ from ingress.clock_watch import ClockWatch
 from ingress.config import IngressConfig, IngressSettings
 from ingress.delivery.channel import ApiChannel
 from ingress.delivery.lineage import Lineage
+from ingress.delivery.partitioning import ClaimedPartitioner
 from ingress.delivery.publish import KafkaPublisher, PublishLimits
 from ingress.delivery.read_your_writes import CheckpointWatch
 from ingress.dependencies import Dependencies
@@ -133,14 +134,16 @@ def _connections(config: IngressConfig, api: Api, servers: _Servers) -> _Connect
     settings = config.ingress
     sizes = (settings.max_buffer_bytes, max_record_bytes(config.limits, api))
     limits = PublishLimits(settings.publish_deadline_seconds, *sizes)
-    publisher = KafkaPublisher(config.kafka, limits, servers.kafka, api)
     store = MongoStore(config.mongodb, servers.mongodb)
     lineage = Lineage(store, config.kafka.topic(api))
+    watch = CheckpointWatch(store, servers.clock, lambda: lineage.current)
+    partitioner = ClaimedPartitioner(lambda: lineage.current, lambda: watch.checkpoints)
+    publisher = KafkaPublisher(config.kafka, limits, servers.kafka, api, partitioner)
     channel = ApiChannel(
         api,
         WatchedPublisher(publisher, servers.clocks, servers.clock),
         lineage,
-        CheckpointWatch(store, servers.clock, lambda: lineage.current),
+        watch,
         AppRates(config.limits),
     )
     return _Connections(publisher, store, channel)

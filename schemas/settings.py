@@ -58,7 +58,7 @@ class KafkaSettings(Section):
     appended."""
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
     """Partitions of a topic that `init` creates: the largest number of workers that can share it. `init` and `doctor`
-    report a topic that has fewer; `init --add-partitions` adds them."""
+    report a topic that has fewer; `init --partitions N` adds some."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Replicas of a topic that `init` creates. Use 3 in production: with 1, the loss of one disk loses acknowledged
     records."""

@@ -94,8 +94,8 @@ def too_few_partitions(found: int, kafka: KafkaSettings) -> str | None:
         return None
     return (
         f"{found} partitions, kafka.partitions is {kafka.partitions}: at most {found} workers share them. Add "
-        "partitions (tallymill init --add-partitions): players move to other partitions, and nothing is lost or "
-        f"counted twice. Or set kafka.partitions to {found}"
+        f"partitions (tallymill init --partitions {kafka.partitions}): players move to other partitions, and nothing "
+        f"is lost or counted twice. Or set kafka.partitions to {found}"
     )
 
 
@@ -106,4 +106,19 @@ def more_partitions(found: int, kafka: KafkaSettings) -> str | None:
     return (
         f"{found} partitions, kafka.partitions is {kafka.partitions}: all are read. Set kafka.partitions to {found}, "
         "or a topic that is created again will have fewer"
+    )
+
+
+def with_partitions(kafka: KafkaSettings, partitions: int) -> KafkaSettings:
+    """The settings with another number of partitions."""
+    return kafka.model_copy(update={"partitions": partitions})
+
+
+def fewer_refused(topic: str, found: int, wanted: int) -> str | None:
+    """Why a topic can't be made smaller."""
+    if found <= wanted:
+        return None
+    return (
+        f"topic {topic} has {found} partitions, and Kafka can't remove any: {wanted} is refused, and nothing was "
+        f"changed. Give {found} or more"
     )

@@ -74,8 +74,9 @@ LOST_SECONDS = 3.0
 # Between two tries after an error: a coordinator that moves answers again within about a second.
 RETRY_SECONDS = 0.2
 
-# How often the leader counts the topic's partitions. If some were added, the group rebalances.
-PARTITIONS_SECONDS = 30.0
+# How often the leader counts the topic's partitions, with one small request. If some were added, the group rebalances.
+# An ingress doesn't use a partition before a worker has claimed it. Records of other producers wait for so long.
+PARTITIONS_SECONDS = 2.0
 
 
 def membership_of(kafka: KafkaSettings, worker: WorkerSettings, api: Api, outage: Outage) -> Membership:

@@ -1,15 +1,12 @@
 """Makes, connects and ends the aiokafka producer. What is peculiar to aiokafka 0.14 is here."""
 
 import asyncio
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed, UnknownTopicOrPartitionError
-from aiokafka.partitioner import murmur2
 
-from schemas.records.envelope import MAX_SENDERS
+from ingress.delivery.partitioning import Partitioner, partition_of_key
 from schemas.settings import KafkaSettings
 from serving.kafka.bootstrap import NotReached, bootstrap_options, unreached_brokers
 from serving.kafka.client import UnusableFile, why
@@ -27,7 +24,12 @@ END_SECONDS = 5
 MAX_REQUEST_SECONDS = 5
 
 
-async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_timeout_seconds: float) -> Any:  # noqa: ANN401 aiokafka has no types
+async def new_producer(
+    kafka: KafkaSettings,
+    max_record_bytes: int,
+    request_timeout_seconds: float,
+    partitioner: Partitioner = partition_of_key,
+) -> Any:  # noqa: ANN401 aiokafka has no types
     """A producer that knows a reachable bootstrap address, not connected yet. Raises NotReached, UnusableFile.
 
     If a broker doesn't answer a request in time, the request is sent again, to it or to the partition's new leader.
@@ -40,21 +42,10 @@ async def new_producer(kafka: KafkaSettings, max_record_bytes: int, request_time
         compression_type="lz4",
         max_batch_size=MAX_BATCH_BYTES,
         max_request_size=max_record_bytes,
-        partitioner=partition_of_key,
+        partitioner=partitioner,
     )
     connect_side_by_side(producer.client)
     return producer
-
-
-def partition_of_key(key: bytes, partitions: Sequence[int], _available: object) -> int:
-    """The partition of a record, as aiokafka and Java's client choose it."""
-    return partitions[_hash(key) % len(partitions)]
-
-
-@lru_cache(MAX_SENDERS)
-def _hash(key: bytes) -> int:
-    """Of a sender's key. aiokafka hashes in Python, which takes 3 us, and the same senders send again and again."""
-    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 async def connect(producer: Any, topic: str) -> None:  # noqa: ANN401 aiokafka has no types

@@ -18,6 +18,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
+from ingress.delivery.partitioning import Partitioner, partition_of_key
 from ingress.delivery.producer import END_SECONDS, connect, end_producer, new_producer, why_not_connected
 from ingress.http.shares import Holder, Shares, holder_of_key
 from ingress.ports import Position, Unavailable, Unknown
@@ -45,10 +46,18 @@ class PublishLimits:
 class KafkaPublisher:
     """Publishes to the topic of one API. `run` connects it, and makes a new producer whenever one has failed."""
 
-    def __init__(self, kafka: KafkaSettings, limits: PublishLimits, watch: KafkaWatch, api: Api = "games") -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        limits: PublishLimits,
+        watch: KafkaWatch,
+        api: Api = "games",
+        partitioner: Partitioner = partition_of_key,
+    ) -> None:
         self._kafka = kafka
         self._topic = kafka.topic(api)
         self._limits = limits
+        self._partitioner = partitioner
         self._producer: Any = None
         self._lost = asyncio.Event()
         self._waiting = Shares(limits.max_buffer_bytes)
@@ -68,7 +77,7 @@ class KafkaPublisher:
         return self._waiting.held_bytes
 
     def partition_of(self, key: bytes) -> int | None:
-        """As aiokafka chooses it, from its metadata of the topic."""
+        """As the producer chooses it, from its metadata of the topic."""
         producer = self._producer
         if producer is None or not producer.client.cluster.partitions_for_topic(self._topic):
             return None
@@ -187,7 +196,8 @@ class KafkaPublisher:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _try_to_connect(self) -> Any:  # noqa: ANN401 aiokafka has no types
-        producer = await new_producer(self._kafka, self._limits.max_record_bytes, self._limits.deadline_seconds)
+        limits = self._limits
+        producer = await new_producer(self._kafka, limits.max_record_bytes, limits.deadline_seconds, self._partitioner)
         try:
             await connect(producer, self._topic)
         except BaseException:

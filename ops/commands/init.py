@@ -18,6 +18,15 @@ def init(
             "--add-partitions", help="Add missing partitions, up to kafka.partitions, also if a topic holds records."
         ),
     ] = False,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            "--partitions",
+            min=1,
+            metavar="N",
+            help="Add partitions until both topics have N, also if they hold records, and while the system runs.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create missing topics, collections and indexes, and check the existing ones. Safe to repeat.
@@ -26,4 +35,4 @@ def init(
     """
     from ops.init.command import init as work
 
-    run(work(as_json=as_json, add_partitions=add_partitions))
+    run(work(as_json=as_json, add_partitions=add_partitions, partitions=partitions))

@@ -16,6 +16,7 @@ from consumer.mongo.store import known_lineage
 from consumer.ports import TopicIdentity, Unavailable, UnknownLineage
 from ops.config import Settings, load_settings
 from ops.connect import Document, NotReachable, database, kafka_admin, kafka_consumer
+from ops.errors import BadInput
 from ops.init import mongo_layout
 from ops.init.canary_event import canary_event
 from ops.init.finding import Finding
@@ -33,9 +34,9 @@ TOPIC_APPEARS_TRIES = 50
 TOPIC_APPEARS_PAUSE_SECONDS = 0.2
 
 
-async def init(*, as_json: bool, add_partitions: bool = False) -> int:
+async def init(*, as_json: bool, add_partitions: bool = False, partitions: int | None = None) -> int:
     """Exit status 1 if something has to be changed by hand."""
-    findings = await initialise(load_settings(), add_partitions=add_partitions)
+    findings = await initialise(load_settings(), add_partitions=add_partitions, partitions=partitions)
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -47,12 +48,20 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print_table(("what", "state", "detail"), [(f.what, f.state, f.detail) for f in findings])
 
 
-async def initialise(settings: Settings, *, add_partitions: bool = False) -> list[Finding]:
-    """Create or check everything. Raises SettingsError, NotReachable. What is wrong is a Finding."""
+async def initialise(
+    settings: Settings, *, add_partitions: bool = False, partitions: int | None = None
+) -> list[Finding]:
+    """Create or check everything. What is wrong is a Finding. With `partitions`, both topics get so many.
+
+    Raises SettingsError, NotReachable; BadInput, before anything is changed, if a topic has more partitions.
+    """
     async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
+        topics = [TopicInit(admin, reader, settings, api, partitions) for api in APIS]
+        if partitions is not None and (problems := [one for topic in topics for one in await topic.why_not()]):
+            raise BadInput(problems)
         findings: list[Finding] = []
-        for api in APIS:
-            findings += await TopicInit(admin, reader, settings, api).findings(add_partitions=add_partitions)
+        for topic in topics:
+            findings += await topic.findings(add_partitions=add_partitions or partitions is not None)
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
         findings += await request_layout(db)

@@ -3,7 +3,8 @@
 - A setting that a person has made on the topic is not changed. If it is wrong, it is reported.
 - Before the first record, settings that come from the brokers' defaults are corrected, and partitions are added. Such
   a topic was created by a client's first request.
-- After the first record, partitions are added only with `--add-partitions`, because keys then go to other partitions.
+- After the first record, partitions are added only with `--partitions` or `--add-partitions`, because keys then go to
+  other partitions. Kafka can't remove partitions.
 """
 
 import asyncio
@@ -21,7 +22,15 @@ from ops.init.finding import Finding, State
 from ops.topic import bounds_of, partitions_of
 from schemas import requirements
 from schemas.settings import Api
-from schemas.topic_risks import TopicShape, more_partitions, new_topic_config, too_few_partitions, topic_risks
+from schemas.topic_risks import (
+    TopicShape,
+    fewer_refused,
+    more_partitions,
+    new_topic_config,
+    too_few_partitions,
+    topic_risks,
+    with_partitions,
+)
 from serving.kafka.client import why
 from serving.kafka.topic import TopicConfig, topic_config, topic_shape
 
@@ -37,12 +46,29 @@ T = TypeVar("T")
 class TopicInit:
     """One API's topic."""
 
-    def __init__(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, settings: Settings, api: Api) -> None:
+    def __init__(
+        self,
+        admin: AIOKafkaAdminClient,
+        consumer: AIOKafkaConsumer,
+        settings: Settings,
+        api: Api,
+        partitions: int | None = None,
+    ) -> None:
+        """`partitions`: how many the topic gets; by default those of the settings."""
         self._admin = admin
         self._consumer = consumer
-        self._kafka = settings.kafka
+        self._set = settings.kafka
+        self._kafka = settings.kafka if partitions is None else with_partitions(settings.kafka, partitions)
         self._name = settings.kafka.topic(api)
         self._wanted = requirements.topic_config(settings.kafka, settings.limits, api)
+
+    async def why_not(self) -> list[str]:
+        """Why the topic can't have so few partitions; empty if it can, or if it doesn't exist. Raises KafkaError."""
+        try:
+            found = (await topic_shape(self._admin, self._name)).partitions
+        except UnknownTopicOrPartitionError:
+            return []
+        return [fewer] if (fewer := fewer_refused(self._name, found, self._kafka.partitions)) else []
 
     async def findings(self, *, add_partitions: bool) -> list[Finding]:
         """Create, correct or check the topic; a warning for each risk. Raises NotReachable, KafkaError."""
@@ -57,7 +83,7 @@ class TopicInit:
                 config, shape = await self._changed(shape)
             made = self._check(config, shape, changes)
         risks = topic_risks(config.in_force, shape, self._kafka)
-        if more := more_partitions(shape.partitions, self._kafka):
+        if more := more_partitions(shape.partitions, self._set):
             risks.append(more)
         return [made, *(self._finding("warning", risk) for risk in risks)]
 

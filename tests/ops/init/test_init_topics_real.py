@@ -1,8 +1,11 @@
 """Topics that differ from those of `init`, on a real broker: what init corrects, and what init and doctor report."""
 
+import pytest
+
 from ops.connect import kafka_admin
 from ops.doctor.check import Check
 from ops.doctor.command import examine
+from ops.errors import BadInput
 from ops.init.command import initialise, wrong
 from ops.init.finding import Finding
 from schemas.requirements import topic_config, wrong_topic_config
@@ -57,7 +60,7 @@ async def test_a_topic_of_records_is_told_and_not_changed(servers: Servers) -> N
             for words in (
                 "message.timestamp.type is CreateTime",
                 "1 partitions, kafka.partitions is 2",
-                "tallymill init --add-partitions",
+                "tallymill init --partitions 2",
             ):
                 assert words in finding.detail
             assert 1 == await partitions(new)
@@ -99,3 +102,29 @@ async def test_a_topic_that_removes_records_too_soon_is_wrong_and_what_may_lose_
         assert risks == [check.detail for check in told[1]]
         for words in ("unclean.leader.election.enable is true", "min.insync.replicas is 2, replicas are 1"):
             assert any(words in risk for risk in risks), risks
+
+
+async def test_a_number_of_partitions_is_given_to_both_topics_and_none_is_removed(servers: Servers) -> None:
+    """`init --partitions N`: a warning says that the settings still have another number."""
+    async with place(servers, partitions=2) as there:
+        await produce(there.settings, 0, raw(b"{}"))
+        findings = await initialise(there.settings, partitions=3)
+        assert [] == wrong(findings)
+        kafka = there.settings.kafka
+        for name in (kafka.records_topic, kafka.analytics_topic):
+            told = {one.state: one.detail for one in findings if one.what == f"topic {name}"}
+            assert "partitions added: 3, were 2" == told["changed"]
+            assert any(
+                "kafka.partitions is 2: all are read. Set kafka.partitions to 3" in one.detail
+                for one in findings
+                if one.what == f"topic {name}" and one.state == "warning"
+            )
+        assert 3 == await partitions(there)
+        assert "there" == of(there, await initialise(there.settings, partitions=3))[0].state
+        with pytest.raises(BadInput) as refused:
+            await initialise(there.settings, partitions=2)
+        assert 2 == len(refused.value.problems)
+        assert "has 3 partitions, and Kafka can't remove any: 2 is refused, and nothing was changed" in str(
+            refused.value
+        )
+        assert 3 == await partitions(there)

@@ -74,6 +74,12 @@ class Load:
             self._tries.add(task)
             task.add_done_callback(self._tries.discard)
 
+    async def resend(self, one: Sent) -> Sent:
+        """Send a request that was acknowledged once more, as a client that has lost the answer. Not in the ledger."""
+        again = Sent(one.api, one.number, one.player, one.weight, one.minute, one.body)
+        await self._until_acknowledged(again)
+        return again
+
     async def finish(self, seconds: float) -> None:
         """Send nothing new, and wait for the answers that are still due; what has none then stays open."""
         self._stop.set()
@@ -120,6 +126,7 @@ def note_answer(one: Sent, status: int, headers: Mapping[str, str], text: str) -
         return
     one.duplicate = "ALREADY_UPDATED" in causes or headers.get("Tallymill-Duplicate") == "true"
     if receipt := headers.get("Tallymill-Receipt"):
+        one.receipt = receipt
         lineage, partition, offset, *_ = receipt.split(".")
         one.where = lineage, int(partition), int(offset)
     one.acked_at = time.monotonic()

@@ -44,6 +44,7 @@ class Sent:
     duplicate: bool = False
     refused: str = ""
     where: tuple[str, int, int] | None = None
+    receipt: str = ""
     answers: list[str] = field(default_factory=list)
 
     @property

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 import urllib.error
@@ -100,7 +101,7 @@ class System:
 
     def _process(self, kind: str, number: int, port: int) -> Process:
         name = f"{kind}-{number + 1}"
-        setting = "ingress.port" if kind == "ingress" else "worker.metrics_port"
+        setting = {"ingress": "ingress.port", "console": "console.port"}.get(kind, "worker.metrics_port")
         environ = {**self._environ, _variable(setting): str(port)}
         return Process(name, port, Program(name, (sys.executable, "-m", "ops", kind), environ))
 
@@ -132,6 +133,18 @@ class System:
             self._children.forget(process.child)
             process.child = None
 
+    async def stop(self, process: Process) -> int:
+        """SIGTERM. Returns its exit status when it has ended."""
+        child = process.child
+        assert child, f"{process.name} does not run"
+        os.kill(child.pid, signal.SIGTERM)
+        give_up = time.monotonic() + READY_SECONDS
+        while (status := child.exit_status()) is None:
+            assert time.monotonic() < give_up, f"{process.name} does not end:\n{last_lines(self.log(process))}"
+            await asyncio.sleep(0.02)
+        self.kill(process)
+        return status
+
     def freeze(self, process: Process) -> None:
         freeze(process.pid)
 
@@ -149,10 +162,14 @@ class System:
 
     async def start_all(self) -> None:
         """Returns when every process is ready."""
-        for process in self.processes:
+        await self.start_ready(*self.processes)
+
+    async def start_ready(self, *processes: Process) -> None:
+        """Returns when these are ready."""
+        for process in processes:
             self.start(process)
         give_up = time.monotonic() + READY_SECONDS
-        for process in self.processes:
+        for process in processes:
             while not await asyncio.to_thread(is_ready, process):
                 why = last_lines(self.log(process))
                 assert time.monotonic() < give_up, f"{process.name} is not ready:\n{why}"
