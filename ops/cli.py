@@ -5,6 +5,7 @@ The modules declare options and import the work when it runs, so that `--help` i
 
 import logging
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -30,11 +31,30 @@ app = typer.Typer(
     name="tallymill",
     help="Counts events exactly once: HTTP -> Kafka -> workers -> MongoDB.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for command in COMMANDS:
     app.add_typer(import_module(f"ops.commands.{command}").app)
+
+
+def print_version(is_asked: bool) -> None:  # noqa: FBT001 typer hands the option on so
+    if is_asked:
+        from importlib.metadata import version  # noqa: PLC0415 it takes longer than most commands' options
+
+        from ops.output import say  # noqa: PLC0415 as in the commands
+
+        say(f"tallymill {version('tallymill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def tallymill(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Counts events exactly once: HTTP -> Kafka -> workers -> MongoDB."""
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ whole poll in one bulk, 2,000 records a poll as in a worker's flush, headers not
 Its writes are as durable as a worker's.
 """
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from bench.place import Place
 from ops.config import Settings
-from ops.local.servers.fetch import COPY_JARS, FETCH_SECONDS, FetchError, kafka_files
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError
+from ops.local.downloads.jars import COPY_JARS
+from ops.local.servers.fetch import apt_install, kafka_files
 from ops.local.servers.paths import KAFKA_LOGGING, cache_folder, cached
 from ops.local.servers.ports import LOOPBACK, any_free
 from ops.local.servers.processes import Program
@@ -37,6 +40,8 @@ def jars() -> Path:
     home = cached(cache_folder(), "connect", POM)
     if home.exists():
         return home
+    if not shutil.which("mvn"):
+        apt_install(("maven",), "The jars of Kafka Connect are downloaded with Maven")
     complain("Downloading the jars of Kafka Connect and the MongoDB sink (35 MB)")
     with tempfile.TemporaryDirectory(prefix="new-connect-", dir=home.parent) as folder:
         new = Path(folder) / "jars"

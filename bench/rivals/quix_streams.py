@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.place import Place
 from ops.config import Settings
-from ops.local.servers.fetch import FETCH_SECONDS, FetchError, uv_file
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError
+from ops.local.downloads.wheels import uv_file
 from ops.local.servers.paths import cache_folder, cached
 from ops.local.servers.processes import Program
 from ops.output import complain

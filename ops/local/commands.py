@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
 from ops.local.running_options import OBSERVE, WORKERS, differences, options_of, read_options
 from ops.local.servers.fetch import FetchError, fetch_files
+from ops.local.servers.paths import cache_folder
 from ops.local.servers.ports import PortsTaken
 from ops.local.servers.processes import NotReadyError, open_log, own_command
 from ops.local.servers.prometheus import PrometheusFiles, installed, missing_text
@@ -36,6 +38,9 @@ OWN_NAME = "tallymill"
 
 # Of a start that failed.
 LAST_LINES = 30
+
+# As shells have it: with the number of the signal added.
+EXIT_SIGNAL = 128
 
 # Longer than all stops of the supervisor together (supervisor.py). After that it is killed.
 DOWN_SECONDS = 90
@@ -71,6 +76,9 @@ def up(asked: UpOptions) -> int:
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
+    if problem := folder_problem(asked.data):
+        complain(problem)
+        return EXIT_WRONG
     if (pid := supervisor_pid(asked.data)) is not None:
         return _already(asked, settings, pid)
     files = installed() if asked.observe else None
@@ -80,11 +88,23 @@ def up(asked: UpOptions) -> int:
     return _up_detached(asked) if asked.detach else _up(asked, settings, files)
 
 
+def folder_problem(data: Path) -> str | None:
+    """Why nothing can be kept in the data folder, and what to do. The folder need not exist yet."""
+    whole = data.absolute()
+    there = next(folder for folder in (whole, *whole.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except OSError as error:
+        return f"The data folder {whole} can't be written: {error.strerror}. Choose another one with --data"
+
+
 def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -> int:
     """Run the system in the foreground until a signal stops it."""
     data, workers = asked.data, USUAL_WORKERS if asked.workers is None else asked.workers
     try:
         sources = present_sources(settings)
+        _end_by_signals()
         fetch_files(sources)  # before the supervisor handles signals, so that Ctrl-C ends a long download
         options = SystemOptions(data, workers, settings, sources, observe=observe)
         Supervisor(options).run(lambda state: _announce(state, asked))
@@ -95,6 +115,12 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
         complain(f"Another `tallymill up` has just started with the data folder {data}")
         return EXIT_WRONG
     return EXIT_OK
+
+
+def _end_by_signals() -> None:
+    """SIGTERM and a closed terminal end a download as Ctrl-C does: its programs end too, and no half file is kept."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda signum, _: sys.exit(EXIT_SIGNAL + signum))
 
 
 def _up_detached(asked: UpOptions) -> int:
@@ -263,4 +289,4 @@ def _announce(state: State, asked: UpOptions) -> None:
         page = page_link(settings, DEMO_APP)
     except SettingsError:  # people sign in at an issuer
         page = None
-    say(welcome_text(state, tokens, page, stop_text(data, is_detached=asked.detach)))
+    say(welcome_text(state, tokens, page, stop_text(data, is_detached=asked.detach), cache_folder()))

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from ops.local.state import State, mongodb_text
 
@@ -63,14 +64,18 @@ class Tokens:
     console: str
 
 
-def welcome_text(state: State, tokens: Tokens | None, page: str | None, stop: str) -> str:
+def welcome_text(state: State, tokens: Tokens | None, page: str | None, stop: str, downloads: Path) -> str:
     """Addresses, and what to open, to paste and to do next. The first command counts once, also if it is run twice.
 
     Without `tokens`, which another issuer signs, nothing can be pasted. `page`: the link that signs in, if there is
-    one. `stop`: how to stop the system.
+    one. `stop`: how to stop the system. `downloads`: the cache folder. No other folder than these two is written to.
     """
     console = state.console.address or ""
-    parts = [addresses_text(state), f"Open in a browser{_LINK if page else ''}:\n\n{page or f'{console}/'}"]
+    folders = "\n".join(f"  {name:<11}{folder}" for name, folder in (("data", state.data), ("downloads", downloads)))
+    parts = [
+        f"{addresses_text(state)}\n{folders}",
+        f"Open in a browser{_LINK if page else ''}:\n\n{page or f'{console}/'}",
+    ]
     if tokens:
         parts += _to_paste(state.ingress.address or "", console, tokens)
     return "\n\n".join([*parts, f"Stop the system: {stop}\n"])

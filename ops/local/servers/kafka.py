@@ -22,8 +22,9 @@ FORMAT_SECONDS = 60
 STOP_SECONDS = 10
 ANSWER_SECONDS = 2
 
-# Serial GC and the first compiler only: a third less memory, and a start in half the time.
-JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# Serial GC and the first compiler only: a third less memory, and a start in half the time. Without UsePerfData no file
+# is left in the folder for temporary files.
+JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 
 _METADATA_API = 3
 

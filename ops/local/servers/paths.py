@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ops
+from ops.local.downloads.complete import FetchError
 
 DEPLOY = Path(ops.__file__).parent.parent / "deploy"
 SHIPPED = DEPLOY / "local"
@@ -14,6 +15,8 @@ PROMETHEUS = DEPLOY / "prometheus"
 POM = SHIPPED / "pom.xml"
 MONGOD_PIN = SHIPPED / "mongod.txt"
 JRE_PIN = SHIPPED / "jre.txt"
+KAFKA_PIN = SHIPPED / "kafka.txt"
+MAVEN_CLIENT_PIN = SHIPPED / "maven-client.txt"
 KAFKA_PROPERTIES = SHIPPED / "server.properties"
 KAFKA_LOGGING = SHIPPED / "log4j2.properties"
 DEMO_DEFINITIONS = SHIPPED / "demo.yaml"
@@ -29,11 +32,15 @@ class KafkaFiles:
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of all downloads. ops/bootstrap.sh computes the same path."""
+    """The folder of all downloads. ops/bootstrap.sh computes the same path. Raises FetchError."""
     if named := environ.get("TALLYMILL_CACHE"):
         return Path(named)
-    base = environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tallymill"
+    if base := environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "tallymill"
+    try:
+        return Path.home() / ".cache" / "tallymill"
+    except RuntimeError:
+        raise FetchError("This user has no home folder. Set TALLYMILL_CACHE to a folder for downloads") from None
 
 
 def cached(cache: Path, name: str, pin: Path) -> Path:

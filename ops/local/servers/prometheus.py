@@ -27,7 +27,7 @@ PACKAGE = "prometheus"
 
 MISSING = (
     "Prometheus is not installed. `--observe` needs it. Run one of these, then try again:\n"
-    "    {python} -m ops.local.servers.prometheus    (on Debian and Ubuntu: downloads it into the cache folder)\n"
+    "    {python} -P -m ops.local.servers.prometheus    (on Debian and Ubuntu: downloads it into the cache folder)\n"
     "    sudo apt-get install prometheus    (also starts a service on port 9090)\n"
     "On other systems, put `prometheus` on PATH"
 )

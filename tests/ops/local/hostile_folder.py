@@ -2,7 +2,22 @@
 
 from pathlib import Path
 
-NAMES = ("ops", "schemas", "serving", "ingress", "consumer", "console", "yaml", "json", "pymongo", "aiokafka")
+NAMES = (
+    "ops",
+    "schemas",
+    "serving",
+    "ingress",
+    "consumer",
+    "console",
+    "yaml",
+    "json",
+    "pymongo",
+    "aiokafka",
+    "asyncio",
+    "typer",
+    "pip",
+    "jgo",
+)
 
 
 def hostile(folder: Path) -> Path:

@@ -239,3 +239,14 @@ def test_a_command_that_no_shell_finds_is_named_by_its_path(monkeypatch: pytest.
 def test_down_with_nothing_running_is_no_failure(tmp_path: Path, capsys: Output) -> None:
     assert commands.down(tmp_path, as_json=False) == 0
     assert capsys.readouterr().out == "not running\n"
+
+
+def test_a_data_folder_that_cant_be_written_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the folder, the reason and what to do. Nothing is downloaded and nothing starts."""
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / "deep" / "data"
+    assert 1 == commands.up(UpOptions(data))
+    told = capsys.readouterr().err
+    assert f"The data folder {data} can't be written: Not a directory. Choose another one with --data\n" == told

@@ -74,7 +74,7 @@ def test_without_prometheus_nothing_starts(
     assert 1 == commands.up(UpOptions(tmp_path / "data", detach=detach, observe=True))
     told = capsys.readouterr().err
     assert "Prometheus is not installed" in told
-    assert "-m ops.local.servers.prometheus" in told
+    assert "-P -m ops.local.servers.prometheus" in told
     assert not (tmp_path / "data").exists()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from ops.local.state import Servers, State
@@ -51,22 +52,22 @@ def test_the_last_line_asks_for_the_hour_around_now() -> None:
 
 
 def test_it_says_where_everything_is() -> None:
-    text = welcome_text(STATE, Tokens("a.b.c", "d.e.f"), None, "Ctrl-C")
-    for where in ("http://i", "k:1", "mongodb://m", "http://w", "a.b.c", "http://c", "d.e.f"):
+    text = welcome_text(STATE, Tokens("a.b.c", "d.e.f"), None, "Ctrl-C", Path("/cache"))
+    for where in ("http://i", "k:1", "mongodb://m", "http://w", "a.b.c", "http://c", "d.e.f", STATE.data, "/cache"):
         assert where in text
 
 
 def test_it_ends_with_what_to_open_what_to_paste_and_how_to_stop() -> None:
     """With another issuer's tokens there is nothing to paste, and no link where people sign in at an issuer."""
-    text = welcome_text(STATE, Tokens("a", "b"), "http://c/open#x", "Ctrl-C")
+    text = welcome_text(STATE, Tokens("a", "b"), "http://c/open#x", "Ctrl-C", Path("/cache"))
     addresses, opening, link, *pasting, stop = text.split("\n\n")
     assert addresses.startswith("  ingress")
     assert opening == "Open in a browser within ten minutes (`tallymill link` prints another link):"
     assert link == "http://c/open#x"
     assert 3 == len([line for line in pasting if line.startswith("curl -sS")])
     assert "Stop the system: Ctrl-C\n" == stop
-    assert "curl" not in welcome_text(STATE, None, None, "Ctrl-C")
-    assert welcome_text(STATE, None, None, "Ctrl-C").endswith("http://c/\n\nStop the system: Ctrl-C\n")
+    assert "curl" not in welcome_text(STATE, None, None, "Ctrl-C", Path("/cache"))
+    assert welcome_text(STATE, None, None, "Ctrl-C", Path("/cache")).endswith("http://c/\n\nStop the system: Ctrl-C\n")
 
 
 def test_an_address_that_is_not_known_yet_is_not_shown() -> None:

@@ -10,25 +10,6 @@ from ops.local.servers.fetch import FetchError
 from ops.local.servers.paths import cache_folder, cached
 
 
-def test_a_folder_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
-    home = tmp_path / "cache" / "thing"
-    with fetch.whole_or_absent(home) as new:
-        (new / "file").touch()
-        assert not home.exists()
-    assert (home / "file").exists()
-
-
-def test_a_fetch_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    def fail() -> None:
-        with fetch.whole_or_absent(tmp_path / "thing") as new:
-            (new / "half").touch()
-            raise FetchError
-
-    with pytest.raises(FetchError):
-        fail()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_changed_pin_is_fetched_anew(tmp_path: Path) -> None:
     pin = tmp_path / "pin.txt"
     pin.write_text("thing==1")
@@ -43,9 +24,9 @@ def test_without_root_it_is_said_what_to_type(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(
-        FetchError, match=r"only root can install. Run:\n    sudo apt-get update && .* install -y maven"
+        FetchError, match=r"only root can install. Run:\n    sudo apt-get update && .* install -y libcurl4 libssl3"
     ):
-        fetch.apt_install(("maven",), "Kafka's jars are downloaded with Maven")
+        fetch.apt_install(fetch.MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
 
 
 def test_without_apt_the_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

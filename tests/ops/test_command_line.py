@@ -1,0 +1,92 @@
+"""The command itself: its version, and what shells offer when they complete it."""
+
+import os
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ops.cli import app
+from tests.patience import PATIENCE_SECONDS
+
+TALLYMILL = Path(sys.executable).with_name("tallymill")
+COMPLETE = "_TALLYMILL_COMPLETE"
+SHELLS = ("bash", "zsh", "fish")
+
+# What a process of tallymill imports, and a completion must not wait for.
+SLOW = {"aiohttp", "aiokafka", "babel", "cryptography", "joserfc", "msgspec", "pymongo", "starlette", "uvicorn", "yaml"}
+
+
+def completed(shell: str, line: str) -> str:
+    """What is offered. It is asked in this process, because a start takes longer than the answer."""
+    ran = CliRunner().invoke(app, [], prog_name="tallymill", env=asked_by(shell, line))
+    assert (0, "") == (ran.exit_code, ran.stderr)
+    return ran.stdout
+
+
+def asked_by(shell: str, line: str) -> dict[str, str]:
+    """What the shell's script hands to the command to complete the end of a line."""
+    words = line.split(" ")
+    if shell == "bash":
+        return {COMPLETE: "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    fish = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"} if shell == "fish" else {}
+    return {COMPLETE: f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line, **fish}
+
+
+def test_the_version_is_one_line() -> None:
+    """That of the installed package."""
+    ran = CliRunner().invoke(app, ["--version"])
+    assert (0, f"tallymill {version('tallymill')}\n", "") == (ran.exit_code, ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_command_is_offered(shell: str) -> None:
+    """But not those that only tallymill itself runs."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # a group, as it has commands
+    offered = completed(shell, "tallymill ")
+    missing = {name for name, command in commands.items() if not command.hidden and name not in offered}
+    assert set() == missing
+    assert "prepare" not in offered
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_options_and_commands_of_a_group_are_offered(shell: str) -> None:
+    """At the second word and later."""
+    assert "--workers" in completed(shell, "tallymill up --w")
+    offered = completed(shell, "tallymill definitions ")
+    assert "apply" in offered
+    assert "list" in offered
+
+
+def test_a_completion_waits_for_no_slow_import() -> None:
+    """It is to feel immediate: only what declares the options is imported."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", TALLYMILL],
+        env={**os.environ, **asked_by("bash", "tallymill ")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
+    assert "typer" in imported
+    assert set() == imported & SLOW
+
+
+def test_the_printed_script_completes_in_bash() -> None:
+    """As `--install-completion` writes it."""
+    line = f"""
+        eval "$({shlex.quote(str(TALLYMILL))} --show-completion)"
+        COMP_WORDS=(tallymill sta) COMP_CWORD=1
+        _tallymill_completion {shlex.quote(str(TALLYMILL))}
+        echo "${{COMPREPLY[@]}}"
+    """
+    ran = subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+    assert ("status\n", "") == (ran.stdout, ran.stderr)
