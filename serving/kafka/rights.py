@@ -91,6 +91,8 @@ class Denials:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._noted: dict[tuple[Resource, str], tuple[float, Denied]] = {}
+        self.tell: Callable[[Denied], object] = lambda _: None
+        """Called for each denial. A process logs it; a command prints the error that follows."""
 
     def note(self, request: Any, answer: Any, user: User) -> None:  # noqa: ANN401 aiokafka has no types
         """Note what an answer denies."""
@@ -101,6 +103,7 @@ class Denials:
                 denied = Denied(user.principal, operation, resource, name, user.servers)
                 self._noted.pop((resource, name), None)  # the newest is the last
                 self._noted[resource, name] = self._now(), denied
+                self.tell(denied)
 
     def of(self, error: BaseException, name: str = "") -> Denied | None:
         """The denial that this error reports; `name`: of the resource, if the error has it."""

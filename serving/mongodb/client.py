@@ -10,6 +10,7 @@
 
 import functools
 import re
+import ssl
 from typing import Any, Final
 
 import structlog
@@ -17,7 +18,8 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from schemas.settings import MongoSettings
-from serving.mongodb.uri import UnusableUri, uri_problems
+from serving.mongodb.handshakes import Handshakes
+from serving.mongodb.uri import UnusableUri, certificate_of, uri_problems
 from serving.mongodb.words import codes_of, is_lost, why
 
 __all__ = [
@@ -83,10 +85,19 @@ def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoCl
         raise UnusableUri(problems)
     if _direct(uri):
         _warn_of_direct_connection()
+    handshakes = Handshakes(lambda: _context_of(client), certificate_of(uri))
+    own["event_listeners"] = [*own.get("event_listeners", ()), handshakes]
     try:
-        return AsyncMongoClient(uri, appname=appname, **{**PINNED, **own})
+        client = AsyncMongoClient(uri, appname=appname, **{**PINNED, **own})
     except (PyMongoError, ValueError, OSError) as error:
         raise UnusableUri([f"mongodb.uri: {why(error)}"]) from error
+    return client
+
+
+def _context_of(client: AsyncMongoClient[Document]) -> ssl.SSLContext | None:
+    """Its TLS context. An asynchronous client uses Python's own, never PyOpenSSL's."""
+    found: Any = client.options.pool_options._ssl_context  # noqa: SLF001 it has no public name
+    return found if isinstance(found, ssl.SSLContext) else None
 
 
 @functools.cache

@@ -60,6 +60,15 @@ def uri_problems(uri: str, pinned: Mapping[str, Any]) -> list[str]:
     return found or _wrong_together(uri, scheme)
 
 
+def certificate_of(uri: str) -> str | None:
+    """The file of the client's certificate, in a URI without problems."""
+    for pair in filter(None, re.split("[&;]", uri.partition("?")[2])):
+        name, _, value = pair.partition("=")
+        if name.lower() == "tlscertificatekeyfile":
+            return unquote_plus(value)
+    return None
+
+
 def _is_place(place: str, *, is_srv: bool) -> bool:
     """Whether the client can read user, password, hosts and database from this."""
     hosts = place.partition("/")[0].rpartition("@")[2]

@@ -9,7 +9,7 @@ from bson.errors import InvalidDocument
 from pymongo import errors
 
 from serving.mongodb.client import why
-from serving.mongodb.words import _CODES, _KINDS, MAX_CHARACTERS, _of_kind
+from serving.mongodb.words import _CODES, _KINDS, MAX_CHARACTERS, NO_TLS, _of_kind
 
 TOPOLOGY = (
     "127.0.0.1:1: [Errno 111] Connect call failed ('127.0.0.1', 1) (configured timeouts: socketTimeoutMS: 20000.0ms, "
@@ -18,6 +18,9 @@ TOPOLOGY = (
     "94, topology_type: ReplicaSetNoPrimary, servers: [<ServerDescription ('127.0.0.1', 1) server_type: Unknown, rtt: N"
     'one, error=AutoReconnect("127.0.0.1:1: [Errno 111] Connect call failed")>]>'
 )
+STRANGE_CA = "TLS: the server's certificate is not signed by an authority of tlsCAFile in mongodb.uri"
+OWN_CERTIFICATE = "the client's certificate (tlsCertificateKeyFile in mongodb.uri)"
+REJECTED = "authentication failed: wrong user, password or authSource in mongodb.uri"
 DOCUMENT = {"_id": "game/alice", "password": "hunter2"}
 TEXTS = ("", TOPOLOGY, f"Plan executor error :: caused by :: {DOCUMENT} OperationFailure(x) <object at 0x7f>", "boom")
 
@@ -80,17 +83,43 @@ def refused(code: int, text: str) -> errors.OperationFailure:
         (errors.NetworkTimeout("127.0.0.1:5: timed out (configured timeouts: connectTimeoutMS: 5000.0ms)"),
          "127.0.0.1:5: no answer in time"),
         (errors.AutoReconnect("SSL handshake failed: h:1: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
-                              "self-signed certificate in certificate chain (_ssl.c:1006)"),
-         "h:1: TLS: the server's certificate is not accepted: self-signed certificate in certificate chain"),
+                              "self-signed certificate in certificate chain (_ssl.c:1006)"), f"h:1: {STRANGE_CA}"),
         (errors.AutoReconnect("SSL handshake failed: h:1: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
                               "Hostname mismatch, certificate is not valid for 'h'. (_ssl.c:1006)"),
-         "h:1: TLS: the server's certificate is not accepted: Hostname mismatch, certificate is not valid for 'h'"),
+         "h:1: TLS: h is not in the server's certificate: use a name of the certificate in mongodb.uri and rs.conf()"),
+        (errors.AutoReconnect("SSL handshake failed: h:1:  (configured timeouts: connectTimeoutMS: 5000.0ms)"),
+         "h:1: the connection was closed"),
+        (errors.AutoReconnect("a:1: Connection refused,b:2: timed out,c:3: Connection refused"),
+         "a:1, c:3: connection refused; b:2: no answer in time"),
         (errors.AutoReconnect("h:1: connection closed"), "h:1: the connection was closed"),
-        (refused(18, "Authentication failed."), "authentication failed: wrong user, password or authSource"),
+        (refused(18, "Authentication failed."), REJECTED),
+        (refused(18, "No verified subject name available from client"),
+         "authentication failed: the user is known by a certificate. Set tlsCertificateKeyFile in mongodb.uri"),
+        (refused(11, 'Could not find user "CN=w,OU=a b,O=c" for db "$external"'),
+         "MongoDB has no user CN=w,OU=a b,O=c in $external: make it, or use another one in mongodb.uri"),
+        (refused(11, "Could not find it"), "MongoDB has no such user"),
+        (refused(13, "command find requires authentication"), "MongoDB asks for a user, and mongodb.uri names none"),
         (refused(13, 'not authorized on game to execute command { find: "players", filter: { _id: "alice" } }'),
-         "not authorized: the user may not run find on game.players"),
+         ('not authorized: the user lacks find on game.players. Grant it to the user\'s role: db.getSiblingDB("admin")'
+         '.grantPrivilegesToRole("ROLE", [{resource: {db: "game", collection: "players"}, actions: ["find"]}])')),
+        (refused(13, 'not authorized on game to execute command { update: "players", updates: [ { q: 1 } ] }'),
+         ('not authorized: the user lacks insert and update on game.players. Grant it to the user\'s role: '
+         'db.getSiblingDB("admin").grantPrivilegesToRole("ROLE", [{resource: {db: "game", collection: "players"}, '
+         'actions: ["insert", "update"]}])')),
         (refused(13, "not authorized on admin to execute command { killSessions: [ { id: UUID(1) } ] }"),
-         "not authorized: the user may not run killSessions on admin"),
+         ('not authorized: the user lacks killAnySession on the cluster. Grant it to the user\'s role: '
+         'db.getSiblingDB("admin").grantPrivilegesToRole("ROLE", [{resource: {cluster: true}, '
+         'actions: ["killAnySession"]}])')),
+        (refused(13, "not authorized on game to execute command { listCollections: 1, filter: {} }"),
+         ('not authorized: the user lacks listCollections on database game. Grant it to the user\'s role: '
+         'db.getSiblingDB("admin").grantPrivilegesToRole("ROLE", [{resource: {db: "game", collection: ""}, '
+         'actions: ["listCollections"]}])')),
+        (refused(13, 'not authorized on game to execute command { aggregate: "a", pipeline: [ { $collStats: {} } ] }'),
+         ('not authorized: the user lacks collStats on game.a. Grant it to the user\'s role: '
+         'db.getSiblingDB("admin").grantPrivilegesToRole("ROLE", [{resource: {db: "game", collection: "a"}, '
+         'actions: ["collStats"]}])')),
+        (refused(13, 'not authorized on game to execute command { somethingNew: "players" }'),
+         "not authorized: the user may not run somethingNew on game.players"),
         (errors.OperationFailure("x", 4711, {"codeName": "SomethingNew"}),
          "the server refused the operation with code 4711 (SomethingNew)"),
         (errors.ConfigurationError("Sessions are not supported by this MongoDB deployment"),
@@ -110,15 +139,35 @@ def test_words(error: BaseException, words: str) -> None:
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)",
          "TLS: the server's certificate is not accepted"),
+        ("certificate verify failed: unable to get local issuer certificate (_ssl.c:1006)", STRANGE_CA),
+        ("certificate verify failed: self signed certificate (_ssl.c:1006)", STRANGE_CA),
+        ("certificate verify failed: certificate has expired (_ssl.c:1006)",
+         "TLS: the server's certificate has expired: give the server a new one"),
+        ("certificate verify failed: certificate is not yet valid (_ssl.c:1006)",
+         "TLS: the server's certificate is not valid yet: compare the clocks"),
+        ("certificate verify failed: IP address mismatch, certificate is not valid for '10.0.0.1'. (_ssl.c:1006)",
+         ("TLS: 10.0.0.1 is not in the server's certificate: use a name of the certificate in mongodb.uri and "
+         "rs.conf()")),
+        ("certificate verify failed: unsuitable certificate purpose (_ssl.c:1006)",
+         "TLS: the server's certificate is not accepted: unsuitable certificate purpose"),
         ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca",
-         "TLS: the server does not accept the client's certificate"),
+         f"TLS: the server does not trust the authority of {OWN_CERTIFICATE}"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] sslv3 alert certificate expired",
+         f"TLS: {OWN_CERTIFICATE} has expired: get a new one"),
         ("[SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate",
-         "TLS: the server does not accept the client's certificate"),
+         f"TLS: the server does not accept {OWN_CERTIFICATE}"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_UNKNOWN] sslv3 alert certificate unknown",
+         f"TLS: the server does not accept {OWN_CERTIFICATE}"),
         ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required",
-         "TLS: the server asks for a client's certificate"),
-        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "the server does not speak TLS"),
-        ("[SSL: RECORD_LAYER_FAILURE] x", "the server does not speak TLS"),
-        ("[SSL] record layer failure", "the server does not speak TLS"),
+         f"TLS: the server requires {OWN_CERTIFICATE}"),
+        ("Private key doesn't match certificate: [SSL] PEM lib (_ssl.c:3926)",
+         ("tlsCertificateKeyFile must hold a certificate and its key as PEM. If the key is encrypted, "
+         "tlsCertificateKeyFilePassword must be its password")),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", NO_TLS),
+        ("[SSL: RECORD_LAYER_FAILURE] x", NO_TLS),
+        ("[SSL] record layer failure", NO_TLS),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol", "the connection was closed"),
+        ("connection is already closed", "the connection was closed"),
         ("[SSL: NO_SHARED_CIPHER] no shared cipher", "TLS failed"),
         ("the TLS handshake ended", "TLS failed"),
         ("[Errno 111] Connection refused", "connection refused"),
@@ -147,7 +196,9 @@ def test_words(error: BaseException, words: str) -> None:
         ("No replica set members match it", "the replica set has no primary"),
         ("No replica set members found yet",
          "no member of the replica set can be reached by its name in rs.conf()"),
-        ("No replica set members available for replica set name rs0",
+        ('No replica set members available for replica set name "rs0", Timeout: 5s',
+         "no server of mongodb.uri is a member of a replica set named rs0: check replicaSet in mongodb.uri"),
+        ("No replica set members available",
          "no member of the replica set can be reached by its name in rs.conf()"),
         ("Could not reach any servers. Replica set is configured with internal hostnames or IPs?",
          "no member of the replica set can be reached by its name in rs.conf()"),

@@ -44,6 +44,8 @@ from tests.patience import PATIENCE_SECONDS
 
 BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
 
+REJECTED = "authentication failed: wrong user, password or authSource in mongodb.uri"
+
 
 @contextmanager
 def answering(**replies: tuple[int, Any]) -> Iterator[str]:
@@ -205,7 +207,7 @@ def test_a_mongod_that_is_away_is_told_in_plain_words() -> None:
     [
         ({"isWritablePrimary": True}, Answer("ready")),
         ({"isWritablePrimary": False}, Answer("not ready", "there is no primary, so writes are refused")),
-        (OperationFailure("", 18), Answer("not ready", "authentication failed: wrong user, password or authSource")),
+        (OperationFailure("", 18), Answer("not ready", REJECTED)),
     ],
 )
 def test_a_mongod_that_takes_no_writes_is_not_ready(
