@@ -104,6 +104,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),
+    "kafka_not_allowed": Meaning(
+        "Kafka's user of this process lacks a right. `reason` names it, and the command that grants it.",
+        "[Rights of each process](security.md#rights-of-each-process)",
+    ),
     "kafka_outage_continues": Meaning(
         "Kafka can't be used, now for another reason. At most one line a minute.", _section("A process can't use Kafka")
     ),

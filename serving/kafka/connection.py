@@ -18,6 +18,7 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeReques
 from aiokafka.protocol.api import Request
 
 from serving.kafka.credentials import Credentials
+from serving.kafka.rights import DENIALS
 from serving.kafka.words import NotSignedIn, why
 
 # Of a session, after which the connection signs in again. Brokers count from the answer, so some of it must be left for
@@ -61,12 +62,18 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
     def send(self, request: Request[Any], expect_response: bool = True) -> Awaitable[Any]:  # noqa: FBT001, FBT002 the same
         if self._is_signing_in_again and asyncio.current_task() is not self._renewing:
             return self._send_later(request, expect_response=expect_response)
-        sent: Awaitable[Any] = super().send(request, expect_response)
-        return sent
+        return self._noted(request, super().send(request, expect_response))
 
     async def _send_later(self, request: Request[Any], *, expect_response: bool) -> Any:  # noqa: ANN401 the same
         await self._signed_in.wait()
-        return await super().send(request, expect_response)
+        return await self._noted(request, super().send(request, expect_response))
+
+    async def _noted(self, request: Request[Any], sent: Awaitable[Any]) -> Any:  # noqa: ANN401 the same
+        """The answer. Rights that it denies are noted, for the words of the error that follows."""
+        answer = await sent
+        if answer is not None and self._credentials:
+            DENIALS.note(request, answer, self._credentials)
+        return answer
 
     def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401 the same
         if self._renewal:

@@ -12,7 +12,7 @@ from aiokafka.abc import AbstractTokenProvider
 
 from schemas.settings import KafkaSettings
 from serving.kafka.oauth import TokenSource
-from serving.kafka.tls import tls_context
+from serving.kafka.tls import client_subject, tls_context
 
 # The settings that renew() takes over. A process keeps the others until it restarts.
 RENEWED = (
@@ -57,6 +57,18 @@ class Credentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
     @property
     def password(self) -> str:
         return self.kafka.sasl_password.get_secret_value() if self.kafka.sasl_password else ""
+
+    @property
+    def principal(self) -> str:
+        """The user as Kafka's ACLs name it, unless the broker has rules of its own for names."""
+        if self.kafka.security_protocol.startswith("SASL_"):
+            return f"User:{self._tokens.subject or self.user}"
+        subject = client_subject(self.kafka) if self.kafka.security_protocol == "SSL" else None
+        return f"User:{subject or 'ANONYMOUS'}"
+
+    @property
+    def servers(self) -> str:
+        return self.kafka.bootstrap_servers or ""
 
     async def token(self) -> str:
         """A valid token. Raises NoToken."""

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import base64
 import json
 import ssl
 import time
@@ -59,6 +60,11 @@ class TokenSource:
                 raise
         return self._token.text
 
+    @property
+    def subject(self) -> str | None:
+        """Whom the last token names, which is Kafka's name of the user. None if that can't be read."""
+        return _subject(self._token.text) if self._token else None
+
     def forget(self) -> None:
         """Fetch a new token for the next connection: Kafka refused this one, or the secret has changed."""
         self._token = None
@@ -86,6 +92,16 @@ async def fetch(kafka: KafkaSettings, now: Callable[[], float] = time.monotonic)
     if status != HTTP_OK:
         raise _no_token(url, _refusal(kafka, status, body))
     return _read(url, body, asked)
+
+
+def _subject(token: str) -> str | None:
+    """The `sub` of a signed token. It is not verified: Kafka does that."""
+    try:
+        _, claims, _ = token.split(".")
+        subject = json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return subject if isinstance(subject, str) else None
 
 
 def _no_token(url: str, words: str) -> NoToken:

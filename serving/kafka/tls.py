@@ -99,6 +99,12 @@ def _certificate(certfile: str) -> x509.Certificate | None:
         return None
 
 
+def client_subject(kafka: KafkaSettings) -> str | None:
+    """The subject of the client's certificate, as Kafka writes it."""
+    found = _certificate(kafka.ssl_certfile) if kafka.ssl_certfile else None
+    return found.subject.rfc4514_string() if found else None
+
+
 def client_certificate_problem(kafka: KafkaSettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
     """Why a broker that requires a client certificate refuses this client's, as far as the file shows it."""
     if not kafka.ssl_certfile:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from aiokafka import errors
 
+from serving.kafka.rights import DENIALS
 from serving.outgoing.network_words import network_words
 
 MAX_CHARACTERS = 300
@@ -142,6 +143,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _specific(error: BaseException) -> str | None:
+    if denied := DENIALS.of(error, _topic_in(error)):
+        return f"Kafka: {denied}"
     if isinstance(error, ssl.SSLError):
         return _tls(error)
     if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (message := _message(error)):
@@ -156,9 +159,16 @@ def _detail(error: BaseException) -> str:
     """The address of a broken connection, or the topic that is not allowed, as the message names it."""
     if isinstance(error, errors.KafkaConnectionError) and (found := _ADDRESS.search(str(error))):
         return f": {found[1]}"
-    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", message := _message(error)):
-        return f": {message}"
+    if topic := _topic_in(error):
+        return f": {topic}"
     return ""
+
+
+def _topic_in(error: BaseException) -> str:
+    """The topic that is not allowed, if the error names it."""
+    if not isinstance(error, errors.TopicAuthorizationFailedError):
+        return ""
+    return message if re.fullmatch(r"[\w.-]+", message := _message(error)) else ""
 
 
 def _message(error: BaseException) -> str:
