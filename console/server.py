@@ -39,7 +39,7 @@ from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
-from serving.reload import Reload
+from serving.reload.secrets import Reload
 from serving.tokens.authenticator import Authenticator
 from serving.tokens.check import issuers_tokens
 

@@ -32,7 +32,7 @@ from serving.clock import SystemClock
 from serving.http import life
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
-from serving.reload import Reload
+from serving.reload.secrets import Reload
 from serving.start import StartRefused
 from serving.tracing import Tracing, tracing
 

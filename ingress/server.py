@@ -50,7 +50,7 @@ from serving.http import life, protocol
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
-from serving.reload import Reload
+from serving.reload.secrets import Reload
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
 from serving.tracing import tracing

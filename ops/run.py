@@ -6,7 +6,8 @@ from typing import TypeVar
 from ops.config import Settings, SettingsError, load_config
 from ops.logs import configure_logs, warn_of_open_files
 from ops.output import EXIT_BAD_INPUT, complain
-from serving.reload import Hangups, NotRead, Reload
+from serving.reload.hangups import Hangups
+from serving.reload.secrets import NotRead, Reload
 
 Config = TypeVar("Config")
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from schemas.masks import SecretSource
 from schemas.settings import Section
-from serving.masks import SecretSource
 
 URL_SCHEMES = ("http://", "https://")
 

@@ -19,7 +19,7 @@ from serving.failures import report
 from serving.http import life, probes
 from serving.http.get_routes import GetRoutes
 from serving.http.protocol import server_config
-from serving.reload import Reload
+from serving.reload.secrets import Reload
 
 log = structlog.get_logger()
 

@@ -12,8 +12,10 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from structlog.testing import capture_logs
 
-from serving import reload
-from serving.reload import Hangups, NotRead, Reload
+from serving.reload import hangups as hangups_module
+from serving.reload import secrets
+from serving.reload.hangups import Hangups
+from serving.reload.secrets import NotRead, Reload
 from tests.patience import PATIENCE_SECONDS
 
 Given = dict[str, Any]
@@ -130,7 +132,7 @@ async def test_a_bug_ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is reported, and the old values stay."""
     source = Source(kafka={"password": "old"})
     reported: list[BaseException] = []
-    monkeypatch.setattr(reload, "report", reported.append)
+    monkeypatch.setattr(secrets, "report", reported.append)
     source.now = {"kafka": {"password": 5}}  # an error that nobody has translated
     assert [] == await renewed(source)
     assert ("old", 1) == (source.password, len(reported))
@@ -170,7 +172,7 @@ def test_a_closed_terminal_stops_and_a_signal_does_not(
 ) -> None:
     """A service has no terminal; `nohup` ignores its end."""
     terminals = [before]
-    monkeypatch.setattr(reload, "has_terminal", lambda: terminals[-1])
+    monkeypatch.setattr(hangups_module, "has_terminal", lambda: terminals[-1])
     signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
     hangups = Hangups()
     terminals.append(after)

@@ -4,26 +4,20 @@
 2. A secret that this process uses is renewed in its place. Whoever connects next, or signs next, uses the new value.
    Connections that are open stay as they are.
 3. Other settings that have changed are named in the log: they need a restart.
-
-SIGHUP also means that the terminal was closed. A process that was started in a terminal which is gone stops, as at
-SIGTERM. `nohup` prevents that, as usual.
 """
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from pydantic import BaseModel, SecretStr
 
 from serving.failures import report
+from serving.reload.hangups import Hangups
 
 log = structlog.get_logger()
-
-TERMINAL: Final = "/dev/tty"
 
 Renew = Callable[[Any], None]
 """Uses a new value: of a list of secrets, or after a secret was renewed in its place."""
@@ -35,35 +29,6 @@ class NotRead(Exception):
     def __init__(self, reasons: Collection[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("; ".join(self.reasons))
-
-
-class Hangups:
-    """Notes SIGHUP from the start of the process on, before there is an event loop that can act on it."""
-
-    def __init__(self) -> None:
-        is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup
-        self._has_terminal = not is_ignored and has_terminal()
-        self.asked = asyncio.Event()
-        signal.signal(signal.SIGHUP, lambda *_: self.note())
-
-    def watch(self) -> None:
-        """Wake the event loop that runs now."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.note)
-
-    def note(self) -> None:
-        if self._has_terminal and not has_terminal():
-            os.kill(os.getpid(), signal.SIGTERM)
-        else:
-            self.asked.set()
-
-
-def has_terminal() -> bool:
-    """Whether the process belongs to a terminal that is open."""
-    try:
-        os.close(os.open(TERMINAL, os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 class Reload:
