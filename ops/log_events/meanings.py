@@ -104,6 +104,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "kafka_back": Meaning("Kafka can be used again."),
     "kafka_connected": Meaning("The ingress can write to this topic for the first time."),
     "kafka_lost": Meaning("Kafka can't be used.", _section("A process can't use Kafka")),
+    "kafka_not_allowed": Meaning(
+        "Kafka's user of this process lacks a right. `reason` names it, and the command that grants it.",
+        "[Rights of each process](security.md#rights-of-each-process)",
+    ),
     "kafka_outage_continues": Meaning(
         "Kafka can't be used, now for another reason. At most one line a minute.", _section("A process can't use Kafka")
     ),
@@ -128,6 +132,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "mongodb_direct_connection": Meaning(
         "`mongodb.uri` names one server. No other takes over, and its data may be old.",
         _section("An option of mongodb.uri is refused"),
+    ),
+    "mongodb_not_allowed": Meaning(
+        "MongoDB's user of this process lacks a right. `reason` names it, and the command that grants it.",
+        "[Roles of each process](security.md#roles-of-each-process)",
     ),
     "mongodb_lost": Meaning("MongoDB can't be used.", _section("MongoDB is lost")),
     "mongodb_outage_continues": Meaning(

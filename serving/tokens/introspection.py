@@ -25,10 +25,10 @@ from cachetools import LRUCache
 from pydantic import SecretStr
 
 from serving.clock import Clock
+from serving.outgoing.issuer import address, basic_authorization, body_of, reason
+from serving.outgoing.proxies import proxy_of
 from serving.tokens.identity import BadToken, ClaimRules, Identity, Reason, Unchecked, identity_of
-from serving.tokens.issuer import address, basic_authorization, body_of, reason
 from serving.tokens.metrics import TokenMetrics
-from serving.tokens.proxies import proxy_of
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from ingress.http.metrics import Metrics
+from serving.outgoing.proxies import proxy_of
 from serving.tokens.introspection import EndpointSettings, IntrospectionEndpoint
 from serving.tokens.key_sets import NoKeys, read_keys
-from serving.tokens.proxies import proxy_of
 from tests.clock import TestClock
 from tests.serving.tokens.issuer import Issuer, issuer
 from tests.serving.tokens.proxy import Proxy, proxy
