@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from schemas.masks import SecretSource
 from schemas.settings import Section
 from schemas.urls import require_url
-from serving.masks import SecretSource
 
 URL_SCHEMES = ("http://", "https://")
 
