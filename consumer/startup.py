@@ -17,7 +17,8 @@ from consumer.mongo.transactions import Document
 from consumer.ports import Unavailable
 from consumer.retry import Outages, Retry
 from schemas import requirements
-from schemas.documents import REQUESTS
+from schemas.checkpoints import NEWER_LAYOUT
+from schemas.documents import LINEAGES, REQUESTS
 from schemas.request_ids import EARLIER_LAYOUT
 from schemas.settings import Api, KafkaSettings, Limits
 from serving.kafka.client import why
@@ -61,7 +62,9 @@ async def _wrong_mongodb(database: AsyncDatabase[Document], config: WorkerConfig
         async with asyncio.timeout(ANSWER_SECONDS):
             problems = requirements.wrong_mongod(await database.client.admin.command("hello"))
             missing = await _wrong_indexes(database, config)
-            return problems + missing + await _wrong_requests(database, is_indexed=not missing)
+            requests = await _wrong_requests(database, is_indexed=not missing)
+            layout = requirements.wrong_layout(await database[LINEAGES].find_one(NEWER_LAYOUT))
+            return problems + missing + requests + layout
     except (PyMongoError, TimeoutError) as error:
         raise unavailable(error) from error
 

@@ -15,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 
 from ingress.ports import AppChange, RecordOutcome, Rejection, Totals, Unavailable
 from ingress.refusals.mongo import MongoRefusals
-from schemas.checkpoints import has_passed
+from schemas.checkpoints import NEWER_LAYOUT, has_passed
 from schemas.coordinates import Coordinates, PartitionId, parse_coordinates
 from schemas.definitions import Definition, definition_of
 from schemas.documents import (
@@ -138,6 +138,10 @@ class MongoStore:
     async def earlier_request(self) -> Mapping[str, Any] | None:
         with self._call():
             return await self._database[REQUESTS].find_one(EARLIER_LAYOUT, {"_id": 1})
+
+    async def newer_lineage(self) -> Mapping[str, Any] | None:
+        with self._call():
+            return await self._database[LINEAGES].find_one(NEWER_LAYOUT, {"layout": 1})
 
     async def player_totals(self, actor: str) -> Totals:
         with self._call():

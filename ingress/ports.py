@@ -153,6 +153,10 @@ class RequestLayoutStore(Protocol):
         """A document of `requests` in the layout of an earlier version. Raises Unavailable."""
         ...
 
+    async def newer_lineage(self) -> Mapping[str, Any] | None:
+        """A lineage whose layout is that of a newer version. Raises Unavailable."""
+        ...
+
 
 class LineageStore(Protocol):
     async def newest_lineage(self, topic: str) -> str | None:

@@ -56,4 +56,7 @@ class StartCheck:
 
     async def _mongod(self) -> list[str]:
         problems = requirements.wrong_mongod(await self._mongodb.hello())
-        return problems or requirements.wrong_requests(await self._requests.earlier_request())
+        if problems:
+            return problems
+        newer = requirements.wrong_layout(await self._requests.newer_lineage())
+        return newer or requirements.wrong_requests(await self._requests.earlier_request())

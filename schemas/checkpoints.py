@@ -12,6 +12,13 @@ from typing_extensions import TypedDict
 
 from schemas.documents import FATES, Fate
 
+# The layout of the database. A version that older ones can't work beside raises it, and `init` then writes the new one
+# into every lineage. 1: one document for each requestId. 2: ids are packed.
+LAYOUT = 2
+
+# Selects the lineages that a newer version wrote.
+NEWER_LAYOUT: Mapping[str, object] = {"layout": {"$gt": LAYOUT}}
+
 # How far the clocks of two leaders of a partition may differ: a record has its leader's time.
 CLOCKS_DIFFER_MILLIS = 5_000
 
@@ -89,11 +96,13 @@ LineageDocument = TypedDict(
         "from": int,
         "reason": str,
         "startedAt": datetime,
+        "layout": NotRequired[int],
         "lost": NotRequired[list[LostRange]],
         "accepted": NotRequired[list[AcceptedLoss]],
     },
 )
 """`lineages`, `_id` = r1: the incarnation of a topic that offsets belong to.
 
-`lost`: what it skipped of the lineage before it; absent in lineages from before 2026-11-28.
+`lost`: what it skipped of the lineage before it; absent in lineages from before 2026-11-28. `layout`: LAYOUT of the
+version that ran `init` last; absent before 2026-11-29.
 """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.checkpoints import LAYOUT
 from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REFUSALS, REQUESTS, TITLES
 from schemas.settings import Api, KafkaSettings, Limits
 
@@ -251,6 +252,18 @@ _EARLIER_LAYOUT = (
     f"(limits.dedupe_window_seconds is how long one may), drop the collection (db.{REQUESTS}.drop()) and run "
     "`tallymill init`"
 )
+
+
+def wrong_layout(newer: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the database. `newer`: a lineage of a newer version (NEWER_LAYOUT)."""
+    if newer is None:
+        return []
+    problem = (
+        f"the database has layout {newer['layout']}, written by `tallymill init` of a newer version. This version "
+        f"reads layout {LAYOUT}: it could count twice, so it does nothing. Run the newer version, or set "
+        "mongodb.database to another database"
+    )
+    return [problem]
 
 
 # The sample of refusals.

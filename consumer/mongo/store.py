@@ -47,10 +47,12 @@ from consumer.mongo.upserts import upsert
 from consumer.mongo.writes import Upserts, Writes, are_encodable, checkpoint_move, gap_move, writes_of
 from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, TopicIdentity, Unavailable, UnknownLineage
 from consumer.record_faults import records_fault
+from schemas.checkpoints import LAYOUT
 from schemas.coordinates import PartitionId
 from schemas.definitions import definition_of
 from schemas.documents import CHECKPOINTS, DEFINITIONS, EVENTS, LINEAGES, REQUESTS, TITLES, millis_of
 from schemas.request_ids import LOOKUP_FIELDS, StoredRequest, keep_newest, lookup
+from schemas.requirements import wrong_layout
 from serving.mongodb.watch import MongoWatch
 
 # The server aborts a transaction after transactionLifetimeLimitSeconds (docs/deployment.md: 15 s). It answers 251 then,
@@ -295,6 +297,8 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
     """The id of the newest lineage of this topic's name, if it is of this very topic. Raises UnknownLineage."""
     if newest is None:
         raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
+    if problems := wrong_layout(newest if newest.get("layout", LAYOUT) > LAYOUT else None):
+        raise UnknownLineage(problems[0])
     if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
         raise UnknownLineage(
             f"topic {topic.topic} is not the topic that lineage {newest['_id']} was started with: it was deleted and "

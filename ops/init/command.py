@@ -20,7 +20,7 @@ from ops.errors import BadInput
 from ops.init import mongo_layout
 from ops.init.canary_event import canary_event
 from ops.init.finding import Finding
-from ops.init.request_layout import request_layout
+from ops.init.request_layout import request_layout, require_no_newer_layout, write_layout
 from ops.init.topics import TopicInit
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
@@ -53,9 +53,11 @@ async def initialise(
 ) -> list[Finding]:
     """Create or check everything. What is wrong is a Finding. With `partitions`, both topics get so many.
 
-    Raises SettingsError, NotReachable; BadInput, before anything is changed, if a topic has more partitions.
+    Raises SettingsError, NotReachable; BadInput, before anything is changed, if a topic has more partitions, or a
+    newer version has written the database.
     """
     async with kafka_admin(settings) as admin, kafka_consumer(settings) as reader, database(settings) as db:
+        await require_no_newer_layout(db)
         topics = [TopicInit(admin, reader, settings, api, partitions) for api in APIS]
         if partitions is not None and (problems := [one for topic in topics for one in await topic.why_not()]):
             raise BadInput(problems)
@@ -72,6 +74,7 @@ async def initialise(
             await _identity(admin, settings.kafka.topic(api))
         async with kafka_consumer(settings) as consumer:
             findings += [await _lineage(db, consumer, settings.kafka.topic(api)) for api in APIS]
+        await write_layout(db)
     return findings
 
 

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from consumer.mongo.transactions import in_transaction
 from consumer.ports import TopicIdentity
 from ops.server_clock import server_now
-from schemas.checkpoints import AcceptedLoss, LostRange, fresh_checkpoint
+from schemas.checkpoints import LAYOUT, AcceptedLoss, LostRange, fresh_checkpoint
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, LINEAGES
 
@@ -81,6 +81,7 @@ def lineage_document(lineage: str, new: NewLineage, now: datetime) -> dict[str, 
         "from": Int64(min(new.starts.values(), default=0)),
         "reason": new.reason,
         "startedAt": now,
+        "layout": LAYOUT,
         "lost": [_stored(one) for one in new.lost],
         "accepted": [] if new.accepted is None else [accepted_loss(one, new.accepted, now) for one in new.lost],
     }

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ops.config import Settings, variable_of
-from schemas.documents import CHECKPOINTS, EXCEPTIONS, REQUESTS, utc
+from schemas.checkpoints import LAYOUT
+from schemas.documents import CHECKPOINTS, EXCEPTIONS, LINEAGES, REQUESTS, utc
 from tests.consumer.test_process import free_port, one, until_applied, worker_process
 from tests.mongodb.standalone import standalone_mongod
 from tests.patience import PATIENCE_SECONDS
@@ -75,6 +76,13 @@ async def test_ids_of_the_earlier_layout_are_refused(servers: Servers) -> None:
         said = await refused(where.settings)
         assert "collection requests has the layout of an earlier version" in said
         assert "index requests.keys_1 is missing: run `tallymill init`" in said
+
+
+async def test_a_database_of_a_newer_version_is_refused(servers: Servers) -> None:
+    """Its ids may be such that this version finds none of them."""
+    async with place(servers) as where:
+        await where.database[LINEAGES].update_many({}, {"$set": {"layout": LAYOUT + 1}})
+        assert f"the database has layout {LAYOUT + 1}" in await refused(where.settings)
 
 
 async def test_a_standalone_mongod_is_refused_together_with_what_kafka_has_wrong(

@@ -1,9 +1,10 @@
 """A whole system under load while an operator changes it: processes, a load balancer, and figures of each change."""
 
 import asyncio
+import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,21 @@ from pymongo import AsyncMongoClient
 from ops.local.servers.ports import choose_ports
 from ops.local.servers.processes import Children
 from schemas.documents import CHECKPOINTS
-from schemas.visible import quantile_seconds
 from tests.faults.cluster.stage.checker import judge, read_stored
 from tests.faults.cluster.stage.load import Load, Token, loading
 from tests.faults.cluster.stage.requests import Sent
 from tests.faults.cluster.stage.scene import issuer_of
-from tests.faults.cluster.stage.system import APP, Process, System, is_ready, settings_of
+from tests.faults.cluster.stage.system import APP, ROOT, Process, System, is_ready, settings_of
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
+from tests.upgrade.previous import runs
 
 LOOK_SECONDS = 0.1
-"""How often the load balancer asks /readyz; an ingress that stops still accepts requests for a second."""
-RESENT = 30
+"""How often the load balancer asks /readyz. An ingress that stops accepts requests for longer."""
+POSITION_SECONDS = 0.02
+"""How often the checkpoints are read."""
+OK = 200
+RESENT = 12
 """Acknowledged requests that are sent again after each change."""
 
 
@@ -43,27 +47,66 @@ class GrowingSystem(System):
     def processes(self) -> list[Process]:
         return [*super().processes, *self.consoles]
 
+    async def set_up(self, code: Path) -> None:
+        """Initialise and start everything, all with the code of this folder."""
+        for process in self.processes:
+            runs(process, code)
+        self._environ |= {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
+        await self.initialise()
+        self._environ["PYTHONPATH"] = str(ROOT)
+        await self.start_all()
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of one change, in seconds. `acked`: from a request's first try to its answer, retries included.
 
-    `visible`: from Kafka's acceptance of a record until MongoDB had counted it, of every record.
+    `visible`: from the first try until the checkpoint was seen to have passed the record.
     """
 
     change: str
     acked: Sequence[float]
-    visible: Counter[str]
+    visible: Sequence[float]
     errors: Counter[str]
+    seconds: float
 
     def text(self) -> str:
-        acked = sorted(self.acked)
-        p99 = acked[int(len(acked) * 0.99)] if acked else 0.0
-        visible = {name: quantile_seconds(self.visible, q) for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
         return (
-            f"{self.change}: {len(acked)} requests, acked p99 {p99:.2f} s, max {max(acked, default=0):.2f} s; "
-            f"{self.visible.total()} records visible {visible}; errors {dict(self.errors)}"
+            f"{self.change}: {len(self.acked)} requests in {self.seconds:.0f} s, load {os.getloadavg()[0]:.0f}; acked "
+            f"{told(self.acked)}; visible {told(self.visible)}; errors {dict(self.errors)}"
         )
+
+
+def quantile(seconds: Sequence[float], share: float) -> float:
+    return sorted(seconds)[int(len(seconds) * share)]
+
+
+def told(seconds: Sequence[float]) -> str:
+    return f"p50 {quantile(seconds, 0.5):.2f} p99 {quantile(seconds, 0.99):.2f} max {max(seconds):.2f} s"
+
+
+class Positions:
+    """When each checkpoint was seen to move."""
+
+    def __init__(self, database: Any) -> None:  # noqa: ANN401 pymongo's, of any document
+        self._checkpoints = database[CHECKPOINTS]
+        self._seen: dict[tuple[str, int], list[tuple[int, float]]] = {}
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            async for one in self._checkpoints.find({}, {"next": 1}):
+                lineage, _, partition = one["_id"].partition("/")
+                seen = self._seen.setdefault((lineage, int(partition)), [])
+                if not seen or seen[-1][0] < one["next"]:
+                    seen.append((one["next"], time.monotonic()))
+            await asyncio.sleep(POSITION_SECONDS)
+
+    def passed_at(self, one: Sent) -> float | None:
+        """When the checkpoint had passed the record of an acknowledged request; None if it has not."""
+        assert one.where, one.told()
+        seen = self._seen.get(one.where[:2], [])
+        return next((at for next_offset, at in seen if next_offset > one.where[2]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +118,52 @@ class Stage:
     database: Any
     uri: str
     token: Token
+    positions: Positions
 
     async def during(self, change: str, work: Callable[[], Awaitable[object]], after: float = 1.0) -> Figures:
         """Do the work under load, and go on for `after` seconds. Returns the figures of the whole time."""
-        first, before = len(self.load.ledger.sent), await self.visible()
+        first, began = len(self.load.ledger.sent), time.monotonic()
         await work()
         await asyncio.sleep(after)
         sent = self.load.ledger.sent[first:]
+        seconds = time.monotonic() - began
         await until(lambda: all(one.acked_at or one.refused for one in sent), f"{change}: requests without an answer")
+        where = [one for one in sent if one.where]
+        await until(lambda: all(map(self.positions.passed_at, where)), f"{change}: records that are not counted")
         errors = Counter(answer for one in sent for answer in one.answers if answer != "200")
-        waits = [one.acked_at - one.first_at for one in sent if one.acked_at and one.first_at]
-        return Figures(change, waits, await self.visible() - before, errors)
+        acked = [one.acked_at - one.first_at for one in sent if one.acked_at and one.first_at]
+        visible = [(self.positions.passed_at(one) or 0) - (one.first_at or 0) for one in where]
+        return Figures(change, acked, visible, errors, seconds)
 
-    async def visible(self) -> Counter[str]:
-        """Records by the time they took, as the workers have written it."""
-        counts: Counter[str] = Counter()
-        async for checkpoint in self.database[CHECKPOINTS].find({}, {"visible": 1}):
-            counts.update(checkpoint.get("visible", {}))
-        return counts
+    async def until_used(self, partitions: int) -> None:
+        """Until batches that were sent from now on have gone to so many partitions."""
+        first = len(self.load.ledger.sent)
+
+        def used() -> set[int]:
+            return {one.where[1] for one in self.load.ledger.sent[first:] if one.where and one.api == "games"}
+
+        await until(lambda: len(used()) == partitions, f"{partitions} partitions are not all used")
 
     async def resend(self, sent: Sequence[Sent]) -> None:
-        """Send these again, wherever their key belongs now. Each must be answered as a duplicate."""
-        for one in sent:
-            again = await self.load.resend(one)
-            assert again.duplicate, f"counted again: {again.told()}, first {one.told()}"
+        """Send these again, wherever their keys belong now. Each resend is a duplicate, and its receipt says so."""
+        again = await asyncio.gather(*map(self.load.resend, sent))
+        states = await self.receipts(again)
+        assert {"duplicate": len(sent)} == states, dict(states)
 
     async def receipts(self, sent: Sequence[Sent]) -> Counter[str]:
-        """The states of these receipts, asked of any ingress."""
-        states: Counter[str] = Counter()
-        async with aiohttp.ClientSession() as session:
-            for one in sent:
-                url = f"{self.system.ingresses[0].url}/v1/receipts/{one.receipt}"
-                async with session.get(url, headers={"Authorization": f"Bearer {self.token(one.player)}"}) as reply:
-                    states[(await reply.json())["state"] if reply.status == 200 else str(reply.status)] += 1
-        return states
+        """The states of these receipts, asked of any ingress, once none is pending."""
+        async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_SECONDS):
+            return Counter(await asyncio.gather(*(self._receipt(session, one) for one in sent)))
+
+    async def _receipt(self, session: aiohttp.ClientSession, one: Sent) -> str:
+        url = f"{self.system.ingresses[0].url}/v1/receipts/{one.receipt}"
+        while True:
+            async with session.get(url, headers={"Authorization": f"Bearer {self.token(one.player)}"}) as reply:
+                if reply.status != OK:
+                    return str(reply.status)
+                if (state := str((await reply.json())["state"])) != "pending":
+                    return state
+            await asyncio.sleep(0.1)
 
     async def counted(self) -> None:
         """End the load. Every request must be counted once, and no client may have got an error it can't resend."""
@@ -134,30 +189,53 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(
-    servers: Servers, folder: Path, *, workers: int, partitions: int, consoles: int = 0
+    servers: Servers,
+    folder: Path,
+    *,
+    workers: int,
+    partitions: int,
+    consoles: int = 0,
+    code: Path = ROOT,
+    drain: int = 3,
 ) -> AsyncIterator[Stage]:
-    """A new system under load: every process is ready, and records of both APIs have been acknowledged."""
+    """A new system under load: every process is ready, and records of both APIs have been acknowledged.
+
+    `code`: what `init` and the processes run; commands that the test runs later are this version's. `drain`: seconds
+    for which a stopping ingress still accepts requests.
+    """
     (folder / "data").mkdir(parents=True)
     settings = settings_of(servers.kafka, servers.mongodb, folder) | {
         "kafka.partitions": str(partitions),
         "kafka.replication_factor": "1",
+        "ingress.drain_seconds": str(drain),
     }
     children = Children(folder / "logs")
     try:
         system = GrowingSystem(children, folder, settings, workers, consoles)
-        await system.initialise()
-        await system.start_all()
+        await system.set_up(code)
         urls = [ingress.url for ingress in system.ingresses]
         token = issuer_of(folder)
         async with loading(urls, token) as load, AsyncMongoClient[dict[str, Any]](servers.mongodb) as client:
-            balancing = asyncio.create_task(balance(system, urls))
-            await until(lambda: load.acknowledged() >= 2 * RESENT, "nothing was acknowledged")
-            yield Stage(system, load, client[system.database], servers.mongodb, token)
-            balancing.cancel()
+            positions = Positions(client[system.database])
+            async with beside(balance(system, urls), positions.watch()):
+                await until(lambda: load.acknowledged() >= 2 * RESENT, "nothing was acknowledged")
+                yield Stage(system, load, client[system.database], servers.mongodb, token, positions)
             await client.drop_database(system.database)
     finally:
         children.kill_all()
         children.close()
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run these as long as the block."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def balance(system: GrowingSystem, urls: list[str]) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from ingress.ports import Unavailable
 from ingress.startup import StartCheck
+from schemas.checkpoints import LAYOUT
 from schemas.settings import KafkaSettings, Limits
 from serving.start import StartRefused
 from tests.ingress import serve
@@ -42,10 +43,14 @@ class Mongod:
 
 
 class Requests:
-    """A collection of ids in the layout of an earlier version, or not."""
+    """Ids in the layout of an earlier version, or a lineage in that of a newer one, or neither."""
 
-    def __init__(self, earlier: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, earlier: Mapping[str, Any] | None = None, newer: Mapping[str, Any] | None = None) -> None:
         self._earlier = earlier
+        self._newer = newer
+
+    async def newer_lineage(self) -> Mapping[str, Any] | None:
+        return self._newer
 
     async def earlier_request(self) -> Mapping[str, Any] | None:
         return self._earlier
@@ -72,6 +77,13 @@ async def test_ids_that_this_version_can_not_read_are_refused() -> None:
     mongod = Mongod(setName="rs0", hosts=["a:1"])
     check = StartCheck(NOWHERE, Limits(), mongod, Requests({"_id": "demo/ann/7"}))
     with pytest.raises(StartRefused, match="collection requests has the layout of an earlier version"):
+        await check.run()
+
+
+async def test_a_database_of_a_newer_version_is_refused() -> None:
+    mongod = Mongod(setName="rs0", hosts=["a:1"])
+    check = StartCheck(NOWHERE, Limits(), mongod, Requests(newer={"_id": "r1", "layout": LAYOUT + 1}))
+    with pytest.raises(StartRefused, match="written by `tallymill init` of a newer version"):
         await check.run()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from schemas.checkpoints import LAYOUT
 from schemas.documents import DEFINITIONS, EVENTS, EXCEPTIONS, REQUESTS, TITLES
 from schemas.games.body import EventFailureCause, EventUpdateFailureCause
 from schemas.requirements import (
@@ -17,6 +18,7 @@ from schemas.requirements import (
     topic_config,
     wrong_index,
     wrong_indexes,
+    wrong_layout,
     wrong_mongod,
     wrong_refusals,
     wrong_requests,
@@ -144,6 +146,13 @@ def test_ids_of_the_earlier_layout_are_refused_with_what_to_do() -> None:
         "db.requests.drop()",
         "tallymill init",
     ):
+        assert words in problem
+
+
+def test_a_database_of_a_newer_version_is_refused() -> None:
+    assert [] == wrong_layout(None)
+    (problem,) = wrong_layout({"_id": "r1", "layout": LAYOUT + 1})
+    for words in (f"layout {LAYOUT + 1}", f"layout {LAYOUT}", "newer version", "mongodb.database"):
         assert words in problem
 
 

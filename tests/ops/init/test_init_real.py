@@ -32,7 +32,8 @@ from ops.local.settings import to_toml
 from ops.server_clock import server_now
 from ops.verify.command import recounted
 from schemas.canary import CANARY_APP
-from schemas.documents import PERIOD_COUNTS, REQUESTS, utc
+from schemas.checkpoints import LAYOUT
+from schemas.documents import LINEAGES, PERIOD_COUNTS, REQUESTS, utc
 from schemas.requirements import indexes
 from schemas.settings import APIS
 from tests.ops.definitions.test_command import file_of
@@ -115,6 +116,22 @@ async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None
         assert f"index {REQUESTS}.at_1" == finding.what
         assert "expireAfterSeconds is 3600" in finding.detail
         assert wrong_checks(await examine(there.settings)) == {finding.what}
+
+
+async def test_a_database_of_a_newer_version_is_told_and_one_without_a_layout_gets_it(servers: Servers) -> None:
+    """By init, doctor and verify. A lineage of a version that wrote no layout has the one that this version reads."""
+    async with place(servers) as there:
+        lineages = there.database[LINEAGES]
+        assert {LAYOUT} == {one["layout"] async for one in lineages.find()}
+        await lineages.update_many({}, {"$unset": {"layout": ""}})
+        assert [] == wrong(await initialise(there.settings))
+        assert {LAYOUT} == {one["layout"] async for one in lineages.find()}
+        await lineages.update_many({}, {"$set": {"layout": LAYOUT + 1}})
+        for refusing in (initialise, recounted):
+            with pytest.raises(BadInput, match=f"layout {LAYOUT + 1}, written by `tallymill init` of a newer version"):
+                await refusing(there.settings)
+        assert {"layout of the database"} == wrong_checks(await examine(there.settings))
+        assert {LAYOUT + 1} == {one["layout"] async for one in lineages.find()}
 
 
 async def test_ids_of_the_earlier_layout_are_told(servers: Servers) -> None:

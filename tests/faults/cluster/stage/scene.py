@@ -178,7 +178,7 @@ def issuer_of(folder: Path) -> Token:
         if player not in made:
             now = int(time.time())
             claims = {"iss": "tallymill-local", "aud": "tallymill", "iat": now, "exp": now + 86_400}
-            claims |= {"sub": player, "app": APP, "scope": "https://www.googleapis.com/auth/games"}
+            claims |= {"sub": player, "app": APP, "scope": "https://www.googleapis.com/auth/games tallymill.read"}
             made[player] = jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
         return made[player]
 
