@@ -29,6 +29,8 @@ const VIEWS = {
 /** A fault of one part must not take the strip with it. */
 function Part({ route }) {
   const [error, reset] = useErrorBoundary((caught) => console.error(caught));
+  // What failed on one question says nothing about the next.
+  useEffect(() => error && reset(), [route]);
   if (error) return html`<section class="card"><${Problem} text="This part of the page failed. The other parts still work." again=${reset} /></section>`;
   const View = VIEWS[route.name] ?? Overview;
   return html`<${View} query=${route.query} />`;

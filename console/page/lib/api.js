@@ -47,9 +47,11 @@ export async function fetchWith(path, { method = "GET", etag = null, signal = nu
   });
 }
 
+/** null if it is no JSON, as a proxy's page of an error. It rejects if the rest of the body never comes. */
 async function jsonOf(response) {
+  const text = await response.text();
   try {
-    return await response.json();
+    return JSON.parse(text);
   } catch {
     return null;
   }
@@ -67,17 +69,21 @@ function problemOf(status, body) {
   return words[status] ?? `The console answered with status ${status}.`;
 }
 
-/** `{status, body, problem}`; status 0 is no answer. A 401 signs out. Never rejects, but for a signal's abort. */
+/**
+ * `{status, body, problem}`: a body or a problem, also if the answer ends in its middle. Status 0 is no answer. A 401
+ * signs out. Never rejects, but for a signal's abort: what was given up has no answer, however much of it has come.
+ */
 export async function request(path, { parameters, ...options } = {}) {
-  let response;
+  let response, body;
   try {
     response = await fetchWith(path + query(parameters), options);
+    body = await jsonOf(response);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     return { status: 0, body: null, problem: "The console did not answer." };
   }
-  const body = await jsonOf(response);
   if (response.status === 401 && session.get().state === "in") signedOut("The session has ended. Sign in again.");
+  if (response.ok && body === null) return { status: 0, body, problem: "The console's answer cannot be read." };
   return { status: response.status, body, problem: response.ok ? null : problemOf(response.status, body) };
 }
 

@@ -143,6 +143,6 @@ export function Find({ query }) {
   return html`<h1>Find <q class="sought">${text}</q>${player && html`<span class="quiet"> of ${player}</span>`}</h1>
     <div class="stack slim">
       ${REQUEST_ID.test(text) && html`<${Whose} key=${text} text=${text} player=${player} />`}
-      <${Result} text=${text} player=${player} />
+      <${Result} key=${`${player}/${text}`} text=${text} player=${player} />
     </div>`;
 }

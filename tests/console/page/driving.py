@@ -52,7 +52,11 @@ class Page:
     def until(self, condition: str) -> None:
         """Waits until an expression is true."""
         script = UNTIL.replace("MILLIS", str(int(PATIENCE_SECONDS * 1000)))
-        self.run(script.replace("TEXT", json.dumps(condition)).replace("CONDITION", condition))
+        script = script.replace("TEXT", json.dumps(condition)).replace("CONDITION", condition)
+        try:
+            self.run(script)
+        except AssertionError as never:
+            raise AssertionError("\n".join([str(never), "The browser says:", *self.complaints()])) from None
 
     def until_text(self, *texts: str) -> None:
         """Waits until all these texts are seen."""

@@ -34,6 +34,8 @@ CSP = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 
+# The answer of this player is not as the page expects it.
+UNREADABLE = "unreadable"
 
 CSRF = "h3kQ0b0m0Zb1cW1m0l1y1A"
 
@@ -46,9 +48,16 @@ def _well(now: int) -> Snapshot:
     return examples.well(now)
 
 
+def _at_once() -> float:
+    return 0
+
+
 @dataclass
 class Site:
-    """What the stub answers, and what it was asked."""
+    """What the stub answers, and what it was asked. `body_after`: seconds from the head of an answer to its body.
+
+    `breaks`: a body ends before its last byte.
+    """
 
     origin: str = ""
     system: Callable[[int], Snapshot] = _well
@@ -59,6 +68,8 @@ class Site:
     nothing: bool = False
     frozen: int | None = None
     ready: bool = True
+    body_after: Callable[[], float] = _at_once
+    breaks: bool = False
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
 
@@ -132,6 +143,8 @@ class Site:
         if kind == "requests" and (name, query.get("player"), query.get("source")) == ("7", "ann", "games"):
             at = "2026-11-23T13:00:00.000Z"
             return 200, {"basis": "counted", "player": "ann", "requestId": "7", "state": "applied", "at": at, **place}
+        if kind == "players" and name == UNREADABLE:
+            return 200, {"player": name, "totals": None}
         if kind == "players" and name in ("ann", examples.HOSTILE):
             return 200, {
                 "basis": "counted",
@@ -217,6 +230,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if content_type == "application/json":
+            time.sleep(self.site.body_after())
+        if content_type == "application/json" and self.site.breaks:
+            body, self.close_connection = body[:-1], True
         with suppress(ConnectionError):  # the page has given up what it asked
             self.wfile.write(body)
 

@@ -89,7 +89,6 @@ def by_link(browser: Browser, running: Running) -> Page:
     return Page(browser, tab)
 
 
-@pytest.mark.faults  # failed in one of two whole runs: the counts did not draw. Not understood yet
 async def test_what_was_sent_is_found_in_every_part(browser: Browser, running: Running) -> None:
     """Counted, refused and dead; by receipt, request and player; and then a dead letter is redriven."""
     token = running.system.token("ann")
@@ -107,7 +106,7 @@ async def test_what_was_sent_is_found_in_every_part(browser: Browser, running: R
     page.part("counts?range=7d&event=LEVEL_UP", "41 in 7 days")
     page.part("counts?source=analytics&range=24h", TITLE)
     page.part(f"find?q={counted['receipt']}", "It is counted.")
-    page.part("find?q=ann%2F7", "It is counted.")
+    page.part("find?q=ann%2F7", "ann/7", "It is counted.")
     page.part("find?q=ann", "LEVEL_UP", "41")
     page.part("find?q=nobody", "There is no such player")
     page.part("definitions", "COIN_FOUND", "Coin found", "in force")
