@@ -1,6 +1,6 @@
 # Each target sets up what it needs. A second run finds that done, and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime up check format lint types contracts test faults reliability fuzz soak bench
+.PHONY: help setup runtime wheel up check format lint types contracts test faults reliability fuzz soak bench
 
 PYTHON := .venv/bin/python
 # If the environment forbids bytecode, each process of pytest compiles every test again: half of its start.
@@ -16,6 +16,9 @@ setup: ## download and install what is missing to run, check and test tallymill;
 # A fifth of the size. What checks and tests tallymill is added by the targets that need it.
 runtime:
 	@bash ops/bootstrap.sh runtime
+
+wheel: setup ## build dist/tallymill-VERSION-py3-none-any.whl
+	@$(PYTHON) -m hatchling build -t wheel
 
 up: runtime ## the whole system in the foreground (ARGS="--workers 4 ...")
 	@exec .venv/bin/tallymill up $(ARGS)

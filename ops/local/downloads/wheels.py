@@ -65,7 +65,7 @@ def _pip(new: Path, wheels: Wheels) -> None:
     # A user's `user = true` or a required virtual environment doesn't fit --target.
     environ = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "TMPDIR": str(unfinished)}
     environ = {"PIP_RETRIES": USUAL_RETRIES, **os.environ, **environ}
-    with log.open("wb") as output, progress_bar("  ", wheels.megabytes << 20, quiet=not sys.stderr.isatty()) as advance:
+    with log.open("wb") as output, progress_bar(" ", wheels.megabytes << 20) as advance:
         status = _watched(
             subprocess.Popen(  # noqa: S603 our own command
                 pip_command(wheels.pin, new),
