@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -118,6 +119,22 @@ def test_without_a_network_one_sentence_says_so(made: Installed, stands: Path) -
     assert not (stands / ".tallymill").exists()
 
 
+def test_a_download_that_is_ended_leaves_nothing(made: Installed) -> None:
+    """By SIGTERM, as `up --detach` does it, to this process alone: pip, which waits for a silent index, ends too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = {"PIP_INDEX_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "PIP_FIND_LINKS": ""}
+        process = made.start("tallymill", "up", environ=index)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Downloading ")
+        connection, _ = silent.accept()
+        process.terminate()
+        process.communicate(timeout=COMMAND_SECONDS)
+        connection.close()
+    assert 128 + signal.SIGTERM == process.returncode
+    assert [] == made.processes()
+    assert [] == list((made.home / ".cache" / "tallymill").iterdir())
+
+
 def test_a_read_only_cache_is_told_in_one_sentence(made: Installed, stands: Path) -> None:
     """The one that lacks files: a complete one may be read-only."""
     closed = made.folder / "closed"
@@ -141,6 +158,8 @@ def test_a_data_folder_that_cant_be_written_is_told_in_one_sentence(made: Instal
 @pytest.mark.faults
 def test_everything_is_downloaded_by_python(made: Installed) -> None:
     """On a machine without Java, Maven, mongod and caches: 130 MB. A second start needs no network."""
+    for program in ("java", "mongod"):  # of the other tests
+        (made.bin / program).unlink(missing_ok=True)
     environ = {DATA_VARIABLE: str(made.home / "data")}
     for more in ({}, OFFLINE):
         process = made.start("tallymill", "up", "--workers=1", "--json", environ={**environ, **more})

@@ -84,7 +84,7 @@ def _pip(new: Path, wheels: Wheels) -> None:
 
 
 class Growth:
-    """The bytes that a folder has gained."""
+    """The bytes of wheels that a folder has gained. pip removes folders meanwhile, which os.walk ignores."""
 
     def __init__(self, folder: Path, advance: Callable[[int], None]) -> None:
         self._folder = folder
@@ -92,7 +92,8 @@ class Growth:
         self._seen = 0
 
     def look(self) -> None:
-        now = sum(size_of(path) for path in self._folder.rglob("*.whl"))
+        found = (Path(top, name) for top, _, names in os.walk(self._folder) for name in names)
+        now = sum(size_of(path) for path in found if path.suffix == ".whl")
         if now > self._seen:
             self._advance(now - self._seen)
             self._seen = now
