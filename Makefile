@@ -1,6 +1,6 @@
 # Each target sets up what it needs. A second run finds that done, and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check format lint types contracts test faults reliability fuzz soak bench
+.PHONY: help setup runtime wheel up check format lint types contracts test faults reliability fuzz soak bench
 
 PYTHON := .venv/bin/python
 # If the environment forbids bytecode, each process of pytest compiles every test again: half of its start.
@@ -10,10 +10,17 @@ ARGS ?=
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-setup: ## download and install what is missing; makes .venv/bin/tallymill
-	@bash ops/bootstrap.sh
+setup: ## download and install what is missing to run, check and test tallymill; makes .venv/bin/tallymill
+	@bash ops/bootstrap.sh dev
 
-up: setup ## the whole system in the foreground (ARGS="--workers 4 ...")
+# A fifth of the size. What checks and tests tallymill is added by the targets that need it.
+runtime:
+	@bash ops/bootstrap.sh runtime
+
+wheel: setup ## build dist/tallymill-VERSION-py3-none-any.whl
+	@$(PYTHON) -m hatchling build -t wheel
+
+up: runtime ## the whole system in the foreground (ARGS="--workers 4 ...")
 	@exec .venv/bin/tallymill up $(ARGS)
 
 # The four checks run in parallel, and each prints all its findings at once. The tests follow.

