@@ -23,7 +23,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
         yield running
 
 
-COMBINATIONS: list[tuple[Listener, Known]] = [("SCRAM", "password"), ("PLAIN", "certificate")]
+# Each way that a user is known by Kafka, and by MongoDB.
+COMBINATIONS: list[tuple[Listener, Known]] = [
+    ("SCRAM", "password"),
+    ("PLAIN", "certificate"),
+    ("MUTUAL", "password"),
+    ("OAUTH", "certificate"),
+]
 
 
 @pytest.mark.parametrize(("listener", "known"), COMBINATIONS)
