@@ -53,6 +53,7 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
         self._renewing: asyncio.Task[None] | None = None
         self._is_signing_in_again = False
         self._signed_in = asyncio.Event()
+        self._closing: asyncio.WriteTransport | None = None
 
     async def connect(self) -> Any:  # noqa: ANN401 the same
         if self._credentials:
@@ -78,7 +79,14 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
     def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401 the same
         if self._renewal:
             self._renewal.cancel()
+        if self._writer is not None:
+            self._closing = self._writer.transport
         return super().close(reason, exc)
+
+    def abort(self) -> None:
+        """Close the socket of a closed connection now. Over TLS it otherwise waits until the broker closes its side."""
+        if self._closing is not None:
+            self._closing.abort()
 
     async def _do_sasl_handshake(self) -> None:
         """Sign in. Raises NotSignedIn, NoToken."""

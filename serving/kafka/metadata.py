@@ -30,7 +30,10 @@ async def connected(address: Address, options: dict[str, Any]) -> AsyncIterator[
     finally:
         closed = connection.close()
         if connection._protocol is not None:  # noqa: SLF001 without a protocol no socket was opened
-            await asyncio.wait((closed,), timeout=CLOSE_SECONDS)
+            _, still_open = await asyncio.wait((closed,), timeout=CLOSE_SECONDS)
+            if still_open:
+                connection.abort()
+                await asyncio.wait((closed,), timeout=CLOSE_SECONDS)
 
 
 class MetadataConnection:

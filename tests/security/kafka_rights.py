@@ -1,6 +1,7 @@
 """The table of Kafka rights in docs/security.md; grants and takes away rights (ACLs), as an administrator does."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -8,6 +9,8 @@ from typing import Final, Literal
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+
+from tests.kafka.admin import admin_of
 
 Resource = Literal["topic", "group", "cluster", "transactional-id"]
 Pattern = Literal["literal", "prefixed"]
@@ -105,3 +108,17 @@ def rows() -> list[Row]:
         assert row.operation in OPERATIONS, row
         assert row.on in ("topics", "groups", "cluster"), row
     return found
+
+
+def rights_of(row: Row, name: str) -> list[Right]:
+    """In a system whose topics and groups have this name (system.py)."""
+    both = (name, f"{name}.analytics")
+    return row.rights(row.process, both, both)
+
+
+@asynccontextmanager
+async def granted(address: str, name: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Every user has the rights of the table. `address`: of a listener where anybody may do anything."""
+    async with admin_of(address) as admin:
+        await grant(admin, [right for row in rows() for right in rights_of(row, name)])
+        yield admin

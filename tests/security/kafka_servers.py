@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from schemas.settings import KafkaSettings
 from tests.kafka.brokers import Broker, lone_broker
@@ -51,9 +51,9 @@ class SecureKafka:
     strange: Authority
     tokens: TokenEndpoint
 
-    def settings(self, listener: Listener, user: str = "admin", **changed: object) -> dict[str, object]:
+    def settings(self, listener: Listener, user: str = "admin", **changed: object) -> dict[str, Any]:
         """The values of `[kafka]` with which this user signs in at this listener."""
-        usual: dict[str, object] = {
+        usual: dict[str, Any] = {
             "bootstrap_servers": self.broker.address(listener),
             "security_protocol": LISTENERS[listener],
             "ssl_cafile": str(self.authority.cafile),
@@ -63,7 +63,7 @@ class SecureKafka:
     def model(self, listener: Listener, user: str = "admin", **changed: object) -> KafkaSettings:
         return KafkaSettings.model_validate(self.settings(listener, user, **changed))
 
-    def _user(self, listener: Listener, user: str) -> dict[str, object]:
+    def _user(self, listener: Listener, user: str) -> dict[str, Any]:
         if listener == "MUTUAL":
             pair = self.authority.issue(user, password=KEY_PASSWORD)
             files = {"ssl_certfile": str(pair.certfile), "ssl_keyfile": str(pair.keyfile)}
@@ -116,10 +116,12 @@ def _sasl(passwords: Mapping[str, str], tokens: TokenEndpoint) -> dict[str, str]
         "listener.name.oauth.sasl.enabled.mechanisms": "OAUTHBEARER",
         f"{oauth}.sasl.jaas.config": f"{_SECURITY}.oauthbearer.OAuthBearerLoginModule required;",
         f"{oauth}.sasl.server.callback.handler.class": (f"{_SECURITY}.oauthbearer.OAuthBearerValidatorCallbackHandler"),
-        "listener.name.oauth.sasl.oauthbearer.jwks.endpoint.url": tokens.jwks_url,
-        "listener.name.oauth.sasl.oauthbearer.expected.audience": AUDIENCE,
-        "listener.name.oauth.sasl.oauthbearer.expected.issuer": ISSUER,
-        "listener.name.oauth.sasl.oauthbearer.clock.skew.seconds": "1",
+        # The default one does not verify signatures.
+        "sasl.oauthbearer.jwt.validator.class": f"{_SECURITY}.oauthbearer.BrokerJwtValidator",
+        "sasl.oauthbearer.jwks.endpoint.url": tokens.jwks_url,
+        "sasl.oauthbearer.expected.audience": AUDIENCE,
+        "sasl.oauthbearer.expected.issuer": ISSUER,
+        "sasl.oauthbearer.clock.skew.seconds": "1",
         # A connection ends with the token that opened it (KIP-368).
         f"{oauth}.connections.max.reauth.ms": "3600000",
     }

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from ops.local.servers.processes import Child
 from schemas.documents import CHECKPOINTS
+from tests.security.kafka_rights import granted
 from tests.security.kafka_servers import Listener, SecureKafka, secure_kafka
 from tests.security.mongo_servers import SecuredMongo
 from tests.security.system import Known, SecuredSystem, secured_system, until
@@ -38,7 +39,8 @@ def test_a_system_counts_exactly_once_with_tls_users_and_no_more_rights_than_it_
 ) -> None:
     """Though a worker is killed under load."""
     name = f"{listener.lower()}-{known}"
-    with secured_system(tmp_path, name, mongo, lambda _: broker.settings(listener), known) as system:
+    asyncio.run(allow(broker, name))
+    with secured_system(tmp_path, name, mongo, lambda process: broker.settings(listener, process), known) as system:
         assert "wrong" not in {one["state"] for one in system.ran("init", "--json").json}
         for process in ("ingress", "console", "worker"):
             child = system.start(process)
@@ -54,6 +56,12 @@ def test_a_system_counts_exactly_once_with_tls_users_and_no_more_rights_than_it_
         assert 2 == len(system.ran("lineage", "--json").json)
         assert 1 == len(system.ran("dead-letters", "list", "--json").json)
         assert 1 == system.ran("dead-letters", "redrive", "--json").json["redriven"]
+
+
+async def allow(broker: SecureKafka, name: str) -> None:
+    """Each user of Kafka has the rights of the table, and no others."""
+    async with granted(broker.broker.address(), name):
+        pass
 
 
 def kill_under_load(system: SecuredSystem, worker: Child) -> None:

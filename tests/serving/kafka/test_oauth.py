@@ -1,0 +1,109 @@
+"""Tokens for OAUTHBEARER, from an endpoint on loopback."""
+
+import asyncio
+import base64
+from collections.abc import Iterator
+
+import pytest
+
+from ops.local.servers.ports import any_free
+from schemas.settings import KafkaSettings
+from serving.kafka import oauth
+from serving.kafka.credentials import Credentials
+from serving.kafka.oauth import TokenSource, fetch
+from serving.kafka.words import NoToken
+from tests.security.token_endpoint import TokenEndpoint, token_endpoint
+
+
+@pytest.fixture
+def endpoint() -> Iterator[TokenEndpoint]:
+    with token_endpoint({"worker": "a secret: 100%"}) as running:
+        yield running
+
+
+def settings(endpoint: TokenEndpoint, **changed: str) -> KafkaSettings:
+    usual = {
+        "bootstrap_servers": "kafka:9093",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "OAUTHBEARER",
+        "oauth_token_url": endpoint.url,
+        "oauth_client_id": "worker",
+        "oauth_client_secret": "a secret: 100%",
+    }
+    return KafkaSettings.model_validate(usual | changed)
+
+
+async def test_connections_share_one_token_and_one_request(endpoint: TokenEndpoint) -> None:
+    source = TokenSource()
+    tokens = await asyncio.gather(*(source.token(settings(endpoint, oauth_scope="kafka")) for _ in range(5)))
+    assert (1, 1) == (len(set(tokens)), endpoint.given)
+    assert ["kafka"] == endpoint.scopes
+    assert "worker" == source.subject
+
+
+async def test_a_token_is_renewed_after_two_thirds_of_its_life(endpoint: TokenEndpoint) -> None:
+    now = 0.0
+    source, kafka = TokenSource(lambda: now), settings(endpoint)
+    endpoint.lifetime_seconds = 30
+    await source.token(kafka)
+    now = 19.9
+    await source.token(kafka)
+    assert 1 == endpoint.given
+    now = 20.1
+    await source.token(kafka)
+    assert 2 == endpoint.given
+
+
+async def test_the_old_token_serves_to_its_end_while_the_endpoint_fails(endpoint: TokenEndpoint) -> None:
+    now = 0.0
+    source, kafka = TokenSource(lambda: now), settings(endpoint)
+    endpoint.lifetime_seconds = 30
+    first = await source.token(kafka)
+    endpoint.mode = "fail"
+    now = 29
+    assert first == await source.token(kafka)
+    now = 30
+    with pytest.raises(NoToken, match="HTTP 503"):
+        await source.token(kafka)
+
+
+async def test_a_new_secret_is_used_at_once(endpoint: TokenEndpoint) -> None:
+    credentials = Credentials(settings(endpoint))
+    await credentials.token()
+    endpoint.clients = {"worker": "the next"}
+    credentials.renew(settings(endpoint, oauth_client_secret="the next", group="other"))
+    await credentials.token()
+    assert 2 == endpoint.given
+    assert "tallymill" == credentials.kafka.group, "what is no secret stays"
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("refuse", "client worker is refused: check kafka.oauth_client_id and kafka.oauth_client_secret"),
+        ("fail", "HTTP 503"),
+        ("rubbish", "the answer is not that of a token endpoint (RFC 6749, section 5.1)"),
+        ("hang", "no answer in 0.2 s"),
+    ],
+)
+async def test_each_failure_of_the_endpoint_has_words(
+    endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch, mode: str, words: str
+) -> None:
+    monkeypatch.setattr(oauth, "FETCH_SECONDS", 0.2 if mode == "hang" else 10)
+    endpoint.mode = mode  # type: ignore[assignment]  # one of its names
+    with pytest.raises(NoToken) as failed:
+        await fetch(settings(endpoint))
+    assert f"no token from {endpoint.url} (kafka.oauth_token_url): {words}" == str(failed.value)
+
+
+async def test_a_port_where_nothing_listens(endpoint: TokenEndpoint) -> None:
+    url = f"http://127.0.0.1:{any_free()}/token?key=secret"
+    with pytest.raises(NoToken) as failed:
+        await fetch(settings(endpoint, oauth_token_url=url))
+    assert "not connected: connection refused" in str(failed.value)
+    assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("token", ["opaque", "a.b.c", f"a.{base64.urlsafe_b64encode(b'[]').decode()}.c"])
+def test_a_token_that_names_nobody_has_no_subject(token: str) -> None:
+    assert oauth._subject(token) is None
