@@ -131,12 +131,10 @@ class Reload:
         """Whether a section that is used has a value that is not in use."""
         if name.partition(".")[0] not in self._sections:
             return False
-        kept = [one.kept for one in self._renewals if name in one.names]
-        if not kept:
-            return value != self._started[name]
-        if value != self._newest[name] or value is None:
+        renewal = next((one for one in self._renewals if name in one.names), None)
+        if renewal is None or value != self._newest[name]:
             return value != self._newest[name]
-        return any(one(value) != one(self._started[name]) for one in kept)
+        return value is not None and renewal.kept(value) != renewal.kept(self._started[name])
 
 
 def _values(settings: BaseModel) -> Iterator[tuple[str, object]]:

@@ -36,8 +36,7 @@ def has_logged(log: Path, event: str) -> dict[str, Any]:
 
 def test_a_signal_renews_and_a_closed_terminal_stops(tmp_path: Path) -> None:
     """A canary that was started by hand. It needs no server to run; all processes handle signals in the same way."""
-    token, log = tmp_path / "token", tmp_path / "log"
-    token.write_text("old")
+    log = tmp_path / "log"
     own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     given = {f"TALLYMILL_CANARY__{name}": value for name, value in CANARY.items()}
     given |= {"TALLYMILL_SECRETS_DIR": str(tmp_path / "secrets"), DATA_VARIABLE: os.devnull}
@@ -52,7 +51,7 @@ def test_a_signal_renews_and_a_closed_terminal_stops(tmp_path: Path) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 no thread runs here
         )
     os.close(end)
     try:
