@@ -40,6 +40,7 @@ from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
 from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.tokens.authenticator import Authenticator
 from serving.tokens.check import issuers_tokens
 
@@ -96,9 +97,10 @@ def _build(config: ConsoleConfig, port: int) -> _Process:
     return _Process(parts, watch, sides, signing, closing, (watch.run, tokens.keep, observer.run))
 
 
-def _renew_secrets(reload: Reload, process: _Process) -> tuple[life.BackgroundTask, ...]:
+def _renew_secrets(reload: Reload, config: ConsoleConfig, process: _Process) -> tuple[life.BackgroundTask, ...]:
     """What a console renews at SIGHUP."""
-    for name in ("kafka.sasl_password", "mongodb.uri", "tokens.introspection_client_secret", "oidc.client_secret"):
+    renew_connections(reload, config.kafka, config.mongodb)
+    for name in ("tokens.introspection_client_secret", "oidc.client_secret"):
         reload.renews(name)
     if process.signing:
         reload.renews("console.session_keys", process.signing.renew)
@@ -107,7 +109,7 @@ def _renew_secrets(reload: Reload, process: _Process) -> tuple[life.BackgroundTa
 
 async def _serve(config: ConsoleConfig, reload: Reload | None, listener: socket.socket) -> int:
     process = _build(config, listener.getsockname()[1])
-    renewing = _renew_secrets(reload, process) if reload else ()
+    renewing = _renew_secrets(reload, config, process) if reload else ()
     stop = life.Stop(config.console.drain_seconds)
     app = create_app(process.parts, process.watch, stop, process.sides)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)

@@ -33,6 +33,7 @@ from serving.http import life
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
 from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.start import StartRefused
 from serving.tracing import Tracing, tracing
 
@@ -55,7 +56,7 @@ async def _run(config: WorkerConfig, reload: Reload | None, listener: socket.soc
     client = watch.connect(config.mongodb, "tallymill worker")
     spans = tracing("worker")
     parts = _parts(config, client, metrics, watch, outages, spans)
-    renewing = _renew_secrets(reload, parts) if reload else contextlib.nullcontext()
+    renewing = _renew_secrets(reload, config, parts) if reload else contextlib.nullcontext()
     workers = [Worker(one) for one in parts]
     garbage.settle()
     failed = False
@@ -116,10 +117,9 @@ def _parts(
     ]
 
 
-def _renew_secrets(reload: Reload, parts: Sequence[Parts]) -> AbstractAsyncContextManager[None]:
+def _renew_secrets(reload: Reload, config: WorkerConfig, parts: Sequence[Parts]) -> AbstractAsyncContextManager[None]:
     """What a worker renews at SIGHUP."""
-    for name in ("kafka.sasl_password", "mongodb.uri"):
-        reload.renews(name)
+    renew_connections(reload, config.kafka, config.mongodb)
     reload.renews("signing.keys", parts[0].rules.keys.renew)
     return reload.running()
 

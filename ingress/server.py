@@ -52,6 +52,7 @@ from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
 from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
 from serving.tracing import tracing
@@ -176,10 +177,10 @@ def _background_tasks(
     return (*publishers, *channels, parts.definitions.run, parts.shared.refusals.run, tokens.keep)
 
 
-def _renew_secrets(reload: Reload, process: _Process) -> tuple[life.BackgroundTask, ...]:
+def _renew_secrets(reload: Reload, config: IngressConfig, process: _Process) -> tuple[life.BackgroundTask, ...]:
     """What an ingress renews at SIGHUP."""
-    for name in ("kafka.sasl_password", "mongodb.uri", "tokens.introspection_client_secret"):
-        reload.renews(name)
+    renew_connections(reload, config.kafka, config.mongodb)
+    reload.renews("tokens.introspection_client_secret")
     reload.renews("signing.keys", process.parts.shared.signing.renew)
     return (reload.run,)
 
@@ -190,7 +191,7 @@ async def _serve(config: IngressConfig, reload: Reload | None, listener: socket.
     except StartRefused as refused:
         log.error("start_refused", reason=str(refused))  # noqa: TRY400 the reason says it; no traceback
         return life.EXIT_FAILED
-    renewing = _renew_secrets(reload, process) if reload else ()
+    renewing = _renew_secrets(reload, config, process) if reload else ()
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
     garbage.settle()

@@ -41,6 +41,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     ),
     "canary_on_time": Meaning("Batches of the canary are visible again."),
     "canary_refused": Meaning("The ingress refuses the canary's batches.", _section("CanaryLate")),
+    "certificate_not_renewed": Meaning(
+        "A file of certificates for Kafka has changed and can't be used. The old ones stay in use.",
+        _section("Change a secret without a restart"),
+    ),
     "client_replaced": Meaning(
         "A Kafka client did not return records any more. A new one continues at the same offset.",
         _section("A worker is not ready"),

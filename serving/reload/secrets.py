@@ -8,7 +8,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from serving.reload.hangups import Hangups
 log = structlog.get_logger()
 
 Renew = Callable[[Any], None]
-"""Uses a new value: of a list of secrets, or after a secret was renewed in its place."""
+"""Uses a new value. Raises NotRead if it can't; then the old one stays in use."""
 
 
 class NotRead(Exception):
@@ -29,6 +30,16 @@ class NotRead(Exception):
     def __init__(self, reasons: Collection[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("; ".join(self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewal:
+    """Of a secret, or of several settings of a section. `kept`: what of the value must stay as it was."""
+
+    names: tuple[str, ...]
+    renew: Renew
+    kept: Callable[[Any], object] = lambda _: None
+    section: str | None = None
 
 
 class Reload:
@@ -43,11 +54,20 @@ class Reload:
         self._read = read
         self._sections = frozenset(sections)
         self._hangups = hangups
-        self._renews: dict[str, Renew] = {}
+        self._renewals: list[_Renewal] = []
+        self._each_time: list[Callable[[], object]] = []
 
-    def renews(self, name: str, renew: Renew = lambda _: None) -> None:
-        """A new value of this secret can be used. `renew` is called with it."""
-        self._renews[name] = renew
+    def renews(self, name: str, renew: Renew = lambda _: None, kept: Callable[[Any], object] = lambda _: None) -> None:
+        """A new value of this secret can be used. `renew` is called with it, after it was renewed in its place."""
+        self._renewals.append(_Renewal((name,), renew, kept))
+
+    def renews_part(self, section: str, names: Iterable[str], renew: Renew) -> None:
+        """New values of these settings of a section can be used. `renew` is called with the section."""
+        self._renewals.append(_Renewal(tuple(f"{section}.{name}" for name in names), renew, section=section))
+
+    def each_time(self, check: Callable[[], object]) -> None:
+        """Call this after each reading: files that the settings name may have changed. It may raise NotRead."""
+        self._each_time.append(check)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -69,8 +89,11 @@ class Reload:
     async def renew(self) -> None:
         """Read the settings, and use the secrets that have changed. Never raises: the old values stay in use."""
         try:
-            found = dict(_values(await asyncio.to_thread(self._read)))
-            changed = [name for name in self._renews if self._renewed(name, found[name])]
+            settings = await asyncio.to_thread(self._read)
+            found = dict(_values(settings))
+            changed = [name for one in self._renewals for name in self._renewed(one, found, settings)]
+            for check in self._each_time:
+                check()
         except NotRead as error:
             log.error("secrets_not_renewed", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
             return
@@ -81,20 +104,37 @@ class Reload:
         if left := [name for name in found if self._needs_restart(name, _plain(found[name]))]:
             log.warning("restart_needed", settings=left)
 
-    def _renewed(self, name: str, value: object) -> bool:
-        """Use the new value of a secret, if it has one."""
-        old, new = self._values[name], _plain(value)
-        if new == self._newest[name] or type(value) is not type(old):  # set or unset: the process must be made anew
-            return False
-        if isinstance(old, SecretStr):
-            SecretStr.__init__(old, str(new))  # in its place: all who have the setting have this object
-        self._renews[name](value)
-        self._newest[name] = new
-        return True
+    def _renewed(self, renewal: _Renewal, found: Mapping[str, object], settings: BaseModel) -> list[str]:
+        """Use new values, if there are. Returns their names. Raises NotRead."""
+        changed = [name for name in renewal.names if _plain(found[name]) != self._newest[name]]
+        if not changed:
+            return []
+        if renewal.section:
+            renewal.renew(getattr(settings, renewal.section))
+        else:
+            (name,) = changed
+            old, new = self._values[name], found[name]
+            if type(old) is not type(new):  # set or unset: the process must be made anew
+                return []
+            if isinstance(old, SecretStr):
+                SecretStr.__init__(old, str(_plain(new)))  # in its place: all who have the setting have this object
+            try:
+                renewal.renew(new)
+            except NotRead:
+                if isinstance(old, SecretStr):
+                    SecretStr.__init__(old, str(self._newest[name]))
+                raise
+        self._newest |= {name: _plain(found[name]) for name in changed}
+        return changed
 
     def _needs_restart(self, name: str, value: object) -> bool:
-        is_used = name.partition(".")[0] in self._sections
-        return is_used and value != (self._newest if name in self._renews else self._started)[name]
+        """Whether a section that is used has a value that is not in use."""
+        if name.partition(".")[0] not in self._sections:
+            return False
+        renewal = next((one for one in self._renewals if name in one.names), None)
+        if renewal is None or value != self._newest[name]:
+            return value != self._newest[name]
+        return value is not None and renewal.kept(value) != renewal.kept(self._started[name])
 
 
 def _values(settings: BaseModel) -> Iterator[tuple[str, object]]:

@@ -128,6 +128,58 @@ async def test_what_needs_a_restart_is_named(given: Given, needed: list[str]) ->
     assert [] == source.used
 
 
+async def test_a_part_of_a_section_is_given_whole() -> None:
+    """For what is not only secrets: a user changes with its password. Nothing is renewed in its place."""
+    source = Source(kafka={"password": "old"})
+    parts: list[Part] = []
+    source.reload = Reload(source.settings, source.read, ("kafka",), source.hangups)
+    source.reload.renews_part("kafka", ("password", "group"), parts.append)
+    source.now = {"kafka": {"password": "new", "group": "other"}}
+    changed = ["kafka.password", "kafka.group"]
+    assert [{"event": "secrets_renewed", "changed": changed}] == await renewed(source)
+    assert (["other"], "old") == ([one.group for one in parts], source.password)
+    assert [{"event": "secrets_renewed", "changed": []}] == await renewed(source)
+
+
+async def test_what_can_not_be_used_leaves_the_old_value() -> None:
+    """The log says why; the next try uses it."""
+    source = Source(kafka={"password": "old"})
+    refusing = [True]
+
+    def renew(_: SecretStr) -> None:
+        if refusing[0]:
+            raise NotRead(["kafka.password: no"])
+
+    source.reload = Reload(source.settings, source.read, ("kafka",), source.hangups)
+    source.reload.renews("kafka.password", renew)
+    source.now = {"kafka": {"password": "new"}}
+    assert [{"event": "secrets_not_renewed", "reason": "kafka.password: no"}] == await renewed(source)
+    assert source.has("old")
+    refusing[0] = False
+    await renewed(source)
+    assert source.has("new")
+
+
+async def test_what_must_stay_needs_a_restart() -> None:
+    """Such as the servers in a URI. Its password is renewed all the same."""
+    source = Source(kafka={"password": "user@host"})
+    source.reload = Reload(source.settings, source.read, ("kafka",), source.hangups)
+    source.reload.renews("kafka.password", kept=lambda text: text.partition("@")[2])
+    for text, left in (("other@host", []), ("other@elsewhere", ["kafka.password"]), ("user@host", [])):
+        source.now = {"kafka": {"password": text}}
+        found = await renewed(source)
+        assert (left, text) == ([name for one in found[1:] for name in one["settings"]], source.password)
+
+
+async def test_files_are_read_again_each_time() -> None:
+    """They may have changed, although their names have not."""
+    source = Source(kafka={"password": "old"})
+    source.reload.each_time(lambda: source.used.append("read"))
+    await renewed(source)
+    await renewed(source)
+    assert ["read", "read"] == source.used
+
+
 async def test_a_bug_ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is reported, and the old values stay."""
     source = Source(kafka={"password": "old"})
