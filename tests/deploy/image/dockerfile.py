@@ -79,7 +79,7 @@ def _substituted(text: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
 
 
-def _apply(stage: Stage, word: str, rest: str) -> None:
+def _apply(stage: Stage, word: str, rest: str) -> None:  # noqa: C901 one line for each instruction
     match word:
         case "ENV":
             stage.environment |= _pairs(rest)
