@@ -111,7 +111,7 @@ class Container:
 
     def written(self) -> list[str]:
         """What it has written: the files of its /tmp, the only place that it may write to."""
-        folder = Path(f"/proc/{self.process.pid}/root/tmp")
+        folder = Path("/proc", str(self.process.pid), "root", "tmp")
         return [str(file.relative_to(folder)) for file in folder.rglob("*")]
 
     def stop(self) -> int:

@@ -49,7 +49,9 @@ class Stage:
 
 def stages(text: str, arguments: Mapping[str, str] | None = None) -> list[Stage]:
     """The stages of a Dockerfile, with these values of its ARGs in place of their defaults."""
-    given, outer, inner = dict(arguments or {}), {}, {}
+    given = dict(arguments or {})
+    outer: dict[str, str] = {}
+    inner: dict[str, str] = {}
     found: list[Stage] = []
     for word, rest in _instructions(text):
         match word:

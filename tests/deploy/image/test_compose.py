@@ -4,15 +4,18 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from ops.canary.server import canary_config
+from ops.cli import app
 from ops.config import Settings, SettingsError, console_config, ingress_config, load_settings, worker_config
 from ops.local.servers.mongod import mongod_options
 from ops.local.servers.paths import KAFKA_PROPERTIES
@@ -44,7 +47,7 @@ def test_every_container_is_hardened(name: str) -> None:
     assert ["ALL"] == service["cap_drop"]
     assert ["no-new-privileges:true"] == service["security_opt"]
     assert not {"privileged", "cap_add", "pid", "ipc", "devices"} & set(service)
-    user = service.get("user") or stages(DOCKERFILE.read_text())[-1].user
+    user = str(service.get("user") or stages(DOCKERFILE.read_text())[-1].user)
     assert re.fullmatch(r"[1-9][0-9]*:[0-9]+", user)
 
 
@@ -236,3 +239,34 @@ def test_nobody_has_a_password_in_grafana() -> None:
     assert "true" == variables["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"]
     assert ("true", "Viewer") == (variables["GF_AUTH_ANONYMOUS_ENABLED"], variables["GF_AUTH_ANONYMOUS_ORG_ROLE"])
     assert ("false", "true") == (variables["GF_AUTH_BASIC_ENABLED"], variables["GF_AUTH_DISABLE_LOGIN_FORM"])
+
+
+def lines_of_docs() -> list[str]:
+    """Every command of the pages that calls compose."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    return re.findall(r"docker compose ((?:--file|--profile|up|run|down|logs)\b[^`\n)|]*)", text)
+
+
+@pytest.mark.parametrize("line", lines_of_docs())
+def test_each_command_of_the_pages_is_of_this_file(line: str) -> None:
+    """Its file, profile and services are there, and `cli` gets a command of tallymill."""
+    words = shlex.split(line)
+    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
+    while words[0].startswith("--"):
+        option, value, *words = words
+        assert (ROOT / value).samefile(FOLDER / "compose.yaml") if option == "--file" else value in profiles
+    command, *words = words
+    if command == "run":
+        *_, service, name = words[: words.index("cli") + 2]
+        assert "cli" == service
+        assert name in typer.main.get_group(app).commands
+    elif command == "logs":
+        assert set(words) <= set(SERVICES)
+    else:
+        assert set(words) <= {"--build", "--detach", "--wait", "--volumes", "--scale", "worker=4"}
+
+
+def test_the_pages_have_commands() -> None:
+    """Or the test above tests nothing."""
+    assert len(lines_of_docs()) > 8

@@ -110,7 +110,7 @@ def test_the_context_is_what_the_wheel_is_built_from() -> None:
         ("ops/tokens/keys.py", False),
         ("ops/__pycache__/cli.cpython-311.pyc", True),
         ("requirements/runtime.txt", False),
-        ("requirements/notes.md", True),
+        ("requirements/notes.text", True),
         ("README.md", False),
     ],
 )
