@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.settings import DAY_SECONDS, MIB, MIN_KEY_BYTES, KafkaSettings, MongoSettings, Section
-from serving.config import Origin, TokenCheckSettings, is_loopback, require_private_url
+from schemas.urls import is_loopback, require_private_url
+from serving.config import Origin, TokenCheckSettings
 
 
 class ConsoleSettings(Section):

@@ -19,6 +19,7 @@ from serving.dead_letters.store import Chosen, letters, redrive, topic_of, topic
 from serving.kafka.bootstrap import NotReached, bootstrap_options
 from serving.kafka.client import UnusableFile
 from serving.mongodb.client import new_client, why
+from serving.mongodb.denied import note_denied
 
 WITHIN_SECONDS: Final = 8
 """Then the rest is left to another request: shorter than console.stop_timeout_seconds."""
@@ -82,5 +83,6 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
+        note_denied(error)
         kind = TooSlow if isinstance(error, ExecutionTimeout) else Unavailable
         raise kind(f"MongoDB: {why(error)}") from error

@@ -21,6 +21,7 @@ from schemas.documents import REQUESTS
 from schemas.request_ids import EARLIER_LAYOUT
 from schemas.settings import Api, KafkaSettings, Limits
 from serving.kafka.client import why
+from serving.mongodb.words import why as why_mongodb
 from serving.start import ANSWER_SECONDS, judge_start, not_checked, wrong_topic
 
 MAX_PAUSE_SECONDS = 5
@@ -74,7 +75,7 @@ async def _wrong_indexes(database: AsyncDatabase[Document], config: WorkerConfig
     except OperationFailure as error:
         if error.code != NOT_ALLOWED_CODE:
             raise
-        not_checked("indexes_not_checked", "listIndexes is not allowed to this user")
+        not_checked("indexes_not_checked", why_mongodb(error))
     return problems
 
 

@@ -22,9 +22,9 @@ from ops.settings.messages import origin, problem
 from ops.settings.model import PREFIX, Settings, setting_names, setting_types, variable_of
 from ops.settings.secret_file import is_open
 from ops.settings.sources import DATA_VARIABLE, FILE_VARIABLE, FOLDER_VARIABLE, Sources, Tree, read_sources
+from schemas.masks import masked_url
 from schemas.settings import Section
 from serving.config import TokenCheckSettings
-from serving.masks import masked_url
 from serving.mongodb.client import PINNED, uri_problems
 
 __all__ = [

@@ -19,6 +19,7 @@ from serving.kafka.client import UnusableFile
 from serving.mongodb import client as mongodb
 from serving.mongodb.client import UnusableUri, new_client
 from serving.mongodb.reach import Unusable, first_answer
+from serving.mongodb.rights import UNAUTHORIZED
 
 Document = dict[str, Any]
 
@@ -31,6 +32,10 @@ LARGEST_RECORD_BYTES = 64 * 1024 * 1024
 
 class NotReachable(Exception):
     """A server is unavailable or refused a request. The message names the server and the reason."""
+
+
+class NotAllowed(NotReachable):
+    """The server is available, and the user lacks a right. The message says how to grant it."""
 
 
 @asynccontextmanager
@@ -115,7 +120,8 @@ async def database(settings: Settings) -> AsyncIterator[AsyncDatabase[Document]]
         await first_answer(client)
         yield client.get_database(settings.mongodb.database, write_concern=WriteConcern(w="majority", j=True))
     except PyMongoError as error:
-        raise NotReachable(f"MongoDB: {mongodb.why(error)}") from error
+        denied = not mongodb.is_lost(error) and UNAUTHORIZED in mongodb.codes_of(error)
+        raise (NotAllowed if denied else NotReachable)(f"MongoDB: {mongodb.why(error)}") from error
     except Unusable as error:
         raise NotReachable(f"MongoDB: {error}") from error
     finally:

@@ -13,7 +13,10 @@ from typing import Any, NoReturn
 
 import structlog
 
-from serving.failures import Seldom, report
+from serving.failures import report
+from serving.kafka.denied import log_denied
+from serving.kafka.rights import DENIALS
+from serving.seldom import Seldom
 
 log = structlog.get_logger()
 
@@ -25,6 +28,7 @@ def configure_logs() -> None:
     # The adapters log each state change once. These libraries would log every try.
     for chatty in ("aiokafka", "pymongo", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    DENIALS.tell = log_denied
     if structlog.is_configured():
         return
     structlog.configure(

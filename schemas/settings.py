@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.documents import ID_SCHEMA_PATTERN
+from schemas.urls import require_private_url
 
 DAY_SECONDS = 86_400
 MIB = 1 << 20
@@ -66,24 +67,55 @@ class KafkaSettings(Section):
     recount. A topic with another retention, or with a limit of bytes, is refused."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Protocol of the connections to Kafka."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     """SASL mechanism, if the protocol begins with SASL_."""
     sasl_username: str | None = None
-    """SASL user name."""
+    """SASL user name. Not with OAUTHBEARER."""
     sasl_password: SecretStr | None = None
-    """SASL password."""
+    """SASL password. Not with OAUTHBEARER."""
     ssl_cafile: str | None = None
     """File of the certificate authorities that are trusted for Kafka's certificate; by default those of the system."""
     ssl_certfile: str | None = None
-    """Client certificate file."""
+    """Client certificate file (PEM), with the certificates between it and the authority. Read again when it changes."""
     ssl_keyfile: str | None = None
-    """Client key file."""
+    """Client key file (PEM). Not needed if `ssl_certfile` holds the key too."""
+    ssl_key_password: SecretStr | None = None
+    """Password of an encrypted client key."""
+    oauth_token_url: str | None = None
+    """OAUTHBEARER: where this client gets its tokens (RFC 6749, section 4.4), an https URL. The authorities of
+    `ssl_cafile` are trusted there beside those of the system."""
+    oauth_client_id: str | None = None
+    """OAUTHBEARER: client id at `oauth_token_url` (client_secret_basic)."""
+    oauth_client_secret: SecretStr | None = None
+    """OAUTHBEARER: client secret at `oauth_token_url`."""
+    oauth_scope: str | None = None
+    """OAUTHBEARER: scope to ask for, if the issuer needs one."""
+
+    @field_validator("oauth_token_url")
+    @classmethod
+    def _is_private(cls, url: str | None) -> str | None:
+        if url is not None:
+            require_private_url(url)
+        return url
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> Self:
-        if self.security_protocol.startswith("SASL_") and not (self.sasl_username and self.sasl_password):
-            msg = "sasl_username and sasl_password are needed with security_protocol " + self.security_protocol
+        """Names every setting that is missing."""
+        needed = ["sasl_username", "sasl_password"] if self.security_protocol.startswith("SASL_") else []
+        because = f"security_protocol {self.security_protocol}"
+        if needed and self.sasl_mechanism == "OAUTHBEARER":
+            needed = ["oauth_token_url", "oauth_client_id", "oauth_client_secret"]
+            because = "sasl_mechanism OAUTHBEARER"
+        if missing := [name for name in needed if not getattr(self, name)]:
+            verb = "is" if len(missing) == 1 else "are"
+            msg = f"{' and '.join(missing)} {verb} needed with {because}"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_key_has_a_certificate(self) -> Self:
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("ssl_certfile is needed with ssl_keyfile")
         return self
 
     @model_validator(mode="after")
@@ -105,13 +137,11 @@ class KafkaSettings(Section):
         return self.group if api == "games" else f"{self.group}.analytics"
 
     def client_options(self) -> dict[str, str | None]:
-        """Options of a client, named as in aiokafka, without the certificates, which the caller reads."""
+        """Options of a client, named as in aiokafka, without certificates and secrets, which each connection reads."""
         return {
             "bootstrap_servers": self.bootstrap_servers,
             "security_protocol": self.security_protocol,
             "sasl_mechanism": self.sasl_mechanism if self.security_protocol.startswith("SASL_") else "PLAIN",
-            "sasl_plain_username": self.sasl_username,
-            "sasl_plain_password": self.sasl_password.get_secret_value() if self.sasl_password else None,
         }
 
 

@@ -9,12 +9,10 @@ A kind of failure is logged once in REPEAT_SECONDS, with the number of repeats s
 
 import asyncio
 import errno
-import math
 import socket
 import ssl
-import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -26,10 +24,9 @@ from pymongo.errors import ConnectionFailure
 
 from serving.kafka.words import why
 from serving.mongodb import words as mongodb_words
+from serving.seldom import Seldom
 
 log = structlog.get_logger()
-
-REPEAT_SECONDS = 60
 
 Kind = Literal["outage", "library", "bug"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -69,25 +66,6 @@ def outage_words(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _NETWORK_NUMBERS:
         return f"network: {why(error)}"
     return None
-
-
-class Seldom:
-    """Limits log lines to one of each kind in some seconds. There are few kinds: none is forgotten."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic, seconds: float = REPEAT_SECONDS) -> None:
-        self._now = now
-        self._seconds = seconds
-        self._written: dict[object, float] = {}
-        self._left_out: dict[object, int] = {}
-
-    def allows(self, kind: object) -> int | None:
-        """How many lines were left out since the last one of this kind; None to leave out this one too."""
-        now = self._now()
-        if now - self._written.get(kind, -math.inf) < self._seconds:
-            self._left_out[kind] = self._left_out.get(kind, 0) + 1
-            return None
-        self._written[kind] = now
-        return self._left_out.pop(kind, 0)
 
 
 _seldom = Seldom()

@@ -57,7 +57,7 @@ async def wrong_topic(kafka: KafkaSettings, topic: str, wanted: Mapping[str, str
         async with asyncio.timeout(ANSWER_SECONDS):
             found, shape = await _describe(kafka, topic)
     except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
-        not_checked("topic_not_checked", topic=topic, reason=f"DescribeConfigs is not allowed: {why(error)}")
+        not_checked("topic_not_checked", topic=topic, reason=why(error))
         return []
     _unchecked.pop(("topic_not_checked", topic), None)
     for risk in topic_risks(found, shape, kafka):

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from serving import failures
+from serving.kafka import denied as kafka_denied
+from serving.mongodb import denied
+from serving.seldom import Seldom
 from tests.examples import examples
 from tests.servers import Servers, real_servers
 
@@ -35,7 +38,9 @@ settings.load_profile("tests")
 @pytest.fixture(autouse=True)
 def no_failure_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process writes a kind of failure once a minute; a test sees none of those that the tests before it saw."""
-    monkeypatch.setattr(failures, "_seldom", failures.Seldom())
+    monkeypatch.setattr(failures, "_seldom", Seldom())
+    monkeypatch.setattr(denied, "_seldom", Seldom())
+    monkeypatch.setattr(kafka_denied, "_seldom", Seldom())
 
 
 # The property of a test that is printed at the end of the run, whether it passes or fails.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from serving.config import is_loopback
+from schemas.urls import is_loopback
 from serving.headers import RawHeader
 
 SameSite = Literal["Strict", "Lax"]

@@ -30,6 +30,7 @@ from schemas.documents import (
 from schemas.settings import MongoSettings
 from serving.clock import Clock
 from serving.mongodb.client import is_lost, new_client, why
+from serving.mongodb.denied import note_denied
 
 # Of one step. A server that runs answers within milliseconds.
 ANSWER_SECONDS = 3.0
@@ -95,6 +96,7 @@ class MongoReader:
             return Silent(f"no answer within {ANSWER_SECONDS:g} s")
         except PyMongoError as error:
             self._steps = self._count_letters_at = 0
+            note_denied(error)
             return Silent(why(error))
         self._steps += 1
         return found
@@ -179,6 +181,7 @@ def _raise_if_lost(error: OperationFailure) -> None:
     """Raises the error if MongoDB is lost. Else it refused this query only, for example because it took too long."""
     if is_lost(error):
         raise error
+    note_denied(error)
 
 
 def rates_of(exceptions: Sequence[Mapping[str, Any]], sampled: Iterable[str], now_millis: int) -> Mapping[str, float]:

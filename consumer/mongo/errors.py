@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from consumer.core.reasons import short
 from consumer.ports import Collision, FlushTooLarge, RecordRefused, Unavailable
 from serving.mongodb.client import codes_of, is_lost, why
+from serving.mongodb.rights import UNAUTHORIZED
 
 # BadValue, DocumentValidationFailure, BSONObjectTooLarge: the server refused this document.
 RECORD_CODES = frozenset({2, 121, 10334})
@@ -29,7 +30,7 @@ INTERRUPTED_CODE = 11601
 # MultipleErrorsOccurred, of a bulk. The codes of its writes say more.
 BULK_CODE = 65
 # Unauthorized: a role is missing. AuthenticationFailed (18) is no such case: a new password may be on its way.
-NOT_ALLOWED_CODE = 13
+NOT_ALLOWED_CODE = UNAUTHORIZED
 
 # Raised before anything is sent: BSON can't encode the document (InvalidDocument, DocumentTooLarge are BSONErrors).
 CLIENT_ERRORS = (BSONError, OverflowError, UnicodeEncodeError)

@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from ingress.ports import FoundRefusal, RefusalQuery, SampledRefusal, Unavailable
 from schemas.documents import REFUSALS, RefusalDocument, millis_of, utc
 from serving.mongodb.client import why
+from serving.mongodb.denied import note_denied
 
 _Document = dict[str, Any]
 
@@ -45,6 +46,7 @@ class MongoRefusals:
             # There is no index but `_id`'s: at worst the whole collection is scanned, which is 16 MiB.
             documents = await self._collection.find(wanted, sort=[("_id", -1)], limit=query.limit).to_list()
         except PyMongoError as error:
+            note_denied(error)
             raise Unavailable(f"MongoDB: {why(error)}") from error
         return [_found(document) for document in documents]
 

@@ -3,9 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,9 +13,10 @@ from pymongo.errors import OperationFailure
 
 from ops.checks import keep_check
 from ops.config import Settings, SettingsError, load_settings
-from ops.connect import NotReachable, database, kafka_admin, kafka_consumer
+from ops.connect import NotAllowed, NotReachable, database, kafka_admin, kafka_consumer
 from ops.doctor.check import Check
 from ops.doctor.clocks import clocks
+from ops.doctor.costs import cost_check, events_check, stored_events, stored_requests
 from ops.doctor.unread import unread_partitions
 from ops.init.command import refusals_options
 from ops.init.request_layout import request_layout
@@ -25,30 +25,18 @@ from ops.lineage.losses import Loss, loss_text, open_losses
 from ops.lineage.store import newest_lineage
 from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from schemas import requirements
-from schemas.documents import EVENTS, REFUSALS, REQUESTS
+from schemas.documents import REFUSALS, REQUESTS
 from schemas.mongod_risks import LIFETIME, lifetime_risk
 from schemas.settings import APIS, Api, KafkaSettings
 from schemas.topic_risks import MIN_IN_SYNC, UNCLEAN, TopicShape, more_partitions, too_few_partitions, topic_risks
 from serving.kafka.topic import topic_config, topic_shape
 from serving.mongodb import client as mongodb
-
-# Bytes of one stored requestId on disk with its index entries, used while there are too few to measure. Measured with
-# ids of 45 characters, 500 in a document.
-REQUEST_BYTES = 70
-ENOUGH_REQUESTS = 10_000
-# Documents whose ids are counted; the others have as many on average.
-SAMPLED_DOCUMENTS = 100
+from serving.mongodb.rights import UNAUTHORIZED
 
 # MongoDB rounds the size of a capped collection up to a multiple of this.
 ROUNDED_BYTES = 256
 
-# Bytes of one stored item on disk with its index entries, used while there are too few items to measure. Measured with
-# documents of 300 bytes (bench/pools.py).
-EVENT_BYTES = 170
-ENOUGH_EVENTS = 10_000
-
 DAY_SECONDS = 86_400
-MIB = 1 << 20
 
 
 async def doctor(*, as_json: bool) -> int:
@@ -85,6 +73,8 @@ async def _workers(settings: Settings) -> list[Check]:
         async with kafka_consumer(settings) as consumer, database(settings) as db:
             topics = [settings.kafka.topic(api) for api in APIS]
             unread = await asyncio.gather(*(unread_partitions(consumer, db, topic) for topic in topics))
+    except NotAllowed as error:
+        return [_not_checked("workers", error)]
     except (NotReachable, SettingsError):
         return []
     return [check for topic, sentences in zip(topics, unread, strict=True) for check in unread_checks(topic, sentences)]
@@ -103,6 +93,8 @@ async def _losses(settings: Settings) -> list[Check]:
     """Lost records. Empty if a server is unavailable: other checks say that."""
     try:
         return losses_checks(await find_losses(settings))
+    except NotAllowed as error:
+        return [_not_checked("records", error)]
     except (NotReachable, SettingsError):
         return []
 
@@ -162,17 +154,57 @@ async def _mongodb(settings: Settings) -> list[Check]:
     try:
         async with database(settings) as db:
             reached = [set_check(await db.client.admin.command("hello")), await _lifetime(db)]
-            reached += [Check(one.what, "wrong", one.detail) for one in await request_layout(db)]
-            reached += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
-            reached.append(refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes))
-            for topic in map(settings.kafka.topic, APIS):
-                reached.append(lineage_check(topic, await newest_lineage(db, topic)))
-            reached.append(cost_check(settings, await _stored_requests(db)))
-            reached.append(events_check(settings, await _stored_events(db)))
+            reached += [one for what, ask in _asked(db, settings) for one in await _if_allowed(what, ask)]
             return reached
     except (NotReachable, SettingsError) as error:
         mend = "Nothing is counted without it. Start MongoDB, or correct mongodb.uri"
         return [Check("mongodb", "wrong", f"{error}. {mend}")]
+
+
+def _asked(db: AsyncDatabase[dict[str, Any]], settings: Settings) -> Iterator[tuple[str, Awaitable[Sequence[Check]]]]:
+    """What the user may lack the right to ask, one after the other."""
+    yield f"layout of {REQUESTS}", _layout(db)
+    for index in requirements.indexes(settings.kafka, settings.limits):
+        yield _name_of(index), _index(db, index)
+    yield f"collection {REFUSALS}", _refusals(db, settings)
+    for topic in map(settings.kafka.topic, APIS):
+        yield "lineage", _lineage(db, topic)
+    yield "dedupe", _dedupe(db, settings)
+    yield "events", _events(db, settings)
+
+
+async def _if_allowed(what: str, ask: Awaitable[Sequence[Check]]) -> Sequence[Check]:
+    """The checks, or one that says which right is missing. Raises PyMongoError."""
+    try:
+        return await ask
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED or mongodb.is_lost(error):
+            raise
+        return [_not_checked(what, mongodb.why(error))]
+
+
+def _not_checked(what: str, reason: object) -> Check:
+    return Check(what, "warning", f"not checked: {reason}")
+
+
+async def _layout(db: AsyncDatabase[dict[str, Any]]) -> Sequence[Check]:
+    return [Check(one.what, "wrong", one.detail) for one in await request_layout(db)]
+
+
+async def _refusals(db: AsyncDatabase[dict[str, Any]], settings: Settings) -> Sequence[Check]:
+    return [refusals_check(await refusals_options(db), settings.mongodb.refusals_bytes)]
+
+
+async def _lineage(db: AsyncDatabase[dict[str, Any]], topic: str) -> Sequence[Check]:
+    return [lineage_check(topic, await newest_lineage(db, topic))]
+
+
+async def _dedupe(db: AsyncDatabase[dict[str, Any]], settings: Settings) -> Sequence[Check]:
+    return [cost_check(settings, await stored_requests(db))]
+
+
+async def _events(db: AsyncDatabase[dict[str, Any]], settings: Settings) -> Sequence[Check]:
+    return [events_check(settings, await stored_events(db))]
 
 
 def set_check(hello: dict[str, Any]) -> Check:
@@ -204,13 +236,17 @@ def lifetime_check(seconds: float | None, unknown: str = "") -> Check:
     return Check("transactions", "ok", f"{LIFETIME} is {seconds:g}")
 
 
-async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Check:
-    what = f"index {index.collection}.{index.name}"
+def _name_of(index: requirements.Index) -> str:
+    return f"index {index.collection}.{index.name}"
+
+
+async def _index(db: AsyncDatabase[dict[str, Any]], index: requirements.Index) -> Sequence[Check]:
+    what = _name_of(index)
     found = (await db[index.collection].index_information()).get(index.name)
     if found is None:
-        return Check(what, "wrong", f"missing: {requirements.missing_index(index)}. Run `tallymill init`")
+        return [Check(what, "wrong", f"missing: {requirements.missing_index(index)}. Run `tallymill init`")]
     problem = requirements.wrong_index(found, index)
-    return Check(what, "wrong" if problem else "ok", problem or "exists")
+    return [Check(what, "wrong" if problem else "ok", problem or "exists")]
 
 
 def refusals_check(options: Mapping[str, Any] | None, size_bytes: int) -> Check:
@@ -233,76 +269,3 @@ def lineage_check(topic: str, newest: dict[str, Any] | None) -> Check:
     if newest is None:
         return Check("lineage", "wrong", f"topic {topic} has no lineage: no worker starts. Run `tallymill init`")
     return Check("lineage", "ok", f"{newest['_id']} of {topic}, generation {newest['generation']}")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRequests:
-    """The collection `requests`: how many ids it holds, and its size on disk with indexes."""
-
-    ids: int
-    disk_bytes: int
-
-
-async def _stored_requests(db: AsyncDatabase[dict[str, Any]]) -> StoredRequests:
-    if REQUESTS not in await db.list_collection_names():
-        return StoredRequests(0, 0)
-    documents, disk_bytes = await _size(db, REQUESTS)
-    ids = {"$avg": {"$size": {"$ifNull": ["$keys", []]}}}
-    stages: list[dict[str, Any]] = [{"$sample": {"size": SAMPLED_DOCUMENTS}}, {"$group": {"_id": None, "ids": ids}}]
-    sampled = await (await db[REQUESTS].aggregate(stages)).to_list()
-    return StoredRequests(round(documents * sampled[0]["ids"]) if sampled else 0, disk_bytes)
-
-
-async def _size(db: AsyncDatabase[dict[str, Any]], collection: str) -> tuple[int, int]:
-    """The documents of a collection, and its bytes on disk with indexes. It must exist: $collStats fails otherwise."""
-    stats = await (await db[collection].aggregate([{"$collStats": {"storageStats": {}}}])).to_list()
-    sizes = [one["storageStats"] for one in stats]  # one of each shard
-    return sum(one["count"] for one in sizes), sum(one["storageSize"] + one["totalIndexSize"] for one in sizes)
-
-
-def cost_check(settings: Settings, stored: StoredRequests) -> Check:
-    """The cost of the dedupe window: ids a day x bytes."""
-    days = requirements.remembered_seconds(settings.kafka, settings.limits) / DAY_SECONDS
-    each_bytes = stored.disk_bytes / stored.ids if stored.ids >= ENOUGH_REQUESTS else REQUEST_BYTES
-    return Check(
-        "dedupe",
-        "ok",
-        f"window {settings.limits.dedupe_window_seconds} s; about {stored.ids} ids stored, each for {days:g} days, "
-        f"of {each_bytes:,.0f} bytes: {each_bytes * 1_000_000 * days / MIB:,.0f} MiB for every million batches a day",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvents:
-    """The collection `events`: its size on disk with indexes, and the age of its oldest document."""
-
-    documents: int
-    disk_bytes: int
-    oldest_seconds: float
-
-
-async def _stored_events(db: AsyncDatabase[dict[str, Any]]) -> StoredEvents:
-    if EVENTS not in await db.list_collection_names():
-        return StoredEvents(0, 0, 0)
-    documents, disk_bytes = await _size(db, EVENTS)
-    oldest = await db[EVENTS].find_one({}, {"receivedAt": 1}, sort=[("receivedAt", 1)])
-    return StoredEvents(
-        documents=documents,
-        disk_bytes=disk_bytes,
-        oldest_seconds=(datetime.now(UTC) - oldest["receivedAt"]).total_seconds() if oldest else 0,
-    )
-
-
-def events_check(settings: Settings, stored: StoredEvents) -> Check:
-    """The cost of stored items: documents a day x bytes x days."""
-    days = requirements.known_seconds(settings.kafka, settings.limits, "analytics") / DAY_SECONDS
-    is_enough = stored.documents >= ENOUGH_EVENTS
-    each_bytes = stored.disk_bytes / stored.documents if is_enough else EVENT_BYTES
-    a_day = stored.documents / max(1.0, stored.oldest_seconds / DAY_SECONDS)
-    return Check(
-        "events",
-        "ok",
-        f"{stored.documents} items stored, each for {days:g} days. A repeat within that time is a duplicate. "
-        f"About {a_day:,.0f} a day x {each_bytes:,.0f} bytes: {a_day * each_bytes * days / MIB:,.0f} MiB at this rate, "
-        f"{each_bytes * 1_000_000 * days / MIB:,.0f} MiB for every million items a day",
-    )

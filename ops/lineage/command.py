@@ -7,6 +7,7 @@ from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import for_code
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
@@ -204,8 +205,13 @@ async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[New
 
 
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    """Raises KafkaError, also where the user may not know."""
     answers = await admin.describe_consumer_groups([group])
-    return sum(len(found[5]) for answer in answers for found in answer.groups)
+    groups = [found for answer in answers for found in answer.groups]
+    for code, *_ in groups:
+        if code:
+            raise for_code(code)
+    return sum(len(found[5]) for found in groups)
 
 
 def lost_by(new: NewLineage) -> list[Loss]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from serving.masks import masked_url
+from schemas.masks import masked_url
 
 
 def shown(settings: BaseModel) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ops.output import did_you_mean
 from ops.settings.allowed import allowed
 from ops.settings.model import Settings, Type, section_models, setting_names, type_at
-from serving.masks import masked_url
+from schemas.masks import masked_url
 
 MAX_SHOWN: Final = 60
 

@@ -25,7 +25,7 @@ def ensure_issuer(data: Path) -> dict[str, str]:
     private, public, sessions = data / PRIVATE_KEY_FILE, data / PUBLIC_KEYS_FILE, data / SESSION_KEY_FILE
     ensure_key(private)
     ensure_key(sessions)
-    public.write_text(public_keys(private))
+    write_private(public, public_keys(private))
     return {
         "issuer": ISSUER,
         "audience": AUDIENCE,

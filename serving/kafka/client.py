@@ -6,16 +6,13 @@
 - A request to a frozen broker times out after REQUEST_TIMEOUT_MILLIS, and the client asks another broker.
 """
 
-import os
-import ssl
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from aiokafka.helpers import create_ssl_context
 from aiokafka.protocol.metadata import MetadataRequest
 
 from schemas.settings import KafkaSettings
+from serving.kafka.connection import install
+from serving.kafka.credentials import credentials_of
 from serving.kafka.words import UnusableFile, why
 
 __all__ = ["METADATA_MAX_AGE_MILLIS", "REQUEST_TIMEOUT_MILLIS", "UnusableFile", "client_options", "why"]
@@ -33,9 +30,15 @@ def client_options(
 ) -> dict[str, Any]:
     """Options of a client of aiokafka. Raises UnusableFile."""
     never_create_topics()
+    install()
+    credentials = credentials_of(kafka)
     return {
         **kafka.client_options(),
-        "ssl_context": tls_context(kafka),
+        "ssl_context": credentials.tls_context(),
+        # aiokafka asks for both with PLAIN, and gives them to each connection, which reads the newest instead.
+        "sasl_plain_username": credentials.user,
+        "sasl_plain_password": credentials.password,
+        "sasl_oauth_token_provider": credentials,
         "client_id": client_id,
         "request_timeout_ms": request_timeout_ms,
         "metadata_max_age_ms": METADATA_MAX_AGE_MILLIS,
@@ -48,36 +51,3 @@ def never_create_topics() -> None:
     They have no option for it. All of them build MetadataRequest(topics), whose default is to create.
     """
     MetadataRequest.__init__.__defaults__ = (None, False)
-
-
-def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """Return the TLS context; None for a protocol without TLS.
-
-    Certificates are renewed while the process runs, so a file that has changed is read again. Raises UnusableFile.
-    """
-    if not kafka.security_protocol.endswith("SSL"):
-        return None
-    files = {name: getattr(kafka, f"ssl_{name}") for name in ("cafile", "certfile", "keyfile")}
-    changed = tuple(_changed_nanos(f"kafka.ssl_{name}", file) for name, file in files.items())
-    return _context(files["cafile"], files["certfile"], files["keyfile"], changed)
-
-
-def _changed_nanos(setting: str, file: str | None) -> int:
-    if file is None:
-        return 0
-    try:
-        with Path(file).open("rb") as opened:
-            return os.fstat(opened.fileno()).st_mtime_ns
-    except OSError as error:
-        raise UnusableFile(f"{setting}: {file}: {(error.strerror or 'not readable').lower()}") from error
-
-
-@lru_cache(maxsize=4)  # reading the system's authorities takes 20 ms, and a process connects every other second
-def _context(
-    cafile: str | None, certfile: str | None, keyfile: str | None, _changed: tuple[int, ...]
-) -> ssl.SSLContext:
-    try:
-        context: ssl.SSLContext = create_ssl_context(cafile=cafile, certfile=certfile, keyfile=keyfile)
-    except (OSError, ValueError) as error:
-        raise UnusableFile("kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile: not PEM files that fit") from error
-    return context

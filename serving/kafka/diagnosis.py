@@ -11,7 +11,8 @@ from typing import Any
 from aiokafka import errors
 
 from serving.kafka.metadata import Address, connected
-from serving.kafka.words import NO_TLS, NotReached, why
+from serving.kafka.tls import client_certificate_problem
+from serving.kafka.words import NO_TLS, OTHER_CERTIFICATE, Explained, why
 
 # Of the time for the other way. asyncio closes the socket if the handshake itself times out, not if it is cancelled.
 HANDSHAKE_SHARE = 0.8
@@ -19,21 +20,19 @@ HANDSHAKE_SHARE = 0.8
 
 async def cause_of(error: BaseException, address: Address, options: dict[str, Any], seconds: float) -> str:
     """Say why a request to this address failed. Another way is tried for half of `seconds`."""
-    if isinstance(error, errors.SaslAuthenticationFailed | errors.AuthenticationFailedError):
-        return (
-            f"Kafka refused user {options['sasl_plain_username']}: wrong password or mechanism "
-            "(kafka.sasl_password, kafka.sasl_mechanism)"
-        )
+    words = why(error)
+    if words == OTHER_CERTIFICATE:
+        return client_certificate_problem(options["sasl_oauth_token_provider"].kafka)
     if is_without_reason(error) and (found := await _other_way(address, options, seconds / 2)):
         return found
     if isinstance(error, TimeoutError):
         return f"no answer in {seconds:g} s"
-    return why(error)
+    return words
 
 
 def is_without_reason(error: BaseException) -> bool:
     """Whether the port accepted the connection and then closed it, or kept silent."""
-    if isinstance(error, NotReached | ssl.SSLCertVerificationError):
+    if isinstance(error, Explained | ssl.SSLCertVerificationError):
         return False
     if isinstance(error, errors.KafkaConnectionError):
         return error.__cause__ is None or is_without_reason(error.__cause__)

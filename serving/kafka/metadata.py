@@ -9,6 +9,7 @@ from aiokafka import errors
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
+from serving.kafka.connection import Connection
 from serving.kafka.words import NotReached
 
 Address = tuple[str, int]
@@ -22,7 +23,7 @@ CLOSE_SECONDS = 1
 @asynccontextmanager
 async def connected(address: Address, options: dict[str, Any]) -> AsyncIterator[AIOKafkaConnection]:
     """Connect. The socket is closed at the end, also if the connection could not be completed."""
-    connection = AIOKafkaConnection(*address, **options)
+    connection = Connection(*address, **options)
     try:
         await connection.connect()
         yield connection

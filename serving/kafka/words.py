@@ -4,17 +4,18 @@ Errors of brokers are found by class, those of the network by number. An error w
 protocol guide ("kafka storage error"), so an error that a new version of the client brings has words too.
 """
 
-import errno
-import os
 import re
-import socket
 import ssl
 from collections.abc import Iterator
 
 from aiokafka import errors
 
+from serving.kafka.rights import DENIALS
+from serving.outgoing.network_words import network_words
+
 MAX_CHARACTERS = 300
 
+OTHER_CERTIFICATE = "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
 NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
 
 _NOT_ALLOWED = "Kafka does not allow this request to the user (an ACL is missing)"
@@ -67,9 +68,6 @@ _WORDS: dict[type[BaseException], str] = {
     errors.UnsupportedSaslMechanismError: "Kafka does not offer this SASL mechanism: check kafka.sasl_mechanism",
     errors.UnsupportedVersionError: "the broker is too old for this request",
     errors.StaleLeaderEpochCodeError: "the partition's leader has moved to another broker",
-    EOFError: "the connection was closed by the other side",
-    TimeoutError: "no answer in time",
-    socket.gaierror: "host name not found",
 }
 
 # For these the broker's message says what it refuses, and names the value.
@@ -83,51 +81,53 @@ _EXPLAINED_BY_THE_BROKER = (
     errors.PolicyViolationError,
 )
 
-_NETWORK = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "the connection was closed by the other side",
-    errno.ECONNABORTED: "the connection was closed by the other side",
-    errno.EPIPE: "the connection was closed by the other side",
-    errno.ETIMEDOUT: "no answer in time",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "no route to the host",
-}
-
-_ERRNO = re.compile(r"\[Errno (\d+)\]|\berrno=(\d+)")
 _ADDRESS = re.compile(r"\bat (\S+:\d+)")
+
+_NOT_TRUSTED = "Kafka's certificate is not trusted by kafka.ssl_cafile"
+_NAMES = "use one of its names in kafka.bootstrap_servers and in the brokers' advertised.listeners"
 
 # By OpenSSL's number of a certificate's error (x509_vfy.h).
 _CERTIFICATE = {
-    9: "certificate is not valid yet: compare the clocks",
-    10: "certificate has expired",
-    18: "certificate is not trusted by kafka.ssl_cafile",
-    19: "certificate is not trusted by kafka.ssl_cafile",
-    20: "certificate is not trusted by kafka.ssl_cafile",
-    21: "certificate is not trusted by kafka.ssl_cafile",
-    62: "host name is not in the certificate",
-    64: "IP address is not in the certificate",
+    9: "Kafka's certificate is not valid yet: compare the clocks",
+    10: "Kafka's certificate has expired: renew it on the broker",
+    18: _NOT_TRUSTED,
+    19: _NOT_TRUSTED,
+    20: _NOT_TRUSTED,
+    21: _NOT_TRUSTED,
+    62: f"Kafka's certificate has other host names: {_NAMES}",
+    64: f"Kafka's certificate has other IP addresses: {_NAMES}",
 }
 
 
-class UnusableFile(OSError):
-    """A file of certificates can't be used. The message names its setting."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class NotReached(errors.KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
-    """No address answers as Kafka does. The message says why for each."""
+class Explained(Exception):
+    """The message of such an error is for an operator: what is wrong, and which setting to change."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else "no broker could be reached"
 
 
+class UnusableFile(Explained, OSError):
+    """A file of certificates can't be used. The message names its setting."""
+
+
+class NotReached(Explained, errors.KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
+    """No address answers as Kafka does. The message says why for each."""
+
+
+class NoToken(Explained, errors.KafkaConnectionError):  # type: ignore[misc]  # the same
+    """The token endpoint gave no token."""
+
+
+class NotSignedIn(Explained, errors.AuthenticationFailedError):  # type: ignore[misc]  # the same
+    """Kafka refused the user, or the way to sign in."""
+
+
 def why(error: BaseException) -> str:
     """Say what an error of Kafka's client or of the network means to an operator."""
-    if isinstance(error, UnusableFile | NotReached):
-        return str(error)
-    for one in _causes(error):
+    chain = tuple(_causes(error))
+    for explained in (one for one in chain if isinstance(one, Explained)):
+        return str(explained)
+    for one in chain:
         if words := _specific(one):
             return words[:MAX_CHARACTERS]
     return _general(error)
@@ -143,6 +143,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _specific(error: BaseException) -> str | None:
+    if denied := DENIALS.of(error, _topic_in(error)):
+        return f"Kafka: {denied}"
     if isinstance(error, ssl.SSLError):
         return _tls(error)
     if isinstance(error, _EXPLAINED_BY_THE_BROKER) and (message := _message(error)):
@@ -150,16 +152,23 @@ def _specific(error: BaseException) -> str | None:
     for kind in type(error).__mro__:
         if words := _WORDS.get(kind):
             return words + _detail(error)
-    return _network(error) if isinstance(error, OSError) else None
+    return network_words(error) if isinstance(error, OSError | EOFError) else None
 
 
 def _detail(error: BaseException) -> str:
     """The address of a broken connection, or the topic that is not allowed, as the message names it."""
     if isinstance(error, errors.KafkaConnectionError) and (found := _ADDRESS.search(str(error))):
         return f": {found[1]}"
-    if isinstance(error, errors.TopicAuthorizationFailedError) and re.fullmatch(r"[\w.-]+", message := _message(error)):
-        return f": {message}"
+    if topic := _topic_in(error):
+        return f": {topic}"
     return ""
+
+
+def _topic_in(error: BaseException) -> str:
+    """The topic that is not allowed, if the error names it."""
+    if not isinstance(error, errors.TopicAuthorizationFailedError):
+        return ""
+    return message if re.fullmatch(r"[\w.-]+", message := _message(error)) else ""
 
 
 def _message(error: BaseException) -> str:
@@ -168,21 +177,12 @@ def _message(error: BaseException) -> str:
     return message.strip().removesuffix(".") if isinstance(message, str) else ""
 
 
-def _network(error: OSError) -> str:
-    """Words by number. For a name with several addresses asyncio raises one error, with the numbers in its text."""
-    found = _ERRNO.search(str(error))
-    number = error.errno or (int(found[1] or found[2]) if found else None)
-    if number is None:
-        return "the connection was closed by the other side"
-    return _NETWORK.get(number) or os.strerror(number).lower()
-
-
 def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _CERTIFICATE.get(error.verify_code) or f"certificate is rejected: {error.verify_message}"
+        return _CERTIFICATE.get(error.verify_code) or f"Kafka's certificate is rejected: {error.verify_message}"
     reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
-        return "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
+        return OTHER_CERTIFICATE
     if reason in ("wrong version number", "http request", "record layer failure"):
         return NO_TLS
     return f"TLS failed: {reason}" if reason else "the connection was closed during the TLS handshake"

@@ -28,6 +28,9 @@ _ACTIONS: Final[Mapping[str, Sequence[str]]] = {
     "update": ("insert", "update"),
 }
 
+UNAUTHORIZED: Final = 13
+"""The server's code. A wrong password has another one."""
+
 _OF_CLUSTER = frozenset({"getParameter", "killSessions"})
 _OF_DATABASE = frozenset({"listCollections"})
 
@@ -49,7 +52,7 @@ def denied_words(message: str) -> str:
     if not found:
         return "not authorized: the user lacks a role for it"
     database, command, collection = found[1], found[2], found[3] or ""
-    actions = ["collStats"] if "$collStats" in message else _ACTIONS.get(command)
+    actions = _actions(command, message)
     place = ".".join(filter(None, (database, collection)))
     if not actions:
         return f"not authorized: the user may not run {command} on {place}"
@@ -58,6 +61,15 @@ def denied_words(message: str) -> str:
     if command in _OF_DATABASE:
         return _sentence(actions, f"database {database}", f'db: "{database}", collection: ""')
     return _sentence(actions, place, f'db: "{database}", collection: "{collection}"')
+
+
+def _actions(command: str, message: str) -> Sequence[str]:
+    """Of two commands the right depends on what they ask for."""
+    if command == "aggregate" and "$collStats" in message:
+        return ("collStats",)
+    if command == "create" and re.search(r"capped: (true|1)", message):
+        return ("convertToCapped", "createCollection")
+    return _ACTIONS.get(command, ())
 
 
 def _sentence(actions: Sequence[str], place: str, resource: str) -> str:

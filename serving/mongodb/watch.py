@@ -23,6 +23,7 @@ from pymongo.topology_description import TopologyDescription
 
 from schemas.settings import MongoSettings
 from serving.mongodb.client import CONNECT_MILLIS, HEARTBEAT_MILLIS, new_client
+from serving.mongodb.denied import note_denied
 from serving.mongodb.words import is_lost, why
 from serving.outage import Outage
 
@@ -71,6 +72,8 @@ class MongoWatch(TopologyListener):
             cause = error if isinstance(error, PyMongoError) else error.__cause__
             if cause is not None and is_lost(cause):
                 self._failed(began, why(cause))
+            elif cause is not None:
+                note_denied(cause)
             raise
         else:
             self._worked(began)

@@ -11,7 +11,7 @@ from typing import Final
 from bson.errors import BSONError
 from pymongo import errors
 
-from serving.mongodb.rights import denied_words, is_without_user
+from serving.mongodb.rights import UNAUTHORIZED, denied_words, is_without_user
 
 # A missing right with the command that grants it takes 250.
 MAX_CHARACTERS = 400
@@ -90,7 +90,6 @@ _CODES: Final[Mapping[int, str]] = {
     17280: "a key is too large for an index",
 }
 
-_UNAUTHORIZED = 13
 _NO_SUCH_USER = 11
 _NOT_AUTHENTICATED = 18
 
@@ -202,7 +201,7 @@ def is_lost(error: BaseException) -> bool:
     """Whether MongoDB is unavailable to this process for every call. If not, it refused this one."""
     if isinstance(error, errors.OperationFailure | errors.NotPrimaryError):
         codes = set(codes_of(error))
-        if _LOST_CODES & codes or (_UNAUTHORIZED in codes and is_without_user(str(error))):
+        if _LOST_CODES & codes or (UNAUTHORIZED in codes and is_without_user(str(error))):
             return True
     if isinstance(error, errors.WaitQueueTimeoutError):
         return False
@@ -239,7 +238,7 @@ def _of_server(error: errors.PyMongoError) -> str:
 
 def _code_words(code: int, message: str) -> str:
     """Of the codes of security the server's message says more."""
-    if code == _UNAUTHORIZED:
+    if code == UNAUTHORIZED:
         return denied_words(message)
     if code == _NO_SUCH_USER and (found := _no_user(message)):
         return f"MongoDB has no user {found[1]} in {found[2]}: make it, or use another one in mongodb.uri"

@@ -1,5 +1,7 @@
 """Makes the token check that the settings of a process ask for."""
 
+from pydantic import SecretStr
+
 from serving.clock import Clock
 from serving.config import TokenCheckSettings
 from serving.tokens.bearer import TokenCheck
@@ -24,7 +26,7 @@ def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMet
     endpoint = EndpointSettings(
         settings.introspection_url.get_secret_value(),
         settings.introspection_client_id or "",
-        secret.get_secret_value() if secret else "",
+        secret or SecretStr(""),
         settings.introspection_timeout_seconds,
         settings.introspection_connections,
     )

@@ -10,8 +10,8 @@ import aiohttp
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
-from serving.tokens.issuer import address, body_of, reason
-from serving.tokens.proxies import proxy_of
+from serving.outgoing.issuer import address, body_of, reason
+from serving.outgoing.proxies import proxy_of
 
 # A key set has a few kB.
 MAX_JWKS_BYTES = 1 << 20

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from serving.failures import Seldom
+from serving.seldom import Seldom
 from serving.tokens.identity import BadToken, Reason
 
 log = structlog.get_logger()

@@ -83,9 +83,13 @@ def test_the_right_settings_reach_it(runner: asyncio.Runner, guarded: Guarded, l
     assert runner.run(unreached_brokers(kafka)) is None
 
 
-PASSWORD = "Kafka refused user worker: wrong password or mechanism (kafka.sasl_password, kafka.sasl_mechanism)"
-NO_MECHANISM = "Kafka does not offer this SASL mechanism: check kafka.sasl_mechanism"
+PASSWORD = (
+    "Kafka refused user worker: wrong password, or no such user for SCRAM-SHA-512 "
+    "(kafka.sasl_username, kafka.sasl_password, kafka.sasl_mechanism)"
+)
+NO_MECHANISM = "Kafka does not offer PLAIN at this port, but SCRAM-SHA-512: check kafka.sasl_mechanism"
 NO_SASL = "the port does not accept a user and password: check kafka.security_protocol"
+NAMES = "use one of its names in kafka.bootstrap_servers and in the brokers' advertised.listeners"
 SASL = "the port requires a user and password: check kafka.security_protocol and kafka.sasl_username"
 
 
@@ -94,7 +98,7 @@ SASL = "the port requires a user and password: check kafka.security_protocol and
     [
         ("SCRAM", {"sasl_password": "wrong"}, PASSWORD),
         ("BARE", {"sasl_password": "wrong"}, PASSWORD),
-        ("SCRAM", {"sasl_username": "other"}, PASSWORD.replace("worker", "other")),
+        ("SCRAM", {"sasl_username": "other"}, PASSWORD.replace("user worker", "user other")),
         ("SCRAM", {"sasl_mechanism": "PLAIN"}, NO_MECHANISM),
         ("SCRAM", {"security_protocol": "SASL_PLAINTEXT"}, "the port speaks TLS: check kafka.security_protocol"),
         ("TLS", {"security_protocol": "PLAINTEXT"}, "the port speaks TLS: check kafka.security_protocol"),
@@ -126,18 +130,21 @@ def test_status_asks_the_same_way(guarded: Guarded, changed: dict[str, str], tol
 def test_a_certificate_that_is_not_trusted_and_one_for_another_name(runner: asyncio.Runner, guarded: Guarded) -> None:
     address = guarded.broker.address("SCRAM")
     strange = guarded.settings("SCRAM", ssl_cafile=str(guarded.strange.cafile))
-    assert f"{address}: certificate is not trusted by kafka.ssl_cafile" == reason(runner, strange)
+    assert f"{address}: Kafka's certificate is not trusted by kafka.ssl_cafile" == reason(runner, strange)
     named = address.replace("127.0.0.1", "localhost")
     other_name = guarded.settings("SCRAM", bootstrap_servers=named)
-    assert f"{named}: host name is not in the certificate" == reason(runner, other_name)
+    assert f"{named}: Kafka's certificate has other host names: {NAMES}" == reason(runner, other_name)
 
 
 def test_a_client_certificate_that_is_missing_strange_or_right(runner: asyncio.Runner, guarded: Guarded) -> None:
     address = guarded.broker.address("MUTUAL")
-    wants = f"{address}: Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
-    assert wants == reason(runner, guarded.settings("MUTUAL"))
+    missing = "Kafka requires a client certificate: set kafka.ssl_certfile and kafka.ssl_keyfile"
+    assert f"{address}: {missing}" == reason(runner, guarded.settings("MUTUAL"))
     strange = str(guarded.strange.keystore("stranger", "client"))
-    assert wants == reason(runner, guarded.settings("MUTUAL", ssl_certfile=strange, ssl_keyfile=strange))
+    told = f"Kafka does not trust the client's certificate: one of the broker's authorities must sign {strange}"
+    assert f"{address}: {told} (kafka.ssl_certfile)" == reason(
+        runner, guarded.settings("MUTUAL", ssl_certfile=strange, ssl_keyfile=strange)
+    )
     known = str(guarded.trusted.keystore("client", "client"))
     assert address == runner.run(first_to_answer(guarded.settings("MUTUAL", ssl_certfile=known, ssl_keyfile=known)))
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from console.config import ConsoleConfig
 from ops.config import Settings, SettingsError, console_config, shown
-from serving.config import is_loopback, require_private_url
+from schemas.urls import is_loopback, require_private_url
 
 KEYS = ["sixteen characters"]
 TOKENS = {"issuer": "https://issuer.example", "audience": "tallymill", "jwks": "https://issuer.example/keys"}

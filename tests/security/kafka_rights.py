@@ -1,7 +1,8 @@
-"""Grants and takes away rights (ACLs), and changes passwords, as an administrator does."""
+"""The table of Kafka rights in docs/security.md; grants and takes away rights (ACLs), as an administrator does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -28,6 +29,9 @@ OPERATIONS: Final[Mapping[str, int]] = {
     "IdempotentWrite": 12,
 }
 _ALLOW = 3
+
+PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+HEADING = "### Rights of each process"
 CLUSTER_NAME = "kafka-cluster"
 
 
@@ -70,3 +74,34 @@ async def take_away(admin: AIOKafkaAdminClient, rights: Iterable[Right]) -> None
             if code:
                 raise for_code(code)(message)
             assert matching, right
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table. `on`: topics, groups or cluster."""
+
+    process: str
+    operation: str
+    on: str
+
+    def __str__(self) -> str:
+        return f"{self.process} {self.operation} {self.on}"
+
+    def rights(self, user: str, topics: Sequence[str], groups: Sequence[str]) -> list[Right]:
+        if self.on == "cluster":
+            return [Right(user, self.operation, "cluster", CLUSTER_NAME)]
+        if self.on == "groups":
+            return [Right(user, self.operation, "group", name) for name in groups]
+        return [Right(user, self.operation, "topic", name) for name in topics]
+
+
+def rows() -> list[Row]:
+    """All rows of the table, in its order."""
+    section = PAGE.read_text().partition(f"{HEADING}\n")[2].partition("\n## ")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in section.splitlines()]
+    found = [Row(row[0].strip("`"), row[1], row[2]) for row in cells if row[0].startswith("`") and len(row) == 4]
+    assert found, f"no table under {HEADING}"
+    for row in found:
+        assert row.operation in OPERATIONS, row
+        assert row.on in ("topics", "groups", "cluster"), row
+    return found

@@ -26,7 +26,11 @@ Listener = Literal["SCRAM", "PLAIN", "MUTUAL", "OAUTH"]
 LISTENERS: Final[Mapping[str, str]] = {"SCRAM": "SASL_SSL", "PLAIN": "SASL_SSL", "MUTUAL": "SSL", "OAUTH": "SASL_SSL"}
 
 # One of each process and command of docs/security.md, and one that has all rights.
-USERS: Final = ("init", "ingress", "worker", "console", "operator", "admin")
+USERS: Final = (
+    *("init", "ingress", "worker", "console", "canary"),
+    *("definitions", "load", "verify", "doctor", "lineage", "dead-letters", "titles", "status"),
+    "admin",
+)
 
 KEY_PASSWORD = "key file's password"
 

@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 from cryptography.x509 import load_pem_x509_certificate
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from ops.local.servers.fetch import mongod_file
 from ops.local.servers.mongod import REPLICA_SET, MongodPlace, mongod_options
@@ -107,8 +108,19 @@ class SecuredMongo:
     def show(self, valid: timedelta) -> None:
         """Show new connections a certificate that is valid for so long."""
         self.authority.issue("mongodb-server", LOOPBACK, valid=valid)
-        with self.client as client:
+        with MongoClient[Document](self.uri("root", tlsAllowInvalidCertificates="true")) as client:
             client.admin.command("rotateCertificates", 1)
+
+    def show_one_that_expires(self) -> None:
+        """Show a certificate that has expired on return. The server takes none that has expired already."""
+        for seconds in (2, 4, 8, 16, 32):
+            until = datetime.now(UTC) + timedelta(seconds=seconds)
+            try:
+                self.show(timedelta(seconds=seconds))
+            except OperationFailure:
+                continue
+            break
+        time.sleep(max(0, (until - datetime.now(UTC)).total_seconds() + 1))
 
     def kill(self) -> None:
         self.children.forget(self.child)

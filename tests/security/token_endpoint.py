@@ -8,7 +8,7 @@ import json
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -86,7 +86,9 @@ def token_endpoint(clients: Mapping[str, str]) -> Iterator[TokenEndpoint]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             form = dict(urllib.parse.parse_qsl(body))
-            self._send(*endpoint.answer(self.headers.get("authorization", ""), form))
+            answer = endpoint.answer(self.headers.get("authorization", ""), form)
+            with suppress(ConnectionError):  # the client of a request that hung has gone
+                self._send(*answer)
 
         def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)

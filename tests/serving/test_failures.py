@@ -20,7 +20,8 @@ from structlog.testing import capture_logs
 
 from ops.logs import LibraryLog
 from serving import failures
-from serving.failures import FAILURES, Seldom, handle_loop_exception, new_loop, outage_words, report
+from serving.failures import FAILURES, handle_loop_exception, new_loop, outage_words, report
+from serving.seldom import REPEAT_SECONDS, Seldom
 
 
 def counted(kind: str) -> float:
@@ -141,7 +142,7 @@ async def test_what_has_no_exception_is_a_line_too() -> None:
         patched.setattr(failures, "_seldom", Seldom(lambda: now[0]))
         for _ in range(3):
             handle_loop_exception(loop, {"message": "left open\n  File x.py"})
-        now[0] += failures.REPEAT_SECONDS
+        now[0] += REPEAT_SECONDS
         handle_loop_exception(loop, {"message": "left open"})
     assert [("left open", None), ("left open", 2)] == [(line["reason"], line.get("repeated")) for line in logs]
     assert counted("library") == before + 4
@@ -151,11 +152,11 @@ def test_how_often_it_came_is_written_with_the_next_line() -> None:
     now, error = [0.0], TimeoutError()
     with pytest.MonkeyPatch.context() as patched, capture_logs() as logs:
         patched.setattr(failures, "_seldom", Seldom(lambda: now[0]))
-        for seconds in (0, 1, failures.REPEAT_SECONDS - 1, failures.REPEAT_SECONDS):
+        for seconds in (0, 1, REPEAT_SECONDS - 1, REPEAT_SECONDS):
             now[0] = seconds
             report(error)
     assert [None, 2] == [line.get("repeated") for line in logs]
-    assert failures.REPEAT_SECONDS >= 60, "a line a minute of each kind, at most"
+    assert REPEAT_SECONDS >= 60, "a line a minute of each kind, at most"
 
 
 def test_every_kind_is_exported_before_it_comes() -> None:
@@ -176,9 +177,9 @@ def test_the_same_again_is_counted_and_written_later() -> None:
     now = [0.0]
     seldom = Seldom(lambda: now[0])
     assert [seldom.allows("a"), seldom.allows("a"), seldom.allows("b"), seldom.allows("a")] == [0, None, 0, None]
-    now[0] = failures.REPEAT_SECONDS
+    now[0] = REPEAT_SECONDS
     assert [seldom.allows("a"), seldom.allows("b")] == [2, 0]
-    now[0] = 2 * failures.REPEAT_SECONDS
+    now[0] = 2 * REPEAT_SECONDS
     assert 0 == seldom.allows("a")
 
 

@@ -23,14 +23,14 @@ from console.access.oidc.flow import (
     provider_of,
     token_request,
 )
+from schemas.urls import require_private_url
 from serving.clock import Clock
-from serving.config import require_private_url
 from serving.outage import Outage
+from serving.outgoing.issuer import basic_authorization, body_of, reason
+from serving.outgoing.proxies import proxy_of
 from serving.tokens.identity import BadToken, ClaimRules, Identity, Unchecked
-from serving.tokens.issuer import basic_authorization, body_of, reason
 from serving.tokens.keys import IssuerKeys
 from serving.tokens.metrics import TokenMetrics
-from serving.tokens.proxies import proxy_of
 from serving.tokens.signed import is_signed_by, read_signed
 
 _NONE: Final[Mapping[str, str]] = {}

@@ -8,10 +8,6 @@ from consumer.mongo.store import LONG_TRY_SECONDS
 from ops.config import Settings
 from ops.doctor.check import Check
 from ops.doctor.command import (
-    StoredEvents,
-    StoredRequests,
-    cost_check,
-    events_check,
     lifetime_check,
     lineage_check,
     refusals_check,
@@ -20,6 +16,7 @@ from ops.doctor.command import (
     topic_checks,
     unread_checks,
 )
+from ops.doctor.costs import StoredEvents, StoredRequests, cost_check, events_check
 from schemas.mongod_risks import LIFETIME_SECONDS, SHORTEST_SECONDS
 from schemas.requirements import topic_config
 from schemas.settings import KafkaSettings

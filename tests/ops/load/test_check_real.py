@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ops.connect import database
-from ops.doctor.command import StoredRequests, _stored_requests
+from ops.doctor.costs import StoredRequests, stored_requests
 from ops.load.check import CLOCKS_DIFFER, Database, stored_batches
 from ops.verify.sources import requests_of
 from schemas import request_ids
@@ -49,10 +49,10 @@ async def test_the_ids_of_an_app_are_counted_and_no_others(db: Database, monkeyp
 
 async def test_the_doctor_counts_ids_not_documents(db: Database) -> None:
     """And has nothing to count before `init`."""
-    assert StoredRequests(0, 0) == await _stored_requests(db)
+    assert StoredRequests(0, 0) == await stored_requests(db)
     for partition in range(4):
         await store(db, partition, {f"demo/ann/{n}": StoredRequest(NOW, 0, n) for n in range(25)})
-    found = await _stored_requests(db)
+    found = await stored_requests(db)
     assert 100 == found.ids
     assert found.disk_bytes > 0
 

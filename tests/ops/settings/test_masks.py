@@ -16,7 +16,7 @@ from ops.config import find_settings, shown, variable_of
 from ops.guard import guarded
 from ops.local.running_options import options_of
 from ops.settings.model import Settings, setting_names, setting_types
-from serving.masks import SecretSource, masked_keys, masked_url
+from schemas.masks import SecretSource, masked_keys, masked_url
 from tests.ops.settings import environment
 
 HIDDEN = "hidden-word-of-more-than-sixteen"

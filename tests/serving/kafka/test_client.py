@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import KafkaSettings
-from serving.kafka.client import METADATA_MAX_AGE_MILLIS, UnusableFile, client_options, tls_context
+from serving.kafka.client import METADATA_MAX_AGE_MILLIS, UnusableFile, client_options
+from serving.kafka.tls import tls_context
 from tests.kafka.certificates import new_authority
 
 
@@ -37,5 +38,5 @@ def test_a_file_that_cannot_be_used_is_named_by_its_setting(tmp_path: Path) -> N
         tls_context(encrypted(ssl_certfile=tmp_path / "none.pem"))
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("no certificate")
-    with pytest.raises(UnusableFile, match="not PEM files"):
+    with pytest.raises(UnusableFile, match=r"^kafka\.ssl_cafile: .*rubbish\.pem: no certificate in PEM format$"):
         tls_context(encrypted(ssl_cafile=rubbish))

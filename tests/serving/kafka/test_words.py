@@ -57,18 +57,19 @@ class Special(errors.NotLeaderForPartitionError):  # type: ignore[misc]  # aioka
 
 NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
 OTHER_CERTIFICATE = "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
+NAMES = "use one of its names in kafka.bootstrap_servers and in the brokers' advertised.listeners"
 CLOSED = "the connection was closed by the other side"
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (certificate(9), "certificate is not valid yet: compare the clocks"),
-        (certificate(10), "certificate has expired"),
-        *((certificate(code), "certificate is not trusted by kafka.ssl_cafile") for code in (18, 19, 20, 21)),
-        (certificate(62), "host name is not in the certificate"),
-        (certificate(64), "IP address is not in the certificate"),
-        (certificate(23, "certificate revoked"), "certificate is rejected: certificate revoked"),
+        (certificate(9), "Kafka's certificate is not valid yet: compare the clocks"),
+        (certificate(10), "Kafka's certificate has expired: renew it on the broker"),
+        *((certificate(code), "Kafka's certificate is not trusted by kafka.ssl_cafile") for code in (18, 19, 20, 21)),
+        (certificate(62), f"Kafka's certificate has other host names: {NAMES}"),
+        (certificate(64), f"Kafka's certificate has other IP addresses: {NAMES}"),
+        (certificate(23, "certificate revoked"), "Kafka's certificate is rejected: certificate revoked"),
         (tls("TLSV1_ALERT_UNKNOWN_CA"), OTHER_CERTIFICATE),
         (tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), OTHER_CERTIFICATE),
         (tls("WRONG_VERSION_NUMBER"), NO_TLS),

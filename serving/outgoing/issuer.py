@@ -1,11 +1,11 @@
-"""HTTP to the issuer. Every answer has a size limit, and no error quotes a token or a password of an address."""
+"""HTTP to an issuer of tokens. Every answer has a size limit, and no error quotes a token or an address's password."""
 
 import base64
 from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
-from serving.kafka.words import why as network_words
+from serving.outgoing.network_words import network_words
 
 # The first class that matches applies.
 _WORDS: dict[type[BaseException], str] = {

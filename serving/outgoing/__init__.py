@@ -1,0 +1,1 @@
+"""HTTP requests that a process sends, and what errors of the network mean."""
