@@ -1,6 +1,6 @@
 # Each target sets up what it needs. A second run finds that done, and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime wheel up check format lint types contracts test faults reliability fuzz soak bench
+.PHONY: help setup runtime wheel up check format lint types contracts test faults reliability fuzz soak bench image sbom audit
 
 PYTHON := .venv/bin/python
 # If the environment forbids bytecode, each process of pytest compiles every test again: half of its start.
@@ -62,3 +62,12 @@ soak: setup ## ten minutes of hostile clients and producers beside honest load (
 
 bench: setup ## every benchmark on real servers, within twenty minutes, written to bench/RESULTS.md (ARGS="drain visible")
 	$(PYTHON) -m bench.all $(ARGS)
+
+image: ## build the container image with docker, podman or buildah (IMAGE=, PLATFORMS=, PYTHON_IMAGE=)
+	@IMAGE="$(IMAGE)" PLATFORMS="$(PLATFORMS)" PYTHON_IMAGE="$(PYTHON_IMAGE)" bash deploy/image/build.sh
+
+sbom: setup ## what the image's packages are, as CycloneDX (FILE=dist/tallymill.cdx.json)
+	@bash deploy/image/supply.sh sbom $(or $(FILE),dist/tallymill.cdx.json)
+
+audit: setup ## known vulnerabilities of the image's packages; status 3 if the database can't be reached
+	@bash deploy/image/supply.sh audit

@@ -1,10 +1,13 @@
 """Makes the root file system of the image without an engine: it carries out the steps of the Dockerfile.
 
-The base image can't be downloaded where there is no registry. The machine takes its place: its /usr is mounted read-only,
-and its interpreter at /usr/local, where python:slim has its own. Each RUN runs as root with that as its root file
-system. So a step that needs anything of the checkout, or of the home folder, fails as it does in an engine.
+The base image can't be downloaded where there is no registry. The machine takes its place: its /usr is mounted
+read-only, and its interpreter at /usr/local, where python:slim has its own. Each RUN runs as root with that as its root
+file system. So a step that needs anything of the checkout, or of the home folder, fails as it does in an engine.
 """
 
+import contextlib
+import hashlib
+import itertools
 import os
 import shlex
 import shutil
@@ -64,28 +67,34 @@ class RootFolder:
         (root.local / "site-packages" / "pip" / "__main__.py").write_text("print('pip of the base image')\n")
         return root
 
-    def mounts(self) -> Iterator[str]:
+    def mounts(self, *, read_only: bool = False) -> Iterator[str]:
         """Shell lines that mount what the stage shares with the machine."""
         yield f"mount --bind -o ro /usr {self.path}/usr"
-        yield from self._interpreter()
+        yield from self._interpreter(read_only=read_only)
         yield f"mount --rbind /proc {self.path}/proc"
         yield f"mount --rbind /dev {self.path}/dev"
 
-    def _interpreter(self) -> Iterator[str]:
+    def _interpreter(self, *, read_only: bool) -> Iterator[str]:
         """python:slim has its interpreter in /usr/local, with a folder `lib` that a step may change."""
         where, lower = f"{self.path}{INTERPRETER}", sys.base_prefix
+        library = f"{where}/lib/python{sysconfig.get_python_version()}"
+        option = "ro" if read_only else "rw"
         if lower == "/usr":  # the system's own
-            library = f"lib/python{sysconfig.get_python_version()}"
-            for folder in ("bin", library):
-                (self.local / "system" / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copy2("/usr/bin/python3", self.local / "system" / "bin" / "python3")
-            yield f"mount --bind {self.local}/system {where}"
-            where, lower = f"{where}/{library}", f"/usr/{library}"
-        folders = f"lowerdir={lower},upperdir={self.local}/upper,workdir={self.local}/work"
-        yield f"mount -t overlay -o {folders} overlay {where}"
+            system = self.local / "system"
+            for folder in ("bin", f"lib/{Path(library).name}"):
+                (system / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy2("/usr/bin/python3", system / "bin" / "python3")
+            yield f"mount --bind -o {option} {system} {where}"
+            where, lower = library, f"/usr/lib/{Path(library).name}"
+        own = f"{self.local}/upper"
+        layers = (
+            f"lowerdir={own}:{lower}" if read_only else f"lowerdir={lower},upperdir={own},workdir={self.local}/work"
+        )
+        yield f"mount -t overlay -o {layers} overlay {where}"
         # Not the machine's packages: the base image has pip and no more.
-        library = "" if "/lib/" in where else f"/lib/python{sysconfig.get_python_version()}"
-        yield f"mount --bind {self.local}/site-packages {where}{library}/site-packages"
+        if not read_only:
+            yield f"mkdir -p {library}/site-packages"
+        yield f"mount --bind -o {option} {self.local}/site-packages {library}/site-packages"
 
 
 def namespace() -> list[str]:
@@ -99,19 +108,71 @@ def namespace() -> list[str]:
     return way
 
 
-def build(stages: Sequence[Stage], folder: Path, caches: Mapping[str, Path]) -> RootFolder:
-    """Carry out all steps; the root file system of the last stage. `caches`: the machine's, by their folder in RUN."""
-    made: dict[str | None, RootFolder] = {}
-    for number, stage in enumerate(stages):
-        root = made[stage.name] = RootFolder.new(folder / str(number))
-        _run(root, stage, "/", BASE, caches)
-        for where, step in stage.steps:
-            match step:
-                case Run():
-                    _run(root, stage, where, step, caches)
-                case Copy():
-                    _copy(root, where, step, made[step.stage] if step.stage else None)
-    return root
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds stages in a folder. `caches` are the machine's own, by their folder in RUN. `layers` outlives a run."""
+
+    folder: Path
+    caches: Mapping[str, Path]
+    layers: Path
+
+    def build(self, stages: Sequence[Stage]) -> RootFolder:
+        """Carry out all steps; the root file system of the last stage."""
+        made: dict[str | None, RootFolder] = {}
+        for number, stage in enumerate(stages):
+            root = made[stage.name] = RootFolder.new(self.folder / str(number))
+            _run(root, stage, "/", BASE, self.caches)
+            done = self._stored(stage, root)
+            for where, step in stage.steps[done:]:
+                match step:
+                    case Run():
+                        _run(root, stage, where, step, self.caches)
+                    case Copy():
+                        _copy(root, where, step, made[step.stage] if step.stage else None)
+        return root
+
+    def _stored(self, stage: Stage, root: RootFolder) -> int:
+        """Carry out the steps before all of the context is copied, or take what an earlier run has stored of them.
+
+        As an engine does with its layers: the downloaded packages do not change with tallymill's code. Returns how many
+        steps that were.
+        """
+        steps = list(
+            itertools.takewhile(lambda one: not (isinstance(one[1], Copy) and one[1].source == "."), stage.steps)
+        )
+        if len(steps) == len(stage.steps):
+            return 0
+        layer = self.layers / _key(stage, steps)
+        if layer.exists():
+            shutil.rmtree(root.path)
+            _links(layer, root.path)
+            return len(steps)
+        for where, step in steps:
+            if isinstance(step, Run):
+                _run(root, stage, where, step, self.caches)
+            else:
+                _copy(root, where, step, None)
+        self.layers.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(new := Path(f"{layer}.{os.getpid()}"), ignore_errors=True)
+        _links(root.path, new)
+        with contextlib.suppress(OSError):  # another run was quicker
+            new.rename(layer)
+        return len(steps)
+
+
+def _key(stage: Stage, steps: Sequence[tuple[str, Run | Copy]]) -> str:
+    files = [(ROOT / step.source).read_bytes() for _, step in steps if isinstance(step, Copy)]
+    return hashlib.sha256(repr((sys.version, stage.environment, steps, files)).encode()).hexdigest()[:16]
+
+
+def _links(source: Path, target: Path) -> None:
+    """Copy a folder: hard links where that is possible. uv and pip replace files, and change none."""
+    for way in ("--link", "--reflink=auto"):
+        command = ["cp", "--archive", "--no-target-directory", way, str(source), str(target)]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            return
+        shutil.rmtree(target, ignore_errors=True)
+    raise NotBuilt(f"{source} can't be copied to {target}")
 
 
 def _copy(root: RootFolder, where: str, step: Copy, stage: RootFolder | None) -> None:

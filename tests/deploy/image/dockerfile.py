@@ -49,7 +49,9 @@ class Stage:
 
 def stages(text: str, arguments: Mapping[str, str] | None = None) -> list[Stage]:
     """The stages of a Dockerfile, with these values of its ARGs in place of their defaults."""
-    given, outer, inner = dict(arguments or {}), {}, {}
+    given = dict(arguments or {})
+    outer: dict[str, str] = {}
+    inner: dict[str, str] = {}
     found: list[Stage] = []
     for word, rest in _instructions(text):
         match word:
@@ -79,7 +81,7 @@ def _substituted(text: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
 
 
-def _apply(stage: Stage, word: str, rest: str) -> None:
+def _apply(stage: Stage, word: str, rest: str) -> None:  # noqa: C901 one line for each instruction
     match word:
         case "ENV":
             stage.environment |= _pairs(rest)
