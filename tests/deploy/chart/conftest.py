@@ -34,10 +34,16 @@ def text_of_case(name: str) -> str:
     return text_of(tools().helm, CASES[name])
 
 
+@cache
+def documents_of_case(name: str) -> list[Document]:
+    """No test changes them."""
+    return documents(text_of_case(name))
+
+
 @pytest.fixture(name="manifests", params=[COMMITTED, *RENDERED])
 def manifests_of_case(request: pytest.FixtureRequest) -> list[Document]:
     """The objects in deploy/kubernetes, and those of each case."""
-    return documents(text_of_case(request.param))
+    return documents_of_case(request.param)
 
 
 @pytest.fixture(name="text_of_case")

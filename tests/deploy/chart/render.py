@@ -51,7 +51,7 @@ def text_of(helm: str, values: Values | Path, *options: str, name: str = "tallym
 
 def documents(text: str) -> list[Document]:
     """The objects of manifests."""
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 def rendered() -> dict[str, str]:

