@@ -1,6 +1,6 @@
 # Each target sets up what it needs. A second run finds that done, and needs no network.
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime wheel up check format lint types contracts test faults reliability fuzz soak bench image sbom audit
+.PHONY: help setup runtime wheel up check format lint types contracts test lint-deploy manifests faults reliability fuzz soak bench image sbom audit
 
 PYTHON := .venv/bin/python
 # If the environment forbids bytecode, each process of pytest compiles every test again: half of its start.
@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: ## download and install what is missing to run, check and test tallymill; makes .venv/bin/tallymill
 	@bash ops/bootstrap.sh dev
@@ -44,7 +44,15 @@ contracts:
 test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be 100 %
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m ops.local.servers.prometheus
+	$(PYTHON) -m tests.deploy.chart.tools
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+lint-deploy: setup ## chart, manifests, image and compose file: helm, kubeconform, kube-score, hadolint, Compose (part of `make test`)
+	$(PYTHON) -m tests.deploy.chart.tools
+	$(PYTHON) -m pytest -q -m "not real" tests/deploy/chart $(ARGS)
+
+manifests: setup ## renders deploy/kubernetes from deploy/chart
+	$(PYTHON) -m tests.deploy.chart.render
 
 faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `make test`), then every fault of the whole cluster
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q -m "" --ignore=tests/faults/cluster tests/faults $(ARGS)
