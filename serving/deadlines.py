@@ -54,7 +54,9 @@ class Deadlines(Generic[T]):
         self._waits: list[tuple[float, int, asyncio.Future[T]]] = []
         """A heap by deadline. The number keeps the order of equal deadlines, so that no futures are compared."""
         self._numbers = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
+        """When the timer ends. uvloop's handle of a time that is past does not say it: it is no TimerHandle."""
 
     def __len__(self) -> int:
         """How many are watched, the done ones included that are not forgotten yet."""
@@ -64,7 +66,7 @@ class Deadlines(Generic[T]):
         """Watch a future until it is done, or until its deadline by the loop's clock."""
         self._forget_done()
         heappush(self._waits, (deadline, next(self._numbers), future))
-        if self._timer is None or deadline < self._timer.when():
+        if self._timer is None or deadline < self._timer_at:
             self._set_timer()
 
     def _forget_done(self) -> None:
@@ -76,7 +78,8 @@ class Deadlines(Generic[T]):
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(self._waits[0][0], self._end)
+        self._timer_at = self._waits[0][0]
+        self._timer = asyncio.get_running_loop().call_at(self._timer_at, self._end)
 
     def _end(self) -> None:
         self._timer = None

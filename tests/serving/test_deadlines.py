@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+import uvloop
 
 from serving.deadlines import Deadlines, before
 
@@ -107,3 +108,18 @@ async def test_no_more_are_kept_than_wait() -> None:
         deadlines.add(loop.time() + 60 + n * 1e-6, future)
         future.set_result(None)
     assert 1 == len(deadlines)
+
+
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_deadline_that_is_past_is_a_deadline_too(loops: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """After a stall of the process. uvloop, which the servers run on, gives another kind of timer for it."""
+
+    async def ends() -> list[str]:
+        loop = asyncio.get_running_loop()
+        deadlines, futures = Deadlines("late"), [loop.create_future() for _ in range(3)]
+        for future, seconds in zip(futures, (-1, -2, 60), strict=True):
+            deadlines.add(loop.time() + seconds, future)
+        return [*await asyncio.gather(*futures[:2]), "waits" if not futures[2].done() else "done"]
+
+    with asyncio.Runner(loop_factory=loops) as runner:
+        assert ["late", "late", "waits"] == runner.run(ends())
