@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
@@ -29,9 +30,12 @@ from schemas import requirements
 from schemas.documents import PERIOD_COUNTS, REFUSALS
 from schemas.settings import APIS
 
-# A fresh topic is known to all brokers within a second or so.
-TOPIC_APPEARS_TRIES = 50
+# A fresh topic is known to all brokers within a second or so; one of hundreds of partitions within half a minute.
+TOPIC_APPEARS_TRIES = 300
 TOPIC_APPEARS_PAUSE_SECONDS = 0.2
+
+# Each try takes ten seconds at most. A broker makes a thousand partitions in about as long.
+FIRST_BOUNDS_TRIES = 6
 
 
 async def init(*, as_json: bool, add_partitions: bool = False, partitions: int | None = None) -> int:
@@ -169,13 +173,24 @@ async def _lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, name
 
 async def _first_lineage(db: AsyncDatabase[Document], consumer: AIOKafkaConsumer, topic: TopicIdentity) -> Finding:
     """Starts at the begin of the log: older records were removed by retention and can't be counted."""
-    bounds = await bounds_of(consumer, topic.topic, await partitions_of(consumer, topic.topic))
+    bounds = await _first_bounds(consumer, topic.topic)
     start = NewLineage(topic, 1, {partition: begin for partition, (begin, _) in bounds.items()}, "init")
     try:
         lineage = await insert_lineage(db, start)
     except StartedMeanwhile:  # another init was quicker
         return Finding(f"lineage of {topic.topic}", "there", "created by another `init` at the same time")
     return Finding(f"lineage {lineage}", "made", topic.topic)
+
+
+async def _first_bounds(consumer: AIOKafkaConsumer, topic: str) -> Mapping[int, tuple[int, int]]:
+    """The bounds of a new topic, once each of its partitions has a leader. Raises KafkaTimeoutError."""
+    partitions = await partitions_of(consumer, topic)
+    for _ in range(FIRST_BOUNDS_TRIES - 1):
+        try:
+            return await bounds_of(consumer, topic, partitions)
+        except KafkaTimeoutError:
+            continue
+    return await bounds_of(consumer, topic, partitions)
 
 
 def wrong(findings: Sequence[Finding]) -> list[Finding]:

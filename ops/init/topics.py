@@ -34,8 +34,9 @@ from schemas.topic_risks import (
 from serving.kafka.client import why
 from serving.kafka.topic import TopicConfig, topic_config, topic_shape
 
-# A fresh topic, or a change of one, is known to all brokers within a second or so.
-APPEARS_TRIES = 50
+# A fresh topic, or a change of one, is known to all brokers within a second or so; one of hundreds of partitions on a
+# busy broker within half a minute.
+APPEARS_TRIES = 300
 APPEARS_PAUSE_SECONDS = 0.2
 
 TOPIC_ALREADY_EXISTS = 36

@@ -30,6 +30,8 @@ LOOK_SECONDS = 0.1
 POSITION_SECONDS = 0.02
 """How often the checkpoints are read."""
 OK = 200
+NOT_YET = ("pending", "503")
+"""States of a receipt that is asked for again: many questions at once are answered 503."""
 RESENT = 12
 """Acknowledged requests that are sent again after each change."""
 
@@ -159,9 +161,8 @@ class Stage:
         url = f"{self.system.ingresses[0].url}/v1/receipts/{one.receipt}"
         while True:
             async with session.get(url, headers={"Authorization": f"Bearer {self.token(one.player)}"}) as reply:
-                if reply.status != OK:
-                    return str(reply.status)
-                if (state := str((await reply.json())["state"])) != "pending":
+                state = str((await reply.json())["state"]) if reply.status == OK else str(reply.status)
+                if state not in NOT_YET:
                     return state
             await asyncio.sleep(0.1)
 

@@ -1,6 +1,6 @@
 """Each change of a running system by itself, at more load and with more processes: what clients see, and how long.
 
-The figures are printed at the end of the run. docs/scaling.md has those of an idle machine. The assertions leave room
+The figures are printed at the end of the run. docs/scaling.md has some. The assertions leave room
 for a busy one.
 """
 
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(600)]
 RATE = 20.0
 """Requests a second of each API."""
 VISIBLE_SECONDS = 10.0
-"""Of 99 in 100 requests, from their first try. On an idle machine it is below 2 s (docs/scaling.md)."""
+"""Of 99 in 100 requests, from their first try. docs/scaling.md has what was measured."""
 
 Note = Callable[[str, object], None]
 

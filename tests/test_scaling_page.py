@@ -1,0 +1,59 @@
+"""docs/scaling.md: each command of it exists with these options, and what can be computed from its figures is right."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from typer import Context
+from typer.main import get_command
+
+from ops.cli import app
+from ops.reference import ROOT
+from schemas.checkpoints import LAYOUT
+
+PAGE = (ROOT / "docs" / "scaling.md").read_text()
+SECONDS_A_DAY = 86_400
+
+
+def commands(word: str) -> list[str]:
+    """Whole commands that begin with this word: lines of their own, and those in backticks."""
+    own_lines = re.findall(rf"^ +({word} .+)$", PAGE, re.MULTILINE)
+    return sorted({*own_lines, *(" ".join(one.split()) for one in re.findall(rf"`({word} [^`]+)`", PAGE))})
+
+
+@pytest.mark.parametrize("line", commands("tallymill"))
+def test_a_command_of_the_page_exists_with_its_options(line: str) -> None:
+    """Only its options are read; tests/growing runs those that add partitions, as they stand."""
+    group = get_command(app)
+    _, *words = shlex.split(line)
+    name, command, rest = group.resolve_command(Context(group), words)  # type: ignore[attr-defined]  # a group has it
+    assert command is not None
+    command.make_context(name, rest)
+
+
+@pytest.mark.parametrize("line", commands("python"))
+def test_a_program_of_the_page_exists(line: str) -> None:
+    words = shlex.split(line)
+    assert ["python", "-m"] == words[:2]
+    said = subprocess.run([sys.executable, "-m", *words[2:], "--help"], capture_output=True, text=True, check=False)
+    assert 0 == said.returncode, said.stderr
+
+
+def test_the_page_names_the_layout_of_this_version() -> None:
+    assert f"and it is {LAYOUT} now" in PAGE
+
+
+def test_the_sums_of_the_table_of_disks_are_right() -> None:
+    """Ids of 14 days, the log of 7, at the bytes that the table above it names."""
+    rows = re.findall(
+        r"^\| ([\d,]+) \| ([\d.]+) million \| ([\d.]+) (GB|TB) \| ([\d.]+) (GB|TB) \|$", PAGE, re.MULTILINE
+    )
+    assert 3 == len(rows)
+    unit = {"GB": 1e9, "TB": 1e12}
+    for rate, a_day, ids, ids_unit, log, log_unit in rows:
+        batches = int(rate.replace(",", "")) * SECONDS_A_DAY
+        assert batches == pytest.approx(float(a_day) * 1e6, rel=0.01)
+        assert 14 * batches * 139 == pytest.approx(float(ids) * unit[ids_unit], rel=0.03)
+        assert 7 * batches * 131 == pytest.approx(float(log) * unit[log_unit], rel=0.03)
