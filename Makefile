@@ -34,10 +34,11 @@ types:
 contracts:
 	.venv/bin/lint-imports
 
+# Three at a time on two cores: a test on real servers waits for them, or for a time-out, more than half of its time.
 test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be 100 %
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m ops.local.servers.prometheus
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 faults: setup ## a hundred seeded schedules (SCHEDULES=, FIRST=; ten are in `make test`), then every fault of the whole cluster
 	FAULT_SCHEDULES=$(or $(SCHEDULES),100) FAULT_FIRST=$(or $(FIRST),0) $(PYTHON) -m pytest -q -m "" --ignore=tests/faults/cluster tests/faults $(ARGS)
@@ -50,7 +51,7 @@ reliability: setup ## every fault of the whole cluster, half an hour, written to
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/hostile/test_requests.py tests/console/test_console_conformance.py $(ARGS)
 
-soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); two in `make test`
+soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); one in `make test`, with the same kinds
 	SOAK_STRICT=1 SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) SOAK_KINDS=$(KINDS) $(PYTHON) -m pytest -q -o faulthandler_timeout=0 tests/soak/test_soak.py $(ARGS)
 
 bench: setup ## every benchmark on real servers, within twenty minutes, written to bench/RESULTS.md (ARGS="drain visible")
