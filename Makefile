@@ -20,7 +20,7 @@ up: setup ## the whole system in the foreground (ARGS="--workers 4 ...")
 # Without faulthandler_timeout each of the five thousand tests takes half a millisecond less. `timeout` still ends a hang.
 check: setup ## format, lint, types, import contracts, fast tests with a fifth of the drawn examples
 	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target format lint types contracts
-	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 4 --dist worksteal -o faulthandler_timeout=0 -m "not real and not slow" $(ARGS)
+	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 3 --dist worksteal -o faulthandler_timeout=0 -m "not real and not slow" $(ARGS)
 
 format:
 	.venv/bin/ruff format --check --quiet .
