@@ -27,7 +27,7 @@ up: runtime ## the whole system in the foreground (ARGS="--workers 4 ...")
 # Without faulthandler_timeout each of the five thousand tests takes half a millisecond less. `timeout` still ends a hang.
 check: setup ## format, lint, types, import contracts, fast tests with a fifth of the drawn examples
 	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target format lint types contracts
-	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 4 --dist worksteal -o faulthandler_timeout=0 -m "not real and not slow" $(ARGS)
+	EXAMPLES_ONE_IN=5 $(PYTHON) -m pytest -q -n 3 --dist worksteal -o faulthandler_timeout=0 -m "not real and not slow" $(ARGS)
 
 format:
 	.venv/bin/ruff format --check --quiet .
@@ -41,11 +41,12 @@ types:
 contracts:
 	.venv/bin/lint-imports
 
+# Three at a time on two cores: a test on real servers waits for them, or for a time-out, more than half of its time.
 test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage of schemas and consumer/core must be 100 %
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m ops.local.servers.prometheus
 	$(PYTHON) -m tests.deploy.chart.tools
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint-deploy: setup ## chart, manifests, image and compose file: helm, kubeconform, kube-score, hadolint, Compose (part of `make test`)
 	$(PYTHON) -m tests.deploy.chart.tools
@@ -65,7 +66,7 @@ reliability: setup ## every fault of the whole cluster, half an hour, written to
 fuzz: setup ## hostile requests, by schemathesis against the OpenAPI document and by hypothesis (EXAMPLES= a route, SEED=)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) FUZZ_SEED=$(or $(SEED),1) $(PYTHON) -m pytest -q tests/ingress/test_conformance.py tests/ingress/hostile/test_requests.py tests/console/test_console_conformance.py $(ARGS)
 
-soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); two in `make test`
+soak: setup ## ten minutes of hostile clients and producers beside honest load (SECONDS=, SEED=, KINDS=); one in `make test`, with the same kinds
 	SOAK_STRICT=1 SOAK_SECONDS=$(or $(SECONDS),600) SOAK_SEED=$(or $(SEED),1) SOAK_KINDS=$(KINDS) $(PYTHON) -m pytest -q -o faulthandler_timeout=0 tests/soak/test_soak.py $(ARGS)
 
 bench: setup ## every benchmark on real servers, within twenty minutes, written to bench/RESULTS.md (ARGS="drain visible")

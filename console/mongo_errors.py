@@ -15,7 +15,7 @@ _MOMENT_GONE_CODES = (239, 246, 72)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises TooSlow, MomentGone or Unavailable in place of pymongo's errors."""
+    """Raises TooSlow or Unavailable in place of pymongo's errors; MomentGone where a moment is read."""
     try:
         yield
     except ExecutionTimeout as error:

@@ -1,7 +1,6 @@
 """Dead letters on the real servers. Connections are made at a redrive, which is rare."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pymongo
@@ -9,17 +8,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from pymongo import WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ExecutionTimeout, PyMongoError
 
-from console.ports import TooSlow, Unavailable
+from console.mongo_errors import translated
 from console.redrive import KafkaAway, Letter
 from schemas.settings import KafkaSettings, MongoSettings
 from schemas.wire.console_access import MAX_REDRIVEN
 from serving.dead_letters.store import Chosen, letters, redrive, topic_of, topics
 from serving.kafka.bootstrap import NotReached, bootstrap_options
 from serving.kafka.client import UnusableFile
-from serving.mongodb.client import new_client, why
-from serving.mongodb.denied import note_denied
+from serving.mongodb.client import new_client
 
 WITHIN_SECONDS: Final = 8
 """Then the rest is left to another request: shorter than console.stop_timeout_seconds."""
@@ -51,7 +48,7 @@ class ServersRedriver:
 
     async def choose(self, ids: Sequence[str] | None, cause: str | None) -> Sequence[Letter]:
         chosen = Chosen(cause, None if ids is None else tuple(ids), MAX_REDRIVEN, again=False)
-        with _translated(), pymongo.timeout(self._query_seconds):
+        with translated(), pymongo.timeout(self._query_seconds):
             found, by_lineage = await letters(self._database, chosen), await topics(self._database)
         return [Letter(one["_id"], CUT if "cut" in one else _unknown(topic_of(one, by_lineage))) for one in found]
 
@@ -65,7 +62,7 @@ class ServersRedriver:
             )
             try:
                 await producer.start()
-                with _translated():
+                with translated():
                     return await redrive(self._database, producer, ids, None, WITHIN_SECONDS)
             finally:
                 await producer.stop()
@@ -75,14 +72,3 @@ class ServersRedriver:
 
 def _unknown(topic: str | None) -> str | None:
     return NO_TOPIC if topic is None else None
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raises TooSlow, Unavailable."""
-    try:
-        yield
-    except PyMongoError as error:
-        note_denied(error)
-        kind = TooSlow if isinstance(error, ExecutionTimeout) else Unavailable
-        raise kind(f"MongoDB: {why(error)}") from error

@@ -5,13 +5,10 @@ from typing import Final, Protocol
 from console.observer.snapshot import Snapshot
 from console.queries.parameters import Asked
 from console.reading import Parts
-from serving.headers import RawHeader
 from serving.http.replies import NOT_MODIFIED_CODE, etag_of, is_current, json_reply
-from serving.http.reply import Reply
+from serving.http.reply import NO_CACHE, Reply
 from serving.http.request import Request
 
-# A page may keep the answer, but must ask before it shows it again.
-NO_CACHE: Final[RawHeader] = (b"cache-control", b"no-cache")
 ETAG: Final = b"etag"
 
 

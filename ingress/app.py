@@ -32,8 +32,8 @@ from serving.docs_page import page
 from serving.http.life import Stopping
 from serving.http.probes import Missing, live, metrics, missing_of, ready
 from serving.http.replies import retry_after
-from serving.http.request import Asgi, Endpoint, Send
-from serving.http.whole import Receive, Scope
+from serving.http.request import Asgi, Endpoint
+from serving.http.whole import Receive, Scope, Send
 
 
 class Checked(Protocol):

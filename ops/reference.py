@@ -3,9 +3,9 @@
 `python -m ops.reference` writes them. Tests compare them with the code.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -64,6 +64,9 @@ does, and [rules.md](rules.md#answers) says when the ingress gives which answer.
 The HTTP status decides what to do. "Again" means: wait `Retry-After` seconds, or longer each time if the header is
 absent, then send the same request again.
 """
+
+# Beside what the HTTP status asks for.
+MORE_TO_DO: Final[Mapping[Refusal, str]] = {Refusal.SET_ASIDE: "; report the receipt to the operator"}
 
 IN_BAND_INTRODUCTION = """\
 ## Failures in an answer with status 200
@@ -195,7 +198,8 @@ def _errors() -> Iterator[str]:
         row = refusal.value
         code = f"{row.analytics.code:d}, {row.severity:d}" if row.analytics else ""
         message = row.analytics.message if row.analytics else ""
-        cells = (f"`{refusal.name}`", row.message, code, message or "", row.action.value.summary)
+        what_to_do = row.action.value.summary + MORE_TO_DO.get(refusal, "")
+        cells = (f"`{refusal.name}`", row.message, code, message or "", what_to_do)
         yield f"| {row.code} | {row.status} / {row.reason} | {' | '.join(cells)} |"
 
 

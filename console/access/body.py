@@ -23,13 +23,11 @@ async def json_body(request: Request, model: type[Body]) -> Body:
 
     The media type must be JSON: a form of another site's page can't send it.
     """
-    # Read in any case: a connection that is closed with unread bytes is reset, and the client may lose the answer.
-    body = await _read(request)
     media_type = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type != b"application/json" or b"content-encoding" in request.headers:
         raise Refused(Refusal.MEDIA_TYPE)
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(await _read(request))
     except ValidationError as error:
         wrong = error.errors(include_input=False)[:MAX_VIOLATIONS]
         raise Refused(Refusal.MALFORMED, [_violation(one) for one in wrong]) from error

@@ -10,9 +10,8 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from console.access.security_headers import SECURITY
-from serving.headers import RawHeader
 from serving.http.replies import NOT_MODIFIED_CODE, etag_of, is_current
-from serving.http.reply import Reply
+from serving.http.reply import NO_CACHE, Reply
 from serving.http.request import Endpoint, Request
 
 TYPES: Final[Mapping[str, bytes]] = {
@@ -28,8 +27,6 @@ TYPES: Final[Mapping[str, bytes]] = {
     "ico": b"image/x-icon",
 }
 """By the end of the name. A file of any other type is not served."""
-
-REVALIDATED: Final[RawHeader] = (b"cache-control", b"no-cache")
 
 PREFIX: Final = "/page/"
 NAMED: Final[Mapping[str, str]] = {"/": "index.html", "/open": "open.html"}
@@ -61,7 +58,7 @@ class _File:
 
     def __init__(self, content: bytes, media_type: bytes) -> None:
         self._etag = etag_of(content)
-        kept = ((b"etag", self._etag), REVALIDATED, *SECURITY)
+        kept = ((b"etag", self._etag), NO_CACHE, *SECURITY)
         self._whole = Reply(200, content, ((b"content-type", media_type), *kept))
         self._not_modified = Reply(NOT_MODIFIED_CODE, b"", kept)
 

@@ -6,7 +6,6 @@ The bodies of the two APIs may be large. They share a budget: see body_budget.py
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final
 
 from ingress.http.encoding import Damaged, Decoder, UnknownCoding, content_coding
@@ -15,7 +14,6 @@ from schemas.wire.malformed import Violation
 from serving.http.whole import Body, Receive
 from serving.refused import Refused
 
-DISCARD_SECONDS = 1.0
 # Of decoded bytes. A thread that decodes lets other threads run after each slice.
 SLICE_BYTES = 64 * 1024
 
@@ -154,14 +152,3 @@ def beginning(wire: bytes, coding: bytes | None) -> bytes:
         return Decoder(coding).decoded(wire[:SLICE_BYTES], SLICE_BYTES) if coding else wire[:SLICE_BYTES]
     except Damaged:
         return b""
-
-
-async def discard_rest(receive: Receive) -> None:
-    """Reads for a moment what a refused client still sends.
-
-    Closing a connection with unread bytes resets it, and the client would lose the reply.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DISCARD_SECONDS):
-            while (await receive()).get("more_body", False):
-                pass

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ingress.config import IngressSettings
 from ingress.http.address_limit import AddressLimit
-from ingress.http.body import ClientLeft, discard_rest, read_body, refuse_announced_size, require_form
+from ingress.http.body import ClientLeft, read_body, refuse_announced_size, require_form
 from ingress.http.encoding import MIN_ENCODED_BYTES, encoded, reply_coding
 from ingress.http.metrics import Metrics
 from ingress.http.query import PLAIN, Query, parse_query, written
@@ -32,10 +32,10 @@ from serving.http.life import Stopping
 from serving.http.query import MAX_QUERY_BYTES, BadQuery
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, retry_after, sent_headers
 from serving.http.reply import CLOSE, Reply
-from serving.http.request import Endpoint, Request, Send, request_of
+from serving.http.request import Endpoint, Request, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
-from serving.http.whole import Receive, Scope
+from serving.http.whole import Receive, Scope, Send, send_last
 from serving.refused import Refused
 
 RefusalWriter = Callable[[Refusal, tuple[Violation, ...]], Reply]
@@ -102,10 +102,7 @@ class Pipeline:
             return
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if CLOSE in reply.headers:
-            # The reply is whole to the client already; the connection ends with the last, empty part.
-            await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-            await discard_rest(receive)
-            await send({"type": "http.response.body", "body": b""})
+            await send_last(reply.body, receive, send)
         else:
             await send({"type": "http.response.body", "body": reply.body})
 

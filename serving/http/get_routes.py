@@ -18,10 +18,10 @@ from serving.headers import RawHeader
 from serving.http.cors import Cors, Shared, preflight_headers
 from serving.http.replies import NO_CONTENT_CODE, refusal_reply, sent_headers
 from serving.http.reply import Reply
-from serving.http.request import Endpoint, Request, Send, request_of
+from serving.http.request import Endpoint, Request, request_of
 from serving.http.request_ids import RequestIds
 from serving.http.unparsed import announces_body, unparsed_of
-from serving.http.whole import Receive, Scope
+from serving.http.whole import Receive, Scope, Send, send_last
 from serving.refused import Refused
 
 _METHODS: Final = ("GET", "HEAD")
@@ -69,14 +69,18 @@ class GetRoutes:
         route, request = self._routed(request)
         reply = refusal_reply(unparsed, spaced=True) if unparsed else await self._reply(route, request)
         self._answered(route, reply.status)
+        unread = unparsed is not None or _leaves_a_body(request)
         headers = sent_headers(
             reply,
             self._request_ids.of(request.headers),
             self._cors.headers(request.headers) if self._cors else (),
-            closes=unparsed is not None or self._is_draining() or _leaves_a_body(request),
+            closes=unread or self._is_draining(),
         )
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        if unread:
+            await send_last(reply.body, receive, send)
+        else:
+            await send({"type": "http.response.body", "body": reply.body})
 
     def _routed(self, request: Request) -> tuple[str, Request]:
         """The path of the route, or else of the request, and the request with the route's parameter."""

@@ -9,6 +9,8 @@ from serving.headers import RawHeader
 JSON: Final[RawHeader] = (b"content-type", b"application/json; charset=utf-8")
 CLOSE: Final[RawHeader] = (b"connection", b"close")
 NO_STORE: Final[RawHeader] = (b"cache-control", b"no-store")
+NO_CACHE: Final[RawHeader] = (b"cache-control", b"no-cache")
+"""A client keeps the reply, and asks each time whether it is current."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from serving.headers import RawHeader
 from serving.http.reply import Reply
 from serving.http.whole import Body, Receive, Scope
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 # Headers whose values are lists. If one is sent twice, the values are one list (RFC 9110, section 5.3).

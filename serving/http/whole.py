@@ -6,14 +6,23 @@ Nearly every body has arrived when its endpoint asks for it, and every reply her
 arriving, the connection is to close, the client doesn't read) the app falls back on ASGI's messages.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from serving.headers import RawHeader
 
+DISCARD_SECONDS: Final = 10.0
+"""For the rest of a body that is not read: several MB over a bad line."""
+
+SILENT_SECONDS: Final = 1.0
+"""Between two parts of it. A client that waits for the reply before it sends a body sends none."""
+
 # ASGI's types. A scope belongs to the server and the router: nothing of this project's apps is stored in it.
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _EXTENSION: Final = "tallymill.whole"
 
@@ -63,3 +72,23 @@ class Body:
         body = None if self.messages is None else self.messages.body_of(self._scope)
         self.is_whole = body is not None
         return body
+
+
+async def send_last(body: bytes, receive: Receive, send: Send) -> None:
+    """Send the body of a connection's last reply, and read what its client still sends.
+
+    Closing a connection with unread bytes resets it, and the client may lose the reply. The reply is whole to the
+    client at once: the connection ends with an empty part.
+    """
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while await _sends_more(receive):
+                pass
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _sends_more(receive: Receive) -> bool:
+    """Whether the body goes on after the part that comes next. Raises TimeoutError if none comes in time."""
+    async with asyncio.timeout(SILENT_SECONDS):
+        return bool((await receive()).get("more_body", False))

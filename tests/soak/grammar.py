@@ -38,9 +38,14 @@ def chosen(names: str) -> list[str]:
 
 
 def acts(seed: int, names: Sequence[str], who: Caller) -> Iterator[tuple[str, Act]]:
-    """Kinds by their weight, each act another. The same for the same seed, kinds and caller."""
+    """Each kind once, then kinds by their weight, each act another. The same for the same seed, kinds and caller."""
     chance = Random(seed)  # noqa: S311 no secret: a run that can be run again
+    for name in _in_turn(chance, names):
+        yield name, KINDS[name][0](Random(chance.getrandbits(64)), who)  # noqa: S311 the same
+
+
+def _in_turn(chance: Random, names: Sequence[str]) -> Iterator[str]:
+    yield from chance.sample(names, len(names))
     weights = [KINDS[name][1] for name in names]
     while True:
-        (name,) = chance.choices(list(names), weights)
-        yield name, KINDS[name][0](Random(chance.getrandbits(64)), who)  # noqa: S311 the same
+        yield from chance.choices(list(names), weights)

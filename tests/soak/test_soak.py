@@ -1,8 +1,8 @@
 """Hostile clients and producers beside honest load: nothing that arrives can stop the system, or make it miscount.
 
-`make soak` runs it for ten minutes (SECONDS=, SEED=, KINDS=), `make test` for two. Hostile are ACTS_A_SECOND acts a
-second of the kinds of grammar.py and of mixtures of them, some of which are bursts of up to 300 connections; honest
-are 20 batches and 20 pools a second.
+`make soak` runs it for ten minutes (SECONDS=, SEED=, KINDS=), `make test` for one, with the same kinds. Hostile are
+ACTS_A_SECOND acts a second of the kinds of grammar.py and of mixtures of them, some of which are bursts of up to 300
+connections; honest are 20 batches and 20 pools a second.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from tests.soak.grammar import chosen
 from tests.soak.stored import wrong_documents
 from tests.soak.watch import Watch
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "120"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
 KINDS = os.environ.get("SOAK_KINDS", "")
 ACTS_A_SECOND = float(os.environ.get("SOAK_RATE", "20"))

@@ -102,7 +102,7 @@ class Serving:
 @pytest.fixture
 def soon_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a refused client still sends is read for a shorter while: a test waits for its end."""
-    monkeypatch.setattr("ingress.http.body.DISCARD_SECONDS", 0.2)
+    monkeypatch.setattr("serving.http.whole.DISCARD_SECONDS", 0.2)
 
 
 def post(body: bytes, *more: str, path: str = RECORD, authorization: str = GOOD) -> bytes:

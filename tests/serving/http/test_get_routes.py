@@ -22,7 +22,9 @@ async def get(app: GetRoutes, path: str, method: str = "GET", *headers: tuple[by
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        raise AssertionError("no body is read")
+        assert headers, "no body was announced"
+        assert sent[-1]["more_body"], "the reply goes first"
+        return {"type": "http.request", "body": b"hello", "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
