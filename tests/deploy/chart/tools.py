@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.local.servers.fetch import FETCH_SECONDS, FetchError, uv_file, whole_or_absent
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError, whole_or_absent
+from ops.local.downloads.wheels import uv_file
 from ops.local.servers.paths import cache_folder, cached
 from ops.output import EXIT_OK, EXIT_WRONG, complain
 
