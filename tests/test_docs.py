@@ -24,7 +24,7 @@ from tests.test_habits import files_of_the_repository
 MAX_MODULES = 16
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = (README, CONTRIBUTING, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
-MAX_README_LINES = 160
+MAX_README_LINES = 170
 
 # Files whose comments and prose may name a page.
 READ_FOR_REFERENCES = {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}

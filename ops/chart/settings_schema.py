@@ -21,7 +21,7 @@ DECIDED: Final = {
     *("canary.metrics_host", "canary.metrics_port"),
 }
 
-URLS: Final = ("tokens.jwks", "tokens.introspection_url", "tokens.issuer", "oidc.issuer")
+URLS: Final = ("tokens.jwks", "tokens.introspection_url", "oidc.issuer", "kafka.oauth_token_url")
 
 # The templates compute with these.
 REQUIRED: Final = {
@@ -67,8 +67,6 @@ def _section(section: str, model: Mapping[str, Any]) -> Schema:
         for name, field in model["properties"].items()
         if f"{section}.{name}" not in DECIDED and not _is_secret(field)
     }
-    if section == "tokens":
-        found["issuer"] = _plain(model["properties"]["issuer"])  # a name, perhaps no URL
     return {
         "type": "object",
         "additionalProperties": False,

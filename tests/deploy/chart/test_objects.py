@@ -260,6 +260,8 @@ def test_the_scaler_gets_what_the_worker_connects_with(manifests: list[Document]
             for parameter, path in (("ca", kafka.ssl_cafile), ("cert", kafka.ssl_certfile), ("key", kafka.ssl_keyfile))
             if path
         }
+        if "cert" in expected:
+            expected["keyPassword"] = "KAFKA__SSL_KEY_PASSWORD"
         if kafka.security_protocol.startswith("SASL_"):
             expected["password"] = "KAFKA__SASL_PASSWORD"
             if kafka.sasl_username:
