@@ -1,7 +1,6 @@
 """The image, built once for a run."""
 
 import os
-from pathlib import Path
 
 import pytest
 
