@@ -37,7 +37,11 @@ BASE = Run("/usr/sbin/ldconfig", ())
 
 
 class NotBuilt(Exception):
-    """A step failed, or the machine allows no mount namespace."""
+    """A step failed."""
+
+
+class NotAllowed(NotBuilt):
+    """The machine allows no mount namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,13 @@ class RootFolder:
 
 
 def namespace() -> list[str]:
-    """The command that starts another one with mounts of its own. Raises NotBuilt."""
+    """The command that starts another one with mounts of its own. Raises NotAllowed."""
     way = ["unshare", "--mount"]
     if os.geteuid():
         way += ["--user", "--map-root-user", "--map-auto"]
     tried = subprocess.run([*way, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, text=True, check=False)
     if tried.returncode:
-        raise NotBuilt(f"this machine allows no mount namespace, so the image is not checked: {tried.stderr.strip()}")
+        raise NotAllowed(f"this machine allows no mount namespace, so the image is not checked: {tried.stderr.strip()}")
     return way
 
 
