@@ -7,7 +7,7 @@ from ops.config import Settings
 
 Schema = dict[str, Any]
 
-# A user in a URL would be a password in a ConfigMap. So would be a key set that is pasted as JSON.
+# A user in a URL would be a password in a ConfigMap. So would be a private key that is pasted as JSON.
 WITHOUT_SECRETS: Final[Schema] = {"type": "string", "pattern": r"^(https?://[^@\s]+|/\S+)$"}
 
 SECTIONS: Final = ("kafka", "mongodb", "limits", "tokens", "ingress", "worker", "console", "oidc", "canary")
@@ -21,6 +21,7 @@ DECIDED: Final = {
     *("canary.metrics_host", "canary.metrics_port"),
 }
 
+# Accepted in this form, also where the setting counts as a secret because other forms can hold one.
 URLS: Final = ("tokens.jwks", "tokens.introspection_url", "oidc.issuer", "kafka.oauth_token_url")
 
 # The templates compute with these.
@@ -57,7 +58,7 @@ def secret_settings() -> list[str]:
         f"{section}.{name}"
         for section, reference in whole["properties"].items()
         for name, field in whole["$defs"][reference["$ref"].rpartition("/")[2]]["properties"].items()
-        if _is_secret(field)
+        if _is_secret(field) and f"{section}.{name}" not in URLS
     ]
 
 
@@ -65,7 +66,7 @@ def _section(section: str, model: Mapping[str, Any]) -> Schema:
     found = {
         name: _or_null(WITHOUT_SECRETS | _description(field)) if f"{section}.{name}" in URLS else _plain(field)
         for name, field in model["properties"].items()
-        if f"{section}.{name}" not in DECIDED and not _is_secret(field)
+        if f"{section}.{name}" not in DECIDED and (f"{section}.{name}" in URLS or not _is_secret(field))
     }
     return {
         "type": "object",
