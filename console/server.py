@@ -20,7 +20,7 @@ import structlog
 
 from console.access.callers import Callers
 from console.access.setup import signing_of
-from console.access.sign_in import sign_in_routes
+from console.access.sign_in import Signing, sign_in_routes
 from console.app import Sides, create_app
 from console.config import ConsoleConfig
 from console.gate import Gate
@@ -39,6 +39,8 @@ from serving.clock import SystemClock
 from serving.descriptors import connections_within, raise_descriptor_limit
 from serving.failures import report
 from serving.http import life, protocol
+from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.tokens.authenticator import Authenticator
 from serving.tokens.check import issuers_tokens
 
@@ -47,9 +49,9 @@ log = structlog.get_logger()
 KEEP_ALIVE_SECONDS = 75
 
 
-def run(config: ConsoleConfig) -> int:
-    """Serves until a signal stops the process. Returns its exit code."""
-    return life.run(config.console.host, config.console.port, partial(_serve, config))
+def run(config: ConsoleConfig, reload: Reload | None = None) -> int:
+    """Serves until a signal stops the process. Returns its exit code. `reload`: renews secrets at SIGHUP."""
+    return life.run(config.console.host, config.console.port, partial(_serve, config, reload))
 
 
 Closing = Callable[[], Awaitable[None]]
@@ -62,6 +64,7 @@ class _Process:
     parts: Parts
     watch: MongoWatch
     sides: Sides
+    signing: Signing | None
     closing: tuple[Closing, ...]
     background_tasks: tuple[life.BackgroundTask, ...]
 
@@ -91,11 +94,22 @@ def _build(config: ConsoleConfig, port: int) -> _Process:
     observer = Observer(topics, SystemClock(), of_mongodb, of_kafka)
     sides = Sides(observer, sign_in_routes(callers, signing), redriver)
     closing = (store.close, redriver.close, of_mongodb.close, *([of_kafka.close] if of_kafka else []))
-    return _Process(parts, watch, sides, closing, (watch.run, tokens.keep, observer.run))
+    return _Process(parts, watch, sides, signing, closing, (watch.run, tokens.keep, observer.run))
 
 
-async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
+def _renew_secrets(reload: Reload, config: ConsoleConfig, process: _Process) -> tuple[life.BackgroundTask, ...]:
+    """What a console renews at SIGHUP."""
+    renew_connections(reload, config.kafka, config.mongodb)
+    for name in ("tokens.introspection_client_secret", "oidc.client_secret"):
+        reload.renews(name)
+    if process.signing:
+        reload.renews("console.session_keys", process.signing.renew)
+    return (reload.run,)
+
+
+async def _serve(config: ConsoleConfig, reload: Reload | None, listener: socket.socket) -> int:
     process = _build(config, listener.getsockname()[1])
+    renewing = _renew_secrets(reload, config, process) if reload else ()
     stop = life.Stop(config.console.drain_seconds)
     app = create_app(process.parts, process.watch, stop, process.sides)
     most = connections_within(raise_descriptor_limit(), config.console.max_connections)
@@ -104,7 +118,7 @@ async def _serve(config: ConsoleConfig, listener: socket.socket) -> int:
     garbage.settle()
     failed = False
     try:
-        await life.serve(server_config, listener, stop, process.background_tasks)
+        await life.serve(server_config, listener, stop, (*process.background_tasks, *renewing))
     except* Exception as failures:  # noqa: BLE001 any failure of a background task is reported
         # A background task that fails is a bug. A process without its tasks would answer 503 for ever, so it ends, and
         # its supervisor starts a new one.

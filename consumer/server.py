@@ -1,10 +1,12 @@
 """The life of a worker process: start, run, stop in order on SIGTERM, exit at once on a second one."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import structlog
@@ -30,6 +32,8 @@ from serving.clock import SystemClock
 from serving.http import life
 from serving.kafka.watch import KafkaWatch
 from serving.mongodb.watch import MongoWatch
+from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.start import StartRefused
 from serving.tracing import Tracing, tracing
 
@@ -38,12 +42,12 @@ log = structlog.get_logger()
 EXIT_SECOND_SIGNAL = 130
 
 
-def run(config: WorkerConfig) -> int:
-    """Run one worker until SIGTERM or SIGINT. Returns the exit code."""
-    return life.run(config.worker.metrics_host, config.worker.metrics_port, partial(_run, config))
+def run(config: WorkerConfig, reload: Reload | None = None) -> int:
+    """Run one worker until SIGTERM or SIGINT. Returns the exit code. `reload`: renews secrets at SIGHUP."""
+    return life.run(config.worker.metrics_host, config.worker.metrics_port, partial(_run, config, reload))
 
 
-async def _run(config: WorkerConfig, listener: socket.socket) -> int:
+async def _run(config: WorkerConfig, reload: Reload | None, listener: socket.socket) -> int:
     metrics = WorkerMetrics(config.worker.apis)
     outages = new_outages()
     metrics.dependencies.watch("kafka", lambda: outages["kafka"].is_up)
@@ -52,6 +56,7 @@ async def _run(config: WorkerConfig, listener: socket.socket) -> int:
     client = watch.connect(config.mongodb, "tallymill worker")
     spans = tracing("worker")
     parts = _parts(config, client, metrics, watch, outages, spans)
+    renewing = _renew_secrets(reload, config, parts) if reload else contextlib.nullcontext()
     workers = [Worker(one) for one in parts]
     garbage.settle()
     failed = False
@@ -65,10 +70,11 @@ async def _run(config: WorkerConfig, listener: socket.socket) -> int:
         missing=lambda: list({one.what: one for worker in workers for one in worker.missing()}.values()),
     )
     try:
-        await check_start(config, client, stopping, outages)
-        async with watch_unread(config, client, metrics), asyncio.TaskGroup() as group:
-            for worker in workers:
-                group.create_task(worker.run())
+        async with renewing:
+            await check_start(config, client, stopping, outages)
+            async with watch_unread(config, client, metrics), asyncio.TaskGroup() as group:
+                for worker in workers:
+                    group.create_task(worker.run())
     except* (StartRefused, UnknownLineage) as refused:
         for error in refused.exceptions:
             log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback
@@ -94,6 +100,7 @@ def _parts(
 ) -> list[Parts]:
     """Of one worker a topic: they share the process, its connections, its metrics and its outages, and nothing else."""
     kafka = KafkaWatch(config.kafka, outages["kafka"])
+    keys = signing_keys(config.signing)
     return [
         Parts(
             source=KafkaSource(config.kafka, config.worker, api, config.limits, kafka),
@@ -101,15 +108,20 @@ def _parts(
             clock=SystemClock(),
             metrics=metrics,
             settings=config.worker,
-            rules=RecordRules(
-                api, config.limits, signing_keys(config.signing), DeadRatio(config.worker.max_dead_ratio)
-            ),
+            rules=RecordRules(api, config.limits, keys, DeadRatio(config.worker.max_dead_ratio)),
             owner=f"{socket.gethostname()}:{os.getpid()}",
             outages=outages,
             spans=flush_spans(spans, config.kafka.topic(api), config.kafka.group_of(api)),
         )
         for api in config.worker.apis
     ]
+
+
+def _renew_secrets(reload: Reload, config: WorkerConfig, parts: Sequence[Parts]) -> AbstractAsyncContextManager[None]:
+    """What a worker renews at SIGHUP."""
+    renew_connections(reload, config.kafka, config.mongodb)
+    reload.renews("signing.keys", parts[0].rules.keys.renew)
+    return reload.running()
 
 
 def _on_signals(workers: Sequence[Worker], stopping: asyncio.Event) -> None:

@@ -50,6 +50,8 @@ from serving.http import life, protocol
 from serving.http.request import Asgi
 from serving.kafka.watch import KafkaWatch
 from serving.outage import Outage
+from serving.reload.secrets import Reload
+from serving.reload.servers import renew_connections
 from serving.start import StartRefused
 from serving.tokens.bearer import TokenCheck
 from serving.tracing import tracing
@@ -64,10 +66,10 @@ FLUSH_SECONDS = 5
 SWITCH_SECONDS = 0.001
 
 
-def run(config: IngressConfig) -> int:
-    """Serve until stopped by a signal; the process's exit code."""
+def run(config: IngressConfig, reload: Reload | None = None) -> int:
+    """Serve until stopped by a signal; the process's exit code. `reload`: renews secrets at SIGHUP."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    return life.run(config.ingress.host, config.ingress.port, partial(_serve, config))
+    return life.run(config.ingress.host, config.ingress.port, partial(_serve, config, reload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +174,28 @@ def _background_tasks(
     return (*publishers, *channels, parts.definitions.run, parts.shared.refusals.run, tokens.keep)
 
 
-async def _serve(config: IngressConfig, listener: socket.socket) -> int:
+def _renew_secrets(reload: Reload, config: IngressConfig, process: _Process) -> tuple[life.BackgroundTask, ...]:
+    """What an ingress renews at SIGHUP."""
+    renew_connections(reload, config.kafka, config.mongodb)
+    reload.renews("tokens.introspection_client_secret")
+    reload.renews("signing.keys", process.parts.shared.signing.renew)
+    return (reload.run,)
+
+
+async def _serve(config: IngressConfig, reload: Reload | None, listener: socket.socket) -> int:
     try:
         process = _build(config)
     except StartRefused as refused:
         log.error("start_refused", reason=str(refused))  # noqa: TRY400 the reason says it; no traceback
         return life.EXIT_FAILED
+    renewing = _renew_secrets(reload, config, process) if reload else ()
     stop = life.Stop(config.ingress.drain_seconds)
     app = create_app(process.parts, stop, process.check, config.ingress)
     garbage.settle()
     failed = False
     try:
-        await life.serve(
-            server_config(config.ingress, app, process.parts.shared.metrics), listener, stop, process.background_tasks
-        )
+        server = server_config(config.ingress, app, process.parts.shared.metrics)
+        await life.serve(server, listener, stop, (*process.background_tasks, *renewing))
     except* StartRefused as refused:
         for error in refused.exceptions:
             log.error("start_refused", reason=str(error))  # noqa: TRY400 the reason says it; no traceback

@@ -1,94 +1,71 @@
-"""Reads the settings: environment variables (`TALLYMILL_KAFKA__GROUP=...`) take precedence over a TOML file.
+"""The settings of a process: all of them are read and checked, and the process gets its part.
 
-TALLYMILL_SETTINGS_FILE names the file. Without it, the file of the local system is used, if there is one.
+TALLYMILL_SETTINGS_FILE names the TOML file. Without it, the file of the local system is used, if there is one.
 """
 
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings import SettingsError as NotParsed
+from pydantic import ValidationError
 
-from console.config import ConsoleConfig, ConsoleSettings, OidcSettings
-from consumer.config import WorkerConfig, WorkerSettings
-from ingress.config import IngressConfig, IngressSettings, TokenSettings
+from console.config import ConsoleConfig
+from consumer.config import WorkerConfig
+from ingress.config import IngressConfig, TokenSettings
 from ops.errors import BadInput
-from ops.output import did_you_mean
-from ops.service_links import service_links
-from schemas.canary import CanarySettings
-from schemas.settings import KafkaSettings, LimitSettings, MongoSettings, Section, SigningSettings
-from serving.config import URL_SCHEMES, TokenCheckSettings
+from ops.output import printable
+from ops.settings.masks import shown
+from ops.settings.messages import origin, problem
+from ops.settings.model import PREFIX, Settings, setting_names, setting_types, variable_of
+from ops.settings.secret_file import is_open
+from ops.settings.sources import DATA_VARIABLE, FILE_VARIABLE, FOLDER_VARIABLE, Sources, Tree, read_sources
+from schemas.masks import masked_url
+from schemas.settings import Section
+from serving.config import TokenCheckSettings
 from serving.mongodb.client import PINNED, uri_problems
 
-PREFIX = "TALLYMILL_"
-FILE_VARIABLE = "TALLYMILL_SETTINGS_FILE"
-DATA_VARIABLE = "TALLYMILL_DATA"
+__all__ = [
+    "DATA_VARIABLE",
+    "FILE_VARIABLE",
+    "FOLDER_VARIABLE",
+    "LOCAL_FILE_NAME",
+    "PREFIX",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "setting_names",
+    "shown",
+    "variable_of",
+]
+
 LOCAL_FILE_NAME = "settings.toml"
-
-# As pydantic writes a secret.
-MASK = "**********"
-
-# Variables with the prefix that are not settings: where the file is, and where the local system keeps its data.
-NOT_SETTINGS = {FILE_VARIABLE, DATA_VARIABLE, "TALLYMILL_CACHE", "TALLYMILL_TEST_KAFKA", "TALLYMILL_TEST_MONGODB"}
 
 
 class SettingsError(BadInput):
     """The settings can't be used."""
 
 
-class Settings(BaseSettings):
-    """All settings. A process uses a part of them."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The settings, where each was read, and every problem. With problems, defaults replace what is wrong."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
+    settings: Settings
+    sources: Sources
+    problems: tuple[str, ...]
 
-    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
-    mongodb: MongoSettings = Field(default_factory=MongoSettings)
-    limits: LimitSettings = Field(default_factory=LimitSettings)
-    signing: SigningSettings = Field(default_factory=SigningSettings)
-    tokens: TokenSettings = Field(default_factory=TokenSettings)
-    ingress: IngressSettings = Field(default_factory=IngressSettings)
-    worker: WorkerSettings = Field(default_factory=WorkerSettings)
-    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
-    oidc: OidcSettings = Field(default_factory=OidcSettings)
-    canary: CanarySettings = Field(default_factory=CanarySettings)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the signature is pydantic-settings'
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls)  # of the class that _read makes
-        if isinstance(env_settings, EnvSettingsSource):
-            # Its keys are in lower case: whether Kubernetes has set one is known by its own name.
-            injected = {name.lower() for name in ignored_variables(os.environ)}
-            env_settings.env_vars = {n: v for n, v in env_settings.env_vars.items() if n.lower() not in injected}
-        return (init_settings, env_settings, file)
+    @property
+    def open_files(self) -> dict[str, Path]:
+        """Files of secrets that every user of the machine can read, by setting."""
+        return {
+            name: file for name, file in self.sources.files.items() if setting_types()[name].is_secret and is_open(file)
+        }
 
 
-Config = TypeVar("Config", bound=Section)
+Config = TypeVar("Config")
+PartConfig = TypeVar("PartConfig", bound=Section)
 
 # Each process refuses to start without these (what `tallymill up` fills in by itself).
 INGRESS_NEEDS = (
@@ -115,62 +92,81 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises SettingsError with every problem at once: unknown keys, wrong values, an unreadable file.
     """
-    environ = os.environ if environ is None else environ
-    file = settings_file(environ)
-    if file and not file.is_file():
-        found, problems = None, [f"{FILE_VARIABLE}: there is no file {file}"]
-    else:
-        found, problems = _read(file)
-    problems += _unknown_variables(environ)
-    if found is None or problems:
-        raise SettingsError(problems)
-    return found
+    found = find_settings(environ)
+    if found.problems:
+        raise SettingsError(found.problems)
+    return found.settings
 
 
-def _read(file: Path | None) -> tuple[Settings | None, list[str]]:
-    """The settings, or every problem with them."""
+def load_config(config_of: Callable[[Settings], Config]) -> tuple[Config, Found]:
+    """What a process gets. Raises SettingsError with every problem at once, also of what this process requires."""
+    found = find_settings()
+    problems = list(found.problems)
     try:
-        found: Settings = type("SettingsOfFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=file)})()
-    except ValidationError as error:
-        return None, [_problem(e) for e in error.errors()]
-    except NotParsed as error:  # a section given whole, as JSON
-        return None, [_not_json(error)]
-    except ValueError as error:  # TOML's and Unicode's errors are ValueErrors
-        return None, [f"{file}: {error}"]
-    problems = uri_problems(found.mongodb.uri.get_secret_value(), PINNED) if found.mongodb.uri else []
-    files = {name: getattr(found.kafka, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+        config = config_of(found.settings)
+    except SettingsError as error:
+        problems += _missing(error.problems, found)
+    if problems:
+        raise SettingsError(problems)
+    return config, found
+
+
+def _missing(problems: Iterable[str], found: Found) -> list[str]:
+    """Problems of a process's part, without what follows from those that are known: a wrong value is not missing."""
+    if found.sources.is_partial:
+        return []
+    wrong = {one.partition(":")[0].partition(",")[0] for one in found.problems}
+    return [one for one in problems if not any(name in one.partition(": ")[0] for name in wrong)]
+
+
+def find_settings(environ: Mapping[str, str] | None = None) -> Found:
+    """The settings and every problem with them."""
+    environ = os.environ if environ is None else environ
+    sources = read_sources(environ, settings_file(environ))
+    settings, wrong = _checked(sources)
+    problems = (*sources.problems, *wrong, *_unusable(settings, sources))
+    return Found(settings, sources, tuple(map(printable, problems)))
+
+
+def _checked(sources: Sources) -> tuple[Settings, list[str]]:
+    """The settings without the values that are wrong, and a sentence for each of those."""
+    tree, problems = sources.tree, list[str]()
+    while True:
+        try:
+            return Settings.model_validate(tree), problems
+        except ValidationError as error:
+            # Without its wrong values a section can be checked as a whole, which may find more.
+            errors = error.errors(include_url=False)
+            # A list of which every entry is wrong is reported as empty too.
+            within = {one["loc"][:-1] for one in errors}
+            problems += [problem(one, sources.origins) for one in errors if one["loc"] not in within]
+            tree = _without(tree, [one["loc"] for one in errors])
+
+
+def _without(tree: Tree, places: Iterable[tuple[int | str, ...]]) -> Tree:
+    """The tree without the settings, or the sections, that errors are about."""
+    rest = {section: dict(part) if isinstance(part, dict) else part for section, part in tree.items()}
+    for place in places:
+        section, *names = place
+        part = rest.get(str(section))
+        if names and isinstance(part, dict) and names[0] in part:
+            del part[names[0]]
+        else:
+            rest.pop(str(section), None)
+    return rest
+
+
+def _unusable(settings: Settings, sources: Sources) -> list[str]:
+    """What can be known to fail before a server is asked."""
+    uri = settings.mongodb.uri
+    problems = list(uri_problems(uri.get_secret_value(), PINNED)) if uri else []
+    files = {name: getattr(settings.kafka, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
     problems += [
-        f"kafka.{name}: there is no file {path}" for name, path in files.items() if path and not Path(path).is_file()
+        f"kafka.{name}: there is no file {masked_url(path)}"
+        for name, path in files.items()
+        if path and not Path(path).is_file()
     ]
-    return found, problems
-
-
-def setting_names() -> list[str]:
-    """Every setting, such as `kafka.group`."""
-    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
-    return [
-        f"{section}.{name}"
-        for section, model in sections.items()
-        if isinstance(model, type) and issubclass(model, BaseModel)
-        for name in model.model_fields
-    ]
-
-
-def _problem(error: ErrorDetails) -> str:
-    name = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        section = f"{error['loc'][0]}." if len(error["loc"]) > 1 else ""
-        names = [one for one in setting_names() if one.startswith(section)] if section else Settings.model_fields
-        return f"{name}: no such setting{did_you_mean(name, names, section)}"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"  # pydantic's words before a validator's
-
-
-def _not_json(error: NotParsed) -> str:
-    """The message of pydantic-settings names its own classes. Only the field's name is taken from it."""
-    found = re.search(r'field "(\w+)"', str(error))
-    if found is None:
-        return "environment: a value must be valid JSON"
-    return f"{variable_of(found[1])} or {variable_of(found[1])}__...: must be valid JSON"
+    return [one + origin(one.partition(":")[0], sources.origins) for one in problems]
 
 
 def ingress_config(settings: Settings) -> IngressConfig:
@@ -199,13 +195,8 @@ def console_config(settings: Settings) -> ConsoleConfig:
     """The settings of a console process, with the part of `tokens` that it needs. Raises SettingsError."""
     _require(settings, CONSOLE_NEEDS, [*_token_problems(settings.tokens), *_console_problems(settings)])
     tokens = {name: getattr(settings.tokens, name) for name in TokenCheckSettings.model_fields}
-    return ConsoleConfig(
-        kafka=settings.kafka,
-        mongodb=settings.mongodb,
-        tokens=TokenCheckSettings(**tokens),
-        oidc=settings.oidc,
-        console=settings.console,
-    )
+    sections = {name: getattr(settings, name) for name in ConsoleConfig.model_fields}
+    return _made(ConsoleConfig, {**sections, "tokens": TokenCheckSettings(**tokens)})
 
 
 def _console_problems(settings: Settings) -> list[str]:
@@ -235,59 +226,17 @@ def _require(settings: Settings, needs: Iterable[str], problems: Iterable[str] =
         raise SettingsError(wrong)
 
 
-def _part(settings: Settings, config: type[Config], needs: Iterable[str], problems: Iterable[str] = ()) -> Config:
+def _part(
+    settings: Settings, config: type[PartConfig], needs: Iterable[str], problems: Iterable[str] = ()
+) -> PartConfig:
     _require(settings, needs, problems)
-    return config(**{section: getattr(settings, section) for section in config.model_fields})
+    return _made(config, {section: getattr(settings, section) for section in config.model_fields})
 
 
-def variable_of(name: str) -> str:
-    """The environment variable of a setting: `kafka.group` -> TALLYMILL_KAFKA__GROUP."""
-    return PREFIX + name.replace(".", "__").upper()
-
-
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """pydantic-settings ignores unknown variables. A misspelt one must be reported.
-
-    So must one that names an app: it would be read in lower case, and `Demo` is another app than `demo`.
-    """
-    sections = tuple(variable_of(name) for name in Settings.model_fields)
-    nested = tuple(f"{section}__" for section in sections)
-    links = ignored_variables(environ)
-    ours = {  # it reads them in any case
-        name: name.upper() for name in environ if name.upper().startswith(PREFIX) and name not in links
-    }
-    apps = variable_of("limits.apps")
-    by_app = [
-        f"{name}: set {apps} as JSON instead, because app ids are case-sensitive"
-        for name, upper in ours.items()
-        if upper.startswith(f"{apps}__")
-    ]
-    settings = [variable_of(setting) for setting in setting_names()]
-    return by_app + [
-        f"{name}: no such setting{did_you_mean(upper, settings, PREFIX)}"
-        for name, upper in ours.items()
-        if upper not in NOT_SETTINGS and upper not in sections and not upper.startswith(nested)
-    ]
-
-
-def ignored_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables with the prefix that Kubernetes has set for its services."""
-    return service_links(environ, PREFIX)
-
-
-def shown(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The settings by section, with secrets masked, also those within URLs."""
-    sections: dict[str, dict[str, Any]] = settings.model_dump(mode="json")
-    urls = {name: sections["tokens"][name] for name in ("jwks", "introspection_url")}
-    sections["tokens"] |= {name: _masked(url) for name, url in urls.items() if url}
-    return sections
-
-
-def _masked(url: str) -> str:
-    """A URL without user, password and query, which may be secrets. A file or a key set is not masked."""
-    if not url.startswith(URL_SCHEMES):
-        return url
-    parts = urlsplit(url)
-    user, separator, host = parts.netloc.rpartition("@")
-    masked = parts._replace(netloc=(MASK if user else "") + separator + host, query=MASK if parts.query else "")
-    return masked._replace(fragment="").geturl()
+def _made(config: type[PartConfig], sections: Mapping[str, object]) -> PartConfig:
+    """Raises SettingsError for settings that contradict each other."""
+    try:
+        return config.model_validate(sections)
+    except ValidationError as error:
+        # The message names the settings: it is about several sections.
+        raise SettingsError([problem(one, {}).removeprefix(": ") for one in error.errors()]) from None

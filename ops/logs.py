@@ -6,6 +6,8 @@ Logs, warnings and uncaught exceptions of libraries become such lines too, so th
 import logging
 import sys
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -46,6 +48,12 @@ def configure_logs() -> None:
     sys.excepthook = _uncaught
     threading.excepthook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
     sys.unraisablehook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def warn_of_open_files(files: Mapping[str, Path]) -> None:
+    """Warn of files of secrets that every user of the machine can read. `files`: by setting."""
+    for setting, file in files.items():
+        log.warning("secret_file_open", setting=setting, file=str(file))
 
 
 def drop_logs() -> None:

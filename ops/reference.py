@@ -43,8 +43,12 @@ The setting `kafka.group` is `[kafka] group = ...` in the TOML file and `TALLYMI
 environment takes precedence. Unknown names are refused. Variables that Kubernetes sets for services named
 `tallymill...` are ignored, and `tallymill config` lists them.
 
-Three variables are not settings. `TALLYMILL_SETTINGS_FILE` names the TOML file. `TALLYMILL_DATA` names the folder of
-the local system (`.tallymill` by default). `TALLYMILL_CACHE` names the folder of downloaded servers.
+The value can also be in a file of its own, which `TALLYMILL_KAFKA__GROUP_FILE` names, or in a file of a folder. This is
+for secrets ([security.md](security.md#secrets)).
+
+Four variables are not settings. `TALLYMILL_SETTINGS_FILE` names the TOML file. `TALLYMILL_SECRETS_DIR` names the folder
+of secrets. `TALLYMILL_DATA` names the folder of the local system (`.tallymill` by default). `TALLYMILL_CACHE` names the
+folder of downloaded servers.
 """
 
 

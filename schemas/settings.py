@@ -32,9 +32,11 @@ MIN_KEY_BYTES = 16
 
 
 class Section(BaseModel):
-    """One table of the settings: frozen, unknown keys refused."""
+    """One table of the settings: frozen, unknown keys and infinite numbers refused. No error shows a value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 Api = Literal["games", "analytics"]

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from schemas.masks import SecretSource
 from schemas.settings import Section
 from schemas.urls import require_url
 
@@ -23,14 +24,14 @@ class TokenCheckSettings(Section):
     issuer."""
     audience: str | None = None
     """Expected `aud` claim of a token. Required by ingress and console."""
-    jwks: str | None = None
+    jwks: SecretSource | None = None
     """The issuer's public keys (JWK set, RFC 7517): a file, an http(s) URL, or the set itself as JSON that begins with
     `{`. Ingress and console require this or `tokens.introspection_url`."""
     jwks_refresh_seconds: Annotated[float, Field(ge=1)] = 300
     """How often the keys are read again. If that fails, the last good set stays in use."""
     jwks_cooldown_seconds: Annotated[float, Field(ge=1)] = 10
     """A token with an unknown key id makes the process read the keys at once, but at most once in this time."""
-    introspection_url: str | None = None
+    introspection_url: SecretSource | None = None
     """The issuer's introspection endpoint (RFC 7662), an http(s) URL. Use it instead of `tokens.jwks` for opaque
     tokens, which only the issuer can check."""
     introspection_client_id: str | None = None
@@ -60,20 +61,21 @@ class TokenCheckSettings(Section):
 
     @field_validator("jwks")
     @classmethod
-    def _is_a_key_set_or_an_address(cls, jwks: str | None) -> str | None:
+    def _is_a_key_set_or_an_address(cls, jwks: SecretSource | None) -> SecretSource | None:
         """Checks the value alone, without reading the file or the URL."""
-        if jwks and jwks.startswith("{"):
-            _require_key_set(jwks)
-        elif jwks and jwks.startswith(URL_SCHEMES):
-            require_url(jwks)
+        text = jwks.get_secret_value() if jwks else ""
+        if text.startswith("{"):
+            _require_key_set(text)
+        elif text.startswith(URL_SCHEMES):
+            require_url(text)
         return jwks
 
     @field_validator("introspection_url")
     @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
+    def _is_an_address(cls, url: SecretSource | None) -> SecretSource | None:
         if url is not None:
-            require_url(url)
-            if "@" in urlsplit(url).netloc:
+            require_url(url.get_secret_value())
+            if "@" in urlsplit(url.get_secret_value()).netloc:
                 raise ValueError("must not hold a user: set introspection_client_id and introspection_client_secret")
         return url
 

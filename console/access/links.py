@@ -44,6 +44,10 @@ class Links:
         self._started_seconds = int(started_seconds)
         self._used: dict[str, int] = {}
 
+    def renew(self, keys: Sequence[bytes]) -> None:
+        """Accept codes of these keys from now on; of none if there were none."""
+        self._keys = keys if self._keys else ()
+
     def use(self, code: str, now_seconds: float) -> str | None:
         """The app that the code is for; None if it is wrong, too old, or was used before."""
         said, _, mac = code.rpartition(".")

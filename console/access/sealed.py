@@ -26,7 +26,13 @@ class Seal:
     """Seals and opens for one purpose. The first secret seals; all open."""
 
     def __init__(self, secrets: Sequence[bytes], purpose: str) -> None:
-        self._keys = [OctKey.import_key(derived_key(secret, f"tallymill console {purpose}")) for secret in secrets]
+        self._purpose = purpose
+        self.renew(secrets)
+
+    def renew(self, secrets: Sequence[bytes]) -> None:
+        """Use these secrets from now on."""
+        purpose = f"tallymill console {self._purpose}"
+        self._keys = [OctKey.import_key(derived_key(secret, purpose)) for secret in secrets]
 
     def seal(self, fields: Mapping[str, object], ends_seconds: float) -> str:
         """These fields as text that is safe in a cookie. They can't be opened after `ends_seconds`."""

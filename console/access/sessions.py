@@ -31,7 +31,7 @@ class CookieSessions:
 
     def __init__(self, site: Site, keys: Sequence[bytes], seconds: int) -> None:
         self._site = site
-        self._seal = Seal(keys, NAME)
+        self.seal = Seal(keys, NAME)
         self._seconds = seconds
 
     def begin(self, subject: str, app: str, scopes: Iterable[str], now_seconds: float) -> tuple[Caller, RawHeader]:
@@ -42,7 +42,7 @@ class CookieSessions:
         ends = math.floor(now_seconds) + self._seconds
         kept = sorted(KEPT_SCOPES & frozenset(scopes))
         caller = Caller(subject, app, frozenset(kept), ends, "session", secrets.token_urlsafe(16))
-        sealed = self._seal.seal({"sub": subject, "app": app, "scopes": kept, "csrf": caller.csrf}, ends)
+        sealed = self.seal.seal({"sub": subject, "app": app, "scopes": kept, "csrf": caller.csrf}, ends)
         return caller, self._site.cookie(NAME, sealed, self._seconds, "Strict")
 
     def end(self) -> RawHeader:
@@ -53,7 +53,7 @@ class CookieSessions:
         sealed = self._site.read_cookie(NAME, request.headers)
         if not sealed or not self._site.is_own(request.headers):
             return None
-        found = self._seal.open(sealed, request.wall_millis / 1000)
+        found = self.seal.open(sealed, request.wall_millis / 1000)
         if found is None:
             return None
         return Caller(found["sub"], found["app"], frozenset(found["scopes"]), found["exp"], "session", found["csrf"])

@@ -11,6 +11,7 @@ from console.access.sessions import CookieSessions
 from console.access.sign_in import Signing
 from console.access.site import Site
 from console.config import ConsoleConfig
+from schemas.records.signing import bytes_of
 from serving.clock import Clock
 from serving.tokens.check import claim_rules
 from serving.tokens.metrics import TokenMetrics
@@ -23,14 +24,14 @@ def signing_of(config: ConsoleConfig, port: int, clock: Clock, metrics: TokenMet
     console = config.console
     if not console.session_keys or not (console.public_url or console.is_private):
         return None
-    keys = [key.get_secret_value().encode() for key in console.session_keys]
+    keys = bytes_of(console.session_keys)
     site = Site(console.public_url, port)
     issuer = _issuer(config, clock, metrics)
     return Signing(
         site,
         CookieSessions(site, keys, console.session_seconds),
         # Where people sign in at an issuer, there is no other way in.
-        Links([] if issuer else keys, clock.wall_millis() / 1000),
+        Links(() if issuer else keys, clock.wall_millis() / 1000),
         Seal(keys, LOGIN_PURPOSE),
         issuer,
     )
@@ -41,7 +42,6 @@ def _issuer(config: ConsoleConfig, clock: Clock, metrics: TokenMetrics) -> OidcI
     oidc, url = config.oidc, config.console.public_url
     if not (oidc.issuer and oidc.client_id and url):
         return None
-    secret = oidc.client_secret.get_secret_value() if oidc.client_secret else None
-    client = Client(oidc.issuer, oidc.client_id, secret, url, oidc.scopes)
+    client = Client(oidc.issuer, oidc.client_id, oidc.client_secret, url, oidc.scopes)
     rules = replace(claim_rules(config.tokens), issuer=oidc.issuer, audience=oidc.client_id, partial=False)
     return OidcIssuer(client, rules, clock, metrics)

@@ -1,12 +1,13 @@
 """The routes of signing in and out: `/login`, `/callback`, `/logout` and `/v1/session`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
 import structlog
+from pydantic import SecretStr
 
 from console.access.body import json_body
 from console.access.caller import Caller
@@ -21,6 +22,7 @@ from console.access.sessions import KEPT_SCOPES, CookieSessions
 from console.access.site import Site
 from console.metrics import CALLBACK, LOGIN, LOGOUT, SESSION
 from schemas.errors.table import Refusal
+from schemas.records.signing import bytes_of
 from schemas.wire.console_access import LinkCode, SessionReply, SignedOut
 from serving.headers import RawHeader
 from serving.http.query import BadQuery, parameter_pairs
@@ -55,6 +57,12 @@ class Signing:
     links: Links
     login_seal: Seal
     issuer: OidcIssuer | None
+
+    def renew(self, keys: Iterable[SecretStr]) -> None:
+        """Use these keys from now on."""
+        secrets = bytes_of(keys)
+        for one in (self.sessions.seal, self.links, self.login_seal):
+            one.renew(secrets)
 
 
 def sign_in_routes(callers: Callers, signing: Signing | None) -> Routes:

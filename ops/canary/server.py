@@ -19,6 +19,7 @@ from serving.failures import report
 from serving.http import life, probes
 from serving.http.get_routes import GetRoutes
 from serving.http.protocol import server_config
+from serving.reload.secrets import Reload
 
 log = structlog.get_logger()
 
@@ -46,12 +47,12 @@ def _own_ingress(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
 
 
-def run(config: CanaryConfig) -> int:
-    """Run until a signal. Returns the exit code."""
-    return life.run(config.settings.metrics_host, config.settings.metrics_port, partial(_serve, config))
+def run(config: CanaryConfig, reload: Reload | None = None) -> int:
+    """Run until a signal. Returns the exit code. `reload`: renews the token at SIGHUP."""
+    return life.run(config.settings.metrics_host, config.settings.metrics_port, partial(_serve, config, reload))
 
 
-async def _serve(config: CanaryConfig, listener: socket.socket) -> int:
+async def _serve(config: CanaryConfig, reload: Reload | None, listener: socket.socket) -> int:
     settings, metrics = config.settings, CanaryMetrics()
     ingress = Ingress(config.url, config.token, settings.try_seconds)
     canary = Canary(ingress, metrics, SystemClock(), settings.interval_seconds)
@@ -63,10 +64,14 @@ async def _serve(config: CanaryConfig, listener: socket.socket) -> int:
     connections = metrics.connections.bounded(MAX_CONNECTIONS, None)
     app = GetRoutes(endpoints, SystemClock())
     failed = False
+    tasks: tuple[life.BackgroundTask, ...] = (canary.run,)
+    if reload:
+        reload.renews("canary.token")
+        tasks += (reload.run,)
     server = server_config(app, connections, KEEP_ALIVE_SECONDS, STOP_TIMEOUT_SECONDS)
     try:
         async with ingress:
-            await life.serve(server, listener, life.Stop(drain_seconds=0), (canary.run,))
+            await life.serve(server, listener, life.Stop(drain_seconds=0), tasks)
     except* Exception as failures:  # noqa: BLE001 a bug: it is reported, and the process ends
         report(failures)
         failed = True

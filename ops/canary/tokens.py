@@ -25,11 +25,10 @@ def token_source(settings: Settings) -> Callable[[], str]:
     canary = settings.canary
     if canary.token and canary.token_file:
         raise SettingsError(["canary.token, canary.token_file: set only one of them"])
-    if canary.token:
-        given = canary.token.get_secret_value().strip()
-        if not _is_token(given):
+    if given := canary.token:
+        if not _is_token(given.get_secret_value().strip()):
             raise SettingsError(["canary.token: must be one word of printable ASCII characters"])
-        return lambda: given
+        return lambda: given.get_secret_value().strip()
     if canary.token_file:
         file = Path(canary.token_file)
         return lambda: _read(file)

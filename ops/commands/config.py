@@ -1,7 +1,6 @@
 """`tallymill config`."""
 
 import json
-import os
 
 import typer
 
@@ -17,20 +16,28 @@ def config(*, as_json: Json = False) -> None:
 
 
 async def show(*, as_json: bool) -> int:
-    """The settings in use, and the variables that are ignored because Kubernetes has set them."""
-    from ops.config import ignored_variables, load_settings, shown
+    """The settings in use, where each was read, and what is ignored."""
+    from ops.config import SettingsError, find_settings, shown
     from ops.output import EXIT_OK, print_table, remark, say
 
-    sections, ignored = shown(load_settings()), ignored_variables(os.environ)
+    found = find_settings()
+    if found.problems:
+        raise SettingsError(found.problems)
+    sections, sources = shown(found.settings), found.sources
     if as_json:
-        say(json.dumps({**sections, "ignored": ignored}))
+        ignored = {"ignored": sources.ignored_variables, "ignored_files": sources.ignored_files}
+        say(json.dumps({**sections, **ignored, "from": sources.origins_of_settings()}))
         return EXIT_OK
     rows = [
-        (f"{section}.{name}", "" if value is None else str(value))
+        (name, "" if value is None else str(value), sources.origins_of_settings().get(name, ""))
         for section, values in sections.items()
-        for name, value in values.items()
+        for name, value in ((f"{section}.{one}", each) for one, each in values.items())
     ]
-    print_table(("setting", "value"), rows)
-    if ignored:
-        remark("\n".join(["", "Ignored variables, which Kubernetes sets for its services:", *ignored]))
+    print_table(("setting", "value", "from"), rows)
+    if sources.ignored_variables:
+        remark(
+            "\n".join(["", "Ignored variables, which Kubernetes sets for its services:", *sources.ignored_variables])
+        )
+    if sources.ignored_files:
+        remark("\n".join(["", "Ignored files in the folder of secrets:", *sources.ignored_files]))
     return EXIT_OK

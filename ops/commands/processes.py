@@ -12,10 +12,11 @@ def ingress() -> None:
     Settings come from the environment or a TOML file.
     """
     from ingress import server
+    from ingress.config import IngressConfig
     from ops import run
     from ops.config import ingress_config
 
-    raise typer.Exit(run.run_process(ingress_config, server.run))
+    raise typer.Exit(run.run_process(ingress_config, server.run, IngressConfig.model_fields))
 
 
 @app.command()
@@ -25,10 +26,11 @@ def worker() -> None:
     Settings come from the environment or a TOML file.
     """
     from consumer import server
+    from consumer.config import WorkerConfig
     from ops import run
     from ops.config import worker_config
 
-    raise typer.Exit(run.run_process(worker_config, server.run))
+    raise typer.Exit(run.run_process(worker_config, server.run, WorkerConfig.model_fields))
 
 
 @app.command()
@@ -38,7 +40,8 @@ def console() -> None:
     Settings come from the environment or a TOML file.
     """
     from console import server
+    from console.config import ConsoleConfig
     from ops import run
     from ops.config import console_config
 
-    raise typer.Exit(run.run_process(console_config, server.run))
+    raise typer.Exit(run.run_process(console_config, server.run, ConsoleConfig.model_fields))

@@ -26,6 +26,7 @@ from ops.local.supervisor import Supervisor, SystemOptions
 from ops.local.supervisor_log import SUPERVISOR_LOG
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, Tokens, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_KILLED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, redrawing, say
+from ops.private_file import private_files, private_folder
 from schemas.games.scopes import GAMES_SCOPE
 
 # The first start may fetch everything on a slow line; a later one takes seconds.
@@ -87,7 +88,8 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
         sources = present_sources(settings)
         fetch_files(sources)  # before the supervisor handles signals, so that Ctrl-C ends a long download
         options = SystemOptions(data, workers, settings, sources, observe=observe)
-        Supervisor(options).run(lambda state: _announce(state, asked))
+        with private_files():
+            Supervisor(options).run(lambda state: _announce(state, asked))
     except (FetchError, NotReadyError, PortsTaken) as error:
         complain(str(error))
         return EXIT_WRONG
@@ -101,7 +103,8 @@ def _up_detached(asked: UpOptions) -> int:
     """Start a supervisor in the background and return when the system is ready."""
     data = asked.data
     logs = data / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    with private_files():
+        private_folder(logs)
     log = logs / SUPERVISOR_LOG
     words = [] if asked.workers is None else [f"--workers={asked.workers}"]
     words += ["--observe"] if asked.observe else []

@@ -13,6 +13,7 @@ from ops.local.servers.ports import LOOPBACK, Wanted
 from ops.local.servers.processes import Program
 from ops.local.servers.prometheus import USUAL_PORT, PrometheusFiles, prometheus_program
 from ops.local.state import Process, State
+from ops.private_file import private_folder
 
 CANARY = "canary"
 PROGRAM = "prometheus"
@@ -52,7 +53,7 @@ def wanted_ports(settings: Settings) -> list[Wanted]:
 def programs(files: PrometheusFiles, observing: Observing, settings: Settings) -> list[Program]:
     """The programs, in the order of NAMES. Writes Prometheus's configuration."""
     home = (observing.data / PROGRAM).resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     config = home / "prometheus.yml"
     config.write_text(local_config(observing.ports))
     own = {variable_of("canary.metrics_port"): str(observing.ports[CANARY])}

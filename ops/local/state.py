@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ops.private_file import write_private
+
 LOCK_NAME = "lock"
 STATE_NAME = "state.json"
 
@@ -146,10 +148,7 @@ def from_json(text: str) -> State:
 
 def write_state(data: Path, state: State) -> None:
     """Replace the file at once: a reader sees the old state or the new one."""
-    new = data / f"{STATE_NAME}.new"
-    new.write_text(to_json(state) + "\n")
-    new.chmod(0o600)
-    new.replace(data / STATE_NAME)
+    write_private(data / STATE_NAME, to_json(state) + "\n")
 
 
 def read_state(data: Path) -> State | None:

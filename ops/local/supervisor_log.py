@@ -11,6 +11,7 @@ from typing import Literal
 
 from ops.local.servers.processes import open_log
 from ops.output import complain, phase
+from ops.private_file import private_folder
 
 SUPERVISOR_LOG = "supervisor.log"
 
@@ -21,7 +22,7 @@ class SupervisorLog:
     """Writes one line an event."""
 
     def __init__(self, logs: Path) -> None:
-        logs.mkdir(parents=True, exist_ok=True)
+        private_folder(logs)
         self._path = logs / SUPERVISOR_LOG
 
     def info(self, event: str) -> None:

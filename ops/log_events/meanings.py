@@ -41,6 +41,10 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     ),
     "canary_on_time": Meaning("Batches of the canary are visible again."),
     "canary_refused": Meaning("The ingress refuses the canary's batches.", _section("CanaryLate")),
+    "certificate_not_renewed": Meaning(
+        "A file of certificates for Kafka has changed and can't be used. The old ones stay in use.",
+        _section("Change a secret without a restart"),
+    ),
     "client_replaced": Meaning(
         "A Kafka client did not return records any more. A new one continues at the same offset.",
         _section("A worker is not ready"),
@@ -175,6 +179,19 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "sign_in_refused": Meaning(
         "Someone signed in at the issuer, but the ID token is not accepted.", _section("Nobody can sign in to the page")
     ),
+    "restart_needed": Meaning(
+        "After SIGHUP: these settings have changed too, and take effect after a restart.",
+        _section("Change a secret without a restart"),
+    ),
+    "secret_file_open": Meaning(
+        "Every user of the machine can read the file of a secret.",
+        "Change its mode to 0400 or 0440 ([Secrets](security.md#secrets)).",
+    ),
+    "secrets_not_renewed": Meaning(
+        "After SIGHUP: the settings can't be used. The old secrets stay in use.",
+        _section("Change a secret without a restart"),
+    ),
+    "secrets_renewed": Meaning("After SIGHUP: the secrets of `changed` have new values. Empty: none has changed."),
     "signed_in": Meaning("`who` has signed in to the page, at the issuer or by a link (`link`)."),
     "start_refused": Meaning(
         "The servers or the settings break the promise. The process ends with status 1.",
@@ -214,12 +231,14 @@ KEYS: Final[Mapping[str, str]] = {
     "at": "a file and line of the code that failed",
     "call": "what the worker waits for",
     "cause": "the `cause` of the metric `tallymill_ingress_connections_closed_total`",
+    "changed": "the settings that have new values",
     "chosen": "the number of dead letters that were chosen",
     "chosen_by": "`ids`, or the text that their reasons contain",
     "definition": "the `_id` of a definition",
     "exception": "the traceback",
     "expected": "the total that is right",
     "failed": "true if the exit status is not 0",
+    "file": "the path of the file",
     "found": "the total that was read back",
     "grant": "the privilege that is missing",
     "group": "a consumer group of Kafka",
@@ -245,7 +264,8 @@ KEYS: Final[Mapping[str, str]] = {
     "request_id": "the requestId of a batch",
     "risk": "what can be lost, when, and how to change it",
     "seconds": "how long the state that the event ends or reports has lasted",
-    "setting": "the setting that is the limit",
+    "setting": "the setting that is the limit, or whose file it is",
+    "settings": "the settings that have changed",
     "signal": "the signal's name",
     "source": "where the keys are read: a file, a URL, or the settings",
     "topic": "a topic of Kafka",

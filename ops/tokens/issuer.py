@@ -28,7 +28,7 @@ def ensure_issuer(data: Path) -> dict[str, str]:
             key = ECKey.generate_key("P-256", {"alg": ALGORITHM, "use": "sig"}, auto_kid=True)
             write_private(file, json.dumps(key.as_dict(private=True)))
     key = ECKey.import_key(json.loads(private.read_text()))
-    public.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    write_private(public, json.dumps({"keys": [key.as_dict(private=False)]}))
     return {
         "issuer": ISSUER,
         "audience": AUDIENCE,

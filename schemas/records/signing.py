@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from pydantic import SecretStr
 
 from schemas.settings import SigningSettings
 
@@ -15,11 +17,18 @@ _INNER_PAD: Final = 0x36
 _OUTER_PAD: Final = 0x5C
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class SigningKeys:
-    """Secret keys, newest first. Without a repr, so that no log shows them."""
+    """Secret keys, newest first. Without a repr, so that no log shows them.
+
+    A process has one such object, so that all who sign and verify use new keys at once.
+    """
 
     keys: tuple[bytes, ...]
+
+    def renew(self, keys: Iterable[SecretStr]) -> None:
+        """Use these from now on."""
+        self.keys = bytes_of(keys)
 
     def sign(self, parts: Sequence[bytes]) -> str:
         """64 hex digits over `parts`. Two different lists of parts never sign the same text."""
@@ -37,7 +46,11 @@ def signing_keys(settings: SigningSettings) -> SigningKeys:
     """The keys in the settings. Raises ValueError if there are none, which start-up has already refused."""
     if not settings.keys:
         raise ValueError("signing.keys: required")
-    return SigningKeys(tuple(key.get_secret_value().encode() for key in settings.keys))
+    return SigningKeys(bytes_of(settings.keys))
+
+
+def bytes_of(keys: Iterable[SecretStr]) -> tuple[bytes, ...]:
+    return tuple(key.get_secret_value().encode() for key in keys)
 
 
 def _mac(key: bytes, parts: Sequence[bytes]) -> str:

@@ -8,11 +8,15 @@
 import ssl
 from functools import lru_cache
 
+import structlog
 from aiokafka.abc import AbstractTokenProvider
 
 from schemas.settings import KafkaSettings
 from serving.kafka.oauth import TokenSource
 from serving.kafka.tls import client_subject, tls_context
+from serving.kafka.words import UnusableFile
+
+log = structlog.get_logger()
 
 # The settings that renew() takes over. A process keeps the others until it restarts.
 RENEWED = (
@@ -35,6 +39,8 @@ class Credentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
     def __init__(self, kafka: KafkaSettings) -> None:
         self.kafka = kafka
         self._tokens = TokenSource()
+        self._usable: ssl.SSLContext | None = None
+        self._told = ""
 
     def renew(self, newer: KafkaSettings) -> None:
         """Sign in with these from now on. Connections that are open stay open."""
@@ -46,8 +52,19 @@ class Credentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
         self._tokens.forget()
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """Raises UnusableFile."""
-        return tls_context(self.kafka)
+        """Raises UnusableFile, but not while the process runs: files that were usable stay in use until new ones are.
+
+        A certificate and its key are seldom replaced at the same moment.
+        """
+        try:
+            self._usable, self._told = tls_context(self.kafka), ""
+        except UnusableFile as error:
+            if self._usable is None:
+                raise
+            if self._told != str(error):
+                self._told = str(error)
+                log.error("certificate_not_renewed", reason=str(error))  # noqa: TRY400 the reason says it
+        return self._usable
 
     @property
     def user(self) -> str | None:

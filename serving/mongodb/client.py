@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 
 from schemas.settings import MongoSettings
 from serving.mongodb.handshakes import Handshakes
+from serving.mongodb.renewal import remember
 from serving.mongodb.uri import UnusableUri, certificate_of, uri_problems
 from serving.mongodb.words import codes_of, is_lost, why
 
@@ -91,6 +92,7 @@ def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoCl
         client = AsyncMongoClient(uri, appname=appname, **{**PINNED, **own})
     except (PyMongoError, ValueError, OSError) as error:
         raise UnusableUri([f"mongodb.uri: {why(error)}"]) from error
+    remember(client)
     return client
 
 

@@ -62,11 +62,23 @@ def uri_problems(uri: str, pinned: Mapping[str, Any]) -> list[str]:
 
 def certificate_of(uri: str) -> str | None:
     """The file of the client's certificate, in a URI without problems."""
+    return option_of(uri, "tlsCertificateKeyFile")
+
+
+def option_of(uri: str, wanted: str) -> str | None:
+    """The value of an option, in a URI without problems."""
     for pair in filter(None, re.split("[&;]", uri.partition("?")[2])):
         name, _, value = pair.partition("=")
-        if name.lower() == "tlscertificatekeyfile":
+        if name.lower() == wanted.lower():
             return unquote_plus(value)
     return None
+
+
+def without_user(uri: str) -> str:
+    """The URI without the user and the password."""
+    scheme, separator, rest = uri.partition("://")
+    place, slash, options = rest.partition("/")
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{options}"
 
 
 def _is_place(place: str, *, is_srv: bool) -> bool:

@@ -1,5 +1,7 @@
 """Makes the token check that the settings of a process ask for."""
 
+from pydantic import SecretStr
+
 from serving.clock import Clock
 from serving.config import TokenCheckSettings
 from serving.tokens.bearer import TokenCheck
@@ -13,16 +15,18 @@ from serving.tokens.signed import SignedTokens
 def issuers_tokens(settings: TokenCheckSettings, clock: Clock, metrics: TokenMetrics) -> TokenCheck:
     """By signature, or by introspection; the settings name one of them."""
     if settings.introspection_url is None:
-        keys = IssuerKeys(settings.jwks or "", settings.jwks_cooldown_seconds, clock, metrics)
+        keys = IssuerKeys(
+            settings.jwks.get_secret_value() if settings.jwks else "", settings.jwks_cooldown_seconds, clock, metrics
+        )
         metrics.watch_keys(keys.age_seconds)
         metrics.dependencies.watch("keys", lambda: keys.is_up)
         metrics.declare(by_keys=True)
         return SignedTokens(claim_rules(settings), keys, settings.jwks_refresh_seconds)
     secret = settings.introspection_client_secret
     endpoint = EndpointSettings(
-        settings.introspection_url,
+        settings.introspection_url.get_secret_value(),
         settings.introspection_client_id or "",
-        secret.get_secret_value() if secret else "",
+        secret or SecretStr(""),
         settings.introspection_timeout_seconds,
         settings.introspection_connections,
     )

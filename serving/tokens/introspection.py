@@ -22,6 +22,7 @@ from typing import Final
 import aiohttp
 import structlog
 from cachetools import LRUCache
+from pydantic import SecretStr
 
 from serving.clock import Clock
 from serving.outgoing.issuer import address, basic_authorization, body_of, reason
@@ -49,7 +50,7 @@ _is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z").match
 class EndpointSettings:
     url: str
     client_id: str
-    client_secret: str
+    client_secret: SecretStr
     timeout_seconds: float
     connections: int
 
@@ -91,12 +92,10 @@ class IntrospectionEndpoint:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        settings = self._settings
-        authorization = basic_authorization(settings.client_id, settings.client_secret)
         async with aiohttp.ClientSession(
-            headers={"accept": "application/json", "authorization": authorization},
+            headers={"accept": "application/json"},
             timeout=aiohttp.ClientTimeout(total=None),  # of all tries together: claims()
-            connector=aiohttp.TCPConnector(limit=settings.connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=self._settings.connections, keepalive_timeout=KEEP_ALIVE_SECONDS),
             trace_configs=[_noting_kept_connections()],
         ) as session:
             self._session = session
@@ -139,10 +138,14 @@ class IntrospectionEndpoint:
 
     async def _ask(self, session: aiohttp.ClientSession, token: str, sent: _Sent) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
+        # Made for each question: the secret may be renewed.
+        secret = self._settings.client_secret.get_secret_value()
+        headers = {"authorization": basic_authorization(self._settings.client_id, secret)}
         # Redirects are not followed: the request carries the token and the client secret.
         async with session.post(
             self._settings.url,
             data=form,
+            headers=headers,
             allow_redirects=False,
             trace_request_ctx=sent,
             proxy=proxy_of(self._settings.url),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -20,7 +21,7 @@ from tests.end_to_end.running import SETTINGS, System, finish, get, until
 from tests.frozen import frozen
 from tests.ops.local.hostile_folder import hostile
 from tests.ops.local.servers.test_processes import goes
-from tests.ops.test_service_links import KUBERNETES
+from tests.ops.settings.test_service_links import KUBERNETES
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -110,6 +111,19 @@ def test_a_system_that_works_is_ready_process_by_process(system: System) -> None
     assert f"ready (supervisor {told['supervisor']})" == first
     for one, line in zip(told["processes"], lines, strict=False):
         assert [one["name"], "ready", "pid", str(one["pid"])] == line.split()[:4]
+
+
+def test_no_file_holds_what_was_printed_to_sign_in_with(system: System) -> None:
+    """Tokens and the link are for the terminal of `up --detach`. Neither logs nor the state have them."""
+    printed = [*re.findall(r"Bearer ([\w.-]{40,})", system.welcome), *re.findall(r"/open#(\S+)", system.welcome)]
+    assert 4 == len(printed)
+    secret = [one.partition(".")[2].encode() for one in printed]  # tokens share their header
+    found = [
+        file for file in system.data.rglob("*") if file.is_file() and not file.is_relative_to(system.data / "kafka")
+    ]
+    holding = [file.name for file in found for one in secret if one in file.read_bytes()]
+    assert {"supervisor.log", "ingress.log", "console.log"} <= {file.name for file in found}
+    assert [] == holding
 
 
 def test_what_stands_still_or_is_gone_is_named_and_the_system_is_not_ready(system: System) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from ingress.http.metrics import Metrics
 from serving.outgoing.proxies import proxy_of
@@ -77,7 +78,7 @@ async def test_tokens_are_asked_about_through_the_proxy(
     source: Issuer, between: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", between.url)
-    settings = EndpointSettings("http://issuer.test/introspect", "us", "secret", 30, 2)
+    settings = EndpointSettings("http://issuer.test/introspect", "us", SecretStr("secret"), 30, 2)
     endpoint = IntrospectionEndpoint(settings, TestClock(), Metrics().tokens)
     async with endpoint.open():
         assert await endpoint.claims("a-token")

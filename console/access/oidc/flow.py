@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from pydantic import SecretStr
+
 from serving.tokens.identity import BadToken, ClaimRules, Identity, identity_of
 
 LOGIN_SECONDS: Final = 600
@@ -43,7 +45,7 @@ class Client:
 
     issuer: str
     client_id: str
-    client_secret: str | None
+    client_secret: SecretStr | None
     site: str
     """The origin of the page."""
     scopes: str
@@ -136,10 +138,11 @@ def token_request(client: Client, provider: Provider, code: str, login: Login) -
         "redirect_uri": client.redirect_uri,
         "code_verifier": login.verifier,
     }
-    if client.client_secret and not provider.secret_in_body:
-        return form, client.client_secret
-    secret = {"client_secret": client.client_secret} if client.client_secret else {}
-    return {**form, "client_id": client.client_id, **secret}, None
+    secret = client.client_secret.get_secret_value() if client.client_secret else None
+    if secret and not provider.secret_in_body:
+        return form, secret
+    given = {"client_secret": secret} if secret else {}
+    return {**form, "client_id": client.client_id, **given}, None
 
 
 def identity_in(claims: Mapping[str, Any], granted: object, login: Login, rules: ClaimRules, now: float) -> Identity:

@@ -12,6 +12,7 @@ from string import Template
 from ops.local.servers.paths import KAFKA_LOGGING, KAFKA_PROPERTIES, KafkaFiles
 from ops.local.servers.ports import LOOPBACK
 from ops.local.servers.processes import NotReadyError, Program
+from ops.private_file import private_folder
 
 USUAL_PORT = 9092
 USUAL_CONTROLLER_PORT = 9093
@@ -86,7 +87,7 @@ def new_cluster_id() -> str:
 
 def prepare(files: KafkaFiles, place: KafkaPlace) -> None:
     """Write the properties (ports may differ from last time), and format the storage if it never was."""
-    place.home.mkdir(parents=True, exist_ok=True)
+    private_folder(place.home)
     place.properties.write_text(properties_text(place))
     if (place.log_dir / "meta.properties").exists():
         return

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from ops.local.servers import watchdog
+from ops.private_file import FILE_FOR_THE_OWNER, private_folder
 
 # A larger log is renamed when its writer starts, so there are at most two files of about this size.
 MAX_LOG_BYTES = 8 << 20
@@ -76,7 +77,7 @@ class Children:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        logs.mkdir(parents=True, exist_ok=True)
+        private_folder(logs)
         read, self._pipe = os.pipe()
         command = [sys.executable, "-I", "-S", watchdog.__file__]
         self._watchdog = subprocess.Popen(command, stdin=read, start_new_session=True)  # noqa: S603 our own file
@@ -140,10 +141,12 @@ class Children:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """The log to append to. A large one is renamed first."""
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.replace(path.with_name(path.name + ".1"))
-    return path.open("ab")
+    """The log to append to, which only the owner can read. A large one is renamed first."""
+    if path.exists():
+        path.chmod(FILE_FOR_THE_OWNER)  # an earlier version made it readable for all
+        if path.stat().st_size > MAX_LOG_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_FOR_THE_OWNER), "ab")
 
 
 def wait_until(

@@ -10,6 +10,7 @@ from ops.local.servers.ports import choose_ports
 from ops.local.servers.processes import Child, Children, wait_until
 from ops.local.servers.replica_set import make_primary
 from ops.local.servers.source import Source, Sources
+from ops.private_file import private_folder
 
 USUAL_PORTS = (kafka.USUAL_PORT, kafka.USUAL_CONTROLLER_PORT, mongod.USUAL_PORT)
 ANY_PORTS = (0, 0, 0)
@@ -77,5 +78,5 @@ def _start_mongod(children: Children, place: mongod.MongodPlace, source: Source)
         docker.prepare(docker.MONGODB_IMAGE, docker.container_name("mongodb", place.home))
         return children.start(docker.mongod_program(place))
     program = mongod.mongod_program(mongod_file(), place)
-    place.home.mkdir(parents=True, exist_ok=True)
+    private_folder(place.home)
     return children.start(program)

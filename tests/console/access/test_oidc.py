@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from console.access.notes import failed_page
@@ -32,7 +33,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 def console(issuer: Issuer, secret: str | None = SECRET, rules: ClaimRules | None = None) -> Rig:
     """A console at counts.example whose people sign in at this issuer."""
-    client = Client(issuer.url, CLIENT_ID, secret, URL, SCOPES)
+    client = Client(issuer.url, CLIENT_ID, SecretStr(secret) if secret else None, URL, SCOPES)
     claim_rules = rules or ClaimRules(issuer.url, CLIENT_ID)
     of_people = OidcIssuer(client, claim_rules, SystemClock(), Metrics().tokens)
     return Rig(signing=signing(Site(URL, 8090), issuer=of_people))

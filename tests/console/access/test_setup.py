@@ -63,4 +63,4 @@ def test_the_old_key_still_opens_sessions() -> None:
     assert 60 == caller.expires_seconds
     assert b"Max-Age=60;" in cookie
     sealed = cookie.partition(b"=")[2].partition(b";")[0].decode()
-    assert new.sessions._seal.open(sealed, 1)
+    assert new.sessions.seal.open(sealed, 1)

@@ -206,7 +206,7 @@ def test_a_second_up_with_wrong_settings_names_them(
 ) -> None:
     monkeypatch.setenv("TALLYMILL_INGRESS__PORTT", "1")
     assert commands.up(UpOptions(running)) == 2
-    assert "ingress.portt: no such setting" in capsys.readouterr().err
+    assert "TALLYMILL_INGRESS__PORTT: no such setting. Did you mean TALLYMILL_INGRESS__PORT?" in capsys.readouterr().err
 
 
 def test_only_the_owner_reads_the_options_of_a_system(running: Path) -> None:

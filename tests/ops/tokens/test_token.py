@@ -118,6 +118,7 @@ def test_the_issuer_keeps_its_key(tmp_path: Path) -> None:
 
 def test_the_public_keys_hold_nothing_private(settings: Settings, tmp_path: Path) -> None:
     """They are what an ingress is given."""
-    assert settings.tokens.jwks == str(tmp_path / PUBLIC_KEYS_FILE)
+    assert settings.tokens.jwks is not None
+    assert str(tmp_path / PUBLIC_KEYS_FILE) == settings.tokens.jwks.get_secret_value()
     (key,) = json.loads((tmp_path / PUBLIC_KEYS_FILE).read_text())["keys"]
     assert "d" not in key

@@ -40,6 +40,17 @@ def test_keys_come_from_the_settings_and_are_never_shown() -> None:
         signing_keys(SigningSettings())
 
 
+def test_keys_are_renewed_where_they_are() -> None:
+    """All parts of a process have the same object. What the new keys do not know is no longer verified."""
+    keys = signing_keys(SigningSettings(keys=(SecretStr("x" * 16),)))
+    before = keys.sign([b"part"]).encode()
+    keys.renew([SecretStr("y" * 16), SecretStr("x" * 16)])
+    assert keys.verifies([b"part"], before)
+    assert before != keys.sign([b"part"]).encode()
+    keys.renew([SecretStr("y" * 16)])
+    assert not keys.verifies([b"part"], before)
+
+
 def test_a_receipt_reads_back() -> None:
     """Coordinates and time of issue."""
     assert read_receipt(issue_receipt(RECEIPT, KEYS), KEYS) == RECEIPT

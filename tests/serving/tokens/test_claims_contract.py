@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
+from pydantic import SecretStr
 
 import ingress.auth.authenticator
 from console.access.callers import Callers
@@ -39,7 +40,9 @@ class Says(IntrospectionEndpoint):
     """An issuer to whom any token is active, with these claims."""
 
     def __init__(self, said: Claims) -> None:
-        super().__init__(EndpointSettings("http://issuer.test", "id", "secret", 5, 1), TestClock(), Metrics().tokens)
+        super().__init__(
+            EndpointSettings("http://issuer.test", "id", SecretStr("secret"), 5, 1), TestClock(), Metrics().tokens
+        )
         self._said = said
 
     async def _answer(self, _token: str) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from ingress.auth.authenticator import Authenticator
@@ -43,7 +44,7 @@ class Checks:
     def __init__(self, url: str, rules: ClaimRules = RULES) -> None:
         self.metrics = Metrics()
         self.metrics.tokens.declare(by_keys=False)
-        settings = EndpointSettings(url, CLIENT_ID, CLIENT_SECRET, PATIENCE_SECONDS, CONNECTIONS)
+        settings = EndpointSettings(url, CLIENT_ID, SecretStr(CLIENT_SECRET), PATIENCE_SECONDS, CONNECTIONS)
         self.endpoint = IntrospectionEndpoint(settings, TestClock(), self.metrics.tokens)
         self.tokens = IntrospectedTokens(rules, self.endpoint, CACHE_SECONDS)
         self.authenticator = Authenticator(self.tokens)

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ops.commands.config import show
-from ops.config import DATA_VARIABLE, PREFIX, SettingsError, ignored_variables, load_settings
+from ops.config import DATA_VARIABLE, PREFIX, SettingsError, find_settings, load_settings
 from ops.guard import guarded
-from ops.service_links import is_service_link, service_links
+from ops.settings.service_links import is_service_link, service_links
 
 LABEL = string.ascii_lowercase + string.digits
 
@@ -108,7 +108,7 @@ def test_real_settings_work_beside_them(monkeypatch: pytest.MonkeyPatch) -> None
         settings.console.port,
         True,
     )
-    assert sorted(KUBERNETES) == ignored_variables(os.environ)
+    assert sorted(KUBERNETES) == find_settings().sources.ignored_variables
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Reads secrets again at SIGHUP, while the process runs."""
