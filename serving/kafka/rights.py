@@ -46,10 +46,12 @@ OPERATIONS: Final[Mapping[Resource, Mapping[int, str]]] = {
         14: "Read",  # SyncGroup
         15: "Describe",  # DescribeGroups
     },
-    # The last one: InitProducerId, which needs IdempotentWrite only where the user may write to no topic.
-    "cluster": {19: "Create", 22: "IdempotentWrite", 55: "Describe"},
+    "cluster": {19: "Create", 22: "Write", 55: "Describe"},
     "transactional-id": {},
 }
+
+# InitProducerId, which Kafka refuses with the cluster's code. A user that may write to some topic may do it.
+INIT_PRODUCER: Final = 22
 
 # A denial is explained while it is fresh: an older one may be of another request.
 FRESH_SECONDS = 30.0
@@ -100,7 +102,8 @@ class Denials:
             resource = BY_CODE[code]
             operation = OPERATIONS[resource].get(request.API_KEY)
             if operation:
-                denied = Denied(user.principal, operation, resource, name, user.servers)
+                missing: Resource = "topic" if request.API_KEY == INIT_PRODUCER else resource
+                denied = Denied(user.principal, operation, missing, name, user.servers)
                 self._noted.pop((resource, name), None)  # the newest is the last
                 self._noted[resource, name] = self._now(), denied
                 self.tell(denied)

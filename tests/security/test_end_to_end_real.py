@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +12,9 @@ from aiokafka import AIOKafkaProducer
 from ops.local.servers.processes import Child
 from schemas.documents import CHECKPOINTS
 from tests.security.kafka_rights import granted
-from tests.security.kafka_servers import Listener, SecureKafka, secure_kafka
+from tests.security.kafka_servers import USERS, Listener, SecureKafka, secure_kafka
 from tests.security.mongo_servers import SecuredMongo
-from tests.security.system import Known, SecuredSystem, secured_system, until
+from tests.security.system import Known, SecuredSystem, secured_system, until, without_secrets
 
 pytestmark = pytest.mark.real
 
@@ -39,8 +40,10 @@ def test_a_system_counts_exactly_once_with_tls_users_and_no_more_rights_than_it_
 ) -> None:
     """Though a worker is killed under load."""
     name = f"{listener.lower()}-{known}"
-    asyncio.run(allow(broker, name))
-    with secured_system(tmp_path, name, mongo, lambda process: broker.settings(listener, process), known) as system:
+    with (
+        secured_system(tmp_path, name, mongo, lambda process: kafka_of(broker, listener, process), known) as system,
+        kafka_rights(broker, name),
+    ):
         assert "wrong" not in {one["state"] for one in system.ran("init", "--json").json}
         for process in ("ingress", "console", "worker"):
             child = system.start(process)
@@ -56,12 +59,30 @@ def test_a_system_counts_exactly_once_with_tls_users_and_no_more_rights_than_it_
         assert 2 == len(system.ran("lineage", "--json").json)
         assert 1 == len(system.ran("dead-letters", "list", "--json").json)
         assert 1 == system.ran("dead-letters", "redrive", "--json").json["redriven"]
+        assert_quiet(system)
 
 
-async def allow(broker: SecureKafka, name: str) -> None:
-    """Each user of Kafka has the rights of the table, and no others."""
-    async with granted(broker.broker.address(), name):
-        pass
+def kafka_of(broker: SecureKafka, listener: Listener, process: str) -> dict[str, object]:
+    """A process that does not connect to Kafka has no user there."""
+    return broker.settings(listener, process) if process in USERS else {}
+
+
+@contextmanager
+def kafka_rights(broker: SecureKafka, name: str) -> Iterator[None]:
+    """Those of the table, on the topics and groups of this name."""
+    with asyncio.Runner() as runner:
+        rights = granted(broker.broker.address(), name)
+        runner.run(rights.__aenter__())
+        yield
+        runner.run(rights.__aexit__(None, None, None))
+
+
+def assert_quiet(system: SecuredSystem) -> None:
+    """No process lacked a right, lost a server but through its own death, or told a secret."""
+    logs = [one.read_text() for one in (system.folder / "logs").glob("*.log")]
+    assert not [line for log in logs for line in log.splitlines() if "not_allowed" in line or "not_checked" in line]
+    assert not [line for log in logs for line in log.splitlines() if "Traceback" in line or "_lost" in line]
+    without_secrets(logs, list(system.mongo.passwords.values()))
 
 
 def kill_under_load(system: SecuredSystem, worker: Child) -> None:

@@ -117,7 +117,7 @@ async def test_a_server_whose_certificate_has_expired(kafka: SecureKafka) -> Non
             await first_to_answer(kafka.model("SCRAM", "worker", bootstrap_servers=address))
 
 
-@pytest.mark.parametrize("command", ["init", "doctor"])
+@pytest.mark.parametrize("command", ["init"])
 def test_a_command_says_it_in_a_sentence(kafka: SecureKafka, tmp_path: Path, command: str) -> None:
     file = tmp_path / "settings.toml"
     mongodb = {"uri": f"mongodb://127.0.0.1:{any_free()}/?replicaSet=rs0"}

@@ -94,7 +94,9 @@ def logged(system: SecuredSystem, row: Row) -> str:
 def redrive_by_http(system: SecuredSystem) -> None:
     scopes = ("--scope", "tallymill.refusals", "--scope", "tallymill.operate")
     token = system.ran("token", "--app", "demo", "--player", "olga", *scopes, user="console").said.split()[-1]
-    status, dry = system.send("console", "/v1/dead-letters/redrive", token, {"cause": "CloudEvents"})
+    listed = system.ran("dead-letters", "list", "--json").json
+    chosen = {"ids": [one["id"] for one in listed if not one["redriven"]]}
+    status, dry = system.send("console", "/v1/dead-letters/redrive", token, chosen)
     assert 200 == status, dry
     assert dry["ids"], dry
     sure = {"ids": dry["ids"], "dryRun": False, "confirm": dry["confirm"]}

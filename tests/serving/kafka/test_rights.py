@@ -63,7 +63,6 @@ def topics(*rows: object) -> Any:  # noqa: ANN401 the same
         (request(32), SimpleNamespace(resources=[(TOPIC, "", 2, "t", [])]), "DescribeConfigs on the topic t"),
         (request(44), SimpleNamespace(responses=[(TOPIC, "", 2, "t")]), "AlterConfigs on the topic t"),
         (request(55), SimpleNamespace(error_code=CLUSTER), "Describe on the cluster"),
-        (request(22), SimpleNamespace(error_code=CLUSTER), "IdempotentWrite on the cluster"),
     ],
 )
 def test_the_right_follows_from_the_request(denials: Denials, time: Time, asked: Any, answer: Any, right: str) -> None:  # noqa: ANN401 the same
@@ -72,6 +71,14 @@ def test_the_right_follows_from_the_request(denials: Denials, time: Time, asked:
     assert str(denied).startswith(f"User:CN=a worker lacks the right {right}. Grant it: kafka-acls.sh ")
     error = next(kind for kind in (errors.for_code(code) for code in BY_CODE) if BY_CODE[kind.errno] == denied.resource)
     assert denied == denials.of(error())
+
+
+def test_a_producer_that_may_write_nowhere_lacks_the_right_to_write(denials: Denials) -> None:
+    """Kafka refuses the producer's id with the code of the cluster. A right on the cluster is not needed."""
+    denials.note(request(22), SimpleNamespace(error_code=CLUSTER), User)
+    denied = denials.of(errors.ClusterAuthorizationFailedError())
+    assert "lacks the right Write on the topic. Grant it: " in str(denied)
+    assert str(denied).endswith("--operation Write --topic NAME")
 
 
 def test_the_command_can_be_pasted(denials: Denials, time: Time) -> None:
