@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
@@ -21,8 +21,8 @@ Document = dict[str, Any]
 
 Renew = Callable[[str], None]
 
-# Of this process, as long as they are used.
-_clients: WeakSet[AsyncMongoClient[Document]] = WeakSet()
+# Of this process, as long as they are used. By id, because two clients of the same servers are equal.
+_clients: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
 
 
 class UnusableCertificate(Exception):
@@ -31,7 +31,7 @@ class UnusableCertificate(Exception):
 
 def remember(client: AsyncMongoClient[Document]) -> None:
     """From now on renew_clients() renews it too."""
-    _clients.add(client)
+    _clients[id(client)] = client
 
 
 def renew_clients(uri: str) -> None:
@@ -41,7 +41,7 @@ def renew_clients(uri: str) -> None:
     except (PyMongoError, ValueError, OSError) as error:
         raise UnusableCertificate(f"mongodb.uri: {why(error)}") from error
     credentials = newer.options.pool_options._credentials  # noqa: SLF001 it has no public name
-    for client in _clients:
+    for client in _clients.values():
         options: Any = client.options.pool_options
         options._PoolOptions__credentials = credentials  # noqa: SLF001 the same
 
@@ -52,7 +52,7 @@ def renew_certificates(uri: str) -> None:
     password = option_of(uri, "tlsCertificateKeyFilePassword") or ""
     # First into a context that nobody uses: a certificate without its key would spoil one that is used.
     _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, password, authorities)
-    for client in _clients:
+    for client in _clients.values():
         context: Any = client.options.pool_options._ssl_context  # noqa: SLF001 it has no public name
         if isinstance(context, ssl.SSLContext):
             _load(context, certificate, password, authorities)
