@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 Renew = Callable[[str], None]
 
-# Of this process, as long as they are used. By identity: clients of the same servers are equal, so a set has only one.
+# Of this process, as long as they are used. By id, because two clients of the same servers are equal.
 _clients: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from ops.commands.config import show
 from ops.config import find_settings, shown, variable_of
 from ops.guard import guarded
 from ops.local.running_options import options_of
+from ops.local.settings import to_toml
 from ops.settings.model import Settings, setting_names, setting_types
 from schemas.masks import SecretSource, masked_keys, masked_url
 from tests.ops.settings import environment
 
 HIDDEN = "hidden-word-of-more-than-sixteen"
+SHORT = "hidden-word"
 SECRETS = [name for name, kind in setting_types().items() if kind.is_secret]
 
 # Names that promise a secret, and those among them that are something else.
@@ -95,6 +98,18 @@ def test_no_message_shows_a_secret_that_is_wrong(setting: str, form: str) -> Non
     told = find_settings({**everything(), **wrong, **others}).problems
     assert told
     assert HIDDEN not in "".join(told)
+
+
+@pytest.mark.parametrize("setting", SECRETS)
+def test_no_message_shows_a_secret_of_a_wrong_type(setting: str, tmp_path: Path) -> None:
+    """A list for a text, a number, a key that is too short: in the settings file all can be written."""
+    section, _, name = setting.partition(".")
+    file = tmp_path / "settings.toml"
+    for wrong in ([SHORT], {"a": SHORT}, [[SHORT]], 4_711_815, [4_711_815], [SHORT, 5], SHORT):
+        file.write_text(to_toml({section: {name: wrong}}))
+        told = "".join(find_settings({"TALLYMILL_SETTINGS_FILE": str(file)}).problems)
+        assert SHORT not in told
+        assert "4711815" not in told
 
 
 @given(

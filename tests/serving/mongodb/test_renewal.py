@@ -1,0 +1,77 @@
+"""Clients of MongoDB that sign in with new credentials, and read certificates again."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from pydantic import SecretStr
+from pymongo import AsyncMongoClient
+
+from schemas.settings import MongoSettings
+from serving.mongodb.client import new_client
+from serving.mongodb.renewal import UnusableCertificate, renew_certificates, renew_clients
+from serving.mongodb.uri import without_user
+from tests.security.certificates import Authority
+
+URI = "mongodb://{}:{}@127.0.0.1:9/?authSource=admin"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+    made = new_client(MongoSettings(uri=SecretStr(URI.format("user", "old"))), "test")
+    yield made
+    await made.close()
+
+
+def signs_in_as(client: AsyncMongoClient[dict[str, Any]]) -> tuple[str, str]:
+    """What each new connection reads."""
+    found: Any = client.options.pool_options._credentials
+    return found.username, found.password
+
+
+async def test_clients_sign_in_with_new_credentials(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """All of them; also with what a URI must escape."""
+    other = new_client(MongoSettings(uri=SecretStr(URI.format("user", "old"))), "test")
+    assert ("user", "old") == signs_in_as(client)
+    renew_clients(URI.format("another", quote_plus("p@ss:w/or%d")))
+    assert {("another", "p@ss:w/or%d")} == {signs_in_as(client), signs_in_as(other)}
+    await other.close()
+
+
+async def test_pools_read_the_options_that_are_renewed(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """What this depends on in pymongo: one object of options for the client and all its pools."""
+    assert client.options.pool_options is client._topology._settings.pool_options
+
+
+def test_a_broken_certificate_is_named_and_not_used(tmp_path: Path) -> None:
+    """Also a key of another certificate, which would spoil the context of the client."""
+    authority = Authority(tmp_path, "authority")
+    both, other = authority.issue("client").both, authority.issue("other").both
+    uri = f"mongodb://127.0.0.1:9/?tls=true&tlsCAFile={authority.cafile}&tlsCertificateKeyFile={both}"
+    renew_certificates(uri)
+    key, certificate = both.read_text(), other.read_text()
+    for broken in (
+        "nothing",
+        key[: key.index("-----BEGIN CERTIFICATE")] + certificate[certificate.index("-----BEGIN C") :],
+    ):
+        both.write_text(broken)
+        with pytest.raises(UnusableCertificate, match=r"^mongodb\.uri: tlsCertificateKeyFile: .* in PEM format$"):
+            renew_certificates(uri)
+    authority.cafile.write_text("nothing")
+    with pytest.raises(UnusableCertificate, match=r"^mongodb\.uri: tlsCAFile: .*: no certificate in PEM format$"):
+        renew_certificates(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("mongodb://u:p@a:1,b:2/db?x=y", "mongodb://a:1,b:2/db?x=y"),
+        ("mongodb://a:1/?x=y@z", "mongodb://a:1/?x=y@z"),
+        ("mongodb+srv://u:p@a", "mongodb+srv://a"),
+    ],
+)
+def test_the_servers_of_a_uri(uri: str, expected: str) -> None:
+    """What needs a restart if it changes."""
+    assert expected == without_user(uri)
