@@ -17,8 +17,7 @@ from serving.kafka.words import UnusableFile, why
 
 __all__ = ["METADATA_MAX_AGE_MILLIS", "REQUEST_TIMEOUT_MILLIS", "UnusableFile", "client_options", "why"]
 
-# Records of a partition that is added to a topic wait so long until they are read. The client's default is five
-# minutes.
+# For clients that KafkaWatch (watch.py) does not refresh every second. The client's default is five minutes.
 METADATA_MAX_AGE_MILLIS = 30_000
 
 # A broker that runs answers within a second. The client's default of 40 s would also be the wait for a frozen one.

@@ -5,8 +5,10 @@ for a busy one.
 """
 
 import asyncio
+import re
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from schemas.documents import PLAYERS
 from tests.conftest import REPORT
 from tests.consumer.sums import counting
 from tests.faults.cluster.stage import load
-from tests.faults.cluster.stage.system import APP, EVENT
+from tests.faults.cluster.stage.system import APP, EVENT, ROOT
 from tests.growing.readers import dashboard
 from tests.growing.stage import RESENT, Figures, Stage, on_stage, quantile
 from tests.kafka.admin import admin_of
@@ -49,24 +51,37 @@ async def calm(stage: Stage, note: Note) -> None:
     note(REPORT, (await stage.during("nothing changes", lambda: asyncio.sleep(10))).text())
 
 
+def procedure() -> list[str]:
+    """The commands of docs/scaling.md that add partitions, in order."""
+    section = (ROOT / "docs" / "scaling.md").read_text().partition("## Add partitions")[2].partition("\n## ")[0]
+    return re.findall(r"^ +tallymill (.+)$", section, re.MULTILINE)
+
+
 async def test_partitions_are_doubled(servers: Servers, tmp_path: Path, record_property: Note) -> None:
-    """Resends of old requests, at once and later, are duplicates in partitions that their ids have never been in."""
+    """By the commands of the page. Old requests that are sent again are duplicates in partitions new to their ids."""
+    *before, init = procedure()[:3]
+    after = procedure()[3:]
+    assert "init --partitions 12" == init
     async with on_stage(servers, tmp_path / "system", workers=3, partitions=6) as stage:
+        await run_all(stage, before)
         await calm(stage, record_property)
         early = stage.load.ledger.acknowledged[: 10 * RESENT]
 
         async def grow() -> None:
-            ran = await stage.system.run("init", "--partitions", "12")
-            assert 0 == ran.status, ran.out + ran.err
+            await run_all(stage, [init])
             await asyncio.gather(stage.resend(early), stage.until_used(12))
 
         told_of(await stage.during("6 partitions become 12", grow, after=5), record_property)
         await stage.resend(stage.load.ledger.acknowledged[: 20 * RESENT])
         assert {"applied": len(early)} == await stage.receipts(early)
         await stage.counted()
-        for command in ("verify", "doctor", "lineage"):
-            ran = await stage.system.run(command)
-            assert 0 == ran.status, ran.out + ran.err
+        await run_all(stage, [*after, *before])
+
+
+async def run_all(stage: Stage, commands: Sequence[str]) -> None:
+    for command in commands:
+        ran = await stage.system.run(*shlex.split(command))
+        assert 0 == ran.status, f"{command}: {ran.out}{ran.err}"
 
 
 async def test_all_workers_are_restarted(servers: Servers, tmp_path: Path, record_property: Note) -> None:

@@ -25,7 +25,7 @@ from tests.servers import Servers
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(300)]
 
 COUNTED_SECONDS = 40.0
-"""Workers' metadata are at most half a minute old; then the group forms anew."""
+"""The group's leader counts the partitions every two seconds; then the group forms anew. The rest is a busy machine."""
 LOAD_SECONDS = 75.0
 PAUSE_SECONDS = 0.05
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(900)]
 MORE_PARTITIONS = 9
 
 NEW_PARTITION_SECONDS = 40.0
-"""Clients learn of new partitions by their metadata, which is at most half a minute old; then the group forms anew."""
+"""The group's leader counts the partitions every two seconds; then the group forms anew. The rest is a busy machine."""
 LAG_TOLD_SECONDS = 15.0
 """How soon somebody must tell a lag of a partition that is new."""
 
