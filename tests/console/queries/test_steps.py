@@ -294,6 +294,18 @@ async def test_q12_filled_with_zeros_each_event_has_a_row_in_each_step(
     assert expected == await walk(held(counted), **asked, step=step, tz=name, limit=limit, fill="zero")
 
 
+@pytest.mark.parametrize("limit", [None, 1, 2, 3])
+async def test_q12_filled_pages_are_in_order_and_repeat_no_row(limit: int | None) -> None:
+    """Events are in the order of their names, whichever was counted first."""
+    counted = [(MIDNIGHT, "C", 1), (MIDNIGHT + HOUR, "A", 2), (MIDNIGHT + HOUR, "B", 3)]
+    asked = {"from": MIDNIGHT, "to": MIDNIGHT + 2 * HOUR}
+    first, second = {"C": 1}, {"A": 2, "B": 3}
+    expected = [Row(MIDNIGHT + n * HOUR, one, (first, second)[n].get(one, 0)) for n in range(2) for one in "ABC"]
+    assert expected == await walk(held(counted), **asked, step="hour", limit=limit, fill="zero")
+    only = [row for row in expected if row.event == "A"]
+    assert only == await walk(held(counted), **asked, event="A", step="hour", limit=limit, fill="zero")
+
+
 def _starts(name: str, step: Step, start: int, end: int) -> Iterator[int]:
     if step == "total":
         yield start
