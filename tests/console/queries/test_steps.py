@@ -344,6 +344,15 @@ async def test_q12_the_top_events_have_rows_of_their_own_and_the_rest_is_one(
     assert "nextPageToken" not in answer.json
 
 
+async def test_q12_of_events_with_one_total_the_first_names_are_at_the_top() -> None:
+    """`(other)` is never one of them, however much it counts: it stands for many."""
+    counted = [(MIDNIGHT, event, count) for event, count in (("D", 1), ("(other)", 9), ("B", 2), ("C", 2), ("A", 2))]
+    asked = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + HOUR, "step": "hour", "top": 2}
+    answer = (await held(counted).get("/v1/counts", asked)).json
+    assert [{"event": "A", "count": 2}, {"event": "B", "count": 2}] == answer["top"]
+    assert [("(other)", 12), ("A", 2), ("B", 2)] == [(row["event"], row["count"]) for row in answer["rows"]]
+
+
 async def test_q12_a_total_is_one_row_for_each_event() -> None:
     """Its time is the start of the range, and its rows have pages too."""
     counted = [(MIDNIGHT + n * 5 * HOUR, event, 1) for n in range(200) for event in ("A", "B")]
