@@ -340,6 +340,7 @@ async def test_q15_a_receipt_says_where_its_record_is_and_whether_it_counts(held
         exception(2, "refused", "NOT_FOUND"),
         exception(3, "dead", "not readable: at server 10.0.0.1", None),
         exception(4, "refused", "NOT_FOUND", "other"),
+        {**exception(5, "refused", "NOT_FOUND"), "at": utc(MIDNIGHT + 99)},
     )
     text = receipt_of(0)
     found = await held.found(f"/v1/receipts/{text}")
@@ -356,6 +357,7 @@ async def test_q15_a_receipt_says_where_its_record_is_and_whether_it_counts(held
     assert (True, "duplicate", "ALREADY_UPDATED") == await fate(1)
     assert (False, "refused", "NOT_FOUND") == await fate(2)
     assert (False, "dead", "not readable") == await fate(3)
+    assert (False, "pending", None) == await fate(5), "it is of another record: the log was cut, and written anew"
     assert 404 == (await held.get(f"/v1/receipts/{receipt_of(4)}")).status, "of another app"
     assert (False, "refused", "NOT_FOUND") == await fate(4, OPERATOR)
     assert (410, "gone") == await failure(held, receipt_of(0, 0, "a1")), "its lineage is not the newest"

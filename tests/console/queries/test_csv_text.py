@@ -50,6 +50,11 @@ def test_q13_lines_end_with_crlf_and_times_have_the_offset_of_the_zone() -> None
     ) == csv_of(rows, ZoneInfo("Europe/Berlin"))
 
 
+def test_q13_a_title_that_is_no_utf_8_costs_no_other_row() -> None:
+    """No ingress accepts one. Another program may have written it."""
+    assert ["?", "ok"] == [row[1] for row in read(csv_of([Row(MIDNIGHT, one, 1) for one in ("\ud800", "ok")], UTC))[1:]]
+
+
 @pytest.mark.parametrize(
     ("accept", "csv_"),
     [
@@ -65,6 +70,10 @@ def test_q13_lines_end_with_crlf_and_times_have_the_offset_of_the_zone() -> None
         (b"application/json, text/csv", False),
         (b"text/csv;q=0", False),
         (b"text/csv;q=x, */*", False),
+        (b"text/csv;q=x", False),
+        (b"text/*;q=0.1, text/csv, application/json;q=0.5", True),
+        (b"text/csv;q=0.1, text/*, application/json;q=0.5", False),
+        (b"image/png," * 50 + b"text/csv", False),
         (b"text/html, application/xhtml+xml, */*;q=0.8", False),
         (b"text/html", False),
         (b"\xff\xfe, text/csv", True),

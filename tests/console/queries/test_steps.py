@@ -294,6 +294,18 @@ async def test_q12_filled_with_zeros_each_event_has_a_row_in_each_step(
     assert expected == await walk(held(counted), **asked, step=step, tz=name, limit=limit, fill="zero")
 
 
+@pytest.mark.parametrize("limit", [None, 1, 2, 3])
+async def test_q12_filled_pages_are_in_order_and_repeat_no_row(limit: int | None) -> None:
+    """Events are in the order of their names, whichever was counted first."""
+    counted = [(MIDNIGHT, "C", 1), (MIDNIGHT + HOUR, "A", 2), (MIDNIGHT + HOUR, "B", 3)]
+    asked = {"from": MIDNIGHT, "to": MIDNIGHT + 2 * HOUR}
+    first, second = {"C": 1}, {"A": 2, "B": 3}
+    expected = [Row(MIDNIGHT + n * HOUR, one, (first, second)[n].get(one, 0)) for n in range(2) for one in "ABC"]
+    assert expected == await walk(held(counted), **asked, step="hour", limit=limit, fill="zero")
+    only = [row for row in expected if row.event == "A"]
+    assert only == await walk(held(counted), **asked, event="A", step="hour", limit=limit, fill="zero")
+
+
 def _starts(name: str, step: Step, start: int, end: int) -> Iterator[int]:
     if step == "total":
         yield start
@@ -330,6 +342,15 @@ async def test_q12_the_top_events_have_rows_of_their_own_and_the_rest_is_one(
     assert [(at, event, count) for (at, event), count in sorted(expected.items())] == rows
     assert [{"event": event, "count": totals[event]} for event in shown] == answer.json["top"]
     assert "nextPageToken" not in answer.json
+
+
+async def test_q12_of_events_with_one_total_the_first_names_are_at_the_top() -> None:
+    """`(other)` is never one of them, however much it counts: it stands for many."""
+    counted = [(MIDNIGHT, event, count) for event, count in (("D", 1), ("(other)", 9), ("B", 2), ("C", 2), ("A", 2))]
+    asked = {"source": "games", "from": MIDNIGHT, "to": MIDNIGHT + HOUR, "step": "hour", "top": 2}
+    answer = (await held(counted).get("/v1/counts", asked)).json
+    assert [{"event": "A", "count": 2}, {"event": "B", "count": 2}] == answer["top"]
+    assert [("(other)", 12), ("A", 2), ("B", 2)] == [(row["event"], row["count"]) for row in answer["rows"]]
 
 
 async def test_q12_a_total_is_one_row_for_each_event() -> None:
