@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ops.config import DATA_VARIABLE, Settings, variable_of
 from ops.local.servers.fetch import mongod_file
 from ops.local.servers.mongod import MongodPlace, mongod_program
@@ -61,7 +63,7 @@ class Place:
         ]
 
     def _environ(self, settings: Settings) -> dict[str, str]:
-        tokens = {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)}
+        tokens = texts_of(settings.tokens.model_dump())
         return {variable_of(f"tokens.{name}"): value for name, value in tokens.items()} | {
             DATA_VARIABLE: str(self.folder),  # not the local system's settings, should one be running
             variable_of("kafka.bootstrap_servers"): self.kafka,
@@ -73,6 +75,14 @@ class Place:
             variable_of("mongodb.database"): settings.mongodb.database,
             variable_of("signing.keys"): f'["{KEY}"]',
         }
+
+
+def texts_of(section: Mapping[str, object]) -> dict[str, str]:
+    """Those settings of a section that are texts, secret or not."""
+    shown = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in section.items()
+    }
+    return {name: value for name, value in shown.items() if isinstance(value, str)}
 
 
 def renamed(settings: Settings, suffix: str) -> Settings:

@@ -6,7 +6,7 @@ shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
 
 cache=${TALLYMILL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tallymill}
-uv=$(.venv/bin/python -c 'from ops.local.servers.fetch import uv_file; print(uv_file())')
+uv=$(.venv/bin/python -c 'from ops.local.downloads.wheels import uv_file; print(uv_file())')
 python=$(.venv/bin/python -c 'import sys; print(sys.executable)')
 
 # environment REQUIREMENTS FOLDER: a new environment with these packages, from uv's cache if all are there.

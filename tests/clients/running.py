@@ -16,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
+from bench.place import texts_of
 from ops.config import FILE_VARIABLE, Settings
 from ops.connect import database
 from ops.definitions.changes import DefinitionsFile, apply_changes, changes
@@ -144,7 +145,7 @@ def process(name: str, settings: Settings, folder: Path, **changed: Mapping[str,
         "mongodb": {"uri": own, "database": settings.mongodb.database},
         "limits": {"max_updates_per_request": MAX_UPDATES},
         "signing": {"keys": [KEYS.keys[0].decode()]},
-        "tokens": {name: value for name, value in settings.tokens.model_dump().items() if isinstance(value, str)},
+        "tokens": texts_of(settings.tokens.model_dump()),
         "worker": {"session_timeout_seconds": 6},
     }
     tables |= {section: {**tables.get(section, {}), **table} for section, table in changed.items()}
