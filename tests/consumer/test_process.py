@@ -139,12 +139,12 @@ async def test_a_topic_without_a_lineage_is_refused_with_what_to_do(servers: Ser
 
 
 class Line:
-    """A line to MongoDB that can be cut without either end noticing. `lost`: a flush has gone into it since."""
+    """A line to MongoDB. The next flush after `is_armed` cuts it, and neither end notices. `lost`: it is cut."""
 
     def __init__(self, mongodb: str) -> None:
         host, _, port = mongodb.partition("://")[2].partition("/")[0].partition(":")
         self._target = (host, int(port))
-        self.frozen = False
+        self.is_armed = False
         self.lost = asyncio.Event()
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,10 +155,10 @@ class Line:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(1 << 16):
-            if not self.frozen:
-                sink.write(data)
-            elif b"startTransaction\x00" in data:
+            if self.is_armed and b"startTransaction\x00" in data:
                 self.lost.set()
+            if not self.lost.is_set():
+                sink.write(data)
         sink.close()
 
 
@@ -178,7 +178,7 @@ async def test_a_second_sigterm_ends_a_worker_at_once(servers: Servers) -> None:
         async with worker_process(where.settings, free_port(), **own) as process:
             await produce(where.settings, 0, one(0))
             await until_applied(where, 1)
-            line.frozen = True
+            line.is_armed = True
             await produce(where.settings, 0, one(1))
             await asyncio.wait_for(line.lost.wait(), PATIENCE_SECONDS)
             process.terminate()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,17 @@ async def warned(where: Place) -> list[str]:
 
 
 async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: Servers, tmp_path: Path) -> None:
-    """The only worker does not know the partition, so its own lag does not include it."""
+    """The group's leader, which would notice the partition, stands still. With a long session it stays the leader."""
+    long = {"worker__session_timeout_seconds": PATIENCE_SECONDS}
     async with place(servers, partitions=1) as where:
         with workers(tmp_path, where.settings) as started:
-            worker = started.start()
+            leader = started.start(**long)
             await send(where.settings, [counting(0, 10)])
             await until_applied(where, 1)
+            worker = started.start(**long)
+            await worker.says("partitions_assigned")
             await until_metric(worker, "tallymill_worker_unread_partitions", 0)
+            await leader.freeze()
             async with kafka_admin(where.settings) as admin:
                 await admin.create_partitions({where.settings.kafka.records_topic: NewPartitions(2)})
             await asyncio.sleep(1)
@@ -67,8 +72,7 @@ async def test_records_of_an_added_partition_are_told_until_it_is_read(servers: 
             assert one.startswith("no worker reads partition 1: 5 records wait, no worker has read it yet. ")
             (said,) = lines(worker, "partitions_unread")
             assert ([1], len(sent), "warning") == (said["partitions"], said["records"], said["level"])
-            # Another worker that joins causes a rebalance, and its metadata are new.
-            started.start()
+            leader.send(signal.SIGCONT)
             await until_applied(where, 1 + len(sent))
             await until_metric(worker, "tallymill_worker_unread_partitions", 0)
             assert await metric(worker, "tallymill_worker_unread_records") is None

@@ -74,6 +74,13 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         Limits(min_period_seconds=10, max_period_seconds=5)
 
 
+def test_a_token_url_may_be_missing_and_must_be_private() -> None:
+    """The client's secret is sent there."""
+    assert KafkaSettings.model_validate({"oauth_token_url": None}).oauth_token_url is None
+    with pytest.raises(ValidationError, match="must begin with https://"):
+        KafkaSettings(oauth_token_url="http://issuer.example/token")
+
+
 def test_a_client_is_told_how_to_connect() -> None:
     """In aiokafka's names. Each connection reads the password by itself."""
     kafka = KafkaSettings.model_validate(

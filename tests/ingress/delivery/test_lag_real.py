@@ -38,7 +38,7 @@ async def two_partitions(kafka: str, name: str) -> None:
 
 @asynccontextmanager
 async def all_counted(servers: Servers, name: str, partition: int) -> AsyncIterator[None]:
-    """As if a worker applied whatever comes to one partition of both topics, meanwhile."""
+    """As if a worker had claimed both partitions of both topics, and applied whatever comes to one of them."""
     topics = {"r1": TopicPartition(name, partition), "r2": TopicPartition(analytics_of(name), partition)}
     async with (
         AsyncMongoClient[dict[str, Any]](servers.mongodb) as client,
@@ -46,6 +46,8 @@ async def all_counted(servers: Servers, name: str, partition: int) -> AsyncItera
     ):
         database = client[name]
         await database["lineages"].insert_one({"_id": "r2", "topic": analytics_of(name), "generation": 1})
+        claimed = [{"_id": f"{lineage}/{number:02}", "next": 0} for lineage in topics for number in (0, 1)]
+        await database["checkpoints"].insert_many(claimed)
 
         async def apply() -> None:
             while True:
