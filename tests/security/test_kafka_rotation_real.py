@@ -21,6 +21,7 @@ from tests.security.system import SecuredSystem, secured_system, until
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
 NAME = "rotation"
+TOKENS = "tokens"
 PROCESSES = ("ingress", "worker")
 NEXT = "the next password"
 
@@ -32,7 +33,7 @@ def test_a_password_that_changes_on_the_brokers_is_an_outage(tmp_path: Path, mon
         secure_kafka(tmp_path / "kafka", **own) as broker,
         secured_system(tmp_path / "system", NAME, mongo, lambda process: broker.settings("SCRAM", process)) as system,
     ):
-        asyncio.run(changed(broker, grant=True))
+        asyncio.run(changed(broker, grant=NAME))
         system.ran("init", "--json")
         children = {process: system.start(process) for process in PROCESSES}
         system.until_ready(*PROCESSES)
@@ -61,10 +62,10 @@ def test_tokens_of_seconds_cost_no_request(tmp_path: Path, mongo: SecuredMongo) 
     seconds = os.environ.get("TOKEN_LOAD_SECONDS", "60")
     with (
         secure_kafka(tmp_path / "kafka") as broker,
-        secured_system(tmp_path / "system", NAME, mongo, lambda process: broker.settings("OAUTH", process)) as system,
+        secured_system(tmp_path / "system", TOKENS, mongo, lambda process: broker.settings("OAUTH", process)) as system,
     ):
         broker.tokens.lifetime_seconds = 5
-        asyncio.run(changed(broker, grant=True))
+        asyncio.run(changed(broker, grant=TOKENS))
         system.ran("init", "--json")
         children = [system.start(process) for process in PROCESSES]
         system.until_ready(*PROCESSES)
@@ -76,10 +77,10 @@ def test_tokens_of_seconds_cost_no_request(tmp_path: Path, mongo: SecuredMongo) 
         assert broker.tokens.given > 2 * float(seconds) / 5
 
 
-async def changed(broker: SecureKafka, *, grant: bool = False) -> None:
-    """Rights for all; or the next password of the processes."""
+async def changed(broker: SecureKafka, *, grant: str = "") -> None:
+    """Rights for all in the system of this name; or the next password of the processes."""
     if grant:
-        async with granted(broker.broker.address(), NAME):
+        async with granted(broker.broker.address(), grant):
             return
     async with admin_of(broker.broker.address()) as admin:
         for process in PROCESSES:
