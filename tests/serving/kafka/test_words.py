@@ -10,9 +10,16 @@ import pytest
 from aiokafka import errors
 
 from serving.kafka.client import UnusableFile, why
+from serving.kafka.rights import Denials
 from serving.kafka.words import MAX_CHARACTERS, NotReached
 
 NO_ACL = "Kafka does not allow the topic to this user (an ACL is missing)"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test of this process may have been denied a right a moment ago."""
+    monkeypatch.setattr("serving.kafka.words.DENIALS", Denials())
 
 
 def kinds(kind: type[BaseException]) -> Iterator[type[BaseException]]:
