@@ -27,7 +27,7 @@ from tests.deploy.image.test_dockerfile import PINNED
 
 SERVICES: dict[str, Any] = compose()["services"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = [name for name, service in SERVICES.items() if "build" in service]
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("tallymill:")]
 ONCE = ["keys", "init", "replica-set", "cli"]
 SERVING = [name for name in SERVICES if name not in ONCE]
 
@@ -57,8 +57,6 @@ def test_every_image_is_pinned(name: str) -> None:
     image = SERVICES[name]["image"]
     if name in OURS:
         assert f"tallymill:{PROJECT['version']}" == image
-        assert "../.." == SERVICES[name]["build"]["context"]
-        assert (ROOT / SERVICES[name]["build"]["dockerfile"]).is_file()
     else:
         assert PINNED.fullmatch(image)
 
@@ -103,11 +101,24 @@ def test_every_check_asks_something_real(name: str) -> None:
     assert {"interval", "timeout", "retries", "start_period", "start_interval"} < set(check)
 
 
+def test_the_image_is_built_once_and_never_pulled() -> None:
+    """Compose puts the service's name into an image. Of several builds the last one gets the tag.
+
+    Then the containers of the others would be made anew at the next command.
+    """
+    assert ["keys"] == [name for name, service in SERVICES.items() if "build" in service]
+    assert "../.." == SERVICES["keys"]["build"]["context"]
+    assert (ROOT / SERVICES["keys"]["build"]["dockerfile"]).is_file()
+    assert {"never"} == {SERVICES[name]["pull_policy"] for name in OURS}
+
+
 def test_init_has_ended_well_before_anything_serves() -> None:
     """And the keys are there, and both servers are well."""
     done, well = {"condition": "service_completed_successfully"}, {"condition": "service_healthy"}
-    for name in ("ingress", "worker", "console", "cli"):
+    for name in ("ingress", "worker", "console"):
         assert {"keys": done, "init": done, "kafka": well, "mongodb": well} == SERVICES[name]["depends_on"]
+    # Compose starts again what has ended, for each command.
+    assert {"kafka": well, "mongodb": well} == SERVICES["cli"]["depends_on"]
     assert {"kafka": well, "mongodb": well, "replica-set": done} == SERVICES["init"]["depends_on"]
     assert ["init"] == SERVICES["init"]["command"]
     assert {"no"} == {SERVICES[name]["restart"] for name in ONCE}
