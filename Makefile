@@ -46,6 +46,7 @@ test: setup ## every test, on real Kafka and MongoDB and in Chromium; coverage o
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m ops.local.servers.prometheus
 	$(PYTHON) -m tests.deploy.chart.tools
+	$(PYTHON) -m tests.deploy.image.buildah
 	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint-deploy: setup ## chart, manifests, image and compose file: helm, kubeconform, kube-score, hadolint, Compose (part of `make test`)

@@ -12,22 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.image.build import PATH, RootFolder, namespace
-from tests.deploy.image.dockerfile import Stage
+from tests.deploy.image.base import shared
+from tests.deploy.image.buildah import Config
 from tests.patience import PATIENCE_SECONDS
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A built image: its root file system, and what its last stage says of processes."""
+    """A built image: its root file system, and what it says of processes."""
 
-    root: RootFolder
-    stage: Stage
+    root: Path
+    config: Config
 
     def command(self, words: list[str], environment: Mapping[str, str], volumes: Mapping[str, Path]) -> list[str]:
         """The command that runs `words` in a container. Its process is that of the words. Volumes: by `TARGET[:ro]`."""
-        root = self.root.path
-        user, _, group = (self.stage.user or "0:0").partition(":")
+        root = self.root
+        user, _, group = self.config.user.partition(":")
         mounted = [(*target.partition(":")[::2], folder) for target, folder in volumes.items()]
         for target, _, source in mounted:
             point = root / target.removeprefix("/")
@@ -37,16 +39,18 @@ class Image:
         lines = [
             "set -e",
             f"mount --bind {root} {root}",
-            *self.root.mounts(read_only=True),
+            *(f"mount --bind -o ro {name} {root}{name}" for name in shared()),
+            f"mount --rbind /proc {root}/proc",
+            f"mount --rbind /dev {root}/dev",
             f"mount -t tmpfs -o mode=1777,nosuid,nodev none {root}/tmp",  # noqa: S108 its own
             *(f"mount --bind -o {mode or 'rw'} {folder} {root}{target}" for target, mode, folder in mounted),
             f"mount -o remount,bind,ro {root}",
         ]
         rights = ["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--clear-groups"]
-        inside = ["setpriv", f"--reuid={user}", f"--regid={group}", *rights, "env", "-i", "-C", self.stage.folder]
-        inside += [f"{name}={value}" for name, value in {**self.stage.environment, **environment}.items()]
+        inside = ["setpriv", f"--reuid={user}", f"--regid={group}", *rights, "env", "-i", "-C", self.config.folder]
+        inside += [f"{name}={value}" for name, value in {**self.config.environment, **environment}.items()]
         lines.append(f"exec chroot {root} {shlex.join([*inside, *words])}")
-        return [*namespace(), "/bin/sh", "-c", "\n".join(lines)]
+        return ["unshare", "--mount", "/bin/sh", "-c", "\n".join(lines)]
 
     def start(
         self,
@@ -57,7 +61,7 @@ class Image:
         log: Path | None = None,
     ) -> "subprocess.Popen[str]":
         """A container under way. Its log is a file, or else a pipe."""
-        words = [*(self.stage.entrypoint or [] if entrypoint is None else entrypoint), *arguments]
+        words = [*(self.config.entrypoint if entrypoint is None else entrypoint), *arguments]
         command = self.command(words, environment or {}, volumes or {})
         with contextlib.ExitStack() as stack:
             said = stack.enter_context(log.open("w")) if log else subprocess.PIPE

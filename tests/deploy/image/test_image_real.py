@@ -12,8 +12,11 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from tests.deploy.image.base import environment
 from tests.deploy.image.composed import USER, Stack
+from tests.deploy.image.conftest import ARGUMENTS
 from tests.deploy.image.container import Image
+from tests.deploy.image.dockerfile import DOCKERFILE, stages
 from tests.end_to_end.running import post, until
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
@@ -36,6 +39,15 @@ def batch(request_id: str) -> str:
     period = {"periodStartMillis": f"{now - 120}000", "periodEndMillis": f"{now - 60}000"}
     updates = [{"definitionId": "LEVEL_UP", "updateCount": "3"}]
     return json.dumps({"requestId": request_id, "timePeriods": [{"timePeriod": period, "updates": updates}]})
+
+
+def test_the_builder_understands_the_dockerfile_as_the_reader_does(image: Image) -> None:
+    """So what the fast tests say of the Dockerfile is true of the image."""
+    built, read = image.config, stages(DOCKERFILE.read_text(), ARGUMENTS)[-1]
+    assert (read.user, read.folder, read.stop_signal) == (built.user, built.folder, built.stop_signal)
+    assert (read.entrypoint, read.command) == (built.entrypoint, built.command)
+    assert (read.labels, read.ports) == (built.labels, built.ports)
+    assert {**environment(), **read.environment} == built.environment
 
 
 def test_the_whole_way_of_a_batch_through_the_image(stack: Stack) -> None:
@@ -127,7 +139,7 @@ def test_all_bytecode_is_there(image: Image) -> None:
 
 def test_without_a_command_it_says_what_there_is(image: Image) -> None:
     """CMD is --help."""
-    status, output, _ = image.run(*(image.stage.command or []))
+    status, output, _ = image.run(*image.config.command)
     assert 0 == status
     assert all(name in output for name in ("ingress", "worker", "console", "init", "probe", "doctor"))
 
