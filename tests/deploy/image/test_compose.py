@@ -112,6 +112,23 @@ def test_the_image_is_built_once_and_never_pulled() -> None:
     assert {"never"} == {SERVICES[name]["pull_policy"] for name in OURS}
 
 
+# The folders that each image declares as volumes.
+VOLUMES = {
+    "apache/kafka": ["/etc/kafka/secrets", "/mnt/shared/config", "/var/lib/kafka/data"],
+    "mongo": ["/data/configdb", "/data/db"],
+    "prom/prometheus": ["/prometheus"],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if SERVICES[name]["image"].split(":")[0] in VOLUMES])
+def test_no_container_leaves_a_volume_without_a_name(name: str) -> None:
+    """An engine makes one for each declared folder that nothing is mounted at, and never removes it."""
+    service = SERVICES[name]
+    mounted = {one.split(":")[0] for one in service.get("tmpfs", [])}
+    mounted |= {one.split(":")[1] for one in service.get("volumes", [])}
+    assert set(VOLUMES[service["image"].split(":")[0]]) <= mounted
+
+
 def test_init_has_ended_well_before_anything_serves() -> None:
     """And the keys are there, and both servers are well."""
     done, well = {"condition": "service_completed_successfully"}, {"condition": "service_healthy"}
@@ -256,7 +273,8 @@ def lines_of_docs() -> list[str]:
     """Every command of the pages that calls compose."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     text = "\n".join(page.read_text() for page in pages)
-    return re.findall(r"docker compose ((?:--file|--profile|up|run|down|logs)\b[^`\n)|]*)", text)
+    names = "--file|--profile|up|run|down|logs|restart|stop"
+    return re.findall(rf"docker compose ((?:{names})\b[^`\n)|]*)", text)
 
 
 @pytest.mark.parametrize("line", lines_of_docs())
@@ -266,13 +284,13 @@ def test_each_command_of_the_pages_is_of_this_file(line: str) -> None:
     profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
     while words[0].startswith("--"):
         option, value, *words = words
-        assert (ROOT / value).samefile(FOLDER / "compose.yaml") if option == "--file" else value in profiles
+        assert (ROOT / value).samefile(FOLDER / "compose.yaml") if option == "--file" else value in {*profiles, "*"}
     command, *words = words
     if command == "run":
         *_, service, name = words[: words.index("cli") + 2]
         assert "cli" == service
         assert name in typer.main.get_group(app).commands
-    elif command == "logs":
+    elif command in {"logs", "restart"}:
         assert set(words) <= set(SERVICES)
     else:
         assert set(words) <= {"--build", "--detach", "--wait", "--volumes", "--scale", "worker=4"}
