@@ -10,7 +10,7 @@ from ops.local.downloads.complete import FetchError
 from ops.local.servers.paths import cache_folder
 from ops.reference import ROOT
 from tests.deploy.image.base import shared, write_base
-from tests.deploy.image.buildah import Builder, buildah
+from tests.deploy.image.buildah import Build, build, buildah
 from tests.deploy.image.container import Image
 from tests.deploy.image.dockerfile import DOCKERFILE
 
@@ -34,13 +34,18 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
             raise
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("image")
-    builder = Builder(program, folder, cache_folder() / "image-caches")
+    volumes = (f"--volume={name}:{name}:ro" for name in shared())
+    given = (f"--build-arg={name}={value}" for name, value in ARGUMENTS.items())
+    base, root = folder / "base", folder / "root"
     try:
-        builder.build(BASE, write_base(folder / "base"), folder / "base")
-        volumes = [f"--volume={name}:{name}:ro" for name in shared()]
-        given = [f"--build-arg={name}={value}" for name, value in ARGUMENTS.items()]
-        builder.build(BUILT, DOCKERFILE, ROOT, f"--output={folder / 'root'}", *volumes, *given)
-        (folder / "root").chmod(0o755)  # buildah makes it, and leaves out what an image has of its top folder
-        yield Image(folder / "root", builder.config(BUILT))
+        config = build(
+            program,
+            folder,
+            cache_folder() / "image-caches",
+            Build(BASE, write_base(base), base),
+            Build(BUILT, DOCKERFILE, ROOT, (f"--output={root}", *volumes, *given)),
+        )
+        root.chmod(0o755)  # buildah makes it, and leaves out what an image has of its top folder
+        yield Image(root, config)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # half a gigabyte
+        shutil.rmtree(folder, ignore_errors=True)  # a quarter of a gigabyte
