@@ -166,6 +166,9 @@ class Config:
 
 
 def _main() -> int:
+    if os.geteuid():
+        complain("The image is not built: that takes mounts, which only root may make")
+        return EXIT_OK
     try:
         buildah()
     except FetchError as error:
