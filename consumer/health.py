@@ -66,6 +66,8 @@ class Health:
             yield Missing("kafka", f"{api}: no broker gives records of the partitions {sorted(unread)}")
         waiting = [one.retrying_seconds() for one in self._holdings.flushers.values()]
         waiting.append(self._retry.retrying_seconds())
+        # A call to a frozen MongoDB fails after half a minute or more. Its client notices it within seconds.
+        waiting.append({"mongodb": self._retry.outages["mongodb"].lost_seconds})
         for server in sorted({server for servers in waiting for server in servers}):
             seconds = max(servers.get(server, 0) for servers in waiting)
             if seconds > READY_SECONDS:

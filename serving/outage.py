@@ -82,3 +82,8 @@ class Outage:
     @property
     def lasts(self) -> bool:
         return bool(self._parts)
+
+    @property
+    def lost_seconds(self) -> float:
+        """For how long a part has been unable to use the server; 0 if all can."""
+        return self._now() - self._since if self._parts and self._since is not None else 0

@@ -7,8 +7,8 @@ from ops.config import Settings
 
 Schema = dict[str, Any]
 
-# A user in a URL would be a password in a ConfigMap. So would be a private key that is pasted as JSON.
-WITHOUT_SECRETS: Final[Schema] = {"type": "string", "pattern": r"^(https?://[^@\s]+|/\S+)$"}
+# A user in a URL would be a password in a ConfigMap. A query can hold one too. So can a key set that is pasted as JSON.
+WITHOUT_SECRETS: Final[Schema] = {"type": "string", "pattern": r"^(https?://[^@?\s]+|/\S+)$"}
 
 SECTIONS: Final = ("kafka", "mongodb", "limits", "tokens", "ingress", "worker", "console", "oidc", "canary")
 

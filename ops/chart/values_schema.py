@@ -68,7 +68,9 @@ def values() -> dict[str, Schema]:
             pullSecrets={"type": "array", "items": NAME},
         ),
         "existingSecret": NAME,
-        "secretRevision": TEXT,
+        "issuerInSecret": FLAG,
+        # `--set secretRevision=2` makes a number.
+        "secretRevision": {"type": ["string", "integer"]},
         "extraEnv": {
             "type": "object",
             "additionalProperties": False,

@@ -155,6 +155,20 @@ async def test_mongodb_away_for_longer_than_a_fail_over_makes_unready(monkeypatc
     assert ["mongodb_lost", "mongodb_back"] == told
 
 
+async def test_an_outage_that_only_the_client_has_noticed_makes_unready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call to a frozen MongoDB takes longer to fail than the client takes to notice it."""
+    made = parts(AilingLog(), MemoryStore())
+    async with running(made) as worker:
+        await eventually(lambda: not worker.missing())
+        made.outages["mongodb"].lost("primary", "no answer in time", 8)
+        assert not worker.missing()
+        monkeypatch.setattr(health, "READY_SECONDS", 7)
+        assert ["mongodb"] == what(worker)
+        assert worker.alive()
+        made.outages["mongodb"].back("primary")
+        assert not worker.missing()
+
+
 async def test_a_member_that_its_group_has_lost_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at once: groups rebalance often."""
     log = AilingLog()

@@ -90,6 +90,23 @@ def test_a_server_is_up_once_it_was_used_until_a_part_loses_it() -> None:
     assert [False, True, False, False, False, True] == seen
 
 
+def test_it_is_known_how_long_a_server_is_lost() -> None:
+    """From when the first part lost it, until no part lacks it."""
+    now = Time()
+    outage, seen = Outage("kafka", now, now.later), list[float]()
+    with capture_logs():
+        seen.append(outage.lost_seconds)
+        outage.lost("games", "no ack", 2)
+        now.seconds += 3
+        outage.lost("analytics", "no ack")
+        seen.append(outage.lost_seconds)
+        outage.back("games")
+        seen.append(outage.lost_seconds)
+        outage.back("analytics")
+        seen.append(outage.lost_seconds)
+    assert [0, 5, 5, 0] == seen
+
+
 steps = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.floats(0, 10)), max_size=30)
 
 

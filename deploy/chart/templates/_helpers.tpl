@@ -213,7 +213,7 @@ spec:
         # A change of the settings starts the pods again.
         tallymill/settings: {{ toJson $environment | sha256sum }}
         {{- with $root.Values.secretRevision }}
-        tallymill/secret-revision: {{ . | quote }}
+        tallymill/secret-revision: {{ if kindIs "string" . }}{{ . | quote }}{{ else }}{{ . | toJson | quote }}{{ end }}
         {{- end }}
         kubectl.kubernetes.io/default-container: {{ .command }}
         {{- with .values.podAnnotations }}
@@ -327,7 +327,9 @@ spec:
 {{- if not $settings.kafka.bootstrap_servers }}{{ $wrong = append $wrong "settings.kafka.bootstrap_servers: required, as host:port[,host:port]" }}{{ end -}}
 {{- if not $settings.tokens.issuer }}{{ $wrong = append $wrong "settings.tokens.issuer: required" }}{{ end -}}
 {{- if not $settings.tokens.audience }}{{ $wrong = append $wrong "settings.tokens.audience: required" }}{{ end -}}
-{{- if and (not $settings.tokens.jwks) (not $settings.tokens.introspection_url) }}{{ $wrong = append $wrong "settings.tokens.jwks or settings.tokens.introspection_url: required" }}{{ end -}}
+{{- $issuers := without (list $settings.tokens.jwks $settings.tokens.introspection_url) nil "" -}}
+{{- if and (not $issuers) (not .Values.issuerInSecret) }}{{ $wrong = append $wrong "settings.tokens.jwks or settings.tokens.introspection_url: required, or issuerInSecret" }}{{ end -}}
+{{- if and $issuers .Values.issuerInSecret }}{{ $wrong = append $wrong "issuerInSecret: settings.tokens.jwks or settings.tokens.introspection_url would be used instead of what is in the Secret" }}{{ end -}}
 {{- range $name, $_ := .Values.extraEnv }}{{ if hasPrefix "TALLYMILL_" (upper $name) }}{{ $wrong = append $wrong (printf "extraEnv.%s: use `settings`, or the Secret" $name) }}{{ end }}{{ end -}}
 {{- with $wrong }}{{ fail (printf "\n  %s\n(docs/kubernetes.md)" (join "\n  " .)) }}{{ end -}}
 {{- end }}

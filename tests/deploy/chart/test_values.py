@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 import yaml
 
-from ops.chart.settings_schema import SECTIONS, secret_settings
+from ops.chart.settings_schema import SECTIONS, URLS, secret_settings
 from ops.chart.values_schema import FILE, values_schema
 from ops.config import Settings, setting_names, variable_of
 from ops.reference import ROOT
 from tests.deploy.chart.cases import CASES, MINIMAL, Values, with_settings
-from tests.deploy.chart.objects import leaves
+from tests.deploy.chart.objects import leaves, of_kind, pod_of
 from tests.deploy.chart.render import CHART, FOLDER, Refused, committed, documents, rendered, text_of
 from tests.deploy.chart.tools import Tools
 
@@ -81,6 +81,10 @@ def test_the_schema_accepts_what_is_right(case: str) -> None:
         {"settings": {"limits": {"apps": {"demo": {"max_titlez": 1}}}}},
         {"settings": {"tokens": {"jwks": '{"keys": [{"d": "private"}]}'}}},
         {"settings": {"tokens": {"introspection_url": "https://user:password@issuer.example/"}}},
+        *(
+            {"settings": {name.split(".")[0]: {name.split(".")[1]: "https://issuer.example/?key=secret"}}}
+            for name in URLS
+        ),
         *({"settings": {name.split(".")[0]: {name.split(".")[1]: SECRET}}} for name in secret_settings()),
     ],
     ids=json.dumps,
@@ -116,7 +120,7 @@ def test_everything_that_is_wrong_is_said_at_once(tools: Tools) -> None:
         "settings.kafka.bootstrap_servers: required, as host:port[,host:port]",
         "settings.tokens.issuer: required",
         "settings.tokens.audience: required",
-        "settings.tokens.jwks or settings.tokens.introspection_url: required",
+        "settings.tokens.jwks or settings.tokens.introspection_url: required, or issuerInSecret",
         "extraEnv.TALLYMILL_MONGODB__URI: use `settings`, or the Secret",
     ):
         assert words in str(refused.value)
@@ -127,6 +131,25 @@ def test_helm_refuses_a_secret(tools: Tools) -> None:
     """By the schema, before it makes a manifest."""
     with pytest.raises(Refused, match="sasl_password"):
         text_of(tools.helm, with_settings({"kafka": {"sasl_password": SECRET}}))
+
+
+@pytest.mark.slow
+def test_a_url_that_holds_a_secret_can_be_in_the_secret(tools: Tools) -> None:
+    """Then none is in the values, where it would win."""
+    tokens = {"issuer": "https://issuer.example", "audience": "tallymill"}
+    kafka = {"bootstrap_servers": "kafka:9092"}
+    assert text_of(tools.helm, {"settings": {"kafka": kafka, "tokens": tokens}, "issuerInSecret": True})
+    with pytest.raises(Refused, match=r"issuerInSecret: settings\.tokens\.jwks or"):
+        text_of(tools.helm, {**MINIMAL, "issuerInSecret": True})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "annotation"), [("--set", "20261129"), ("--set-string", "20261129")])
+def test_a_new_secret_revision_may_be_a_number(tools: Tools, given: str, annotation: str) -> None:
+    """As `--set` makes it of digits. A long one is not written as 2e+07."""
+    text = text_of(tools.helm, MINIMAL, given, "secretRevision=20261129")
+    for workload in of_kind(documents(text), "Deployment"):
+        assert annotation == pod_of(workload)["metadata"]["annotations"]["tallymill/secret-revision"]
 
 
 @pytest.mark.slow
