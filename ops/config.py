@@ -26,6 +26,7 @@ from schemas.masks import masked_url
 from schemas.settings import Section
 from serving.config import TokenCheckSettings
 from serving.mongodb.client import PINNED, uri_problems
+from serving.outgoing.pem import unreadable
 
 __all__ = [
     "DATA_VARIABLE",
@@ -162,9 +163,9 @@ def _unusable(settings: Settings, sources: Sources) -> list[str]:
     problems = list(uri_problems(uri.get_secret_value(), PINNED)) if uri else []
     files = {name: getattr(settings.kafka, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
     problems += [
-        f"kafka.{name}: there is no file {masked_url(path)}"
+        f"kafka.{name}: {problem.replace(path, masked_url(path))}"
         for name, path in files.items()
-        if path and not Path(path).is_file()
+        if path and (problem := unreadable(path))
     ]
     return [one + origin(one.partition(":")[0], sources.origins) for one in problems]
 

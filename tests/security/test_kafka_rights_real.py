@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.security.kafka_rights import Row, granted, rights_of, rows, take_away
-from tests.security.kafka_servers import SecureKafka, secure_kafka
+from tests.security.kafka_servers import SecureKafka
 from tests.security.mongo_servers import SecuredMongo
 from tests.security.system import PROCESSES, SecuredSystem, secured_system, until
 
@@ -27,9 +27,8 @@ IMPLIED = {"Read": "Describe", "Write": "Describe", "Alter": "Describe", "AlterC
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    with secure_kafka(tmp_path_factory.mktemp("broker")) as running:
-        yield running
+def broker(kafka: SecureKafka) -> SecureKafka:
+    return kafka
 
 
 @pytest.fixture(scope="module")
