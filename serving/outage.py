@@ -82,3 +82,8 @@ class Outage:
     @property
     def lasts(self) -> bool:
         return bool(self._parts)
+
+    @property
+    def reason(self) -> str:
+        """Why the server is lost, as the log says it; empty if it is not."""
+        return self._reason if self.lasts else ""
