@@ -66,9 +66,8 @@ async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     )
     try:
         await consumer.start()
-        await asyncio.sleep(
-            0
-        )  # its task has begun: one that is cancelled before that makes stop() raise CancelledError
+        # Its task begins: one that is cancelled before that would make stop() raise CancelledError.
+        await asyncio.sleep(0)
         yield consumer
     except KafkaError as error:
         raise _unavailable(settings, error) from error

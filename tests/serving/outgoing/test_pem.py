@@ -9,6 +9,8 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from consumer.kafka.source import SourceClient
+from consumer.ports import Unavailable
 from ops.config import FILE_VARIABLE, SettingsError, load_settings
 from ops.local.settings import to_toml
 from schemas.settings import KafkaSettings, MongoSettings
@@ -94,9 +96,13 @@ def unusable(tmp_path: Path) -> KafkaSettings:
     return KafkaSettings(bootstrap_servers="127.0.0.1:1", security_protocol="SSL", ssl_cafile=str(text))
 
 
-def test_a_client_that_connects_later_is_made_with_files_that_can_t_be_used(tmp_path: Path) -> None:
-    """A worker makes its client before it connects. It waits, as for any other mistake."""
+async def test_a_worker_s_client_is_made_with_files_that_can_t_be_used(tmp_path: Path) -> None:
+    """It is made before it connects. It waits, as for any other mistake."""
     kafka = unusable(tmp_path)
+    client = SourceClient(kafka, "topic", request_millis=1000)
+    with pytest.raises(Unavailable, match=r"kafka\.ssl_cafile: .*text\.pem: no certificate in PEM format$"):
+        await client.start()
+    await client.stop()
     assert client_options(kafka, connects_later=True)["ssl_context"]
     with pytest.raises(UnusableFile, match=r"^kafka\.ssl_cafile: .*text\.pem: no certificate in PEM format$"):
         client_options(kafka)
