@@ -85,9 +85,13 @@ def test_a_file_of_mongodb_s_uri_is_named(tmp_path: Path, option: str, words: st
         "certificate": authority.issue("open").certfile,
     }
     uri = f"mongodb://127.0.0.1:1/?tls=true&{option.format(**files)}"
+    said = f"mongodb.uri: {words.format(**files)}"
     with pytest.raises(UnusableUri) as refused:
         new_client(MongoSettings(uri=SecretStr(uri)), "test")
-    assert f"mongodb.uri: {words.format(**files)}" in str(refused.value)
+    assert said in str(refused.value)
+    with pytest.raises(SettingsError) as unusable_settings:
+        load_settings({"TALLYMILL_MONGODB__URI": uri})
+    assert said in str(unusable_settings.value)
 
 
 def unusable(tmp_path: Path) -> KafkaSettings:
