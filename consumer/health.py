@@ -55,7 +55,14 @@ class Health:
         found: dict[str, Missing] = {}
         for one in (*self._servers(), *self._share()):
             found.setdefault(one.what, one)
+        if found:  # a server that is lost is the cause. Alone it makes no worker unready: it may be back soon
+            found |= {one.what: one for one in self._lost()}
         return list(found.values())
+
+    def _lost(self) -> Iterator[Missing]:
+        for server, outage in self._parts.outages.items():
+            if outage.lasts:
+                yield Missing(server, f"{server}: {outage.reason}")
 
     def _servers(self) -> Iterator[Missing]:
         api = self._parts.api

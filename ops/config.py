@@ -25,7 +25,9 @@ from ops.settings.sources import DATA_VARIABLE, FILE_VARIABLE, FOLDER_VARIABLE, 
 from schemas.masks import masked_url
 from schemas.settings import Section
 from serving.config import TokenCheckSettings
+from serving.mongodb.certificate import unusable_files
 from serving.mongodb.client import PINNED, uri_problems
+from serving.outgoing.pem import unreadable
 
 __all__ = [
     "DATA_VARIABLE",
@@ -159,12 +161,13 @@ def _without(tree: Tree, places: Iterable[tuple[int | str, ...]]) -> Tree:
 def _unusable(settings: Settings, sources: Sources) -> list[str]:
     """What can be known to fail before a server is asked."""
     uri = settings.mongodb.uri
-    problems = list(uri_problems(uri.get_secret_value(), PINNED)) if uri else []
+    text = uri.get_secret_value() if uri else None
+    problems = [*(uri_problems(text, PINNED) or unusable_files(text))] if text is not None else []
     files = {name: getattr(settings.kafka, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
     problems += [
-        f"kafka.{name}: there is no file {masked_url(path)}"
+        f"kafka.{name}: {problem.replace(path, masked_url(path))}"
         for name, path in files.items()
-        if path and not Path(path).is_file()
+        if path and (problem := unreadable(path))
     ]
     return [one + origin(one.partition(":")[0], sources.origins) for one in problems]
 

@@ -1,5 +1,6 @@
 """Connections of commands to Kafka and MongoDB, made from the settings as processes make theirs (serving/)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -65,6 +66,8 @@ async def kafka_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     )
     try:
         await consumer.start()
+        # Its task begins: one that is cancelled before that would make stop() raise CancelledError.
+        await asyncio.sleep(0)
         yield consumer
     except KafkaError as error:
         raise _unavailable(settings, error) from error

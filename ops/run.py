@@ -1,15 +1,19 @@
 """Runs one process with its part of the settings. Imports are few, because they delay each start."""
 
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ops.config import Settings, SettingsError, load_config
 from ops.logs import configure_logs, warn_of_open_files
 from ops.output import EXIT_BAD_INPUT, complain
+from serving.kafka.rights import DENIALS
 from serving.reload.hangups import Hangups
 from serving.reload.secrets import NotRead, Reload
 
 Config = TypeVar("Config")
+
+# By package.
+PROCESSES: Final = {"ingress": "ingress", "consumer": "worker", "console": "console"}
 
 
 def run_process(
@@ -28,6 +32,7 @@ def run_process(
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     configure_logs()
+    DENIALS.process = PROCESSES.get(run.__module__.partition(".")[0], "")
     warn_of_open_files(found.open_files)
 
     def read_again() -> Settings:

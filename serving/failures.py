@@ -22,7 +22,7 @@ from aiokafka import errors
 from prometheus_client import Counter
 from pymongo.errors import ConnectionFailure
 
-from serving.kafka.words import why
+from serving.kafka.words import Explained, why
 from serving.mongodb import words as mongodb_words
 from serving.seldom import Seldom
 
@@ -57,7 +57,7 @@ _NETWORK_NUMBERS = frozenset(
 
 def outage_words(error: BaseException) -> str | None:
     """What a server or the network did, in plain words; None if neither is the cause."""
-    if isinstance(error, errors.KafkaError) and not isinstance(error, _MISUSE):
+    if isinstance(error, Explained) or (isinstance(error, errors.KafkaError) and not isinstance(error, _MISUSE)):
         return f"Kafka: {why(error)}"
     if isinstance(error, ConnectionFailure):
         return f"MongoDB: {mongodb_words.why(error)}"

@@ -87,3 +87,8 @@ class Outage:
     def lost_seconds(self) -> float:
         """For how long a part has been unable to use the server; 0 if all can."""
         return self._now() - self._since if self._parts and self._since is not None else 0
+
+    @property
+    def reason(self) -> str:
+        """Why the server is lost, as the log says it; empty if it is not."""
+        return self._reason if self.lasts else ""

@@ -40,7 +40,7 @@ class SourceClient:
     def __init__(self, kafka: KafkaSettings, topic: str, request_millis: int, **reading: Any) -> None:  # noqa: ANN401 aiokafka's own options
         self._kafka = kafka
         self.consumer = AIOKafkaConsumer(
-            **client_options(kafka, request_timeout_ms=request_millis),
+            **client_options(kafka, request_timeout_ms=request_millis, connects_later=True),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",

@@ -25,15 +25,23 @@ REQUEST_TIMEOUT_MILLIS = 10_000
 
 
 def client_options(
-    kafka: KafkaSettings, client_id: str = "tallymill", request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS
+    kafka: KafkaSettings,
+    client_id: str = "tallymill",
+    request_timeout_ms: int = REQUEST_TIMEOUT_MILLIS,
+    *,
+    connects_later: bool = False,
 ) -> dict[str, Any]:
-    """Options of a client of aiokafka. Raises UnusableFile."""
+    """Options of a client of aiokafka. Raises UnusableFile.
+
+    `connects_later`: files that can't be used are named when the client connects, not now.
+    """
     never_create_topics()
     install()
     credentials = credentials_of(kafka)
     return {
         **kafka.client_options(),
-        "ssl_context": credentials.tls_context(),
+        # aiokafka asks for one. Each connection reads the newest instead.
+        "ssl_context": credentials.any_tls_context() if connects_later else credentials.tls_context(),
         # aiokafka asks for both with PLAIN, and gives them to each connection, which reads the newest instead.
         "sasl_plain_username": credentials.user,
         "sasl_plain_password": credentials.password,

@@ -12,9 +12,9 @@ import structlog
 from aiokafka.abc import AbstractTokenProvider
 
 from schemas.settings import KafkaSettings
-from serving.kafka.oauth import TokenSource
+from serving.kafka.oauth import TokenSource, no_token
 from serving.kafka.tls import client_subject, tls_context
-from serving.kafka.words import UnusableFile
+from serving.kafka.words import NoToken, UnusableFile
 
 log = structlog.get_logger()
 
@@ -66,6 +66,10 @@ class Credentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
                 log.error("certificate_not_renewed", reason=str(error))  # noqa: TRY400 the reason says it
         return self._usable
 
+    def any_tls_context(self) -> ssl.SSLContext | None:
+        """One that no connection uses; None for a protocol without TLS."""
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if self.kafka.security_protocol.endswith("SSL") else None
+
     @property
     def user(self) -> str | None:
         """The user, or the client id of OAUTHBEARER."""
@@ -86,6 +90,11 @@ class Credentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has 
     @property
     def servers(self) -> str:
         return self.kafka.bootstrap_servers or ""
+
+    def unanswered(self, seconds: float) -> NoToken | None:
+        """Why a connection was not complete after so many seconds, if it waited for a token."""
+        url = self.kafka.oauth_token_url or ""
+        return no_token(url, f"no answer in {seconds:g} s") if self._tokens.is_awaited else None
 
     async def token(self) -> str:
         """A valid token. Raises NoToken."""

@@ -20,9 +20,11 @@ HANDSHAKE_SHARE = 0.8
 
 async def cause_of(error: BaseException, address: Address, options: dict[str, Any], seconds: float) -> str:
     """Say why a request to this address failed. Another way is tried for half of `seconds`."""
-    words = why(error)
+    words, credentials = why(error), options["sasl_oauth_token_provider"]
     if words == OTHER_CERTIFICATE:
-        return client_certificate_problem(options["sasl_oauth_token_provider"].kafka)
+        return client_certificate_problem(credentials.kafka)
+    if isinstance(error, TimeoutError) and (waited := credentials.unanswered(seconds)):
+        return str(waited)
     if is_without_reason(error) and (found := await _other_way(address, options, seconds / 2)):
         return found
     if isinstance(error, TimeoutError):

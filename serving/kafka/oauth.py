@@ -65,6 +65,11 @@ class TokenSource:
         """Whom the last token names, which is Kafka's name of the user. None if that can't be read."""
         return _subject(self._token.text) if self._token else None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a connection waits for the endpoint's answer."""
+        return self._fetching is not None and not self._fetching.done()
+
     def forget(self) -> None:
         """Fetch a new token for the next connection: Kafka refused this one, or the secret has changed."""
         self._token = None
@@ -86,11 +91,11 @@ async def fetch(kafka: KafkaSettings, now: Callable[[], float] = time.monotonic)
         async with asyncio.timeout(FETCH_SECONDS):
             status, body = await _post(kafka, url)
     except TimeoutError:
-        raise _no_token(url, f"no answer in {FETCH_SECONDS:g} s") from None
+        raise no_token(url, f"no answer in {FETCH_SECONDS:g} s") from None
     except (OSError, aiohttp.ClientError, ValueError) as error:
-        raise _no_token(url, reason(error)) from None
+        raise no_token(url, reason(error)) from None
     if status != HTTP_OK:
-        raise _no_token(url, _refusal(kafka, status, body))
+        raise no_token(url, _refusal(kafka, status, body))
     return _read(url, body, asked)
 
 
@@ -104,7 +109,7 @@ def _subject(token: str) -> str | None:
     return subject if isinstance(subject, str) else None
 
 
-def _no_token(url: str, words: str) -> NoToken:
+def no_token(url: str, words: str) -> NoToken:
     return NoToken(f"no token from {address(url)} (kafka.oauth_token_url): {words}")
 
 
@@ -148,7 +153,7 @@ def _read(url: str, body: bytes, asked: float) -> Token:
         answer = json.loads(body)
         text, seconds = answer["access_token"], float(answer.get("expires_in", 0))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _no_token(url, "the answer is not that of a token endpoint (RFC 6749, section 5.1)") from None
+        raise no_token(url, "the answer is not that of a token endpoint (RFC 6749, section 5.1)") from None
     if not isinstance(text, str) or not text.isascii():
-        raise _no_token(url, "the answer has no access_token")
+        raise no_token(url, "the answer has no access_token")
     return Token(text, asked + FRESH_SHARE * seconds, asked + seconds)

@@ -50,6 +50,25 @@ OPERATIONS: Final[Mapping[Resource, Mapping[int, str]]] = {
     "transactional-id": {},
 }
 
+# The rights of each process and command, which docs/security.md explains.
+NEEDED: Final[Mapping[str, Mapping[Resource, tuple[str, ...]]]] = {
+    "init": {"topic": ("Create", "Alter", "AlterConfigs")},
+    "ingress": {"topic": ("Write", "DescribeConfigs")},
+    "worker": {"topic": ("Read", "DescribeConfigs"), "group": ("Read",)},
+    "console": {"topic": ("Read", "Write"), "group": ("Describe",)},
+    "verify": {"topic": ("Read",)},
+    "doctor": {"topic": ("Read", "DescribeConfigs"), "cluster": ("Describe",)},
+    "lineage": {"topic": ("Read",), "group": ("Describe",)},
+    "dead-letters": {"topic": ("Write",)},
+    "status": {"topic": ("Read",), "group": ("Describe",)},
+}
+
+# What Kafka asks for first, and the rights that include it.
+INCLUDED_IN: Final[Mapping[str, frozenset[str]]] = {
+    "Describe": frozenset({"Read", "Write", "Alter"}),
+    "DescribeConfigs": frozenset({"AlterConfigs"}),
+}
+
 # InitProducerId, which Kafka refuses with the cluster's code. A user that may write to some topic may do it.
 INIT_PRODUCER: Final = 22
 
@@ -72,7 +91,7 @@ class Denied:
     """The user may not do this. `name`: of the resource; empty if the answer does not tell."""
 
     principal: str
-    operation: str
+    operations: tuple[str, ...]
     resource: Resource
     name: str
     servers: str
@@ -80,10 +99,12 @@ class Denied:
     def __str__(self) -> str:
         named = f" {self.name}" if self.name and self.resource != "cluster" else ""
         option = "--cluster" if self.resource == "cluster" else f"--{self.resource} {quote(self.name or 'NAME')}"
+        rights = f"right{'s' if len(self.operations) > 1 else ''} {' and '.join(self.operations)}"
+        operations = " ".join(f"--operation {one}" for one in self.operations)
         return (
-            f"{self.principal} lacks the right {self.operation} on the {self.resource}{named}. Grant it: kafka-acls.sh "
+            f"{self.principal} lacks the {rights} on the {self.resource}{named}. Grant it: kafka-acls.sh "
             f"--bootstrap-server {self.servers} --add --allow-principal {quote(self.principal)} "
-            f"--operation {self.operation} {option}"
+            f"{operations} {option}"
         )
 
 
@@ -95,6 +116,8 @@ class Denials:
         self._noted: dict[tuple[Resource, str], tuple[float, Denied]] = {}
         self.tell: Callable[[Denied], object] = lambda _: None
         """Called for each denial. A process logs it; a command prints the error that follows."""
+        self.process = ""
+        """The process or command that runs."""
 
     def note(self, request: Any, answer: Any, user: User) -> None:  # noqa: ANN401 aiokafka has no types
         """Note what an answer denies."""
@@ -103,7 +126,8 @@ class Denials:
             operation = OPERATIONS[resource].get(request.API_KEY)
             if operation:
                 missing: Resource = "topic" if request.API_KEY == INIT_PRODUCER else resource
-                denied = Denied(user.principal, operation, missing, name, user.servers)
+                operations = missing_of(self.process, operation, missing)
+                denied = Denied(user.principal, operations, missing, name, user.servers)
                 self._noted.pop((resource, name), None)  # the newest is the last
                 self._noted[resource, name] = self._now(), denied
                 self.tell(denied)
@@ -117,6 +141,16 @@ class Denials:
             if kind == resource and name in ("", called) and self._now() - at < FRESH_SECONDS
         ]
         return fresh[-1] if fresh else None
+
+
+def missing_of(process: str, asked: str, resource: Resource) -> tuple[str, ...]:
+    """The rights that a process needs and lacks, if Kafka denies what it asked for.
+
+    Each right that includes it is missing: with one of them Kafka would not have denied it.
+    """
+    needed = NEEDED.get(process, {}).get(resource, ())
+    including = tuple(one for one in needed if one in INCLUDED_IN.get(asked, ()))
+    return including if asked not in needed and including else (asked,)
 
 
 # Of a process: the words of an error are found far from the connection that it came by.

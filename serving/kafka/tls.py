@@ -3,19 +3,18 @@
 Each fault of a file is found before a connection is made, and named by its setting.
 """
 
-import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography import x509
-
 from schemas.settings import KafkaSettings
 from serving.kafka.words import OTHER_CERTIFICATE, UnusableFile
+from serving.outgoing.pem import Settings, UnusablePem, certificate_in, load_pair, unreadable
 
 SETTINGS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+PAIR = Settings("kafka.ssl_certfile", "kafka.ssl_keyfile", "kafka.ssl_key_password")
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
@@ -34,11 +33,9 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
 def _changed_nanos(setting: str, file: str | None) -> int:
     if file is None:
         return 0
-    try:
-        with Path(file).open("rb") as opened:
-            return os.fstat(opened.fileno()).st_mtime_ns
-    except OSError as error:
-        raise UnusableFile(f"{setting}: {file}: {(error.strerror or 'not readable').lower()}") from error
+    if problem := unreadable(file):
+        raise UnusableFile(f"{setting}: {problem}")
+    return Path(file).stat().st_mtime_ns
 
 
 @lru_cache(maxsize=4)  # reading the system's authorities takes 20 ms, and a process connects every other second
@@ -47,61 +44,18 @@ def _context(
 ) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=cafile)
+        if certfile:
+            load_pair(context, certfile, keyfile or certfile, password, PAIR)
     except (OSError, ValueError) as error:
         raise UnusableFile(f"kafka.ssl_cafile: {cafile}: no certificate in PEM format") from error
-    if certfile:
-        _load_pair(context, certfile, keyfile or certfile, password)
+    except UnusablePem as error:
+        raise UnusableFile(str(error)) from error
     return context
-
-
-def _load_pair(context: ssl.SSLContext, certfile: str, keyfile: str, password: str) -> None:
-    asked = _Asked(password)
-    try:
-        # Without a password OpenSSL would ask for one on the terminal.
-        context.load_cert_chain(certfile, keyfile, asked)
-    except (OSError, ValueError) as error:
-        raise UnusableFile(_pair_problem(certfile, keyfile, error, asked)) from error
-
-
-class _Asked:
-    """Gives OpenSSL the password of the key, and notes that it was asked: the key is encrypted."""
-
-    def __init__(self, password: str) -> None:
-        self._password = password
-        self.count = 0
-
-    def __call__(self) -> str:
-        self.count += 1
-        return self._password
-
-    @property
-    def in_vain(self) -> bool:
-        return self.count > 0 and not self._password
-
-
-def _pair_problem(certfile: str, keyfile: str, error: Exception, asked: _Asked) -> str:
-    if _certificate(certfile) is None:
-        return f"kafka.ssl_certfile: {certfile}: no certificate in PEM format"
-    if asked.in_vain:
-        return f"kafka.ssl_key_password: required, because the key in {keyfile} is encrypted"
-    if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
-        return f"kafka.ssl_keyfile: the key in {keyfile} does not belong to the certificate in {certfile}"
-    if asked.count:
-        return f"kafka.ssl_key_password: wrong password for the key in {keyfile}"
-    return f"kafka.ssl_keyfile: {keyfile}: no key in PEM format"
-
-
-def _certificate(certfile: str) -> x509.Certificate | None:
-    """The first certificate of a file, which is the client's own."""
-    try:
-        return x509.load_pem_x509_certificate(Path(certfile).read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def client_subject(kafka: KafkaSettings) -> str | None:
     """The subject of the client's certificate, as Kafka writes it."""
-    found = _certificate(kafka.ssl_certfile) if kafka.ssl_certfile else None
+    found = certificate_in(kafka.ssl_certfile) if kafka.ssl_certfile else None
     return found.subject.rfc4514_string() if found else None
 
 
@@ -110,7 +64,7 @@ def client_certificate_problem(kafka: KafkaSettings, now: Callable[[], datetime]
     if not kafka.ssl_certfile:
         return "Kafka requires a client certificate: set kafka.ssl_certfile and kafka.ssl_keyfile"
     file = f"{kafka.ssl_certfile} (kafka.ssl_certfile)"
-    if (found := _certificate(kafka.ssl_certfile)) is None:
+    if (found := certificate_in(kafka.ssl_certfile)) is None:
         return OTHER_CERTIFICATE
     if found.not_valid_after_utc < now():
         return f"the client's certificate has expired at {found.not_valid_after_utc:%Y-%m-%dT%H:%MZ}: renew {file}"

@@ -18,6 +18,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from schemas.settings import MongoSettings
+from serving.mongodb.certificate import unusable_files
 from serving.mongodb.handshakes import Handshakes
 from serving.mongodb.renewal import remember
 from serving.mongodb.uri import UnusableUri, certificate_of, uri_problems
@@ -82,7 +83,7 @@ def new_client(mongodb: MongoSettings, appname: str, **own: Any) -> AsyncMongoCl
     if mongodb.uri is None:
         raise UnusableUri(["mongodb.uri: required"])
     uri = mongodb.uri.get_secret_value()
-    if problems := uri_problems(uri, PINNED):
+    if problems := uri_problems(uri, PINNED) or unusable_files(uri):
         raise UnusableUri(problems)
     if _direct(uri):
         _warn_of_direct_connection()

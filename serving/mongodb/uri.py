@@ -3,12 +3,13 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri, split_options
+
+from serving.outgoing.pem import unreadable
 
 SCHEMES = ("mongodb://", "mongodb+srv://")
 
@@ -132,8 +133,8 @@ def _wrong_option(written: str, value: str, others: Sequence[str]) -> str | None
         close = difflib.get_close_matches(written, [*_KNOWN, *_FILES, *others], 1)
         named = written if re.fullmatch(r"[A-Za-z_]{1,40}", written) else "an option"
         return f"{named} is not an option of MongoDB" + (f": did you mean {close[0]}?" if close else "")
-    if name in _FILES and not Path(unquote_plus(value)).is_file():
-        return f"{name}: no file {unquote_plus(value)}"
+    if name in _FILES and (problem := unreadable(unquote_plus(value))):
+        return f"{name}: {problem}"
     try:
         split_options(f"{written}={value}")
     except (PyMongoError, ValueError, TypeError):

@@ -57,6 +57,19 @@ async def test_a_worker_without_a_share_is_not_ready_and_says_so() -> None:
     assert worker.alive()
 
 
+async def test_a_worker_that_is_not_ready_names_the_server_that_is_lost() -> None:
+    """With the reason that its log has. A lost server alone makes no worker unready: it may be back soon."""
+    made = parts(AilingLog(), MemoryStore())
+    worker = Worker(made)
+    made.outages["kafka"].lost("cluster", "connection refused")
+    assert {"share": "games: the group has not", "kafka": "kafka: connection refused"} == {
+        one.what: one.why.partition(" given")[0] for one in worker.missing()
+    }
+    async with running(made) as ready:
+        await eventually(lambda: not ready.missing())
+        assert made.outages["kafka"].lasts
+
+
 async def test_kafka_that_cannot_be_reached_makes_unready_and_stays_alive() -> None:
     """A restart would not help. Lag is unknown, not zero."""
     log, store, clock = AilingLog(), MemoryStore(), TestClock()

@@ -88,7 +88,9 @@ class SecuredSystem:
             "console": {"drain_seconds": 0, "session_keys": ["another key of sixteen bytes or more"]},
         }
         for section, name in LISTEN.values():
-            tables[section][name] = self.ports.setdefault(section, any_free())
+            if section not in self.ports:
+                self.ports[section] = any_free()
+            tables[section][name] = self.ports[section]
         for more in (self.changed, changed):
             for section, table in more.items():
                 tables[section] = {**tables.get(section, {}), **table}

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from ops.local.servers.processes import Child
 from schemas.documents import CHECKPOINTS
 from tests.security.kafka_rights import granted
-from tests.security.kafka_servers import USERS, Listener, SecureKafka, secure_kafka
+from tests.security.kafka_servers import USERS, Listener, SecureKafka
 from tests.security.mongo_servers import SecuredMongo
 from tests.security.system import Known, SecuredSystem, secured_system, until, without_secrets
 
@@ -20,9 +20,8 @@ pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    with secure_kafka(tmp_path_factory.mktemp("broker")) as running:
-        yield running
+def broker(kafka: SecureKafka) -> SecureKafka:
+    return kafka
 
 
 # Each way that a user is known by Kafka, and by MongoDB.

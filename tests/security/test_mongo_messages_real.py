@@ -1,4 +1,4 @@
-"""A connection to MongoDB that can't be used: each process and command says why, soon, and tells no secret."""
+"""Mistakes of MongoDB's own settings: a command says why. Mistakes of ours: test_mistakes_real.py."""
 
 import asyncio
 import re
@@ -9,28 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.config import load_settings
-from ops.local.status.server_probes import mongodb_state
 from tests.mongodb.own import own_mongod
-from tests.security.mongo_mistakes import MESSAGES, REJECTED, WRONG_PASSWORD, uri_with
+from tests.security.mongo_mistakes import WRONG_PASSWORD
 from tests.security.mongo_servers import SecuredMongo
-from tests.security.system import PROCESSES, SecuredSystem, secured_system, until, without_secrets
+from tests.security.system import SecuredSystem, secured_system, without_secrets
 from tests.servers import Servers
 
 pytestmark = pytest.mark.real
 
 # Of a person who waits for a command.
 SECONDS = 10
-
-COMMANDS = (
-    ("init",),
-    ("doctor",),
-    ("verify",),
-    ("lineage",),
-    ("dead-letters", "list"),
-    ("titles", "list", "demo"),
-    ("definitions", "list"),
-)
 
 _is_raw = re.compile(r"Traceback|object at 0x|Topology|configured timeouts|Errno|[A-Z]\w+(?:Error|Failure)\(")
 
@@ -53,38 +41,6 @@ def assert_command_says(system: SecuredSystem, uri: str, words: str, *command: s
     assert 0 != done.status
     assert_said(system, done.said, words)
     assert done.seconds < SECONDS, f"{command}: {done.seconds:g} s"
-
-
-def assert_processes_say(system: SecuredSystem, uri: str, words: str) -> None:
-    """In the log, soon after they have begun; and they go on trying."""
-    children = [system.start(process, mongodb={"uri": uri}) for process in PROCESSES]
-    for child in children:
-        until(lambda child=child: words in child.log.read_text(), system.said)  # type: ignore[misc]
-        assert_said(system, child.log.read_text(), words)
-        assert child.exit_status() is None
-    system.children.stop(children)
-
-
-@pytest.mark.parametrize("mistake", MESSAGES)
-def test_a_command_says_what_is_wrong(system: SecuredSystem, mistake: str) -> None:
-    user = system.mongo.make_user(f"{system.name}-user", [])
-    assert user
-    uri = uri_with(mistake, system.mongo, f"{system.name}-user", system.folder)
-    assert_command_says(system, uri, MESSAGES[mistake], "lineage")
-
-
-def test_every_command_says_what_is_wrong(system: SecuredSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = uri_with("wrong password", system.mongo, "root", system.folder)
-    for command in COMMANDS:
-        assert_command_says(system, uri, REJECTED, *command)
-    monkeypatch.setenv("TALLYMILL_SETTINGS_FILE", str(system.file("status", mongodb={"uri": uri})))
-    assert REJECTED in mongodb_state(load_settings()).detail
-
-
-def test_every_process_says_what_is_wrong(system: SecuredSystem) -> None:
-    system.ran("init")
-    uri = uri_with("wrong password", system.mongo, "root", system.folder)
-    assert_processes_say(system, uri, REJECTED)
 
 
 def test_an_expired_certificate_of_the_server_is_named(system: SecuredSystem) -> None:

@@ -14,8 +14,9 @@ from pymongo.errors import OperationFailure
 from schemas.documents import CHECKPOINTS
 from schemas.settings import MongoSettings
 from serving.mongodb.client import new_client, why
-from serving.mongodb.renewal import UnusableCertificate, renew_certificates, renew_clients
+from serving.mongodb.renewal import renew_certificates, renew_clients
 from serving.mongodb.uri import option_of
+from serving.outgoing.pem import UnusablePem
 from tests.patience import PATIENCE_SECONDS
 from tests.security.mongo_exercises import Exercises
 from tests.security.mongo_mistakes import REJECTED
@@ -58,7 +59,7 @@ async def test_a_client_in_use_takes_a_new_certificate(mongo: SecuredMongo) -> N
         renew_certificates(mongo.certificate_uri(first))
         assert wanted == await in_a_new_connection(client)
         first.write_text("no certificate")
-        with pytest.raises(UnusableCertificate):
+        with pytest.raises(UnusablePem):
             renew_certificates(mongo.certificate_uri(first))
         assert wanted == await in_a_new_connection(client), "a file that can't be used changes nothing"
 

@@ -72,6 +72,8 @@ class Health:
     processes: Sequence[ProcessNow]
     balance: Mapping[str, Any]
     traffic: Traffic = field(default_factory=Traffic)
+    denied: Sequence[str] = ()
+    """Rights of Kafka that `status` lacks, a sentence each: what they would show is unknown."""
 
     @property
     def phase(self) -> str:
@@ -93,8 +95,11 @@ class Health:
         found = [*self.lost, *(one.problem for one in self.processes if one.problem), *self.traffic.problems]
         balance = self.balance["balance"]
         if balance is None:
-            return [*found, f"balance and lost records unknown: {self.balance['balance_why']}"]
-        return found + [f"{topic}: the balance does not add up" for topic, one in balance.items() if not one["holds"]]
+            found.append(f"balance and lost records unknown: {self.balance['balance_why']}")
+        found += [f"Kafka: {one}" for one in self.denied if not any(one in problem for problem in found)]
+        return found + [
+            f"{topic}: the balance does not add up" for topic, one in (balance or {}).items() if not one["holds"]
+        ]
 
 
 def health_of(state: State, data: Path) -> Health:
@@ -102,10 +107,11 @@ def health_of(state: State, data: Path) -> Health:
     from console.observer import loop, mongodb  # noqa: F401, PLC0415 the same
     from ops.lineage import find  # noqa: F401, PLC0415 with the clients: loaded before the clock runs, and only here
     from ops.local.status import group_reader  # noqa: F401, PLC0415 the same
-    from serving.kafka import bootstrap  # noqa: F401, PLC0415 the same
+    from serving.kafka import bootstrap, rights  # noqa: F401, PLC0415 the same
     from serving.mongodb import watch  # noqa: F401, PLC0415 the same
 
-    settings, measured = _settings(data), list[Traffic]()
+    settings, measured, denied = _settings(data), list[Traffic](), dict[str, None]()
+    rights.DENIALS.process, rights.DENIALS.tell = "status", lambda one: denied.setdefault(str(one))
     asked = asked_of(state, settings)
     questions: list[Callable[[], Any]] = [*(one.ask for one in asked), lambda: balance_report(data)]
     if isinstance(settings, str):
@@ -122,6 +128,7 @@ def health_of(state: State, data: Path) -> Health:
         [_now(one, answer or Answer("no answer", late), state.runs.get(one.name)) for one, answer in answered],
         balance or unknown(late),
         measured[-1] if measured else Traffic(why=late),
+        tuple(denied),
     )
 
 

@@ -9,9 +9,12 @@ import pytest
 from ops.local.servers.ports import any_free
 from schemas.settings import KafkaSettings
 from serving.kafka import oauth
+from serving.kafka.connection import REFUSED_CODES, Connection
 from serving.kafka.credentials import Credentials
+from serving.kafka.diagnosis import cause_of
 from serving.kafka.oauth import TokenSource, fetch
 from serving.kafka.words import NoToken
+from tests.security.system import until
 from tests.security.token_endpoint import TokenEndpoint, token_endpoint
 
 
@@ -65,6 +68,39 @@ async def test_the_old_token_serves_to_its_end_while_the_endpoint_fails(endpoint
     now = 30
     with pytest.raises(NoToken, match="HTTP 503"):
         await source.token(kafka)
+
+
+async def test_a_token_that_kafka_has_refused_is_not_used_again(endpoint: TokenEndpoint) -> None:
+    """It may have been revoked: the next connection gets another, though this one has not expired."""
+    credentials = Credentials(settings(endpoint))
+    await credentials.token()
+    connection = Connection(
+        "127.0.0.1",
+        1,
+        security_protocol="PLAINTEXT",
+        sasl_mechanism="OAUTHBEARER",
+        sasl_oauth_token_provider=credentials,
+    )
+    assert "Kafka refused the token of client worker" in str(
+        connection._refused(connection._words_of(REFUSED_CODES[0]))
+    )
+    await credentials.token()
+    assert 2 == endpoint.given
+
+
+async def test_a_connection_that_waited_for_a_token_says_so(endpoint: TokenEndpoint) -> None:
+    """Where the caller waits for a shorter time than the token's own time-out."""
+    credentials, address = Credentials(settings(endpoint)), ("127.0.0.1", any_free())
+    options = {"sasl_oauth_token_provider": credentials, "security_protocol": "SASL_SSL"}
+    await credentials.token()
+    assert "no answer in 0.2 s" == await cause_of(TimeoutError(), address, options, 0.2)
+    credentials.refused()
+    endpoint.mode = "hang"
+    waiting = asyncio.create_task(credentials.token())
+    await asyncio.to_thread(until, lambda: len(endpoint.scopes) == 2, lambda: "the endpoint was not asked")
+    waiting.cancel()
+    cause = await cause_of(TimeoutError(), address, options, 0.2)
+    assert f"no token from {endpoint.url} (kafka.oauth_token_url): no answer in 0.2 s" == cause
 
 
 async def test_a_new_secret_is_used_at_once(endpoint: TokenEndpoint) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import errors
 
-from serving.kafka.rights import BY_CODE, Denials, Denied
+from serving.kafka.rights import BY_CODE, Denials, Denied, missing_of
 from serving.kafka.words import why
 
 TOPIC = errors.TopicAuthorizationFailedError.errno
@@ -108,7 +108,8 @@ def test_the_newest_of_the_topic_that_the_error_names(denials: Denials) -> None:
 
 def named(denied: Denied | None) -> tuple[str, str]:
     assert denied
-    return denied.operation, denied.name
+    (operation,) = denied.operations
+    return operation, denied.name
 
 
 def test_an_old_denial_explains_no_new_error(denials: Denials, time: Time) -> None:
@@ -121,3 +122,29 @@ def test_an_error_says_which_right_is_missing(monkeypatch: pytest.MonkeyPatch, d
     monkeypatch.setattr("serving.kafka.words.DENIALS", denials)
     denials.note(request(11, _group="g"), SimpleNamespace(error_code=GROUP), User)
     assert "lacks the right Read on the group g" in why(errors.GroupAuthorizationFailedError())
+
+
+@pytest.mark.parametrize(
+    ("process", "asked", "resource", "missing"),
+    [
+        ("ingress", "Describe", "topic", "Write"),
+        ("worker", "Describe", "topic", "Read"),
+        ("worker", "Describe", "group", "Read"),
+        ("console", "Describe", "topic", "Read and Write"),
+        ("console", "Describe", "group", "Describe"),
+        ("console", "Read", "topic", "Read"),
+        ("init", "DescribeConfigs", "topic", "AlterConfigs"),
+        ("doctor", "DescribeConfigs", "topic", "DescribeConfigs"),
+        ("", "Describe", "topic", "Describe"),
+    ],
+)
+def test_the_right_that_the_process_needs_is_named(process: str, asked: str, resource: Any, missing: str) -> None:  # noqa: ANN401 a literal
+    """Kafka asks for another one first, which the needed one includes."""
+    assert missing == " and ".join(missing_of(process, asked, resource))
+
+
+def test_several_missing_rights_are_granted_together(denials: Denials, time: Time) -> None:
+    denials.process = "console"
+    denials.note(request(3), SimpleNamespace(topics=[(TOPIC, "t", False, [])]), User)
+    assert "lacks the rights Read and Write on the topic t. Grant it: " in str(time.told[0])
+    assert str(time.told[0]).endswith("--operation Read --operation Write --topic t")

@@ -139,7 +139,7 @@ async def test_no_secret_of_a_uri_is_told(
         ("readPreferences=x", "mongodb.uri: readPreferences is not an option of MongoDB: did you mean readPreference?"),
         ("w=majority&W=majority", "mongodb.uri: an option is written twice"),
         ("maxPoolSize=many", "mongodb.uri: the value of the option maxPoolSize is not allowed"),
-        ("tlsCAFile=/no/file", "mongodb.uri: tlsCAFile: no file /no/file"),
+        ("tlsCAFile=/no/file", "mongodb.uri: tlsCAFile: there is no file /no/file"),
         ("tls=false&tlsInsecure=false&ssl=true", "mongodb.uri: two of its options exclude each other"),
     ],
 )  # fmt: skip

@@ -11,8 +11,9 @@ from pymongo import AsyncMongoClient
 
 from schemas.settings import MongoSettings
 from serving.mongodb.client import new_client
-from serving.mongodb.renewal import UnusableCertificate, renew_certificates, renew_clients
+from serving.mongodb.renewal import renew_certificates, renew_clients
 from serving.mongodb.uri import without_user
+from serving.outgoing.pem import UnusablePem
 from tests.security.certificates import Authority
 
 URI = "mongodb://{}:{}@127.0.0.1:9/?authSource=admin"
@@ -52,15 +53,18 @@ def test_a_broken_certificate_is_named_and_not_used(tmp_path: Path) -> None:
     uri = f"mongodb://127.0.0.1:9/?tls=true&tlsCAFile={authority.cafile}&tlsCertificateKeyFile={both}"
     renew_certificates(uri)
     key, certificate = both.read_text(), other.read_text()
-    for broken in (
-        "nothing",
-        key[: key.index("-----BEGIN CERTIFICATE")] + certificate[certificate.index("-----BEGIN C") :],
+    for broken, words in (
+        ("nothing", ": no certificate in PEM format"),
+        (
+            key[: key.index("-----BEGIN CERTIFICATE")] + certificate[certificate.index("-----BEGIN C") :],
+            f"the key in {both} does not belong to the certificate in {both}",
+        ),
     ):
         both.write_text(broken)
-        with pytest.raises(UnusableCertificate, match=r"^mongodb\.uri: tlsCertificateKeyFile: .* in PEM format$"):
+        with pytest.raises(UnusablePem, match=rf"^mongodb\.uri: tlsCertificateKeyFile: .*{words}$"):
             renew_certificates(uri)
     authority.cafile.write_text("nothing")
-    with pytest.raises(UnusableCertificate, match=r"^mongodb\.uri: tlsCAFile: .*: no certificate in PEM format$"):
+    with pytest.raises(UnusablePem, match=r"^mongodb\.uri: tlsCAFile: .*: no certificate in PEM format$"):
         renew_certificates(uri)
 
 
