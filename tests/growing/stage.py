@@ -119,6 +119,7 @@ class Stage:
     load: Load
     database: Any
     uri: str
+    kafka: str
     token: Token
     positions: Positions
 
@@ -220,7 +221,7 @@ async def on_stage(
             positions = Positions(client[system.database])
             async with beside(balance(system, urls), positions.watch()):
                 await until(lambda: load.acknowledged() >= 2 * RESENT, "nothing was acknowledged")
-                yield Stage(system, load, client[system.database], servers.mongodb, token, positions)
+                yield Stage(system, load, client[system.database], servers.mongodb, servers.kafka, token, positions)
             await client.drop_database(system.database)
     finally:
         children.kill_all()
