@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from unittest.mock import Mock, patch
 
 from pymongo import AsyncMongoClient
 
@@ -24,6 +25,7 @@ from bench.scale import shared
 from consumer.config import WorkerSettings
 from consumer.group import membership
 from consumer.group.membership import GroupMember, membership_of
+from consumer.group.wire import heartbeat_request
 from ops.config import Settings
 from ops.init.command import initialise, wrong
 from serving.outage import Outage
@@ -80,17 +82,21 @@ async def until_shared(group: Group, change: Callable[[], Awaitable[None]]) -> f
     return time.monotonic() - began
 
 
-async def measure_members(place: Place, members: int, partitions: int, seconds: float) -> None:
+async def measure_members(place: Place, members: int, partitions: int, seconds: float, heartbeats: Mock) -> None:
     settings = place.settings(partitions)
     assert not wrong(await initialise(settings))
-    heartbeats = counted_heartbeats()
     group = Group(settings, members)
     formed = await until_shared(group, group.start)
     await asyncio.sleep(5)  # until the last one that joined late has its share
-    sent, own, broker, began = heartbeats[0], time.process_time(), cpu_seconds(place.kafka_pid), time.monotonic()
+    sent, own, broker, began = (
+        heartbeats.call_count,
+        time.process_time(),
+        cpu_seconds(place.kafka_pid),
+        time.monotonic(),
+    )
     await asyncio.sleep(seconds)
     passed = time.monotonic() - began
-    a_second = (heartbeats[0] - sent) / passed
+    a_second = (heartbeats.call_count - sent) / passed
     each = (time.process_time() - own) / passed / members
     of_broker = (cpu_seconds(place.kafka_pid) - broker) / passed
     left = await until_shared(group, group.leave)
@@ -101,18 +107,6 @@ async def measure_members(place: Place, members: int, partitions: int, seconds: 
         f"died: {died:.1f} s; {a_second:.0f} heartbeats/s; CPU of a member {each:.2%}, of the broker {of_broker:.1%}; "
         f"load average {os.getloadavg()[0]:.0f}"
     )
-
-
-def counted_heartbeats() -> list[int]:
-    """Their number so far, in a list of one."""
-    count, request = [0], membership.heartbeat_request
-
-    def counting(*given: Any) -> Any:  # noqa: ANN401 it only passes them on
-        count[0] += 1
-        return request(*given)
-
-    membership.heartbeat_request = counting
-    return count
 
 
 async def measure_workers(place: Place, workers: int, partitions: int, seconds: float) -> None:
@@ -150,10 +144,11 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long an idle group is watched")
     options = parser.parse_args()
-    with servers() as place:
-        for count in options.workers or options.members:
-            measure = measure_workers if options.workers else measure_members
-            asyncio.run(measure(place, count, options.partitions, options.seconds))
+    with servers() as place, patch.object(membership, "heartbeat_request", wraps=heartbeat_request) as heartbeats:
+        for count in options.workers:
+            asyncio.run(measure_workers(place, count, options.partitions, options.seconds))
+        for count in () if options.workers else options.members:
+            asyncio.run(measure_members(place, count, options.partitions, options.seconds, heartbeats))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,9 @@ async def test_a_database_of_a_newer_version_is_refused(servers: Servers) -> Non
     """Its ids may be such that this version finds none of them."""
     async with place(servers) as where:
         await where.database[LINEAGES].update_many({}, {"$set": {"layout": LAYOUT + 1}})
-        assert f"the database has layout {LAYOUT + 1}" in await refused(where.settings)
+        said = await refused(where.settings)
+        assert f"the database has layout {LAYOUT + 1}" in said
+        assert "start_refused" in said
 
 
 async def test_a_standalone_mongod_is_refused_together_with_what_kafka_has_wrong(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,7 +19,7 @@ from schemas.documents import CHECKPOINTS, EVENTS, EXCEPTIONS, PERIOD_COUNTS, PL
 from schemas.requirements import indexes
 from schemas.settings import KafkaSettings, Limits
 from tests.faults.cluster.stage.system import APP, EVENT, ROOT
-from tests.growing.profile import Key, Profile, profiled
+from tests.growing.profile import Key, Operation, Profile, profiled
 from tests.growing.stage import RESENT, Stage, on_stage
 from tests.patience import PATIENCE_SECONDS
 from tests.servers import Servers
@@ -59,6 +60,25 @@ def test_no_index_is_unique_but_that_of_the_shard_key() -> None:
     source = (ROOT / "ops" / "init" / "command.py").read_text()
     assert "unique" not in source
     assert all(not hasattr(index, "unique") for index in indexes(KafkaSettings(), Limits()))
+
+
+@pytest.mark.parametrize(
+    ("asked", "by_value", "by_hash"),
+    [
+        ({"_id": "a/b"}, True, True),
+        ({"_id": {"$in": ["a/b"]}, "event": "x"}, True, True),
+        ({"_id": {"$gte": "a/", "$lt": "a0"}}, True, False),
+        ({"$or": [{"_id": {"$gte": "a", "$lt": "b"}}, {"_id": "c"}]}, True, False),
+        ({"$or": [{"_id": "a"}, {"app": "a"}]}, False, False),
+        ({"_id": {"$exists": True}}, False, False),
+        ({"keys": {"$in": [1]}}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_what_mongos_can_route(asked: dict[str, Any], *, by_value: bool, by_hash: bool) -> None:
+    """As MongoDB's manual says: a hashed key by whole values alone."""
+    one = Operation("players", "find", asked, "tallymill worker", None)
+    assert (by_value, by_hash) == (one.is_routed("1"), one.is_routed("hashed"))
 
 
 @pytest.mark.real
