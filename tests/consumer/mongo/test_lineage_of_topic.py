@@ -19,7 +19,10 @@ def test_the_topic_of_the_newest_lineage_is_read() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"layout": LAYOUT + 1}, f"the database has layout {LAYOUT + 1}, written by `tallymill init` of a newer version"),
+        (
+            {"layout": LAYOUT + 1},
+            f"the database has layout {LAYOUT + 1}, written by `tallymill init` of a newer version",
+        ),
         ({"topicId": "topic-2"}, "it was deleted and created again"),
         ({"cluster": "cluster-2"}, "or Kafka is another cluster"),
     ],
