@@ -34,6 +34,7 @@ class Place:
     mongod_pid: int
     folder: Path
     children: Children
+    kafka_pid: int = 0
 
     def settings(self, partitions: int) -> Settings:
         """Settings with new topics, a new group and a new database."""
@@ -125,5 +126,6 @@ def servers() -> Iterator[Place]:
         with Children(data / "logs") as children:
             own = start_servers(children, data, Sources("local", "local"), ANY_PORTS)
             assert own.mongodb
+            assert own.kafka
             addresses = (own.kafka_address or "", own.mongodb_uri or "")
-            yield Place(*addresses, own.mongodb.pid, data, children)
+            yield Place(*addresses, own.mongodb.pid, data, children, own.kafka.pid)

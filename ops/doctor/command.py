@@ -19,7 +19,7 @@ from ops.doctor.clocks import clocks
 from ops.doctor.costs import cost_check, events_check, stored_events, stored_requests
 from ops.doctor.unread import unread_partitions
 from ops.init.command import refusals_options
-from ops.init.request_layout import request_layout
+from ops.layout import wrong_layouts
 from ops.lineage.find import find_losses
 from ops.lineage.losses import Loss, loss_text, open_losses
 from ops.lineage.store import newest_lineage
@@ -188,7 +188,7 @@ def _not_checked(what: str, reason: object) -> Check:
 
 
 async def _layout(db: AsyncDatabase[dict[str, Any]]) -> Sequence[Check]:
-    return [Check(one.what, "wrong", one.detail) for one in await request_layout(db)]
+    return [Check(what, "wrong", one) for what, found in (await wrong_layouts(db)).items() for one in found]
 
 
 async def _refusals(db: AsyncDatabase[dict[str, Any]], settings: Settings) -> Sequence[Check]:

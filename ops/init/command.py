@@ -21,8 +21,8 @@ from ops.errors import BadInput
 from ops.init import mongo_layout
 from ops.init.canary_event import canary_event
 from ops.init.finding import Finding
-from ops.init.request_layout import request_layout, require_no_newer_layout, write_layout
 from ops.init.topics import TopicInit
+from ops.layout import require_no_newer_layout, write_layout, wrong_layouts
 from ops.lineage.store import NewLineage, StartedMeanwhile, insert_lineage, newest_lineage
 from ops.output import EXIT_OK, EXIT_WRONG, print_table, say
 from ops.topic import bounds_of, identity_of, partitions_of
@@ -70,7 +70,7 @@ async def initialise(
             findings += await topic.findings(add_partitions=add_partitions or partitions is not None)
         findings += await _collections(db)
         findings.append(await _refusals(db, settings.mongodb.refusals_bytes))
-        findings += await request_layout(db)
+        findings += [Finding(what, "wrong", one) for what, found in (await wrong_layouts(db)).items() for one in found]
         findings += [await _index(db, index) for index in requirements.indexes(settings.kafka, settings.limits)]
         findings += [await _view(db, name) for name in mongo_layout.VIEWS]
         findings.append(await canary_event(db))

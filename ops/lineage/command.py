@@ -11,6 +11,7 @@ from aiokafka.errors import for_code
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
+from ops.layout import require_no_newer_layout
 from ops.lineage.context import Document, PartitionState, checkpoints_of, lineages_of, partition_states, partitions_now
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import find_losses, known_of, newest_of, topics_of
@@ -98,6 +99,7 @@ async def accept_loss(lineage: str, reason: str, *, as_json: bool) -> int:
         return EXIT_BAD_INPUT
     losses = [loss for loss in open_losses(await find_losses(settings)) if loss.lineage == lineage]
     async with database(settings) as db:
+        await require_no_newer_layout(db)
         known = {one["_id"] for one in await lineages_of(db)}
         if lineage not in known:
             complain(f"There is no lineage {lineage}{did_you_mean(lineage, known)}. List them with `tallymill lineage`")
@@ -143,6 +145,7 @@ async def start(options: StartOptions, *, as_json: bool) -> int:
         return EXIT_BAD_INPUT
     name = options.topic or settings.kafka.records_topic
     async with database(settings) as db, kafka_consumer(settings) as consumer, kafka_admin(settings) as admin:
+        await require_no_newer_layout(db)
         try:
             new, warnings = await _planned(_Place(settings, db, consumer, admin), name, options)
         except BadStart as error:

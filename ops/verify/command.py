@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ops.checks import keep_check
 from ops.config import Settings, load_settings, worker_config
 from ops.connect import NotReachable, database
-from ops.init.request_layout import require_request_layout
+from ops.layout import require_request_layout
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import known_of, topics_of
 from ops.lineage.losses import losses_of, open_losses

@@ -79,10 +79,13 @@ async def test_ids_of_the_earlier_layout_are_refused(servers: Servers) -> None:
 
 
 async def test_a_database_of_a_newer_version_is_refused(servers: Servers) -> None:
-    """Its ids may be such that this version finds none of them."""
+    """Its ids may be such that this version finds none of them. Any lineage says so, also one of the other topic."""
     async with place(servers) as where:
-        await where.database[LINEAGES].update_many({}, {"$set": {"layout": LAYOUT + 1}})
-        assert f"the database has layout {LAYOUT + 1}" in await refused(where.settings)
+        other = {"topic": where.settings.kafka.analytics_topic}
+        await where.database[LINEAGES].update_one(other, {"$set": {"layout": LAYOUT + 1}})
+        said = await refused(where.settings)
+        assert f"the database has layout {LAYOUT + 1}" in said
+        assert "start_refused" in said
 
 
 async def test_a_standalone_mongod_is_refused_together_with_what_kafka_has_wrong(

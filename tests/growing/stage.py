@@ -5,8 +5,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ POSITION_SECONDS = 0.02
 OK = 200
 NOT_YET = ("pending", "503")
 """States of a receipt that is asked for again: many questions at once are answered 503."""
+RECEIPT_SECONDS = 5.0
 RESENT = 12
 """Acknowledged requests that are sent again after each change."""
 
@@ -119,6 +121,7 @@ class Stage:
     load: Load
     database: Any
     uri: str
+    kafka: str
     token: Token
     positions: Positions
 
@@ -154,17 +157,21 @@ class Stage:
 
     async def receipts(self, sent: Sequence[Sent]) -> Counter[str]:
         """The states of these receipts, asked of any ingress, once none is pending."""
-        async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_SECONDS):
+        timeout = aiohttp.ClientTimeout(total=RECEIPT_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.timeout(PATIENCE_SECONDS):
             return Counter(await asyncio.gather(*(self._receipt(session, one) for one in sent)))
 
     async def _receipt(self, session: aiohttp.ClientSession, one: Sent) -> str:
-        url = f"{self.system.ingresses[0].url}/v1/receipts/{one.receipt}"
-        while True:
-            async with session.get(url, headers={"Authorization": f"Bearer {self.token(one.player)}"}) as reply:
-                state = str((await reply.json())["state"]) if reply.status == OK else str(reply.status)
-                if state not in NOT_YET:
-                    return state
+        """Ask the ingresses in turn: one of them may be down or frozen."""
+        headers = {"Authorization": f"Bearer {self.token(one.player)}"}
+        for ingress in cycle(self.system.ingresses):
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(f"{ingress.url}/v1/receipts/{one.receipt}", headers=headers) as reply:
+                    state = str((await reply.json())["state"]) if reply.status == OK else str(reply.status)
+                    if state not in NOT_YET:
+                        return state
             await asyncio.sleep(0.1)
+        raise AssertionError("there are ingresses")
 
     async def counted(self) -> None:
         """End the load. Every request must be counted once, and no client may have got an error it can't resend."""
@@ -220,7 +227,7 @@ async def on_stage(
             positions = Positions(client[system.database])
             async with beside(balance(system, urls), positions.watch()):
                 await until(lambda: load.acknowledged() >= 2 * RESENT, "nothing was acknowledged")
-                yield Stage(system, load, client[system.database], servers.mongodb, token, positions)
+                yield Stage(system, load, client[system.database], servers.mongodb, servers.kafka, token, positions)
             await client.drop_database(system.database)
     finally:
         children.kill_all()
@@ -234,9 +241,11 @@ async def beside(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        pending = set(tasks)
+        while pending:  # a call of the client may swallow a cancellation
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1)
 
 
 async def balance(system: GrowingSystem, urls: list[str]) -> None:

@@ -27,6 +27,7 @@ from ops.init import mongo_layout
 from ops.init.command import init, initialise, wrong
 from ops.init.finding import Finding
 from ops.init.mongo_layout import COLLECTIONS, VIEWS
+from ops.lineage.command import StartOptions, accept_loss, start
 from ops.local.prepare import prepare
 from ops.local.settings import to_toml
 from ops.server_clock import server_now
@@ -118,8 +119,10 @@ async def test_a_ttl_that_forgets_ids_too_soon_is_told(servers: Servers) -> None
         assert wrong_checks(await examine(there.settings)) == {finding.what}
 
 
-async def test_a_database_of_a_newer_version_is_told_and_one_without_a_layout_gets_it(servers: Servers) -> None:
-    """By init, doctor and verify. A lineage of a version that wrote no layout has the one that this version reads."""
+async def test_a_database_of_a_newer_version_is_told_and_one_without_a_layout_gets_it(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By all that write or compare. A lineage of a version that wrote no layout has the one that this version reads."""
     async with place(servers) as there:
         lineages = there.database[LINEAGES]
         assert {LAYOUT} == {one["layout"] async for one in lineages.find()}
@@ -131,6 +134,13 @@ async def test_a_database_of_a_newer_version_is_told_and_one_without_a_layout_ge
             with pytest.raises(BadInput, match=f"layout {LAYOUT + 1}, written by `tallymill init` of a newer version"):
                 await refusing(there.settings)
         assert {"layout of the database"} == wrong_checks(await examine(there.settings))
+        use(there.settings, tmp_path, monkeypatch)
+        for work in (
+            start(StartOptions(None, "end", "test", yes=True, accept_loss=True), as_json=False),
+            accept_loss("r1", "test", as_json=False),
+        ):
+            with pytest.raises(BadInput, match=f"layout {LAYOUT + 1}"):
+                await work
         assert {LAYOUT + 1} == {one["layout"] async for one in lineages.find()}
 
 

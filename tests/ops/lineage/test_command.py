@@ -19,6 +19,7 @@ from ops.lineage.offsets import (
 )
 from ops.lineage.store import NewLineage, free_id, lineage_document
 from ops.topic import TopicNow
+from schemas.checkpoints import LAYOUT
 from schemas.documents import utc
 from tests.samples import DAY, NOW
 
@@ -142,9 +143,9 @@ def test_a_lineage_id_is_never_used_twice() -> None:
 
 
 def test_a_lineage_says_its_lowest_start() -> None:
-    """Each checkpoint has its own."""
+    """And the layout of the version that starts it. Each checkpoint has its own start."""
     found = lineage_document("r2", NewLineage(IDENTITY, 2, {0: 9, 1: 4}, "because"), utc(NOW))
-    assert (4, 2, "because") == (found["from"], found["generation"], found["reason"])
+    assert (4, 2, "because", LAYOUT) == (found["from"], found["generation"], found["reason"], found["layout"])
 
 
 # How they are shown.

@@ -36,6 +36,7 @@ SETTLE_SECONDS = 120.0
 
 ACKS_GOAL_SECONDS = 15.0
 COUNTS_GOAL_SECONDS = 20.0
+SCOPES = "https://www.googleapis.com/auth/games tallymill.read tallymill.refusals"
 CLAIM_SECONDS = 2.0
 """Untrue for less than this is two probes: what is exported every second and read every other is that old."""
 
@@ -178,7 +179,7 @@ def issuer_of(folder: Path) -> Token:
         if player not in made:
             now = int(time.time())
             claims = {"iss": "tallymill-local", "aud": "tallymill", "iat": now, "exp": now + 86_400}
-            claims |= {"sub": player, "app": APP, "scope": "https://www.googleapis.com/auth/games tallymill.read"}
+            claims |= {"sub": player, "app": APP, "scope": SCOPES}
             made[player] = jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
         return made[player]
 

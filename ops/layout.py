@@ -1,11 +1,11 @@
 """Whether this version can read the database: its layout, and how the ids in `requests` are packed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from ops.errors import BadInput
-from ops.init.finding import Finding
 from schemas.checkpoints import LAYOUT, NEWER_LAYOUT
 from schemas.documents import LINEAGES, REQUESTS
 from schemas.request_ids import EARLIER_LAYOUT
@@ -14,10 +14,11 @@ from schemas.requirements import wrong_layout, wrong_requests
 Database = AsyncDatabase[dict[str, Any]]
 
 
-async def request_layout(db: Database) -> list[Finding]:
-    """What is wrong; mostly nothing."""
-    newer = [Finding("layout of the database", "wrong", problem) for problem in await _newer(db)]
-    return newer or [Finding("layout of requests", "wrong", problem) for problem in await _earlier(db)]
+async def wrong_layouts(db: Database) -> Mapping[str, list[str]]:
+    """What is wrong, by what has it; mostly nothing."""
+    if newer := await _newer(db):
+        return {"layout of the database": newer}
+    return {"layout of requests": earlier} if (earlier := await _earlier(db)) else {}
 
 
 async def require_request_layout(db: Database) -> None:
