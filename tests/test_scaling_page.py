@@ -37,6 +37,7 @@ def test_a_command_of_the_page_exists_with_its_options(line: str) -> None:
 def test_a_program_of_the_page_exists(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     python, option, module, *options = shlex.split(line)
     assert ("python", "-m") == (python, option)
+    monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(sys, "argv", [module, *options, "--help"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(module, run_name="__main__")
