@@ -63,7 +63,7 @@ class Watched:
     next: dict[int, int] = field(default_factory=dict)
     owner: dict[int, str] = field(default_factory=dict)
 
-    async def look(self, database: Database) -> None:
+    async def read(self, database: Database) -> None:
         # Those of the other topic have no owner.
         async for found in database[CHECKPOINTS].find({"owner": {"$exists": True}}):
             partition = int(found["_id"].rpartition("/")[2])
@@ -152,7 +152,7 @@ async def _under_load(
     seconds = CALM_SECONDS + options.seconds + QUIET_SECONDS
     made = list(make_records(int(seconds * options.rate), 1_000, signing_keys(settings.signing)))
     watched, kills = Watched(), list[Kill]()
-    looking = asyncio.create_task(_look(watched, database))
+    looking = asyncio.create_task(_read(watched, database))
     loading = asyncio.create_task(_load(settings, made, options.rate))
     await _until(lambda: len(watched.moves) == options.partitions)
     await asyncio.sleep(CALM_SECONDS)
@@ -176,9 +176,9 @@ async def _until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _look(watched: Watched, database: Database) -> None:
+async def _read(watched: Watched, database: Database) -> None:
     while True:
-        await watched.look(database)
+        await watched.read(database)
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from typing import Final, Literal
 
@@ -19,6 +20,12 @@ from serving.failures import FAILURES
 DISTRIBUTION: Final = "tallymill"
 
 
+@cache
+def _version() -> str:
+    """Of tallymill. To parse its metadata takes as long as all metrics that a process has."""
+    return version(DISTRIBUTION)
+
+
 def process_registry() -> CollectorRegistry:
     """A registry with the metrics that all processes have. Each process adds its own."""
     # The time at which a series was made doubles the series of each counter and histogram, and no one asks for it.
@@ -29,7 +36,7 @@ def process_registry() -> CollectorRegistry:
         "1. Its labels are the versions of tallymill and Python.",
         ("version", "python"),
         registry=registry,
-    ).labels(version(DISTRIBUTION), platform.python_version()).set(1)
+    ).labels(_version(), platform.python_version()).set(1)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

@@ -61,11 +61,13 @@ LONGEST: Final = ("soak", "faults", "clients", "end_to_end")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that takes the real servers is marked so, and so `-m "not real"` are the fast ones.
 
+    So is a fault of the whole cluster: an `-m` of the command line takes the place of the one in pyproject.toml.
+
     Long files run first and fast ones last. Otherwise one of two processes has nothing to do in the end, while the
     other one runs a long file.
     """
     for item in items:
-        if "servers" in getattr(item, "fixturenames", ()):
+        if "servers" in getattr(item, "fixturenames", ()) or item.get_closest_marker("faults"):
             item.add_marker(pytest.mark.real)
     long = {item.path for item in items if item.get_closest_marker("real") or item.get_closest_marker("slow")}
     items.sort(key=lambda item: _turn(item.path, is_long=item.path in long))

@@ -12,7 +12,6 @@ from ops.local.servers.paths import PROMETHEUS
 from ops.local.servers.ports import LOOPBACK, Wanted
 from ops.local.servers.processes import Program
 from ops.local.servers.prometheus import USUAL_PORT, PrometheusFiles, prometheus_program
-from ops.local.state import Process, State
 from ops.private_file import private_folder
 
 CANARY = "canary"
@@ -81,9 +80,3 @@ def local_config(ports: Mapping[str, int]) -> str:
 
 def address(name: str, ports: Mapping[str, int]) -> str:
     return f"http://{LOOPBACK}:{ports[name]}"
-
-
-def processes_of(state: State) -> dict[str, Process]:
-    """Those that were started, by name."""
-    found = {CANARY: state.canary, PROGRAM: state.prometheus}
-    return {name: one for name, one in found.items() if one.address}

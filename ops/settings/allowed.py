@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from ops.settings.model import Settings, Type, type_of
+from ops.settings.model import Settings, Type
 
 LOWER: Final = {Ge: "of {} or more", Gt: "greater than {}"}
 UPPER: Final = {Le: "at most {}", Lt: "less than {}"}
@@ -131,7 +131,3 @@ def _example(kind: Type) -> str:
 def _lowest(kind: Type) -> object:
     """A number that is allowed."""
     return next((_number(one) for one in kind.limits if isinstance(one, Ge)), 1)
-
-
-def words_of(setting: str, annotation: Any) -> Words:  # noqa: ANN401 an annotation is any
-    return allowed(setting, type_of(annotation))

@@ -6,19 +6,18 @@ killed with SIGKILL.
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from ops.local.servers.ports import LOOPBACK
 from tests.clients.nodejs import HOME, NODE, packages
 from tests.clients.programs import program
 from tests.clients.running import environment
 from tests.clients.snippets import programs
+from tests.http_site import http_site
 
 TIMEOUT_SECONDS = 60
 
@@ -125,17 +124,8 @@ class Site:
 def serving() -> Iterator[Site]:
     """A site for as long as the block lasts."""
     site = Site()
-    server = ThreadingHTTPServer((LOOPBACK, 0), type("Handler", (_Handler,), {"site": site}))
-    server.daemon_threads = True
-    site.origin = f"http://{LOOPBACK}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with http_site(type("Handler", (_Handler,), {"site": site})) as site.origin:
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

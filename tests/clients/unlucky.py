@@ -5,15 +5,15 @@ import json
 import os
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.http_site import http_site
 from tests.patience import PATIENCE_SECONDS
 
 RETRY_AFTER_SECONDS = 1
@@ -68,17 +68,8 @@ def reset(connection: socket.socket) -> None:
 @contextmanager
 def unlucky_proxy(upstream: str) -> Iterator[Unlucky]:
     proxy = Unlucky(upstream)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
-    server.daemon_threads = True
-    proxy.url = f"http://127.0.0.1:{server.server_port}"
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    serving.start()
-    try:
+    with http_site(type("Handler", (_Handler,), {"proxy": proxy})) as proxy.url:
         yield proxy
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
+from prometheus_client import CollectorRegistry
 
 from consumer.core.analytics.decode import Pool, decode_pool
 from consumer.core.records import Record
@@ -38,8 +39,10 @@ from schemas.records.signing import SigningKeys
 from schemas.settings import Api, Limits
 from serving.clock import Clock
 from serving.http.request import Asgi
+from serving.process_metrics import DependencyMetrics
 from serving.tokens.identity import ClaimRules
 from serving.tokens.keys import IssuerKeys
+from serving.tokens.metrics import TokenMetrics
 from serving.tokens.signed import SignedTokens
 from tests.clock import START_MILLIS, TestClock
 
@@ -282,9 +285,14 @@ class Rig:
         return self.shared.metrics.registry.get_sample_value(f"tallymill_ingress_{name}", labels)
 
 
+def _token_metrics() -> TokenMetrics:
+    registry = CollectorRegistry()
+    return TokenMetrics("ingress", registry, DependencyMetrics("ingress", registry))
+
+
 def signed_tokens(clock: Clock, keys: KeySet | None = None, rules: ClaimRules = RULES) -> SignedTokens:
     """A check of tokens that has its keys already, from a source that has nothing more to say."""
-    source = IssuerKeys(json.dumps((keys or public_keys()).as_dict(private=False)), 10, clock, Metrics().tokens)
+    source = IssuerKeys(json.dumps((keys or public_keys()).as_dict(private=False)), 10, clock, _token_metrics())
     source.use(keys or public_keys())
     return SignedTokens(rules, source, 300)
 

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from ops.output import EXIT_OK, EXIT_WRONG, complain
 
 # A registry that hangs must end in a message.
 FETCH_SECONDS = 900
@@ -39,6 +41,16 @@ def whole_or_absent(home: Path) -> Iterator[Path]:
         raise FetchError(not_writable(home.parent, error)) from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def exit_status(fetch: Callable[[], object]) -> int:
+    """The exit status of a program that only fetches. A FetchError is its message."""
+    try:
+        fetch()
+    except FetchError as error:
+        complain(str(error))
+        return EXIT_WRONG
+    return EXIT_OK
 
 
 def remove_stale(cache: Path) -> None:

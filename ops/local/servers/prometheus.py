@@ -11,11 +11,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.local.servers.fetch import FETCH_SECONDS, FetchError, whole_or_absent
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError, exit_status, whole_or_absent
 from ops.local.servers.paths import cache_folder
 from ops.local.servers.ports import LOOPBACK
 from ops.local.servers.processes import Program
-from ops.output import EXIT_OK, EXIT_WRONG, complain
+from ops.output import complain
 
 USUAL_PORT = 9090
 STOP_SECONDS = 15
@@ -118,14 +118,5 @@ def prometheus_program(files: PrometheusFiles, config: Path, data: Path, port: i
     return Program("prometheus", (files.prometheus, *options), stop_seconds=STOP_SECONDS)
 
 
-def _main() -> int:
-    try:
-        fetch()
-    except FetchError as error:
-        complain(str(error))
-        return EXIT_WRONG
-    return EXIT_OK
-
-
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(exit_status(fetch))

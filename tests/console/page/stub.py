@@ -5,20 +5,19 @@ Tests change `site.system`, `site.scopes` and the like between two requests of t
 
 import hashlib
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from console.observer.snapshot import Snapshot
-from ops.local.servers.ports import LOOPBACK
 from tests.console.page import examples
+from tests.http_site import http_site
 
 PAGE = Path(__file__).parent.parent.parent.parent / "console" / "page"
 
@@ -163,17 +162,8 @@ def _failure(status: int, message: str) -> tuple[int, Any]:
 def serving(port: int = 0) -> Iterator[Site]:
     """A stub for as long as the block lasts."""
     site = Site()
-    server = ThreadingHTTPServer((LOOPBACK, port), type("Handler", (_Handler,), {"site": site}))
-    server.daemon_threads = True
-    site.origin = f"http://{LOOPBACK}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with http_site(type("Handler", (_Handler,), {"site": site}), port) as site.origin:
         yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

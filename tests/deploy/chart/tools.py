@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.local.downloads.complete import FETCH_SECONDS, FetchError, whole_or_absent
+from ops.local.downloads.complete import FETCH_SECONDS, FetchError, exit_status, whole_or_absent
 from ops.local.downloads.wheels import uv_file
 from ops.local.servers.paths import cache_folder, cached
-from ops.output import EXIT_OK, EXIT_WRONG, complain
+from ops.output import complain
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = HERE / "packages.txt"
@@ -185,15 +185,5 @@ def _run(command: list[str], settings: Mapping[str, str]) -> None:
         raise FetchError(f"{' '.join(command)} failed:\n{ran.stderr.strip()}")
 
 
-def _main() -> int:
-    try:
-        tools()
-        go_tools()
-    except FetchError as error:
-        complain(str(error))
-        return EXIT_WRONG
-    return EXIT_OK
-
-
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(exit_status(lambda: (tools(), go_tools())))

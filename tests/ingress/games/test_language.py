@@ -19,6 +19,7 @@ from ingress.games.language import (
 )
 from schemas.definitions import Definition
 from schemas.documents import utc
+from tests.examples import ONE_IN
 
 TEXTS = {"en": "Level up", "pt": "Nível", "pt-BR": "Subiu", "zh-Hant": "升級"}
 
@@ -151,8 +152,11 @@ def test_g19_a_format_that_was_written_by_other_means_is_no_error() -> None:
 
 @pytest.mark.parametrize("value", [0, 7, 999, 1000, 123_456, 10**9, 2**63 - 1])
 def test_g19_the_quick_way_writes_what_babel_writes(value: int) -> None:
-    """In every locale that CLDR has, but for the digits, which Babel does not translate."""
-    for identifier in localedata.locale_identifiers():
+    """In every locale that CLDR has, but for the digits, which Babel does not translate.
+
+    `make check` looks at one in five of them.
+    """
+    for identifier in localedata.locale_identifiers()[::ONE_IN]:
         locale = Locale.parse(identifier)
         pattern = locale.decimal_formats[None]
         by_babel = pattern.apply(value, locale, numbering_system="default")

@@ -3,7 +3,6 @@
 A series that never moves would tell an operator that something does not happen which nobody counts.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -46,8 +45,13 @@ async def unparsed(path: str) -> Seen:
     rig = Rig(apply_seconds=0)
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
     for refusal in BY_STATUS.values():
-        await rig.app({**scope, "extensions": extensions_of(refusal)}, asyncio.Event().wait, _ignored)
+        await rig.app({**scope, "extensions": extensions_of(refusal)}, _gone, _ignored)
     return moved(rig)
+
+
+async def _gone() -> dict[str, str]:
+    """A client that sends no more. The reply waits for the rest of a body, up to seconds."""
+    return {"type": "http.disconnect"}
 
 
 async def _ignored(_message: Mapping[str, object]) -> None:

@@ -24,6 +24,7 @@ from ops.config import (
 from ops.local.settings import to_toml
 from ops.settings.allowed import DESCRIBED, allowed
 from ops.settings.model import Settings, section_models, setting_names, setting_types, variable_of
+from tests.examples import examples
 from tests.ops.settings import environment
 
 # What the library that checks values would say.
@@ -112,7 +113,7 @@ def test_a_wrong_section_is_named(section: str, text: str, tmp_path: Path) -> No
 
 
 @given(st.sampled_from(setting_names()), st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_text_at_all_is_answered_in_foreign_words(setting: str, text: str) -> None:
     """Whatever the value is."""
     for told in problems({variable_of(setting): text}):
