@@ -24,7 +24,7 @@ from ops.local.state import RunningError, State, read_state, supervisor_pid, to_
 from ops.local.status.balance import unknown
 from ops.local.status.health import health_of
 from ops.local.status.text import status_text
-from ops.local.supervisor import Supervisor, SystemOptions
+from ops.local.supervisor import Supervisor, SystemOptions, on_signals
 from ops.local.supervisor_log import SUPERVISOR_LOG
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, Tokens, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_KILLED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, redrawing, say
@@ -121,8 +121,7 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
 
 def _end_by_signals() -> None:
     """SIGTERM and a closed terminal end a download as Ctrl-C does: its programs end too, and no half file is kept."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda signum, _: sys.exit(EXIT_SIGNAL + signum))
+    on_signals(lambda signum, _: sys.exit(EXIT_SIGNAL + signum), signal.SIGTERM, signal.SIGHUP)
 
 
 def _up_detached(asked: UpOptions) -> int:

@@ -90,3 +90,16 @@ def test_the_printed_script_completes_in_bash() -> None:
         ["/bin/bash", "-c", line], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )
     assert ("status\n", "") == (ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "--json"]])
+def test_a_reader_that_has_ended_ends_the_command_quietly(words: list[str]) -> None:
+    """As `tallymill config | head -1` in a shell, which has this exit status for it."""
+    read, write = os.pipe()
+    os.close(read)
+    environ = {**os.environ, "TALLYMILL_DATA": os.devnull}
+    ran = subprocess.run(
+        [TALLYMILL, *words], stdout=write, stderr=subprocess.PIPE, env=environ, check=False, timeout=PATIENCE_SECONDS
+    )
+    os.close(write)
+    assert (141, b"") == (ran.returncode, ran.stderr)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -40,10 +41,12 @@ def pids_of(state: dict[str, Any]) -> list[int]:
 
 
 @contextmanager
-def running(data: Path, **environ: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A system with two workers that is ready; killed at the end if it still runs."""
+def running(
+    data: Path, *, errors: int = subprocess.PIPE, **environ: str
+) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A system with two workers that is ready; killed at the end if it still runs. `errors`: its standard error."""
     command, env = [sys.executable, STUB_UP, str(data), "2"], os.environ | environ
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env) as process:
         try:
             assert process.stdout
             lines: list[str] = []
@@ -92,10 +95,15 @@ def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) ->
         process.wait()
         assert [pid for pid in pids_of(state) if not goes(pid)] == []
         assert read_state(tmp_path) is None
-    with running(tmp_path) as (process, _):
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0
+    terminal, end = pty.openpty()
+    with running(tmp_path, errors=end) as (process, _):
+        # Its terminal closes: writing fails, and SIGHUP comes from the shell and then from the kernel.
+        os.close(end)
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        state_when(tmp_path, lambda now: now.phase == "stopping")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.real
