@@ -21,6 +21,9 @@ MAX_SHOWN: Final = 60
 OURS: Final = ("value_error", "not_the_apps")
 VALIDATOR: Final = "Value error, "
 
+# How the library writes that a key of a table is wrong, and not its value.
+KEY: Final = "[key]"
+
 Origins = Mapping[str, str]
 """Where the value of a setting, or of a whole section, was read."""
 
@@ -40,14 +43,14 @@ def problem(error: ErrorDetails, origins: Origins) -> str:
     if len(place) == 1:
         return f"{name}: must be a table of settings{where}{_example(_section_example(name))}"
     words, example = allowed(setting, kind)
-    if place[-1] == "[key]":
+    if place[-1] == KEY:
         words, example = "an app id (1 to 64 letters, digits, hyphens or underscores)", "demo"
     return f"{name}: must be {words}{_not(error, kind)}{where}{_example(example)}"
 
 
 def _name(place: tuple[int | str, ...]) -> str:
     """`signing.keys, entry 1`. Entries are counted from one."""
-    name = ".".join(str(one) for one in place if not isinstance(one, int))
+    name = ".".join(str(one) for one in place if not isinstance(one, int) and one != KEY)
     entries = [one + 1 for one in place if isinstance(one, int)]
     return name + "".join(f", entry {one}" for one in entries)
 

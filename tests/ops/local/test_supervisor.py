@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -42,10 +43,10 @@ def pids_of(state: dict[str, Any]) -> list[int]:
 
 @contextmanager
 def running(
-    data: Path, *, errors: int = subprocess.PIPE, **environ: str
+    data: Path, environ: Mapping[str, str] = MappingProxyType({}), *, errors: int = subprocess.PIPE
 ) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     """A system with two workers that is ready; killed at the end if it still runs. `errors`: its standard error."""
-    command, env = [sys.executable, STUB_UP, str(data), "2"], os.environ | environ
+    command, env = [sys.executable, STUB_UP, str(data), "2"], {**os.environ, **environ}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env) as process:
         try:
             assert process.stdout
@@ -108,7 +109,7 @@ def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) ->
 
 @pytest.mark.real
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with running(tmp_path, **{variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
+    with running(tmp_path, {variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
         freeze(state["ingress_pid"])  # it will not answer the first
         process.send_signal(signal.SIGTERM)
         state_when(tmp_path, lambda now: now.phase == "stopping")
@@ -212,7 +213,7 @@ def test_taken_ports_are_said_or_refused(tmp_path: Path) -> None:
         assert not (tmp_path / "mongodb").exists()
     with socket.create_server((LOOPBACK, 0)) as free:
         port = str(free.getsockname()[1])
-    with running(tmp_path, **{variable_of("ingress.port"): port}) as (process, state):
+    with running(tmp_path, {variable_of("ingress.port"): port}) as (process, state):
         assert f"http://127.0.0.1:{port}" == state["ingress"]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_SECONDS)
