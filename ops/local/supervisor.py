@@ -282,9 +282,11 @@ def servers_text(sources: Sources) -> str:
 
 
 def masked(uri: str) -> str:
-    """A connection string without its user and password."""
+    """A connection string without user and password, and of its options only the replica set: others may be secrets."""
     scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    hosts, _, query = rest.partition("?")
+    options = [one for one in query.split("&") if one.startswith("replicaSet=")]
+    return f"{scheme}{separator}{'?'.join([hosts.rpartition('@')[2], *options[:1]])}"
 
 
 def wait_for_http(child: Child, url: str, stop: Event) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ops.output import did_you_mean
 from ops.settings.allowed import allowed
 from ops.settings.model import Settings, Type, section_models, setting_names, type_at
-from schemas.masks import masked_url
+from schemas.masks import MASK, masked_url
 
 MAX_SHOWN: Final = 60
 
@@ -74,8 +74,18 @@ def _not(error: ErrorDetails, kind: Type) -> str:
     value = error["input"]
     if value == "":
         return ", and is empty"
-    text = json.dumps(masked_url(value) if isinstance(value, str) else value, ensure_ascii=False, default=str)
+    text = json.dumps(_masked(value), ensure_ascii=False, default=str)
+    if "@" in text.replace(f"{MASK}@", ""):  # a user and a password in what should be a URL
+        return ""
     return f", not {text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + '...'}"
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, list):
+        return [_masked(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _masked(one) for name, one in value.items()}
+    return masked_url(value) if isinstance(value, str) else value
 
 
 def _example(example: str) -> str:

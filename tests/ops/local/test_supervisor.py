@@ -130,6 +130,8 @@ def test_a_worker_that_is_down_has_0_for_its_process_id(tmp_path: Path) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert masked("mongodb://user:p%40ss@db.example/?replicaSet=rs0") == "mongodb://db.example/?replicaSet=rs0"
+    options = "authMechanismProperties=AWS_SESSION_TOKEN:x&replicaSet=rs0&tlsCertificateKeyFilePassword=x%40y"
+    assert masked(f"mongodb://db.example/?{options}") == "mongodb://db.example/?replicaSet=rs0"
     assert masked("mongodb://127.0.0.1:27017") == "mongodb://127.0.0.1:27017"
 
 
