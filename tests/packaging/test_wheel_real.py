@@ -78,7 +78,7 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
 def test_up_the_printed_curl_and_ctrl_c_leave_nothing(made: Installed, cache: Path) -> None:
     """No process, and no file outside the two folders that `up` names. Ctrl-C goes to the whole foreground group."""
     before = made.files()
-    process = made.start("tallymill", "up", "--workers=1", environ={"TALLYMILL_CACHE": str(cache)})
+    process = made.start("tallymill", "up", "--workers=1", environ={"TALLYMILL_CACHE": str(cache), "LC_ALL": "C"})
     try:
         welcome = welcome_of(process)
         line = next(line for line in welcome.splitlines() if line.startswith("curl "))
@@ -92,7 +92,7 @@ def test_up_the_printed_curl_and_ctrl_c_leave_nothing(made: Installed, cache: Pa
         errors = interrupted(process)
     assert 0 == process.returncode, errors
     assert [] == made.processes()
-    said = dict(re.findall(r"^  (data|downloads) +(\S+)$", welcome, re.MULTILINE))
+    said = dict(re.findall(r"^  (data|downloads) +(.+)$", welcome, re.MULTILINE))
     assert {"data": str(made.stands / ".tallymill"), "downloads": str(cache)} == said
     left = made.files() - before
     assert set() == {path for path in left if not path.startswith(said["data"])}
