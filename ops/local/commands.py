@@ -1,5 +1,6 @@
 """up, down and status: what the command line does, without the command line's parsing."""
 
+import errno
 import json
 import os
 import shlex
@@ -48,6 +49,11 @@ DOWN_SECONDS = 90
 
 POLL_SECONDS = 0.1
 
+# MongoDB alone writes 300 MiB of journal ahead, where there is room. With less than this, servers fail soon.
+MIN_FREE_BYTES = 64 << 20
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 # Of `status --watch`. One answer takes somewhat more than a second.
 WATCH_SECONDS = 2.0
 
@@ -95,9 +101,16 @@ def folder_problem(data: Path) -> str | None:
     there = next(folder for folder in (whole, *whole.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
-            return None
+            free = shutil.disk_usage(there).free
     except OSError as error:
-        return f"The data folder {whole} can't be written: {error.strerror}. Choose another one with --data"
+        return not_written(data, error)
+    if free < MIN_FREE_BYTES:
+        return f"The disk of {whole} has {free >> 20} MiB left, too few to start. Choose another one with --data"
+    return None
+
+
+def not_written(data: Path, error: OSError) -> str:
+    return f"The data folder {data.absolute()} can't be written: {error.strerror}. Choose another one with --data"
 
 
 def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -> int:
@@ -112,6 +125,11 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
             Supervisor(options).run(lambda state: _announce(state, asked))
     except (FetchError, NotReadyError, PortsTaken) as error:
         complain(str(error))
+        return EXIT_WRONG
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        complain(not_written(data, error))
         return EXIT_WRONG
     except RunningError:
         complain(f"Another `tallymill up` has just started with the data folder {data}")

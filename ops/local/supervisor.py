@@ -108,19 +108,28 @@ class Supervisor:
             try:
                 state = self._start(self._children, watch, state)
                 ready(state)
-                write_state(data, state)
+                self._keep(state)
                 while not self._stop.wait(STEP_SECONDS):
                     if watch.step(time.monotonic()):
-                        write_state(data, with_pids(state, watch))
+                        self._keep(with_pids(state, watch))
             except StoppedError:
                 pass  # a signal came during the start
             finally:
-                write_state(data, state.in_phase("stopping"))
+                self._keep(state.in_phase("stopping"))
                 self._log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
                 watch.stop(lambda name: name == observe.CANARY)
                 watch.stop(lambda name: name in ("ingress", "console"))
                 watch.stop(lambda name: name.startswith("worker"))
                 watch.stop(lambda _: True)
+
+    def _keep(self, state: State) -> None:
+        """Write the state for other commands. A full disk must not end what runs, nor the order of a stop."""
+        try:
+            write_state(self._options.data, state)
+        except OSError as error:
+            self._log.warning(
+                f"The state file can't be written: {error.strerror}. `tallymill status` shows an old state"
+            )
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
         options, settings = self._options, self._options.settings

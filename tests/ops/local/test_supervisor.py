@@ -78,9 +78,11 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
         first = state["workers"][0]["pid"]
         os.kill(first, signal.SIGKILL)
         restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first))
+        (tmp_path / "state.json.new").mkdir()  # as on a full disk, the state can't be written
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert process.returncode == 0
+        assert "The state file can't be written: Is a directory" in told
         assert "worker-1 ended (killed by signal 9)" in told
         assert "worker-1 is started again" in told
         pids = [*pids_of(state), restarted.workers[0].pid]
@@ -188,6 +190,14 @@ def test_what_the_supervisor_does_is_in_its_log_and_on_its_terminal(
     assert ("info", "worker-1 is started again (pid 7)") == (first.level, first.event)
     assert ("warning", "kafka ended (exit status 1)") == (second.level, second.event)
     assert first.time
+
+
+def test_a_log_that_can_t_be_written_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a full disk the terminal has it all the same."""
+    log = SupervisorLog(tmp_path)
+    (tmp_path / "supervisor.log").mkdir()
+    log.info("Stopping")
+    assert "Stopping" in capsys.readouterr().err
 
 
 def test_a_supervisor_whose_errors_go_to_its_log_says_a_thing_once(tmp_path: Path) -> None:
