@@ -4,10 +4,13 @@ The modules declare options and import the work when it runs, so that `--help` i
 """
 
 import logging
+import sys
 from importlib import import_module
 from typing import Annotated
 
 import typer
+
+from ops.errors import BadInput
 
 # In the order of `tallymill --help`.
 COMMANDS = (
@@ -61,4 +64,10 @@ def main() -> None:
     """Run the command. A command prints the outcome itself, so the client libraries' logs of each try are dropped."""
     for library in ("aiokafka", "kafka", "pymongo", "asyncio"):
         logging.getLogger(library).addHandler(logging.NullHandler())  # without a handler Python prints warnings
-    app()
+    try:
+        app()
+    except BadInput as error:
+        from ops.output import EXIT_BAD_INPUT, complain  # noqa: PLC0415 as in the commands
+
+        complain("\n".join(error.problems))
+        sys.exit(EXIT_BAD_INPUT)

@@ -155,6 +155,30 @@ def test_a_data_folder_that_cant_be_written_is_told_in_one_sentence(made: Instal
     assert f"The data folder {data} can't be written: Permission denied. Choose another one with --data\n" == errors
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+@pytest.mark.parametrize(
+    ("mode", "words", "expected"),
+    [
+        (0o755, "status", "The data folder {} is another user's. Run the command as that user, or choose another one"),
+        (0o755, "down", "The data folder {} is another user's. Run the command as that user, or choose another one"),
+        (0o700, "config", "the file .tallymill/settings.toml can't be read: permission denied"),
+        (0o755, "config", "the file .tallymill/settings.toml can't be read: permission denied"),
+    ],
+)
+def test_the_data_folder_of_another_user_is_told(
+    made: Installed, stands: Path, mode: int, words: str, expected: str
+) -> None:
+    """As after `sudo tallymill up`: in a sentence, without a trace."""
+    data = stands / ".tallymill"
+    data.mkdir()
+    for name in ("lock", "settings.toml"):
+        (data / name).touch(mode=0o600)
+    data.chmod(mode)
+    status, output, errors = made.run("tallymill", words, stands=stands)
+    assert (2, "", 1) == (status, output, len(errors.splitlines())), errors
+    assert errors.startswith(expected.format(data))
+
+
 @pytest.mark.faults
 def test_everything_is_downloaded_by_python(made: Installed) -> None:
     """On a machine without Java, Maven, mongod and caches: 130 MB. A second start needs no network."""
