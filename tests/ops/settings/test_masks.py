@@ -108,6 +108,7 @@ def test_no_message_shows_a_password_in_an_address(form: str) -> None:
         plain = [name for name in setting_names() if name not in SECRETS and not name.endswith("file")]
         others = {variable_of(name): value for name in plain}
         told = find_settings({"TALLYMILL_DATA": os.devnull, **others}).problems
+        assert told
         assert [] == [one for one in told if SHORT in one]
 
 
