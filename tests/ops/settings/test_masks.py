@@ -101,7 +101,7 @@ def test_no_message_shows_a_secret_that_is_wrong(setting: str, form: str) -> Non
 
 
 @pytest.mark.parametrize("form", ["u:{}@h", "u:{}@h:9", "a:9,u:{}@h:9", "x://u:{}@h:9", "x://u:a/{}@h:9", "x://h:9?{}"])
-def test_no_message_shows_a_password_in_an_address(form: str) -> None:
+def test_no_message_shows_a_password_in_an_address(form: str, tmp_path: Path) -> None:
     """Also where a user and a password have settings of their own, and with a mistake beside it."""
     text = form.format(SHORT)
     for value in (text, json.dumps([text]), json.dumps({"a": text})):
@@ -110,6 +110,10 @@ def test_no_message_shows_a_password_in_an_address(form: str) -> None:
         told = find_settings({"TALLYMILL_DATA": os.devnull, **others}).problems
         assert told
         assert [] == [one for one in told if SHORT in one]
+    file = tmp_path / "settings.toml"
+    file.write_text(to_toml({"kafka": {"group": [text]}, "ingress": {"public_url": [[text]]}}))
+    told = find_settings({"TALLYMILL_SETTINGS_FILE": str(file)}).problems
+    assert [False, False] == [SHORT in one for one in told]
 
 
 @pytest.mark.parametrize(
