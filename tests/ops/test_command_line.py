@@ -1,11 +1,14 @@
 """The command itself: its version, and what shells offer when they complete it."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from tests.patience import PATIENCE_SECONDS
+from tests.test_habits import ROOT
 
 TALLYMILL = Path(sys.executable).with_name("tallymill")
 COMPLETE = "_TALLYMILL_COMPLETE"
@@ -103,3 +107,19 @@ def test_a_reader_that_has_ended_ends_the_command_quietly(words: list[str]) -> N
     )
     os.close(write)
     assert (141, b"") == (ran.returncode, ran.stderr)
+
+
+def without_json(group: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 a group of typer's own click
+    """The commands that can't print JSON."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from without_json(command, f"{prefix}{name} ")
+        elif not command.hidden and not any("--json" in option.opts for option in command.params):
+            yield prefix + name
+
+
+def test_the_page_says_which_commands_have_no_json() -> None:
+    """All others print their result as JSON."""
+    page = (ROOT / "docs" / "command.md").read_text()
+    (told,) = re.findall(r"All have `--json` but\s([^.]+)\.", page)
+    assert set(re.findall("`(.+?)`", told)) == set(without_json(get_command(app)))
