@@ -123,3 +123,23 @@ def test_the_page_says_which_commands_have_no_json() -> None:
     page = (ROOT / "docs" / "command.md").read_text()
     (told,) = re.findall(r"All have `--json` but\s([^.]+)\.", page)
     assert set(re.findall("`(.+?)`", told)) == set(without_json(get_command(app)))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("up --workers x", "'--workers': must be a whole number"),
+        ("up --workers 65", "'--workers': must be less than or equal to 64"),
+        ("load --rate much", "'--rate': must be a number"),
+        ("load --rate nan", "'--rate': must be less than or equal to 100000"),
+        ("logs --level loud", "'--level': 'loud' is not one of"),
+        ("dead-letters redrive --rate 0", "'--rate': must be greater than or equal to 0.01"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(words: str, told: str) -> None:
+    """Also one of a command within a group."""
+    ran = CliRunner().invoke(app, words.split())
+    text = re.sub(r"[\s│╭╮╰╯─]+", " ", ran.stderr)
+    assert 2 == ran.exit_code
+    assert told in text
+    assert not re.search("(?i)input should|value error|unable to parse|valid", text.replace("Invalid value", ""))
