@@ -86,7 +86,10 @@ def settings_file(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get(FILE_VARIABLE):
         return Path(named)
     local = Path(environ.get(DATA_VARIABLE, ".tallymill")) / LOCAL_FILE_NAME
-    return local if local.exists() else None
+    try:
+        return local if local.exists() else None
+    except PermissionError:  # another user's folder: reading the file says so
+        return local
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

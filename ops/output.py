@@ -3,6 +3,7 @@
 Rich is imported when it is used, so that a process that prints a line or two starts fast.
 """
 
+import errno
 import os
 import sys
 import time
@@ -10,13 +11,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 EXIT_OK = 0
 EXIT_WRONG = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOT_RUNNING = 3  # as the Linux Standard Base has it for a service's status
 EXIT_KILLED = 130
+EXIT_PIPE = 141  # as shells have it for SIGPIPE: the reader of standard output has ended
 
 # Controls, formats (which may reverse the direction of text), surrogates, and separators of lines and paragraphs.
 UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -25,8 +27,12 @@ JOINERS = "\u200c\u200d"
 
 
 def say(text: str) -> None:
-    """Print an answer."""
-    print(text, flush=True)  # noqa: T201 the one place
+    """Print an answer. Ends the command if its reader has ended, such as `head`: it has what it wants."""
+    try:
+        print(text, flush=True)  # noqa: T201 the one place
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        raise SystemExit(EXIT_PIPE) from None
 
 
 def leave(exit_status: int) -> NoReturn:
@@ -37,8 +43,22 @@ def leave(exit_status: int) -> NoReturn:
 
 
 def complain(text: str) -> None:
-    """Print a message for a person: an error, a warning, a question, a step that takes time."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 the one place
+    """Print a message for a person: an error, a warning, a question, a step that takes time.
+
+    The work goes on without it if the terminal is closed, or the disk of the log is full.
+    """
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 the one place
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.EIO):
+            _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Drop what is written from now on, also what Python writes at its end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
 
 
 def confirmed(question: str) -> bool | None:

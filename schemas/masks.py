@@ -1,6 +1,7 @@
 """Masks secrets within texts that people read: URLs, and sets of keys. Pure."""
 
 import json
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -8,6 +9,11 @@ from pydantic import SecretStr
 
 # As a secret is written.
 MASK: Final = "**********"
+
+# What is in keys, and in no path or URL.
+CONTENT: Final = frozenset('"\n')
+
+END_OF_HOST: Final = re.compile("[/?#]")
 
 # Members of a key that say which key it is (RFC 7517). All others of a pasted set are left out.
 NAMING_MEMBERS: Final = ("kty", "kid", "use", "alg", "crv")
@@ -18,13 +24,23 @@ class SecretSource(SecretStr):
 
     def _display(self) -> str:
         text = self.get_secret_value()
-        return masked_keys(text) if text.lstrip().startswith("{") else masked_url(text)
+        if text.lstrip().startswith("{"):
+            return masked_keys(text)
+        # Neither a URL nor a path: a list of keys, or one in PEM.
+        return MASK if CONTENT.intersection(text) else masked_url(text)
 
 
 def masked_url(text: str) -> str:
-    """A URL without user, password, query and fragment, which may be secrets. Other texts stay."""
-    if "://" not in text:
+    """A URL without user, password, query and fragment, which may be secrets. Other texts stay.
+
+    A password may hold `/`, `?` or `#` where it should hold %2F. Then its end is unknown, and all is masked.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
         return text
+    _, *path = END_OF_HOST.split(rest, maxsplit=1)
+    if "@" in "".join(path):
+        return f"{scheme}://{MASK}"
     try:
         parts = urlsplit(text)
     except ValueError:  # no URL at all: what it holds is unknown

@@ -91,6 +91,13 @@ class KafkaSettings(Section):
     oauth_scope: str | None = None
     """OAUTHBEARER: scope to ask for, if the issuer needs one."""
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _has_no_user(cls, servers: str | None) -> str | None:
+        if servers and ("@" in servers or "://" in servers):
+            raise ValueError("must not hold a protocol, a user or a password: they have settings of their own")
+        return servers
+
     @field_validator("oauth_token_url")
     @classmethod
     def _is_private(cls, url: str | None) -> str | None:

@@ -34,6 +34,7 @@ sbom)
   mkdir -p "$(dirname "$out")"
   "$tools/bin/python" -P -m cyclonedx_py environment --output-reproducible --of JSON --pyproject pyproject.toml \
     --mc-type application --output-file "$out" "$installed/environment/bin/python" 2>/dev/null
+  "$tools/bin/python" -P deploy/image/hashes.py requirements/runtime.txt "$out"
   echo "wrote $out"
   ;;
 audit)

@@ -216,8 +216,10 @@ def set_check(hello: dict[str, Any]) -> Check:
         mend = "Replace them with members that hold data (rs.remove, rs.add)"
         risk = "if one data member is unavailable, nothing can be committed"
         return Check("mongodb", "warning", f"the set has arbiters ({arbiters}): {risk}. {mend}")
+    if "setName" not in hello:
+        return Check("mongodb", "ok", "sharded cluster")
     members = len(hello.get("hosts", ())) or 1
-    return Check("mongodb", "ok", f"{hello.get('setName', 'sharded cluster')}, {members} member(s)")
+    return Check("mongodb", "ok", f"replica set {hello['setName']}, {members} member{'s' * (members != 1)}")
 
 
 async def _lifetime(db: AsyncDatabase[dict[str, Any]]) -> Check:

@@ -1,5 +1,6 @@
 """up, down and status: what the command line does, without the command line's parsing."""
 
+import errno
 import json
 import os
 import shlex
@@ -24,7 +25,7 @@ from ops.local.state import RunningError, State, read_state, supervisor_pid, to_
 from ops.local.status.balance import unknown
 from ops.local.status.health import health_of
 from ops.local.status.text import status_text
-from ops.local.supervisor import Supervisor, SystemOptions
+from ops.local.supervisor import Supervisor, SystemOptions, on_signals
 from ops.local.supervisor_log import SUPERVISOR_LOG
 from ops.local.welcome import DEMO_APP, DEMO_PLAYER, Tokens, addresses_text, welcome_text
 from ops.output import EXIT_BAD_INPUT, EXIT_KILLED, EXIT_NOT_RUNNING, EXIT_OK, EXIT_WRONG, complain, redrawing, say
@@ -47,6 +48,11 @@ EXIT_SIGNAL = 128
 DOWN_SECONDS = 90
 
 POLL_SECONDS = 0.1
+
+# MongoDB alone writes 300 MiB of journal ahead, where there is room. With less than this, servers fail soon.
+MIN_FREE_BYTES = 64 << 20
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # Of `status --watch`. One answer takes somewhat more than a second.
 WATCH_SECONDS = 2.0
@@ -95,9 +101,16 @@ def folder_problem(data: Path) -> str | None:
     there = next(folder for folder in (whole, *whole.parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
-            return None
+            free = shutil.disk_usage(there).free
     except OSError as error:
-        return f"The data folder {whole} can't be written: {error.strerror}. Choose another one with --data"
+        return not_written(data, error)
+    if free < MIN_FREE_BYTES:
+        return f"The disk of {whole} has {free >> 20} MiB left, too few to start. Choose another one with --data"
+    return None
+
+
+def not_written(data: Path, error: OSError) -> str:
+    return f"The data folder {data.absolute()} can't be written: {error.strerror}. Choose another one with --data"
 
 
 def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -> int:
@@ -113,6 +126,11 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
     except (FetchError, NotReadyError, PortsTaken) as error:
         complain(str(error))
         return EXIT_WRONG
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        complain(not_written(data, error))
+        return EXIT_WRONG
     except RunningError:
         complain(f"Another `tallymill up` has just started with the data folder {data}")
         return EXIT_WRONG
@@ -121,8 +139,7 @@ def _up(asked: UpOptions, settings: Settings, observe: PrometheusFiles | None) -
 
 def _end_by_signals() -> None:
     """SIGTERM and a closed terminal end a download as Ctrl-C does: its programs end too, and no half file is kept."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda signum, _: sys.exit(EXIT_SIGNAL + signum))
+    on_signals(lambda signum, _: sys.exit(EXIT_SIGNAL + signum), signal.SIGTERM, signal.SIGHUP)
 
 
 def _up_detached(asked: UpOptions) -> int:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ops.errors import BadInput
 from ops.private_file import write_private
 
 LOCK_NAME = "lock"
@@ -176,11 +177,14 @@ def data_lock(data: Path) -> Iterator[None]:
 
 
 def supervisor_pid(data: Path) -> int | None:
-    """The process id of the running supervisor, or None."""
+    """The process id of the running supervisor, or None. Raises BadInput if only another user may know."""
     try:
         lock = (data / LOCK_NAME).open("r+")
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        owner = f"The data folder {data.absolute()} is another user's"
+        raise BadInput([f"{owner}. Run the command as that user, or choose another one with --data"]) from error
     with lock:
         if _locked(lock.fileno(), tries=1):
             return None

@@ -2,9 +2,10 @@
 
 Start: 1. Kafka and MongoDB. 2. The settings file. 3. init and the demo app's definitions. 4. ingress, console, workers.
 5. with --observe, a canary and Prometheus.
-Stop, on the first SIGINT or SIGTERM: 1. the canary. 2. ingress and console, which finish what they accepted. 3. the
-workers, which finish their flushes. 4. Prometheus and the servers. Each in bounded time; a second signal kills all at
-once. Whatever happens to this process, the watchdog (local/servers/watchdog.py) kills what it leaves.
+Stop, on the first SIGINT, SIGTERM or SIGHUP: 1. the canary. 2. ingress and console, which finish what they accepted.
+3. the workers, which finish their flushes. 4. Prometheus and the servers. Each in bounded time; a second SIGINT or
+SIGTERM kills all at once. Whatever happens to this process, the watchdog (local/servers/watchdog.py) kills what it
+leaves.
 """
 
 import http.client
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from types import FrameType
 from urllib.parse import urlsplit
 
 from ops.config import DATA_VARIABLE, FILE_VARIABLE, Settings, variable_of
@@ -96,8 +98,7 @@ class Supervisor:
         """
         data = self._options.data
         with data_lock(data), Children(data / "logs") as self._children:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, self._on_signal)
+            on_signals(self._on_signal, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             watch = Watch(self._children, self._log.info, self._log.warning)
             state = State(
                 "starting", os.getpid(), str(data.resolve()), Servers(self._options.settings.mongodb.database)
@@ -107,19 +108,28 @@ class Supervisor:
             try:
                 state = self._start(self._children, watch, state)
                 ready(state)
-                write_state(data, state)
+                self._keep(state)
                 while not self._stop.wait(STEP_SECONDS):
                     if watch.step(time.monotonic()):
-                        write_state(data, with_pids(state, watch))
+                        self._keep(with_pids(state, watch))
             except StoppedError:
                 pass  # a signal came during the start
             finally:
-                write_state(data, state.in_phase("stopping"))
+                self._keep(state.in_phase("stopping"))
                 self._log.info("Stopping ingress and console, then workers, then servers. A second signal kills all")
                 watch.stop(lambda name: name == observe.CANARY)
                 watch.stop(lambda name: name in ("ingress", "console"))
                 watch.stop(lambda name: name.startswith("worker"))
                 watch.stop(lambda _: True)
+
+    def _keep(self, state: State) -> None:
+        """Write the state for other commands. A full disk must not end what runs, nor the order of a stop."""
+        try:
+            write_state(self._options.data, state)
+        except OSError as error:
+            self._log.warning(
+                f"The state file can't be written: {error.strerror}. `tallymill status` shows an old state"
+            )
 
     def _start(self, children: Children, watch: Watch, state: State) -> State:
         options, settings = self._options, self._options.settings
@@ -144,7 +154,7 @@ class Supervisor:
         programs = [ingress_program(options, environ, ingress_port)]
         programs.append(console_program(options, environ, console_port))
         programs += [worker_program(options, environ, n, port) for n, port in enumerate(worker_ports, 1)]
-        with self._log.phase(f"Starting ingress, console and {options.workers} workers"):
+        with self._log.phase(f"Starting ingress, console and {options.workers} worker{'s' * (options.workers != 1)}"):
             started = [children.start(program) for program in programs]
             for child, port in zip(started, (ingress_port, console_port, *worker_ports), strict=True):
                 watch.add(child)
@@ -189,13 +199,21 @@ class Supervisor:
             if status != 0:
                 raise NotReadyError(f"`tallymill {words}` failed. The end of {child.log}:\n{last_lines(child.log)}")
 
-    def _on_signal(self, *_: object) -> None:
-        if not self._stop.is_set():
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        # A terminal that closes sends SIGHUP more than once: the shell does, and the kernel when the shell has ended.
+        if not self._stop.is_set() or number == signal.SIGHUP:
             self._stop.set()
             return
         if self._children:
             self._children.kill_all()
         os._exit(EXIT_KILLED)
+
+
+def on_signals(handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals) -> None:
+    """Set the handler of these signals. SIGHUP stays ignored if it was by `nohup`."""
+    for number in numbers:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def ingress_program(options: SystemOptions, environ: dict[str, str], port: int) -> Program:
@@ -273,9 +291,11 @@ def servers_text(sources: Sources) -> str:
 
 
 def masked(uri: str) -> str:
-    """A connection string without its user and password."""
+    """A connection string without user and password, and of its options only the replica set: others may be secrets."""
     scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    hosts, _, query = rest.partition("?")
+    options = [one for one in query.split("&") if one.startswith("replicaSet=")]
+    return f"{scheme}{separator}{'?'.join([hosts.rpartition('@')[2], *options[:1]])}"
 
 
 def wait_for_http(child: Child, url: str, stop: Event) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -46,7 +46,8 @@ class SupervisorLog:
 
     def _append(self, level: str, event: str) -> None:
         entry = {"event": event, "level": level, "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z")}
-        with open_log(self._path) as log:
+        # The terminal has it all the same if the disk is full.
+        with suppress(OSError), open_log(self._path) as log:
             log.write(f"{json.dumps(entry, ensure_ascii=False)}\n".encode())
 
 

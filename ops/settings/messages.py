@@ -13,13 +13,16 @@ from pydantic_core import ErrorDetails
 from ops.output import did_you_mean
 from ops.settings.allowed import allowed
 from ops.settings.model import Settings, Type, section_models, setting_names, type_at
-from schemas.masks import masked_url
+from schemas.masks import MASK, masked_url
 
 MAX_SHOWN: Final = 60
 
 # Errors whose message is ours: those that our validators raise.
 OURS: Final = ("value_error", "not_the_apps")
 VALIDATOR: Final = "Value error, "
+
+# How the library writes that a key of a table is wrong, and not its value.
+KEY: Final = "[key]"
 
 Origins = Mapping[str, str]
 """Where the value of a setting, or of a whole section, was read."""
@@ -40,14 +43,14 @@ def problem(error: ErrorDetails, origins: Origins) -> str:
     if len(place) == 1:
         return f"{name}: must be a table of settings{where}{_example(_section_example(name))}"
     words, example = allowed(setting, kind)
-    if place[-1] == "[key]":
+    if place[-1] == KEY:
         words, example = "an app id (1 to 64 letters, digits, hyphens or underscores)", "demo"
     return f"{name}: must be {words}{_not(error, kind)}{where}{_example(example)}"
 
 
 def _name(place: tuple[int | str, ...]) -> str:
     """`signing.keys, entry 1`. Entries are counted from one."""
-    name = ".".join(str(one) for one in place if not isinstance(one, int))
+    name = ".".join(str(one) for one in place if not isinstance(one, int) and one != KEY)
     entries = [one + 1 for one in place if isinstance(one, int)]
     return name + "".join(f", entry {one}" for one in entries)
 
@@ -71,8 +74,18 @@ def _not(error: ErrorDetails, kind: Type) -> str:
     value = error["input"]
     if value == "":
         return ", and is empty"
-    text = json.dumps(masked_url(value) if isinstance(value, str) else value, ensure_ascii=False, default=str)
+    text = json.dumps(_masked(value), ensure_ascii=False, default=str)
+    if "@" in text.replace(f"{MASK}@", ""):  # a user and a password in what should be a URL
+        return ""
     return f", not {text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + '...'}"
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, list):
+        return [_masked(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _masked(one) for name, one in value.items()}
+    return masked_url(value) if isinstance(value, str) else value
 
 
 def _example(example: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads the value of a setting from a file of its own: one value, as in a variable (docs/security.md, "Secrets")."""
+"""Reads files of settings: above all one with the value of one setting (docs/security.md, "Secrets")."""
 
 import os
 import stat
@@ -17,28 +17,41 @@ class BadFile(Exception):
 
 def read_value(file: Path) -> str:
     """The text of a file without the line ends at its end. Raises BadFile."""
+    value = read_text(file, MAX_BYTES).rstrip("\r\n")
+    if not value:
+        raise BadFile(f"the file {file} is empty")
+    return value
+
+
+def read_text(file: Path, max_bytes: int) -> str:
+    """The text of a file. Raises BadFile."""
     try:
-        text = _bytes_of(file).decode()
+        text = _bytes_of(file, max_bytes).decode()
+    except FileNotFoundError:
+        raise BadFile(f"there is no file {file}") from None
     except OSError as error:
         raise BadFile(f"the file {file} can't be read: {(error.strerror or 'unknown reason').lower()}") from None
     except UnicodeDecodeError:
         raise BadFile(f"the file {file} is not UTF-8 text") from None
     if text.startswith(_BYTE_ORDER_MARK):
         raise BadFile(f"the file {file} begins with a byte order mark. Save it as UTF-8 without one")
-    value = text.rstrip("\r\n")
-    if not value:
-        raise BadFile(f"the file {file} is empty")
-    return value
+    if "\0" in text:  # as in UTF-16, which some editors write. No password and no key has one
+        raise BadFile(f"the file {file} is not plain text: it holds a NUL character. Save it as UTF-8")
+    return text
 
 
-def _bytes_of(file: Path) -> bytes:
-    mode = file.stat().st_mode
-    if not stat.S_ISREG(mode):  # to open a pipe would wait until somebody writes to it
-        raise BadFile(f"{file} is {'a folder, not a file' if stat.S_ISDIR(mode) else 'not a regular file'}")
-    with file.open("rb") as opened:
-        found = opened.read(MAX_BYTES + 1)
-    if len(found) > MAX_BYTES:
-        raise BadFile(f"the file {file} is larger than {MAX_BYTES >> 20} MiB")
+def _bytes_of(file: Path, max_bytes: int) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)  # a pipe would wait for its writer
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise BadFile(f"{file} is {'a folder, not a file' if stat.S_ISDIR(mode) else 'not a regular file'}")
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            found = opened.read(max_bytes + 1)
+    finally:
+        os.close(descriptor)
+    if len(found) > max_bytes:
+        raise BadFile(f"the file {file} is larger than {max_bytes >> 20} MiB")
     return found
 
 

@@ -14,12 +14,15 @@ from ops.output import did_you_mean
 from ops.settings.allowed import allowed
 from ops.settings.folder import FILE_ENDING, files_of_folder
 from ops.settings.model import PREFIX, Settings, Type, setting_names, setting_types, variable_of
-from ops.settings.secret_file import BadFile, read_value
+from ops.settings.secret_file import BadFile, read_text, read_value
 from ops.settings.service_links import service_links
 
 FILE_VARIABLE: Final = "TALLYMILL_SETTINGS_FILE"
 DATA_VARIABLE: Final = "TALLYMILL_DATA"
 FOLDER_VARIABLE: Final = "TALLYMILL_SECRETS_DIR"
+
+# Limits of a hundred thousand apps.
+MAX_FILE_BYTES: Final = 16 << 20
 
 # Variables with the prefix that are not settings: where files are, and where the local system keeps its data.
 NOT_SETTINGS: Final = frozenset(
@@ -67,18 +70,18 @@ def read_sources(environ: Mapping[str, str], file: Path | None) -> Sources:
     """All values."""
     found = Sources(ignored_variables=service_links(environ, PREFIX))
     if file is not None:
-        _read_toml(file, found)
+        _read_toml(file, f"{FILE_VARIABLE}: " if environ.get(FILE_VARIABLE) else "", found)
     if folder := environ.get(FOLDER_VARIABLE):
         _read_folder(Path(folder), found)
     _read_variables(environ, found)
     return found
 
 
-def _read_toml(file: Path, found: Sources) -> None:
+def _read_toml(file: Path, named_by: str, found: Sources) -> None:
     try:
         tree = _tree_of(file)
     except BadFile as error:
-        found.problems.append(str(error))
+        found.problems.append(f"{named_by}{error}")
         found.is_partial = True
         return
     found.tree = {name: dict(part) if isinstance(part, dict) else part for name, part in tree.items()}
@@ -90,15 +93,9 @@ def _read_toml(file: Path, found: Sources) -> None:
 def _tree_of(file: Path) -> Tree:
     """Raises BadFile."""
     try:
-        return tomllib.loads(file.read_bytes().decode())
-    except FileNotFoundError:
-        raise BadFile(f"{FILE_VARIABLE}: there is no file {file}") from None
-    except OSError as error:
-        raise BadFile(f"{file}: can't be read: {(error.strerror or 'unknown reason').lower()}") from None
-    except UnicodeDecodeError:
-        raise BadFile(f"{file}: is not UTF-8 text") from None
+        return tomllib.loads(read_text(file, MAX_FILE_BYTES))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadFile(f"{file}: is not valid TOML: {str(error) or 'nested too deeply'}") from None
+        raise BadFile(f"the file {file} is not valid TOML: {str(error) or 'nested too deeply'}") from None
 
 
 def _read_folder(folder: Path, found: Sources) -> None:
@@ -132,6 +129,9 @@ def _read_variables(environ: Mapping[str, str], found: Sources) -> None:
             _put_text(setting, text, name, found)
         else:
             given[setting] = name
+            if not text:
+                found.problems.append(f"{setting}: {name} is empty. Give it the path of a file, or unset it")
+                continue
             _put_file(setting, Path(text), f"{name}={text}", found)
 
 
@@ -186,7 +186,10 @@ def _unknown(name: str) -> Iterator[str]:
     So must one that names an app: in variables upper and lower case are the same, but `Demo` and `demo` are two apps.
     """
     upper = name.upper()
+    if name in NOT_SETTINGS:
+        return
     if upper in NOT_SETTINGS:
+        yield f"{name}: write it in upper case: {upper}"
         return
     apps = variable_of("limits.apps")
     if upper.startswith(f"{apps}__"):

@@ -196,5 +196,5 @@ def _range_line(covered: Range, tally: Tally) -> str:
     fates = ", ".join(f"{count} {fate}" for fate, count in tally.fates.items())
     items = "" if tally.items is None else f"; {tally.items} items"
     note = f" ({covered.note})" if covered.note else ""
-    offsets = f"offsets {covered.first} to {covered.next - 1}"
+    offsets = f"offsets {covered.first} to {covered.next - 1}" if covered.next > covered.first else "no offsets"
     return f"{covered.partition} of {covered.topic}: {offsets}, {tally.records} records: {fates}{items}{note}"

@@ -1,11 +1,14 @@
 """The command itself: its version, and what shells offer when they complete it."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 
 from ops.cli import app
 from tests.patience import PATIENCE_SECONDS
+from tests.test_habits import ROOT
 
 TALLYMILL = Path(sys.executable).with_name("tallymill")
 COMPLETE = "_TALLYMILL_COMPLETE"
@@ -90,3 +94,52 @@ def test_the_printed_script_completes_in_bash() -> None:
         ["/bin/bash", "-c", line], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )
     assert ("status\n", "") == (ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "--json"]])
+def test_a_reader_that_has_ended_ends_the_command_quietly(words: list[str]) -> None:
+    """As `tallymill config | head -1` in a shell, which has this exit status for it."""
+    read, write = os.pipe()
+    os.close(read)
+    environ = {**os.environ, "TALLYMILL_DATA": os.devnull}
+    ran = subprocess.run(
+        [TALLYMILL, *words], stdout=write, stderr=subprocess.PIPE, env=environ, check=False, timeout=PATIENCE_SECONDS
+    )
+    os.close(write)
+    assert (141, b"") == (ran.returncode, ran.stderr)
+
+
+def without_json(group: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 a group of typer's own click
+    """The commands that can't print JSON."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from without_json(command, f"{prefix}{name} ")
+        elif not command.hidden and not any("--json" in option.opts for option in command.params):
+            yield prefix + name
+
+
+def test_the_page_says_which_commands_have_no_json() -> None:
+    """All others print their result as JSON."""
+    page = (ROOT / "docs" / "command.md").read_text()
+    (told,) = re.findall(r"All have `--json` but\s([^.]+)\.", page)
+    assert set(re.findall("`(.+?)`", told)) == set(without_json(get_command(app)))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("up --workers x", "'--workers': must be a whole number"),
+        ("up --workers 65", "'--workers': must be less than or equal to 64"),
+        ("load --rate much", "'--rate': must be a number"),
+        ("load --rate nan", "'--rate': must be less than or equal to 100000"),
+        ("logs --level loud", "'--level': 'loud' is not one of"),
+        ("dead-letters redrive --rate 0", "'--rate': must be greater than or equal to 0.01"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(words: str, told: str) -> None:
+    """Also one of a command within a group."""
+    ran = CliRunner().invoke(app, words.split())
+    text = re.sub(r"[\s│╭╮╰╯─]+", " ", ran.stderr)
+    assert 2 == ran.exit_code
+    assert told in text
+    assert not re.search("(?i)input should|value error|unable to parse|valid", text.replace("Invalid value", ""))

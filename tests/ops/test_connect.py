@@ -1,5 +1,6 @@
 """The message of a command that can't reach Kafka: the same in each."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from ops.config import Settings, SettingsError
-from ops.connect import NotReachable, kafka_admin, kafka_consumer, kafka_producer
+from ops.connect import NotReachable, database, kafka_admin, kafka_consumer, kafka_producer
 from ops.guard import guarded
 from ops.local.servers.ports import any_free
 
@@ -53,3 +54,17 @@ async def test_a_file_of_certificates_that_is_not_there_is_a_setting_to_mend(con
     with pytest.raises(SettingsError, match=r"kafka\.ssl_cafile: there is no file /no/such/file\.pem"):
         async with connect(settings(**kafka)):
             pass
+
+
+async def test_a_mongodb_that_no_retry_mends_is_told_at_once() -> None:
+    """A server without TLS: the client alone would ask it again until its time-out, and the body would wait."""
+
+    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"no TLS here")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(NotReachable, match=f"^MongoDB: {address}: "):
+            async with database(Settings.model_validate({"mongodb": {"uri": f"mongodb://{address}/?tls=true"}})):
+                pass

@@ -51,8 +51,8 @@ class Installed:
 
     @property
     def stands(self) -> Path:
-        """An empty folder."""
-        return self.folder / "stands"
+        """An empty folder. Its name has what shells, Java and properties files read in their own ways."""
+        return self.folder / "wo ich's hör"
 
     def give(self, *programs: str) -> None:
         """Put programs of the machine on the user's PATH."""

@@ -78,7 +78,7 @@ def interrupted(process: "subprocess.Popen[str]") -> str:
 def test_up_the_printed_curl_and_ctrl_c_leave_nothing(made: Installed, cache: Path) -> None:
     """No process, and no file outside the two folders that `up` names. Ctrl-C goes to the whole foreground group."""
     before = made.files()
-    process = made.start("tallymill", "up", "--workers=1", environ={"TALLYMILL_CACHE": str(cache)})
+    process = made.start("tallymill", "up", "--workers=1", environ={"TALLYMILL_CACHE": str(cache), "LC_ALL": "C"})
     try:
         welcome = welcome_of(process)
         line = next(line for line in welcome.splitlines() if line.startswith("curl "))
@@ -92,7 +92,7 @@ def test_up_the_printed_curl_and_ctrl_c_leave_nothing(made: Installed, cache: Pa
         errors = interrupted(process)
     assert 0 == process.returncode, errors
     assert [] == made.processes()
-    said = dict(re.findall(r"^  (data|downloads) +(\S+)$", welcome, re.MULTILINE))
+    said = dict(re.findall(r"^  (data|downloads) +(.+)$", welcome, re.MULTILINE))
     assert {"data": str(made.stands / ".tallymill"), "downloads": str(cache)} == said
     left = made.files() - before
     assert set() == {path for path in left if not path.startswith(said["data"])}
@@ -153,6 +153,30 @@ def test_a_data_folder_that_cant_be_written_is_told_in_one_sentence(made: Instal
     data = stands / ".tallymill"
     assert (1, "") == (status, output)
     assert f"The data folder {data} can't be written: Permission denied. Choose another one with --data\n" == errors
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+@pytest.mark.parametrize(
+    ("mode", "words", "expected"),
+    [
+        (0o755, "status", "The data folder {} is another user's. Run the command as that user, or choose another one"),
+        (0o755, "down", "The data folder {} is another user's. Run the command as that user, or choose another one"),
+        (0o700, "config", "the file .tallymill/settings.toml can't be read: permission denied"),
+        (0o755, "config", "the file .tallymill/settings.toml can't be read: permission denied"),
+    ],
+)
+def test_the_data_folder_of_another_user_is_told(
+    made: Installed, stands: Path, mode: int, words: str, expected: str
+) -> None:
+    """As after `sudo tallymill up`: in a sentence, without a trace."""
+    data = stands / ".tallymill"
+    data.mkdir()
+    for name in ("lock", "settings.toml"):
+        (data / name).touch(mode=0o600)
+    data.chmod(mode)
+    status, output, errors = made.run("tallymill", words, stands=stands)
+    assert (2, "", 1) == (status, output, len(errors.splitlines())), errors
+    assert errors.startswith(expected.format(data))
 
 
 @pytest.mark.faults

@@ -1,6 +1,8 @@
 """The local Kafka: one KRaft node run from its jars."""
 
+import os
 import socket
+import string
 import struct
 import subprocess
 import uuid
@@ -26,6 +28,12 @@ ANSWER_SECONDS = 2
 # Serial GC and the first compiler only: a third less memory, and a start in half the time. Without UsePerfData no file
 # is left in the folder for temporary files.
 JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+
+# With the locale C, Java reads no path that has other letters than ASCII.
+JAVA_ENVIRON = {"LC_ALL": "C.UTF-8"}
+
+# What a properties file holds as it is.
+_PLAIN = frozenset(string.ascii_letters + string.digits + string.punctuation + " ") - {"\\"}
 
 _METADATA_API = 3
 
@@ -54,10 +62,15 @@ class KafkaPlace:
 def properties_text(place: KafkaPlace) -> str:
     """server.properties with this place's ports and folder."""
     template = Template(KAFKA_PROPERTIES.read_text())
-    # Backslash is the escape of a properties file.
-    log_dir = str(place.log_dir.resolve()).replace("\\", "\\\\")
+    log_dir = escaped(str(place.log_dir.resolve()))
     body = "\n".join(line for line in template.template.splitlines() if not line.startswith("#"))
     return Template(body).substitute(port=place.port, controller_port=place.controller_port, log_dir=log_dir) + "\n"
+
+
+def escaped(text: str) -> str:
+    """For a properties file, which Java reads as Latin-1: a backslash is an escape, and begins those of all others."""
+    units = struct.iter_unpack(">H", text.encode("utf-16-be"))
+    return "".join(chr(unit) if chr(unit) in _PLAIN else f"\\u{unit:04x}" for (unit,) in units)
 
 
 def java_command(files: KafkaFiles, main: str, *arguments: str, options: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -78,7 +91,7 @@ def kafka_program(files: KafkaFiles, place: KafkaPlace, *options: str) -> Progra
     # Kafka's codecs unpack libraries into it, and a killed broker leaves them.
     unpacked = f"-Djava.io.tmpdir={place.home}"
     command = java_command(files, "kafka.Kafka", str(place.properties), options=(unpacked, *options))
-    return Program("kafka", command, stop_seconds=STOP_SECONDS)
+    return Program("kafka", command, JAVA_ENVIRON, stop_seconds=STOP_SECONDS)
 
 
 def new_cluster_id() -> str:
@@ -93,7 +106,14 @@ def prepare(files: KafkaFiles, place: KafkaPlace) -> None:
     if (place.log_dir / "meta.properties").exists():
         return
     command = format_command(files, place, new_cluster_id())
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)  # noqa: S603
+    ran = subprocess.run(  # noqa: S603 our own command
+        command,
+        capture_output=True,
+        text=True,
+        timeout=FORMAT_SECONDS,
+        check=False,
+        env={**os.environ, **JAVA_ENVIRON},
+    )
     if ran.returncode:
         raise NotReadyError(f"Kafka could not format its storage:\n{ran.stdout}{ran.stderr}")
 

@@ -40,9 +40,11 @@ class StoppedError(Exception):
 def own_command(*words: str) -> tuple[str, ...]:
     """A `tallymill` command, run by the same interpreter.
 
-    `-P`: otherwise `-m` would first search `ops` and its imports in the current folder.
+    `-P`: otherwise `-m` would first search `ops` and its imports in the current folder. `-E`, which ignores PYTHONPATH
+    and PYTHONHOME: as this process, whose script pipx starts so.
     """
-    return (sys.executable, "-P", "-m", "ops", *words)
+    alike = ("-E",) if sys.flags.ignore_environment else ()
+    return (sys.executable, *alike, "-P", "-m", "ops", *words)
 
 
 @dataclass(frozen=True, slots=True)

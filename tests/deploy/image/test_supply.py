@@ -66,6 +66,10 @@ def test_the_sbom_has_each_package_of_the_image_and_no_other(tmp_path: Path) -> 
     assert components <= pinned()
     assert {name for name, _ in pinned()} == {name for name, _ in components}
     assert [] == [one["name"] for one in found["components"] if not one["purl"].startswith("pkg:pypi/")]
+    blocks = re.split(r"\n(?=\w)", (ROOT / "requirements" / "runtime.txt").read_text())
+    allowed = {re.split(r"[=\[]", block)[0]: set(re.findall(r"sha256:(\w{64})", block)) for block in blocks}
+    for one in found["components"]:
+        assert allowed[normal(one["name"])] == {each["content"] for each in one["hashes"]} != set()
     needs = {one["ref"]: one.get("dependsOn", []) for one in found["dependencies"]}
     assert any("aiohttp" in one for one in needs["root-component"])
     assert not {"timestamp"} & set(found["metadata"])

@@ -27,8 +27,9 @@ from schemas.topic_risks import TopicShape, topic_risks
     ("hello", "state", "words"),
     [
         ({"isWritablePrimary": True}, "wrong", "standalone"),
-        ({"setName": "rs0", "hosts": ["a:1", "b:1", "c:1"]}, "ok", "rs0, 3 member(s)"),
-        ({"msg": "isdbgrid"}, "ok", "sharded cluster, 1 member(s)"),
+        ({"setName": "rs0", "hosts": ["a:1", "b:1", "c:1"]}, "ok", "replica set rs0, 3 members"),
+        ({"setName": "rs0", "hosts": ["a:1"]}, "ok", "replica set rs0, 1 member"),
+        ({"msg": "isdbgrid"}, "ok", "sharded cluster"),
         ({"setName": "rs0", "hosts": ["a:1", "b:1"], "arbiters": ["c:1"]}, "warning", "the set has arbiters (c:1)"),
     ],
 )

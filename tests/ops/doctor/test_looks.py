@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 from consumer.core.unread import PartitionProgress
 from ingress.clock_watch import Source, Stamped
 from ops.config import Settings
-from ops.connect import NotReachable
+from ops.connect import NotAllowed, NotReachable
 from ops.doctor import clocks, command, unread
 from ops.doctor.check import Check
 from ops.doctor.command import examine
@@ -232,6 +232,19 @@ async def test_a_server_that_is_away_is_told_by_its_own_check_alone(monkeypatch:
     monkeypatch.setattr(clocks, "kafka_admin", away)
     monkeypatch.setattr(clocks, "database", away)
     assert [] == await clocks.clocks(SETTINGS)
+
+
+async def test_a_check_without_its_right_is_not_checked_and_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lacking is told where it is needed."""
+
+    def denied(_settings: Settings) -> Any:  # noqa: ANN401 nothing
+        raise NotAllowed("Kafka: no right Describe of the topic t")
+
+    for name in ("kafka_consumer", "find_losses"):
+        monkeypatch.setattr(command, name, denied)
+    for what, found in (("workers", command._workers), ("records", command._losses)):
+        expected = Check(what, "warning", "not checked: Kafka: no right Describe of the topic t")
+        assert [expected] == await found(SETTINGS)
 
 
 @pytest.mark.parametrize(

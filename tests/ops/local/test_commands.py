@@ -1,5 +1,6 @@
 """up, down and status."""
 
+import errno
 import json
 import os
 import stat
@@ -16,7 +17,7 @@ from ops.local import commands
 from ops.local.commands import UpOptions
 from ops.local.logs.command import LogOptions, logs
 from ops.local.running_options import OPTIONS_NAME, WORKERS, options_of, write_options
-from ops.local.servers.source import settings_of_user
+from ops.local.servers.source import Sources, settings_of_user
 from ops.local.state import data_lock, write_state
 from ops.local.status.health import Health, ProcessNow, Said
 from ops.output import redrawing
@@ -250,3 +251,32 @@ def test_a_data_folder_that_cant_be_written_is_told_in_one_sentence(
     assert 1 == commands.up(UpOptions(data))
     told = capsys.readouterr().err
     assert f"The data folder {data} can't be written: Not a directory. Choose another one with --data\n" == told
+
+
+def test_a_disk_that_is_almost_full_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Servers would start, and never be ready."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    assert 1 == commands.up(UpOptions(tmp_path / "data"))
+    assert (
+        f"The disk of {tmp_path / 'data'} has 5 MiB left, too few to start. Choose another one with --data\n"
+    ) == capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_becomes_full_during_the_start_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """What has started stops, and no trace is shown."""
+
+    def full(*_: object) -> None:
+        raise OSError(number, "No space left")
+
+    monkeypatch.setattr("ops.local.supervisor.write_options", full)
+    monkeypatch.setattr("ops.local.commands.present_sources", lambda _: Sources("settings", "settings"))
+    monkeypatch.setattr("ops.local.supervisor.on_signals", lambda *_: None)
+    monkeypatch.setattr("ops.local.commands.on_signals", lambda *_: None)
+    assert 1 == commands.up(UpOptions(tmp_path))
+    assert f"The data folder {tmp_path} can't be written: No space left." in capsys.readouterr().err

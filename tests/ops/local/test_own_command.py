@@ -48,3 +48,19 @@ def test_a_command_keeps_its_words_as_they_are() -> None:
     assert (sys.executable, "-P", "-m", "ops", "prepare", "/my folder/demo.yaml") == own_command(
         "prepare", "/my folder/demo.yaml"
     )
+
+
+def test_a_command_ignores_the_environment_as_its_parent_does(tmp_path: Path) -> None:
+    """Started by pipx's script, `up` works with a PYTHONHOME or PYTHONPATH for another Python. So do its processes."""
+    program = "import os; from ops.local.servers.processes import own_command as of; os.execv(of()[0], of('--version'))"
+    wrong = {"PYTHONPATH": str(hostile(tmp_path)), "PYTHONHOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-E", "-P", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, **wrong},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert (0, "", "tallymill") == (ran.returncode, ran.stderr, ran.stdout.split()[0])

@@ -2,15 +2,17 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -40,10 +42,12 @@ def pids_of(state: dict[str, Any]) -> list[int]:
 
 
 @contextmanager
-def running(data: Path, **environ: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A system with two workers that is ready; killed at the end if it still runs."""
-    command, env = [sys.executable, STUB_UP, str(data), "2"], os.environ | environ
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+def running(
+    data: Path, environ: Mapping[str, str] = MappingProxyType({}), *, errors: int = subprocess.PIPE
+) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A system with two workers that is ready; killed at the end if it still runs. `errors`: its standard error."""
+    command, env = [sys.executable, STUB_UP, str(data), "2"], {**os.environ, **environ}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env) as process:
         try:
             assert process.stdout
             lines: list[str] = []
@@ -74,9 +78,11 @@ def test_it_starts_restarts_and_stops_without_leaving_a_process(tmp_path: Path) 
         first = state["workers"][0]["pid"]
         os.kill(first, signal.SIGKILL)
         restarted = state_when(tmp_path, lambda now: now.workers[0].pid not in (0, first))
+        (tmp_path / "state.json.new").mkdir()  # as on a full disk, the state can't be written
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert process.returncode == 0
+        assert "The state file can't be written: Is a directory" in told
         assert "worker-1 ended (killed by signal 9)" in told
         assert "worker-1 is started again" in told
         pids = [*pids_of(state), restarted.workers[0].pid]
@@ -92,15 +98,20 @@ def test_killed_it_leaves_no_process_and_starts_again_at_once(tmp_path: Path) ->
         process.wait()
         assert [pid for pid in pids_of(state) if not goes(pid)] == []
         assert read_state(tmp_path) is None
-    with running(tmp_path) as (process, _):
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0
+    terminal, end = pty.openpty()
+    with running(tmp_path, errors=end) as (process, _):
+        # Its terminal closes: writing fails, and SIGHUP comes from the shell and then from the kernel.
+        os.close(end)
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        state_when(tmp_path, lambda now: now.phase == "stopping")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.real
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with running(tmp_path, **{variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
+    with running(tmp_path, {variable_of("ingress.stop_timeout_seconds"): "3600"}) as (process, state):
         freeze(state["ingress_pid"])  # it will not answer the first
         process.send_signal(signal.SIGTERM)
         state_when(tmp_path, lambda now: now.phase == "stopping")
@@ -121,6 +132,8 @@ def test_a_worker_that_is_down_has_0_for_its_process_id(tmp_path: Path) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert masked("mongodb://user:p%40ss@db.example/?replicaSet=rs0") == "mongodb://db.example/?replicaSet=rs0"
+    options = "authMechanismProperties=AWS_SESSION_TOKEN:x&replicaSet=rs0&tlsCertificateKeyFilePassword=x%40y"
+    assert masked(f"mongodb://db.example/?{options}") == "mongodb://db.example/?replicaSet=rs0"
     assert masked("mongodb://127.0.0.1:27017") == "mongodb://127.0.0.1:27017"
 
 
@@ -179,6 +192,14 @@ def test_what_the_supervisor_does_is_in_its_log_and_on_its_terminal(
     assert first.time
 
 
+def test_a_log_that_can_t_be_written_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a full disk the terminal has it all the same."""
+    log = SupervisorLog(tmp_path)
+    (tmp_path / "supervisor.log").mkdir()
+    log.info("Stopping")
+    assert "Stopping" in capsys.readouterr().err
+
+
 def test_a_supervisor_whose_errors_go_to_its_log_says_a_thing_once(tmp_path: Path) -> None:
     """As with `up --detach`."""
     program = (
@@ -204,7 +225,7 @@ def test_taken_ports_are_said_or_refused(tmp_path: Path) -> None:
         assert not (tmp_path / "mongodb").exists()
     with socket.create_server((LOOPBACK, 0)) as free:
         port = str(free.getsockname()[1])
-    with running(tmp_path, **{variable_of("ingress.port"): port}) as (process, state):
+    with running(tmp_path, {variable_of("ingress.port"): port}) as (process, state):
         assert f"http://127.0.0.1:{port}" == state["ingress"]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_SECONDS)

@@ -100,6 +100,31 @@ def test_no_message_shows_a_secret_that_is_wrong(setting: str, form: str) -> Non
     assert HIDDEN not in "".join(told)
 
 
+@pytest.mark.parametrize("form", ["u:{}@h", "u:{}@h:9", "a:9,u:{}@h:9", "x://u:{}@h:9", "x://u:a/{}@h:9", "x://h:9?{}"])
+def test_no_message_shows_a_password_in_an_address(form: str, tmp_path: Path) -> None:
+    """Also where a user and a password have settings of their own, and with a mistake beside it."""
+    text = form.format(SHORT)
+    for value in (text, json.dumps([text]), json.dumps({"a": text})):
+        plain = [name for name in setting_names() if name not in SECRETS and not name.endswith("file")]
+        others = {variable_of(name): value for name in plain}
+        told = find_settings({"TALLYMILL_DATA": os.devnull, **others}).problems
+        assert told
+        assert [] == [one for one in told if SHORT in one]
+    file = tmp_path / "settings.toml"
+    file.write_text(to_toml({"kafka": {"group": [text]}, "ingress": {"public_url": [[text]]}}))
+    told = find_settings({"TALLYMILL_SETTINGS_FILE": str(file)}).problems
+    assert [False, False] == [SHORT in one for one in told]
+
+
+@pytest.mark.parametrize(
+    "address", [f"user:{SHORT}@host:9092", f"SASL_SSL://user:{SHORT}@host:9092", "SSL://host:9092"]
+)
+def test_a_user_in_kafka_s_address_is_refused(address: str) -> None:
+    """It would be shown with the address, and not be used."""
+    (told,) = find_settings({"TALLYMILL_DATA": os.devnull, "TALLYMILL_KAFKA__BOOTSTRAP_SERVERS": address}).problems
+    assert told.startswith("kafka.bootstrap_servers: must not hold a protocol, a user or a password: ")
+
+
 @pytest.mark.parametrize("setting", SECRETS)
 def test_no_message_shows_a_secret_of_a_wrong_type(setting: str, tmp_path: Path) -> None:
     """A list for a text, a number, a key that is too short: in the settings file all can be written."""
@@ -139,6 +164,24 @@ def test_a_private_key_that_is_pasted_is_not_shown(key: ECKey | OKPKey | RSAKey)
     assert {"kty": entry["kty"], "kid": entry["kid"]}.items() <= json.loads(told)["keys"][0].items()
 
 
+WORDS = st.text(st.sampled_from("hidden:@/?#[]%, ."), max_size=12)
+
+
+@given(WORDS, WORDS, st.sampled_from(["", "/x", "?x", "#x", ":1/x?y"]))
+def test_no_password_of_a_url_is_shown(before: str, after: str, end: str) -> None:
+    """Whatever it holds, escaped or not."""
+    assert "SECRET" not in masked_url(f"mongodb://user:{before}SECRET{after}@host{end}")
+
+
+@pytest.mark.parametrize(
+    "pasted", ['[{"kty": "oct", "k": "hidden"}]', "-----BEGIN PRIVATE KEY-----\nhidden", '"hidden"']
+)
+def test_keys_that_are_pasted_in_another_form_are_not_shown(pasted: str) -> None:
+    """Only a path is."""
+    assert "**********" == str(SecretSource(pasted))
+    assert "/etc/tally mill/jwks.json" == str(SecretSource("/etc/tally mill/jwks.json"))
+
+
 @given(st.text())
 def test_what_is_no_set_of_keys_is_masked_whole(text: str) -> None:
     """A set with a missing bracket, too."""
@@ -152,6 +195,12 @@ def test_what_is_no_set_of_keys_is_masked_whole(text: str) -> None:
         ("kafka://user@host:1", "kafka://**********@host:1"),
         ("https://host/x?y=hidden#hidden", "https://host/x?**********"),
         ("https://[hidden", "**********"),
+        ("mongodb://user:hid/hidden@host/x", "mongodb://**********"),
+        ("mongodb://user:hidden?hidden@host/x", "mongodb://**********"),
+        ("mongodb://user:hidden#hidden@host", "mongodb://**********"),
+        ("https://host/x?login=hidden@hidden", "https://**********"),
+        ("https://hidden:hidden@one,https://hidden:hidden@two", "https://**********"),
+        ("https://host?hidden", "https://host?**********"),
         ("/etc/keys@home.json", "/etc/keys@home.json"),
         ("https://host", "https://host"),
     ],

@@ -120,6 +120,82 @@ def test_no_text_at_all_is_answered_in_foreign_words(setting: str, text: str) ->
         assert not FOREIGN.search(told.replace(text, "") if text else told)
 
 
+SENTENCES = (
+    ("ingress.port", "", "ingress.port: must be a whole number from 0 to 65535, and is empty {}. Example: 8080"),
+    ("ingress.port", "x", 'ingress.port: must be a whole number from 0 to 65535, not "x" {}. Example: 8080'),
+    (
+        "ingress.port",
+        "9" * 80,
+        f'ingress.port: must be a whole number from 0 to 65535, not "{"9" * 59}... {{}}. Example: 8080',
+    ),
+    (
+        "kafka.bootstrap_servers",
+        "host",
+        (
+            'kafka.bootstrap_servers: must be host:port, or several separated by commas, not "host" {}. '
+            "Example: kafka-1:9092,kafka-2:9092"
+        ),
+    ),
+    (
+        "ingress.cors_origins",
+        '["https://a", 5]',
+        (
+            "ingress.cors_origins, entry 2: must be an origin (scheme, host and perhaps a port, in lower case and "
+            "without a path), or *, not 5 {}. Example: https://game.example"
+        ),
+    ),
+    (
+        "worker.apis",
+        "[]",
+        'worker.apis: must be a list of one or more entries, each games or analytics, not [] {}. Example: ["games"]',
+    ),
+    (
+        "signing.keys",
+        '["short"]',
+        "signing.keys, entry 1: must be a text of 16 characters or more {}. Example: a text of 32 random characters",
+    ),
+    (
+        "tokens.introspection_url",
+        "x",
+        "tokens.introspection_url: is not an http(s) URL {}. Example: https://issuer.example/introspect",
+    ),
+    (
+        "limits.apps",
+        '{"demo":{"max_title":1}}',
+        "limits.apps.demo.max_title: no such setting {}. Did you mean max_titles?",
+    ),
+    (
+        "limits.apps",
+        '{"a b":{}}',
+        "limits.apps.a b: must be an app id (1 to 64 letters, digits, hyphens or underscores) {}. Example: demo",
+    ),
+    (
+        "ingress.cors_origins",
+        "word",
+        'ingress.cors_origins: must be a list in JSON {}. Example: ["https://game.example"]',
+    ),
+    (
+        "tokens.introspection_partial",
+        "maybe",
+        'tokens.introspection_partial: must be true or false, not "maybe" {}. Example: false',
+    ),
+)
+
+
+@pytest.mark.parametrize(("setting", "text", "expected"), SENTENCES)
+def test_each_kind_of_mistake_has_its_sentence(setting: str, text: str, expected: str) -> None:
+    """The setting, what is allowed, what was given, where, and an example."""
+    assert (expected.format(f"(set by {variable_of(setting)})"),) == problems({variable_of(setting): text})
+
+
+def test_a_section_that_is_no_table_has_an_example(tmp_path: Path) -> None:
+    """As it is written in the file."""
+    file = tmp_path / "settings.toml"
+    file.write_text("kafka = 5\n")
+    expected = f"kafka: must be a table of settings (set by {file}). Example: [kafka] bootstrap_servers = ..."
+    assert (expected,) == problems({FILE_VARIABLE: str(file)})
+
+
 def test_what_a_pattern_or_a_check_allows_is_described() -> None:
     """A regular expression is no message. A new setting with a pattern needs a line."""
     for setting, kind in setting_types().items():

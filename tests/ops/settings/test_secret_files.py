@@ -70,7 +70,7 @@ def test_every_byte_but_the_last_line_ends_is_kept(tmp_path_factory: pytest.Temp
     file = tmp_path_factory.mktemp("secrets") / "secret"
     file.write_bytes(content)
     is_text = content.decode(errors="ignore").encode() == content
-    if is_text and content.strip(b"\r\n") and not content.startswith(b"\xef\xbb\xbf"):
+    if is_text and content.strip(b"\r\n") and not content.startswith(b"\xef\xbb\xbf") and b"\0" not in content:
         assert content.rstrip(b"\r\n") == read_value(file).encode()
     else:
         with pytest.raises(BadFile, match=f"^the file {re.escape(str(file))} (is|begins)"):
@@ -84,15 +84,14 @@ def test_every_byte_but_the_last_line_ends_is_kept(tmp_path_factory: pytest.Temp
         (b"\r\n\n", "is empty"),
         (b"hidden-word\xff", "is not UTF-8 text"),
         (b"\xef\xbb\xbfhidden-word", "begins with a byte order mark"),
+        ("hidden-word".encode("utf-16-le"), "is not plain text: it holds a NUL character. Save it as UTF-8"),
         (b"hidden-word" * MAX_BYTES, "is larger than 1 MiB"),
-        (None, "can't be read: no such file or directory"),
     ],
 )
-def test_a_file_without_a_value_is_named_with_its_setting(tmp_path: Path, content: bytes | None, why: str) -> None:
+def test_a_file_without_a_value_is_named_with_its_setting(tmp_path: Path, content: bytes, why: str) -> None:
     """Never with what it holds."""
     file = tmp_path / "password"
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(content)
     (told,) = problems(**{f"{VARIABLE}_FILE": str(file)})
     assert told.startswith(f"{PASSWORD}: the file {file} {why}")
     assert told.endswith(f"(set by {VARIABLE}_FILE={file})")
@@ -100,11 +99,32 @@ def test_a_file_without_a_value_is_named_with_its_setting(tmp_path: Path, conten
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
-    """A folder, and a pipe, which would block the start until somebody writes to it."""
+    """A folder, and a pipe, which would block the start until somebody writes to it. The settings file, too."""
     os.mkfifo(tmp_path / "pipe")
-    for path, why in ((tmp_path, "is a folder, not a file"), (tmp_path / "pipe", "is not a regular file")):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for path, expected in {
+        tmp_path: f"{tmp_path} is a folder, not a file",
+        tmp_path / "pipe": f"{tmp_path / 'pipe'} is not a regular file",
+        Path("/dev/zero"): "/dev/zero is not a regular file",
+        tmp_path / "link": f"there is no file {tmp_path / 'link'}",
+        tmp_path / "round": f"the file {tmp_path / 'round'} can't be read: too many levels of symbolic links",
+    }.items():
         (told,) = problems(**{f"{VARIABLE}_FILE": str(path)})
-        assert told.startswith(f"{PASSWORD}: {path} {why}")
+        assert f"{PASSWORD}: {expected} (set by {VARIABLE}_FILE={path})" == told
+        assert (f"TALLYMILL_SETTINGS_FILE: {expected}",) == problems(TALLYMILL_SETTINGS_FILE=str(path))
+
+
+def test_a_variable_that_names_no_file_is_told_so() -> None:
+    """As Compose gives it for a variable that is not set."""
+    expected = f"{PASSWORD}: {VARIABLE}_FILE is empty. Give it the path of a file, or unset it"
+    assert (expected,) == problems(**{f"{VARIABLE}_FILE": ""})
+
+
+@pytest.mark.parametrize("name", ["TALLYMILL_SECRETS_DIR", "TALLYMILL_SETTINGS_FILE", "TALLYMILL_DATA"])
+def test_a_name_that_would_be_ignored_in_lower_case_is_refused(name: str) -> None:
+    """The settings themselves may be in either case."""
+    assert (f"{name.lower()}: write it in upper case: {name}",) == problems(**{name.lower(): "/nowhere"})
 
 
 def test_a_variable_and_its_file_are_one_too_many(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def test_kafka_listens_on_loopback_alone() -> None:
 
 def test_kafka_keeps_its_data_where_it_is_told() -> None:
     assert properties(KAFKA)["log.dirs"] == "/data/kafka/log"
-    odd = replace(KAFKA, home=Path("/a $folder\\with"))
-    assert properties(odd)["log.dirs"] == "/a $folder\\\\with/log"
+    odd = replace(KAFKA, home=Path("/a $folder\\wïth 𝄞"))
+    assert properties(odd)["log.dirs"] == r"/a $folder\u005cw\u00efth \ud834\udd1e/log"
 
 
 def test_kafka_takes_a_record_of_a_whole_offline_pool() -> None:

@@ -329,6 +329,12 @@ def test_an_hour_reads_as_its_minutes() -> None:
     )
 
 
+def test_a_partition_without_records_has_no_offsets() -> None:
+    """And no last one that is before the first."""
+    text = as_text(Report([Range("r1/00", "t", 7, 7, 7, whole=True)], [Tally()], Differences(), 0, 0.1))
+    assert text.startswith("r1/00 of t: no offsets, 0 records: 0 applied")
+
+
 def test_a_report_names_the_first_difference_and_counts_the_rest() -> None:
     """Twenty are shown, after the range."""
     differences = Differences()
