@@ -63,7 +63,8 @@ async def test_init_waits_until_so_many_partitions_are_there(
     (tmp_path / "data").mkdir()
     settings = settings_of(servers.kafka, servers.mongodb, tmp_path)
     settings |= {"kafka.partitions": str(partitions), "kafka.replication_factor": "1"}
-    system = System(Children(tmp_path / "logs"), tmp_path, settings)
+    with Children(tmp_path / "logs") as children:
+        system = System(children, tmp_path, settings)
     wanted = {"": {"made": partitions}, "again": {"there": partitions}}
     for name, states in wanted.items():
         began = time.monotonic()
