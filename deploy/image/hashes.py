@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 PACKAGE = re.compile(r"^([\w.-]+)(?:\[\w+\])?==(\S+)")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -20,14 +22,9 @@ def hashes_of(requirements: str) -> dict[tuple[str, str], list[str]]:
     files: list[str] = []
     for line in requirements.splitlines():
         if package := PACKAGE.match(line):
-            files = found.setdefault((normal(package[1]), package[2]), [])
+            files = found.setdefault((canonicalize_name(package[1]), package[2]), [])
         files += HASH.findall(line)
     return found
-
-
-def normal(name: str) -> str:
-    """One spelling of a package's name (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def with_hashes(sbom: dict[str, Any], hashes: dict[tuple[str, str], list[str]]) -> dict[str, Any]:
@@ -35,7 +32,7 @@ def with_hashes(sbom: dict[str, Any], hashes: dict[tuple[str, str], list[str]]) 
     components = [
         {**one, "hashes": [{"alg": "SHA-256", "content": file} for file in sorted(set(files))]}
         for one in sbom["components"]
-        for files in (hashes[normal(one["name"]), one["version"]],)
+        for files in (hashes[canonicalize_name(one["name"]), one["version"]],)
     ]
     return {**sbom, "components": components}
 

@@ -18,6 +18,7 @@ from serving.outgoing.pem import UnusablePem
 
 Document = dict[str, Any]
 
+# Of this process, as long as they are used. By id, because two clients of the same servers are equal.
 _clients: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
 
 
