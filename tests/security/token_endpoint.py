@@ -5,6 +5,7 @@ It can refuse, hang, and fail, and gives tokens that live as long as a test want
 
 import base64
 import json
+import math
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,8 @@ class TokenEndpoint:
             "aud": AUDIENCE,
             "sub": client,
             "iat": int(now),
-            "exp": int(now + self.lifetime_seconds),
+            # Whole seconds. Rounded down, a token would end up to a second before `expires_in` says so.
+            "exp": math.ceil(now + self.lifetime_seconds),
         }
         return jwt.encode({"alg": "ES256", "kid": "test"}, claims, self.key)
 
