@@ -1,13 +1,17 @@
 """What every test may use."""
 
+import asyncio
 import gc
 import os
+import socket
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pymongo import pool_shared
 
 from serving import failures
 from serving.kafka import denied as kafka_denied
@@ -41,6 +45,28 @@ def no_failure_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_seldom", Seldom())
     monkeypatch.setattr(denied, "_seldom", Seldom())
     monkeypatch.setattr(kafka_denied, "_seldom", Seldom())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sockets_of_cancelled_connections() -> Iterator[None]:
+    """Close them. pymongo leaves a socket to the garbage collector if its client is closed while it connects.
+
+    Its ResourceWarning would fail whichever test runs when the collector finds it.
+    """
+    connect = pool_shared._async_create_connection
+
+    async def closing(address: Any, options: Any) -> socket.socket:  # noqa: ANN401 pymongo's own
+        try:
+            return await connect(address, options)
+        except asyncio.CancelledError as cancelled:
+            for frame, _ in traceback.walk_tb(cancelled.__traceback__):
+                if isinstance(found := frame.f_locals.get("sock"), socket.socket):
+                    found.close()
+            raise
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_shared, "_async_create_connection", closing)
+        yield
 
 
 # The property of a test that is printed at the end of the run, whether it passes or fails.
