@@ -104,8 +104,8 @@ class Health:
     def _is_stuck(self, partition: int, flusher: Flusher) -> bool:
         if flusher.stopped:
             return False
-        if self._source.is_neglected(partition):
-            return self._source.unread_seconds(partition) > self._parts.settings.stall_seconds
+        if neglected := self._source.neglected_seconds(partition):
+            return neglected > self._parts.settings.stall_seconds
         lag = self._lag_at_least(partition, flusher)
         return lag is not None and self._is_idle(lag, flusher.progress_millis, is_retrying=flusher.is_retrying)
 

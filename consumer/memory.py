@@ -127,8 +127,8 @@ class MemorySource:
     def unread_seconds(self, partition: int) -> float:  # noqa: ARG002 memory answers always
         return 0.0
 
-    def is_neglected(self, partition: int) -> bool:  # noqa: ARG002 the same
-        return False
+    def neglected_seconds(self, partition: int) -> float:  # noqa: ARG002 the same
+        return 0.0
 
     def unreachable_seconds(self) -> float:
         return 0.0

@@ -195,8 +195,8 @@ class RecordSource(Protocol):
         """For how long no broker has answered fetches of this partition, not even that it has no new records."""
         ...
 
-    def is_neglected(self, partition: int) -> bool:
-        """Whether its broker answers other requests: then this worker is at fault, not the broker."""
+    def neglected_seconds(self, partition: int) -> float:
+        """For how long it is not read though its broker answers other requests: the fault is this worker's. Else 0."""
         ...
 
     def unreachable_seconds(self) -> float:

@@ -254,8 +254,8 @@ class KafkaSource:
     def unread_seconds(self, partition: int) -> float:
         return self._unanswered.seconds(self._of(partition))
 
-    def is_neglected(self, partition: int) -> bool:
-        return self._of(partition) in self._watch.neglected
+    def neglected_seconds(self, partition: int) -> float:
+        return self._watch.neglected_seconds(self._of(partition))
 
     def unreachable_seconds(self) -> float:
         return self._watch.unreachable_seconds()

@@ -4,11 +4,10 @@
   that have all moved, does not stop the client.
 - A partition whose broker does not answer is an outage: one line when it is lost, one when it is back.
 - A client is replaced if one of its background tasks has ended, or if it does not read a partition although the leader
-  answers it.
+  has answered it for a while. The time of an outage does not count: the client needs a moment to read again.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -23,9 +22,9 @@ from serving.kafka.watch import KafkaWatch
 # An election among running brokers takes less. After this the log says that a partition is not read.
 UNREAD_SECONDS = 5
 
-# The client hangs if a partition is not read for so long although its broker answers other requests. The time doubles
-# with each new client that does not read it either.
-HANGING_SECONDS = 12
+# The client hangs if a partition is not read while its broker answers other requests for so long. The time doubles with
+# each new client that does not read it either.
+HANGING_SECONDS = 7
 MAX_HANGING_SECONDS = 300
 
 
@@ -48,29 +47,38 @@ class SourceWatch:
         self._ask = ask
         self._replace = replace
         self._confirm_ends = confirm_ends
-        self._reached_at = time.monotonic()
+        self._now = unanswered.now
+        self._reached_at = self._now()
         self._logged: set[TopicPartition] = set()
         self._hanging_seconds = HANGING_SECONDS
-        self.neglected: frozenset[TopicPartition] = frozenset()
-        """Partitions that are not read although the broker that leads them answers this very client."""
+        self._replaced_at = 0.0
+        # Partitions that are not read, and since when the broker that leads them has answered this very client.
+        self._neglected: dict[TopicPartition, float] = {}
 
     def unreachable_seconds(self) -> float:
         """For how long no address of Kafka has answered; 0 if one answers."""
-        return 0.0 if self._watch.reached else time.monotonic() - self._reached_at
+        return 0.0 if self._watch.reached else self._now() - self._reached_at
+
+    def neglected_seconds(self, tp: TopicPartition) -> float:
+        """For how long the partition has not been read although its broker answers; 0 if it is read, or silent."""
+        return self._now() - self._neglected[tp] if tp in self._neglected else 0.0
 
     async def run(self) -> None:
         """Check every second until cancelled."""
-        await self._watch.run(self._check)
+        await self._watch.run(self.check)
 
-    async def _check(self) -> None:
+    async def check(self) -> None:
+        """Check once."""
         with suppress(Unavailable):
             await self._confirm_ends()
         await self._watch.refresh()
         if self._watch.reached:
-            self._reached_at = time.monotonic()
+            self._reached_at = self._now()
         self._log_unread()
-        self.neglected = await self._find_neglected()
+        neglected = await self._find_neglected()
+        self._neglected = {tp: self._neglected.get(tp, self._now()) for tp in neglected}
         if (reason := self._reason_to_replace()) and await self._replace(reason):
+            self._replaced_at = self._now()
             self._hanging_seconds = min(2 * self._hanging_seconds, MAX_HANGING_SECONDS)
 
     def _log_unread(self) -> None:
@@ -103,5 +111,6 @@ class SourceWatch:
             return f"{task} has ended"
         if not self._unanswered.longer_than(UNREAD_SECONDS):
             self._hanging_seconds = HANGING_SECONDS
-        hanging = self.neglected.intersection(self._unanswered.longer_than(self._hanging_seconds))
+        before = self._now() - self._hanging_seconds
+        hanging = [tp for tp, since in self._neglected.items() if max(since, self._replaced_at) < before]
         return f"{part_of(min(hanging))} is not read although its broker answers" if hanging else None

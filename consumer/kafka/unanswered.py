@@ -16,14 +16,14 @@ class UnansweredFetches:
     """Compares, at each fetch, the times of the last answers, which aiokafka notes."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+        self.now = now
         self._fetched_at = now()
         self._stamps: dict[TopicPartition, int] = {}
         self._seconds: dict[TopicPartition, float] = {}
 
     def note_fetch(self, stamps: Mapping[TopicPartition, int | None]) -> None:
         """Note a fetch of these partitions. `stamps`: when each was last answered, by any clock."""
-        now = self._now()
+        now = self.now()
         step = min(now - self._fetched_at, MAX_STEP_SECONDS)
         self._fetched_at = now
         self._seconds = {tp: self._unanswered(tp, stamp, step) for tp, stamp in stamps.items()}

@@ -26,7 +26,7 @@ class AilingLog(MemorySource):
         super().__init__(partitions, TOPIC)
         self.unreachable = 0.0
         self.unread: dict[int, float] = {}
-        self.neglected: set[int] = set()
+        self.neglected: dict[int, float] = {}
         self.member = True
 
     @property
@@ -39,8 +39,8 @@ class AilingLog(MemorySource):
     def unread_seconds(self, partition: int) -> float:
         return self.unread.get(partition, 0.0)
 
-    def is_neglected(self, partition: int) -> bool:
-        return partition in self.neglected
+    def neglected_seconds(self, partition: int) -> float:
+        return self.neglected.get(partition, 0.0)
 
     def end_offset(self, partition: int) -> int | None:
         return None if partition in self.unread else super().end_offset(partition)
@@ -115,9 +115,10 @@ async def test_a_partition_that_is_not_read_though_its_broker_answers_ends_the_w
     made = parts(log, MemoryStore())
     async with running(made) as worker:
         await eventually(lambda: not worker.missing())
-        log.neglected, log.unread = {1}, {1: made.settings.stall_seconds - 1}
+        log.unread = {1: 2 * made.settings.stall_seconds}  # most of it an outage of the broker
+        log.neglected = {1: made.settings.stall_seconds - 1}
         assert worker.alive()
-        log.unread = {1: made.settings.stall_seconds + 1}
+        log.neglected = {1: made.settings.stall_seconds + 1}
         assert not worker.alive()
 
 

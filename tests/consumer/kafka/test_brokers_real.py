@@ -55,9 +55,9 @@ def events(worker: WorkerProcess, *names: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] in names]
 
 
-async def says_kafka_is_lost(worker: WorkerProcess) -> None:
+async def says_kafka_is_lost(worker: WorkerProcess, reason: str) -> None:
     """It is not ready and says why, its lag is unknown, and a restart would not help."""
-    await until_answer(worker, "/readyz", 503, '"kafka"', "answer")
+    await until_answer(worker, "/readyz", 503, '"kafka"', reason)
     assert (200, '{"alive": true}') == await get(worker.port, "/livez")
     status, metrics = await get(worker.port, "/metrics")
     assert 200 == status
@@ -93,7 +93,7 @@ async def test_a_broker_that_comes_back_at_another_address_is_read_on(
     both = Servers(f"{broker.address()},127.0.0.1:{other}", servers.mongodb)
     async with place(both, partitions=1) as where, counted(where, tmp_path) as worker:
         await asyncio.to_thread(broker.stop)
-        await says_kafka_is_lost(worker)
+        await says_kafka_is_lost(worker, "connection refused")
         broker.ports["INSIDE"] = other
         await asyncio.to_thread(broker.start)
         await asyncio.to_thread(broker.wait)
@@ -107,7 +107,7 @@ async def test_a_frozen_broker_is_lost_and_back_and_never_no_lag(
     its_own = Servers(broker.address(), servers.mongodb)
     async with place(its_own, partitions=1) as where, counted(where, tmp_path) as worker:
         with broker.frozen():
-            await says_kafka_is_lost(worker)
+            await says_kafka_is_lost(worker, "answer")
         await counts_on(where, worker)
 
 

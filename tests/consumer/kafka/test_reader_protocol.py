@@ -212,7 +212,7 @@ async def test_an_end_that_is_not_told_any_more_is_unknown(monkeypatch: pytest.M
     """As unknown as the time since is long; while nothing is asked, for want of room, it is not."""
     now = [0.0]
     async with log_with(monkeypatch, Broker([])) as log:
-        monkeypatch.setattr(log._unanswered, "_now", lambda: now[0])
+        monkeypatch.setattr(log._unanswered, "now", lambda: now[0])
         state = log._source.state(READ)
         assert state is not None
         state.lso, state.highwater, state.timestamp = 9, 12, 1
