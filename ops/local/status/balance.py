@@ -6,12 +6,13 @@ It is computed in a separate thread, so that a silent server delays `status` onl
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ops.config import FILE_VARIABLE, LOCAL_FILE_NAME, Settings, SettingsError, load_settings
+from ops.lineage.losses import Loss, losses_of, open_losses
 from ops.local.status.probes import ANSWER_SECONDS
 from schemas.balance import Balance, balance_of
 
@@ -20,6 +21,7 @@ def balance_report(data: Path) -> dict[str, Any]:
     """`balance`: by topic; null, with `balance_why`, if it can't be known within ANSWER_SECONDS. Never raises.
 
     `lost`: records that were lost before they were counted, a sentence each; null where that is not known either.
+    `perhaps_lost`: the same of records whose log can't be asked, so that nobody knows.
     """
     try:
         settings = load_settings({**os.environ, FILE_VARIABLE: str(data / LOCAL_FILE_NAME)})
@@ -36,20 +38,29 @@ def balance_report(data: Path) -> dict[str, Any]:
 
 def unknown(why: str) -> dict[str, Any]:
     """Neither the balance nor what was lost is known."""
-    return {"balance": None, "balance_why": why, "lost": None}
+    return {"balance": None, "balance_why": why, "lost": None, "perhaps_lost": None}
 
 
 def _asked(settings: Settings) -> dict[str, Any]:
     from ops.connect import NotReachable  # noqa: PLC0415 the same
 
     try:
-        found, lost = asyncio.run(asyncio.wait_for(_ask(settings), ANSWER_SECONDS))
+        found, losses = asyncio.run(asyncio.wait_for(_ask(settings), ANSWER_SECONDS))
     except (NotReachable, SettingsError, TimeoutError) as error:
         return unknown(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
-    return {"balance": {topic: {**asdict(one), "holds": one.holds} for topic, one in found.items()}, "lost": lost}
+    return {"balance": {topic: {**asdict(one), "holds": one.holds} for topic, one in found.items()}, **told(losses)}
 
 
-async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
+def told(losses: Iterable[Loss]) -> dict[str, list[str]]:
+    """Those that nobody has accepted, a sentence each, apart by whether the records are certainly lost."""
+    found = open_losses(losses)
+    return {
+        "lost": [str(one) for one in found if one.why != "unknown"],
+        "perhaps_lost": [str(one) for one in found if one.why == "unknown"],
+    }
+
+
+async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[Loss]]:
     """Reads the checkpoints before the ends of the log, so that no checkpoint is beyond its end.
 
     If a log was cut, only its end can show that here. `verify` and `doctor` compare the records themselves.
@@ -57,7 +68,6 @@ async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
     from ops.connect import database, kafka_consumer  # noqa: PLC0415 the same
     from ops.lineage.context import checkpoints_of, lineages_of  # noqa: PLC0415 the same
     from ops.lineage.find import known_of, newest_of  # noqa: PLC0415 the same
-    from ops.lineage.losses import losses_of, open_losses  # noqa: PLC0415 the same
     from ops.topic import topic_now  # noqa: PLC0415 the same
 
     async with database(settings) as db, kafka_consumer(settings) as consumer:
@@ -73,7 +83,7 @@ async def _ask(settings: Settings) -> tuple[dict[str, Balance], list[str]]:
         found = {topic: balance_of(of_newest[topic].values(), bounds[topic]) for topic in of_newest}
         ended = {key: end for topic, ours in of_newest.items() for key, end in ended_below(ours, bounds[topic]).items()}
         losses = losses_of(await known_of(db, lineages, checkpoints, topics, ended))
-    return found, [str(loss) for loss in open_losses(losses)]
+    return found, losses
 
 
 def ended_below(checkpoints: Mapping[str, Mapping[str, Any]], bounds: Mapping[int, tuple[int, int]]) -> dict[str, int]:

@@ -90,9 +90,19 @@ class Health:
         return [f"LOST: {loss}" for loss in self.balance["lost"] or ()]
 
     @property
+    def perhaps_lost(self) -> list[str]:
+        """Records that were acknowledged, and nobody knows whether they are lost."""
+        return [f"UNKNOWN: {loss}" for loss in self.balance["perhaps_lost"] or ()]
+
+    @property
     def problems(self) -> list[str]:
         """Everything that does not work or is unknown, lost records first."""
-        found = [*self.lost, *(one.problem for one in self.processes if one.problem), *self.traffic.problems]
+        found = [
+            *self.lost,
+            *self.perhaps_lost,
+            *(one.problem for one in self.processes if one.problem),
+            *self.traffic.problems,
+        ]
         balance = self.balance["balance"]
         if balance is None:
             found.append(f"balance and lost records unknown: {self.balance['balance_why']}")

@@ -49,7 +49,7 @@ def test_a_system_is_ready_if_all_that_was_asked_is(
 ) -> None:
     """The state file is not enough. The addresses are printed in any case."""
     said: Said = "frozen" if problems else "ready"
-    health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": []})
+    health = Health([ProcessNow("kafka", said, "", "k:1", 12)], {"balance": {}, "lost": [], "perhaps_lost": []})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)
     with data_lock(tmp_path):
         write_state(tmp_path, STATE)
@@ -127,7 +127,7 @@ def test_lost_records_are_the_first_line_of_status(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before whether anything runs."""
-    health = Health([], {"balance": {}, "lost": ["t, partition 0: offsets 1 to 2"]})
+    health = Health([], {"balance": {}, "lost": ["t, partition 0: offsets 1 to 2"], "perhaps_lost": []})
     monkeypatch.setattr(commands, "health_of", lambda *_: health)
     with data_lock(tmp_path):
         write_state(tmp_path, STATE)

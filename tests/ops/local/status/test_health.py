@@ -23,10 +23,11 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from ops.config import Settings
+from ops.lineage.losses import Loss, Offsets, loss_text
 from ops.local.settings import to_toml
 from ops.local.state import Process, Servers, Worker
 from ops.local.status import health, probes
-from ops.local.status.balance import unknown
+from ops.local.status.balance import told, unknown
 from ops.local.status.health import COLLECT_SECONDS, Health, ProcessNow, health_of, side_by_side
 from ops.local.status.probes import ANSWER_SECONDS, Answer, http_state, is_frozen
 from ops.local.status.server_probes import (
@@ -42,7 +43,7 @@ from tests.frozen import freeze
 from tests.ops.local.test_state import STATE
 from tests.patience import PATIENCE_SECONDS
 
-BALANCED = {"balance": {"t": {"holds": True}}, "lost": []}
+BALANCED = {"balance": {"t": {"holds": True}}, "lost": [], "perhaps_lost": []}
 
 REJECTED = "authentication failed: wrong user, password or authSource in mongodb.uri"
 
@@ -438,7 +439,7 @@ def test_an_unknown_balance_is_a_problem() -> None:
     assert [] == Health(ready, BALANCED).problems
     assert ["balance and lost records unknown: why"] == Health(ready, unknown("why")).problems
     assert ["t: the balance does not add up"] == Health(
-        ready, {"balance": {"t": {"holds": False}}, "lost": []}
+        ready, {"balance": {"t": {"holds": False}}, "lost": [], "perhaps_lost": []}
     ).problems
 
 
@@ -447,6 +448,17 @@ def test_lost_records_are_named_first() -> None:
     silent_kafka = [ProcessNow("kafka", "no answer", "", "a:1", 7)]
     found = Health(silent_kafka, {**BALANCED, "lost": ["t, partition 0: offsets 1 to 2"]}).problems
     assert ["LOST: t, partition 0: offsets 1 to 2", "kafka: no answer"] == found
+
+
+def test_records_of_a_log_that_can_not_be_asked_are_not_called_lost() -> None:
+    """A topic without a leader for a moment is no loss. JSON has the two apart."""
+    unknown = Loss("t", "r1", Offsets(0, 9, None), "unknown")
+    removed = Loss("t", "r1", Offsets(1, 3, 5), "removed")
+    found = told([unknown, removed, replace(unknown, accepted="test data")])
+    assert found == {"lost": [str(removed)], "perhaps_lost": [str(unknown)]}
+    health = Health([], {**BALANCED, **found})
+    assert [f"LOST: {removed}", f"UNKNOWN: {unknown}"] == health.problems == list(map(loss_text, (removed, unknown)))
+    assert [f"LOST: {removed}"] == health.lost
 
 
 def test_what_does_not_come_in_time_is_left_behind() -> None:

@@ -21,8 +21,8 @@ async def asked(settings: Settings) -> dict[str, Any]:
 
 
 def _told(settings: Settings) -> dict[str, Any]:
-    found, lost = asyncio.run(balance._ask(settings))
-    return {"balance": {topic: {"holds": one.holds} for topic, one in found.items()}, "lost": lost}
+    found, losses = asyncio.run(balance._ask(settings))
+    return {"balance": {topic: {"holds": one.holds} for topic, one in found.items()}, **balance.told(losses)}
 
 
 async def test_records_that_were_lost_are_the_first_that_status_says(servers: Servers) -> None:

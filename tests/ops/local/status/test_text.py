@@ -49,7 +49,9 @@ def test_each_topic_has_its_rates_its_lag_its_worst_partition_and_its_balance() 
         partitions=(behind,),
     )
     idle = TopicNow("analytics", "t.pools", lag_records=0, lag_seconds=0.0, counted_per_second=0.0)
-    health = Health([], {"balance": {"t.records": BALANCE, "gone": BALANCE}, "lost": []}, Traffic((busy, idle)))
+    health = Health(
+        [], {"balance": {"t.records": BALANCE, "gone": BALANCE}, "lost": [], "perhaps_lost": []}, Traffic((busy, idle))
+    )
     assert [
         "ready (supervisor 10)",
         "gone:",
@@ -74,6 +76,9 @@ def test_what_is_not_known_is_said() -> None:
 
 
 def test_lost_records_come_first() -> None:
-    found = Health([ProcessNow("kafka", "frozen", "", "k:1", 1)], {"balance": {}, "lost": ["t, offsets 1 to 2"]})
+    found = Health(
+        [ProcessNow("kafka", "frozen", "", "k:1", 1)],
+        {"balance": {}, "lost": ["t, offsets 1 to 2"], "perhaps_lost": []},
+    )
     lost, phase, problem, *_ = status_text(10, found).splitlines()
     assert ("LOST: t, offsets 1 to 2", "not ready (supervisor 10)", "! kafka: frozen") == (lost, phase, problem)
