@@ -79,7 +79,6 @@ class MongoStore:
         self._sessions = Sessions(client)
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
-        self._applying: set[PartitionId] = set()
         self._large = asyncio.Semaphore(1)
 
     async def lineage(self, topic: TopicIdentity) -> str:
@@ -99,10 +98,7 @@ class MongoStore:
             return await uncancelled(claim(self._database, self._sessions, partition, owner))
 
     async def release(self, partition: PartitionId) -> None:
-        if partition in self._applying:
-            self._sessions.drop(partition)
-        else:
-            await uncancelled(release(self._database, self._sessions, partition))
+        await uncancelled(release(self._database, self._sessions, partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
         with self._call():
@@ -133,10 +129,10 @@ class MongoStore:
             commit_from = time.perf_counter()
             return written
 
-        self._applying.add(reads.partition)
         try:
-            async with self._large if reads.size.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
-                written = await in_transaction(self._sessions.of(reads.partition), body, COMMIT_MILLIS)
+            with self._sessions.used(reads.partition) as session:
+                async with self._large if reads.size.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
+                    written = await in_transaction(session, body, COMMIT_MILLIS)
         except HANDLED as error:
             raise outage_or_too_large(error) from error
         except OURS:
@@ -144,8 +140,6 @@ class MongoStore:
         except Exception as error:
             # A bug of the client, for example. No record is at fault, so none may be set aside, and no process ends.
             raise Unavailable(bug_reason("applying", error)) from error
-        finally:
-            self._applying.discard(reads.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
 
