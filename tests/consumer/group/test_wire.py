@@ -21,7 +21,7 @@ def claims_beside(other: bytes) -> dict[str, Claim]:
     """Of a worker, and of another member that sent this."""
     members = [("worker", None, OURS), ("other", None, other)]
     answer = SimpleNamespace(error_code=0, generation_id=8, member_id="worker", leader_id="worker", members=members)
-    return dict(joined(answer, TOPIC).claims)  # type: ignore[arg-type]  # stands in for aiokafka's
+    return dict(joined(answer, TOPIC).claims)
 
 
 @pytest.mark.parametrize(
