@@ -4,7 +4,7 @@ Alive means that a restart would not help. A worker that waits for an unavailabl
 client already, and a restart does no more than that. A worker that makes no progress although the servers answer is
 not alive.
 
-Ready: it has its share of the partitions and reads them. What is unknown is not ready.
+Ready: it has its share of the partitions and reads them. What is unknown, or stops, is not ready.
 """
 
 import time
@@ -52,6 +52,8 @@ class Health:
 
     def missing(self) -> list[Missing]:
         """What keeps the worker from being ready, each thing once."""
+        if self._retry.stop.is_set():
+            return [Missing("stopping", f"{self._parts.api}: the worker stops, and gives its partitions up")]
         found: dict[str, Missing] = {}
         for one in (*self._servers(), *self._share()):
             found.setdefault(one.what, one)

@@ -92,9 +92,13 @@ class UnreadWatch:
         self._metrics.unread(self._api, None)
         try:
             while True:
-                with contextlib.suppress(*FAILURES):  # the worker logs outages
+                try:
                     async with all_reader(self._kafka) as consumer:
                         await self._check_with(consumer)
+                except FAILURES:
+                    pass  # the worker logs outages
+                except Exception as error:  # noqa: BLE001 a document that was changed by hand, for example
+                    report(error, task="watch of unread partitions")
                 self._metrics.unread(self._api, None)
                 await asyncio.sleep(CHECK_SECONDS)
         finally:

@@ -6,6 +6,7 @@ flush --reads_of()--> Reads --the store--> Known --make_plan()--> WritePlan
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -95,6 +96,19 @@ class Known:
     definitions: Definitions = field(default_factory=dict)
     events: Mapping[str, KnownItem] = field(default_factory=dict)
     titles: KnownTitles = KnownTitles()
+
+
+class _AppTitles(msgspec.Struct):
+    """The counts of an app; old ones lack the anonymous share."""
+
+    count: float
+    anonymous: float = 0
+
+
+def checked_title(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same document of `titles`. Raises ValidationError if a plan would fail because of it, record by record."""
+    msgspec.convert(found, TitleDocument if "/" in found["_id"] else _AppTitles, builtin_types=(datetime,))
+    return found
 
 
 def split_titles(found: Iterable[Mapping[str, Any]]) -> tuple[dict[str, TitleDocument], dict[str, Shares]]:

@@ -193,7 +193,7 @@ class GroupMember:
                 removal = remove_dead_members(self._coordinator, self._group, member, process)
                 self._removing = asyncio.create_task(removal, name="remove dead members")
             answer = await self._held_back(join_request(self._group, member, self._claim))
-        now = joined(answer)
+        now = joined(answer, self._group.topic)
         self._member = now.member
         self._leads_partitions = await self._count() if now.claims else None
         shares = share_out(now.claims, self._leads_partitions or 0)

@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A generation of the group. Only the leader knows the claims of all members."""
+    """A generation of the group. Only the leader knows the claims of all members that read the topic."""
 
     generation: int
     member: str
@@ -68,11 +68,20 @@ def given_member_id(answer: Response) -> str | None:
     return str(answer.member_id) if for_code(answer.error_code) is MemberIdRequired else None
 
 
-def joined(answer: Response) -> Joined:
+def joined(answer: Response, topic: str) -> Joined:
     """Raises KafkaError."""
     raise_error(answer.error_code)
-    claims = {row[0]: _claim(row[-1]) for row in answer.members} if answer.leader_id == answer.member_id else {}
+    members = answer.members if answer.leader_id == answer.member_id else ()
+    claims = {row[0]: _claim(row[-1]) for row in members if _reads(row[-1], topic)}
     return Joined(answer.generation_id, answer.member_id, claims)
+
+
+def _reads(metadata: bytes, topic: str) -> bool:
+    """Whether a member subscribes to the topic. Any other program that joins the group owns no partition."""
+    try:
+        return topic in ConsumerProtocolMemberMetadata.decode(metadata).subscription
+    except (ValueError, TypeError):  # not a consumer's metadata; no subscription at all
+        return False
 
 
 def _claim(metadata: bytes) -> Claim:
@@ -80,7 +89,7 @@ def _claim(metadata: bytes) -> Claim:
     user_data = ConsumerProtocolMemberMetadata.decode(metadata).user_data
     try:
         found = msgspec.json.decode(user_data or b"", type=_UserData)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Claim()
     return Claim(found.generation, found.partitions)
 

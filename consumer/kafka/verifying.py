@@ -10,7 +10,6 @@ Leaders are asked in parallel, so a frozen leader delays its own partitions only
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,8 +93,8 @@ class Verifying:
         dropped, self._questions = self._questions, []
         for question in dropped:
             question.task.cancel()
-            with suppress(asyncio.CancelledError, Unavailable):
-                await question.task
+        # Not by awaiting each: that would swallow the cancellation of this task, which a stop waits for.
+        await asyncio.gather(*(question.task for question in dropped), return_exceptions=True)
 
 
 def _verified(question: _Question) -> Verified:

@@ -12,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 from consumer.core.position import Checkpoint
 from consumer.mongo.errors import INTERRUPTED_CODE, unavailable
 from consumer.mongo.sessions import RELEASE_SECONDS, LeftSession, Sessions
+from consumer.mongo.stored import checkpoint_of
 from consumer.mongo.transactions import Document
 from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
@@ -64,7 +65,7 @@ async def _claim_once(
     found = await checkpoints.find_one_and_update(
         key, update, upsert=True, return_document=ReturnDocument.AFTER, maxTimeMS=CLAIM_MILLIS, session=session
     )
-    return checkpoint_of(found)
+    return checkpoint_of(partition, found)
 
 
 async def release(database: AsyncDatabase[Document], sessions: Sessions, partition: PartitionId) -> None:
@@ -78,8 +79,3 @@ async def release(database: AsyncDatabase[Document], sessions: Sessions, partiti
             await database[CHECKPOINTS].update_one(key, {"$unset": {"lsid": "", "uid": ""}})
     except PyMongoError as error:
         log.info("session_left_in_checkpoint", partition=str(partition), reason=why(error))
-
-
-def checkpoint_of(found: Document | None) -> Checkpoint:
-    """The checkpoint in a document. A partition without a document is at its beginning."""
-    return Checkpoint(found["next"], found["last"]) if found else Checkpoint(0)

@@ -13,7 +13,8 @@ frozen and have begun another transaction.
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +57,11 @@ class LeftSession:
 
 @dataclass(slots=True)
 class _OpenSession:
-    """`predecessor`: the last owner's session, as long as this one is used."""
+    """`predecessor`: the last owner's session, as long as this one is open. `is_used`: by a flush that runs."""
 
     session: AsyncClientSession
     predecessor: LeftSession | None = None
+    is_used: bool = False
 
 
 class Sessions:
@@ -74,9 +76,26 @@ class Sessions:
 
     def of(self, partition: PartitionId) -> AsyncClientSession:
         """The session for all flushes of a partition until it is released."""
+        return self._opened(partition).session
+
+    def _opened(self, partition: PartitionId) -> _OpenSession:
         if partition not in self._open:
             self._open[partition] = _OpenSession(self._client.start_session())
-        return self._open[partition].session
+        return self._open[partition]
+
+    @contextmanager
+    def used(self, partition: PartitionId) -> Iterator[AsyncClientSession]:
+        """The session for one flush. A release meanwhile leaves its transaction alone.
+
+        If the release ended the transaction, the rest of the flush would be written outside of it, although the
+        checkpoint did not move: its records would be counted twice.
+        """
+        mine = self._opened(partition)
+        mine.is_used = True
+        try:
+            yield mine.session
+        finally:
+            mine.is_used = False
 
     def lsid(self, partition: PartitionId) -> Binary:
         """The id of the partition's session on the server."""
@@ -132,10 +151,10 @@ class Sessions:
     async def release(self, partition: PartitionId) -> LeftSession | None:
         """End the session. Returns it, so that the checkpoint need not name it any more.
 
-        None if there is no session, or the server does not answer: then the next owner kills it.
+        None if there is no session, a flush uses it, or the server does not answer: then the next owner kills it.
         """
         released = self._open.pop(partition, None)
-        if released is None or released.session.has_ended:
+        if released is None or released.is_used or released.session.has_ended:
             return None
         left = LeftSession(released.session.session_id["id"])
         try:
@@ -149,7 +168,7 @@ class Sessions:
         return left
 
     def drop(self, partition: PartitionId) -> None:
-        """Forget a session that is in use or may have been killed. It is not ended and does not return to the pool."""
+        """Forget a session that may have been killed. It is not ended and does not return to the pool."""
         self._open.pop(partition, None)
 
 

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -36,12 +35,14 @@ from consumer.core.reads import (
     Reads,
     SeenRequest,
     TitleReads,
+    checked_title,
     split_titles,
 )
 from consumer.core.reasons import bug_reason
-from consumer.mongo.claims import checkpoint_of, claim, release
+from consumer.mongo.claims import claim, release
 from consumer.mongo.errors import HANDLED, outage_or_too_large, translated, unavailable
 from consumer.mongo.sessions import Sessions
+from consumer.mongo.stored import checkpoint_of, read_all
 from consumer.mongo.transactions import COMMIT_MILLIS, DURABLE, Document, in_transaction, uncancelled
 from consumer.mongo.upserts import upsert
 from consumer.mongo.writes import Upserts, Writes, are_encodable, checkpoint_move, gap_move, writes_of
@@ -49,7 +50,7 @@ from consumer.ports import OURS, FlushTooLarge, Moved, Plan, RecordRefused, Topi
 from consumer.record_faults import records_fault
 from schemas.checkpoints import LAYOUT
 from schemas.coordinates import PartitionId
-from schemas.definitions import definition_of
+from schemas.definitions import Definition, definition_of
 from schemas.documents import CHECKPOINTS, DEFINITIONS, EVENTS, LINEAGES, REQUESTS, TITLES, millis_of
 from schemas.request_ids import LOOKUP_FIELDS, StoredRequest, keep_newest, lookup
 from schemas.requirements import wrong_layout
@@ -79,7 +80,6 @@ class MongoStore:
         self._sessions = Sessions(client)
         self._database = client.get_database(database, write_concern=DURABLE)
         self._on_step = on_step
-        self._applying: set[PartitionId] = set()
         self._large = asyncio.Semaphore(1)
 
     async def lineage(self, topic: TopicIdentity) -> str:
@@ -99,10 +99,7 @@ class MongoStore:
             return await uncancelled(claim(self._database, self._sessions, partition, owner))
 
     async def release(self, partition: PartitionId) -> None:
-        if partition in self._applying:
-            self._sessions.drop(partition)
-        else:
-            await uncancelled(release(self._database, self._sessions, partition))
+        await uncancelled(release(self._database, self._sessions, partition))
 
     async def note_stopped(self, partition: PartitionId, reason: str) -> None:
         with self._call():
@@ -133,10 +130,10 @@ class MongoStore:
             commit_from = time.perf_counter()
             return written
 
-        self._applying.add(reads.partition)
         try:
-            async with self._large if reads.size.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
-                written = await in_transaction(self._sessions.of(reads.partition), body, COMMIT_MILLIS)
+            with self._sessions.used(reads.partition) as session:
+                async with self._large if reads.size.stored_bytes > LARGE_FLUSH_BYTES else nullcontext():
+                    written = await in_transaction(session, body, COMMIT_MILLIS)
         except HANDLED as error:
             raise outage_or_too_large(error) from error
         except OURS:
@@ -144,8 +141,6 @@ class MongoStore:
         except Exception as error:
             # A bug of the client, for example. No record is at fault, so none may be set aside, and no process ends.
             raise Unavailable(bug_reason("applying", error)) from error
-        finally:
-            self._applying.discard(reads.partition)
         self._on_step("commit", time.perf_counter() - commit_from)
         return written
 
@@ -163,7 +158,7 @@ class MongoStore:
         except PyMongoError as error:
             raise unavailable(error) from error
         if not moved.matched_count:
-            raise Moved(checkpoint_of(found))
+            raise Moved(checkpoint_of(gap.partition, found))
 
 
 class _Transaction:
@@ -203,7 +198,7 @@ class _Transaction:
         titles = KnownTitles()
         if reads.events:
             stored = self._found(EVENTS, reads.events, {"receivedAt": 1, "digest": 1})
-            events = {one["_id"]: KnownItem(millis_of(one["receivedAt"]), one.get("digest")) async for one in stored}
+            events = dict(await read_all(EVENTS, stored, _known_item))
             titles = await self._titles(reads.titles)
         requests: dict[str, SeenRequest] = {}
         if reads.requests or not reads.events:
@@ -214,12 +209,12 @@ class _Transaction:
     async def _requests(self, keys: Sequence[str]) -> dict[str, SeenRequest]:
         """One document after the other: many old duplicates name many documents, of some 30 KB each."""
         wanted, stored = frozenset(keys), dict[str, StoredRequest]()
-        async for document in self._collection(REQUESTS).find(lookup(keys), LOOKUP_FIELDS, session=self._session):
-            keep_newest(stored, document, wanted)
+        found = self._collection(REQUESTS).find(lookup(keys), LOOKUP_FIELDS, session=self._session)
+        await read_all(REQUESTS, found, lambda document: keep_newest(stored, document, wanted))
         return {key: SeenRequest(one.time_millis, one.crc) for key, one in stored.items()}
 
     async def _titles(self, reads: TitleReads) -> KnownTitles:
-        documents, shares = split_titles([one async for one in self._found(TITLES, reads.keys, None)])
+        documents, shares = split_titles(await read_all(TITLES, self._found(TITLES, reads.keys, None), checked_title))
         actors = sorted(reads.actors(documents))
         by_actor: Counter[str] = Counter()
         if actors:
@@ -234,9 +229,10 @@ class _Transaction:
         )
 
     async def _definitions(self, apps: Sequence[str]) -> Definitions:
-        by_app: dict[str, list[Any]] = {app: [] for app in apps}
-        async for document in self._collection(DEFINITIONS).find({"app": {"$in": list(apps)}}, session=self._session):
-            by_app[document["app"]].append(definition_of(document))
+        by_app: dict[str, list[Definition]] = {app: [] for app in apps}
+        found = self._collection(DEFINITIONS).find({"app": {"$in": list(apps)}}, session=self._session)
+        for definition in await read_all(DEFINITIONS, found, definition_of):
+            by_app[definition.app].append(definition)
         return by_app
 
     async def _move_checkpoint(self, move: CheckpointMove) -> None:
@@ -248,7 +244,7 @@ class _Transaction:
         )
         if moved.matched_count == 0:
             found = await checkpoints.find_one({"_id": key}, session=self._session)
-            raise Moved(checkpoint_of(found))
+            raise Moved(checkpoint_of(move.partition, found))
 
     async def _write(self, writes: Mapping[str, Writes]) -> None:
         """Step 4. Each collection's writes name each document once, so their order doesn't matter."""
@@ -280,6 +276,10 @@ class _Transaction:
         self._since = now
 
 
+def _known_item(event: Document) -> tuple[str, KnownItem]:
+    return event["_id"], KnownItem(millis_of(event["receivedAt"]), event.get("digest"))
+
+
 def _planned(plan: Plan, known: Known) -> tuple[WritePlan, Mapping[str, Writes]]:
     """Step 2. A large flush runs it in a thread, so that the event loop sends heartbeats in time."""
     with records_fault("planning"):
@@ -297,12 +297,13 @@ def known_lineage(topic: TopicIdentity, newest: Document | None) -> str:
     """The id of the newest lineage of this topic's name, if it is of this very topic. Raises UnknownLineage."""
     if newest is None:
         raise UnknownLineage(f"topic {topic.topic} has no lineage in MongoDB: run `tallymill init` first")
-    if problems := wrong_layout(newest if newest.get("layout", LAYOUT) > LAYOUT else None):
+    layout, cluster, topic_id = newest.get("layout", LAYOUT), newest.get("cluster"), newest.get("topicId")
+    if problems := wrong_layout(None if isinstance(layout, int | float) and layout <= LAYOUT else newest):
         raise UnknownLineage(problems[0])
-    if (newest["cluster"], newest["topicId"]) != (topic.cluster, topic.topic_id):
+    if (cluster, topic_id) != (topic.cluster, topic.topic_id):
         raise UnknownLineage(
             f"topic {topic.topic} is not the topic that lineage {newest['_id']} was started with: it was deleted and "
-            f"created again, or Kafka is another cluster (topic id {topic.topic_id}, was {newest['topicId']}; cluster "
-            f"{topic.cluster}, was {newest['cluster']}). Its offsets mean other records, so nothing is read."
+            f"created again, or Kafka is another cluster (topic id {topic.topic_id}, was {topic_id}; cluster "
+            f"{topic.cluster}, was {cluster}). Its offsets mean other records, so nothing is read."
         )
     return str(newest["_id"])

@@ -57,6 +57,21 @@ async def test_a_worker_without_a_share_is_not_ready_and_says_so() -> None:
     assert worker.alive()
 
 
+async def test_a_worker_that_stops_is_not_ready() -> None:
+    """From the signal on, also while it waits for its last flush, and when it has given everything up."""
+    log, store = AilingLog(), FlakyStore()
+    store.gate.clear()
+    async with running(parts(log, store, stop_timeout_seconds=0.1)) as worker:
+        await eventually(lambda: not worker.missing())
+        log.append(0, one(0))
+        await eventually(lambda: worker._flushers[0].buffered_bytes > 0)
+        worker.stop()
+        assert ["stopping"] == what(worker)
+        await eventually(lambda: not worker._flushers)
+        assert ["stopping"] == what(worker)
+        assert worker.alive()
+
+
 async def test_a_worker_that_is_not_ready_names_the_server_that_is_lost() -> None:
     """With the reason that its log has. A lost server alone makes no worker unready: it may be back soon."""
     made = parts(AilingLog(), MemoryStore())

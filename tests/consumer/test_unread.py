@@ -95,6 +95,17 @@ async def test_a_look_that_fails_leaves_it_unknown(monkeypatch: pytest.MonkeyPat
     assert same(again, 1, p3=7)
 
 
+async def test_a_look_at_a_checkpoint_that_was_changed_by_hand_is_told_and_not_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The watch would end without a word: no partition would be unread from then on."""
+    with capture_logs() as lines:
+        _, _, failed, again, _ = await watched(monkeypatch, [{3: UNREAD}, KeyError("next"), {3: UNREAD}])
+    assert same(failed, math.nan)
+    assert same(again, 1, p3=7)
+    assert ["watch of unread partitions"] == [line["task"] for line in lines if line["event"] == "bug"]
+
+
 async def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one silent broker was waited for."""
     monkeypatch.setattr(unread, "ANSWER_SECONDS", 0.01)

@@ -1,6 +1,7 @@
 """How long a transaction waits for its own end."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_the_commit_of_a_flush_is_waited_for_within_bounds() -> None:
     session = CommitsAlone()
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://127.0.0.1:1")
     store = MongoStore(client, "test", lambda _step, _seconds: None)
-    store._sessions = SimpleNamespace(of=lambda _partition: session)  # type: ignore[assignment]  # stands in for it
+    store._sessions = SimpleNamespace(used=lambda _partition: nullcontext(session))  # type: ignore[assignment]  # stands in for it
     reads = Reads(PartitionId("r1", 0), FlushSize(records=1, weight=1, stored_bytes=0))
     await store.apply(reads, lambda _known: pytest.fail("there is nothing to plan"))
     await client.close()
