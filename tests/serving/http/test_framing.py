@@ -71,6 +71,18 @@ def test_however_bytes_are_cut_they_are_taken_for_the_same(data: bytes, cuts: li
     assert run([data]) == run(parts) == run([data[i : i + 1] for i in range(len(data))])
 
 
+@pytest.mark.parametrize("target", [b"/", b"/" + b"a" * 2_000])
+@pytest.mark.parametrize("following", [request(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), b"\r\n" + request()])
+def test_a_request_behind_one_whose_first_line_came_in_two_parts_is_taken_at_once(
+    target: bytes, following: bytes
+) -> None:
+    """What was searched of the first request says nothing about the bytes of the next one."""
+    first = request(first=b"GET " + target + b" HTTP/1.1")
+    cut = len(target) + 8
+    assert run([first + following]) == run([first[:cut], first[cut:] + following])
+    assert 2 == run([first[:cut], first[cut:] + following])[1]
+
+
 class Parsed:
     """What the server's parser makes of bytes."""
 
