@@ -131,8 +131,11 @@ class CheckpointWatch:
 
     async def poll(self) -> None:
         """One round."""
+        if (current := self._lineage()) is not None:
+            self._lag.follow(current)
         lineages = self._waiters.lineages()
-        lineages |= {one for one in (self._lag.lineage, self._lineage()) if one is not None}
+        if self._lag.lineage is not None:
+            lineages.add(self._lag.lineage)
         try:
             checkpoints = await self._store.checkpoints(lineages)
         except Unavailable as error:
