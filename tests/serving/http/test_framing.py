@@ -191,6 +191,15 @@ def test_the_parser_takes_all_that_is_passed_on_and_ends_messages_where_this_doe
         ),
         (request(b"Transfer-Encoding: chunked", body=b"0\r\n" + b"X: y\r\n" * (MAX_HEADERS + 1)), 431),
         (request(b"Transfer-Encoding: chunked", body=b"0\r\nX: " + b"y" * MAX_HEAD_BYTES), 431),
+        (request(*[b"X: " + b"y" * 8_000] * 9), 431),
+        (request(b"Transfer-Encoding: chunked", body=b"0\r\n" + (b"X: " + b"y" * 8_000 + b"\r\n") * 9), 431),
+        (
+            request(
+                b"Transfer-Encoding: chunked",
+                body=(b"0" * 14 + b"1\r\na\r\n") * (MAX_EXTENSIONS_BYTES // 14 + 1),
+            ),
+            431,
+        ),
     ],
 )
 def test_what_another_server_may_take_for_something_else_is_refused(data: bytes, status: int) -> None:
@@ -212,8 +221,11 @@ def test_what_another_server_may_take_for_something_else_is_refused(data: bytes,
         request(first=b"GET / HTTP/1.0", host=b""),
         request(host=b"Host: [::1]:8080\r\n"),
         request(host=b"Host:\r\n"),
-        b"\r\n" + request(),
+        b"\r\n\r\n" + request(),
         request(*[b"X: y"] * (MAX_HEADERS - 1)),
+        request(
+            *[b"X: y"] * (MAX_HEADERS - 2), b"Transfer-Encoding: chunked", body=b"0\r\n" + b"X: y\r\n" * 100 + b"\r\n"
+        ),
     ],
 )
 def test_what_real_clients_send_passes(data: bytes) -> None:
