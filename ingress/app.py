@@ -150,7 +150,7 @@ def missing_parts(parts: AppParts, stopping: Stopping, checked: Checked) -> Call
             "keys": shared.authenticator.ready,
             "kafka": parts.games.publisher.ready,
             "kafka analytics": parts.analytics.publisher.ready,
-            "definitions": parts.definitions.ready,
+            "mongodb": parts.definitions.ready and all(channel.lineage.was_read for channel in parts.channels),
             "start check": checked.passed,
             "clock": parts.clocks.is_within(shared.clock.monotonic_seconds()),
             "draining": not stopping.draining,

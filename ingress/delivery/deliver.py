@@ -70,11 +70,13 @@ class Delivery:
         Raises Refused where Kafka has not acknowledged it, or where it can't be counted.
         """
         shared, channel = self._shared, self._channel
-        before = channel.watch.checkpoints
+        lineage = channel.lineage.current
+        before = await channel.watch.before_sending(lineage)
         handed_seconds = shared.clock.monotonic_seconds()
         position = await self._published(*self._traced(record, request))
         acked_seconds = shared.clock.monotonic_seconds()
-        coordinates = self._coordinates(position)
+        # None where they are unknown: then there is no receipt and no waiting. The record is counted all the same.
+        coordinates = Coordinates(lineage, position.partition, position.offset) if position and lineage else None
         self._published_seconds(acked_seconds - handed_seconds, coordinates)
         append_millis = position.append_millis if position else None
         if coordinates and before.get(coordinates.partition_id, 0) > coordinates.offset:
@@ -137,13 +139,6 @@ class Delivery:
         if span is not None:
             span.sent(*((position.partition, position.offset) if position else (None, None)))
         return position
-
-    def _coordinates(self, position: Position | None) -> Coordinates | None:
-        """None where they are unknown: then there is no receipt and no waiting. The record is counted all the same."""
-        lineage = self._channel.lineage.current
-        if position is None or lineage is None:
-            return None
-        return Coordinates(lineage, position.partition, position.offset)
 
     async def _waited(
         self, coordinates: Coordinates | None, actor: str | None, timeout_seconds: float, append_millis: int | None

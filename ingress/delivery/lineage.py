@@ -23,6 +23,8 @@ class Lineage:
         self._store = store
         self.topic = topic
         self.current: str | None = None
+        self.was_read = False
+        """Whether MongoDB has answered once; there may have been no lineage."""
 
     async def read(self) -> None:
         """Read it once. If MongoDB is unavailable the last one stays."""
@@ -30,6 +32,7 @@ class Lineage:
             newest = await self._store.newest_lineage(self.topic)
         except Unavailable:
             return
+        self.was_read = True
         if newest is not None and newest != self.current:
             log.info("lineage_read", lineage=newest, topic=self.topic)
             self.current = newest

@@ -35,10 +35,9 @@ class ClaimedPartitioner:
     """A partitioner of aiokafka's producer. While no checkpoint is known, it uses all partitions."""
 
     def __init__(self, lineage: Callable[[], str | None], checkpoints: Callable[[], Mapping[PartitionId, int]]) -> None:
-        """`checkpoints` returns another mapping whenever they were read again."""
         self._lineage = lineage
         self._checkpoints = checkpoints
-        self._counted: tuple[str | None, int] = (None, 0)
+        self._counted: str | None = None
         self._claimed = 0
 
     def __call__(self, key: bytes, partitions: Sequence[int], available: object) -> int:
@@ -48,16 +47,10 @@ class ClaimedPartitioner:
         return partition_of_key(key, partitions, available)
 
     def claimed(self) -> int:
-        """How many partitions from 0 on have a checkpoint. Checkpoints are only added, so their number tells."""
+        """How many partitions from 0 on have a checkpoint. They are only added in a lineage, so the count goes on."""
         lineage, checkpoints = self._lineage(), self._checkpoints()
-        counted = lineage, len(checkpoints)
-        if counted != self._counted:
-            self._counted, self._claimed = counted, _claimed(lineage, checkpoints)
+        if lineage != self._counted:
+            self._counted, self._claimed = lineage, 0
+        while lineage is not None and PartitionId(lineage, self._claimed) in checkpoints:
+            self._claimed += 1
         return self._claimed
-
-
-def _claimed(lineage: str | None, checkpoints: Mapping[PartitionId, int]) -> int:
-    claimed = 0
-    while lineage is not None and PartitionId(lineage, claimed) in checkpoints:
-        claimed += 1
-    return claimed

@@ -8,6 +8,7 @@ While MongoDB is unavailable the result is "not known". No request fails for it:
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -27,7 +28,7 @@ TRACK_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 # Between two rounds, however long one takes: the event loop serves requests meanwhile.
 MIN_PAUSE_SECONDS = 0.005
-# How long reading the totals may take after a waiter's deadline.
+# How long reading the totals may take after a waiter's deadline, and the first read of a lineage's checkpoints.
 READ_GRACE_SECONDS = 0.25
 # A lag that was read longer ago than this counts as unknown.
 LAG_FRESH_SECONDS = 5.0
@@ -47,6 +48,7 @@ class CheckpointWatch:
         self._unanswered = Deadlines(NOTHING_KNOWN)
         self._lag = Lag()
         self._wake = asyncio.Event()
+        self._polled = asyncio.Event()
         self._read_seconds: float | None = None
         self._unavailable = False
 
@@ -78,6 +80,24 @@ class CheckpointWatch:
         """As they were last read. The mapping is never changed: the next read makes another."""
         return self._checkpoints
 
+    def has_read(self, lineage: str) -> bool:
+        """Whether the last read included the checkpoints of this lineage."""
+        return lineage in self._read_lineages
+
+    async def before_sending(self, lineage: str | None) -> Mapping[PartitionId, int]:
+        """The checkpoints to compare an ack with. Waits for their first read, if MongoDB is available.
+
+        Only an ack below a checkpoint that was read before the send shows that the log was truncated.
+        """
+        if lineage is not None and not self.has_read(lineage):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(READ_GRACE_SECONDS):
+                    while not (self.has_read(lineage) or self._unavailable):
+                        self._polled.clear()
+                        self._wake.set()
+                        await self._polled.wait()
+        return self._checkpoints
+
     async def wait(
         self,
         coordinates: Coordinates,
@@ -106,12 +126,16 @@ class CheckpointWatch:
             self._wake.clear()
             started = self._clock.monotonic_seconds()
             await self.poll()
+            self._polled.set()
             await self._pause(started)
 
     async def poll(self) -> None:
         """One round."""
+        if (current := self._lineage()) is not None:
+            self._lag.follow(current)
         lineages = self._waiters.lineages()
-        lineages |= {one for one in (self._lag.lineage, self._lineage()) if one is not None}
+        if self._lag.lineage is not None:
+            lineages.add(self._lag.lineage)
         try:
             checkpoints = await self._store.checkpoints(lineages)
         except Unavailable as error:

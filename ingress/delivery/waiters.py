@@ -142,14 +142,18 @@ class Lag:
 
     @property
     def lineage(self) -> str | None:
-        """The lineage whose records are tracked. A new one replaces it: no worker reads the old one any more."""
+        """The lineage whose records are tracked."""
         return self._lineage
 
-    def acked(self, coordinates: Coordinates, now: float) -> None:
-        if coordinates.lineage != self._lineage:
-            self._lineage = coordinates.lineage
+    def follow(self, lineage: str) -> None:
+        """Track the records of this lineage, and forget those of another: no worker reads it any more."""
+        if lineage != self._lineage:
+            self._lineage = lineage
             self._tracks.clear()
             self._oldest_at = math.inf
+
+    def acked(self, coordinates: Coordinates, now: float) -> None:
+        self.follow(coordinates.lineage)
         acked = _Acked(coordinates.offset, now)
         track = self._tracks.get(coordinates.partition)
         if track is None:

@@ -268,10 +268,10 @@ class Framer:
     def _line(self, most_bytes: int, what: str) -> bytes | None:
         """The next line without its CRLF, of at most `most_bytes` with it; None until its end has arrived."""
         end = self._waiting.find(b"\n", self._looked_at) + 1
-        self._looked_at = 0 if end else len(self._waiting)
         if (end or len(self._waiting)) > most_bytes:
             raise _too_large(f"{what} is larger than allowed.")
         if not end:
+            self._looked_at = len(self._waiting)
             return None
         line = self._taken(end)
         if not line.endswith(b"\r\n"):
@@ -282,4 +282,5 @@ class Framer:
         """The first `size_bytes` of the waiting bytes, or all."""
         taken = bytes(self._waiting[:size_bytes])
         del self._waiting[:size_bytes]
+        self._looked_at = 0  # a place among bytes that have just moved
         return taken

@@ -240,8 +240,9 @@ class Rig:
         self.app: Asgi = create_app(parts, self.stopping, self.check, settings)
 
     def _channel(self, api: Api, topic: MemoryTopic, name: str) -> ApiChannel:
-        watch = CheckpointWatch(self.store, self.clock)
-        return ApiChannel(api, topic, Lineage(self.store, name), watch, AppRates(self.shared.limits))
+        lineage = Lineage(self.store, name)
+        watch = CheckpointWatch(self.store, self.clock, lambda: lineage.current)
+        return ApiChannel(api, topic, lineage, watch, AppRates(self.shared.limits))
 
     async def record(self, *periods: dict[str, object], request_id: object = "7", **headers: str) -> Answer:
         """POST one good batch of `periods` with a good token; headers by their name with _ for -."""

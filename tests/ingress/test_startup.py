@@ -60,7 +60,7 @@ async def test_what_is_wrong_with_one_server_is_certain_while_the_other_is_away(
     """Waiting for Kafka would only hide it."""
     check = StartCheck(NOWHERE, Limits(), Mongod(isWritablePrimary=True), Requests())
     with pytest.raises(StartRefused, match="standalone"):
-        await check.run()
+        await check.check()
 
 
 @pytest.mark.parametrize("hello", [{}, {"setName": "rs0", "hosts": ["a:1"]}])
@@ -77,14 +77,14 @@ async def test_ids_that_this_version_can_not_read_are_refused() -> None:
     mongod = Mongod(setName="rs0", hosts=["a:1"])
     check = StartCheck(NOWHERE, Limits(), mongod, Requests({"_id": "demo/ann/7"}))
     with pytest.raises(StartRefused, match="collection requests has the layout of an earlier version"):
-        await check.run()
+        await check.check()
 
 
 async def test_a_database_of_a_newer_version_is_refused() -> None:
     mongod = Mongod(setName="rs0", hosts=["a:1"])
     check = StartCheck(NOWHERE, Limits(), mongod, Requests(newer={"_id": "r1", "layout": LAYOUT + 1}))
     with pytest.raises(StartRefused, match="written by `tallymill init` of a newer version"):
-        await check.run()
+        await check.check()
 
 
 async def test_an_ingress_that_has_not_been_checked_is_not_ready(rig: Rig) -> None:

@@ -188,8 +188,7 @@ def assert_not_ready(system: SecuredSystem, process: str, server: str) -> None:
         return  # its queries need MongoDB alone
     status, body = system.get(process, "/readyz")
     assert 503 == status, (process, body)
-    # An ingress reads definitions from MongoDB.
-    assert {server, "definitions" if process == "ingress" else server} & set(body["missing"]), (process, body)
+    assert server in body["missing"], (process, body)
 
 
 @pytest.mark.faults

@@ -57,3 +57,23 @@ async def test_a_first_attempt_at_a_used_offset_is_never_told_what_became_of_ano
                 assert found.append_millis
                 new = Receipt(found.coordinates, found.issued_millis, found.append_millis + LATER_MILLIS)
                 assert "pending" == await state(running, session, issue_receipt(new, KEYS))
+
+
+async def test_an_ingress_that_starts_behind_a_cut_log_never_acknowledges_a_used_offset(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """Not even its first request, which may come before the checkpoints have been read for another reason."""
+    with own_broker(servers, tmp_path) as broker:
+        async with stage(broker.servers, tmp_path) as one, aiohttp.ClientSession() as session:
+            topic = one.where.settings.kafka.records_topic
+            with ingress_process(one.ingress) as running:
+                await until_ready(running, session)
+                copied = broker.copy(topic)
+                for number in ("7", "8"):
+                    assert 200 == (await running.post(session, fresh_batch(1, number)))[0]
+            broker.cut(topic, copied)
+            with ingress_process(one.ingress) as running:
+                await until_ready(running, session)
+                assert 503 == (await running.post(session, fresh_batch(1, "9")))[0]
+                assert 503 == (await running.post(session, fresh_batch(1, "9")))[0]
+                assert 200 == (await running.post(session, fresh_batch(1, "9"), prefer="respond-async"))[0]

@@ -43,6 +43,15 @@ def test_records_go_to_partitions_that_workers_have_claimed(
     assert [partition_of_key(key, topic[:used], ()) for key in keys] == [partitioner(key, topic, topic) for key in keys]
 
 
+def test_all_partitions_of_a_new_lineage_are_used_whatever_is_read_of_the_one_before() -> None:
+    """As many checkpoints of another mixture: a topic was made again, with more partitions."""
+    read = [rows("r1", 0, 1) | rows("r2", 0, 1)]
+    partitioner = ClaimedPartitioner(lambda: "r2", lambda: read[-1])
+    assert 2 == partitioner.claimed()
+    read.append(rows("r2", 0, 1, 2, 3))
+    assert 4 == partitioner.claimed()
+
+
 def test_a_new_partition_is_used_as_soon_as_its_checkpoint_has_been_read() -> None:
     """Without a restart, and with a new lineage too."""
     read = [rows("r1", 0)]

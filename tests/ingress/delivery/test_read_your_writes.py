@@ -168,3 +168,16 @@ def test_a_new_lineage_ends_the_lag_of_the_old() -> None:
     lag = lag_of((7, 0))
     lag.acked(Coordinates("r2", 0, 0), 9)
     assert lag.seconds(10) == 1
+
+
+async def test_g17_what_a_lineage_left_behind_is_no_lag_of_the_next_one() -> None:
+    """No worker reads it any more. If only an ack forgot it, senders who are refused for the lag would send none."""
+    store, clock, lineages = MemoryStore(), TestClock(), ["r1"]
+    one = CheckpointWatch(store, clock, lambda: lineages[-1])
+    one.acked(AT)
+    clock.skipped_seconds += 4_000
+    await one.poll()
+    assert one.lag_seconds() == one.lag_seconds(AT.partition) == 4_000
+    lineages.append("r2")
+    await one.poll()
+    assert one.lag_seconds() == one.lag_seconds(AT.partition) == 0

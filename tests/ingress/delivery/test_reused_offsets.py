@@ -60,6 +60,40 @@ async def test_a_record_below_what_was_counted_before_it_was_sent_is_answered_50
     assert (200, 2) == (answer.status, rig.metric("reused_offsets_total", api="games"))
 
 
+async def test_the_first_record_after_a_start_is_compared_with_a_checkpoint_too() -> None:
+    """It waits for the first read. Read after the send, the checkpoint would have passed it: OK, and never counted."""
+    one = Rig()
+    one.worker.rests = True
+    one.store.next_offsets = {PartitionId("r1", number): 3 for number in range(4)}
+    await one.definitions.preload()
+    running = asyncio.create_task(one.games.watch.run())
+    await asyncio.sleep(0)  # its first round is over before the lineage is known
+    await one.games.lineage.read()
+    answer = await one.record(period(update()))
+    assert (503, 1) == (answer.status, one.metric("reused_offsets_total", api="games"))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_the_first_record_after_a_start_waits_no_longer_than_a_read_may_take(
+    monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    """MongoDB that is unavailable, or silent, keeps no record from Kafka."""
+    monkeypatch.setattr(read_your_writes, "READ_GRACE_SECONDS", 0.02 if not away else PATIENCE_SECONDS)
+    store = MemoryStore()
+    store.away = away
+    if not away:
+        monkeypatch.setattr(store, "checkpoints", lambda _lineages: asyncio.Event().wait())
+    watch = CheckpointWatch(store, TestClock(), lambda: "r1")
+    running = asyncio.create_task(watch.run())
+    async with asyncio.timeout(PATIENCE_SECONDS / 4):
+        assert {} == await watch.before_sending("r1")
+    assert not watch.has_read("r1")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_checkpoint_read_after_the_send_proves_nothing(rig: Rig) -> None:
     """A worker that is quicker than the ack has counted it."""
     rig.worker.rests = True

@@ -68,8 +68,24 @@ async def test_readyz_names_what_is_missing(rig: Rig) -> None:
     assert (await rig.call("GET", "/livez")).status == 200
 
 
-async def test_an_ingress_that_has_not_read_the_definitions_is_not_ready() -> None:
-    assert (await Rig().call("GET", "/readyz")).json["missing"] == ["definitions"]
+async def test_an_ingress_that_has_not_read_definitions_and_lineages_from_mongodb_is_not_ready() -> None:
+    """Before it knows its lineages it would not notice that a log was cut."""
+    rig = Rig()
+    for read in (rig.games.lineage.read, rig.definitions.preload, rig.analytics.lineage.read):
+        assert ["mongodb"] == (await rig.call("GET", "/readyz")).json["missing"]
+        await read()
+    assert [] == (await rig.call("GET", "/readyz")).json["missing"]
+
+
+async def test_an_ingress_is_ready_before_there_is_a_lineage() -> None:
+    """The first worker makes it, perhaps later than the ingress starts."""
+    rig = Rig()
+    rig.store.lineage = None
+    rig.store.lineages.clear()
+    for read in (rig.games.lineage.read, rig.definitions.preload, rig.analytics.lineage.read):
+        await read()
+    assert [] == (await rig.call("GET", "/readyz")).json["missing"]
+    assert rig.games.lineage.current is None
 
 
 async def test_requests_and_refusals_are_counted(rig: Rig) -> None:

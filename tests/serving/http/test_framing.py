@@ -71,6 +71,18 @@ def test_however_bytes_are_cut_they_are_taken_for_the_same(data: bytes, cuts: li
     assert run([data]) == run(parts) == run([data[i : i + 1] for i in range(len(data))])
 
 
+@pytest.mark.parametrize("target", [b"/", b"/" + b"a" * 2_000])
+@pytest.mark.parametrize("following", [request(b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), b"\r\n" + request()])
+def test_a_request_behind_one_whose_first_line_came_in_two_parts_is_taken_at_once(
+    target: bytes, following: bytes
+) -> None:
+    """What was searched of the first request says nothing about the bytes of the next one."""
+    first = request(first=b"GET " + target + b" HTTP/1.1")
+    cut = len(target) + 8
+    assert run([first + following]) == run([first[:cut], first[cut:] + following])
+    assert 2 == run([first[:cut], first[cut:] + following])[1]
+
+
 class Parsed:
     """What the server's parser makes of bytes."""
 
@@ -179,6 +191,15 @@ def test_the_parser_takes_all_that_is_passed_on_and_ends_messages_where_this_doe
         ),
         (request(b"Transfer-Encoding: chunked", body=b"0\r\n" + b"X: y\r\n" * (MAX_HEADERS + 1)), 431),
         (request(b"Transfer-Encoding: chunked", body=b"0\r\nX: " + b"y" * MAX_HEAD_BYTES), 431),
+        (request(*[b"X: " + b"y" * 8_000] * 9), 431),
+        (request(b"Transfer-Encoding: chunked", body=b"0\r\n" + (b"X: " + b"y" * 8_000 + b"\r\n") * 9), 431),
+        (
+            request(
+                b"Transfer-Encoding: chunked",
+                body=(b"0" * 14 + b"1\r\na\r\n") * (MAX_EXTENSIONS_BYTES // 14 + 1),
+            ),
+            431,
+        ),
     ],
 )
 def test_what_another_server_may_take_for_something_else_is_refused(data: bytes, status: int) -> None:
@@ -200,8 +221,11 @@ def test_what_another_server_may_take_for_something_else_is_refused(data: bytes,
         request(first=b"GET / HTTP/1.0", host=b""),
         request(host=b"Host: [::1]:8080\r\n"),
         request(host=b"Host:\r\n"),
-        b"\r\n" + request(),
+        b"\r\n\r\n" + request(),
         request(*[b"X: y"] * (MAX_HEADERS - 1)),
+        request(
+            *[b"X: y"] * (MAX_HEADERS - 2), b"Transfer-Encoding: chunked", body=b"0\r\n" + b"X: y\r\n" * 100 + b"\r\n"
+        ),
     ],
 )
 def test_what_real_clients_send_passes(data: bytes) -> None:
