@@ -5,14 +5,14 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from serving.outgoing.files import BadFile, bytes_of
+
+__all__ = ["MAX_BYTES", "BadFile", "is_open", "read_text", "read_value"]
+
 # Longer than any secret: a set of keys has a few kB. A wrong path, such as that of a disk, must not fill the memory.
 MAX_BYTES: Final = 1 << 20
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
-
-
-class BadFile(Exception):
-    """The file gives no value. The message says why, without its content."""
 
 
 def read_value(file: Path) -> str:
@@ -26,7 +26,7 @@ def read_value(file: Path) -> str:
 def read_text(file: Path, max_bytes: int) -> str:
     """The text of a file. Raises BadFile."""
     try:
-        text = _bytes_of(file, max_bytes).decode()
+        text = bytes_of(file, max_bytes).decode()
     except FileNotFoundError:
         raise BadFile(f"there is no file {file}") from None
     except OSError as error:
@@ -38,21 +38,6 @@ def read_text(file: Path, max_bytes: int) -> str:
     if "\0" in text:  # as in UTF-16, which some editors write. No password and no key has one
         raise BadFile(f"the file {file} is not plain text: it holds a NUL character. Save it as UTF-8")
     return text
-
-
-def _bytes_of(file: Path, max_bytes: int) -> bytes:
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)  # a pipe would wait for its writer
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise BadFile(f"{file} is {'a folder, not a file' if stat.S_ISDIR(mode) else 'not a regular file'}")
-        with os.fdopen(descriptor, "rb", closefd=False) as opened:
-            found = opened.read(max_bytes + 1)
-    finally:
-        os.close(descriptor)
-    if len(found) > max_bytes:
-        raise BadFile(f"the file {file} is larger than {max_bytes >> 20} MiB")
-    return found
 
 
 def is_open(file: Path) -> bool:

@@ -5,9 +5,12 @@
   otherwise closes the connection with the requests that are on their way. Requests of others wait meanwhile, as the
   protocol demands.
 - It says why Kafka refuses to let it in, and which setting to change.
+- It reads no answer of another protocol. aiokafka takes its first bytes for a length, and waits for gigabytes.
 """
 
 import asyncio
+import struct
+import weakref
 from collections.abc import Awaitable
 from typing import Any
 
@@ -19,7 +22,7 @@ from aiokafka.protocol.api import Request
 
 from serving.kafka.credentials import Credentials
 from serving.kafka.rights import DENIALS
-from serving.kafka.words import NotSignedIn, why
+from serving.kafka.words import NotKafka, NotSignedIn, why
 
 # Of a session, after which the connection signs in again. Brokers count from the answer, so some of it must be left for
 # the way there and for requests that are answered first.
@@ -27,6 +30,10 @@ RENEW_SHARE = 0.8
 
 # A broker accepts one sign-in a second (KIP-368).
 SHORTEST_SECONDS = 1.1
+
+# The first answer lists the versions of requests: less than a kilobyte. The length that is read from another protocol
+# is far larger: "HTTP" is 1.2 GB, an alert of TLS 0.3 GB.
+MAX_FIRST_ANSWER_BYTES = 1 << 20
 
 REFUSED_CODES = (errors.SaslAuthenticationFailed, errors.AuthenticationFailedError)
 
@@ -87,6 +94,21 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
         """Close the socket of a closed connection now. Over TLS it otherwise waits until the broker closes its side."""
         if self._closing is not None:
             self._closing.abort()
+
+    @staticmethod
+    async def _read(connection: "weakref.ref[Connection]") -> None:
+        """Reads the answers, until the connection is closed or gone."""
+        self = connection()
+        reader: Any = self and self._reader
+        while self is not None:
+            # A connection that nobody uses must not be kept meanwhile.
+            is_first, self = not self._versions, None
+            (size,) = struct.unpack(">i", await reader.readexactly(4))
+            if is_first and not 0 < size <= MAX_FIRST_ANSWER_BYTES:
+                raise NotKafka
+            answer = await reader.readexactly(size)
+            if (self := connection()) is not None:
+                self._handle_frame(answer)
 
     async def _do_sasl_handshake(self) -> None:
         """Sign in. Raises NotSignedIn, NoToken."""

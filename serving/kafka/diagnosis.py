@@ -12,7 +12,7 @@ from aiokafka import errors
 
 from serving.kafka.metadata import Address, connected
 from serving.kafka.tls import client_certificate_problem
-from serving.kafka.words import NO_TLS, OTHER_CERTIFICATE, Explained, why
+from serving.kafka.words import NO_TLS, OTHER_CERTIFICATE, Explained, NotKafka, why
 
 # Of the time for the other way. asyncio closes the socket if the handshake itself times out, not if it is cancelled.
 HANDSHAKE_SHARE = 0.8
@@ -33,7 +33,9 @@ async def cause_of(error: BaseException, address: Address, options: dict[str, An
 
 
 def is_without_reason(error: BaseException) -> bool:
-    """Whether the port accepted the connection and then closed it, or kept silent."""
+    """Whether the port accepted the connection and then closed it, kept silent, or sent what is not Kafka's."""
+    if isinstance(error, NotKafka):
+        return True
     if isinstance(error, Explained | ssl.SSLCertVerificationError):
         return False
     if isinstance(error, errors.KafkaConnectionError):

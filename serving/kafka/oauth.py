@@ -18,6 +18,7 @@ import aiohttp
 from schemas.settings import KafkaSettings
 from serving.kafka.words import NoToken
 from serving.outgoing.issuer import address, basic_authorization, body_of, reason
+from serving.outgoing.pem import UnusablePem, load_authorities
 from serving.outgoing.proxies import proxy_of
 
 # An issuer answers in milliseconds. The first connection waits for Kafka's answer a little longer than this.
@@ -92,6 +93,8 @@ async def fetch(kafka: KafkaSettings, now: Callable[[], float] = time.monotonic)
             status, body = await _post(kafka, url)
     except TimeoutError:
         raise no_token(url, f"no answer in {FETCH_SECONDS:g} s") from None
+    except UnusablePem as error:
+        raise no_token(url, str(error)) from None
     except (OSError, aiohttp.ClientError, ValueError) as error:
         raise no_token(url, reason(error)) from None
     if status != HTTP_OK:
@@ -128,10 +131,13 @@ async def _post(kafka: KafkaSettings, url: str) -> tuple[int, bytes]:
 
 
 def _trusting(cafile: str | None) -> ssl.SSLContext:
-    """Trusts the system's authorities, and those of kafka.ssl_cafile: a company often has one for all its servers."""
+    """Trusts the system's authorities, and those of kafka.ssl_cafile: a company often has one for all its servers.
+
+    Raises UnusablePem.
+    """
     context = ssl.create_default_context()
     if cafile:
-        context.load_verify_locations(cafile)
+        load_authorities(context, cafile, "kafka.ssl_cafile")
     return context
 
 
@@ -152,7 +158,7 @@ def _read(url: str, body: bytes, asked: float) -> Token:
     try:
         answer = json.loads(body)
         text, seconds = answer["access_token"], float(answer.get("expires_in", 0))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise no_token(url, "the answer is not that of a token endpoint (RFC 6749, section 5.1)") from None
     if not isinstance(text, str) or not text.isascii():
         raise no_token(url, "the answer has no access_token")

@@ -7,11 +7,10 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 
 from schemas.settings import KafkaSettings
 from serving.kafka.words import OTHER_CERTIFICATE, UnusableFile
-from serving.outgoing.pem import Settings, UnusablePem, certificate_in, load_pair, unreadable
+from serving.outgoing.pem import Settings, UnusablePem, certificate_in, load_pair, state_of
 
 SETTINGS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
 PAIR = Settings("kafka.ssl_certfile", "kafka.ssl_keyfile", "kafka.ssl_key_password")
@@ -25,22 +24,23 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     if not kafka.security_protocol.endswith("SSL"):
         return None
     files: list[str | None] = [getattr(kafka, name) for name in SETTINGS]
-    changed = tuple(_changed_nanos(f"kafka.{name}", file) for name, file in zip(SETTINGS, files, strict=True))
+    states = tuple(_state_of(f"kafka.{name}", file) for name, file in zip(SETTINGS, files, strict=True))
     password = kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else ""
-    return _context(*files, password, changed)
+    return _context(*files, password, states)
 
 
-def _changed_nanos(setting: str, file: str | None) -> int:
+def _state_of(setting: str, file: str | None) -> object:
     if file is None:
-        return 0
-    if problem := unreadable(file):
-        raise UnusableFile(f"{setting}: {problem}")
-    return Path(file).stat().st_mtime_ns
+        return None
+    try:
+        return state_of(file)
+    except UnusablePem as error:
+        raise UnusableFile(f"{setting}: {error}") from None
 
 
 @lru_cache(maxsize=4)  # reading the system's authorities takes 20 ms, and a process connects every other second
 def _context(
-    cafile: str | None, certfile: str | None, keyfile: str | None, password: str, _changed: tuple[int, ...]
+    cafile: str | None, certfile: str | None, keyfile: str | None, password: str, _states: tuple[object, ...]
 ) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=cafile)

@@ -17,6 +17,7 @@ MAX_CHARACTERS = 300
 
 OTHER_CERTIFICATE = "Kafka requires another client certificate: check kafka.ssl_certfile and kafka.ssl_keyfile"
 NO_TLS = "the port does not speak TLS: check kafka.security_protocol"
+NOT_KAFKA = "the port does not speak Kafka's protocol: check kafka.bootstrap_servers"
 
 _NOT_ALLOWED = "Kafka does not allow this request to the user (an ACL is missing)"
 _OLD_MEMBER = "the consumer group continues without this member"
@@ -112,6 +113,13 @@ class UnusableFile(Explained, OSError):
 
 class NotReached(Explained, errors.KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
     """No address answers as Kafka does. The message says why for each."""
+
+
+class NotKafka(NotReached):
+    """An answer of another protocol. It may be TLS."""
+
+    def __str__(self) -> str:
+        return NOT_KAFKA
 
 
 class NoToken(Explained, errors.KafkaConnectionError):  # type: ignore[misc]  # the same

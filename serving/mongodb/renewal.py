@@ -1,11 +1,12 @@
 """Gives new credentials to the clients of a running process: their next connections sign in with them.
 
 A client of MongoDB keeps what its URI said when it was made, and has no method to change it. To make another client
-would end the sessions and transactions that are open. So the user and the password are replaced in the options that all
-connections of the client read, and certificates in the TLS context that they share.
+would end the sessions and transactions that are open. So the user, the password and the TLS context are replaced in the
+options that all connections of the client read. A new context trusts no authority that has been removed.
 """
 
 import ssl
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -29,21 +30,39 @@ def remember(client: AsyncMongoClient[Document]) -> None:
 
 def renew_clients(uri: str) -> None:
     """Sign in with the user and the password of this URI. Raises UnusablePem."""
-    try:
-        newer = AsyncMongoClient[Document](uri)  # it connects when it is used, which it is not
-    except (PyMongoError, ValueError, OSError) as error:
-        raise UnusablePem(f"mongodb.uri: {why(error)}") from error
-    credentials = newer.options.pool_options._credentials  # noqa: SLF001 it has no public name
+    credentials = _options(uri)._credentials  # noqa: SLF001 it has no public name
     for client in _clients.values():
-        options: Any = client.options.pool_options
-        options._PoolOptions__credentials = credentials  # noqa: SLF001 the same
+        _replace(client.options.pool_options, "credentials", credentials)
 
 
 def renew_certificates(uri: str) -> None:
     """Read the files of certificates again. Raises UnusablePem; then the old ones stay in use."""
-    # First into a context that nobody uses: a certificate without its key would spoil one that is used.
-    load_files(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), uri)
+    load_files(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), uri)  # the client's own errors name no file
+    context = _options(uri)._ssl_context  # noqa: SLF001 the same
     for client in _clients.values():
-        context: Any = client.options.pool_options._ssl_context  # noqa: SLF001 it has no public name
-        if isinstance(context, ssl.SSLContext):
-            load_files(context, uri)
+        _replace(client.options.pool_options, "ssl_context", context)
+        for pool in _pools(client):
+            _replace(pool.opts, "ssl_context", context)
+            if pool._ssl_session_cache:  # noqa: SLF001 the same
+                pool._ssl_session_cache = [None]  # noqa: SLF001 a session of TLS keeps the certificates of its start
+
+
+def _options(uri: str) -> Any:  # noqa: ANN401 its type is not public
+    """What a client of this URI gives its connections. Raises UnusablePem."""
+    try:
+        # It connects when it is used, which it is not.
+        return AsyncMongoClient[Document](uri).options.pool_options
+    except (PyMongoError, ValueError, OSError) as error:
+        raise UnusablePem(f"mongodb.uri: {why(error)}") from error
+
+
+def _replace(options: object, name: str, value: object) -> None:
+    """The options of pymongo have no way to change them."""
+    setattr(options, f"_PoolOptions__{name}", value)
+
+
+def _pools(client: AsyncMongoClient[Document]) -> Iterator[Any]:
+    """Those of calls, and those of heartbeats, which have options of their own."""
+    for server in client._topology._servers.values():  # noqa: SLF001 it has no public name
+        monitor: Any = server._monitor  # noqa: SLF001 the same
+        yield from (server.pool, monitor._pool, monitor._rtt_monitor._pool)  # noqa: SLF001 the same

@@ -22,9 +22,10 @@ FOUND: Final[dict[str, str]] = {}
 CLOSED: Final = "the connection was closed"
 REQUIRES_TLS: Final = "the server requires TLS: add tls=true to mongodb.uri"
 NO_TLS: Final = "the server does not speak TLS: remove tls=true from mongodb.uri, or give the server a certificate"
+NO_PROTOCOL: Final = "the server does not speak MongoDB's protocol: check the hosts and ports of mongodb.uri"
 NO_SUCH_SET: Final = "no server of mongodb.uri is a member of a replica set named {0}: check replicaSet in mongodb.uri"
 
-NOT_MENDED: Final = ("TLS: ", REQUIRES_TLS, NO_TLS)
+NOT_MENDED: Final = ("TLS: ", REQUIRES_TLS, NO_TLS, NO_PROTOCOL)
 """What no retry mends. Each reason holds one of them."""
 
 _NO_PRIMARY = "the replica set has no primary"
@@ -111,7 +112,7 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (errors.CollectionInvalid, "the collection exists already"),
     (errors.InvalidName, "a name is not allowed"),
     (errors.InvalidOperation, "the client is closed, or was used out of order"),
-    (errors.ProtocolError, "the server does not speak MongoDB's protocol"),
+    (errors.ProtocolError, NO_PROTOCOL),
     (errors.EncryptionError, "the client can't encrypt or decrypt"),
     (BSONError, "a document can't be stored: it does not fit BSON"),
     (OverflowError, "a document can't be stored: a number is beyond int64"),
@@ -159,8 +160,9 @@ _CAUSES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"DNS|SRV|TXT record", "the SRV record can't be read"),
         (r"timed out|timeout exceeded|deadline", "no answer in time"),
         (r"No route to host|Network is unreachable", "no route to the server"),
-        (r"connection reset|broken pipe|connection (?:is already )?closed|operation cancelled", CLOSED),
+        (r"connection reset|broken pipe|connection (?:is (?:already )?)?closed|operation cancelled", CLOSED),
         (r"pool (was )?cleared|pool for|paused", CLOSED),
+        (r"Message length \(|Unsupported OP_MSG|Got (?:opcode|response id) ", NO_PROTOCOL),
         (r"No primary available|selector .?Primary|No replica set members match", _NO_PRIMARY),
         (r"No replica set members available for replica set name \"?([\w.-]+)",
          NO_SUCH_SET),

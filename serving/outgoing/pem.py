@@ -4,11 +4,18 @@ What is wrong with one is found before a connection is made, and its setting is 
 clients name neither.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
+
+from serving.outgoing.files import BadFile, bytes_of, opened
+
+# The authorities of a system are 0.2 MiB.
+MAX_BYTES: Final = 16 << 20
 
 
 class UnusablePem(Exception):
@@ -27,13 +34,24 @@ class Settings:
 def unreadable(file: str | Path) -> str | None:
     """Why a file can't be read; None if it can."""
     try:
-        with Path(file).open("rb") as opened:
-            opened.read(1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return f"there is no file {file}"
-    except (OSError, ValueError) as error:
-        return f"{file}: {(getattr(error, 'strerror', None) or 'not readable').lower()}"
+        state_of(file)
+    except UnusablePem as error:
+        return str(error)
     return None
+
+
+def state_of(file: str | Path) -> tuple[int, int]:
+    """Differs if the file has changed, or another one is in its place. Raises UnusablePem, without the setting."""
+    try:
+        with opened(file, MAX_BYTES) as descriptor:
+            found = os.fstat(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnusablePem(f"there is no file {file}") from None
+    except BadFile as error:
+        raise UnusablePem(str(error)) from None
+    except (OSError, ValueError) as error:
+        raise UnusablePem(f"{file}: {(getattr(error, 'strerror', None) or 'not readable').lower()}") from None
+    return found.st_mtime_ns, found.st_ino
 
 
 def load_authorities(context: ssl.SSLContext, file: str, setting: str) -> None:
@@ -90,6 +108,6 @@ def _pair_problem(certfile: str, keyfile: str, error: Exception, asked: _Asked, 
 def certificate_in(certfile: str) -> x509.Certificate | None:
     """The first certificate of a file, which is the client's own."""
     try:
-        return x509.load_pem_x509_certificate(Path(certfile).read_bytes())
-    except (OSError, ValueError):
+        return x509.load_pem_x509_certificate(bytes_of(certfile, MAX_BYTES))
+    except (BadFile, OSError, ValueError):
         return None

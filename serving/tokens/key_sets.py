@@ -3,13 +3,13 @@
 import asyncio
 import json
 import warnings
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
+from serving.outgoing.files import BadFile, bytes_of
 from serving.outgoing.issuer import address, body_of, reason
 from serving.outgoing.proxies import proxy_of
 
@@ -28,6 +28,8 @@ async def read_keys(source: str) -> KeySet:
     try:
         entries = json.loads(await _text(source))["keys"]
         keys = [key for entry in entries for key in _usable(entry)]
+    except BadFile as error:
+        raise NoKeys(f"tokens.jwks: {error}") from error
     except (OSError, TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise NoKeys(f"{label(source)}: {reason(error)}") from error
     if not keys:
@@ -50,7 +52,7 @@ async def _text(source: str) -> str | bytes:
     if source.startswith("{"):
         return source
     if not _is_url(source):
-        return await asyncio.to_thread(Path(source).read_bytes)
+        return await asyncio.to_thread(bytes_of, source, MAX_JWKS_BYTES)
     timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session,

@@ -163,17 +163,6 @@ def test_ports_where_no_kafka_is(runner: asyncio.Runner, guarded: Guarded) -> No
     assert guarded.broker.address() == runner.run(first_to_answer(mixed))
 
 
-async def test_a_server_of_another_kind_is_no_kafka() -> None:
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(NotReached, match=f"^{address}: the connection was closed by the other side$"):
-            await first_to_answer(KafkaSettings(bootstrap_servers=address))
-
-
 async def test_brokers_that_only_their_own_network_knows_are_named(tmp_path: Path) -> None:
     with lone_broker(tmp_path, advertised_listeners="INSIDE://kafka-1.invalid:9092") as broker:
         kafka = KafkaSettings(bootstrap_servers=broker.address())

@@ -24,11 +24,12 @@ AUDIENCE = "kafka"
 
 @dataclass
 class TokenEndpoint:
-    """`clients`: secret by id. `lifetime_seconds` of the tokens. `mode`: how it answers from now on."""
+    """`clients`: secret by id. `lifetime_seconds` of the tokens. `mode`: how it answers, also with `text`."""
 
     clients: Mapping[str, str]
     lifetime_seconds: float = 3600
-    mode: Literal["give", "refuse", "fail", "hang", "rubbish"] = "give"
+    mode: Literal["give", "refuse", "fail", "hang", "rubbish", "text"] = "give"
+    text: str = ""
     given: int = 0
     scopes: list[str | None] = field(default_factory=list)
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "test", "use": "sig"}))
@@ -60,6 +61,8 @@ class TokenEndpoint:
             return 503, b"upstream error"
         if self.mode == "rubbish":
             return 200, b"<html>sign in</html>"
+        if self.mode == "text":
+            return 200, self.text.encode()
         client, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
         client, secret = urllib.parse.unquote_plus(client), urllib.parse.unquote_plus(secret)
         if self.mode == "refuse" or not secret or self.clients.get(client) != secret:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -13,10 +14,10 @@ from aiokafka.protocol.metadata import MetadataResponse_v5
 from schemas.settings import KafkaSettings
 from serving.kafka import bootstrap, metadata
 from serving.kafka.bootstrap import connection_options, first_answer, unreached_brokers
-from serving.kafka.connection import Connection
+from serving.kafka.connection import MAX_FIRST_ANSWER_BYTES, Connection
 from serving.kafka.diagnosis import is_without_reason
 from serving.kafka.metadata import REQUIRES_A_USER, MetadataConnection
-from serving.kafka.words import NotReached, NotSignedIn, UnusableFile
+from serving.kafka.words import NOT_KAFKA, NotReached, NotSignedIn, UnusableFile
 from tests.kafka.certificates import Authority, new_authority
 from tests.patience import PATIENCE_SECONDS
 
@@ -74,10 +75,27 @@ async def test_addresses_with_one_cause_share_a_sentence() -> None:
     assert "127.0.0.1:99999, b:0, a..b:9092: not an address: check kafka.bootstrap_servers" == words
 
 
-@pytest.mark.parametrize("speak", [http, hang_up])
-async def test_a_port_that_hangs_up_or_speaks_another_language_has_closed_the_connection(speak: Speak) -> None:
-    async with port(speak) as address:
+async def test_a_port_that_hangs_up_has_closed_the_connection() -> None:
+    async with port(hang_up) as address:
         assert f"{address}: the connection was closed by the other side" == await reason(settings(address))
+
+
+async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Two gigabytes, by the length."""
+    with suppress(ConnectionError):
+        writer.write(b"\x7f\xff\xff\xff")
+        while not writer.is_closing():
+            writer.write(bytes(MAX_FIRST_ANSWER_BYTES))
+            await writer.drain()
+
+
+@pytest.mark.parametrize("speak", [http, flood])
+async def test_a_port_that_speaks_another_protocol_is_not_listened_to(speak: Speak) -> None:
+    """Its first bytes are no length of an answer: nothing of that size is waited for."""
+    async with port(speak) as address:
+        began = time.monotonic()
+        assert f"{address}: {NOT_KAFKA}" == await reason(settings(address))
+        assert time.monotonic() - began < SECONDS
 
 
 async def test_a_silent_port_is_given_up_in_time() -> None:

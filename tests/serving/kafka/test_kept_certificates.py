@@ -40,6 +40,20 @@ def test_a_broken_file_keeps_what_was_usable(tmp_path: Path) -> None:
     assert newest is credentials.tls_context()
 
 
+def test_a_link_that_points_to_another_file_is_read_again(tmp_path: Path) -> None:
+    """As Kubernetes renews. Files that were unpacked or copied may have the same time."""
+    link = tmp_path / "ca.pem"
+    for name in ("old", "new"):
+        os.utime(Authority(tmp_path / name, name).cafile, ns=(0, 0))
+    link.symlink_to(tmp_path / "old" / "old.pem")
+    credentials = Credentials(KafkaSettings(security_protocol="SSL", ssl_cafile=str(link)))
+    first = credentials.tls_context()
+    assert first is credentials.tls_context()
+    (tmp_path / "next").symlink_to(tmp_path / "new" / "new.pem")
+    (tmp_path / "next").replace(link)
+    assert first is not credentials.tls_context()
+
+
 def test_a_file_that_was_never_usable_is_refused(tmp_path: Path) -> None:
     """At the start of a process."""
     (tmp_path / "ca.pem").write_text("no certificate")

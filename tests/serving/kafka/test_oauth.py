@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +131,26 @@ async def test_each_failure_of_the_endpoint_has_words(
     with pytest.raises(NoToken) as failed:
         await fetch(settings(endpoint))
     assert f"no token from {endpoint.url} (kafka.oauth_token_url): {words}" == str(failed.value)
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "null", "[1]", '"soon"'])
+async def test_a_life_that_is_no_number_is_refused(endpoint: TokenEndpoint, seconds: str) -> None:
+    """Also one that is larger than any number of a clock."""
+    endpoint.mode, endpoint.text = "text", f'{{"access_token": "hidden-word", "expires_in": {seconds}}}'
+    with pytest.raises(NoToken) as failed:
+        await fetch(settings(endpoint))
+    assert str(failed.value).endswith("the answer is not that of a token endpoint (RFC 6749, section 5.1)")
+
+
+async def test_authorities_that_can_t_be_read_are_named(endpoint: TokenEndpoint, tmp_path: Path) -> None:
+    """While their file is being replaced. It is not the endpoint's fault."""
+    file = tmp_path / "ca.pem"
+    for text, words in ((None, f"there is no file {file}"), ("half", f"{file}: no certificate in PEM format")):
+        if text:
+            file.write_text(text)
+        with pytest.raises(NoToken) as failed:
+            await fetch(settings(endpoint, ssl_cafile=str(file)))
+        assert str(failed.value).endswith(f"(kafka.oauth_token_url): kafka.ssl_cafile: {words}")
 
 
 async def test_a_port_where_nothing_listens(endpoint: TokenEndpoint) -> None:

@@ -1,14 +1,21 @@
 """What no retry mends is said at once; what may come back is waited for."""
 
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pymongo.errors import AutoReconnect
+from pydantic import SecretStr
+from pymongo.errors import AutoReconnect, PyMongoError
 from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
 
+from schemas.settings import MongoSettings
 from serving.mongodb.certificate import certificate_words
+from serving.mongodb.client import new_client, why
 from serving.mongodb.reach import unusable
 from tests.security.certificates import Authority
 
@@ -40,6 +47,45 @@ def test_another_server_may_still_answer(other: str | None) -> None:
 def test_a_set_of_another_name_has_no_servers() -> None:
     wanted = "no server of mongodb.uri is a member of a replica set named rs0: check replicaSet in mongodb.uri"
     assert wanted == unusable(seen())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "the server does not speak MongoDB's protocol: check the hosts and ports",
+        ),
+        (
+            struct.pack("<iiii", 3, 1, 1, 2013),
+            "the server does not speak MongoDB's protocol: check the hosts and ports",
+        ),
+        (b"", "the connection was closed"),
+    ],
+)
+async def test_a_port_of_another_server_is_said(answer: bytes, words: str) -> None:
+    """Of HTTP, of garbage, and of a load balancer that has no server behind it."""
+    async with answering(answer) as port:
+        uri = SecretStr(f"mongodb://user:hidden-word@127.0.0.1:{port}/?replicaSet=rs0")
+        async with new_client(MongoSettings(uri=uri), "test", serverSelectionTimeoutMS=1_000) as client:
+            with pytest.raises(PyMongoError) as failed:
+                await client.admin.command("ping")
+            assert words in why(failed.value)
+            assert (unusable(client.topology_description) is not None) == bool(answer), "what no retry mends"
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[int]:
+    """A port that gives every connection this answer to what it sends first, and closes it."""
+
+    async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if answer:
+            await reader.read(1)
+            writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(answered, "127.0.0.1") as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 def test_a_certificate_says_itself_why_it_is_refused(tmp_path: Path) -> None:

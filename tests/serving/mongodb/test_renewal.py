@@ -1,11 +1,13 @@
 """Clients of MongoDB that sign in with new credentials, and read certificates again."""
 
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from cryptography.x509 import NameOID, load_der_x509_certificate
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
@@ -44,6 +46,45 @@ async def test_clients_sign_in_with_new_credentials(client: AsyncMongoClient[dic
 async def test_pools_read_the_options_that_are_renewed(client: AsyncMongoClient[dict[str, Any]]) -> None:
     """What this depends on in pymongo: one object of options for the client and all its pools."""
     assert client.options.pool_options is client._topology._settings.pool_options
+
+
+async def test_an_authority_that_is_removed_is_no_longer_trusted(tmp_path: Path) -> None:
+    """Neither for calls nor for heartbeats, whose connections have options of their own."""
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    file = tmp_path / "ca.pem"
+    file.write_text(old.cafile.read_text())
+    uri = f"mongodb://127.0.0.1:9/?tls=true&tlsCAFile={file}"
+    async with new_client(MongoSettings(uri=SecretStr(uri)), "test") as client:
+        await client.aconnect()
+        (server,) = client._topology._servers.values()
+        monitor: Any = server._monitor
+        options = [client.options.pool_options, server.pool.opts, monitor._pool.opts, monitor._rtt_monitor._pool.opts]
+        assert [["old"]] * 4 == [trusted(one) for one in options]
+        file.write_text(new.cafile.read_text())
+        renew_certificates(uri)
+        assert [["new"]] * 4 == [trusted(one) for one in options]
+
+
+def trusted(options: object) -> list[str | bytes]:
+    """The authorities that each new connection with these options trusts."""
+    context: ssl.SSLContext = options._ssl_context  # type: ignore[attr-defined]  # it has no public name
+    found = (load_der_x509_certificate(one) for one in context.get_ca_certs(binary_form=True))
+    return [one.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value for one in found]
+
+
+async def test_a_client_without_tls_has_none_after_a_renewal(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    renew_certificates(URI.format("user", "old"))
+    found: Any = client.options.pool_options
+    assert found._ssl_context is None
+
+
+async def test_a_tls_session_of_the_old_certificate_is_not_resumed(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """Pymongo resumes sessions from Python 3.12 on."""
+    await client.aconnect()
+    (server,) = client._topology._servers.values()
+    server.pool._ssl_session_cache = ["a session"]
+    renew_certificates(URI.format("user", "old"))
+    assert [None] == server.pool._ssl_session_cache
 
 
 def test_a_broken_certificate_is_named_and_not_used(tmp_path: Path) -> None:

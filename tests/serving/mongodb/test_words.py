@@ -92,6 +92,8 @@ def refused(code: int, text: str) -> errors.OperationFailure:
         (errors.AutoReconnect("a:1: Connection refused,b:2: timed out,c:3: Connection refused"),
          "a:1, c:3: connection refused; b:2: no answer in time"),
         (errors.AutoReconnect("h:1: connection closed"), "h:1: the connection was closed"),
+        (errors.AutoReconnect("h:1: Connection is closed (configured timeouts: connectTimeoutMS: 5000.0ms)"),
+         "h:1: the connection was closed"),
         (refused(18, "Authentication failed."), REJECTED),
         (refused(18, "No verified subject name available from client"),
          "authentication failed: the user is known by a certificate. Set tlsCertificateKeyFile in mongodb.uri"),

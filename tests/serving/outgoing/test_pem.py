@@ -19,7 +19,7 @@ from serving.kafka.client import client_options
 from serving.kafka.credentials import credentials_of
 from serving.kafka.words import UnusableFile
 from serving.mongodb.client import UnusableUri, new_client
-from serving.outgoing.pem import unreadable
+from serving.outgoing.pem import MAX_BYTES, certificate_in, unreadable
 from serving.reload.secrets import NotRead
 from serving.reload.servers import renew_connections
 from tests.security.certificates import Authority
@@ -65,6 +65,34 @@ def test_a_file_that_may_not_be_read_is_a_setting_to_mend(tmp_path: Path, *, is_
 
 def test_a_name_that_no_file_can_have() -> None:
     assert "a\0b: not readable" == unreadable("a\0b")
+
+
+def wrong_files(folder: Path) -> dict[str, str]:
+    """A folder, a pipe that blocks who reads it, a device without an end, a file as large as a disk."""
+    os.mkfifo(folder / "pipe")
+    with (folder / "disk").open("wb") as disk:
+        disk.truncate(MAX_BYTES + 1)
+    return {
+        str(folder): f"{folder} is a folder, not a file",
+        str(folder / "pipe"): f"{folder / 'pipe'} is not a regular file",
+        "/dev/zero": "/dev/zero is not a regular file",
+        str(folder / "disk"): f"the file {folder / 'disk'} is larger than 16 MiB",
+    }
+
+
+def test_what_is_no_file_of_certificates_is_said_at_once(tmp_path: Path) -> None:
+    """Of each setting: a process neither hangs nor fills the memory."""
+    for wrong, words in wrong_files(tmp_path).items():
+        kafka = {"security_protocol": "SSL", "ssl_certfile": str(Authority(tmp_path).issue("own").certfile)}
+        for setting in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            with pytest.raises(UnusableFile) as refused:
+                credentials_of(KafkaSettings.model_validate({**kafka, setting: wrong})).tls_context()
+            assert f"kafka.{setting}: {words}" == str(refused.value)
+        for option in ("tlsCAFile", "tlsCertificateKeyFile"):
+            with pytest.raises(UnusableUri) as unusable_uri:
+                new_client(MongoSettings(uri=SecretStr(f"mongodb://h/?tls=true&{option}={wrong}")), "test")
+            assert f"mongodb.uri: {option}: {words}" == str(unusable_uri.value)
+        assert certificate_in(wrong) is None
 
 
 @pytest.mark.parametrize(

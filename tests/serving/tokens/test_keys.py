@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,6 +94,16 @@ async def test_a_source_that_fails_or_sends_too_much_is_no_source(source: Issuer
     source.jwks = " " * (MAX_JWKS_BYTES + 1)
     with pytest.raises(NoKeys, match="larger than"):
         await read_keys(source.jwks_url)
+
+
+@pytest.mark.parametrize("wrong", ["pipe", "/dev/zero", ".", "disk"])
+async def test_a_path_that_is_no_file_of_keys_is_no_source(tmp_path: Path, wrong: str) -> None:
+    """It neither blocks a thread for ever nor fills the memory."""
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "disk").open("wb") as disk:
+        disk.truncate(MAX_JWKS_BYTES + 1)
+    with pytest.raises(NoKeys, match=r"^tokens\.jwks: .* is (a folder, not|not a regular|larger than 1 MiB)"):
+        await read_keys(str(tmp_path / wrong))
 
 
 async def test_a_source_that_is_silent_is_given_up(source: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
