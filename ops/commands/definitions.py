@@ -28,7 +28,7 @@ def apply(
     from ops.definitions.command import ApplyOptions
     from ops.definitions.command import apply as work
 
-    run(work(file, ApplyOptions(dry_run=dry_run, yes=yes, retire_all=retire_all), as_json=as_json))
+    run("definitions", work(file, ApplyOptions(dry_run=dry_run, yes=yes, retire_all=retire_all), as_json=as_json))
 
 
 @app.command("list")
@@ -43,4 +43,4 @@ def show_list(
     """
     from ops.definitions.command import show_apps, show_list
 
-    run(show_apps(as_json=as_json) if app_id is None else show_list(app_id, as_json=as_json))
+    run("definitions", show_apps(as_json=as_json) if app_id is None else show_list(app_id, as_json=as_json))

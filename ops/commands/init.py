@@ -35,4 +35,4 @@ def init(
     """
     from ops.init.command import init as work
 
-    run(work(as_json=as_json, add_partitions=add_partitions, partitions=partitions))
+    run("init", work(as_json=as_json, add_partitions=add_partitions, partitions=partitions))
