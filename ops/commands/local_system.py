@@ -63,7 +63,7 @@ def status(
 def logs(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all."),
+        typer.Argument(metavar="NAME", help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all."),
     ] = None,
     *,
     process: Annotated[
