@@ -1,8 +1,10 @@
 """A dead letter as a person reads it."""
 
+from typing import Any, Final
+
 from ops.dead_letters.command import letter_text
 
-LETTER = {
+LETTER: Final[dict[str, Any]] = {
     "id": "r1/03/7",
     "at": "2026-11-29T08:40:45+00:00",
     "reason": "not a batch",
