@@ -14,6 +14,7 @@ from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
 from console.config import ConsoleSettings
@@ -70,7 +71,7 @@ class MongoStore:
         """What the server that is read from has applied. A majority has it within milliseconds."""
         with translated():
             async with self._client.start_session() as session:
-                await self._command({"ping": 1}, session)
+                await self._command(self._client.admin, {"ping": 1}, session)
                 reached = session.operation_time
         if reached is None:
             raise Unavailable("MongoDB returned no operationTime: it is not a replica set or a sharded cluster")
@@ -108,13 +109,16 @@ class MongoStore:
             return {one["_id"]: Stored(one, len(one.raw)) async for one in found}
 
     async def ping(self) -> None:
+        """By a command that needs no right, but a user: MongoDB answers `ping` to everyone, and queries it does not."""
         with translated():
-            await self._command({"ping": 1})
+            await self._command(self._database, {"listCollections": 1, "nameOnly": True, "authorizedCollections": True})
 
-    async def _command(self, command: _Document, session: AsyncClientSession | None = None) -> None:
+    async def _command(
+        self, database: AsyncDatabase[_Document], command: _Document, session: AsyncClientSession | None = None
+    ) -> None:
         preference = self._database.read_preference
         limited = {**command, "maxTimeMS": self._timeout_millis}
-        await self._client.admin.command(limited, read_preference=preference, session=session)
+        await database.command(limited, read_preference=preference, session=session)
 
 
 def counts_filter(part: Part) -> _Document:

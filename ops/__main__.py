@@ -6,17 +6,26 @@ times as long as its own work.
 
 import sys
 
+from ops.output import EXIT_KILLED
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Ctrl-C ends it without a trace, also while it still imports."""
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_KILLED)
+
+
+def run() -> None:
     if sys.argv[1:2] == ["probe"]:
         from ops.probe import ask
 
         if options := ask.options_of(sys.argv[2:]):
             sys.exit(ask.probe(*options))
-    from ops.cli import main as run
+    from ops.cli import main as run_command
 
-    run()
+    run_command()
 
 
 if __name__ == "__main__":

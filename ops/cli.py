@@ -57,6 +57,7 @@ app = typer.Typer(
     help="Counts events exactly once: HTTP -> Kafka -> workers -> MongoDB.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # folds paragraphs at the terminal's edge, and keeps text in brackets
 )
 for command in COMMANDS:
     app.add_typer(import_module(f"ops.commands.{command}").app)

@@ -8,12 +8,10 @@ from ops.connect import NotReachable
 from ops.errors import BadInput
 from ops.output import EXIT_BAD_INPUT, EXIT_WRONG, complain
 from serving.failures import outage_words
-from serving.kafka.rights import DENIALS
 
 
 def guarded(work: Coroutine[Any, Any, int]) -> int:
     """The exit status. An exception that no user can correct is raised, with its trace: it is a bug."""
-    DENIALS.process = command_of(work)
     try:
         return asyncio.run(work)
     except BadInput as error:
@@ -27,10 +25,3 @@ def guarded(work: Coroutine[Any, Any, int]) -> int:
             raise
         complain(words)
         return EXIT_WRONG
-
-
-def command_of(work: Coroutine[Any, Any, int]) -> str:
-    """The command's name, which is that of its folder in ops/."""
-    frame = getattr(work, "cr_frame", None)
-    _, _, inside = str(frame.f_globals.get("__name__", "") if frame else "").partition(".")
-    return inside.partition(".")[0].replace("_", "-")

@@ -1,7 +1,7 @@
 """Runs one process with its part of the settings. Imports are few, because they delay each start."""
 
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from ops.config import Settings, SettingsError, load_config
 from ops.logs import configure_logs, warn_of_open_files
@@ -12,18 +12,16 @@ from serving.reload.secrets import NotRead, Reload
 
 Config = TypeVar("Config")
 
-# By package.
-PROCESSES: Final = {"ingress": "ingress", "consumer": "worker", "console": "console"}
-
 
 def run_process(
+    name: str,
     config_of: Callable[[Settings], Config],
     run: Callable[[Config, Reload], int],
     sections: Collection[str] = tuple(Settings.model_fields),
 ) -> int:
     """Run one process with its part of the settings; with bad settings, print every problem and start nothing.
 
-    `sections`: what it uses of the settings. At SIGHUP it reads its secrets again.
+    `name`: the command that runs it. `sections`: what it uses of the settings. At SIGHUP it reads its secrets again.
     """
     hangups = Hangups()  # first: what changes from now on is read below, or again
     try:
@@ -32,7 +30,7 @@ def run_process(
         complain("\n".join(error.problems))
         return EXIT_BAD_INPUT
     configure_logs()
-    DENIALS.process = PROCESSES.get(run.__module__.partition(".")[0], "")
+    DENIALS.process = name
     warn_of_open_files(found.open_files)
 
     def read_again() -> Settings:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import socket
 import traceback
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ from tests.servers import Servers, real_servers
 
 # Collecting makes millions of objects and frees none. The garbage collector would walk through them again and again.
 gc.disable()
+
+# A shell starts a background job with SIGINT ignored, and every process that a test starts would inherit this.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A failed sum is shown with its numbers, although the assertion is in a helper module.
 pytest.register_assert_rewrite("tests.consumer.sums")

@@ -1,8 +1,17 @@
 """The documentation agrees with the code."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from ops.cli import app
+from ops.config import Settings
 from ops.file_map import DESIGN, PACKAGES, design_with, file_map
 from ops.reference import (
     COMMAND_PAGE,
@@ -94,6 +103,63 @@ def test_every_name_that_contributors_are_given_is_in_the_code() -> None:
     assert set() == named - words
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> None:
+    """In code blocks and in sentences. What follows a command is read for its options alone."""
+    lines = re.findall(
+        r"(?:^ {4,}|`|\$\()(?:\.venv/bin/|~/tallymill/bin/)?tallymill ([^`|)#]+)", page.read_text(), re.MULTILINE
+    )
+    assert [] == [line for line in lines if not is_command(line.partition("\n\n")[0])]
+
+
+def is_command(line: str) -> bool:
+    command: Any = get_command(app)
+    words = shlex.split(line.splitlines()[0] if line.count("'") % 2 == 0 else line)
+    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+        name, *words = words
+        if (command := command.commands.get(name)) is None:
+            return False
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+
+
+def test_a_wrong_command_of_a_page_would_be_seen() -> None:
+    """A misspelt command, a misspelt option, an option of another command."""
+    assert is_command("dead-letters redrive --reason 'not a batch' --rate 100")
+    assert is_command("--install-completion")
+    wrong = ("inits", "dead-letters redriv", "init --partition 6", "verify --rate 3")
+    assert [] == [line for line in wrong if is_command(line)]
+
+
+def names_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Of its settings and sections, with dots."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from names_of(field.annotation, f"{prefix}{name}.")
+
+
+SETTINGS = frozenset(names_of(Settings))
+# Not settings: where settings, data and downloads are, and those of the programs in docs/clients.md.
+OTHER_VARIABLES = {"DATA", "CACHE", "SETTINGS_FILE", "SECRETS_DIR", "TOKEN", "URL"}
+# What Kubernetes injects for a service called tallymill.
+INJECTED = {"PORT", "INGRESS_SERVICE_HOST"}
+FILES = {"py", "json", "yaml"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    """By its name, or as a variable of the environment."""
+    text = page.read_text()
+    sections = "|".join(Settings.model_fields)
+    named = set(re.findall(rf"`((?:{sections})\.[a-z_]+[a-z])(?:=[^`]*)?`", text))
+    named = {one for one in named if one.rpartition(".")[2] not in FILES}
+    variables = set(re.findall(r"TALLYMILL_([A-Z0-9_]*[A-Z0-9])", text)) - OTHER_VARIABLES - INJECTED
+    dotted = {one.lower().replace("__", ".") for one in variables}
+    unknown = {one for one in dotted if one not in SETTINGS and one.removesuffix("_file") not in SETTINGS}
+    assert (set(), set()) == (named - SETTINGS, unknown)
+
+
 def test_every_test_that_a_page_names_exists() -> None:
     """docs/delivery.md names the test of each row."""
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+)(?:\[[^`]*\])?`", page.read_text())}
@@ -110,6 +176,15 @@ def test_every_page_and_heading_that_is_named_exists() -> None:
     found = [reference for file in files for reference in references_of(file, ROOT)]
     assert len(found) > 100
     assert [] == [str(reference) for reference in found if broken(reference, ROOT)]
+
+
+def test_the_index_of_the_runbooks_names_every_section() -> None:
+    """Who has a problem reads the index first."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    index, *sections = text.split("\n## ")
+    headings = [section.partition("\n")[0] for section in sections]
+    assert len(headings) > 30
+    assert [] == [heading for heading in headings if f"[{heading}](" not in index]
 
 
 def test_the_test_of_references_sees_what_is_broken(tmp_path: Path) -> None:

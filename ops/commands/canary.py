@@ -14,4 +14,4 @@ def canary() -> None:
     from ops import run
     from ops.canary import server
 
-    raise typer.Exit(run.run_process(server.canary_config, server.run, ("canary", "tokens")))
+    raise typer.Exit(run.run_process("canary", server.canary_config, server.run, ("canary", "tokens")))

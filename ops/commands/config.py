@@ -12,7 +12,7 @@ app = typer.Typer()
 @app.command()
 def config(*, as_json: Json = False) -> None:
     """Print all settings and their values. Secrets are masked."""
-    run(show(as_json=as_json))
+    run("config", show(as_json=as_json))
 
 
 async def show(*, as_json: bool) -> int:

@@ -25,7 +25,7 @@ def show_list(reason: Reason = None, limit: Limit = 100, *, as_json: Json = Fals
     from ops.dead_letters import command
     from serving.dead_letters import store
 
-    run(command.show_list(store.Chosen(reason, limit=limit), as_json=as_json))
+    run("dead-letters", command.show_list(store.Chosen(reason, limit=limit), as_json=as_json))
 
 
 @app.command("show")
@@ -42,7 +42,7 @@ def show(
     """
     from ops.dead_letters import command
 
-    run(command.show_one(identity, as_json=as_json))
+    run("dead-letters", command.show_one(identity, as_json=as_json))
 
 
 @app.command("redrive")
@@ -64,4 +64,5 @@ def redrive(
     from serving.dead_letters import store
 
     chosen = store.Chosen(reason, None if identity is None else (identity,), limit, again=again)
-    run(command.redrive_some(command.RedriveOptions(chosen, dry_run=dry_run, rate=rate), as_json=as_json))
+    options = command.RedriveOptions(chosen, dry_run=dry_run, rate=rate)
+    run("dead-letters", command.redrive_some(options, as_json=as_json))

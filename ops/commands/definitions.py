@@ -12,7 +12,7 @@ app = typer.Typer(name="definitions", help="Declare the events of an app, or lis
 
 @app.command("apply")
 def apply(
-    file: Annotated[Path, typer.Argument(help="The definitions, as YAML or JSON.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definitions, as YAML or JSON.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes, and write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Retire events without asking.")] = False,
@@ -28,7 +28,7 @@ def apply(
     from ops.definitions.command import ApplyOptions
     from ops.definitions.command import apply as work
 
-    run(work(file, ApplyOptions(dry_run=dry_run, yes=yes, retire_all=retire_all), as_json=as_json))
+    run("definitions", work(file, ApplyOptions(dry_run=dry_run, yes=yes, retire_all=retire_all), as_json=as_json))
 
 
 @app.command("list")
@@ -43,4 +43,4 @@ def show_list(
     """
     from ops.definitions.command import show_apps, show_list
 
-    run(show_apps(as_json=as_json) if app_id is None else show_list(app_id, as_json=as_json))
+    run("definitions", show_apps(as_json=as_json) if app_id is None else show_list(app_id, as_json=as_json))

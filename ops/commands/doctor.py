@@ -15,4 +15,4 @@ def doctor(*, as_json: Json = False) -> None:
     """
     from ops.doctor.command import doctor as work
 
-    run(work(as_json=as_json))
+    run("doctor", work(as_json=as_json))

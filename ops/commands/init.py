@@ -23,6 +23,7 @@ def init(
         typer.Option(
             "--partitions",
             min=1,
+            max=10_000,
             metavar="N",
             help="Add partitions until both topics have N, also if they hold records, and while the system runs.",
         ),
@@ -35,4 +36,4 @@ def init(
     """
     from ops.init.command import init as work
 
-    run(work(as_json=as_json, add_partitions=add_partitions, partitions=partitions))
+    run("init", work(as_json=as_json, add_partitions=add_partitions, partitions=partitions))

@@ -23,7 +23,7 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
     from ops.lineage.command import show as work
 
     if context.invoked_subcommand is None:
-        run(work(as_json=as_json))
+        run("lineage", work(as_json=as_json))
 
 
 @app.command("start")
@@ -56,7 +56,7 @@ def start(
     from ops.lineage.command import StartOptions
     from ops.lineage.command import start as work
 
-    run(work(StartOptions(topic, offsets, reason, yes=yes, accept_loss=accept_loss), as_json=as_json))
+    run("lineage", work(StartOptions(topic, offsets, reason, yes=yes, accept_loss=accept_loss), as_json=as_json))
 
 
 @app.command("accept-loss")
@@ -72,4 +72,4 @@ def accept_loss(
     """
     from ops.lineage.command import accept_loss as work
 
-    run(work(identity, reason, as_json=as_json))
+    run("lineage", work(identity, reason, as_json=as_json))

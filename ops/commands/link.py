@@ -19,4 +19,4 @@ def link(
     """
     from ops.tokens.link import print_link
 
-    run(print_link(app_id))
+    run("link", print_link(app_id))

@@ -35,4 +35,4 @@ def load(
     from ops.load.command import load as work
     from ops.load.plan import LoadOptions
 
-    run(work(LoadOptions(rate, seconds, players, duplicates, seed), url, api, as_json=as_json))
+    run("load", work(LoadOptions(rate, seconds, players, duplicates, seed), url, api, as_json=as_json))

@@ -62,7 +62,8 @@ def status(
 @app.command()
 def logs(
     name: Annotated[
-        str | None, typer.Argument(help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A process: kafka, mongodb, ingress, worker-1, ... Without it: all."),
     ] = None,
     *,
     process: Annotated[
@@ -95,4 +96,4 @@ def prepare(definitions_file: Annotated[Path, typer.Argument(metavar="FILE", hel
     """Run `init` and then `definitions apply FILE` in one process. `up` runs this before it starts the others."""
     from ops.local.prepare import prepare as work
 
-    run(work(definitions_file))
+    run("init", work(definitions_file))

@@ -14,8 +14,13 @@ Data = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
-def run(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run the work of a command, print its errors, and exit with its status."""
-    from ops.guard import guarded
+def run(name: str, work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run the work of a command, print its errors, and exit with its status. `name`: what the user typed."""
+    try:
+        from ops.guard import guarded
+        from serving.kafka.rights import DENIALS
 
-    raise typer.Exit(guarded(work))
+        DENIALS.process = name
+        raise typer.Exit(guarded(work))
+    finally:
+        work.close()  # if Ctrl-C came before it ran

@@ -18,7 +18,7 @@ def ingress() -> None:
     from ops import run
     from ops.config import ingress_config
 
-    raise typer.Exit(run.run_process(ingress_config, server.run, IngressConfig.model_fields))
+    raise typer.Exit(run.run_process("ingress", ingress_config, server.run, IngressConfig.model_fields))
 
 
 @app.command()
@@ -32,7 +32,7 @@ def worker() -> None:
     from ops import run
     from ops.config import worker_config
 
-    raise typer.Exit(run.run_process(worker_config, server.run, WorkerConfig.model_fields))
+    raise typer.Exit(run.run_process("worker", worker_config, server.run, WorkerConfig.model_fields))
 
 
 @app.command()
@@ -46,7 +46,7 @@ def console() -> None:
     from ops import run
     from ops.config import console_config
 
-    raise typer.Exit(run.run_process(console_config, server.run, ConsoleConfig.model_fields))
+    raise typer.Exit(run.run_process("console", console_config, server.run, ConsoleConfig.model_fields))
 
 
 @app.command()

@@ -27,7 +27,7 @@ def show_list(
     """List the titles of an app, each with first record, actor, whether it was freed, and number of recent events."""
     from ops.titles import command
 
-    run(command.show_list(app_id, hours, as_json=as_json))
+    run("titles", command.show_list(app_id, hours, as_json=as_json))
 
 
 @app.command("free")
@@ -51,4 +51,4 @@ def free(
     from ops.titles import command, store
 
     chosen = store.Chosen(app_id, tuple(names or ()), anonymous, player)
-    run(command.free_some(command.FreeOptions(chosen, dry_run=dry_run), as_json=as_json))
+    run("titles", command.free_some(command.FreeOptions(chosen, dry_run=dry_run), as_json=as_json))

@@ -31,12 +31,14 @@ def token(
     from schemas.games.scopes import GAMES_SCOPE
 
     options = TokenOptions(app_id, player, tuple(scope or (GAMES_SCOPE,)), seconds, anonymous=anonymous)
-    run(work(options, as_json=as_json))
+    run("token", work(options, as_json=as_json))
 
 
 @app.command()
 def keys(
-    folder: Annotated[Path, typer.Argument(help="Where the keys are kept. It is made if it is missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the keys are kept. It is made if it is missing.")
+    ],
 ) -> None:
     """Make the keys of a new system in a folder, and keep those that are there.
 
@@ -45,4 +47,4 @@ def keys(
     """
     from ops.tokens.keys import keys as work
 
-    run(work(folder))
+    run("keys", work(folder))

@@ -15,4 +15,4 @@ def verify(*, as_json: Json = False) -> None:
     """
     from ops.verify.command import verify as work
 
-    run(work(as_json=as_json))
+    run("verify", work(as_json=as_json))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -18,15 +18,25 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from ingress.games.language import format_problem, text_for
 from ops.definitions.text import BadText, data_of_json, data_of_yaml
+from ops.definitions.words import problem
 from ops.errors import BadInput
 from ops.output import did_you_mean
 from schemas.definitions import GROUPED, Definition, DefinitionTerm, definition_of
 from schemas.documents import DEFINITIONS, ID_SCHEMA_PATTERN
 
+LANGUAGE: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+URL: Final = r"^https?://[^\s]+$"
+
 Id = Annotated[str, Field(pattern=ID_SCHEMA_PATTERN)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
+Language = Annotated[str, Field(pattern=LANGUAGE, max_length=35)]
+Url = Annotated[str, Field(pattern=URL, max_length=2048)]
+
+PATTERNS: Final = {
+    ID_SCHEMA_PATTERN: "1 to 64 letters, digits, _ or -",
+    LANGUAGE: "a language tag such as en or pt-BR",
+    URL: "a URL that begins with http:// or https://",
+}
 
 
 def _checked_format(number_format: str) -> str:
@@ -111,21 +121,14 @@ def read_file(path: Path) -> DefinitionsFile:
     except BadText as error:
         raise BadDefinitions([f"{path}: {problem}" for problem in error.problems]) from error
     except ValidationError as error:
-        raise BadDefinitions([_problem(e["loc"], _message(e)) for e in error.errors()]) from error
+        raise BadDefinitions([_problem(one) for one in error.errors()]) from error
     except UnicodeDecodeError as error:
         raise BadDefinitions([f"{path}: not UTF-8 text (at byte {error.start})"]) from error
 
 
-def _message(error: ErrorDetails) -> str:
-    """The reason, without pydantic's words. A text that the format reads as another type has to be quoted."""
-    if error["type"] == "string_type" and isinstance(error["input"], int | float | None):
-        return f"{error['msg']}: put it in quotes"
-    return error["msg"].removeprefix("Value error, ")
-
-
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    return f"{path or 'file'}: {message}"
+def _problem(error: ErrorDetails) -> str:
+    is_of_event = error["loc"][:1] == ("definitions",)
+    return problem(error, PATTERNS, (DeclaredEvent if is_of_event else DefinitionsFile).model_fields)
 
 
 def changes(
@@ -202,8 +205,9 @@ async def existing_definitions(db: AsyncDatabase[dict[str, Any]], app: str) -> d
         try:
             definition = definition_of(document)
         except ValidationError as error:
+            known = Definition.model_fields
             problems += [
-                f"MongoDB, definitions {document['_id']}: {_problem(e['loc'], e['msg'])}" for e in error.errors()
+                f"MongoDB, definitions {document['_id']}: {problem(one, PATTERNS, known)}" for one in error.errors()
             ]
         else:
             found[definition.definition_id] = definition

@@ -7,7 +7,6 @@ from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
 
 from ops.config import Settings, load_settings
 from ops.connect import database, kafka_admin, kafka_consumer
@@ -15,6 +14,7 @@ from ops.layout import require_no_newer_layout
 from ops.lineage.context import Document, PartitionState, checkpoints_of, lineages_of, partition_states, partitions_now
 from ops.lineage.cuts import cuts_of
 from ops.lineage.find import find_losses, known_of, newest_of, topics_of
+from ops.lineage.group import members_of
 from ops.lineage.losses import Loss, Offsets, Why, loss_text, losses_of, lost_text, open_losses
 from ops.lineage.offsets import (
     BadStart,
@@ -187,7 +187,7 @@ async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[New
     newest = known[-1]
     checkpoints = {key: one for of in known for key, one in (await checkpoints_of(place.db, of["_id"])).items()}
     kafka, api = place.settings.kafka, place.settings.kafka.api_of(name)
-    if topic.is_of(newest) and (members := await _members(place.admin, kafka.group_of(api))):
+    if topic.is_of(newest) and (members := await members_of(place.admin, kafka.group_of(api))):
         raise Refused(
             f"{members} worker(s) of group {kafka.group_of(api)} are running in lineage {newest['_id']}. Stop them "
             f"first. A killed worker stays a member of the group until its session times out"
@@ -205,16 +205,6 @@ async def _planned(place: _Place, name: str, options: StartOptions) -> tuple[New
     accepted = reason if options.accept_loss else None
     new = NewLineage(topic.identity, newest["generation"] + 1, starts, reason, lost, accepted)
     return new, warnings_of(starts, partitions)
-
-
-async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
-    """Raises KafkaError, also where the user may not know."""
-    answers = await admin.describe_consumer_groups([group])
-    groups = [found for answer in answers for found in answer.groups]
-    for code, *_ in groups:
-        if code:
-            raise for_code(code)
-    return sum(len(found[5]) for found in groups)
 
 
 def lost_by(new: NewLineage) -> list[Loss]:

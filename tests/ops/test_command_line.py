@@ -1,20 +1,27 @@
 """The command itself: its version, and what shells offer when they complete it."""
 
+import gc
 import os
 import re
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from typer import Exit
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from ops.__main__ import main
 from ops.cli import app
+from ops.commands.options import run
+from serving.kafka.rights import DENIALS
 from tests.patience import PATIENCE_SECONDS
 from tests.test_habits import ROOT
 
@@ -109,6 +116,65 @@ def test_a_reader_that_has_ended_ends_the_command_quietly(words: list[str]) -> N
     assert (141, b"") == (ran.returncode, ran.stderr)
 
 
+def test_ctrl_c_while_the_command_is_imported_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An impatient user stops a command in the first tenths of a second."""
+
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ops.cli", Interrupted("ops.cli"))
+    monkeypatch.setattr(sys, "argv", ["tallymill", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert 130 == ended.value.code
+
+
+def test_ctrl_c_before_the_work_begins_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would warn of a coroutine that was never awaited."""
+
+    async def work() -> int:
+        return 0
+
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.guard.guarded", interrupted)
+    with warnings.catch_warnings(record=True, action="always") as warned, pytest.raises(KeyboardInterrupt):
+        run("status", work())
+    gc.collect()
+    assert [] == warned
+
+
+def test_a_denied_right_is_explained_for_the_command_that_runs() -> None:
+    """By its name, which says what rights it needs."""
+
+    async def work() -> int:
+        return 0 if DENIALS.process == "lineage" else 1
+
+    with pytest.raises(Exit) as ended:
+        run("lineage", work())
+    assert 0 == ended.value.exit_code
+
+
+@pytest.mark.parametrize(("command", "told"), [("up", "[default: 2]"), ("logs", "[default: 20; with --since all]")])
+def test_the_help_keeps_a_default_that_is_written_in_brackets(command: str, told: str) -> None:
+    assert told in " ".join(help_of(command).split())
+
+
+def test_the_help_folds_its_paragraphs_at_the_edge_of_the_terminal() -> None:
+    """Not also where the source code has a line end, which leaves single words on lines."""
+    text = help_of("status")
+    sentences = text[text.index("Exit status 0") : text.index("Options")].splitlines()
+    assert len(sentences) < 6
+    assert all(len(line.strip()) > 60 for line in sentences[:2])
+
+
+def help_of(command: str) -> str:
+    """On a terminal of 80 columns."""
+    return re.sub("[│╭╮╰╯─]", " ", CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"}).stdout)
+
+
 def without_json(group: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 a group of typer's own click
     """The commands that can't print JSON."""
     for name, command in group.commands.items():
@@ -130,6 +196,7 @@ def test_the_page_says_which_commands_have_no_json() -> None:
     [
         ("up --workers x", "'--workers': must be a whole number"),
         ("up --workers 65", "'--workers': must be less than or equal to 64"),
+        ("init --partitions 10001", "'--partitions': must be less than or equal to 10000"),
         ("load --rate much", "'--rate': must be a number"),
         ("load --rate nan", "'--rate': must be less than or equal to 100000"),
         ("logs --level loud", "'--level': 'loud' is not one of"),

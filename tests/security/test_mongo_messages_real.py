@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.mongodb.own import own_mongod
-from tests.security.mongo_mistakes import WRONG_PASSWORD
+from tests.security.mongo_mistakes import MESSAGES, WRONG_PASSWORD
 from tests.security.mongo_servers import SecuredMongo
-from tests.security.system import SecuredSystem, secured_system, without_secrets
+from tests.security.system import SecuredSystem, secured_system, until, without_secrets
 from tests.servers import Servers
 
 pytestmark = pytest.mark.real
@@ -61,3 +61,20 @@ def test_a_server_without_tls_is_named(system: SecuredSystem, tmp_path: Path) ->
         uri = system.mongo.uri(None).replace(system.mongo.place.address, plain.where.address)
         words = "the server does not speak TLS: remove tls=true from mongodb.uri, or give the server a certificate"
         assert_command_says(system, uri, words, "lineage")
+
+
+def test_a_console_without_a_user_is_not_ready(system: SecuredSystem) -> None:
+    """MongoDB answers its pings, and none of its queries. A load balancer must not send it any."""
+    child = system.start("console", mongodb={"uri": system.mongo.uri(None)})
+    try:
+        until(lambda: MESSAGES["no user"] in child.log.read_text(), system.said)
+        assert (503, ["mongodb"]) == ready(system)
+    finally:
+        system.children.stop([child])
+
+
+def ready(system: SecuredSystem) -> tuple[int, list[str]]:
+    """The console's answer, when it has its keys."""
+    until(lambda: "keys" not in system.get("console", "/readyz")[1]["missing"], system.said)
+    status, body = system.get("console", "/readyz")
+    return status, body["missing"]

@@ -150,8 +150,10 @@ def uv_file() -> str:
     private = sorted(cache_folder().glob("uv-*/bin/uv"))
     uv = which("uv") or (str(private[0]) if private else None)
     if uv is None:
+        # Debian's packages and the image have no ensurepip.
+        example = f" (for example with: {sys.executable} -m ensurepip)" if find_spec("ensurepip") else ""
         raise FetchError(
-            "This Python has no pip, and there is no uv. Install one of them, for example with: "
-            f"{sys.executable} -m ensurepip"
+            f"This Python has no pip, and there is no uv, so nothing can be downloaded. Install one of them{example}, "
+            "or use servers of your own: set kafka.bootstrap_servers and mongodb.uri"
         )
     return uv

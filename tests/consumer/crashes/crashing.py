@@ -102,7 +102,7 @@ def worker_that_ends_at(point: Point, *, kills_sessions: bool) -> None:
 
 def main(name: str, nth: str, number: str, without: str = "") -> int:
     worker_that_ends_at(Point(name, int(nth), signal.Signals[number]), kills_sessions=without != "killSessions")
-    return run_process(worker_config, server.run)
+    return run_process("worker", worker_config, server.run)
 
 
 if __name__ == "__main__":

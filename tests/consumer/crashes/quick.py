@@ -17,4 +17,4 @@ def quick_config(settings: Settings) -> WorkerConfig:
 
 
 if __name__ == "__main__":
-    sys.exit(run_process(quick_config, server.run))
+    sys.exit(run_process("worker", quick_config, server.run))

@@ -251,7 +251,43 @@ def test_what_is_no_text_is_refused_with_a_word_about_quotes(tmp_path: Path, val
 def test_a_number_in_json_is_refused_with_a_word_about_quotes(tmp_path: Path) -> None:
     """JSON has no ambiguous scalars."""
     (problem,) = problems(tmp_path, declared(id=12))
-    assert "definitions[0].id: Input should be a valid string: put it in quotes" == problem
+    assert "definitions[0].id: must be a text: put it in quotes" == problem
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"formt": "plain"}, "definitions[0].formt: no such field. Did you mean format?"),
+        ({"id": "B C"}, "definitions[0].id: must be 1 to 64 letters, digits, _ or -"),
+        ({"names": {}}, "definitions[0].names: must have at least one entry"),
+        ({"names": {"e n": "x", "en": "y"}}, "definitions[0].names.e n: must be a language tag such as en or pt-BR"),
+        ({"names": {"en": ""}}, "definitions[0].names.en: must not be empty"),
+        ({"names": {"en": "x" * 1001}}, "definitions[0].names.en: must have at most 1000 characters"),
+        ({"names": "Level up"}, "definitions[0].names: must be a mapping"),
+        ({"names": {"en": ["x"]}}, "definitions[0].names.en: must be a text"),
+        ({"visibility": "SECRET"}, "definitions[0].visibility: must be REVEALED or HIDDEN"),
+        ({"children": "B"}, "definitions[0].children: must be a list"),
+        ({"image_url": "ftp://x"}, "definitions[0].image_url: must be a URL that begins with http:// or https://"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_it_must_be(
+    changed: Mapping[str, object], expected: str, tmp_path: Path
+) -> None:
+    """In our words, not in those of the library that checks it."""
+    assert (expected,) == problems(tmp_path, declared(**changed))
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ({"definitions": []}, "app: required"),
+        ({"app": "demo", "definitons": []}, "definitions: required"),
+        ({"app": "demo", "definitions": ["A"]}, "definitions[0]: must be a mapping"),
+        ([], "file: must be a mapping"),
+    ],
+)
+def test_a_wrong_file_is_described_in_the_same_words(file: object, expected: str, tmp_path: Path) -> None:
+    assert expected == problems(tmp_path, file)[0]
 
 
 def test_what_a_file_retires_is_known_beforehand() -> None:

@@ -55,11 +55,21 @@ def test_a_pip_that_is_not_there_is_told_too(tmp_path: Path, monkeypatch: pytest
         fetch_wheels(tmp_path / "new", Wheels("A thing", tmp_path / "pin.txt", 1))
 
 
-def test_without_pip_and_uv_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("has_ensurepip", "told"), [(True, r"one of them \(.* -m ensurepip\), or"), (False, "them, or")]
+)
+def test_without_pip_and_uv_it_is_said_what_to_install(
+    has_ensurepip: bool,  # noqa: FBT001 a parameter of the test
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The image has no ensurepip either."""
     monkeypatch.setattr(wheels, "has_pip", lambda: False)
+    monkeypatch.setattr(wheels, "find_spec", lambda _: has_ensurepip or None)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("TALLYMILL_CACHE", str(tmp_path))
-    with pytest.raises(FetchError, match=r"no pip, and there is no uv\. Install one of them, .* -m ensurepip"):
+    with pytest.raises(FetchError, match=rf"no pip, and there is no uv, .* {told} use servers of your own"):
         fetch_wheels(tmp_path, Wheels("a thing", tmp_path / "pin.txt", 1))
 
 
