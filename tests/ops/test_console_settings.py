@@ -85,7 +85,7 @@ def test_the_pages_address_is_an_origin_over_tls(url: str, expected: str | None)
 @pytest.mark.parametrize("issuer", ["http://issuer.example", "issuer.example", "https://a:b@issuer.example", ""])
 def test_an_issuer_is_asked_over_tls_only(issuer: str) -> None:
     """It gets the client's secret."""
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match=r"oidc\.issuer"):
         settings(oidc={"issuer": issuer})
 
 

@@ -9,7 +9,7 @@ import uvloop
 
 from serving.deadlines import Deadlines, before
 
-SOON = 0.01
+SOON, FAR = 0.01, 60
 
 
 async def at_once() -> str:
@@ -63,14 +63,19 @@ async def as_here(deadline: float, coroutine: Coroutine[Any, Any, str]) -> str:
     return await before(deadline, coroutine)
 
 
-@pytest.mark.parametrize("work", [at_once, fails, turns, fails_later, waits, tidies])
-async def test_the_end_is_that_of_a_time_out_of_asyncio(work: Callable[[], Coroutine[Any, Any, str]]) -> None:
+@pytest.mark.parametrize(
+    ("work", "seconds"),
+    [(at_once, FAR), (fails, FAR), (turns, FAR), (fails_later, FAR), (waits, SOON), (tidies, SOON)],
+)
+async def test_the_end_is_that_of_a_time_out_of_asyncio(
+    work: Callable[[], Coroutine[Any, Any, str]], seconds: float
+) -> None:
     """Whatever the coroutine does, and whether it is cancelled meanwhile."""
     loop = asyncio.get_running_loop()
     ends: list[object] = []
     for bounded in (as_asyncio_does, as_here):
-        ends.append(await outcome(bounded(loop.time() + SOON, work())))
-        task = asyncio.create_task(outcome(bounded(loop.time() + 60, work())))
+        ends.append(await outcome(bounded(loop.time() + seconds, work())))
+        task = asyncio.create_task(outcome(bounded(loop.time() + FAR, work())))
         await asyncio.sleep(0)
         task.cancel()
         ends.append((await asyncio.gather(task, return_exceptions=True))[0])
@@ -87,18 +92,16 @@ async def test_each_future_ends_at_its_deadline_and_those_done_stay_as_they_are(
     """In whatever order they were added; one that is cancelled is left alone."""
     loop = asyncio.get_running_loop()
     deadlines, now = Deadlines("late"), loop.time()
-    ended = dict[asyncio.Future[str], float]()
     futures = [loop.create_future() for _ in range(5)]
-    for future, seconds in zip(futures, (60, 2 * SOON, SOON, SOON, SOON), strict=True):
-        future.add_done_callback(lambda one: ended.setdefault(one, loop.time()))
+    ended: dict[asyncio.Future[Any], float] = {}
+    for future, seconds in zip(futures, (FAR, 2 * SOON, SOON, SOON, SOON), strict=True):
         deadlines.add(now + seconds, future)
+        future.add_done_callback(lambda one: ended.setdefault(one, loop.time()))
     futures[3].set_result("in time")
     futures[4].cancel()
-    assert "late" == await futures[1] == await futures[2]
-    await asyncio.sleep(0)
-    assert ended[futures[2]] >= now + SOON
-    assert ended[futures[1]] >= now + 2 * SOON
-    assert [futures[2], futures[1]] == [one for one in ended if one in futures[1:3]]
+    assert ("late", "late") == (await futures[1], await futures[2])
+    assert [futures[at] for at in (3, 4, 2, 1)] == list(ended)
+    assert (True, True) == (ended[futures[2]] >= now + SOON, ended[futures[1]] >= now + 2 * SOON)
     assert ("in time", False) == (futures[3].result(), futures[0].done())
 
 

@@ -20,7 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{/* The labels that select. Arguments: root, component (may be empty). They never change: a Deployment forbids it. */}}
 {{- define "tallymill.selector" -}}
 app.kubernetes.io/name: tallymill
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 {{- with index . 1 }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
@@ -76,7 +76,7 @@ TALLYMILL_CANARY__URL: {{ printf "http://%s-ingress:%s" (include "tallymill.full
 {{- end }}
 {{- end }}
 {{- range $name, $value := $root.Values.extraEnv }}
-{{ $name }}: {{ $value | quote }}
+{{ $name | quote }}: {{ $value | quote }}
 {{- end }}
 {{- end }}
 
@@ -117,13 +117,13 @@ enableServiceLinks: false
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end }}
 securityContext:
   {{- include "tallymill.podSecurity" . | nindent 2 }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -142,7 +142,7 @@ volumes:
     emptyDir: {sizeLimit: 64Mi}
   - name: secrets
     secret:
-      secretName: {{ $values.existingSecret | default $root.Values.existingSecret }}
+      secretName: {{ $values.existingSecret | default $root.Values.existingSecret | quote }}
       defaultMode: 0440
 {{- end }}
 

@@ -40,7 +40,10 @@ def of(value: bytes, headers: tuple[tuple[str, bytes | None], ...] = (), key: by
 any_headers = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=5)
 
 
-@given(st.none() | st.binary(max_size=20), st.none() | st.binary(max_size=2_000), any_headers, st.integers())
+any_values = st.none() | st.binary(max_size=20) | st.binary(min_size=LARGEST + 1, max_size=LARGEST + 20)
+
+
+@given(st.none() | st.binary(max_size=20), any_values, any_headers, st.integers())
 def test_any_record_is_made_and_decoded_by_both_apis_and_by_the_recount(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], timestamp: int
 ) -> None:
@@ -49,6 +52,7 @@ def test_any_record_is_made_and_decoded_by_both_apis_and_by_the_recount(
     assert 0 <= made.timestamp_millis <= MAX_TIME_MILLIS
     decoded = [decode(Record(*made), KEYS), decode_analytics(Record(*made), KEYS)]
     recounted = read(LogRecord(*made), Rules(KEYS, LIMITS, {})), read_pool(LogRecord(*made), KEYS, LIMITS)
+    assert (value is not None and len(value) > LARGEST) == bool(made.fault)
     if made.fault:
         assert all(isinstance(one, Unreadable) and one.reason == made.fault for one in decoded)
         assert (DEAD, DEAD_POOL) == recounted

@@ -27,8 +27,17 @@ def pod_of(document: Document) -> Document:
 
 
 def workloads(documents: Iterable[Document]) -> list[Document]:
-    """All that makes pods."""
-    return of_kind(documents, "Deployment", "Job", "Pod")
+    """All that makes pods. None is a mistake: a loop over nothing would prove nothing."""
+    found = of_kind(documents, "Deployment", "Job", "Pod")
+    assert found
+    return found
+
+
+def deployments(documents: Iterable[Document]) -> list[Document]:
+    """Every chart has some."""
+    found = of_kind(documents, "Deployment")
+    assert found
+    return found
 
 
 def container_of(document: Document) -> Document:

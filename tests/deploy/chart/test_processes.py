@@ -24,8 +24,8 @@ from tests.deploy.chart.objects import (
     SECRETS_FOLDER,
     command_of,
     container_of,
+    deployments,
     environment,
-    of_kind,
     pod_of,
     pre_stop_seconds,
 )
@@ -66,7 +66,7 @@ def lay(secret: Mapping[str, str], folder: Path) -> None:
 def deployment(case: str, command: str) -> tuple[Document, dict[str, str]]:
     """A Deployment and its variables."""
     documents = documents_of_case(case)
-    (found,) = (one for one in of_kind(documents, "Deployment") if command_of(one) == command)
+    (found,) = (one for one in deployments(documents) if command_of(one) == command)
     return found, environment(found, documents)
 
 

@@ -23,6 +23,7 @@ from tests.deploy.chart.objects import (
     SECRETS_FOLDER,
     command_of,
     container_of,
+    deployments,
     environment,
     name_of,
     of_kind,
@@ -110,7 +111,7 @@ def test_a_process_listens_where_its_pod_says(
     manifests: list[Document], load: Callable[[Mapping[str, str]], Settings]
 ) -> None:
     """On all addresses, and on the port of the container, which probes and monitors name."""
-    for workload in of_kind(manifests, "Deployment"):
+    for workload in deployments(manifests):
         container = container_of(workload)
         settings = load(environment(workload, manifests))
         host, port = ADDRESSES[command_of(workload)]
@@ -126,7 +127,7 @@ def test_the_time_to_end_is_the_sum_of_all_waits(
     manifests: list[Document], load: Callable[[Mapping[str, str]], Settings]
 ) -> None:
     """PreStop + drain + stop + 10, by the numbers that the process has."""
-    for workload in of_kind(manifests, "Deployment"):
+    for workload in deployments(manifests):
         settings = load(environment(workload, manifests))
         waits = {
             "ingress": settings.ingress.drain_seconds + settings.ingress.stop_timeout_seconds,
@@ -152,7 +153,7 @@ def test_a_process_gets_the_sections_that_it_reads(manifests: list[Document]) ->
         read = set(config.model_fields) - {"signing"}  # only secrets
         (line,) = (line for line in helpers.splitlines() if line.strip().startswith(f'"{command}" (list '))
         assert read == set(line.split("(list ")[1].rstrip(")").replace('"', "").split())
-        for workload in of_kind(manifests, "Deployment"):
+        for workload in deployments(manifests):
             if command_of(workload) == command:
                 names = environment(workload, manifests).keys() - {SECRETS_DIR}
                 ours = {name.removeprefix(PREFIX).partition("__")[0].lower() for name in names if PREFIX in name}
@@ -178,7 +179,7 @@ def test_deployments_of_workers_read_each_api_once(
     """Both in one, or one in each."""
     read = [
         load(environment(workload, manifests)).worker.apis
-        for workload in of_kind(manifests, "Deployment")
+        for workload in deployments(manifests)
         if command_of(workload) == "worker"
     ]
     assert sorted(APIS) == sorted(api for apis in read for api in apis)

@@ -13,7 +13,7 @@ from ops.chart.values_schema import FILE, values_schema
 from ops.config import Settings, setting_names, variable_of
 from ops.reference import ROOT
 from tests.deploy.chart.cases import CASES, MINIMAL, Values, with_settings
-from tests.deploy.chart.objects import leaves, of_kind, pod_of
+from tests.deploy.chart.objects import deployments, leaves, pod_of
 from tests.deploy.chart.render import CHART, FOLDER, Refused, committed, documents, rendered, text_of
 from tests.deploy.chart.tools import Tools
 
@@ -148,7 +148,7 @@ def test_a_url_that_holds_a_secret_can_be_in_the_secret(tools: Tools) -> None:
 def test_a_new_secret_revision_may_be_a_number(tools: Tools, given: str, annotation: str) -> None:
     """As `--set` makes it of digits. A long one is not written as 2e+07."""
     text = text_of(tools.helm, MINIMAL, given, "secretRevision=20261129")
-    for workload in of_kind(documents(text), "Deployment"):
+    for workload in deployments(documents(text)):
         assert annotation == pod_of(workload)["metadata"]["annotations"]["tallymill/secret-revision"]
 
 

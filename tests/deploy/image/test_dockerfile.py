@@ -12,6 +12,9 @@ from tests.deploy.image.dockerfile import DOCKERFILE, Copy, Run, Stage, context,
 TEXT = DOCKERFILE.read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
+PACKAGES = Copy("builder", "/opt/tallymill", "/opt/tallymill")
+CODE = Copy("builder", "/build/code", "/opt/tallymill")
+
 PINNED = re.compile(r"[a-z0-9./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
 
@@ -47,11 +50,25 @@ def test_every_download_is_checked_by_its_hash() -> None:
 
 
 def test_the_final_stage_downloads_and_builds_nothing(final: Stage) -> None:
-    """It gets one folder of the builder, and no file of the repository."""
-    assert [Copy("builder", "/opt/tallymill", "/opt/tallymill")] == [s for _, s in final.steps if isinstance(s, Copy)]
+    """It gets two folders of the builder, and no file of the repository."""
+    assert [PACKAGES, CODE] == [step for _, step in final.steps if isinstance(step, Copy)]
     ran = " ".join(step.command for _, step in final.steps if isinstance(step, Run))
     assert not re.search(r"pip3? install|uv |apt|curl|wget|gcc", ran)
     assert all(name in ran for name in ("site-packages/*", "ensurepip", "bin/pip*"))
+
+
+def test_a_change_of_the_code_leaves_the_layer_of_the_packages_as_it_is(final: Stage) -> None:
+    """An image that is pulled again brings the code alone. The folder of the packages is complete without it."""
+    steps = [step for _, step in stages(TEXT)[0].steps]
+    code = steps.index(Copy(None, ".", "source"))
+    before = [step for step in steps[:code] if isinstance(step, Copy)]
+    assert ["deploy/local/uv.txt", "requirements/runtime.txt"] == [step.source for step in before]
+    (build,) = steps[code + 1 :]
+    assert isinstance(build, Run)
+    words = build.command.replace("--python /opt/tallymill/bin/python", "")
+    assert PACKAGES.source not in words
+    assert f"--prefix {CODE.source} " in words
+    assert final.steps[-2:] == [("/", PACKAGES), ("/", CODE)]
 
 
 def test_the_process_is_a_number_that_is_not_root(final: Stage) -> None:
