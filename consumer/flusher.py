@@ -122,8 +122,11 @@ class Flusher:
         return records
 
     def reached(self, offset: int | None) -> None:
-        """All records below `offset` have been offered. Offsets without a record are passed over."""
-        self._reached = offset
+        """All records below `offset` have been offered. Offsets without a record are passed over.
+
+        Ignored while the position is not set: the source still reads from another one.
+        """
+        self._reached = offset if self.positioned.is_set() else None
         if self._gap():
             self._may_flush.set()
 
