@@ -2,12 +2,13 @@
 
 import asyncio
 
+from consumer.core.gap import Gap
 from consumer.core.plan import WritePlan
 from consumer.core.position import Bounds, Checkpoint, fingerprint
 from consumer.core.reads import Reads
 from consumer.flusher import Flusher
 from consumer.memory import MemorySource, MemoryStore
-from consumer.ports import Moved, Plan
+from consumer.ports import Moved, Plan, Unavailable
 from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, PLAYERS
@@ -54,6 +55,13 @@ async def test_records_that_come_before_the_position_is_set_are_dropped() -> Non
     assert {"LEVEL_UP": 2} == store.collections[PLAYERS]["demo/ann"]["totals"]
 
 
+class AwayStore(MemoryStore):
+    """Passes over nothing."""
+
+    async def pass_over(self, gap: Gap) -> None:
+        raise Unavailable(f"MongoDB: {gap.end} is away")
+
+
 class OvertakenStore(MemoryStore):
     """Another owner has passed the first offset, once."""
 
@@ -70,10 +78,10 @@ class OvertakenStore(MemoryStore):
 
 
 async def test_what_was_read_before_another_owner_moved_on_is_no_gap() -> None:
-    """It is read again from the checkpoint."""
+    """All of it is dropped, and read again from the checkpoint."""
     log, store = MemorySource(1, TOPIC), OvertakenStore()
     log.ends[0] = 3
-    flusher = Flusher(OURS, parts(log, store))
+    flusher = Flusher(OURS, parts(log, store, max_flush_records=1))
     await eventually(flusher.positioned.is_set)
     flusher.offer([one(1), one(2)])
     flusher.reached(3)
@@ -84,6 +92,37 @@ async def test_what_was_read_before_another_owner_moved_on_is_no_gap() -> None:
     await eventually(lambda: checkpoint(store)["next"] == 3)
     await flusher.close(1)
     assert {"LEVEL_UP": 2} == store.collections[PLAYERS]["demo/ann"]["totals"]
+
+
+async def test_no_gap_is_passed_over_before_the_last_applied_record_is_found_again() -> None:
+    """Only control records have come: the log may be another one."""
+    log, store = MemorySource(1, TOPIC), MemoryStore()
+    before = {**fresh_checkpoint(0), "_id": str(OURS), "next": 5, "last": dict(fingerprint(one(4)))}
+    store.collections[CHECKPOINTS][str(OURS)] = before
+    log.ends[0] = 9
+    flusher = Flusher(OURS, parts(log, store))
+    await eventually(flusher.positioned.is_set)
+    flusher.reached(9)
+    await asyncio.sleep(0.02)
+    assert 5 == checkpoint(store)["next"]
+    flusher.offer([one(4)])
+    flusher.reached(9)
+    await eventually(lambda: checkpoint(store)["next"] == 9)
+    await flusher.close(1)
+
+
+async def test_a_stop_passes_over_no_gap() -> None:
+    """The next owner does. One that could not be written is not taken for done."""
+    log, store = MemorySource(1, TOPIC), AwayStore()
+    log.ends[0] = 3
+    made = parts(log, store)
+    flusher = Flusher(OURS, made)
+    await eventually(flusher.positioned.is_set)
+    flusher.reached(3)
+    await eventually(lambda: flusher.is_retrying)
+    await flusher.close(1)
+    assert Checkpoint(0) == flusher.checkpoint
+    assert 0 == made.metrics.registry.get_sample_value("tallymill_worker_gap_offsets_total", {"api": "games"})
 
 
 async def test_a_record_at_an_offset_that_was_passed_stops_the_partition() -> None:
