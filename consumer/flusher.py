@@ -122,8 +122,11 @@ class Flusher:
         return records
 
     def reached(self, offset: int | None) -> None:
-        """All records below `offset` have been offered. Offsets without a record are passed over."""
-        self._reached = offset
+        """All records below `offset` have been offered. Offsets without a record are passed over.
+
+        Ignored while the position is not set: the source still reads from another one.
+        """
+        self._reached = offset if self.positioned.is_set() else None
         if self._gap():
             self._may_flush.set()
 
@@ -201,8 +204,7 @@ class Flusher:
 
     def _gap(self) -> Gap | None:
         """The offsets without a record between the checkpoint and the reading position, if no record waits."""
-        is_sure = self.positioned.is_set() and not (self._expected or self._log_fault or self._in_flight)
-        if not is_sure or self._closing.is_set() or self.checkpoint is None or self._backlog.oldest_millis is not None:
+        if self._expected or self.checkpoint is None or self._backlog.oldest_millis is not None:
             return None
         return gap_of(self.partition, self.checkpoint.next_offset, self._reached)
 
@@ -241,7 +243,7 @@ class Flusher:
         self._may_decode.set()
         todo = [flush] if flush else []
         try:
-            while todo and not self._closing.is_set():
+            while todo:
                 self._in_flight = todo.pop()
                 # Summed once a flush: the worker reads it many times a second.
                 self._in_flight_bytes = self._in_flight.size_bytes
