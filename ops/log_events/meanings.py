@@ -239,6 +239,8 @@ KEYS: Final[Mapping[str, str]] = {
     "changed": "the settings that have new values",
     "chosen": "the number of dead letters that were chosen",
     "chosen_by": "`ids`, or the text that their reasons contain",
+    "collection": "a collection of MongoDB",
+    "document": "the `_id` of a document",
     "definition": "the `_id` of a definition",
     "exception": "the traceback",
     "expected": "the total that is right",
