@@ -1,9 +1,9 @@
 """Reads MongoDB for the ingress: from the primary, with majority read concern, bounded in time."""
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from schemas.settings import MongoSettings
 from serving.mongodb.client import is_lost, why
 from serving.mongodb.watch import MongoWatch
 from serving.outage import Outage
+from serving.seldom import Seldom
 
 log = structlog.get_logger()
 
@@ -46,6 +47,10 @@ _AFTER_SLASH = "0"
 _REJECTION_FIELDS = {"fate": 1, "cause": 1, "differing": 1, "at": 1}
 
 _Document = dict[str, Any]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+_unreadable = Seldom()
 
 # Numbers the stores of this process: each reports to the outage of MongoDB under its own name.
 _NUMBERS = itertools.count()
@@ -89,16 +94,16 @@ class MongoStore:
     async def checkpoints(self, lineages: Collection[str]) -> Mapping[PartitionId, int]:
         ranges = [_ids_below(lineage) for lineage in sorted(lineages)]
         documents = await self._read_in_session(CHECKPOINTS, {"$or": ranges}, {"next": 1}) if ranges else []
-        return {_partition_id(document["_id"]): document["next"] for document in documents}
+        return dict(_each(CHECKPOINTS, documents, lambda one: (_partition_id(one["_id"]), int(one["next"]))))
 
     async def totals(self, actors: Collection[str]) -> Mapping[str, Totals]:
         documents = await self._read_in_session(PLAYERS, {"_id": {"$in": sorted(actors)}}, {"totals": 1})
-        return {document["_id"]: document["totals"] for document in documents}
+        return dict(_each(PLAYERS, documents, lambda one: (one["_id"], one["totals"])))
 
     async def rejections(self, coordinates: Collection[Coordinates]) -> Mapping[Coordinates, Rejection]:
         ids = [str(one) for one in coordinates]
         documents = await self._read_in_session(EXCEPTIONS, {"_id": {"$in": ids}}, _REJECTION_FIELDS)
-        return {parse_coordinates(d["_id"]): _rejection(d) for d in documents}
+        return dict(_each(EXCEPTIONS, documents, lambda one: (parse_coordinates(one["_id"]), _rejection(one))))
 
     async def outcome(self, coordinates: Coordinates, append_millis: int | None) -> RecordOutcome:
         with self._call():
@@ -162,9 +167,8 @@ class MongoStore:
         for definition in _definitions(documents):
             by_app.setdefault(definition.app, []).append(definition)
         if len(documents) == limit:
-            by_app.pop(
-                documents[-1]["_id"].partition("/")[0], None
-            )  # more of its definitions may follow beyond the limit
+            # More definitions of the last app may follow beyond the limit.
+            by_app.pop(str(documents[-1]["_id"]).partition("/")[0], None)
         return by_app
 
     async def changed_apps(self, since_millis: int) -> Mapping[str, AppChange]:
@@ -172,7 +176,7 @@ class MongoStore:
         stages: list[_Document] = [{"$match": {"updatedAt": {"$gte": utc(since_millis)}}}, {"$group": newest}]
         with self._call():
             found = await (await self._database[DEFINITIONS].aggregate(stages)).to_list()
-        return {one["_id"]: AppChange(millis_of(one["newest"]), one["definitions"]) for one in found}
+        return dict(_each(DEFINITIONS, found, lambda one: (str(one["_id"]), _change(one))))
 
     async def newest_lineage(self, topic: str) -> str | None:
         with self._call():
@@ -194,6 +198,24 @@ class MongoStore:
             # A session that saw a failover may wait for an operation time that was rolled back. Begin a new one.
             self._session = None
             raise
+
+
+def _each(
+    collection: str, documents: Iterable[_Document], read: Callable[[_Document], tuple[_Key, _Value]]
+) -> Iterator[tuple[_Key, _Value]]:
+    """What the documents say. One that another program wrote wrongly is left out: it must not end every ingress."""
+    for document in documents:
+        try:
+            yield read(document)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            if _unreadable.allows((collection, type(error))) is not None:
+                why_not = f"field {error} is missing" if isinstance(error, LookupError) else str(error)
+                named = str(document.get("_id"))
+                log.error("document_not_readable", collection=collection, document=named, reason=why_not)  # noqa: TRY400 the reason says what is wrong; no traceback
+
+
+def _change(document: _Document) -> AppChange:
+    return AppChange(millis_of(document["newest"]), document["definitions"])
 
 
 def _rejection(document: Mapping[str, Any]) -> Rejection:

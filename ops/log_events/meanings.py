@@ -66,6 +66,11 @@ EVENTS: Final[Mapping[str, Meaning]] = {
     "dead_member_removed": Meaning(
         "The worker removed a dead process of its own host from the group.", _section("A worker was killed")
     ),
+    "document_not_readable": Meaning(
+        "A document in MongoDB is not one that a worker or a command wrote. It is ignored; the others are used. One "
+        "line a minute of each collection and kind of fault.",
+        "Find out which program wrote it. Correct it, or restore it from a backup.",
+    ),
     "definition_not_readable": Meaning(
         "A definition in MongoDB is not valid. It counts as not declared; the app's others are used.",
         "Correct it with `tallymill definitions apply`.",
@@ -234,6 +239,8 @@ KEYS: Final[Mapping[str, str]] = {
     "changed": "the settings that have new values",
     "chosen": "the number of dead letters that were chosen",
     "chosen_by": "`ids`, or the text that their reasons contain",
+    "collection": "a collection of MongoDB",
+    "document": "the `_id` of a document",
     "definition": "the `_id` of a definition",
     "exception": "the traceback",
     "expected": "the total that is right",

@@ -89,7 +89,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # It refers to the connection: a scope that outlives its reply must not keep it.
         self.cycle.scope.pop("extensions", None)
         super().on_response_complete()
-        if self.transport.is_closing() or self._refusing:
+        if self.transport.is_closing():  # as after a refusal
             return
         if self._framer.ended:
             # One request at a time: the bytes behind this one have not been checked yet.

@@ -85,6 +85,12 @@ async def test_b3_the_limit_is_of_decoded_bytes(rig: Rig, kind: str) -> None:
         assert expected == (await in_parts(rig, coding, encoded, 65_536)).status
 
 
+async def test_b8_a_body_of_just_the_limit_may_announce_its_size(rig: Rig) -> None:
+    body = batch(period(update()))
+    for size, status in ((LIMIT, 200), (LIMIT + 1, 413)):
+        assert status == (await rig.post(body.ljust(size), content_length=str(size))).status
+
+
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "raw deflate", "zstd"])
 async def test_b3_a_bomb_is_413_and_is_never_held(rig: Rig, kind: str) -> None:
     """64 MiB that come in one part of a few kB: at most the limit and a byte are decoded."""

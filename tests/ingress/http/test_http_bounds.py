@@ -17,6 +17,7 @@ import pytest
 from ingress.config import IngressSettings
 from ingress.http.refused_causes import CAUSES
 from ingress.server import server_config
+from schemas.analytics.sessions import MAX_SESSION_BODY_BYTES
 from serving.http.framing import MAX_HEAD_BYTES
 from serving.http.life import Server, listening
 from tests.clients.programs import program
@@ -146,6 +147,37 @@ async def test_b9_what_is_no_request_is_told_so_like_all_else(data: str, status:
         counted = [serving.rig.metric("refused_total", api=api, cause=names[status]) for api in CAUSES]
         assert sorted(number or 0 for number in counted) == [0, 0, 1]
         assert serving.rig.topic.records == []
+
+
+@pytest.mark.usefixtures("soon_discarded")
+async def test_b9_a_body_that_is_no_longer_http_ends_its_own_request_at_once() -> None:
+    """It gives back the bytes that it holds, and does not write a second reply when the body is late."""
+    async with Serving() as serving:
+        client = await serving.client()
+        lines = (f"POST {RECORD} HTTP/1.1", "Host: x", GOOD, "Transfer-Encoding: chunked")
+        client.send(*lines, body=b"3\r\n{  \r\n")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not held(serving):  # noqa: ASYNC110 the budget has no event
+                await asyncio.sleep(0.001)
+        client.write(b"zz\r\n")
+        assert 400 == (await client.reply())[0]
+        assert b"" == await client.ends()
+        assert (1, 0) == (serving.rig.metric("requests_total", route=RECORD, code="499"), held(serving))
+
+
+async def test_b8_a_body_that_has_come_whole_is_bounded_too() -> None:
+    """Without an announced size, and with less than the server holds before it stops to read."""
+    async with Serving() as serving:
+        for size, status in ((MAX_SESSION_BODY_BYTES, 200), (MAX_SESSION_BODY_BYTES + 1, 413)):
+            client = await serving.client()
+            body = b'{"app": "demo"}'.ljust(size)
+            chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            client.send("POST /v1/sessions HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=chunk)
+            assert status == (await client.reply())[0]
+
+
+def held(serving: Serving) -> int:
+    return serving.rig.shared.bodies.held_bytes
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,16 @@ def test_one_address_has_so_many_connections_at_most(closed: list[Cause]) -> Non
     assert not connections.opened(Fake("192.0.2.1"))
 
 
+def test_an_address_without_connections_is_forgotten() -> None:
+    """A client of IPv6 has more addresses than there is memory."""
+    connections = Connections(10, 1)
+    for number in range(100):
+        one = Fake(f"2001:db8::{number:x}")
+        assert connections.opened(one)
+        connections.gone(one)
+    assert not connections._by_address
+
+
 def test_a_connection_that_is_gone_stays_gone() -> None:
     """Whatever is reported of it afterwards."""
     connections = Connections(10, None)
