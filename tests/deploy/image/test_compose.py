@@ -49,6 +49,8 @@ def test_every_container_is_hardened(name: str) -> None:
     assert not {"privileged", "cap_add", "pid", "ipc", "devices"} & set(service)
     user = str(service.get("user") or stages(DOCKERFILE.read_text())[-1].user)
     assert re.fullmatch(r"[1-9][0-9]*:[0-9]+", user)
+    # Prometheus writes to its volume alone.
+    assert (name != "prometheus") == any(re.match("/tmp:.*size=", one) for one in service.get("tmpfs", []))  # noqa: S108
 
 
 @pytest.mark.parametrize("name", SERVICES)
