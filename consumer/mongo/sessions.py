@@ -70,8 +70,6 @@ class Sessions:
     def __init__(self, client: AsyncMongoClient[Document]) -> None:
         self._client = client
         self._open: dict[PartitionId, _OpenSession] = {}
-        self._uid: bytes | None = None
-        self._uid_known = False
         self._not_allowed_logged = False
 
     def of(self, partition: PartitionId) -> AsyncClientSession:
@@ -103,12 +101,9 @@ class Sessions:
         return found
 
     async def uid(self) -> bytes | None:
-        """The digest of this worker's MongoDB user. Raises PyMongoError."""
-        if not self._uid_known:
-            answer = await self._client.admin.command("connectionStatus")
-            self._uid = user_digest(answer["authInfo"]["authenticatedUsers"])
-            self._uid_known = True
-        return self._uid
+        """The digest of this worker's MongoDB user, which SIGHUP may change. Raises PyMongoError."""
+        answer = await self._client.admin.command("connectionStatus")
+        return user_digest(answer["authInfo"]["authenticatedUsers"])
 
     async def kill_left(self, partition: PartitionId, found: LeftSession | None) -> None:
         """Kill the session found in the checkpoint, and remember it. Raises PyMongoError."""
@@ -126,9 +121,11 @@ class Sessions:
         if any(left.lsid == self.lsid(mine) for mine in self._open):
             return
         another_user = left.uid is not None and left.uid != await self.uid()
-        named = {"id": left.lsid, "uid": left.uid} if another_user else {"id": left.lsid}
+        # Also if it names another user: the owner's may have been changed since, at SIGHUP, to this one.
+        await self._client.admin.command("killSessions", [{"id": left.lsid}])
         try:
-            await self._client.admin.command("killSessions", [named])
+            if another_user:
+                await self._client.admin.command("killSessions", [{"id": left.lsid, "uid": left.uid}])
         except OperationFailure as error:
             if error.code != NOT_ALLOWED_CODE:
                 raise

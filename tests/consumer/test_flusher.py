@@ -102,6 +102,7 @@ async def test_what_can_not_be_gone_on_with_stops_its_partition_alone(trouble: s
     store.unstorable, store.even_dead = ({0}, True) if trouble.startswith("not") else (set(), False)
     async with running(made) as worker:
         await eventually(lambda: "stopped" in checkpoint(store))
+        assert log.reached(0) is None, "it is not read on, only to be dropped"
         store.collide, store.most_records, store.unstorable = False, 1_000, set()
         log.append(0, one(1))
         log.append(1, one(0, request_id=7))

@@ -1,14 +1,20 @@
 """What a flusher does with records that come while its position is being set, and with offsets it had passed."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
 
 from consumer.core.gap import Gap
 from consumer.core.plan import WritePlan
 from consumer.core.position import Bounds, Checkpoint, fingerprint
 from consumer.core.reads import Reads
+from consumer.core.records import Record
 from consumer.flusher import Flusher
 from consumer.memory import MemorySource, MemoryStore
-from consumer.ports import Moved, Plan, Unavailable
+from consumer.ports import Moved, Plan, Unavailable, UnknownLineage
+from consumer.worker import IDENTITY_SECONDS, Worker
 from schemas.checkpoints import fresh_checkpoint
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS, PLAYERS
@@ -137,3 +143,27 @@ async def test_a_record_at_an_offset_that_was_passed_stops_the_partition() -> No
         await eventually(lambda: "stopped" in checkpoint(store))
     assert "there is a record at offset 4, where none was" in str(checkpoint(store)["stopped"])
     assert not store.collections[PLAYERS]
+
+
+class MadeAnew(MemorySource):
+    """Its topic is deleted and made again, and one fetch fails meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(1, TOPIC)
+        self.fails = False
+
+    async def fetch(self, timeout_seconds: float) -> Mapping[int, Sequence[Record]]:
+        if self.fails:
+            self.fails = False
+            raise Unavailable("Kafka: no such topic")
+        return await super().fetch(timeout_seconds)
+
+
+async def test_after_a_failed_fetch_the_topic_is_verified_at_once() -> None:
+    """Its offsets may mean other records."""
+    log = MadeAnew()
+    task = asyncio.create_task(Worker(parts(log, MemoryStore())).run())
+    await eventually(lambda: log.reached(0) is not None)
+    log._topic, log.fails = replace(TOPIC, topic_id="another"), True
+    with pytest.raises(UnknownLineage, match="start this worker again"):
+        await asyncio.wait_for(task, IDENTITY_SECONDS / 2)

@@ -40,7 +40,10 @@ fine_headers = st.lists(st.tuples(texts, maybe_bytes), max_size=4)
 sound = st.lists(st.builds(Wire, maybe_bytes, maybe_bytes, fine_headers, st.none()), min_size=1)
 odd_headers = st.lists(st.tuples(st.binary(max_size=10), maybe_bytes), max_size=4)
 odd = st.lists(
-    st.builds(Wire, maybe_bytes, maybe_bytes, odd_headers, st.none() | st.integers(-(2**31), 2**31 - 1)), min_size=1
+    st.builds(
+        Wire, maybe_bytes, maybe_bytes, odd_headers, st.none() | st.integers(0, 3) | st.integers(-(2**31), 2**31 - 1)
+    ),
+    min_size=1,
 )
 
 
@@ -170,6 +173,13 @@ def test_a_record_that_is_none_is_dead_and_costs_no_other(body: bytes, why: str)
     assert ["", "", "its batch can't be read: a number is cut off"] == [reasons(found)[n] for n in (0, 2, 3)]
     assert why in reasons(found)[1]
     assert record == found[1].value
+
+
+def test_a_negative_length_ends_what_can_be_read_of_a_batch() -> None:
+    """Its reader would go back, and read the same bytes for other offsets."""
+    good = record_bytes(Wire(b"k", b"good"), 0)
+    found = read(with_payload(good + varint(-len(good)) + b"\0" * 20, 3))
+    assert ["", *["its batch can't be read: a length is negative"] * 2] == reasons(found)
 
 
 @pytest.mark.parametrize("magic", [0, 1])

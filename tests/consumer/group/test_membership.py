@@ -1,16 +1,18 @@
 """Which partitions a member keeps while it is expelled and joins again, with a scripted coordinator."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import UnknownMemberIdError
+from aiokafka.errors import MemberIdRequired, NotCoordinatorForGroupError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
 
 from consumer.core.sharing import Claim
 from consumer.group import membership
-from consumer.group.membership import HEARTBEAT_SECONDS, GroupMember
-from consumer.group.wire import Group, join_request
+from consumer.group.membership import HEARTBEAT_SECONDS, PARTITIONS_SECONDS, GroupMember
+from consumer.group.predecessors import Process, own_process
+from consumer.group.wire import NO_MEMBER, Group, join_request
 from serving.outage import Outage
 
 GROUP = Group("group", "topic", 6_000, 5_000)
@@ -23,11 +25,20 @@ class OneBroker:
     def __init__(self) -> None:
         self.joins: list[Any] = []
         self.knows = True
+        self.has_moved = self.requires_id = False
+        self.forgotten = self.counted = 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     async def ask(self, request: Any, *_: object) -> Any:  # noqa: ANN401 aiokafka's
         if isinstance(request, HeartbeatRequest):
+            if self.has_moved:
+                return SimpleNamespace(error_code=NotCoordinatorForGroupError.errno)
             return SimpleNamespace(error_code=0 if self.knows else UnknownMemberIdError.errno)
         if isinstance(request, JoinGroupRequest):
+            if self.requires_id and request._member_id == NO_MEMBER:
+                return SimpleNamespace(error_code=MemberIdRequired.errno, member_id="given")
             self.joins.append(request)
             self.knows, (_, metadata) = True, request._group_protocols[0]
             generation, member = len(self.joins), f"member-{len(self.joins)}"
@@ -40,6 +51,7 @@ class OneBroker:
         return SimpleNamespace(error_code=0, member_assignment=share)
 
     async def partitions(self) -> int:
+        self.counted += 1
         return len(SHARE)
 
     def claimed(self, generation: int, partitions: frozenset[int]) -> bool:
@@ -63,13 +75,13 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return made
 
 
-async def member_of(broker: OneBroker, given: list[frozenset[int]]) -> GroupMember:
+async def member_of(broker: OneBroker, given: list[frozenset[int]], process: Process | None = None) -> GroupMember:
     """One that has its share."""
 
     async def no_client() -> Any:  # noqa: ANN401 aiokafka has no types
         raise AssertionError
 
-    member = GroupMember(no_client, GROUP, Outage("kafka"))
+    member = GroupMember(no_client, GROUP, Outage("kafka"), process)
     member._coordinator = broker  # type: ignore[assignment]  # stands in for it
     member._given = given.append
     assert HEARTBEAT_SECONDS == await member._turn()
@@ -106,3 +118,45 @@ async def test_one_that_is_expelled_after_its_session_gives_everything_up_first(
     await expelled(member, broker)
     assert [SHARE, frozenset(), SHARE] == given
     assert broker.claimed(-1, frozenset())
+
+
+async def test_a_coordinator_that_has_moved_is_searched_again(time: Time) -> None:
+    """Until it is found the member does not count as one, and keeps its partitions."""
+    broker, given = OneBroker(), list[frozenset[int]]()
+    member = await member_of(broker, given)
+    for has_moved in (True, False):
+        broker.has_moved = has_moved
+        time.seconds += 1
+        await member._turn()
+        assert has_moved != member.is_member
+    assert 1 == broker.forgotten
+    assert [SHARE] == given
+
+
+async def test_the_leader_counts_the_partitions_now_and_then(time: Time) -> None:
+    broker = OneBroker()
+    member = await member_of(broker, [])
+    assert 1 == broker.counted
+    time.seconds += PARTITIONS_SECONDS
+    await member._turn()
+    assert 1 == broker.counted
+    time.seconds += 0.1
+    await member._turn()
+    assert 2 == broker.counted
+
+
+async def test_dead_members_are_removed_once(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers that take each other for dead would remove each other for ever."""
+    removals: list[str] = []
+
+    async def remove(_coordinator: object, _group: Group, member: str, _process: Process) -> None:
+        removals.append(member)
+
+    monkeypatch.setattr(membership, "remove_dead_members", remove)
+    broker = OneBroker()
+    broker.requires_id = True
+    member = await member_of(broker, [], own_process())
+    time.seconds += 1
+    await expelled(member, broker)
+    await asyncio.sleep(0)
+    assert ["given"] == removals

@@ -1,5 +1,6 @@
 """The sessions of workers on a real mongod with users: who owns them, and what ends them."""
 
+import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -9,17 +10,22 @@ from typing import Any
 
 import pytest
 from bson import Binary
+from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from structlog.testing import capture_logs
 
-from consumer.mongo.sessions import GRANT, LeftSession
+from consumer.mongo.sessions import GRANT, LeftSession, user_digest
 from consumer.mongo.store import MongoStore
 from consumer.ports import Unavailable
 from schemas.coordinates import PartitionId
 from schemas.documents import CHECKPOINTS
+from schemas.settings import MongoSettings
+from serving.mongodb.client import new_client
+from serving.mongodb.renewal import renew_clients
 from tests.consumer.processes import workers
 from tests.consumer.sums import assert_exact, counting, send, until_applied
 from tests.mongodb.users import Users, mongod_with_users
+from tests.patience import PATIENCE_SECONDS
 from tests.real import place
 from tests.servers import Servers
 
@@ -43,9 +49,10 @@ async def store_of(uri: str, name: str) -> AsyncIterator[MongoStore]:
         yield MongoStore(client, name, lambda step, seconds: None)  # noqa: ARG005 the names are OnStep's
 
 
-async def left_open(store: MongoStore, partition: PartitionId = OURS) -> None:
+async def left_open(store: MongoStore, partition: PartitionId = OURS, *, is_claimed: bool = False) -> None:
     """The store claims a partition, and stops in the middle of a flush: the checkpoint is locked."""
-    await store.claim(partition, "dead")
+    if not is_claimed:
+        await store.claim(partition, "dead")
     session = store._sessions.of(partition)
     await session.start_transaction()
     change = {"$set": {"locked": True}}
@@ -57,6 +64,12 @@ async def checkpoint(store: MongoStore, partition: PartitionId = OURS) -> Docume
     found = await store._database[CHECKPOINTS].find_one({"_id": str(partition)})
     assert found
     return found
+
+
+async def user_of(client: AsyncMongoClient[Document]) -> str:
+    """Who the client is to the server, on the connection that it used last."""
+    answer = await client.admin.command("connectionStatus")
+    return str(answer["authInfo"]["authenticatedUsers"][0]["user"])
 
 
 def events(logs: list[Any]) -> list[str]:
@@ -101,6 +114,40 @@ async def test_ones_own_users_session_takes_no_privilege(users: Users) -> None:
         with capture_logs() as logs:
             await successor.claim(OURS, "successor")
         assert [ENDED] == events(logs)
+
+
+async def test_a_session_whose_user_was_changed_since_the_claim_is_ended(users: Users) -> None:
+    """At SIGHUP. The checkpoint names the user of before, and the transaction is the new one's."""
+    options = MongoSettings(uri=SecretStr(f"{users.first}&maxIdleTimeMS=1"))
+    async with new_client(options, "test") as client, store_of(users.second, "changed") as successor:
+        dead = MongoStore(client, "changed", lambda step, seconds: None)  # noqa: ARG005 the names are OnStep's
+        await dead.claim(OURS, "dead")
+        renew_clients(users.second)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await user_of(client) != "second":  # noqa: ASYNC110 no event tells it
+                await asyncio.sleep(0.5)  # an idle connection is soon closed
+        await left_open(dead, is_claimed=True)
+        left = LeftSession.of(await checkpoint(successor))
+        assert left
+        assert user_digest([{"user": "first", "db": "admin"}]) == left.uid
+        with capture_logs() as logs:
+            await successor.claim(OURS, "successor")
+        assert [ENDED] == events(logs)
+        assert "locked" not in await checkpoint(successor)
+
+
+async def test_a_worker_whose_user_was_changed_names_the_new_one(users: Users) -> None:
+    """When it claims its next partition."""
+    options = MongoSettings(uri=SecretStr(f"{users.first}&maxIdleTimeMS=1"))
+    async with new_client(options, "test") as client:
+        store = MongoStore(client, "named", lambda step, seconds: None)  # noqa: ARG005 the same
+        await store.claim(OURS, "me")
+        renew_clients(users.second)
+        second = user_digest([{"user": "second", "db": "admin"}])
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await checkpoint(store)).get("uid") != second:
+                await asyncio.sleep(0.5)
+                await store.claim(OURS, "me")
 
 
 async def test_after_an_owner_has_let_go_there_is_nothing_to_end(users: Users) -> None:

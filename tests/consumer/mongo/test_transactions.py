@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect
 from consumer.core.flush import FlushSize
 from consumer.core.reads import Reads
 from consumer.mongo.store import LONG_TRY_SECONDS, MongoStore
-from consumer.mongo.transactions import ABORT_SECONDS, COMMIT_MILLIS, in_transaction
+from consumer.mongo.transactions import ABORT_SECONDS, COMMIT_MILLIS, DURABLE, SNAPSHOT, in_transaction
 from schemas.coordinates import PartitionId
 
 
@@ -57,6 +57,7 @@ async def test_a_commit_is_waited_for_within_bounds() -> None:
     assert "done" == await in_transaction(session, body, COMMIT_MILLIS)
     assert [] == session.abort_seconds
     assert COMMIT_MILLIS == session.options["max_commit_time_ms"]
+    assert (SNAPSHOT, DURABLE) == (session.options["read_concern"], session.options["write_concern"])
     await in_transaction(session, body)
     assert session.options["max_commit_time_ms"] is None
 
