@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.http.body import require_json
-from ingress.http.encoding import MIN_ENCODED_BYTES, Damaged, Decoder, reply_coding
+from ingress.http.encoding import (
+    MAX_CODING_BYTES,
+    MIN_ENCODED_BYTES,
+    Damaged,
+    Decoder,
+    UnknownCoding,
+    content_coding,
+    reply_coding,
+)
 from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from serving.http.request import headers_by_name
@@ -140,6 +148,13 @@ async def test_b3_an_encoding_we_do_not_read_is_415_and_says_which_we_do(rig: Ri
     answer = await rig.post(b"{}", content_encoding=coding)
     assert (415, "gzip, deflate, zstd") == (answer.status, answer.headers["accept-encoding"])
     assert "unsupportedMediaType" == answer.json["error"]["errors"][0]["reason"]
+
+
+def test_b3_a_list_of_encodings_is_not_read_to_its_end() -> None:
+    """The longest head would take milliseconds."""
+    assert b"gzip" == content_coding(b"gzip".rjust(MAX_CODING_BYTES, b","))
+    with pytest.raises(UnknownCoding):
+        content_coding(b"gzip".rjust(MAX_CODING_BYTES + 1, b","))
 
 
 def test_b3_two_encoding_headers_are_two_encodings() -> None:

@@ -164,3 +164,19 @@ async def test_a_body_is_taken_once_and_a_reply_sent_once() -> None:
 
     await told(app, [request()])
     assert [BODY, True, None, False, "http.disconnect"] == found
+
+
+async def test_no_reply_is_written_at_once_while_the_client_reads_none() -> None:
+    """Or replies to requests that are sent without a pause would fill the memory."""
+    answers: list[bool] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 as ASGI has it
+        connection = whole_messages(scope)
+        assert isinstance(connection, BoundedHttpProtocol)
+        connection.pause_writing()
+        answers.append(connection.answer(scope, 204, [], b""))
+        connection.resume_writing()
+        answers.append(connection.answer(scope, 204, [], b""))
+
+    await told(app, [request()])
+    assert [False, True] == answers
