@@ -65,3 +65,22 @@ async def test_what_waits_behind_a_request_is_bounded() -> None:
         go.set()
         assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.transport.abort()
+
+
+async def test_what_a_refused_client_still_sends_is_read() -> None:
+    """For as long as it sends: a connection that is closed with unread bytes is reset, and the reply lost."""
+    read: list[Any] = []
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
+        read.append(await receive())
+        await answers(scope, receive, send)
+
+    async with serving(reads) as (server, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"\x16\x03\x01\r\n")
+        await eventually(lambda: any(one.cycle for one in server.server_state.connections))  # type: ignore[union-attr]
+        assert [] == read
+        writer.write(b"more")
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
+        assert [{"type": "http.request", "body": b"", "more_body": True}] == read
+        writer.close()
