@@ -180,3 +180,22 @@ async def test_no_reply_is_written_at_once_while_the_client_reads_none() -> None
 
     await told(app, [request()])
     assert [False, True] == answers
+
+
+async def test_a_request_that_was_answered_takes_nothing_of_the_next_one() -> None:
+    """Neither its body nor its reply."""
+    scopes: list[Any] = []
+    found: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 as ASGI has it
+        connection = whole_messages(scope)
+        assert connection is not None
+        for earlier in scopes:
+            found.append(connection.body_of(earlier))
+            found.append(connection.answer(earlier, 204, [], b""))
+        scopes.append(scope)
+        found.append(connection.body_of(scope))
+        found.append(connection.answer(scope, 204, [], b""))
+
+    await told(app, [request() + request()])
+    assert [BODY, True, None, False, BODY, True] == found
