@@ -14,9 +14,11 @@ from ingress.http import body_budget
 from ingress.http.body_budget import MAX_INLINE_BYTES, BodyBudget
 from schemas.errors.table import Refusal
 from schemas.settings import Limits
+from serving.http.whole import Body
 from serving.refused import Refused
 from serving.tokens.identity import Identity
 from tests.ingress.rig import NOW, Answer, Rig, batch, period, token, update
+from tests.patience import PATIENCE_SECONDS
 from tests.samples import item, pool
 
 MIB = 1 << 20
@@ -257,3 +259,18 @@ async def test_what_was_parsed_of_a_pool_is_let_go_before_kafka_is_waited_for() 
     rig.analytics_topic.publish = published  # type: ignore[method-assign, assignment]
     assert 200 == (await rig.add(pool(item("A", NOW, mark="parsed", tracked=[[]])))).status
     assert [] == seen
+
+
+async def test_the_decoded_bytes_of_a_small_body_count_until_the_answer() -> None:
+    """A body of some bytes may stand for MAX_INLINE_BYTES."""
+    budget = BodyBudget(64 * MIB, PATIENCE_SECONDS)
+    lease = budget.of_player(ANN)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": gzip.compress(bytes(MAX_INLINE_BYTES))}
+
+    with lease:
+        _, body = await budget.received(Body({}, receive), b"gzip", MIB, lease)
+        assert bytes(MAX_INLINE_BYTES) == body
+        assert MAX_INLINE_BYTES == lease.size_bytes == budget.held_bytes
+    assert 0 == budget.held_bytes

@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.http.body import require_json
-from ingress.http.encoding import MIN_ENCODED_BYTES, Damaged, Decoder, reply_coding
+from ingress.http.encoding import (
+    MAX_ACCEPT_BYTES,
+    MAX_CODING_BYTES,
+    MIN_ENCODED_BYTES,
+    Damaged,
+    Decoder,
+    UnknownCoding,
+    content_coding,
+    reply_coding,
+)
 from schemas.errors.table import Refusal
 from schemas.settings import Limits
 from serving.http.request import headers_by_name
@@ -140,6 +149,24 @@ async def test_b3_an_encoding_we_do_not_read_is_415_and_says_which_we_do(rig: Ri
     answer = await rig.post(b"{}", content_encoding=coding)
     assert (415, "gzip, deflate, zstd") == (answer.status, answer.headers["accept-encoding"])
     assert "unsupportedMediaType" == answer.json["error"]["errors"][0]["reason"]
+
+
+@every_coding
+def test_b3_what_follows_a_stream_is_noticed_wherever_it_is_cut(kind: str) -> None:
+    """Also where a part ends with the stream."""
+    coding, whole = sent(kind, b"{}")
+    decoder = Decoder(coding.lower().removeprefix("x-").encode())
+    with pytest.raises(Damaged, match="goes on after the end"):
+        list(decoder.slices(whole + b"x", len(whole)))
+
+
+def test_b3_a_list_of_encodings_is_not_read_to_its_end() -> None:
+    """The longest head would take milliseconds."""
+    assert b"gzip" == content_coding(b"gzip".rjust(MAX_CODING_BYTES, b","))
+    with pytest.raises(UnknownCoding):
+        content_coding(b"gzip".rjust(MAX_CODING_BYTES + 1, b","))
+    assert "gzip" == reply_coding(b"gzip".rjust(MAX_ACCEPT_BYTES, b","))
+    assert None is reply_coding(b",gzip".rjust(MAX_ACCEPT_BYTES + 5, b","))
 
 
 def test_b3_two_encoding_headers_are_two_encodings() -> None:

@@ -117,3 +117,24 @@ def test_whatever_ends_or_gives_up_all_of_it_is_given_back(
         assert (0, 0) == (work.queue.running_bytes, work.queue.waiting)
 
     runner.run(run())
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+async def test_a_waiter_that_gives_up_when_it_is_its_turn_holds_nothing(*, cancelled_first: bool) -> None:
+    """Whichever comes first, before the waiter itself runs again."""
+    queue = FairQueue(10, PATIENCE_SECONDS)
+
+    async def work() -> None:
+        async with queue.turn("b", 10):
+            raise AssertionError("it has given up")
+
+    async with queue.turn("a", 10):
+        waiter = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        assert 1 == queue.waiting
+        if cancelled_first:
+            waiter.cancel()
+    waiter.cancel()
+    (ended,) = await asyncio.gather(waiter, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError)
+    assert (0, 0) == (queue.running_bytes, queue.waiting)

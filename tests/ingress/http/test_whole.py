@@ -164,3 +164,38 @@ async def test_a_body_is_taken_once_and_a_reply_sent_once() -> None:
 
     await told(app, [request()])
     assert [BODY, True, None, False, "http.disconnect"] == found
+
+
+async def test_no_reply_is_written_at_once_while_the_client_reads_none() -> None:
+    """Or replies to requests that are sent without a pause would fill the memory."""
+    answers: list[bool] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 as ASGI has it
+        connection = whole_messages(scope)
+        assert isinstance(connection, BoundedHttpProtocol)
+        connection.pause_writing()
+        answers.append(connection.answer(scope, 204, [], b""))
+        connection.resume_writing()
+        answers.append(connection.answer(scope, 204, [], b""))
+
+    await told(app, [request()])
+    assert [False, True] == answers
+
+
+async def test_a_request_that_was_answered_takes_nothing_of_the_next_one() -> None:
+    """Neither its body nor its reply."""
+    scopes: list[Any] = []
+    found: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 as ASGI has it
+        connection = whole_messages(scope)
+        assert connection is not None
+        for earlier in scopes:
+            found.append(connection.body_of(earlier))
+            found.append(connection.answer(earlier, 204, [], b""))
+        scopes.append(scope)
+        found.append(connection.body_of(scope))
+        found.append(connection.answer(scope, 204, [], b""))
+
+    await told(app, [request() + request()])
+    assert [BODY, True, None, False, BODY, True] == found

@@ -18,7 +18,8 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[tuple[Server, tuple[str, int]]]:  # noqa: ANN401 an ASGI app
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(server_config(app, Connections(10, None), 75, 1))
+    # Longer than a test: no connection ends because it is idle.
+    server = Server(server_config(app, Connections(10, None), int(10 * PATIENCE_SECONDS), 1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     yield server, listener.getsockname()
     server.force_exit = server.should_exit = True
@@ -65,3 +66,58 @@ async def test_what_waits_behind_a_request_is_bounded() -> None:
         go.set()
         assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
         writer.transport.abort()
+
+
+async def test_what_a_refused_client_still_sends_is_read() -> None:
+    """For as long as it sends: a connection that is closed with unread bytes is reset, and the reply lost."""
+    read: list[Any] = []
+
+    async def reads(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
+        read.append(await receive())
+        await answers(scope, receive, send)
+
+    async with serving(reads) as (server, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"\x16\x03\x01\r\n")
+        await eventually(lambda: any(one.cycle for one in server.server_state.connections))  # type: ignore[union-attr]
+        assert [] == read
+        writer.write(b"more")
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)).startswith(b"HTTP/1.1 200")
+        assert [{"type": "http.request", "body": b"", "more_body": True}] == read
+        writer.close()
+
+
+async def test_a_kept_connection_is_no_longer_idle_when_its_next_request_begins() -> None:
+    """Or it would be closed while a head is on its way."""
+    async with serving(answers) as (server, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(HEAD % 0)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, BoundedHttpProtocol)
+        assert connection.timeout_keep_alive_task is not None
+        writer.write(b"POST ")
+        await eventually(lambda: connection._framer.waiting_bytes > 0)
+        assert connection.timeout_keep_alive_task is None
+        writer.transport.abort()
+
+
+async def test_a_reply_that_has_begun_is_cut_off_where_the_request_turns_bad() -> None:
+    """A second reply would be read as the rest of the first one."""
+    go = asyncio.Event()
+
+    async def begins(_scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 an ASGI app
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"500")]})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        go.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(begins) as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await go.wait()
+            writer.write(b"zz\r\n")
+            assert (await reader.read()).endswith(b"\r\n\r\nbegun")
+        writer.close()
