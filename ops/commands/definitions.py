@@ -12,7 +12,7 @@ app = typer.Typer(name="definitions", help="Declare the events of an app, or lis
 
 @app.command("apply")
 def apply(
-    file: Annotated[Path, typer.Argument(help="The definitions, as YAML or JSON.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definitions, as YAML or JSON.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes, and write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Retire events without asking.")] = False,

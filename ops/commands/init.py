@@ -23,6 +23,7 @@ def init(
         typer.Option(
             "--partitions",
             min=1,
+            max=10_000,
             metavar="N",
             help="Add partitions until both topics have N, also if they hold records, and while the system runs.",
         ),

@@ -1,11 +1,13 @@
 """`tallymill dead-letters list / show / redrive`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ops.config import load_settings
 from ops.connect import database, kafka_producer
-from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, say
+from ops.output import EXIT_BAD_INPUT, EXIT_OK, EXIT_WRONG, complain, print_table, printable, say
 from serving.dead_letters.store import Chosen, letter, letters, readable, redrive, summary, topic_of, topics
 
 
@@ -32,11 +34,17 @@ async def show_one(identity: str, *, as_json: bool) -> int:
         complain(f"There is no dead letter {identity}. List them with `tallymill dead-letters list`")
         return EXIT_BAD_INPUT
     shown = {**readable(found), "topic": topic_of(found, by_lineage)}
-    if as_json:
-        say(json.dumps(shown))
-    else:
-        say("\n".join(f"{name}: {value}" for name, value in shown.items()))
+    say(json.dumps(shown) if as_json else letter_text(shown))
     return EXIT_OK
+
+
+def letter_text(shown: Mapping[str, Any]) -> str:
+    """A line for each field that has a value, and one for each header. The value comes last: it may have many lines."""
+    fields = [(name, value) for name, value in shown.items() if name not in ("headers", "value", "cut")]
+    fields += [(f"whole {name}", value) for name, value in (shown["cut"] or {}).items()]
+    fields += [(f"header {name}", value) for name, value in shown["headers"]]
+    lines = [f"{name}: {value}" for name, value in fields if value is not None]
+    return "\n".join([*map(printable, lines), f"value: {shown['value']}"])
 
 
 @dataclass(frozen=True, slots=True)

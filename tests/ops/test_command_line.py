@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from typer import Exit
@@ -137,7 +136,10 @@ def test_ctrl_c_before_the_work_begins_says_nothing(monkeypatch: pytest.MonkeyPa
     async def work() -> int:
         return 0
 
-    monkeypatch.setattr("ops.guard.guarded", Mock(side_effect=KeyboardInterrupt))
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.guard.guarded", interrupted)
     with warnings.catch_warnings(record=True, action="always") as warned, pytest.raises(KeyboardInterrupt):
         run("status", work())
     gc.collect()
@@ -194,6 +196,7 @@ def test_the_page_says_which_commands_have_no_json() -> None:
     [
         ("up --workers x", "'--workers': must be a whole number"),
         ("up --workers 65", "'--workers': must be less than or equal to 64"),
+        ("init --partitions 10001", "'--partitions': must be less than or equal to 10000"),
         ("load --rate much", "'--rate': must be a number"),
         ("load --rate nan", "'--rate': must be less than or equal to 100000"),
         ("logs --level loud", "'--level': 'loud' is not one of"),
