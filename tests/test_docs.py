@@ -178,6 +178,15 @@ def test_every_page_and_heading_that_is_named_exists() -> None:
     assert [] == [str(reference) for reference in found if broken(reference, ROOT)]
 
 
+def test_the_index_of_the_runbooks_names_every_section() -> None:
+    """Who has a problem reads the index first."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    index, *sections = text.split("\n## ")
+    headings = [section.partition("\n")[0] for section in sections]
+    assert len(headings) > 30
+    assert [] == [heading for heading in headings if f"[{heading}](" not in index]
+
+
 def test_the_test_of_references_sees_what_is_broken(tmp_path: Path) -> None:
     """A page, a heading, a section by number, an anchor, a rule: each once right and once wrong."""
     (tmp_path / "docs").mkdir()

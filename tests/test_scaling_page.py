@@ -47,3 +47,12 @@ def test_the_sums_of_the_table_of_disks_are_right() -> None:
         assert batches == pytest.approx(float(a_day) * 1e6, rel=0.01)
         assert 14 * batches * 139 == pytest.approx(float(ids) * unit[ids_unit], rel=0.03)
         assert 7 * batches * 131 == pytest.approx(float(log) * unit[log_unit], rel=0.03)
+
+
+def test_the_sums_of_the_table_of_items_are_right() -> None:
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) million \| ([\d.]+) (GB|TB) \|$", PAGE, re.MULTILINE)
+    assert 2 == len(rows)
+    for rate, a_day, stored, unit in rows:
+        items = int(rate.replace(",", "")) * SECONDS_A_DAY
+        assert items == pytest.approx(float(a_day) * 1e6, rel=0.01)
+        assert 97 * items * 190 == pytest.approx(float(stored) * {"GB": 1e9, "TB": 1e12}[unit], rel=0.03)
