@@ -6,14 +6,14 @@ times as long as its own work.
 
 import sys
 
-from ops.output import EXIT_KILLED
-
 
 def main() -> None:
     """Run the command line. Ctrl-C ends it without a trace, also while it still imports."""
     try:
         run()
     except KeyboardInterrupt:
+        from ops.output import EXIT_KILLED  # imported sooner, it could itself be interrupted
+
         sys.exit(EXIT_KILLED)
 
 
