@@ -27,12 +27,16 @@ JOINERS = "\u200c\u200d"
 
 
 def say(text: str) -> None:
-    """Print an answer. Ends the command if its reader has ended, such as `head`: it has what it wants."""
+    """Print an answer. Ends the command if its reader has ended, such as `head`, or if its file can't be written."""
     try:
         print(text, flush=True)  # noqa: T201 the one place
     except BrokenPipeError:
         _silence(sys.stdout)
         raise SystemExit(EXIT_PIPE) from None
+    except OSError as error:
+        _silence(sys.stdout)
+        complain(f"Standard output can't be written: {error.strerror}")
+        raise SystemExit(EXIT_WRONG) from None
 
 
 def leave(exit_status: int) -> NoReturn:

@@ -116,6 +116,17 @@ def test_a_reader_that_has_ended_ends_the_command_quietly(words: list[str]) -> N
     assert (141, b"") == (ran.returncode, ran.stderr)
 
 
+@pytest.mark.parametrize("words", [["config"], ["config", "--json"]])
+def test_a_full_disk_below_the_output_is_named(words: list[str]) -> None:
+    """As `tallymill config >/dev/full` in a shell."""
+    environ = {**os.environ, "TALLYMILL_DATA": os.devnull}
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [TALLYMILL, *words], stdout=full, stderr=subprocess.PIPE, env=environ, check=False, timeout=PATIENCE_SECONDS
+        )
+    assert (1, b"Standard output can't be written: No space left on device\n") == (ran.returncode, ran.stderr)
+
+
 def test_ctrl_c_while_the_command_is_imported_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """An impatient user stops a command in the first tenths of a second."""
 
