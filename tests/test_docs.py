@@ -1,7 +1,9 @@
 """The documentation agrees with the code."""
 
+import os
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from ops.cli import app
-from ops.config import Settings
+from ops.config import Settings, load_settings
+from ops.definitions.changes import DeclaredEvent, read_file
 from ops.file_map import DESIGN, PACKAGES, design_with, file_map
 from ops.reference import (
     COMMAND_PAGE,
@@ -158,6 +161,34 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     dotted = {one.lower().replace("__", ".") for one in variables}
     unknown = {one for one in dotted if one not in SETTINGS and one.removesuffix("_file") not in SETTINGS}
     assert (set(), set()) == (named - SETTINGS, unknown)
+
+
+def exports(page: Path) -> list[dict[str, str]]:
+    """The settings of each code block that a reader pastes into a shell."""
+    blocks = [
+        re.findall(r"^ {4,}export (TALLYMILL_.+)$", block, re.MULTILINE) for block in page.read_text().split("\n\n")
+    ]
+    words = [[word.split("=", 1) for line in block for word in shlex.split(line)] for block in blocks if block]
+    return [dict(block) for block in words]
+
+
+@pytest.mark.parametrize("variables", [block for page in PAGES for block in exports(page)], ids=min)
+def test_settings_that_a_page_exports_are_accepted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand, values too."""
+    monkeypatch.setenv("TALLYMILL_DATA", os.devnull)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    load_settings()
+
+
+def test_the_example_of_definitions_is_a_definitions_file(tmp_path: Path) -> None:
+    """With each field of the table below it."""
+    page = (ROOT / "docs" / "definitions.md").read_text()
+    (example,) = (block for block in page.split("\n\n") if block.startswith("    app: "))
+    path = tmp_path / "my-app.yaml"
+    path.write_text(textwrap.dedent(example))
+    declared = read_file(path)
+    assert set(DeclaredEvent.model_fields) == declared.definitions[0].model_fields_set
 
 
 def test_every_test_that_a_page_names_exists() -> None:
