@@ -22,7 +22,7 @@ from tests.deploy.chart.objects import (
     selects,
     workloads,
 )
-from tests.deploy.chart.render import NAMESPACE, Document
+from tests.deploy.chart.render import CHART, NAMESPACE, Document
 
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"
 DNS_PORT: Final = 53
@@ -53,6 +53,21 @@ def test_names_are_unique_and_in_one_namespace(manifests: list[Document]) -> Non
     assert {NAMESPACE} == {one["metadata"]["namespace"] for one in manifests}
 
 
+def test_every_object_says_what_it_belongs_to(manifests: list[Document]) -> None:
+    """By the labels that Kubernetes recommends. Helm finds its objects by one of them."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    labels = {
+        "app.kubernetes.io/name": "tallymill",
+        "app.kubernetes.io/part-of": "tallymill",
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/version": chart["appVersion"],
+        "helm.sh/chart": f"tallymill-{chart['version']}",
+    }
+    for one in manifests:
+        assert labels.items() <= one["metadata"]["labels"].items(), name_of(one)
+        assert "app.kubernetes.io/instance" in one["metadata"]["labels"]
+
+
 def test_a_deployment_selects_its_own_pods_alone(manifests: list[Document]) -> None:
     """Two Deployments whose selectors overlap would fight over pods."""
     for deployment in deployments(manifests):
@@ -66,6 +81,7 @@ def test_a_service_leads_to_a_port_of_one_deployment(manifests: list[Document]) 
         (target,) = selected(service["spec"]["selector"], manifests)
         (port,) = service["spec"]["ports"]
         assert port["targetPort"] in {one["name"] for one in container_of(target)["ports"]}
+        assert ("http", "TCP", "http") == (port["name"], port["protocol"], port["appProtocol"])
 
 
 def test_more_than_one_replica_has_a_budget(manifests: list[Document]) -> None:

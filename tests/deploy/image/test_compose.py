@@ -193,7 +193,11 @@ def test_no_secret_is_in_the_file() -> None:
         if isinstance(one, dict)
     }
     assert {"ingress": "processes", "worker": "processes", "console": "console", "canary": "issuer"} == folders
-    assert all(one["read_only"] for name in folders for one in SERVICES[name]["volumes"])
+    assert {("volume", "keys", "/etc/tallymill/secrets", True)} == {
+        (one["type"], one["source"], one["target"], one["read_only"])
+        for name in folders
+        for one in SERVICES[name]["volumes"]
+    }
     assert ["keys:/var/lib/tallymill"] == SERVICES["keys"]["volumes"]
     assert "/var/lib/tallymill" in " ".join(str(step) for _, step in stages(DOCKERFILE.read_text())[-1].steps)
 
