@@ -108,9 +108,18 @@ def test_no_value_changes_the_selector_of_a_deployment() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["r" * RELEASE_CHARACTERS, f"{'r' * 29}-{'s' * 23}", "tallymill" * 5])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r" * RELEASE_CHARACTERS,
+        f"{'r' * 29}-{'s' * 23}",
+        f"tallymill{'r' * 44}",
+        f"tallymill-{'r' * 29}-{'s' * 13}",
+    ],
+)
 def test_the_longest_name_of_a_release_fits(tools: Tools, name: str) -> None:
     """A name that is cut ends with no dash before the next part."""
+    assert len(name) == RELEASE_CHARACTERS
     values = {**MINIMAL, "worker": {"perApi": True}, "canary": {"enabled": True}}
     found = [name_of(one) for one in documents(text_of(tools.helm, values, name=name))]
     assert max(map(len, found)) <= NAME_CHARACTERS
