@@ -80,6 +80,7 @@ def test_init_ends_whatever_happens(manifests: list[Document]) -> None:
     """After some tries, in minutes. Its Job stays until the next release, with its log."""
     for job in of_kind(manifests, "Job"):
         spec = job["spec"]
+        assert "init" == command_of(job)
         assert (3, 300) == (spec["backoffLimit"], spec["activeDeadlineSeconds"])
         assert "Never" == spec["template"]["spec"]["restartPolicy"]
         assert "before-hook-creation" == job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
