@@ -11,7 +11,7 @@ MINIMAL: Final[Values] = {"settings": {"kafka": SERVERS, "tokens": TOKENS}}
 
 SECRETS: Final = "/etc/tallymill/secrets"
 SCRAM: Final = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-256", "sasl_username": "worker"}
-MONITORS: Final = {
+MONITORS: Final[dict[str, Any]] = {
     "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "prometheusRule": {"enabled": True},
     "runbook": "https://wiki.example/operations",

@@ -80,6 +80,7 @@ def test_init_ends_whatever_happens(manifests: list[Document]) -> None:
     """After some tries, in minutes. Its Job stays until the next release, with its log."""
     for job in of_kind(manifests, "Job"):
         spec = job["spec"]
+        assert "init" == command_of(job)
         assert (3, 300) == (spec["backoffLimit"], spec["activeDeadlineSeconds"])
         assert "Never" == spec["template"]["spec"]["restartPolicy"]
         assert "before-hook-creation" == job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
@@ -108,9 +109,18 @@ def test_no_value_changes_the_selector_of_a_deployment() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["r" * RELEASE_CHARACTERS, f"{'r' * 29}-{'s' * 23}", "tallymill" * 5])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r" * RELEASE_CHARACTERS,
+        f"{'r' * 29}-{'s' * 23}",
+        f"tallymill{'r' * 44}",
+        f"tallymill-{'r' * 29}-{'s' * 13}",
+    ],
+)
 def test_the_longest_name_of_a_release_fits(tools: Tools, name: str) -> None:
     """A name that is cut ends with no dash before the next part."""
+    assert len(name) == RELEASE_CHARACTERS
     values = {**MINIMAL, "worker": {"perApi": True}, "canary": {"enabled": True}}
     found = [name_of(one) for one in documents(text_of(tools.helm, values, name=name))]
     assert max(map(len, found)) <= NAME_CHARACTERS

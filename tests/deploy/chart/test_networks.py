@@ -8,7 +8,7 @@ import yaml
 
 from tests.deploy.chart.cases import CASES, MINIMAL, with_settings
 from tests.deploy.chart.conftest import documents_of_case
-from tests.deploy.chart.objects import name_of, of_kind
+from tests.deploy.chart.objects import command_of, deployments, environment, name_of, of_kind
 from tests.deploy.chart.render import CHART, Document, documents, text_of
 from tests.deploy.chart.tools import Tools
 
@@ -109,6 +109,19 @@ def test_what_gets_tokens_for_kafka_may_connect_to_their_endpoint(tools: Tools) 
     assert {"-init", "-ingress", "-worker", "-console"} == {
         name for name, spec in found.items() if ISSUER in spec.get("egress", ())
     }
+
+
+def test_the_canary_sends_to_the_service_of_the_ingress(tools: Tools) -> None:
+    """In the cluster, without TLS, on the port of the Service, unless `settings.canary.url` says something else."""
+    services = {"service": {"port": 8088}}
+    for given, url in (({}, "http://tallymill-ingress:8088"), ({"url": "https://a.example"}, "https://a.example")):
+        values = with_settings({"canary": given}, canary={"enabled": True}, ingress=services)
+        found = documents(text_of(tools.helm, values))
+        (canary,) = (one for one in deployments(found) if command_of(one) == "canary")
+        assert url == environment(canary, found)["TALLYMILL_CANARY__URL"]
+        assert ("tallymill-ingress", 8088) in {
+            (name_of(one), one["spec"]["ports"][0]["port"]) for one in of_kind(found, "Service")
+        }
 
 
 def test_what_is_switched_off_has_no_policy(tools: Tools) -> None:

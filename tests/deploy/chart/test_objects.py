@@ -148,6 +148,7 @@ def test_monitors_scrape_every_process_under_the_name_of_its_job(manifests: list
     jobs = {one["job_name"] for one in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]}
     for monitor in of_kind(manifests, "PodMonitor"):
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        assert ("/metrics", "15s") == (endpoint["path"], endpoint["interval"])
         (relabeling,) = endpoint["relabelings"]
         source = "__meta_kubernetes_pod_label_app_kubernetes_io_component"
         assert ([source], "job", "tallymill-$1") == (
@@ -187,7 +188,11 @@ def test_workers_scale_by_the_lag_of_their_groups(manifests: list[Document]) -> 
         assert (1, kafka.partitions) == (spec["minReplicaCount"], spec["maxReplicaCount"])
         assert spec["fallback"]["replicas"] >= 1
         down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
-        assert (600, 1) == (down["stabilizationWindowSeconds"], down["policies"][0]["value"])
+        assert {
+            "stabilizationWindowSeconds": 600,
+            "policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}],
+        } == down
+        assert (15, 3) == (spec["pollingInterval"], spec["fallback"]["failureThreshold"])
         apis = environment(target, manifests)["TALLYMILL_WORKER__APIS"]
         assert yaml.safe_load(apis) == [one["name"] for one in spec["triggers"]]
         triggers += spec["triggers"]
@@ -196,6 +201,9 @@ def test_workers_scale_by_the_lag_of_their_groups(manifests: list[Document]) -> 
         api = trigger["name"]
         assert (kafka.topic(api), kafka.group_of(api)) == (given["topic"], given["consumerGroup"])
         assert kafka.bootstrap_servers == given["bootstrapServers"]
+        assert ("kafka", "AverageValue", "10000") == (trigger["type"], trigger["metricType"], given["lagThreshold"])
+        # What a new group has not read is lag too.
+        assert "earliest" == given["offsetResetPolicy"]
         assert ("SSL" in kafka.security_protocol) == (given["tls"] == "enable")
         sasl = SASL[kafka.sasl_mechanism] if kafka.security_protocol.startswith("SASL_") else "none"
         assert sasl == given["sasl"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from tests.deploy.chart.cases import MINIMAL, PLACED, with_settings
 from tests.deploy.chart.objects import (
@@ -18,7 +19,7 @@ from tests.deploy.chart.objects import (
     selected,
     workloads,
 )
-from tests.deploy.chart.render import Document, documents, text_of
+from tests.deploy.chart.render import CHART, Document, documents, text_of
 from tests.deploy.chart.tools import Tools
 from tests.deploy.image.dockerfile import DOCKERFILE, stages
 
@@ -60,6 +61,14 @@ def test_pods_are_restricted(manifests: list[Document]) -> None:
         assert POD_SECURITY == spec["securityContext"]
         assert CONTAINER_SECURITY == container["securityContext"]
         assert LIMITED == container["resources"]["requests"].keys() == container["resources"]["limits"].keys()
+
+
+def test_a_pod_asks_for_what_the_values_of_its_component_say(manifests: list[Document]) -> None:
+    """`helm test` as `init`."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for workload in workloads(manifests):
+        component = pod_of(workload)["metadata"]["labels"]["app.kubernetes.io/component"]
+        assert values[component]["resources"] == container_of(workload)["resources"]
 
 
 def test_a_pod_writes_to_tmp_and_reads_its_secret(manifests: list[Document]) -> None:

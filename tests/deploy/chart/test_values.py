@@ -12,8 +12,8 @@ from ops.chart.settings_schema import SECTIONS, URLS, secret_settings
 from ops.chart.values_schema import FILE, values_schema
 from ops.config import Settings, setting_names, variable_of
 from ops.reference import ROOT
-from tests.deploy.chart.cases import CASES, MINIMAL, Values, with_settings
-from tests.deploy.chart.objects import deployments, leaves, pod_of
+from tests.deploy.chart.cases import CASES, MINIMAL, MONITORS, Values, with_settings
+from tests.deploy.chart.objects import deployments, leaves, of_kind, pod_of
 from tests.deploy.chart.render import CHART, FOLDER, Refused, committed, documents, rendered, text_of
 from tests.deploy.chart.tools import Tools
 
@@ -163,7 +163,10 @@ def test_a_scaler_says_what_it_can_not_do(tools: Tools) -> None:
 @pytest.mark.slow
 def test_every_value_has_an_effect(tools: Tools) -> None:
     """A long number stays a number, a list is JSON, an app keeps its case, and a digest decides."""
-    found = set(leaves(documents(text_of(tools.helm, CASES["everything"]))))
+    objects = documents(text_of(tools.helm, CASES["everything"]))
+    (monitor,) = of_kind(objects, "PodMonitor")
+    assert MONITORS["podMonitor"]["labels"].items() <= monitor["metadata"]["labels"].items()
+    found = set(leaves(objects))
     assert {
         *("536870912", '["https://game.example"]', '{"Demo":{"max_body_bytes":65536}}', "2.5", "33.2"),
         *(f"registry.example/tallymill@sha256:{'a' * 64}", "IfNotPresent", "of-ingress", "shared", "registry"),

@@ -87,6 +87,17 @@ def test_every_process_listens_on_all_addresses_of_the_container(final: Stage) -
     }
 
 
+def test_what_a_process_writes_is_in_tmp(final: Stage) -> None:
+    """The root is read-only: no bytecode, and the folder of a person and that of the data are elsewhere."""
+    written = {name: value for name, value in final.environment.items() if not name.endswith("HOST")}
+    assert {
+        "PATH": "/opt/tallymill/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",  # noqa: S108 the container's own
+        "TALLYMILL_DATA": "/tmp/tallymill",  # noqa: S108
+        "PYTHONDONTWRITEBYTECODE": "1",
+    } == written
+
+
 def test_the_ports_are_the_defaults_of_the_settings(final: Stage) -> None:
     """Of each process."""
     defaults = re.findall(r"`(?:\w+)\.(?:\w+_)?port` \| `(\d+)`", (ROOT / "docs" / "settings.md").read_text())
