@@ -337,3 +337,4 @@ async def test_a_share_that_comes_again_gives_each_partition_up_once() -> None:
         store.gate.set()
     assert not worker._flushers
     assert 2 == total(store)
+    worker._holdings.raise_failure()
