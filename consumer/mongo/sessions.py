@@ -118,8 +118,6 @@ class Sessions:
             await self._kill(partition, predecessor)
 
     async def _kill(self, partition: PartitionId, left: LeftSession) -> None:
-        if any(left.lsid == self.lsid(mine) for mine in self._open):
-            return
         another_user = left.uid is not None and left.uid != await self.uid()
         # Also if it names another user: the owner's may have been changed since, at SIGHUP, to this one.
         await self._client.admin.command("killSessions", [{"id": left.lsid}])

@@ -1,5 +1,6 @@
 """What a worker reports while Kafka, MongoDB or its client fails, and what it does after an election."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -316,3 +317,25 @@ async def test_what_is_new_waits_for_mongodb_and_what_is_held_does_not() -> None
         log.rebalance([0, 1])
         log.rebalance([0, 2])
         await eventually(lambda: worker._flushers.keys() == {0, 2})
+
+
+async def test_a_share_that_comes_again_gives_each_partition_up_once() -> None:
+    """While its last flush is waited for; also once the worker stops."""
+    log, store = MemorySource(2, TOPIC), FlakyStore()
+    store.gate.clear()
+    async with running(parts(log, store)) as worker:
+        await eventually(lambda: not worker.missing())
+        for partition in range(2):
+            log.append(partition, one(0, request_id=partition + 1))
+        await eventually(lambda: store.entered == 2)
+        for _ in range(2):
+            log.rebalance([1])
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await eventually(lambda: worker._holdings._is_closed)
+        log.rebalance([])
+        await asyncio.sleep(0.01)
+        store.gate.set()
+    assert not worker._flushers
+    assert 2 == total(store)
+    worker._holdings.raise_failure()

@@ -150,6 +150,15 @@ async def test_a_worker_whose_user_was_changed_names_the_new_one(users: Users) -
                 await store.claim(OURS, "me")
 
 
+async def test_a_claim_that_is_tried_again_ends_nothing(users: Users) -> None:
+    """Its first answer was lost: the session in the checkpoint is its own."""
+    async with store_of(users.first, "again") as store:
+        await store.claim(OURS, "me")
+        with capture_logs() as logs:
+            await store.claim(OURS, "me")
+        assert not events(logs)
+
+
 async def test_after_an_owner_has_let_go_there_is_nothing_to_end(users: Users) -> None:
     async with store_of(users.first, "orderly") as old, store_of(users.second, "orderly") as new:
         await old.claim(OURS, "old")

@@ -105,6 +105,13 @@ class StoreContract(ABC):
         assert (found["owner"], found["start"], found["next"], found["gaps"]) == ("two", 0, 2, 0)
         assert found["fates"] == {"applied": 2, "duplicate": 0, "refused": 0, "dead": 0}
 
+    async def test_a_claim_clears_why_the_partition_had_stopped(self) -> None:
+        await self.store.claim(OURS, "one")
+        await self.store.note_stopped(OURS, "the log was cut")
+        assert "the log was cut" == (await self.checkpoint())["stopped"]
+        await self.other.claim(OURS, "two")
+        assert "stopped" not in await self.checkpoint()
+
     async def test_everything_of_a_flush_stands_after_it(self) -> None:
         """Totals, buckets, ids, exceptions, dead letters, checkpoint."""
         await self.store.claim(PartitionId("r1", 0), "me")

@@ -130,6 +130,7 @@ def test_a11_an_item_is_known_as_long_as_events_are_kept() -> None:
     for flushes in (1, 3):
         documents = applied(*records, flushes=flushes)
         assert ({"A": 2}, 1) == (counts(documents), len(documents[EVENTS]))
+        assert ["a1/00/1"] == list(documents[EXCEPTIONS]), "the second is the duplicate"
 
 
 def told(documents: dict[str, Any]) -> dict[str, Any]:
