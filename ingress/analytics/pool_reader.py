@@ -99,8 +99,6 @@ class PoolReader:
         """Raises Refused, ClientLeft."""
         body, checked = await self._body(arrival)
         sent, token = await self._parsed(body, arrival)
-        if arrival.credentials.refusal is not None:
-            raise arrival.credentials.refusal.again()
         credentials = checked if checked.token == token else await self._checked(token, arrival.request)
         identity = credentials.require_identity()
         if arrival.credentials.identity is None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
 from ingress.delivery.publish import KafkaPublisher, PublishLimits
 from ingress.ports import Unavailable
@@ -77,4 +78,18 @@ async def test_a_flood_leaves_room_for_the_others(flood: list[bytes], same: byte
     for sent in producer.sent:
         sent.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    assert 0 == publisher.waiting_bytes
+
+
+async def test_a_record_that_is_too_large_is_a_bug_and_costs_no_producer() -> None:
+    """Each size was checked before. To send it again would not help, and all others would have to."""
+    publisher, producer = silent()
+
+    async def refuses(_topic: str, **_record: object) -> "asyncio.Future[Any]":
+        raise MessageSizeTooLargeError("too large")
+
+    producer.send = refuses  # type: ignore[method-assign]
+    with pytest.raises(MessageSizeTooLargeError):
+        await publisher.publish(b"demo/ann", [], b"x")
+    assert producer is publisher._producer
     assert 0 == publisher.waiting_bytes

@@ -181,3 +181,14 @@ async def test_g17_what_a_lineage_left_behind_is_no_lag_of_the_next_one() -> Non
     lineages.append("r2")
     await one.poll()
     assert one.lag_seconds() == one.lag_seconds(AT.partition) == 0
+
+
+def test_g17_acks_come_in_any_order() -> None:
+    """The record that lies furthest behind in the log is not passed because an earlier one was acknowledged last."""
+    lag = Lag()
+    lag.acked(NEXT, 10.0)
+    lag.acked(AT, 10.1)
+    lag.passed({AT.partition_id: NEXT.offset})
+    assert 5.0 == lag.seconds(15.0)
+    lag.passed({AT.partition_id: NEXT.offset + 1})
+    assert 0 == len(lag)

@@ -60,6 +60,7 @@ async def test_what_waits_behind_a_request_is_bounded() -> None:
             await begun.wait()
             (connection,) = server.server_state.connections
             assert isinstance(connection, BoundedHttpProtocol)
+        assert connection._timer is None, "the time for the head is over when the head is there"
         await eventually(lambda: connection.flow.read_paused)
         # One more read of the loop's may have been under way.
         assert MAX_PIPELINED_BYTES < connection._framer.waiting_bytes <= MAX_PIPELINED_BYTES + 1024 * 1024
