@@ -2,13 +2,12 @@
 
 import json
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from schemas.masks import SecretSource
 from schemas.settings import Section
-from schemas.urls import require_url
+from schemas.urls import require_private_url, require_url
 
 URL_SCHEMES = ("http://", "https://")
 
@@ -32,8 +31,8 @@ class TokenCheckSettings(Section):
     jwks_cooldown_seconds: Annotated[float, Field(ge=1)] = 10
     """A token with an unknown key id makes the process read the keys at once, but at most once in this time."""
     introspection_url: SecretSource | None = None
-    """The issuer's introspection endpoint (RFC 7662), an http(s) URL. Use it instead of `tokens.jwks` for opaque
-    tokens, which only the issuer can check."""
+    """The issuer's introspection endpoint (RFC 7662), an https URL. Use it instead of `tokens.jwks` for opaque tokens,
+    which only the issuer can check."""
     introspection_client_id: str | None = None
     """Client id for the introspection endpoint (client_secret_basic). Required with `introspection_url`."""
     introspection_client_secret: SecretStr | None = None
@@ -74,9 +73,7 @@ class TokenCheckSettings(Section):
     @classmethod
     def _is_an_address(cls, url: SecretSource | None) -> SecretSource | None:
         if url is not None:
-            require_url(url.get_secret_value())
-            if "@" in urlsplit(url.get_secret_value()).netloc:
-                raise ValueError("must not hold a user: set introspection_client_id and introspection_client_secret")
+            require_private_url(url.get_secret_value())
         return url
 
 

@@ -38,7 +38,7 @@ DESCRIBED: Final[Mapping[str, Words]] = {
     "tokens.issuer": Words("the text of the claim iss", "https://issuer.example"),
     "tokens.audience": Words("the text of the claim aud", "tallymill"),
     "tokens.jwks": Words("a file, an http(s) URL or a set of keys in JSON", "https://issuer.example/jwks.json"),
-    "tokens.introspection_url": Words(_URL, "https://issuer.example/introspect"),
+    "tokens.introspection_url": Words("an https:// URL", "https://issuer.example/introspect"),
     "tokens.anonymous_apps": Words(f"{_APP}, or *", "demo"),
     "tokens.session_apps": Words(_APP, "demo"),
     "ingress.public_url": Words(f"{_URL} without a query", "https://events.example"),

@@ -269,6 +269,7 @@ def test_tokens_are_checked_in_one_of_two_ways(
         ("tokens.introspection_url", "issuer.test/introspect"),
         ("tokens.introspection_url", "ftp://issuer.test/"),
         ("tokens.introspection_url", "https://id:secret@issuer.test/"),
+        ("tokens.introspection_url", "http://issuer.test/introspect"),
         ("tokens.leeway_seconds", "-1"),
         ("tokens.app_claim", ""),
     ],
