@@ -23,7 +23,7 @@ APP = Parameter(
     name="app",
     place="query",
     description="The app of the token. Any other needs the scope tallymill.operate, else it is 403.",
-    schema={"type": "string", "pattern": f"^({ID_SCHEMA_PATTERN[1:-1]})?$"},
+    schema={"type": "string", "pattern": ID_SCHEMA_PATTERN},
 )
 PAGE_TOKEN = Parameter(
     name="pageToken",
@@ -66,7 +66,7 @@ def _route(
         path=path,
         operation=operation,
         access=Access(scopes=(scope,)),
-        input=Input(parameters=parameters),
+        input=Input(parameters=parameters, empty_is_absent=True),
         answers=(Answer(description="What was found." if found else "A page.", model=model, examples=example),),
         errors=(
             Kind.MALFORMED,

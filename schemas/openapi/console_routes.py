@@ -55,6 +55,7 @@ CONSOLE_ROUTES = (
             scopes=(READ_SCOPE,),
         ),
         input=Input(
+            empty_is_absent=True,
             parameters=(
                 APP,
                 Parameter(
@@ -117,6 +118,7 @@ CONSOLE_ROUTES = (
             scopes=(READ_SCOPE,),
         ),
         input=Input(
+            empty_is_absent=True,
             parameters=(
                 APP,
                 Parameter(

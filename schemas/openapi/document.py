@@ -105,7 +105,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
     if access.token_in_body or access.optional:
         operation["security"] = [{"bearer": []}, {}]
     if request.parameters:
-        operation["parameters"] = [_parameter(parameter) for parameter in request.parameters]
+        operation["parameters"] = [_parameter(one, request.empty_is_absent) for one in request.parameters]
     if request.body:
         operation["requestBody"] = _body(request.body)
     answers = {str(answer.status): _answer(answer) for answer in route.answers}
@@ -115,7 +115,7 @@ def _operation(route: Route, responses: Iterable[ErrorResponse]) -> Json:
     return operation
 
 
-def _parameter(parameter: Parameter) -> Json:
+def _parameter(parameter: Parameter, empty_is_absent: bool) -> Json:  # noqa: FBT001 one call
     written: Json = {
         "name": parameter.name,
         "in": parameter.place,
@@ -123,6 +123,8 @@ def _parameter(parameter: Parameter) -> Json:
         "required": parameter.required or parameter.place == "path",
         "schema": dict(parameter.schema),
     }
+    if empty_is_absent and parameter.place == "query" and not parameter.required:
+        written["allowEmptyValue"] = True
     return written if parameter.example is None else {**written, "example": parameter.example}
 
 

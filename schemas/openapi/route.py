@@ -98,10 +98,11 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """What a request consists of."""
+    """What a request consists of. `empty_is_absent`: an optional parameter of the query may be sent without a value."""
 
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
+    empty_is_absent: bool = False
 
 
 # The errors that a route can answer besides its own:

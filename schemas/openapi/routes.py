@@ -63,6 +63,7 @@ ROUTES = (
             scopes=(REFUSALS_SCOPE,),
         ),
         input=Input(
+            empty_is_absent=True,
             parameters=(
                 Parameter(
                     name="cause",

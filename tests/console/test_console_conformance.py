@@ -20,7 +20,7 @@ from schemas.wire.refusals import REFUSALS_SCOPE
 from serving.http.connections import Connections
 from serving.http.life import Server
 from serving.http.protocol import server_config
-from tests.console.rig import MIDNIGHT, MINUTE, Rig, event, period_counts
+from tests.console.rig import MIDNIGHT, MINUTE, Answer, Rig, event, period_counts
 from tests.console.test_console_lookups import (
     checkpoint,
     dead_letter,
@@ -84,6 +84,49 @@ def fill(rig: Rig) -> None:
     put(LINEAGES, lineage("r1"))
     put(CHECKPOINTS, checkpoint(2_000))
     put(EXCEPTIONS, exception(1_234, "refused", "NOT_FOUND"))
+
+
+def queries_of(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], list[str], bool]]:
+    """The path, the required parameters with a good value, and the optional ones, of each GET that takes a query.
+
+    Last: whether the document allows that the optional ones are empty.
+    """
+    for path, operations in document["paths"].items():
+        parameters = operations.get("get", {}).get("parameters", ())
+        good = {one["name"]: str(one.get("example")) for one in parameters if one["required"]}
+        optional = [one for one in parameters if one["in"] == "query" and not one["required"]]
+        if optional:
+            found = path
+            for one in parameters:
+                found = found.replace(f"{{{one['name']}}}", str(one.get("example")))
+            required = {name: value for name, value in good.items() if f"{{{name}}}" not in path}
+            yield found, required, [one["name"] for one in optional], all("allowEmptyValue" in one for one in optional)
+
+
+def without_time(answer: Answer) -> dict[str, Any]:
+    """`asOf` is the time of the answer."""
+    return {**json.loads(answer.body), "asOf": None}
+
+
+async def test_an_empty_parameter_is_an_absent_one_and_the_document_says_so() -> None:
+    """Of every route with a query."""
+    rig = Rig()
+    fill(rig)
+    await rig.watch.check()
+    bearer = token(scope=f"{READ_SCOPE} {REFUSALS_SCOPE}", exp=4_000_000_000)
+    asked = 0
+    for path, required, optional, allowed in queries_of(openapi_document(CONSOLE)):
+        if path.startswith("/v1/session"):
+            continue
+        if path == "/v1/events":
+            required["actor"] = "ann"  # or a range
+        absent = await rig.get(path, required, bearer)
+        assert (path, 200, True) == (path, absent.status, allowed), absent.body
+        for name in set(optional) - {*required}:
+            empty = await rig.get(path, {**required, name: ""}, bearer)
+            assert (path, name, without_time(absent)) == (path, name, without_time(empty))
+            asked += 1
+    assert asked > 20
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 
 from ingress.ports import SampledRefusal
 from ingress.refusals.recorder import MAX_FIRST_BYTES
+from schemas.openapi.routes import ROUTES
 from schemas.settings import Limits
 from tests.ingress.rig import NOW, RECORD, Answer, Rig, batch, period, token, update
 
@@ -169,6 +170,15 @@ async def test_pages_hold_everything_once_and_the_last_one_says_so(rig: Rig) -> 
     rig.store.refused = [refused(number) for number in range(600)]
     assert [500, 100] == [len(page) for page in await pages(rig, 10**6)]
     assert 100 == len(numbers(await look(rig)))
+
+
+async def test_an_empty_parameter_is_an_absent_one(rig: Rig) -> None:
+    """The document allows it. Dashboards send one for a variable that is not set."""
+    rig.store.refused = [refused(number) for number in range(1, 5)]
+    (described,) = [one for one in ROUTES if one.path == "/v1/refusals"]
+    assert described.input.empty_is_absent
+    for parameter in described.input.parameters:
+        assert ["4", "3", "2", "1"] == numbers(await look(rig, f"?{parameter.name}="))
 
 
 @pytest.mark.parametrize(
