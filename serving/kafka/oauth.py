@@ -11,7 +11,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
@@ -37,7 +37,7 @@ HTTP_OK = 200
 class Token:
     """A token, and until when (monotonic) it is fresh, and valid."""
 
-    text: str
+    text: str = field(repr=False)
     fresh_until: float
     valid_until: float
 
