@@ -84,4 +84,8 @@ def tracing(process: Process, environ: Mapping[str, str] = os.environ) -> Tracin
     except ImportError:
         log.warning("tracing_off", reason="OpenTelemetry is not installed: pip install 'tallymill[otel]'")
         return None
-    return exporting(process, exporter, environ)
+    try:
+        return exporting(process, exporter, environ)
+    except ValueError as error:  # its words name the variable
+        log.warning("tracing_off", reason=f"OpenTelemetry does not accept a variable: {error}")
+        return None

@@ -35,6 +35,9 @@ SHORTEST_SECONDS = 1.1
 # is far larger: "HTTP" is 1.2 GB, an alert of TLS 0.3 GB.
 MAX_FIRST_ANSWER_BYTES = 1 << 20
 
+# What aiokafka raises for an answer that is no step of the mechanism.
+SENSELESS = (ValueError, KeyError, OverflowError, AssertionError)
+
 REFUSED_CODES = (errors.SaslAuthenticationFailed, errors.AuthenticationFailedError)
 
 
@@ -121,7 +124,7 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no t
             raise self._refused(_not_offered(self._sasl_mechanism, offered.enabled_mechanisms))
         try:
             answer = await self._exchange()
-        except ValueError as error:  # the broker does not know the password's hash, or answers without sense
+        except SENSELESS as error:  # the broker does not know the password's hash, or answers without sense
             raise self._refused("Kafka does not prove that it knows the password: is it the right server?") from error
         if (lifetime_millis := getattr(answer, "session_lifetime_ms", 0)) > 0:
             seconds = max(RENEW_SHARE * lifetime_millis / 1000, SHORTEST_SECONDS)

@@ -11,7 +11,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
@@ -37,7 +37,7 @@ HTTP_OK = 200
 class Token:
     """A token, and until when (monotonic) it is fresh, and valid."""
 
-    text: str
+    text: str = field(repr=False)
     fresh_until: float
     valid_until: float
 
@@ -77,9 +77,8 @@ class TokenSource:
 
     async def _fetched(self, kafka: KafkaSettings) -> Token:
         """Connections that need a token at once share one request. A cancelled connection does not cancel it."""
-        loop = asyncio.get_running_loop()
-        if self._fetching is None or self._fetching.done() or self._fetching.get_loop() is not loop:
-            self._fetching = loop.create_task(fetch(kafka, self._now), name="token for Kafka")
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(fetch(kafka, self._now), name="token for Kafka")
             self._fetching.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._fetching)
 

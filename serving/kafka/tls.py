@@ -10,10 +10,10 @@ from functools import lru_cache
 
 from schemas.settings import KafkaSettings
 from serving.kafka.words import OTHER_CERTIFICATE, UnusableFile
-from serving.outgoing.pem import Settings, UnusablePem, certificate_in, load_pair, state_of
+from serving.outgoing.pem import SettingNames, UnusablePem, certificate_in, load_pair, state_of
 
 SETTINGS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
-PAIR = Settings("kafka.ssl_certfile", "kafka.ssl_keyfile", "kafka.ssl_key_password")
+PAIR = SettingNames("kafka.ssl_certfile", "kafka.ssl_keyfile", "kafka.ssl_key_password")
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from serving.mongodb.uri import option_of
-from serving.outgoing.pem import Settings, UnusablePem, certificate_in, load_authorities, load_pair
+from serving.outgoing.pem import SettingNames, UnusablePem, certificate_in, load_authorities, load_pair
 
 _OWN = "TLS: the client's certificate (tlsCertificateKeyFile in mongodb.uri)"
 
 _FILE: Final = "mongodb.uri: tlsCertificateKeyFile"
-_PAIR: Final = Settings(_FILE, _FILE, "mongodb.uri: tlsCertificateKeyFilePassword")
+_PAIR: Final = SettingNames(_FILE, _FILE, "mongodb.uri: tlsCertificateKeyFilePassword")
 
 
 def load_files(context: ssl.SSLContext, uri: str) -> None:

@@ -13,6 +13,7 @@ _WORDS: dict[type[BaseException], str] = {
     aiohttp.ClientSSLError: "not connected: the certificate is not trusted, or the port does not speak TLS",
     TimeoutError: "no answer in time",
     aiohttp.ServerDisconnectedError: "the connection was closed by the other side",
+    aiohttp.InvalidURL: "not connected: the URL of the proxy (HTTP_PROXY, HTTPS_PROXY) is wrong",
     aiohttp.ClientError: "the answer is incomplete or not HTTP",
 }
 

@@ -23,7 +23,7 @@ class UnusablePem(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SettingNames:
     """The names of the settings of a client's certificate, of its key, and of the key's password."""
 
     certfile: str
@@ -64,7 +64,7 @@ def load_authorities(context: ssl.SSLContext, file: str, setting: str) -> None:
         raise UnusablePem(f"{setting}: {file}: no certificate in PEM format") from error
 
 
-def load_pair(context: ssl.SSLContext, certfile: str, keyfile: str, password: str, settings: Settings) -> None:
+def load_pair(context: ssl.SSLContext, certfile: str, keyfile: str, password: str, settings: SettingNames) -> None:
     """Show servers this certificate. Raises UnusablePem."""
     for setting, file in ((settings.certfile, certfile), (settings.keyfile, keyfile)):
         if problem := unreadable(file):
@@ -93,7 +93,7 @@ class _Asked:
         return self.count > 0 and not self._password
 
 
-def _pair_problem(certfile: str, keyfile: str, error: Exception, asked: _Asked, settings: Settings) -> str:
+def _pair_problem(certfile: str, keyfile: str, error: Exception, asked: _Asked, settings: SettingNames) -> str:
     if certificate_in(certfile) is None:
         return f"{settings.certfile}: {certfile}: no certificate in PEM format"
     if asked.in_vain:

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Final
 
@@ -48,7 +48,7 @@ _is_token = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z").match
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    url: str
+    url: str = field(repr=False)
     client_id: str
     client_secret: SecretStr
     timeout_seconds: float

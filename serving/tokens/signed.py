@@ -130,6 +130,5 @@ class SignedTokens:
             is_good = is_signed_by(signed, await self._keys.refresh(signed.key_id, keys))
         if not is_good:
             raise BadToken("signature", "not signed with a key of the issuer")
-        if self._known_generation == self._keys.generation:
-            self._known[token] = identity
+        self._known[token] = identity  # if the keys have changed meanwhile, the next call clears it
         return identity

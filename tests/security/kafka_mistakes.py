@@ -126,7 +126,7 @@ MISTAKES: Final[Mapping[str, Mistake]] = {
         "MUTUAL", "kafka.ssl_keyfile: there is no file /no/key.pem", _is(ssl_keyfile="/no/key.pem")
     ),
     "a folder as the key": Mistake(
-        "MUTUAL", "kafka.ssl_keyfile: there is no file ", _made("ssl_keyfile", "folder.pem", None)
+        "MUTUAL", "/folder.pem is a folder, not a file", _made("ssl_keyfile", "folder.pem", None)
     ),
     "no authority in the file": Mistake(
         "SCRAM", "/text.pem: no certificate in PEM format", _made("ssl_cafile", "text.pem", "no PEM")

@@ -20,7 +20,7 @@ MESSAGES: Mapping[str, str] = {
     "strange certificate": "in mongodb.uri) is not accepted: the server trusts another authority",
     "expired certificate": "the client's certificate (tlsCertificateKeyFile in mongodb.uri) has expired (",
     "no certificate's file": "mongodb.uri: tlsCertificateKeyFile: there is no file /no/client.pem",
-    "a folder as the certificate": "mongodb.uri: tlsCertificateKeyFile: there is no file ",
+    "a folder as the certificate": " is a folder, not a file",
     "no certificate in the file": "/text.pem: no certificate in PEM format",
     "wrong password for the key": "mongodb.uri: tlsCertificateKeyFilePassword: wrong password for the key in ",
     "no password for the key": "mongodb.uri: tlsCertificateKeyFilePassword: required, because the key in ",

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.config import variable_of
+from ops.config import load_settings, variable_of
 from ops.local.servers.ports import any_free
 from ops.local.servers.processes import own_command
+from serving.kafka.oauth import Token
+from serving.tokens.introspection import EndpointSettings
 from tests.patience import PATIENCE_SECONDS
 from tests.security.certificates import Authority
 from tests.security.system import until
@@ -146,6 +149,14 @@ def answers(url: str) -> str:
         return f"{answer.headers}{answer.read().decode()}"
     except OSError:
         return ""
+
+
+def test_no_secret_is_in_the_repr_of_what_holds_it(tmp_path: Path, planted: dict[str, str]) -> None:
+    """Which a debugger, or an assertion that fails, prints."""
+    settings = load_settings(environ(planted, tmp_path / "secrets"))
+    endpoint = EndpointSettings(planted["tokens.introspection_url"], CLIENT, SecretStr(MARK), 1, 1)
+    found = {name: getattr(getattr(settings, name.partition(".")[0]), name.partition(".")[2]) for name in secrets()}
+    assert [] == shows(f"{found!r} {endpoint!r} {Token(MARK, 0, 0)!r}")
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -24,11 +24,12 @@ AUDIENCE = "kafka"
 
 @dataclass
 class TokenEndpoint:
-    """`clients`: secret by id. `lifetime_seconds` of the tokens. `mode`: how it answers, also with `text`."""
+    """`clients`: secret by id. `lifetime_seconds` of the tokens. `mode`: how it answers, also `text`."""
 
     clients: Mapping[str, str]
     lifetime_seconds: float = 3600
     mode: Literal["give", "refuse", "fail", "hang", "rubbish", "text"] = "give"
+    status: int = 200
     text: str = ""
     given: int = 0
     scopes: list[str | None] = field(default_factory=list)
@@ -62,7 +63,7 @@ class TokenEndpoint:
         if self.mode == "rubbish":
             return 200, b"<html>sign in</html>"
         if self.mode == "text":
-            return 200, self.text.encode()
+            return self.status, self.text.encode()
         client, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
         client, secret = urllib.parse.unquote_plus(client), urllib.parse.unquote_plus(secret)
         if self.mode == "refuse" or not secret or self.clients.get(client) != secret:
@@ -99,6 +100,7 @@ def token_endpoint(clients: Mapping[str, str]) -> Iterator[TokenEndpoint]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
+            self.send_header("location", endpoint.jwks_url)  # of a redirect
             self.end_headers()
             self.wfile.write(body)
 

@@ -65,6 +65,15 @@ async def test_https_goes_through_a_tunnel(between: Proxy, monkeypatch: pytest.M
     assert ["CONNECT issuer.test:443"] == between.asked
 
 
+async def test_a_proxy_whose_url_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The issuer's own URL is checked with the settings."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hidden-word@127.0.0.1:port")
+    with pytest.raises(NoKeys) as failed:
+        await read_keys("https://issuer.test/jwks")
+    words = "not connected: the URL of the proxy (HTTP_PROXY, HTTPS_PROXY) is wrong"
+    assert f"https://issuer.test/jwks: {words}" == str(failed.value)
+
+
 async def test_what_no_proxy_names_is_asked_directly(
     source: Issuer, between: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ async def test_each_hangup_is_acted_on() -> None:
             os.kill(os.getpid(), signal.SIGHUP)
             await until(partial(source.has, str(number)))
     assert ["1", "2", "3", "4"] == source.used
+    assert 5 == source.reads, "one for each, and the first"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Mapping
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
 from ops.config import load_settings
-from serving.spans import Spans, exporting
-from serving.tracing import is_wanted, tracing
+from serving.spans import MAX_LINKS, Spans, ToCollector, exporting
+from serving.tracing import Batch, is_wanted, tracing
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 
@@ -54,6 +56,38 @@ def test_an_exporter_that_is_not_supported_is_named() -> None:
     with capture_logs() as logs:
         assert tracing("worker", {"OTEL_TRACES_EXPORTER": "zipkin"}) is None
     assert ["OTEL_TRACES_EXPORTER=zipkin is not supported: use otlp or console"] == [line["reason"] for line in logs]
+
+
+@pytest.mark.parametrize("name", ["OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"])
+def test_a_variable_that_opentelemetry_refuses_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A process starts without spans rather than not at all."""
+    monkeypatch.setenv(name, "many")
+    with capture_logs() as logs:
+        assert tracing("ingress", {"OTEL_TRACES_EXPORTER": "console"}) is None
+    (line,) = logs
+    assert ("tracing_off", "warning") == (line["event"], line["log_level"])
+    assert line["reason"].startswith(f"OpenTelemetry does not accept a variable: {name} must be")
+
+
+def test_a_flush_of_many_records_links_no_more_than_a_span_keeps() -> None:
+    """The rest costs nothing."""
+    trace = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
+    origins = iter([(offset, trace) for offset in range(MAX_LINKS + 10)])
+    with Spans(TracerProvider(shutdown_on_exit=False)).processing(Batch("topic", 0, "group", MAX_LINKS + 10, origins)):
+        assert 10 == len(list(origins))
+
+
+def test_an_outage_of_the_collector_is_two_lines() -> None:
+    exporter = InMemorySpanExporter()
+    to_collector = ToCollector(exporter)
+    with capture_logs() as logs:
+        to_collector.export([])
+        exporter.shutdown()
+        for _ in range(3):
+            to_collector.export([])
+        exporter._stopped = False
+        to_collector.export([])
+    assert ["traces_not_exported", "traces_exported_again"] == [line["event"] for line in logs]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from serving.kafka.bootstrap import connection_options, first_answer, unreached_
 from serving.kafka.connection import MAX_FIRST_ANSWER_BYTES, Connection
 from serving.kafka.diagnosis import is_without_reason
 from serving.kafka.metadata import REQUIRES_A_USER, MetadataConnection
-from serving.kafka.words import NOT_KAFKA, NotReached, NotSignedIn, UnusableFile
+from serving.kafka.words import NOT_KAFKA, NotKafka, NotReached, NotSignedIn, UnusableFile
 from tests.kafka.certificates import Authority, new_authority
 from tests.patience import PATIENCE_SECONDS
 
@@ -234,6 +234,7 @@ def caused_by(cause: BaseException | None) -> errors.KafkaConnectionError:
         (TimeoutError(), True),
         (TimeoutError(110, "x"), True),
         (EOFError(), True),
+        (NotKafka(), True),
         (ConnectionResetError(104, "x"), True),
         (BrokenPipeError(32, "x"), True),
         (OSError("without a number"), True),

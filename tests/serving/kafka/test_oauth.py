@@ -45,6 +45,16 @@ async def test_connections_share_one_token_and_one_request(endpoint: TokenEndpoi
     assert "worker" == source.subject
 
 
+async def test_a_connection_that_gives_up_does_not_end_the_request_of_the_others(endpoint: TokenEndpoint) -> None:
+    source, kafka, endpoint.mode = TokenSource(), settings(endpoint), "hang"
+    first, second = (asyncio.create_task(source.token(kafka)) for _ in range(2))
+    await asyncio.to_thread(until, lambda: len(endpoint.scopes) == 1, lambda: "the endpoint was not asked")
+    first.cancel()
+    endpoint.ended.set()
+    assert await second
+    assert 1 == endpoint.given
+
+
 async def test_a_token_is_renewed_after_two_thirds_of_its_life(endpoint: TokenEndpoint) -> None:
     now = 0.0
     source, kafka = TokenSource(lambda: now), settings(endpoint)
@@ -133,13 +143,32 @@ async def test_each_failure_of_the_endpoint_has_words(
     assert f"no token from {endpoint.url} (kafka.oauth_token_url): {words}" == str(failed.value)
 
 
-@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "null", "[1]", '"soon"'])
-async def test_a_life_that_is_no_number_is_refused(endpoint: TokenEndpoint, seconds: str) -> None:
-    """Also one that is larger than any number of a clock."""
-    endpoint.mode, endpoint.text = "text", f'{{"access_token": "hidden-word", "expires_in": {seconds}}}'
+NO_TOKEN = "the answer is not that of a token endpoint (RFC 6749, section 5.1)"
+FOREVER = "1" + "0" * 400
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "words"),
+    [
+        *((200, f'{{"access_token": "hidden-word", "expires_in": {life}}}', NO_TOKEN)
+          for life in (FOREVER, "null", "[1]", '"soon"')),
+        (200, '{"access_token": 7}', "the answer has no access_token"),
+        (200, '{"access_token": "h\u00efdden-word"}', "the answer has no access_token"),
+        (200, " " * (oauth.MAX_ANSWER_BYTES + 1), "larger than 65536 bytes"),
+        (302, "", "HTTP 302"),
+        (400, '{"error": "invalid_scope"}', "the scope is refused: check kafka.oauth_scope"),
+        (400, '{"error": "invalid_grant"}', "HTTP 400, invalid_grant"),
+        (400, '{"error": "hidden word"}', "HTTP 400"),
+    ],
+)  # fmt: skip
+async def test_an_answer_without_a_token_is_refused(
+    endpoint: TokenEndpoint, status: int, text: str, words: str
+) -> None:
+    """Also a life that is larger than any number of a clock. A redirect is not followed: the request has the secret."""
+    endpoint.mode, endpoint.status, endpoint.text = "text", status, text
     with pytest.raises(NoToken) as failed:
         await fetch(settings(endpoint))
-    assert str(failed.value).endswith("the answer is not that of a token endpoint (RFC 6749, section 5.1)")
+    assert f"no token from {endpoint.url} (kafka.oauth_token_url): {words}" == str(failed.value)
 
 
 async def test_authorities_that_can_t_be_read_are_named(endpoint: TokenEndpoint, tmp_path: Path) -> None:

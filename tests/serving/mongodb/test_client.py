@@ -107,6 +107,13 @@ def test_no_module_but_this_one_makes_a_client() -> None:
     assert {"serving/mongodb/client.py", "ops/local/servers/replica_set.py"} == found
 
 
+def test_a_password_that_reads_like_a_port_and_options_is_not_told() -> None:
+    """Its characters ? and = should be escaped."""
+    (problem,) = uri_problems("mongodb://user:123?hidden=word@127.0.0.1/", PINNED)
+    assert problem.startswith("mongodb.uri: must look like mongodb://user:password@host:port")
+    assert "hidden" not in problem
+
+
 SECRET = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=5).map(lambda text: f"s3cr{text}t")
 
 

@@ -9,7 +9,7 @@ from bson.errors import InvalidDocument
 from pymongo import errors
 
 from serving.mongodb.client import why
-from serving.mongodb.words import _CODES, _KINDS, MAX_CHARACTERS, NO_TLS, _of_kind
+from serving.mongodb.words import _CODES, _KINDS, MAX_CHARACTERS, NO_TLS, _of_kind, is_lost
 
 TOPOLOGY = (
     "127.0.0.1:1: [Errno 111] Connect call failed ('127.0.0.1', 1) (configured timeouts: socketTimeoutMS: 20000.0ms, "
@@ -67,6 +67,12 @@ def test_every_code_of_the_server_has_plain_words(code: int) -> None:
         assert_plain(why(errors.OperationFailure(f"boom {DOCUMENT}, full error: {details}", code, details)))
         assert_plain(why(errors.BulkWriteError({"writeErrors": [{"code": code, "errmsg": str(DOCUMENT)}]})))
         assert_plain(why(errors.NotPrimaryError(f"boom {DOCUMENT}", details)))
+
+
+def test_a_client_whose_connections_are_all_in_use_has_not_lost_mongodb() -> None:
+    """It is busy. A connection that broke is an outage."""
+    assert not is_lost(errors.WaitQueueTimeoutError("all in use"))
+    assert is_lost(errors.AutoReconnect("h:1: connection closed"))
 
 
 def refused(code: int, text: str) -> errors.OperationFailure:

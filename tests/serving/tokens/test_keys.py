@@ -264,6 +264,26 @@ async def test_b6_a_withdrawn_key_stops_working_with_the_next_read(source: Issue
     assert "ann" == await checks.player(signed(new))
 
 
+async def test_a_header_with_a_chain_of_certificates_is_read(checks: Checks) -> None:
+    """x5c (RFC 7515, section 4.1.6) makes a header of some kilobytes."""
+    by = issuer_key()
+    text = jwt.encode({"alg": "Ed25519", "kid": by.kid, "x5c": ["A" * 3_000]}, claims(), by, algorithms=["Ed25519"])
+    assert "ann" == await checks.player(text)
+
+
+async def test_a_request_that_is_given_up_does_not_end_the_read_of_the_others(source: Issuer) -> None:
+    keys = IssuerKeys(source.jwks_url, COOLDOWN_SECONDS, TestClock(), Metrics().tokens)
+    source.gate.clear()
+    first, second = (asyncio.create_task(keys.read()) for _ in range(2))
+    await until(lambda: source.asked == ["keys"])
+    first.cancel()
+    await asyncio.sleep(0)
+    source.gate.set()
+    await second
+    assert keys.ready
+    assert ["keys"] == source.asked
+
+
 async def test_the_age_of_the_keys_is_that_of_the_last_good_read(source: Issuer, checks: Checks) -> None:
     """What an alarm is made of."""
     assert math.isnan(IssuerKeys("x", 10, checks.clock, checks.metrics.tokens).age_seconds())
