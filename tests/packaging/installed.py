@@ -140,7 +140,7 @@ def installed() -> Iterator[Installed]:
         folder.chmod(0o755)
         made = Installed(folder)
         wheel = build(folder / "dist")
-        uv("venv", "--quiet", "--seed", "--python", interpreter(), str(made.environment))
+        uv("venv", "--quiet", "--seed", "--clear", "--python", interpreter(), str(made.environment))
         python = ("--python", str(made.environment / "bin" / "python"))
         uv("pip", "install", "--quiet", *python, "--require-hashes", "--compile-bytecode", "-r", str(RUNTIME))
         uv("pip", "install", "--quiet", *python, "--no-deps", "--compile-bytecode", str(wheel))
