@@ -77,8 +77,9 @@ class TokenSource:
 
     async def _fetched(self, kafka: KafkaSettings) -> Token:
         """Connections that need a token at once share one request. A cancelled connection does not cancel it."""
-        if self._fetching is None or self._fetching.done():
-            self._fetching = asyncio.create_task(fetch(kafka, self._now), name="token for Kafka")
+        loop = asyncio.get_running_loop()  # `status` has one in each of its threads
+        if self._fetching is None or self._fetching.done() or self._fetching.get_loop() is not loop:
+            self._fetching = loop.create_task(fetch(kafka, self._now), name="token for Kafka")
             self._fetching.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._fetching)
 

@@ -55,6 +55,17 @@ async def test_a_connection_that_gives_up_does_not_end_the_request_of_the_others
     assert 1 == endpoint.given
 
 
+async def test_another_loop_makes_a_request_of_its_own(endpoint: TokenEndpoint) -> None:
+    """`status` asks Kafka from several threads. Each has a loop, and they share the source."""
+    source, kafka, endpoint.mode = TokenSource(), settings(endpoint), "hang"
+    elsewhere = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(source.token(kafka))))
+    await asyncio.to_thread(until, lambda: len(endpoint.scopes) == 1, lambda: "the endpoint was not asked")
+    here = asyncio.create_task(source.token(kafka))
+    await asyncio.to_thread(until, lambda: len(endpoint.scopes) == 2, lambda: "the endpoint was asked once")
+    endpoint.ended.set()
+    assert all(await asyncio.gather(elsewhere, here))
+
+
 async def test_a_token_is_renewed_after_two_thirds_of_its_life(endpoint: TokenEndpoint) -> None:
     now = 0.0
     source, kafka = TokenSource(lambda: now), settings(endpoint)
